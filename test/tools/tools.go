@@ -1,0 +1,16 @@
+//go:build tools
+
+// Package tools names the commands that the local control plane is built from, so that go.mod pins them.
+package tools
+
+import (
+	_ "github.com/prometheus/prometheus/cmd/prometheus"
+	_ "github.com/prometheus/prometheus/cmd/promtool"
+	_ "go.etcd.io/etcd/server/v3"
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+	_ "k8s.io/kubernetes/cmd/kube-scheduler"
+	_ "k8s.io/kubernetes/cmd/kubectl"
+	_ "sigs.k8s.io/custom-metrics-apiserver/test-adapter"
+	_ "sigs.k8s.io/kwok/cmd/kwok"
+)
