@@ -135,10 +135,14 @@ type PeakWindow struct {
 type PeakDemand struct {
 	// atLeast this much demand, in the unit of demand.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="atLeast must not be below 0"
 	AtLeast *resource.Quantity `json:"atLeast,omitempty"`
 	// add this much demand to the forecast.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="add must not be below 0"
 	Add *resource.Quantity `json:"add,omitempty"`
 	// multiply the forecast, as it would be without the peak, by this factor.
@@ -152,6 +156,8 @@ type PeakDemand struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 	// atMost this much demand: a declared quiet time. Observed demand still counts.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="atMost must not be below 0"
 	AtMost *resource.Quantity `json:"atMost,omitempty"`
 }
