@@ -1,0 +1,51 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+func (c *ControlPlane) writeKubeconfig(path, token string) error {
+	config := clientcmdapi.NewConfig()
+	config.Clusters["local"] = &clientcmdapi.Cluster{Server: c.Config.Host, CertificateAuthorityData: c.creds.caPEM}
+	config.AuthInfos["user"] = &clientcmdapi.AuthInfo{Token: token}
+	config.Contexts["local"] = &clientcmdapi.Context{Cluster: "local", AuthInfo: "user"}
+	config.CurrentContext = "local"
+	data, err := clientcmd.Write(*config)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("write a kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// Token asks the apiserver for a token of a ServiceAccount, as a pod of it would have, valid for a day.
+func (c *ControlPlane) Token(ctx context.Context, namespace, serviceAccount string) (string, error) {
+	seconds := int64(24 * 60 * 60)
+	tr, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, serviceAccount, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("ask for a token of %s/%s: %w", namespace, serviceAccount, err)
+	}
+	return tr.Status.Token, nil
+}
+
+// ServiceAccountKubeconfig writes a kubeconfig that acts as a ServiceAccount, and returns its path.
+func (c *ControlPlane) ServiceAccountKubeconfig(ctx context.Context, namespace, serviceAccount string) (string, error) {
+	token, err := c.Token(ctx, namespace, serviceAccount)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(c.Dir, namespace+"-"+serviceAccount+".kubeconfig")
+	return path, c.writeKubeconfig(path, token)
+}

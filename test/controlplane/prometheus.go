@@ -1,0 +1,151 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// PrometheusOptions say what Prometheus scrapes and what it knows already.
+type PrometheusOptions struct {
+	// Targets by the name of their job: addresses such as 127.0.0.1:9100 that serve /metrics.
+	Targets map[string][]string
+	// ScrapeInterval of all jobs; a second without it.
+	ScrapeInterval time.Duration
+	// Lookback is how old a sample may be to count as the present one; three scrape intervals without it.
+	Lookback time.Duration
+	// History writes the samples that Prometheus starts with, as OpenMetrics text, where it is given. It is called just
+	// before Prometheus starts, so that the samples can reach up to now.
+	History func(path string) error
+}
+
+// Prometheus is a server with its data, which outlives the process: it may be killed and started again.
+type Prometheus struct {
+	// URL of the server.
+	URL string
+
+	c    *ControlPlane
+	args []string
+	mu   sync.Mutex
+	proc *Process
+}
+
+// Kill ends the server at once, as a crash would.
+func (p *Prometheus) Kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.proc.Kill()
+}
+
+// Start starts the server again after Kill, on the same port and with the same data, and waits until it answers.
+func (p *Prometheus) Start(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.proc != nil {
+		select {
+		case <-p.proc.done:
+		default:
+			return errors.New("start prometheus: it runs already")
+		}
+	}
+	proc, err := p.c.run(program{name: "prometheus", args: p.args}, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	p.proc = proc
+	return proc.await(ctx, p.c.opts.ReadyWithin, get(http.DefaultClient, p.URL+"/-/ready", ""))
+}
+
+func (c *ControlPlane) startPrometheus(ctx context.Context) error {
+	o := c.opts.Prometheus
+	if o == nil {
+		return nil
+	}
+	_, err := c.StartPrometheus(ctx, *o)
+	return err
+}
+
+// StartPrometheus starts the control plane's one Prometheus: here, where its options are known only after Start.
+func (c *ControlPlane) StartPrometheus(ctx context.Context, o PrometheusOptions) (*Prometheus, error) {
+	if c.Prometheus != nil {
+		return nil, errors.New("start prometheus: it was started already")
+	}
+	if o.ScrapeInterval == 0 {
+		o.ScrapeInterval = time.Second
+	}
+	if o.Lookback == 0 {
+		o.Lookback = 3 * o.ScrapeInterval
+	}
+	data := filepath.Join(c.Dir, "prometheus")
+	if err := os.MkdirAll(data, 0o755); err != nil {
+		return nil, fmt.Errorf("make a folder for prometheus: %w", err)
+	}
+	config := filepath.Join(c.Dir, "prometheus.yaml")
+	if err := o.writeConfig(config); err != nil {
+		return nil, err
+	}
+	ports, err := FreePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	if o.History != nil {
+		if err := c.preload(ctx, o.History, data); err != nil {
+			return nil, err
+		}
+	}
+	p := &Prometheus{URL: httpURL(ports[0]), c: c, args: []string{
+		"--config.file=" + config, "--storage.tsdb.path=" + data,
+		fmt.Sprintf("--web.listen-address=127.0.0.1:%d", ports[0]),
+		"--query.lookback-delta=" + o.Lookback.String(),
+		"--log.level=warn",
+	}}
+	if err := p.Start(ctx); err != nil {
+		return nil, err
+	}
+	c.Prometheus = p
+	return p, nil
+}
+
+func (o PrometheusOptions) writeConfig(path string) error {
+	type object = map[string]any
+	var jobs []object
+	for name, targets := range o.Targets {
+		jobs = append(jobs, object{"job_name": name, "static_configs": []object{{"targets": targets}}})
+	}
+	config, err := yaml.Marshal(object{
+		"global": object{"scrape_interval": o.ScrapeInterval.String(), "scrape_timeout": o.ScrapeInterval.String()},
+		// Far above any preloaded history: what falls out of the retention would go missing at the next compaction.
+		"storage":        object{"tsdb": object{"retention": object{"time": "10y"}}},
+		"scrape_configs": jobs,
+	})
+	if err != nil {
+		return fmt.Errorf("write the configuration of prometheus: %w", err)
+	}
+	if err := os.WriteFile(path, config, 0o644); err != nil {
+		return fmt.Errorf("write the configuration of prometheus: %w", err)
+	}
+	return nil
+}
+
+// preload makes blocks of samples with Prometheus' own tool.
+func (c *ControlPlane) preload(ctx context.Context, history func(string) error, data string) error {
+	samples := filepath.Join(c.Dir, "history.openmetrics")
+	if err := history(samples); err != nil {
+		return fmt.Errorf("write the history for prometheus: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(c.opts.Bin, "promtool"), "tsdb", "create-blocks-from", "openmetrics", "--quiet",
+		samples, data)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("make blocks of the history: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return os.Remove(samples)
+}
