@@ -1,0 +1,115 @@
+package history
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"golang.org/x/oauth2"
+)
+
+// classify turns what client_golang returned into an [*Error]. The text of a *url.Error is never used: it holds the whole URL.
+func classify(err error, timeout time.Duration) *Error {
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	if e := answerError(err); e != nil {
+		return e
+	}
+	if e := credentialsError(err); e != nil {
+		return e
+	}
+	var slow net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &slow) && slow.Timeout() {
+		return errf(ErrTimeout, "no answer within %s: check that Prometheus is reachable and not overloaded, simplify the query "+
+			"(a recording rule helps), or raise the source's timeout", timeout)
+	}
+	if e := tlsError(err); e != nil {
+		return e
+	}
+	return errf(ErrUnreachable, "no connection: %s; check the source's url, and that network policies and proxies let Headstart "+
+		"reach it", innermost(err))
+}
+
+// answerError is about an answer that came, but not as one of the Prometheus API.
+func answerError(err error) *Error {
+	var e *v1.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	switch e.Type {
+	case v1.ErrBadResponse:
+		return notPrometheus("does not answer in Prometheus's JSON")
+	case v1.ErrClient, v1.ErrServer:
+		return notPrometheus(fmt.Sprintf("answers with a %s", abridge(e.Msg)))
+	}
+	return apiError(string(e.Type), e.Msg)
+}
+
+// credentialsError is about credentials that could not be had.
+func credentialsError(err error) *Error {
+	var (
+		token *oauth2.RetrieveError
+		file  *fs.PathError
+	)
+	switch {
+	case errors.As(err, &token):
+		status := "an error"
+		if token.Response != nil {
+			status = "HTTP " + token.Response.Status
+		}
+		return errf(ErrUnauthorized, "the OAuth2 token endpoint answers with %s: check httpClientConfig.oauth2 (client_id, client_secret, "+
+			"scopes, token_url)", status)
+	case errors.As(err, &file):
+		return errf(ErrUnauthorized, "a file that httpClientConfig names cannot be read (%v): mount it, or correct its path", file)
+	case strings.Contains(innermost(err), "oauth2:"):
+		return errf(ErrUnauthorized, "no OAuth2 token could be had: check httpClientConfig.oauth2, and that token_url answers with a token")
+	}
+	return nil
+}
+
+func tlsError(err error) *Error {
+	var (
+		unknown  x509.UnknownAuthorityError
+		hostname x509.HostnameError
+		invalid  x509.CertificateInvalidError
+		record   tls.RecordHeaderError
+		alert    tls.AlertError
+		verify   *tls.CertificateVerificationError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return errf(ErrTLS, "the server's certificate is signed by an unknown authority: give its CA in httpClientConfig.tls_config.ca_file")
+	case errors.As(err, &hostname):
+		return errf(ErrTLS, "the server's certificate is for another name (%v): use that name in the url, or set "+
+			"httpClientConfig.tls_config.server_name", hostname)
+	case errors.As(err, &invalid):
+		return errf(ErrTLS, "the server's certificate is not valid (%v): renew it", invalid)
+	case errors.As(err, &verify):
+		return errf(ErrTLS, "the server's certificate cannot be verified (%v): check httpClientConfig.tls_config.ca_file", verify.Err)
+	case errors.As(err, &record), strings.Contains(innermost(err), "server gave HTTP response to HTTPS client"):
+		return errf(ErrTLS, "the server does not speak TLS: begin the source's url with http://, or turn TLS on there")
+	case errors.As(err, &alert), strings.Contains(innermost(err), "tls: "):
+		return errf(ErrTLS, "the server ends the TLS handshake (%s): it may want a client certificate; see "+
+			"httpClientConfig.tls_config (cert_file, key_file)", innermost(err))
+	}
+	return nil
+}
+
+// innermost returns the text of err without the URL that [url.Error] puts before it.
+func innermost(err error) string {
+	var u *url.Error
+	for errors.As(err, &u) {
+		err = u.Err
+	}
+	return abridgeTo(err.Error(), 200)
+}

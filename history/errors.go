@@ -1,0 +1,88 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind says what is wrong with a query or its source. A Kind is itself an error, so that errors.Is(err, ErrNoSeries) asks for it,
+// and its text is fit to be the reason of a condition.
+type Kind string
+
+// The kinds of an [*Error].
+const (
+	// ErrSourceUnknown indicates that the configuration file has no source of this name.
+	ErrSourceUnknown Kind = "SourceUnknown"
+	// ErrSourceForbidden indicates that the source is not open to this namespace.
+	ErrSourceForbidden Kind = "SourceForbidden"
+	// ErrNamespaceLabel indicates that a selector of the query asks for another namespace than its own.
+	ErrNamespaceLabel Kind = "NamespaceLabel"
+	// ErrBadQuery indicates that the query is not PromQL, or cannot be evaluated.
+	ErrBadQuery Kind = "BadQuery"
+	// ErrWrongType indicates that the query gives something else than an instant vector of floats.
+	ErrWrongType Kind = "WrongType"
+	// ErrNoSeries indicates that the query gives nothing at all.
+	ErrNoSeries Kind = "NoSeries"
+	// ErrSeveralSeries indicates that the query gives more than one series.
+	ErrSeveralSeries Kind = "SeveralSeries"
+	// ErrNotFinite indicates that the query gives NaN, an infinity, or a negative number where demand was asked for.
+	ErrNotFinite Kind = "NotFinite"
+	// ErrUnauthorized indicates that the source refuses the credentials, or that they could not be had.
+	ErrUnauthorized Kind = "Unauthorized"
+	// ErrTLS indicates that no trusted TLS connection to the source came about.
+	ErrTLS Kind = "TLS"
+	// ErrUnreachable indicates that no connection to the source came about.
+	ErrUnreachable Kind = "Unreachable"
+	// ErrTimeout indicates that the source did not answer in time.
+	ErrTimeout Kind = "Timeout"
+	// ErrUnavailable indicates that the source answers, but that it cannot serve now.
+	ErrUnavailable Kind = "Unavailable"
+	// ErrNotPrometheus indicates that something answers at the URL that does not speak the Prometheus API.
+	ErrNotPrometheus Kind = "NotPrometheus"
+	// ErrTooLarge indicates that the answer is larger than any single series can be.
+	ErrTooLarge Kind = "TooLarge"
+	// ErrBadRequest indicates that the caller asked for an impossible span or step.
+	ErrBadRequest Kind = "BadRequest"
+)
+
+// Error returns the kind's name.
+func (k Kind) Error() string { return string(k) }
+
+// Temporary reports whether the same question may well be answered later, without anybody changing anything.
+func (k Kind) Temporary() bool {
+	return k == ErrTimeout || k == ErrUnavailable || k == ErrUnreachable
+}
+
+// Error is what went wrong with a query on a source, and what to change.
+type Error struct {
+	// Kind is what errors.Is compares.
+	Kind Kind
+	// Source is the name of the source; "" when it is not known.
+	Source string
+	// Message says what happened and what to change. It holds no credentials.
+	Message string
+}
+
+// Error returns the message behind the name of the source.
+func (e *Error) Error() string {
+	if e.Source == "" {
+		return e.Message
+	}
+	return fmt.Sprintf("source %q: %s", e.Source, e.Message)
+}
+
+// Unwrap returns the kind.
+func (e *Error) Unwrap() error { return e.Kind }
+
+// KindOf returns the kind of the [*Error] in err's chain; "" when there is none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return ""
+}
+
+func errf(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,160 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// ReaderConfig says what a [Reader] follows.
+type ReaderConfig struct {
+	// Query is the PromQL of the demand.
+	Query string
+	// Step is the resolution of the series.
+	Step time.Duration
+	// History is how far back the series reaches, from its end.
+	History time.Duration
+	// Settle is the newest part of the series that is still filling up: it is not read yet.
+	Settle time.Duration
+}
+
+func (c ReaderConfig) validate() error {
+	switch {
+	case c.Query == "":
+		return errors.New("query is empty: give the PromQL of the demand")
+	case c.Step < time.Millisecond || c.Step%time.Millisecond != 0:
+		return fmt.Errorf("step %s must be a whole number of milliseconds above zero", c.Step)
+	case c.History < c.Step:
+		return fmt.Errorf("history %s must hold at least one step of %s", c.History, c.Step)
+	case c.Settle < 0:
+		return fmt.Errorf("settle %s must not be negative", c.Settle)
+	}
+	return nil
+}
+
+// Clock tells the time. [k8s.io/utils/clock.PassiveClock] is one.
+type Clock interface {
+	Now() time.Time
+}
+
+// Reader follows one query on one source: the whole history at first, afterwards only what is new. It is not safe for concurrent
+// use.
+type Reader struct {
+	source *Source
+	config ReaderConfig
+	clock  Clock
+
+	// Progress, if set, is told of the requests of a Read: done and in total.
+	Progress func(done, total int)
+
+	series Series
+	labels model.Metric // of the series
+	read   bool         // whether series holds something
+	notes  notes
+}
+
+// NewReader returns a reader that has not read anything yet.
+func NewReader(source *Source, config ReaderConfig, clock Clock) (*Reader, error) {
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	return &Reader{source: source, config: config, clock: clock}, nil
+}
+
+// Read brings the series up to the last step that has settled, and returns it with the number of steps that are new at its end. The
+// values are the caller's: later Reads do not touch them. The series begins with its first known step, within the history.
+//
+// When the newest steps were missing the last time, they are asked for again: a late sample fills its gap. An error leaves what
+// was read before as it was.
+func (r *Reader) Read(ctx context.Context) (Series, int, error) {
+	end := FloorTo(r.clock.Now().Add(-r.config.Settle), r.config.Step)
+	start := ceilTo(end.Add(-r.config.History), r.config.Step)
+	if r.read && !r.series.End().After(start) {
+		r.Reset() // away for longer than the whole history
+	}
+	if !r.read {
+		return r.readAll(ctx, start, end)
+	}
+	if !end.After(r.series.End()) {
+		return r.copy(), 0, nil // no new step, or the clock went back
+	}
+	return r.readNew(ctx, start, end)
+}
+
+func (r *Reader) readAll(ctx context.Context, start, end time.Time) (Series, int, error) {
+	a, err := r.source.readRange(ctx, r.config.Query, start, end, r.config.Step, r.Progress)
+	if err != nil {
+		return Series{}, 0, err
+	}
+	r.series, r.labels, r.notes, r.read = a.series, a.labels, a.notes, true
+	r.trim(start)
+	return r.copy(), len(r.series.Values), nil
+}
+
+func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int, error) {
+	from := r.series.Start.Add(time.Duration(r.firstMissing()) * r.config.Step)
+	if from.Before(start) {
+		from = start
+	}
+	a, err := r.source.readRange(ctx, r.config.Query, from, end, r.config.Step, r.Progress)
+	switch {
+	case errors.Is(err, ErrNoSeries), errors.Is(err, ErrNotFinite):
+		// Nothing new is not nothing at all: the steps are gaps, as they would be in a whole read.
+		a.series = Series{Start: from, Step: r.config.Step, Values: gaps(stepsBetween(from, end, r.config.Step))}
+	case err != nil:
+		return Series{}, 0, err
+	case !a.labels.Equal(r.labels):
+		// A whole read would now meet both series and refuse them. So does this one, and the next Read starts anew.
+		before := r.labels
+		r.Reset()
+		return Series{}, 0, r.source.named(severalSeries(2, before, a.labels))
+	}
+	keep := stepsBetween(r.series.Start, from, r.config.Step)
+	added := stepsBetween(r.series.End(), end, r.config.Step)
+	r.series.Values = append(r.series.Values[:keep:keep], a.series.Values...)
+	r.notes = a.notes
+	r.trim(start)
+	if len(r.series.Values) == 0 {
+		r.Reset()
+		return Series{}, 0, r.source.named(noSeries(start, end))
+	}
+	return r.copy(), min(added, len(r.series.Values)), nil
+}
+
+// Reset forgets what was read: the next Read reads the whole history.
+func (r *Reader) Reset() {
+	r.series, r.labels, r.read, r.notes = Series{}, nil, false, notes{}
+}
+
+// Notes returns what the last Read met that did not stop it: samples that are no demand, warnings of Prometheus. One sentence each.
+func (r *Reader) Notes() []string { return r.notes.list() }
+
+// firstMissing returns the index at which the gap at the end of the series begins, but no more than one request ago.
+func (r *Reader) firstMissing() int {
+	i := len(r.series.Values)
+	least := max(0, i-DefaultSourceConfig.MaxPointsPerRequest/2)
+	for i > least && math.IsNaN(r.series.Values[i-1]) {
+		i--
+	}
+	return i
+}
+
+// trim drops what lies before start, and the gap before the first known step.
+func (r *Reader) trim(start time.Time) {
+	first := max(0, stepsBetween(r.series.Start, start, r.config.Step))
+	for first < len(r.series.Values) && math.IsNaN(r.series.Values[first]) {
+		first++
+	}
+	r.series.Start = r.series.Start.Add(time.Duration(first) * r.config.Step)
+	r.series.Values = r.series.Values[first:]
+}
+
+func (r *Reader) copy() Series {
+	s := r.series
+	s.Values = append([]float64(nil), s.Values...)
+	return s
+}

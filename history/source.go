@@ -1,0 +1,141 @@
+package history
+
+import (
+	"context"
+	"math"
+	"time"
+
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+)
+
+// Source is one Prometheus as seen from one namespace. Its methods are safe for concurrent use; every call ends by itself.
+type Source struct {
+	sources   *Sources
+	name      string
+	namespace string
+}
+
+// Name returns the name of the source.
+func (s *Source) Name() string { return s.name }
+
+// backend returns what serves the source now: the configuration may have been reloaded since the last request.
+func (s *Source) backend() (*backend, error) { return s.sources.lookup(s.namespace, s.name) }
+
+// Check reports whether the query can be sent at all, without sending it: that it is no scalar, string or range vector, and that it
+// keeps to its namespace.
+func (s *Source) Check(query string) error {
+	b, err := s.backend()
+	if err == nil {
+		_, err = b.prepare(query, s.namespace)
+	}
+	return s.named(err)
+}
+
+// Range reads the steps of [from, to), both rounded down to a multiple of step, in requests of bounded size. Every step asked for is
+// in the result; one without a sample, or with one that is not a finite number of zero or more, is a gap. progress, if any, is
+// called with the requests done and their total, before the first and after each.
+func (s *Source) Range(ctx context.Context, query string, from, to time.Time, step time.Duration, progress func(done, total int)) (Series, error) {
+	a, err := s.readRange(ctx, query, from, to, step, progress)
+	return a.series, err
+}
+
+// answer is what a range of requests brought.
+type answer struct {
+	series Series
+	labels model.Metric // of the one series
+	found  bool         // whether there was any series
+	notes  notes
+}
+
+func (s *Source) readRange(ctx context.Context, query string, from, to time.Time, step time.Duration, progress func(done, total int)) (answer, error) {
+	b, err := s.backend()
+	if err != nil {
+		return answer{}, s.named(err)
+	}
+	if step < time.Millisecond || step%time.Millisecond != 0 {
+		return answer{}, s.named(errf(ErrBadRequest, "a step of %s is not a whole number of milliseconds: use for example 1m", step))
+	}
+	from, to = FloorTo(from, step), FloorTo(to, step)
+	if !from.Before(to) {
+		return answer{}, s.named(errf(ErrBadRequest, "no whole step of %s lies between %s and %s: read a longer span",
+			step, from.Format(time.RFC3339), to.Format(time.RFC3339)))
+	}
+	query, err = b.prepare(query, s.namespace)
+	if err != nil {
+		return answer{}, s.named(err)
+	}
+	a := answer{series: Series{Start: from, Step: step, Values: gaps(stepsBetween(from, to, step))}}
+	parts := split(from, to, step, b.config.MaxPointsPerRequest)
+	report(progress, 0, len(parts))
+	for i, p := range parts {
+		if err := b.readPart(ctx, query, p, &a); err != nil {
+			return answer{}, s.named(err)
+		}
+		report(progress, i+1, len(parts))
+	}
+	if !a.found {
+		return answer{}, s.named(noSeries(from, to))
+	}
+	if a.series.Known() == 0 {
+		return answer{}, s.named(errf(ErrNotFinite, "the query gives a series without a single usable number (%s): guard a division "+
+			"with \"> 0\" on its divisor, a subtraction with clamp_min(…, 0)", a.notes.String()))
+	}
+	return a, nil
+}
+
+func report(progress func(done, total int), done, total int) {
+	if progress != nil {
+		progress(done, total)
+	}
+}
+
+// split cuts [from, to) into spans of at most points steps. The cuts are multiples of points steps since the Unix epoch, so that a
+// cache in front of Prometheus sees the same requests again, whoever asks and when.
+func split(from, to time.Time, step time.Duration, points int) []Series {
+	var parts []Series
+	width := time.Duration(points) * step
+	if width/step != time.Duration(points) { // overflow: nothing is that long
+		width = math.MaxInt64
+	}
+	for from.Before(to) {
+		end := to
+		if cut := FloorTo(from, width).Add(width); cut.Before(to) && cut.After(from) {
+			end = cut
+		}
+		parts = append(parts, Series{Start: from, Step: step, Values: make([]float64, stepsBetween(from, end, step))})
+		from = end
+	}
+	return parts
+}
+
+// Latest evaluates the query at one instant: the demand observed now. sampleTime is the instant at which Prometheus evaluated it
+// (a sample may be up to Prometheus's lookback, 5 minutes, older where a target vanished without a word).
+func (s *Source) Latest(ctx context.Context, query string, at time.Time) (value float64, sampleTime time.Time, err error) {
+	b, err := s.backend()
+	if err != nil {
+		return 0, time.Time{}, s.named(err)
+	}
+	if query, err = b.prepare(query, s.namespace); err != nil {
+		return 0, time.Time{}, s.named(err)
+	}
+	result, _, err := b.do(ctx, func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
+		return b.api.Query(ctx, query, at, b.options()...)
+	})
+	if err != nil {
+		return 0, time.Time{}, s.named(err)
+	}
+	sample, err := oneSample(result, at)
+	if err != nil {
+		return 0, time.Time{}, s.named(err)
+	}
+	return float64(sample.Value), sample.Timestamp.Time().UTC(), nil
+}
+
+// named puts the source's name on an error of this package; others pass as they are.
+func (s *Source) named(err error) error {
+	if e, ok := err.(*Error); ok && e.Source == "" { //nolint:errorlint // only an error made here and not yet wrapped
+		return &Error{Kind: e.Kind, Source: s.name, Message: e.Message}
+	}
+	return err
+}
