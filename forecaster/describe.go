@@ -1,0 +1,51 @@
+package forecaster
+
+import "time"
+
+// A Description says what a Forecaster did and how well, for people and for status.
+type Description struct {
+	FittedAt   time.Time       // the fit instant; zero before Start
+	Points     int             // steps of history that the fit looked at
+	Periods    []time.Duration // seasons in use, shortest first
+	Models     []Weight        // what the served estimate is made of; weights sum to one
+	Skill      float64         // 1 − loss ÷ the benchmark's loss on held-out history and since; above zero is better
+	Coverage   float64         // share of lead windows that were covered, there; NaN where none was scored
+	Components Components
+	Warnings   []string // what a reader should know, in full sentences
+}
+
+// A Weight is a model and its share in an estimate.
+type Weight struct {
+	Model string
+	Share float64
+}
+
+// Components are what the forecast of the next step is made of.
+type Components struct {
+	Level    float64 // demand now
+	Seasonal float64 // factor by which the season is expected to move it within the lead window
+	Calendar float64 // factor of the named day; 1 where there is none
+}
+
+// Describe says what the state is made of.
+func (f *Forecaster) Describe() Description {
+	if f.state == nil {
+		return Description{}
+	}
+	return f.state.describe(f.start, f.dropped)
+}
+
+func (s *state) describe(start time.Time, dropped int) Description {
+	d := Description{
+		FittedAt: start.Add(time.Duration(s.fittedAt-dropped) * s.opts.Step), Points: s.points,
+		Skill: s.served.loss.skill(), Coverage: s.served.covered.share(),
+		Models: []Weight{{Model: "quantile regression", Share: 1}}, Warnings: s.warnings,
+		Components: Components{Level: s.track.exp(s.track.level[s.track.n()]), Seasonal: 1, Calendar: 1},
+	}
+	for _, p := range []int{s.day, s.week} {
+		if p > 0 {
+			d.Periods = append(d.Periods, time.Duration(p)*s.opts.Step)
+		}
+	}
+	return d
+}

@@ -1,0 +1,58 @@
+package forecaster
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	fitEvery      = 6 * time.Hour // data time between fits
+	fitEverySteps = 100           // and the least number of steps between them
+	growth        = 1.25          // a young series is fitted again whenever it has grown by this factor
+	firstFit      = 60            // steps after which a young series is fitted for the first time
+)
+
+// FitInstant returns the last regular fit instant at or before t: a multiple, since the Unix epoch, of six hours or of 100
+// steps, whichever is longer. Fit instants come from data time alone, so a replay fits when serving did.
+func FitInstant(t time.Time, step time.Duration) time.Time {
+	every := int64(fitInterval(step))
+	ns := t.UnixNano()
+	return t.Add(-time.Duration(((ns % every) + every) % every))
+}
+
+func fitInterval(step time.Duration) time.Duration {
+	return max(fitEvery, fitEverySteps*step)
+}
+
+// lastFit returns the number of steps of a series that begins at start and has n steps which the last fit at or before its
+// end may use. Beside the regular instants, a series younger than four fit intervals is fitted again whenever it has grown by
+// a quarter: otherwise a fresh series, or a demonstration that compresses a day into minutes, would wait hours for its first.
+func lastFit(start time.Time, step time.Duration, n int) int {
+	end := start.Add(time.Duration(n) * step)
+	regular := int(FitInstant(end, step).Sub(start) / step)
+	regular = max(0, min(regular, n))
+	young := 0
+	limit := int(4 * fitInterval(step) / step)
+	for size := float64(firstFit); int(size) <= min(n, limit); size = math.Ceil(size * growth) {
+		young = int(size)
+	}
+	return max(regular, young)
+}
+
+// nextFit returns the smallest number of steps above n at which lastFit changes, that is, at which a fit is due.
+func nextFit(start time.Time, step time.Duration, n int) int {
+	every := fitInterval(step)
+	end := start.Add(time.Duration(n) * step)
+	at := FitInstant(end, step).Add(every)
+	regular := int((at.Sub(start) + step - 1) / step)
+	for regular <= n {
+		regular++
+	}
+	limit := int(4 * every / step)
+	for size := float64(firstFit); int(size) <= limit; size = math.Ceil(size * growth) {
+		if int(size) > n {
+			return min(regular, int(size))
+		}
+	}
+	return regular
+}

@@ -1,0 +1,94 @@
+package forecaster
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DefaultMaxHistory is how many steps a fit looks back on when Options leave it open: 28 days of minutes.
+const DefaultMaxHistory = 40320
+
+// A Contract says what the served demand is held to. Exactly one of its fields is above zero.
+type Contract struct {
+	// ServiceLevel is the probability, between 0 and 1, that the served demand covers the whole lead window.
+	ServiceLevel float64
+	// ShortageCost is how many times a unit of unserved demand costs what serving it would have cost; above 1. At cost k
+	// the best policy leaves one step in k short.
+	ShortageCost float64
+}
+
+// A Day is a named calendar day: the instants of its midnight and the next one, in the zone of the calendar. Days that share a
+// Name are of a kind: what one of them did is expected of the next.
+type Day struct {
+	Name       string
+	Start, End time.Time
+}
+
+// Options configure a Forecaster. The zero value of a field means its default, where one is given.
+type Options struct {
+	Step       time.Duration   // resolution of the series; required
+	Lead       int             // S: a decision at step t covers the steps t … t+S
+	Horizon    int             // steps ahead that an Outlook must reach; default 1
+	Contract   Contract        // required
+	Location   *time.Location  // whose wall clock days and weeks follow; nil is UTC
+	Periods    []time.Duration // seasons; nil detects them
+	Days       []Day           // named days, past and to come
+	MaxHistory int             // steps that a fit looks back on; default DefaultMaxHistory
+}
+
+// maxLead bounds the lead window, in steps.
+const maxLead = 100_000
+
+func (o Options) withDefaults() Options {
+	if o.Horizon == 0 {
+		o.Horizon = 1
+	}
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	if o.MaxHistory == 0 {
+		o.MaxHistory = DefaultMaxHistory
+	}
+	return o
+}
+
+func (o Options) validate() error {
+	if err := validStep(o.Step); err != nil {
+		return err
+	}
+	if o.Lead < 0 || o.Lead > maxLead {
+		return fmt.Errorf("lead of %d steps: must be between 0 and %d", o.Lead, maxLead)
+	}
+	if o.Horizon < 0 {
+		return fmt.Errorf("horizon of %d steps: must not be negative", o.Horizon)
+	}
+	if o.MaxHistory < 0 {
+		return fmt.Errorf("history of %d steps: must not be negative", o.MaxHistory)
+	}
+	for _, p := range o.Periods {
+		if p < 2*o.Step {
+			return fmt.Errorf("period %s: must be at least two steps of %s", p, o.Step)
+		}
+	}
+	for _, d := range o.Days {
+		if !d.End.After(d.Start) {
+			return fmt.Errorf("day %q: must end after it starts", d.Name)
+		}
+	}
+	return o.Contract.validate()
+}
+
+func (c Contract) validate() error {
+	switch {
+	case c.ServiceLevel != 0 && c.ShortageCost != 0:
+		return errors.New("contract: set either a service level or a shortage cost, not both")
+	case c.ServiceLevel == 0 && c.ShortageCost == 0:
+		return errors.New("contract: set a service level or a shortage cost")
+	case c.ShortageCost != 0 && !(c.ShortageCost > 1 && c.ShortageCost <= 1e6):
+		return fmt.Errorf("contract: shortage cost %g must be above 1 and at most 1e6", c.ShortageCost)
+	case c.ShortageCost == 0 && !(c.ServiceLevel > 0 && c.ServiceLevel < 1):
+		return fmt.Errorf("contract: service level %g must be between 0 and 1", c.ServiceLevel)
+	}
+	return nil
+}

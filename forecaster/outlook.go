@@ -1,0 +1,86 @@
+package forecaster
+
+import (
+	"math"
+	"time"
+)
+
+// An Outlook is what a Forecaster expects from its origin on.
+type Outlook struct {
+	Start time.Time     // the origin: the beginning of the first unknown step
+	Step  time.Duration // length of a step
+	Lead  int           // S: Cover[i] covers the steps i … i+S
+
+	Median []float64 // expected demand, step by step; at least Horizon + Lead steps
+	// Cover[i] is the demand to provision for at step i so that the steps i … i+Lead are covered, by the contract. Cover[0] is what
+	// is served now; later ones are the estimate made from the origin, used when no fresher one can be had.
+	Cover []float64
+
+	Skilled bool    // false where the forecast is no better than the level now: then it should not be served
+	Level   float64 // demand now, as the models see it
+}
+
+// Outlook reads the state. It returns the zero Outlook before Start.
+func (f *Forecaster) Outlook() Outlook {
+	if f.state == nil {
+		return Outlook{}
+	}
+	o := f.state.outlook()
+	o.Start, o.Step, o.Lead = f.Origin(), f.opts.Step, f.opts.Lead
+	return o
+}
+
+func (s *state) outlook() Outlook {
+	t := s.track
+	n := t.n()
+	steps := s.opts.Horizon + s.opts.Lead
+	path := make([]float64, steps+s.opts.Lead+1)
+	for i := range path {
+		path[i] = s.ahead(n, i)
+	}
+	o := Outlook{
+		Median: make([]float64, steps), Cover: make([]float64, steps),
+		Level: t.exp(t.level[n]), Skilled: s.skilled(),
+	}
+	lift := math.Log(s.served.cover+t.soft) - maxOf(path[:s.opts.Lead+1])
+	for i := range steps {
+		near := math.Exp(-float64(i) / float64(4*(s.opts.Lead+1)))
+		o.Median[i] = t.exp(path[i])
+		o.Cover[i] = t.exp(maxOf(path[i:i+s.opts.Lead+1]) + near*lift + (1-near)*math.Max(lift, s.far))
+	}
+	o.Cover[0] = s.served.cover
+	return o
+}
+
+// ahead returns the log of the demand expected i steps after step n.
+func (s *state) ahead(n, i int) float64 {
+	t := s.track
+	now := t.level[n]
+	sum, then, k := 0.0, 0.0, 0.0
+	for _, p := range []int{s.day, s.week} {
+		if p == 0 {
+			continue
+		}
+		lag := p * (i/p + 1)
+		if j := t.back(n+i, lag); j >= 0 && j < n {
+			sum += t.log(t.x[j])
+			then += t.level[max(0, j-i)]
+			k++
+		}
+	}
+	if k == 0 {
+		return now
+	}
+	damp := math.Exp(-float64(i) / float64(max(1, s.day/4)))
+	return sum/k + damp*clamp(now-then/k, -reach, reach)
+}
+
+func (s *state) skilled() bool { return s.served.loss.skill() > 0 }
+
+func maxOf(v []float64) float64 {
+	top := v[0]
+	for _, u := range v[1:] {
+		top = math.Max(top, u)
+	}
+	return top
+}
