@@ -1,0 +1,59 @@
+package simulator
+
+import "time"
+
+// Account is what happened to one service over a span of time.
+type Account struct {
+	// Offered, Served and Dropped requests.
+	Offered, Served, Dropped float64
+	// Elapsed time, and that part of it in which requests were dropped.
+	Elapsed, Short time.Duration
+	// Paid is the time of all replicas together from their creation to their end, Ready that part of it in which they served.
+	Paid, Ready time.Duration
+	// Capacity of one replica in requests per second.
+	Capacity float64
+}
+
+// Unserved is the share of the demand that was dropped.
+func (a Account) Unserved() float64 { return share(a.Dropped, a.Offered) }
+
+// ReplicaHours that were paid for.
+func (a Account) ReplicaHours() float64 { return a.Paid.Hours() }
+
+// Utilisation is the share of what was paid for that served demand.
+func (a Account) Utilisation() float64 { return share(a.Served, a.Paid.Seconds()*a.Capacity) }
+
+// Sub returns what happened since an earlier account of the same service.
+func (a Account) Sub(b Account) Account {
+	a.Offered -= b.Offered
+	a.Served -= b.Served
+	a.Dropped -= b.Dropped
+	a.Elapsed -= b.Elapsed
+	a.Short -= b.Short
+	a.Paid -= b.Paid
+	a.Ready -= b.Ready
+	return a
+}
+
+// add books a span in which replicas were constant.
+func (a *Account) add(d time.Duration, offered float64, ready, paid int) {
+	seconds := d.Seconds()
+	served := min(offered, float64(ready)*a.Capacity*seconds)
+	a.Offered += offered
+	a.Served += served
+	a.Dropped += offered - served
+	a.Elapsed += d
+	// A rounding error is not a shortage.
+	if offered-served > 1e-6*offered {
+		a.Short += d
+	}
+	a.Paid += time.Duration(paid) * d
+	a.Ready += time.Duration(ready) * d
+}
+
+func share(part, whole float64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return part / whole
+}

@@ -1,0 +1,35 @@
+package simulator
+
+import "github.com/prometheus/client_golang/prometheus"
+
+var (
+	requestsDesc = desc(metricRequests+"_total", "Requests that the service was offered.")
+	droppedDesc  = desc(metricDropped+"_total", "Requests that no ready replica had room for.")
+	readyDesc    = desc("simulator_replicas_ready", "Replicas that serve.")
+	wantedDesc   = desc("simulator_replicas_wanted", "Replicas that the Deployment asks for.")
+)
+
+func desc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, []string{"service"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (s *Simulator) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{requestsDesc, droppedDesc, readyDesc, wantedDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. The requests are those since the demand's begin, which goes back into the history
+// that Prometheus started with, so that the counter goes on.
+func (s *Simulator) Collect(ch chan<- prometheus.Metric) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.book()
+	for name, svc := range s.services {
+		ch <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, s.demand.Total(s.last), name)
+		ch <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, svc.account.Dropped, name)
+		ch <- prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, float64(svc.ready()), name)
+		ch <- prometheus.MustNewConstMetric(wantedDesc, prometheus.GaugeValue, float64(svc.wanted), name)
+	}
+}
