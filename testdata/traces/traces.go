@@ -1,0 +1,246 @@
+// Package traces makes synthetic demand: the traces of this folder, which tests and documentation use, and longer ones on the fly.
+//
+// Everything follows from the arguments: the same call gives the same numbers, on any machine and on any day. Values are whole
+// requests per second, so that the last bit of a sine does not show. The files beside this package are written by
+//
+//	go run ./testdata/generate
+//
+// and a test of package history holds that they still are what this package makes.
+package traces
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// Trace is a synthetic demand series.
+type Trace struct {
+	// Name is the file's name without its extension: what the demand does, and its step.
+	Name string
+	// Start is the beginning of the first step, in the zone that the file writes.
+	Start time.Time
+	// Step is the length of a step.
+	Step time.Duration
+	// Values is the demand in requests per second; NaN is a gap.
+	Values []float64
+	// Drop holds the steps that have no row at all in the file, which is the other way to write a gap.
+	Drop map[int]bool
+	// Series is the value of the series column; "" writes the file without one.
+	Series string
+}
+
+// Monday is where traces begin: 2 March 2026, 00:00 UTC. Europe sets its clocks forward four weeks later.
+var Monday = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+
+const day = 24 * time.Hour
+
+// Files returns the traces of the folder by file: one series each, but for those that share one.
+func Files() map[string][]Trace {
+	berlin := time.FixedZone("CET", 3600)
+	return map[string][]Trace{
+		"office_hours_5m":  {OfficeHours(5*time.Minute, 28, 1)},
+		"morning_ramp_1m":  {MorningRamp(time.Minute, 7, 2)},
+		"level_shift_10m":  {levelShift()},
+		"gaps_10m":         {withGaps()},
+		"intermittent_5m":  {intermittent()},
+		"constant_1h":      {constant()},
+		"holidays_1h":      {holidays()},
+		"clock_change_1h":  {clockChange(berlin)},
+		"two_services_10m": {twoServices("chat", 8), twoServices("images", 9)},
+	}
+}
+
+// OfficeHours has a day and a week: a broad peak in working hours, half of it on Saturdays, a third on Sundays, and the noise of
+// independent arrivals. With a step of 1 min and 28 days it is the trace that speed is measured on.
+func OfficeHours(step time.Duration, days int, seed uint64) Trace {
+	return sample("office_hours", step, days, seed, func(t time.Time) float64 {
+		return 20 + 180*workday(t)*weekday(t)
+	})
+}
+
+// MorningRamp is quiet at night and rises sixfold within ten minutes at 08:30 of every working day: what a slow start cannot follow.
+func MorningRamp(step time.Duration, days int, seed uint64) Trace {
+	return sample("morning_ramp", step, days, seed, func(t time.Time) float64 {
+		up := ramp(hour(t), 8.5, 8.5+1.0/6)
+		down := ramp(hour(t), 17, 20)
+		return 30 + 150*(up-down)*weekday(t)
+	})
+}
+
+func levelShift() Trace {
+	shift := Monday.Add(20*day + 9*time.Hour)
+	return sample("level_shift", 10*time.Minute, 28, 3, func(t time.Time) float64 {
+		level := 1.0
+		if !t.Before(shift) {
+			level = 2
+		}
+		return level * (20 + 80*workday(t))
+	})
+}
+
+// withGaps has empty values (one in fifty, and an outage of a day) and missing rows (six hours).
+func withGaps() Trace {
+	t := sample("gaps", 10*time.Minute, 21, 4, func(t time.Time) float64 { return 20 + 80*workday(t)*weekday(t) })
+	r := rng(104)
+	for i := range t.Values {
+		at := t.Start.Add(time.Duration(i) * t.Step)
+		outage := !at.Before(Monday.Add(8*day)) && at.Before(Monday.Add(9*day))
+		if outage || i > 0 && r.IntN(50) == 0 {
+			t.Values[i] = math.NaN()
+		}
+		if !at.Before(Monday.Add(15*day)) && at.Before(Monday.Add(15*day+6*time.Hour)) {
+			t.Drop[i] = true
+		}
+	}
+	return t
+}
+
+// intermittent is nothing at all, but for a batch of half an hour about four times a day.
+func intermittent() Trace {
+	t := sample("intermittent", 5*time.Minute, 14, 5, func(time.Time) float64 { return 0 })
+	r := rng(105)
+	for i := 0; i < len(t.Values); i++ {
+		if r.IntN(72) != 0 {
+			continue
+		}
+		height := 40 + float64(r.IntN(80))
+		for j := i; j < min(i+6, len(t.Values)); j++ {
+			t.Values[j] = height
+		}
+		i += 6
+	}
+	return t
+}
+
+func constant() Trace {
+	t := sample("constant", time.Hour, 28, 6, func(time.Time) float64 { return 0 })
+	for i := range t.Values {
+		t.Values[i] = 40
+	}
+	return t
+}
+
+// holidays has twelve weeks, three days off in them (a Monday, a Thursday and the Friday after) and one sale of three times the
+// demand.
+func holidays() Trace {
+	off := map[string]bool{"2026-04-06": true, "2026-04-30": true, "2026-05-01": true}
+	return sample("holidays", time.Hour, 84, 7, func(t time.Time) float64 {
+		switch date := t.Format(time.DateOnly); {
+		case off[date]:
+			return 20 + 30*workday(t)
+		case date == "2026-05-13":
+			return 3 * (20 + 180*workday(t))
+		}
+		return 20 + 180*workday(t)*weekday(t)
+	})
+}
+
+// clockChange lives on Berlin's wall clock and is stamped with its offset, which changes on 29 March.
+func clockChange(winter *time.Location) Trace {
+	change := time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)
+	t := sample("clock_change", time.Hour, 42, 10, func(t time.Time) float64 {
+		local := t.In(winter)
+		if !t.Before(change) {
+			local = local.Add(time.Hour)
+		}
+		return 20 + 180*workday(local)*weekday(local)
+	})
+	t.Start = t.Start.In(winter)
+	return t
+}
+
+func twoServices(name string, seed uint64) Trace {
+	t := sample("two_services", 10*time.Minute, 7, seed, func(t time.Time) float64 {
+		return 10 + float64(seed)*10*workday(t)
+	})
+	t.Series = name
+	return t
+}
+
+// sample samples mean at the middle of each step and puts the noise of independent arrivals on it: its variance is the mean.
+func sample(name string, step time.Duration, days int, seed uint64, mean func(time.Time) float64) Trace {
+	n := int(time.Duration(days) * day / step)
+	t := Trace{Name: name + "_" + short(step), Start: Monday, Step: step, Values: make([]float64, n), Drop: map[int]bool{}}
+	r := rng(seed)
+	for i := range t.Values {
+		m := mean(t.Start.Add(time.Duration(i)*step + step/2))
+		t.Values[i] = max(0, math.Round(m+math.Sqrt(m)*r.NormFloat64()))
+	}
+	return t
+}
+
+func rng(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 20260302)) }
+
+// hour is the time of day in hours.
+func hour(t time.Time) float64 {
+	return float64(t.Hour()) + float64(t.Minute())/60 + float64(t.Second())/3600
+}
+
+// workday rises from 0 at 06:00 to 1 at 14:00 and back to 0 at 22:00.
+func workday(t time.Time) float64 {
+	h := hour(t)
+	if h < 6 || h > 22 {
+		return 0
+	}
+	s := math.Sin(math.Pi * (h - 6) / 16)
+	return s * s
+}
+
+func weekday(t time.Time) float64 {
+	switch t.Weekday() {
+	case time.Saturday:
+		return 0.5
+	case time.Sunday:
+		return 0.3
+	}
+	return 1
+}
+
+// ramp rises from 0 at from to 1 at to.
+func ramp(h, from, to float64) float64 { return min(max((h-from)/(to-from), 0), 1) }
+
+func short(step time.Duration) string {
+	if step%time.Hour == 0 {
+		return fmt.Sprintf("%dh", step/time.Hour)
+	}
+	return fmt.Sprintf("%dm", step/time.Minute)
+}
+
+// Write writes the traces as one CSV file in Headstart's format.
+func Write(w io.Writer, all ...Trace) error {
+	out := bufio.NewWriter(w)
+	header := "timestamp,value\n"
+	if len(all) > 0 && all[0].Series != "" {
+		header = "series,timestamp,value\n"
+	}
+	out.WriteString(header) // a bufio.Writer keeps its first error for Flush
+	for _, t := range all {
+		for i, v := range t.Values {
+			if t.Drop[i] {
+				continue
+			}
+			if t.Series != "" {
+				out.WriteString(t.Series + ",")
+			}
+			out.WriteString(stamp(t, i) + ",")
+			if !math.IsNaN(v) {
+				fmt.Fprintf(out, "%.0f", v)
+			}
+			out.WriteString("\n")
+		}
+	}
+	return out.Flush()
+}
+
+// stamp writes the time of step i; in the summer half of a file on Berlin's clock with the summer's offset.
+func stamp(t Trace, i int) string {
+	at := t.Start.Add(time.Duration(i) * t.Step)
+	if _, offset := at.Zone(); offset == 3600 && !at.Before(time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)) {
+		at = at.In(time.FixedZone("CEST", 7200))
+	}
+	return at.Format(time.RFC3339)
+}
