@@ -1,7 +1,122 @@
+# Everything that is done to this repository. `make help` lists it.
 SHELL := /bin/bash
-TOOL := go tool -modfile=go.tools.mod
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TOOL      := go tool -modfile=go.tools.mod
+GOLANGCI  := bin/golangci-lint
+VERSION   ?= v0.1.0
+GO_LDFLAGS := -s -w -X main.version=$(VERSION)
+# Rooms whose tests run under the race detector: the ones with goroutines. The others are pure.
+RACE      := ./history/... ./gpuwarm/... ./adapter/... ./controller/... ./cmd/...
+FUZZTIME  ?= 20s
+BENCHTIME ?= 1s
+# The end-to-end tests share one machine with the control plane they start, so packages run one after the other.
+E2E_FLAGS ?= -p=1 -count=1 -timeout=20m
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*## "} /^[a-zA-Z0-9_.-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Build
+
+.PHONY: build
+build: ## Build bin/headstart and bin/kubectl-headstart.
+	CGO_ENABLED=0 go build -trimpath -tags timetzdata -ldflags '$(GO_LDFLAGS)' -o bin/headstart ./cmd/headstart
+	ln -sf headstart bin/kubectl-headstart
 
 .PHONY: generate
-generate: ## Regenerate deepcopy code, CRDs and RBAC.
+generate: ## Regenerate deepcopy code, CRDs and the figures of the documentation.
 	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:artifacts:config=manifests/base/crds
+	go run ./hack/figures -out docs/images
+
+.PHONY: fmt
+fmt: ## Format all Go files.
+	$(TOOL) gofumpt -w $(GO_DIRS)
+
+##@ Check
+
+GO_DIRS = $(sort $(dir $(wildcard api/*/*.go))) $(wildcard history forecaster scheduler gpuwarm planner adapter controller report cmd manifests hack test)
+
+.PHONY: test
+test: unit race e2e ## Run every test: unit, race, end to end. Does its own set-up.
+
+.PHONY: unit
+unit: ## Run the unit tests of the product.
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests of the concurrent rooms under the race detector.
+	go test -race $(RACE)
+
+.PHONY: e2e
+e2e: ## Run the end-to-end tests on a real control plane, which is built into bin/ when it is missing.
+	@echo "end to end: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok and Prometheus are built into bin/ when missing (about 13 minutes on 2 cores, once)"
+	cd test && go test $(E2E_FLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s).
+	hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run the benchmarks of the product for BENCHTIME (1s) each.
+	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./...
+
+.PHONY: bench-adapter
+bench-adapter: ## Measure the adapter against custom-metrics-apiserver's own test-adapter, interleaved.
+	cd test && go test -run='^$$' -bench=. -benchtime=$(BENCHTIME) -timeout=30m ./...
+
+.PHONY: bench-forecast
+bench-forecast: ## Run the benchmarks of the forecaster and the report.
+	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./forecaster/... ./report/...
+
+.PHONY: verify
+verify: ## Check that generated files are current.
+	hack/verify.sh
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Lint both modules.
+	$(GOLANGCI) run ./...
+	cd test && ../$(GOLANGCI) run --config ../.golangci.yml ./...
+
+.PHONY: lint-fix
+lint-fix: $(GOLANGCI) ## Let the linters mend what they can.
+	$(GOLANGCI) run --fix ./...
+	cd test && ../$(GOLANGCI) run --config ../.golangci.yml --fix ./...
+
+$(GOLANGCI): go.lint.mod
+	@echo "building golangci-lint into bin/ (one to six minutes, once)"
+	@mkdir -p bin
+	go build -modfile=go.lint.mod -trimpath -ldflags '-s -w' -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities (needs vuln.go.dev).
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+##@ Install and look
+
+.PHONY: manifests
+manifests: bin/kubectl ## Render every overlay into dist/.
+	@mkdir -p dist
+	@for o in manifests/overlays/*/; do n=$$(basename $$o); bin/kubectl kustomize $$o > dist/headstart-$$n.yaml; echo dist/headstart-$$n.yaml; done
+
+bin/kubectl:
+	@echo "building kubectl into bin/ (half a minute, once)"
+	@mkdir -p bin
+	cd test && go build -trimpath -ldflags '-s -w' -o ../$@ k8s.io/kubernetes/cmd/kubectl
+
+.PHONY: image
+image: ## Build the container image with docker.
+	docker build --build-arg VERSION=$(VERSION) -t headstart.dev/headstart:$(VERSION) .
+
+.PHONY: report-demo
+report-demo: build ## Show a dry run over a synthetic trace.
+	bin/headstart report --input testdata/daily-ramp.csv.gz --lead 10m --capacity 5 --service-level 0.99
+
+.PHONY: clean
+clean: ## Remove bin/ (what was built) and dist/.
+	rm -rf bin dist
+
+# The demo brings its own targets.
+-include test/demo.mk
