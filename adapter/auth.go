@@ -1,0 +1,144 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiserverapi "k8s.io/apiserver/pkg/apis/apiserver"
+	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
+	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apiserver/pkg/authorization/path"
+	"k8s.io/apiserver/pkg/authorization/union"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// reviewTimeout bounds one TokenReview or SubjectAccessReview, the only calls that a request can wait for, once a minute.
+const reviewTimeout = 4 * time.Second
+
+// The ConfigMap in which the API server tells aggregated servers how it identifies itself and its users.
+const (
+	authConfigNamespace = metav1.NamespaceSystem
+	authConfigName      = "extension-apiserver-authentication"
+)
+
+// DelegationConfig is config with the limits that access reviews need: they are on the path of requests.
+func DelegationConfig(config *rest.Config) *rest.Config {
+	c := rest.CopyConfig(config)
+	c.QPS, c.Burst, c.Timeout = 200, 400, reviewTimeout
+	return c
+}
+
+// delegateAuthentication accepts the aggregator and clients by certificate, and everybody else by TokenReview. It is what
+// options.DelegatingAuthenticationOptions does, for a client that is handed in rather than read from a file.
+func delegateAuthentication(info *genericapiserver.AuthenticationInfo, serving *genericapiserver.SecureServingInfo,
+	client kubernetes.Interface, ttl time.Duration,
+) error {
+	clientCA, err := dynamiccertificates.NewDynamicCAFromConfigMapController("client-ca", authConfigNamespace, authConfigName,
+		"client-ca-file", client)
+	if err != nil {
+		return fmt.Errorf("read the client CA: %w", err)
+	}
+	header, err := newRequestHeader(client)
+	if err != nil {
+		return err
+	}
+	config := authenticatorfactory.DelegatingAuthenticatorConfig{
+		Anonymous:                          &apiserverapi.AnonymousAuthConfig{Enabled: true}, // for /readyz; authorisation decides
+		TokenAccessReviewClient:            client.AuthenticationV1(),
+		TokenAccessReviewTimeout:           reviewTimeout,
+		WebhookRetryBackoff:                genericoptions.DefaultAuthWebhookRetryBackoff(),
+		CacheTTL:                           ttl,
+		ClientCertificateCAContentProvider: clientCA,
+		RequestHeaderConfig:                header.config(),
+	}
+	info.RequestHeaderConfig = config.RequestHeaderConfig
+	if err := errors.Join(info.ApplyClientCert(clientCA, serving), info.ApplyClientCert(header, serving)); err != nil {
+		return fmt.Errorf("use the client CAs: %w", err)
+	}
+	if info.Authenticator, _, err = config.New(); err != nil {
+		return fmt.Errorf("set up delegated authentication: %w", err)
+	}
+	return nil
+}
+
+// delegateAuthorization asks the API server by SubjectAccessReview. Health is for everybody.
+func delegateAuthorization(client kubernetes.Interface, ttl time.Duration) (authorizer.Authorizer, error) {
+	health, err := path.NewAuthorizer([]string{"/healthz", "/livez", "/readyz"})
+	if err != nil {
+		return nil, fmt.Errorf("set up authorisation: %w", err)
+	}
+	config := authorizerfactory.DelegatingAuthorizerConfig{
+		SubjectAccessReviewClient: client.AuthorizationV1(),
+		AllowCacheTTL:             ttl,
+		DenyCacheTTL:              min(ttl, maxDenyCacheTTL), // a permission that was just given should count soon
+		WebhookRetryBackoff:       genericoptions.DefaultAuthWebhookRetryBackoff(),
+	}
+	delegated, err := config.New()
+	if err != nil {
+		return nil, fmt.Errorf("set up delegated authorisation: %w", err)
+	}
+	return union.New(
+		union.NamedAuthorizer{AuthorizerName: "privileged-groups", Authorizer: authorizerfactory.NewPrivilegedGroups("system:masters")},
+		union.NamedAuthorizer{AuthorizerName: "health", Authorizer: health},
+		union.NamedAuthorizer{AuthorizerName: "delegated", Authorizer: delegated},
+	)
+}
+
+// requestHeader knows the aggregator: its CA, and the headers in which it names the user. It follows the ConfigMap.
+type requestHeader struct {
+	*dynamiccertificates.ConfigMapCAController
+	headers *headerrequest.RequestHeaderAuthRequestController
+}
+
+var _ dynamiccertificates.ControllerRunner = (*requestHeader)(nil)
+
+func newRequestHeader(client kubernetes.Interface) (*requestHeader, error) {
+	ca, err := dynamiccertificates.NewDynamicCAFromConfigMapController("requestheader-client-ca", authConfigNamespace, authConfigName,
+		"requestheader-client-ca-file", client)
+	if err != nil {
+		return nil, fmt.Errorf("read the aggregator's CA: %w", err)
+	}
+	r := &requestHeader{
+		ConfigMapCAController: ca,
+		headers: headerrequest.NewRequestHeaderAuthRequestController(authConfigName, authConfigNamespace, client,
+			"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers",
+			"requestheader-extra-headers-prefix", "requestheader-allowed-names"),
+	}
+	if err := r.RunOnce(context.Background()); err != nil {
+		return nil, fmt.Errorf("read ConfigMap %s/%s (it needs the Role extension-apiserver-authentication-reader in that namespace): %w",
+			authConfigNamespace, authConfigName, err)
+	}
+	return r, nil
+}
+
+// RunOnce reads the ConfigMap.
+func (r *requestHeader) RunOnce(ctx context.Context) error {
+	return errors.Join(r.ConfigMapCAController.RunOnce(ctx), r.headers.RunOnce(ctx))
+}
+
+// Run follows the ConfigMap until ctx is done.
+func (r *requestHeader) Run(ctx context.Context, workers int) {
+	go r.ConfigMapCAController.Run(ctx, workers)
+	go r.headers.Run(ctx, workers)
+	<-ctx.Done()
+}
+
+func (r *requestHeader) config() *authenticatorfactory.RequestHeaderConfig {
+	return &authenticatorfactory.RequestHeaderConfig{
+		CAContentProvider:   r,
+		UsernameHeaders:     headerrequest.StringSliceProviderFunc(r.headers.UsernameHeaders),
+		UIDHeaders:          headerrequest.StringSliceProviderFunc(r.headers.UIDHeaders),
+		GroupHeaders:        headerrequest.StringSliceProviderFunc(r.headers.GroupHeaders),
+		ExtraHeaderPrefixes: headerrequest.StringSliceProviderFunc(r.headers.ExtraHeaderPrefixes),
+		AllowedClientNames:  headerrequest.StringSliceProviderFunc(r.headers.AllowedClientNames),
+	}
+}

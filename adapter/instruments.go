@@ -1,0 +1,72 @@
+package adapter
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The values of the label api.
+const (
+	apiExternal = "external"
+	apiCustom   = "custom"
+)
+
+// resultError counts a fault of the program; every other refusal is counted by its reason.
+const (
+	resultServed = "Served"
+	resultError  = "Error"
+)
+
+// instruments are the adapter's own metrics.
+type instruments struct {
+	requests *prometheus.CounterVec
+	lookup   *prometheus.HistogramVec
+	age      *prometheus.HistogramVec
+}
+
+// newInstruments registers the metrics with reg, which may be nil.
+func newInstruments(reg prometheus.Registerer) (*instruments, error) {
+	i := &instruments{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "headstart_adapter_values_total",
+			Help: "Values asked for, by API (external, custom) and result: Served, Error, or the reason why there is none.",
+		}, []string{"api", "result"}),
+		lookup: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "headstart_adapter_lookup_duration_seconds",
+			Help:    "Time that looking a value up in memory took, without transport, authentication and authorisation.",
+			Buckets: []float64{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1},
+		}, []string{"api"}),
+		age: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "headstart_adapter_value_age_seconds",
+			Help:    "Time since the served value's plan was made or its demand was measured.",
+			Buckets: []float64{15, 60, 300, 900, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600},
+		}, []string{"api"}),
+	}
+	if reg == nil {
+		return i, nil
+	}
+	for _, c := range []prometheus.Collector{i.requests, i.lookup, i.age} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register the adapter's metrics: %w", err)
+		}
+	}
+	return i, nil
+}
+
+func (i *instruments) served(api string, age, took time.Duration) {
+	i.requests.WithLabelValues(api, resultServed).Inc()
+	i.age.WithLabelValues(api).Observe(age.Seconds())
+	i.lookup.WithLabelValues(api).Observe(took.Seconds())
+}
+
+func (i *instruments) refused(api string, err error) {
+	result := resultError
+	var u *Unavailable
+	if errors.As(err, &u) {
+		result = string(u.Reason)
+	}
+	i.requests.WithLabelValues(api, result).Inc()
+}

@@ -1,0 +1,160 @@
+package adapter
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/metrics/pkg/apis/custom_metrics"
+	"k8s.io/metrics/pkg/apis/external_metrics"
+	"k8s.io/utils/clock"
+	cmaprovider "sigs.k8s.io/custom-metrics-apiserver/pkg/provider"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// DemandMetric is the name of the Object metric on a Forecast.
+const DemandMetric = "demand"
+
+// forecastResource is what a custom metric's path names.
+var forecastResource = schema.GroupResource{Group: v1alpha1.GroupName, Resource: forecasts}
+
+// provider answers both APIs from Metrics.
+type provider struct {
+	metrics     Metrics
+	clock       clock.PassiveClock
+	instruments *instruments
+}
+
+var (
+	_ cmaprovider.ExternalMetricsProvider = (*provider)(nil)
+	_ cmaprovider.CustomMetricsProvider   = (*provider)(nil)
+)
+
+// GetExternalMetric serves the Forecast of the metric's name. A selector that does not match the Forecast's labels hides it.
+func (p *provider) GetExternalMetric(_ context.Context, namespace string, selector labels.Selector,
+	info cmaprovider.ExternalMetricInfo,
+) (*external_metrics.ExternalMetricValueList, error) {
+	value, err := p.value(apiExternal, namespace, info.Metric, selector)
+	if err != nil {
+		return nil, err
+	}
+	return &external_metrics.ExternalMetricValueList{Items: []external_metrics.ExternalMetricValue{{
+		MetricName: info.Metric,
+		Timestamp:  metav1.NewTime(value.ComputedAt),
+		Value:      *resource.NewMilliQuantity(value.Milli, resource.DecimalSI),
+	}}}, nil
+}
+
+// ListAllExternalMetrics is for discovery: one constant resource, whatever Forecasts there are.
+func (p *provider) ListAllExternalMetrics() []cmaprovider.ExternalMetricInfo {
+	return []cmaprovider.ExternalMetricInfo{{Metric: forecasts}}
+}
+
+// GetMetricByName serves the metric "demand" on one Forecast.
+func (p *provider) GetMetricByName(_ context.Context, name types.NamespacedName, info cmaprovider.CustomMetricInfo,
+	metricSelector labels.Selector,
+) (*custom_metrics.MetricValue, error) {
+	if err := p.known(info, name.Namespace, name.Name); err != nil {
+		return nil, err
+	}
+	value, err := p.value(apiCustom, name.Namespace, name.Name, metricSelector)
+	if err != nil {
+		return nil, err
+	}
+	item := describe(name.Namespace, name.Name, value)
+	return &item, nil
+}
+
+// GetMetricBySelector serves the metric "demand" on every selected Forecast that has a value. It is an error when none has:
+// an empty list would be read as "no demand".
+func (p *provider) GetMetricBySelector(_ context.Context, namespace string, selector labels.Selector,
+	info cmaprovider.CustomMetricInfo, metricSelector labels.Selector,
+) (*custom_metrics.MetricValueList, error) {
+	if err := p.known(info, namespace, "*"); err != nil {
+		return nil, err
+	}
+	list := &custom_metrics.MetricValueList{}
+	var first error
+	for _, name := range p.metrics.Names(namespace, selector) {
+		value, err := p.value(apiCustom, namespace, name, metricSelector)
+		if err != nil {
+			first = cmp.Or(first, err)
+			continue
+		}
+		list.Items = append(list.Items, describe(namespace, name, value))
+	}
+	if len(list.Items) > 0 {
+		return list, nil
+	}
+	if first == nil {
+		first = p.refuse(apiCustom, &Unavailable{
+			Reason:  ReasonNotFound,
+			Message: fmt.Sprintf("the selector %q matches no Forecast of the namespace", selector),
+		}, namespace, "*")
+	}
+	return nil, first
+}
+
+// ListAllMetrics is for discovery: one constant resource, whatever Forecasts there are.
+func (p *provider) ListAllMetrics() []cmaprovider.CustomMetricInfo {
+	return []cmaprovider.CustomMetricInfo{{GroupResource: forecastResource, Namespaced: true, Metric: DemandMetric}}
+}
+
+// known refuses a custom metric that is not "demand" on Forecasts.
+func (p *provider) known(info cmaprovider.CustomMetricInfo, namespace, name string) error {
+	if info.GroupResource == forecastResource && info.Metric == DemandMetric && namespace != "" {
+		return nil
+	}
+	return p.refuse(apiCustom, &Unavailable{
+		Reason: ReasonNotFound,
+		Message: fmt.Sprintf("%s has no metric %q here; ask for namespaces/NAMESPACE/%s/NAME/%s",
+			info.GroupResource, info.Metric, forecastResource, DemandMetric),
+	}, namespace, name)
+}
+
+// value looks one Forecast up, and counts how that went.
+func (p *provider) value(api, namespace, name string, selector labels.Selector) (Value, error) {
+	start := p.clock.Now()
+	value, err := p.metrics.Value(namespace, name, start)
+	if err == nil && selector != nil && !selector.Empty() && !selector.Matches(labels.Set(value.Labels)) {
+		err = &Unavailable{
+			Reason:  ReasonNotFound,
+			Message: fmt.Sprintf("its labels do not match the metric's selector %q", selector),
+		}
+	}
+	if err != nil {
+		return Value{}, p.refuse(api, err, namespace, name)
+	}
+	value.Milli = min(max(value.Milli, 0), MaxMilli)
+	if value.ComputedAt.After(start) {
+		value.ComputedAt = start // a time ahead of ours makes its age negative wherever that is measured
+	}
+	p.instruments.served(api, start.Sub(value.ComputedAt), p.clock.Since(start))
+	return value, nil
+}
+
+func (p *provider) refuse(api string, err error, namespace, name string) error {
+	p.instruments.refused(api, err)
+	return notServed(err, namespace, name)
+}
+
+func describe(namespace, name string, value Value) custom_metrics.MetricValue {
+	return custom_metrics.MetricValue{
+		DescribedObject: custom_metrics.ObjectReference{
+			APIVersion: v1alpha1.GroupVersion.String(),
+			Kind:       "Forecast",
+			Namespace:  namespace,
+			Name:       name,
+		},
+		Metric:    custom_metrics.MetricIdentifier{Name: DemandMetric},
+		Timestamp: metav1.Time{Time: value.ComputedAt.Truncate(time.Second)},
+		Value:     *resource.NewMilliQuantity(value.Milli, resource.DecimalSI),
+	}
+}
