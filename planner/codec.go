@@ -1,0 +1,161 @@
+package planner
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+const (
+	// fineSteps are kept at the plan's own step: an hour at one minute, twelve times the interval at which a plan is refreshed.
+	fineSteps = 60
+	// middleBucket steps share a value in the second segment: 5 min at one minute.
+	middleBucket = 5
+	// coarseValues is the most values of a coarser segment: a day in 5 min.
+	coarseValues = 288
+	// digits that a value keeps, rounded up: 0.1 % at worst.
+	digits = 4
+
+	// unsaid stands for a step at which the plan has nothing to say.
+	unsaid = "-"
+)
+
+// Encode writes the plan as a Forecast's status carries it: the first 60 steps as they are, then ever larger steps, each the
+// largest of what it stands for; four significant digits, rounded up. It is never less than the plan, anywhere, and reaches as
+// far. A day at one minute takes less than 4 KiB. Times are kept to the second.
+func (p Plan) Encode() v1alpha1.Plan {
+	out := v1alpha1.Plan{
+		ComputedAt: metav1.NewTime(p.ComputedAt.UTC().Truncate(time.Second)),
+		Start:      metav1.NewTime(p.Start.UTC().Truncate(time.Second)),
+	}
+	for _, s := range p.coarsen() {
+		words := make([]string, len(s.Values))
+		for i, v := range s.Values {
+			words[i] = formatValue(v)
+		}
+		out.Segments = append(out.Segments, v1alpha1.PlanSegment{
+			Step: v1alpha1.FormatDuration(s.Step), Values: strings.Join(words, " "),
+		})
+	}
+	out.End = metav1.NewTime(out.Start.Add(p.End().Sub(p.Start)))
+	return out
+}
+
+// coarsen cuts a plan of one segment into at most four; a plan that has several already is left as it is.
+func (p Plan) coarsen() []Segment {
+	if len(p.Segments) != 1 || len(p.Segments[0].Values) <= fineSteps {
+		return p.Segments
+	}
+	step, rest := p.Segments[0].Step, p.Segments[0].Values
+	out := []Segment{{Step: step, Values: rest[:fineSteps]}}
+	rest = rest[fineSteps:]
+	middle := min(len(rest)/middleBucket, coarseValues)
+	if middle > 0 {
+		out = append(out, bucketed(rest[:middle*middleBucket], step, middleBucket))
+		rest = rest[middle*middleBucket:]
+	}
+	if len(rest) > middleBucket {
+		bucket := max(6*middleBucket, (len(rest)+coarseValues-1)/coarseValues)
+		if n := len(rest) / bucket; n > 0 {
+			out = append(out, bucketed(rest[:n*bucket], step, bucket))
+			rest = rest[n*bucket:]
+		}
+	}
+	if len(rest) > 0 {
+		out = append(out, bucketed(rest, step, len(rest)))
+	}
+	return out
+}
+
+func bucketed(values []float64, step time.Duration, bucket int) Segment {
+	s := Segment{Step: time.Duration(bucket) * step}
+	for i := 0; i < len(values); i += bucket {
+		most := math.NaN()
+		for _, v := range values[i : i+bucket] {
+			if math.IsNaN(most) || v > most {
+				most = v
+			}
+		}
+		s.Values = append(s.Values, most)
+	}
+	return s
+}
+
+// formatValue writes v with four significant digits, rounded up, in the shorter notation.
+func formatValue(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return unsaid
+	case v <= 0:
+		return "0"
+	case math.IsInf(v, 1):
+		v = math.MaxFloat64 / 2
+	}
+	text := strconv.FormatFloat(v, 'e', digits-1, 64)
+	if got, err := strconv.ParseFloat(text, 64); err == nil && got < v {
+		// Round up in the last digit: one unit of it is added to the shorter number.
+		exponent, _ := strconv.Atoi(text[strings.IndexByte(text, 'e')+1:])
+		unit := math.Pow(10, float64(exponent-digits+1))
+		text = strconv.FormatFloat(got+unit, 'e', digits-1, 64)
+	}
+	rounded, err := strconv.ParseFloat(text, 64)
+	if err != nil || rounded < v { // past the range of the digits: keep every one
+		rounded = v
+	}
+	plain := strconv.FormatFloat(rounded, 'f', -1, 64)
+	if short := strconv.FormatFloat(rounded, 'e', -1, 64); len(short) < len(plain) && len(plain) > 9 {
+		return short
+	}
+	return plain
+}
+
+// Decode reads a plan back from a Forecast's status. A plan that cannot be read, from another version say, is an error that
+// says what is wrong with it.
+func Decode(in v1alpha1.Plan) (Plan, error) {
+	p := Plan{ComputedAt: in.ComputedAt.UTC(), Start: in.Start.UTC()}
+	if in.Start.IsZero() || len(in.Segments) == 0 {
+		return Plan{}, errors.New("the plan in status is empty")
+	}
+	for i, s := range in.Segments {
+		step, err := s.Step.Parse()
+		if err != nil {
+			return Plan{}, fmt.Errorf("the plan in status cannot be read: segment %d: %w", i, err)
+		}
+		if step <= 0 {
+			return Plan{}, fmt.Errorf("the plan in status cannot be read: segment %d: step must be above 0", i)
+		}
+		values, err := parseValues(s.Values)
+		if err != nil {
+			return Plan{}, fmt.Errorf("the plan in status cannot be read: segment %d: %w", i, err)
+		}
+		p.Segments = append(p.Segments, Segment{Step: step, Values: values})
+	}
+	return p, nil
+}
+
+func parseValues(text string) ([]float64, error) {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return nil, errors.New("no values")
+	}
+	values := make([]float64, len(words))
+	for i, w := range words {
+		if w == unsaid {
+			values[i] = math.NaN()
+			continue
+		}
+		v, err := strconv.ParseFloat(w, 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+			return nil, fmt.Errorf("value %d, %q, is not a number from 0", i, w)
+		}
+		values[i] = v
+	}
+	return values, nil
+}

@@ -1,0 +1,167 @@
+package planner
+
+import (
+	"encoding/json"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// day is a plan of one day at one minute.
+func day() Plan {
+	values := make([]float64, 1440)
+	for i := range values {
+		values[i] = 1234.5678 + 1000*math.Sin(2*math.Pi*float64(i)/1440) + float64(i%7)
+	}
+	return Plan{ComputedAt: origin.Add(30 * time.Second), Start: origin, Segments: []Segment{{Step: time.Minute, Values: values}}}
+}
+
+func TestEncodeGolden(t *testing.T) {
+	got, err := json.MarshalIndent(day().Encode(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("testdata", "day.json")
+	if *update {
+		if err := os.WriteFile(file, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.TrimSpace(string(want)), string(got)); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
+	if len(got) >= 4096 {
+		t.Errorf("a day at one minute takes %d bytes, 4096 is the limit", len(got))
+	}
+}
+
+// A plan that went through status is never less than the plan, says something wherever the plan does, ends with it, and takes
+// less than 4 KiB for a day at one minute.
+func TestEncodeNeverLess(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 3000).Draw(t, "steps")
+		step := time.Duration(rapid.SampledFrom([]int{1, 60, 3600}).Draw(t, "step")) * time.Second
+		scale := math.Pow(10, float64(rapid.IntRange(-6, 9).Draw(t, "scale")))
+		some := rapid.SliceOfN(rapid.Float64Range(0, 1), 1, 50).Draw(t, "values")
+		gaps := rapid.Bool().Draw(t, "gaps")
+		values := make([]float64, n)
+		for i := range values {
+			values[i] = some[i%len(some)] * scale
+			if gaps && i%3 != 0 {
+				values[i] = math.NaN()
+			}
+		}
+		p := Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: step, Values: values}}}
+		encoded := p.Encode()
+		text, err := json.Marshal(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n <= 1440 && len(text) >= 4096 {
+			t.Fatalf("%d bytes for %d steps", len(text), n)
+		}
+		if len(encoded.Segments) > 4 {
+			t.Fatalf("%d segments, the API allows 4", len(encoded.Segments))
+		}
+		q, err := Decode(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !q.End().Equal(p.End()) || !encoded.End.Time.Equal(p.End()) {
+			t.Fatalf("ends at %s and says %s, want %s", q.End(), encoded.End, p.End())
+		}
+		for i, v := range values {
+			for _, at := range []time.Time{origin.Add(time.Duration(i) * step), origin.Add(time.Duration(i+1)*step - 1)} {
+				got, ok := q.At(at)
+				if math.IsNaN(v) {
+					continue
+				}
+				if !ok || got < v {
+					t.Fatalf("step %d of %d: %v, %v; want at least %v", i, n, got, ok, v)
+				}
+				if i < fineSteps && got > v*1.001+1e-300 {
+					t.Fatalf("step %d: %v is more than a last digit above %v", i, got, v)
+				}
+			}
+		}
+		again, err := Decode(q.Encode())
+		if diff := cmp.Diff(q, again, cmpopts.EquateNaNs()); err != nil || diff != "" {
+			t.Fatalf("what was read from status does not survive writing it again: %v\n%s", err, diff)
+		}
+	})
+}
+
+func TestFormatValue(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", -1: "0", math.NaN(): "-", 1: "1", 12.5: "12.5", 1234.4: "1235", 1234: "1234", 0.00012341: "0.0001235",
+		9999.1: "10000", 123456789: "123500000", 1.23456e15: "1.235e+15", 0.1: "0.1",
+	} {
+		if got := formatValue(v); got != want {
+			t.Errorf("formatValue(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	good := Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: []float64{1}}}}.Encode()
+	cases := map[string]struct {
+		spoil func(*v1alpha1.Plan)
+		want  string
+	}{
+		"NoSegments": {func(p *v1alpha1.Plan) { p.Segments = nil }, "empty"},
+		"NoStart":    {func(p *v1alpha1.Plan) { p.Start = metav1.Time{} }, "empty"},
+		"Step":       {func(p *v1alpha1.Plan) { p.Segments[0].Step = "often" }, "duration"},
+		"ZeroStep":   {func(p *v1alpha1.Plan) { p.Segments[0].Step = "0s" }, "step must be above 0"},
+		"Word":       {func(p *v1alpha1.Plan) { p.Segments[0].Values = "1 x" }, `value 1, "x"`},
+		"Negative":   {func(p *v1alpha1.Plan) { p.Segments[0].Values = "-1" }, `"-1"`},
+		"NaN":        {func(p *v1alpha1.Plan) { p.Segments[0].Values = "NaN" }, `"NaN"`},
+		"Infinite":   {func(p *v1alpha1.Plan) { p.Segments[0].Values = "1e999" }, `"1e999"`},
+		"Empty":      {func(p *v1alpha1.Plan) { p.Segments[0].Values = "" }, "no values"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			bad := *good.DeepCopy()
+			tc.spoil(&bad)
+			if _, err := Decode(bad); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// Whatever stands in a status, reading it neither panics nor lets a value through that could not be served.
+func FuzzDecode(f *testing.F) {
+	f.Add("1m", "1 2 3")
+	f.Add("1h30m", "- 0.1 1e3")
+	f.Fuzz(func(t *testing.T, step, values string) {
+		p, err := Decode(v1alpha1.Plan{
+			Start: metav1.NewTime(origin), Segments: []v1alpha1.PlanSegment{{Step: v1alpha1.Duration(step), Values: values}},
+		})
+		if err != nil {
+			return
+		}
+		for _, v := range p.Segments[0].Values {
+			if !math.IsNaN(v) && !usable(v) {
+				t.Errorf("%q gave %v", values, v)
+			}
+		}
+		p.At(origin.Add(time.Hour))
+	})
+}

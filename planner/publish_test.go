@@ -1,0 +1,144 @@
+package planner
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func flatPlan(at time.Time, v float64) Plan {
+	values := make([]float64, 1440)
+	for i := range values {
+		values[i] = v
+	}
+	return Plan{ComputedAt: at, Start: at, Segments: []Segment{{Step: time.Minute, Values: values}}}
+}
+
+// run publishes a plan a minute and returns when it wrote.
+func run(t interface{ Fatal(...any) }, opts PublisherOptions, minutes int, value func(int) float64) []time.Time {
+	p, err := NewPublisher(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var published *Plan
+	var writes []time.Time
+	for i := range minutes {
+		now := origin.Add(time.Duration(i) * time.Minute)
+		fresh := flatPlan(now, value(i))
+		if p.Decide(now, published, fresh, 10*time.Minute).Publish {
+			p.Wrote(now)
+			published, writes = &fresh, append(writes, now)
+		}
+	}
+	return writes
+}
+
+func mostWithin(writes []time.Time, window time.Duration) int {
+	most, from := 0, 0
+	for i := range writes {
+		for writes[i].Sub(writes[from]) >= window {
+			from++
+		}
+		most = max(most, i-from+1)
+	}
+	return most
+}
+
+func TestPublisherNeverExceedsItsWrites(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		opts := DefaultPublisherOptions()
+		opts.Writes = rapid.IntRange(1, 20).Draw(t, "writes")
+		noise := rapid.SampledFrom([]float64{0, 0.02, 0.1, 1, 5}).Draw(t, "noise")
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		writes := run(t, opts, 600, func(int) float64 { return 100 * math.Exp(noise*rng.NormFloat64()) })
+		if most := mostWithin(writes, opts.Window); most > opts.Writes {
+			t.Fatalf("%d writes within %s, %d are allowed", most, opts.Window, opts.Writes)
+		}
+		if len(writes) < 600/60*min(opts.Writes, 3) {
+			t.Fatalf("only %d writes in ten hours", len(writes))
+		}
+	})
+}
+
+func TestPublisherRefreshesAQuietSeries(t *testing.T) {
+	writes := run(t, DefaultPublisherOptions(), 600, func(int) float64 { return 100 })
+	for i := 1; i < len(writes); i++ {
+		if age := writes[i].Sub(writes[i-1]); age < 5*time.Minute || age > 15*time.Minute {
+			t.Errorf("write %d came %s after the one before; a quiet series is refreshed every 5 to 15 min", i, age)
+		}
+	}
+	if most := mostWithin(writes, time.Hour); most > 9 {
+		t.Errorf("%d writes an hour on a quiet series leave too few for a jump", most)
+	}
+}
+
+// However noisy the hours before were, a doubling is written at once.
+func TestPublisherKeepsAWriteForAJump(t *testing.T) {
+	for _, noise := range []float64{0, 0.02, 0.05, 0.1, 0.2} {
+		rng := rand.New(rand.NewPCG(7, 7))
+		jump := 433
+		writes := run(t, DefaultPublisherOptions(), 600, func(i int) float64 {
+			level := 100.0
+			if i >= jump {
+				level = 1000
+			}
+			return level * math.Exp(noise*rng.NormFloat64())
+		})
+		at, found := origin.Add(time.Duration(jump)*time.Minute), false
+		for _, w := range writes {
+			found = found || w.Equal(at)
+		}
+		if !found {
+			t.Errorf("noise %v: the jump was not written at once", noise)
+		}
+	}
+}
+
+func TestPublisherDecide(t *testing.T) {
+	old, fresh := flatPlan(origin, 100), flatPlan(origin.Add(2*time.Minute), 100)
+	now := fresh.ComputedAt
+	gap := flatPlan(origin, math.NaN())
+	short := Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: make([]float64, 10)}}}
+	moved := flatPlan(now, 106)
+	little := flatPlan(now, 104)
+	cases := map[string]struct {
+		published *Plan
+		fresh     Plan
+		want      bool
+	}{
+		"First":     {nil, fresh, true},
+		"Same":      {&old, fresh, false},
+		"Moved":     {&old, moved, true},
+		"Little":    {&old, little, false},
+		"Ends":      {&short, fresh, true},
+		"Unsaid":    {&gap, fresh, true},
+		"BothQuiet": {&gap, gap, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p, err := NewPublisher(DefaultPublisherOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := p.Decide(now, tc.published, tc.fresh, 10*time.Minute); got.Publish != tc.want || got.Reason == "" {
+				t.Errorf("got %+v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestPublisherRefusesOptions(t *testing.T) {
+	for _, opts := range []PublisherOptions{
+		{},
+		{Writes: 1, Window: time.Hour, Refresh: time.Minute},
+		{Writes: 1, Window: time.Hour, Moved: 1},
+		{Writes: 1, Refresh: time.Minute, Moved: 1},
+	} {
+		if _, err := NewPublisher(opts); err == nil {
+			t.Errorf("%+v was accepted", opts)
+		}
+	}
+}
