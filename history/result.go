@@ -35,10 +35,10 @@ func (n *notes) warn(texts []string) {
 func (n *notes) list() []string {
 	var out []string
 	if n.notFinite > 0 {
-		out = append(out, fmt.Sprintf("%d samples were NaN or infinite and are gaps", n.notFinite))
+		out = append(out, fmt.Sprintf("samples that were NaN or infinite, and are gaps: %d", n.notFinite))
 	}
 	if n.negative > 0 {
-		out = append(out, fmt.Sprintf("%d samples were negative and are gaps", n.negative))
+		out = append(out, fmt.Sprintf("samples that were negative, and are gaps: %d", n.negative))
 	}
 	for _, w := range n.warnings {
 		out = append(out, "Prometheus says: "+w)

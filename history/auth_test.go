@@ -1,0 +1,213 @@
+package history_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"headstart.dev/headstart/history"
+)
+
+func certPEM(c *x509.Certificate) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
+}
+
+// load returns the source "default" of a configuration file in dir whose httpClientConfig is auth.
+func load(t *testing.T, dir, url, auth string) *history.Source {
+	t.Helper()
+	path := filepath.Join(dir, "sources.yaml")
+	text := fmt.Sprintf("sources:\n- name: default\n  url: %s\n  namespaces: ['*']\n  timeout: 1s\n  httpClientConfig: %s\n", url, auth)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := history.LoadSources(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := s.For("any", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+func put(t *testing.T, dir, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// onlyWith serves requests that ok admits, and refuses others with 401.
+func onlyWith(ok func(*http.Request) bool) http.Handler {
+	f := &fakePrometheus{value: one}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !ok(r) {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		f.ServeHTTP(w, r)
+	})
+}
+
+func TestAuthentication(t *testing.T) {
+	cases := map[string]struct {
+		auth string
+		ok   func(*http.Request) bool
+	}{
+		"basic": {"{basic_auth: {username: u, password_file: secret}}", func(r *http.Request) bool {
+			u, p, _ := r.BasicAuth()
+			return u == "u" && p == "hunter2"
+		}},
+		"bearer": {"{authorization: {credentials_file: secret}}", func(r *http.Request) bool {
+			return r.Header.Get("Authorization") == "Bearer hunter2"
+		}},
+		"headers": {"{http_headers: {X-Scope-OrgID: {values: [team-a]}, X-Key: {files: [secret]}}}", func(r *http.Request) bool {
+			return r.Header.Get("X-Scope-OrgID") == "team-a" && r.Header.Get("X-Key") == "hunter2"
+		}},
+		"user agent": {"{}", func(r *http.Request) bool { return r.UserAgent() == "headstart" }},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(onlyWith(tc.ok))
+			defer server.Close()
+			dir := t.TempDir()
+			put(t, dir, "secret", "hunter2")
+			src := load(t, dir, server.URL, tc.auth)
+			if _, _, err := src.Latest(t.Context(), "up", from); err != nil {
+				t.Error(err)
+			}
+			if !strings.Contains(tc.auth, "secret") {
+				return
+			}
+			put(t, dir, "secret", "stale")
+			if _, _, err := src.Latest(t.Context(), "up", from); !errors.Is(err, history.ErrUnauthorized) {
+				t.Errorf("with another secret in the file: %v", err)
+			}
+			put(t, dir, "secret", "hunter2")
+			if _, _, err := src.Latest(t.Context(), "up", from); err != nil {
+				t.Errorf("with the secret back in the file: %v", err)
+			}
+			if err := os.Remove(filepath.Join(dir, "secret")); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := src.Latest(t.Context(), "up", from); !errors.Is(err, history.ErrUnauthorized) || !strings.Contains(err.Error(), "secret") {
+				t.Errorf("without the file: %v", err)
+			}
+		})
+	}
+}
+
+func TestOAuth2(t *testing.T) {
+	var answer atomic.Value
+	answer.Store("good")
+	tokens := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		switch answer.Load() {
+		case "never":
+			<-r.Context().Done()
+		case "refused":
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"error":"invalid_client","error_description":"hunter2"}`)
+		case "nonsense":
+			fmt.Fprint(w, "hello")
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"access_token":"t0ken","token_type":"Bearer","expires_in":3600}`)
+		}
+	}))
+	defer tokens.Close()
+	server := httptest.NewServer(onlyWith(func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer t0ken" }))
+	defer server.Close()
+	auth := fmt.Sprintf("{oauth2: {client_id: c, client_secret: hunter2, token_url: %q}}", tokens.URL)
+	for how, want := range map[string]history.Kind{
+		"good": "", "refused": history.ErrUnauthorized, "nonsense": history.ErrUnauthorized, "never": history.ErrTimeout,
+	} {
+		t.Run(how, func(t *testing.T) {
+			answer.Store(how)
+			src := load(t, t.TempDir(), server.URL, auth)
+			began := time.Now()
+			_, _, err := src.Latest(t.Context(), "up", from)
+			if history.KindOf(err) != want || (want == "") != (err == nil) {
+				t.Fatalf("got %v, want %q", err, want)
+			}
+			if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), tokens.URL)) {
+				t.Errorf("the message says too much: %v", err)
+			}
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("took %s, the timeout is 1s", took)
+			}
+			if how != "never" {
+				return
+			}
+			// The token request is given up as well: once the endpoint answers, so do we.
+			answer.Store("good")
+			for range 50 {
+				if _, _, err = src.Latest(t.Context(), "up", from); err == nil {
+					return
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			t.Errorf("the source does not recover: %v", err)
+		})
+	}
+}
+
+func TestTLS(t *testing.T) {
+	server := httptest.NewTLSServer(&fakePrometheus{value: one})
+	defer server.Close()
+	plain := httptest.NewServer(&fakePrometheus{value: one})
+	defer plain.Close()
+	strict := httptest.NewUnstartedServer(&fakePrometheus{value: one})
+	strict.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	strict.StartTLS()
+	defer strict.Close()
+	dir := t.TempDir()
+	put(t, dir, "ca.crt", certPEM(server.Certificate()))
+	cases := map[string]struct {
+		url, auth string
+		kind      history.Kind
+		want      string
+	}{
+		"own CA":       {server.URL, "{tls_config: {ca_file: ca.crt}}", "", ""},
+		"unknown CA":   {server.URL, "{}", history.ErrTLS, "signed by an unknown authority: give its CA"},
+		"client cert":  {strict.URL, "{tls_config: {ca_file: ca.crt}}", history.ErrTLS, "may want a client certificate"},
+		"other name":   {server.URL, "{tls_config: {ca_file: ca.crt, server_name: prometheus.svc}}", history.ErrTLS, "server_name"},
+		"plain server": {strings.Replace(plain.URL, "http:", "https:", 1), "{}", history.ErrTLS, "begin the source's url with http://"},
+		"plain client": {strings.Replace(server.URL, "https:", "http:", 1), "{}", history.ErrTLS, "begin the source's url with https://"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := load(t, dir, tc.url, tc.auth).Latest(t.Context(), "up", from)
+			if history.KindOf(err) != tc.kind || (tc.kind == "") != (err == nil) {
+				t.Fatalf("got %v, want %q", err, tc.kind)
+			}
+			if err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %q, want %q in it", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestIdleConnection holds that a poll whose pause equals the timeout does not meet a connection that is just being closed.
+func TestIdleConnection(t *testing.T) {
+	src := serve(t, &fakePrometheus{value: one}, func(c *history.SourceConfig) { c.Timeout = model.Duration(100 * time.Millisecond) })
+	for i := range 15 {
+		if _, _, err := src.Latest(t.Context(), "up", from); err != nil {
+			t.Fatalf("poll %d: %v", i, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
