@@ -1,0 +1,61 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// CalendarReconciler says in the status of Calendars whether their days can be read, and which come next.
+type CalendarReconciler struct {
+	client   client.Client
+	compiler *Compiler
+	recorder events.EventRecorder
+	clock    clock.Clock
+}
+
+func (r *CalendarReconciler) setup(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Calendar{}, withGeneration()).Complete(r)
+}
+
+// Reconcile lists the coming days, and comes back the next hour.
+func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var cal v1alpha1.Calendar
+	if err := r.client.Get(ctx, req.NamespacedName, &cal); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	now := r.clock.Now()
+	v := verdicts{generation: cal.Generation, now: metaTime(now)}
+	next := v1alpha1.CalendarStatus{ObservedGeneration: cal.Generation, Conditions: cloneConditions(cal.Status.Conditions)}
+	compiledCal, err := r.compiler.calendar(&cal)
+	if err != nil {
+		v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(err))
+	} else {
+		v.ok(v1alpha1.ConditionReady, "Read", "every day can be read")
+		today := now.UTC().Truncate(24 * time.Hour)
+		for _, d := range compiledCal.Days(time.UTC, today, today.AddDate(2, 0, 0)) {
+			if len(next.Next) < shownNext {
+				next.Next = append(next.Next, v1alpha1.NamedDate{Date: d.Date, Name: d.Name})
+			}
+		}
+	}
+	changed := v.merge(&next.Conditions)
+	if equality.Semantic.DeepEqual(cal.Status, next) {
+		return ctrl.Result{RequeueAfter: longestSleep}, nil
+	}
+	before := cal.DeepCopy()
+	cal.Status = next
+	if err := r.client.Status().Patch(ctx, &cal, client.MergeFrom(before)); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("write the status of calendar %s: %w", cal.Name, err))
+	}
+	emit(r.recorder, &cal, changed)
+	return ctrl.Result{RequeueAfter: longestSleep}, nil
+}

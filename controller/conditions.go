@@ -1,0 +1,96 @@
+package controller
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// maxMessage keeps a condition's message readable, and far below the API's limit.
+const maxMessage = 1024
+
+// verdicts collects the conditions of one reconciliation.
+type verdicts struct {
+	generation int64
+	now        metav1.Time
+	list       []metav1.Condition
+}
+
+func (v *verdicts) set(kind string, status metav1.ConditionStatus, reason, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	if len(message) > maxMessage {
+		message = message[:maxMessage-3] + "..."
+	}
+	meta.SetStatusCondition(&v.list, metav1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: message,
+		ObservedGeneration: v.generation, LastTransitionTime: v.now,
+	})
+}
+
+func (v *verdicts) ok(kind, reason, format string, args ...any) {
+	v.set(kind, metav1.ConditionTrue, reason, format, args...)
+}
+
+func (v *verdicts) fail(kind, reason, format string, args ...any) {
+	v.set(kind, metav1.ConditionFalse, reason, format, args...)
+}
+
+func (v *verdicts) unknown(kind, reason, format string, args ...any) {
+	v.set(kind, metav1.ConditionUnknown, reason, format, args...)
+}
+
+func (v *verdicts) get(kind string) *metav1.Condition {
+	return meta.FindStatusCondition(v.list, kind)
+}
+
+// ready sums the other conditions up. A Forecast is Ready when what its mode asks for is served; a missing HPA, or a lead
+// that is not learned yet, does not make it unready.
+func (v *verdicts) ready(mode v1alpha1.ForecastMode, waitsForHistory bool) {
+	for _, kind := range []string{v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid, v1alpha1.ConditionServing} {
+		c := v.get(kind)
+		if c == nil || c.Status == metav1.ConditionTrue {
+			continue
+		}
+		if kind == v1alpha1.ConditionHistoryReady && waitsForHistory {
+			continue
+		}
+		v.fail(v1alpha1.ConditionReady, c.Reason, "%s", c.Message)
+		return
+	}
+	if c := v.get(v1alpha1.ConditionLeadTimeLearned); c != nil && c.Reason == reasonTargetNotFound {
+		v.fail(v1alpha1.ConditionReady, c.Reason, "%s", c.Message)
+		return
+	}
+	switch mode {
+	case v1alpha1.ForecastPaused:
+		v.ok(v1alpha1.ConditionReady, "Paused", "nothing is planned; observed demand is served")
+	case v1alpha1.ForecastDryRun:
+		v.ok(v1alpha1.ConditionReady, "DryRun", "the plan is made and not served; observed demand is served")
+	default:
+		if c := v.get(v1alpha1.ConditionSkilled); c != nil && c.Status != metav1.ConditionTrue {
+			v.ok(v1alpha1.ConditionReady, "ServingObserved", "observed demand and peaks are served: %s", c.Message)
+			return
+		}
+		v.ok(v1alpha1.ConditionReady, "ServingPlan", "the plan is served, never below observed demand")
+	}
+}
+
+// merge writes the collected conditions into old ones, and names those whose status or reason changed.
+func (v *verdicts) merge(into *[]metav1.Condition) (changed []metav1.Condition) {
+	for _, c := range v.list {
+		was := meta.FindStatusCondition(*into, c.Type)
+		if was == nil || was.Status != c.Status || was.Reason != c.Reason {
+			changed = append(changed, c)
+		}
+		meta.SetStatusCondition(into, c)
+	}
+	for i := len(*into) - 1; i >= 0; i-- {
+		if kind := (*into)[i].Type; v.get(kind) == nil {
+			meta.RemoveStatusCondition(into, kind)
+		}
+	}
+	return changed
+}

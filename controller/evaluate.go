@@ -1,0 +1,358 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/gpuwarm"
+	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/scheduler"
+)
+
+// planTravel is how long a plan takes from the end of a read to the adapters' memory.
+const planTravel = time.Second
+
+// condition is short for what every status carries.
+type condition = metav1.Condition
+
+func metaTime(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// evaluation is one pass over one Forecast.
+type evaluation struct {
+	*ForecastReconciler
+	fc    *v1alpha1.Forecast
+	state *forecastState
+	set   settings
+	now   time.Time
+	v     verdicts
+
+	scaling  scaling
+	capacity float64
+	lead     gpuwarm.Lead
+	leadTime time.Duration
+	peaks    peaks
+	observed float64
+	at       time.Time
+	outlook  *forecaster.Outlook
+	next     v1alpha1.ForecastStatus
+}
+
+// evaluate goes from what is known now to a plan, and writes it where it is worth a write.
+func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set settings, now time.Time) error {
+	e := &evaluation{ForecastReconciler: r, fc: fc, state: state, set: set, now: now, observed: math.NaN()}
+	e.v = verdicts{generation: fc.Generation, now: metaTime(now)}
+	e.next = v1alpha1.ForecastStatus{ObservedGeneration: fc.Generation, Conditions: cloneConditions(fc.Status.Conditions)}
+	if err := e.readHPAs(ctx); err != nil {
+		return err
+	}
+	if err := e.readLead(ctx); err != nil {
+		return err
+	}
+	if set.mode == v1alpha1.ForecastPaused {
+		e.v.unknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
+		e.v.ready(set.mode, false)
+		return e.publish(ctx, nil)
+	}
+	if err := e.readPeaks(ctx); err != nil {
+		return err
+	}
+	if err := e.forecast(ctx); err != nil {
+		return err
+	}
+	plan, err := e.plan()
+	if err != nil {
+		return err
+	}
+	e.v.ready(set.mode, e.state.plan != nil)
+	return e.publish(ctx, plan)
+}
+
+func (e *evaluation) readHPAs(ctx context.Context) error {
+	var err error
+	if e.scaling, err = readHPAs(ctx, e.client, e.fc, e.rates.HPASync); err != nil {
+		return err
+	}
+	shared, err := e.sharers(ctx, e.fc)
+	if err != nil {
+		return err
+	}
+	lintHPAs(&e.v, e.scaling, e.fc, shared)
+	e.capacity, e.next.CapacityPerReplica = capacityOf(e.set, e.scaling)
+	return nil
+}
+
+// readLead learns from the target's pods how long a start takes.
+func (e *evaluation) readLead(ctx context.Context) error {
+	delay := gpuwarm.ControlLoop{HPASync: e.rates.HPASync, Refresh: planTravel, Settle: e.set.settle}.Delay()
+	if e.set.lead.fixed {
+		e.leadTime = e.set.lead.value
+		e.lead = gpuwarm.Lead{WarmUp: e.set.lead.value, Source: v1alpha1.LeadSourceConfigured}
+		e.next.LeadTime = &v1alpha1.LeadTimeStatus{Value: v1alpha1.FormatDuration(e.leadTime), Source: v1alpha1.LeadSourceConfigured}
+		e.v.unknown(v1alpha1.ConditionLeadTimeLearned, "Fixed", "spec.leadTime.mode is Fixed: nothing is learned")
+		return e.checkTarget(ctx)
+	}
+	learner := e.state.learn(e.set, e.fc.Status.LeadTime)
+	missing := e.collect(ctx, learner)
+	if missing != nil && !errors.As(missing, new(*targetError)) {
+		return missing
+	}
+	e.lead = learner.Lead(e.now)
+	e.leadTime = e.lead.WarmUp + delay
+	e.next.LeadTime = &v1alpha1.LeadTimeStatus{
+		Value: v1alpha1.FormatDuration(e.leadTime.Round(time.Second)), Source: e.lead.Source, Starts: int32(e.lead.Starts), //nolint:gosec // at most 64
+		WarmUp:           v1alpha1.FormatDuration(e.lead.WarmUp.Round(time.Second)),
+		ControlLoopDelay: v1alpha1.FormatDuration(delay.Round(time.Second)),
+		RecentStarts:     learner.Records(),
+	}
+	e.judgeLead(missing)
+	return nil
+}
+
+func (e *evaluation) judgeLead(missing error) {
+	var target *targetError
+	switch {
+	case errors.As(missing, &target):
+		e.v.fail(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
+	case e.lead.Failing:
+		e.v.fail(v1alpha1.ConditionLeadTimeLearned, "StartsFailing", "%s", e.lead.FailingMessage())
+	case e.lead.Source == v1alpha1.LeadSourceLearned:
+		e.v.ok(v1alpha1.ConditionLeadTimeLearned, "Learned", "the lead rests on the starts of %s/%s", e.fc.Spec.TargetRef.Kind, e.fc.Spec.TargetRef.Name)
+	default:
+		e.v.fail(v1alpha1.ConditionLeadTimeLearned, "TooFewStarts", "too few starts of %s/%s were seen; until then the %s warm-up counts", e.fc.Spec.TargetRef.Kind, e.fc.Spec.TargetRef.Name, strings.ToLower(string(e.lead.Source)))
+	}
+}
+
+// checkTarget says when a fixed lead's target does not exist.
+func (e *evaluation) checkTarget(ctx context.Context) error {
+	_, err := e.podsOf(ctx)
+	var target *targetError
+	if errors.As(err, &target) {
+		e.v.fail(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
+		return nil
+	}
+	return err
+}
+
+func (e *evaluation) podsOf(ctx context.Context) (labels.Selector, error) {
+	key := fmt.Sprint(e.fc.Spec.TargetRef)
+	if e.state.selector != nil && e.state.selectorKey == key && e.now.Sub(e.state.selectorAt) < selectorAge {
+		return e.state.selector, nil
+	}
+	selector, err := selectorOf(ctx, e.client, e.fc.Namespace, e.fc.Spec.TargetRef)
+	if err != nil {
+		e.state.selector = nil
+		return nil, err
+	}
+	e.state.selector, e.state.selectorKey, e.state.selectorAt = selector, key, e.now
+	return selector, nil
+}
+
+func (e *evaluation) collect(ctx context.Context, learner *gpuwarm.Learner) error {
+	selector, err := e.podsOf(ctx)
+	if err != nil {
+		return err
+	}
+	starts, err := gpuwarm.Collect(ctx, e.client, e.fc.Namespace, selector)
+	if err != nil {
+		return fmt.Errorf("list the pods of %s/%s: %w", e.fc.Namespace, e.fc.Spec.TargetRef.Name, err)
+	}
+	learner.Sync(e.now, starts)
+	return nil
+}
+
+func (e *evaluation) readPeaks(ctx context.Context) error {
+	var err error
+	if e.peaks, err = e.compiler.peaksOf(ctx, e.fc); err != nil {
+		return err
+	}
+	if len(e.peaks.errs) > 0 {
+		e.v.fail(v1alpha1.ConditionPeaksValid, "PeakScheduleInvalid", "left out: %s", oneLine(errors.Join(e.peaks.errs...)))
+		return nil
+	}
+	e.v.ok(v1alpha1.ConditionPeaksValid, "Valid", "every declared peak can be evaluated")
+	return nil
+}
+
+// leadSteps is S, the number of steps until a replica asked for now serves.
+func (e *evaluation) leadSteps() int {
+	return int(math.Ceil(float64(e.leadTime)/float64(e.set.step) - 1e-9))
+}
+
+// forecast brings the model up to date and says how well founded it is.
+func (e *evaluation) forecast(ctx context.Context) error {
+	if !e.set.hasDemand {
+		e.v.ok(v1alpha1.ConditionHistoryReady, "NotAsked", "spec.demand is not set: the peaks alone are served")
+		e.v.unknown(v1alpha1.ConditionSkilled, "NotAsked", "spec.demand is not set")
+		return nil
+	}
+	if e.state.readErr != nil {
+		reason, message := explainRead(e.state.readErr)
+		e.v.fail(v1alpha1.ConditionHistoryReady, reason, "%s", message)
+	}
+	if !e.state.hasRead {
+		if e.state.readErr == nil {
+			e.v.unknown(v1alpha1.ConditionHistoryReady, "Reading", "history is being read")
+		}
+		e.v.unknown(v1alpha1.ConditionSkilled, "NoHistory", "there is no history yet")
+		return nil
+	}
+	if value, at, ok := last(e.state.series); ok {
+		e.observed, e.at = value, at
+		e.next.Observed = &v1alpha1.Sample{Value: quantityOf(value), Time: metaTime(at)}
+	}
+	days, daysKey := e.days(ctx)
+	e.state.advance(e.set, e.leadSteps(), days, e.peaks, daysKey)
+	e.judgeForecast()
+	return nil
+}
+
+// days are the named days of the Forecast's calendars, over history and horizon.
+func (e *evaluation) days(ctx context.Context) ([]forecaster.Day, string) {
+	if len(e.set.calendars) == 0 {
+		return nil, ""
+	}
+	calendars, version, err := e.compiler.calendarsNamed(ctx, e.set.calendars)
+	if err != nil {
+		e.v.fail(v1alpha1.ConditionPeaksValid, "CalendarInvalid", "%s", oneLine(err))
+	}
+	// The span is widened to whole weeks, so that the same days come back, and the model stays, while time goes on.
+	from := e.now.Add(-e.set.history).Truncate(7 * 24 * time.Hour)
+	to := e.now.Add(e.set.horizon).Truncate(7 * 24 * time.Hour).Add(14 * 24 * time.Hour)
+	var days []forecaster.Day
+	for _, name := range e.set.calendars {
+		if c := calendars[name]; c != nil {
+			for _, d := range c.Days(e.set.location, from, to) {
+				days = append(days, forecaster.Day{Name: d.Name, Start: d.Start, End: d.End})
+			}
+		}
+	}
+	return days, fmt.Sprintf("%s|%d", version, from.Unix())
+}
+
+func (e *evaluation) judgeForecast() {
+	if e.state.modelErr != nil {
+		e.v.fail(v1alpha1.ConditionHistoryReady, "NotEnoughHistory", "no forecast can be made yet: %s", oneLine(e.state.modelErr))
+		e.v.unknown(v1alpha1.ConditionSkilled, "NoModel", "there is no model yet")
+		return
+	}
+	if e.state.readErr == nil {
+		e.v.ok(v1alpha1.ConditionHistoryReady, "Read", "the demand series is read")
+	}
+	outlook := e.state.model.Outlook()
+	e.outlook = &outlook
+	described := e.state.model.Describe()
+	e.next.Model = modelStatus(described)
+	if outlook.Skilled {
+		e.v.ok(v1alpha1.ConditionSkilled, "Skilled", "the forecast beats repeating the last season")
+		return
+	}
+	why := "the forecast does not beat repeating the last season"
+	if len(described.Warnings) > 0 {
+		why = described.Warnings[0]
+	}
+	e.v.fail(v1alpha1.ConditionSkilled, "NoSkill", "observed demand and peaks are served instead: %s", why)
+}
+
+// plan builds the timeline; nil where there is nothing to plan with yet.
+func (e *evaluation) plan() (*planner.Plan, error) {
+	step, steps, lead := e.set.step, int(e.set.horizon/e.set.step), e.leadSteps()
+	start := e.now.Truncate(step)
+	switch {
+	case e.outlook != nil:
+		start = e.outlook.Start
+	case e.set.hasDemand && len(e.peaks.schedules) == 0:
+		e.keepServing()
+		return nil, nil
+	}
+	built, notes, err := planner.Build(planner.Input{
+		Now: e.now, Outlook: e.outlook, Start: start, Step: step, Horizon: steps, Lead: lead,
+		Peaks:    scheduler.Timeline(e.peaks.schedules, start, step, steps+lead+1),
+		Observed: e.observed, Capacity: e.capacity, Ramp: e.scaling.ramp,
+		Min: e.set.min, Max: e.set.max, MaxReplicas: e.scaling.maxReplicas, PeaksAlone: !e.set.hasDemand, PeakBase: e.peakBase(start),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("plan %s/%s: %w", e.fc.Namespace, e.fc.Name, err)
+	}
+	e.judgeCeiling(notes)
+	e.next.NextPeak = e.nextPeak()
+	e.v.ok(v1alpha1.ConditionServing, "PlanPublished", "the plan is published")
+	return &built, nil
+}
+
+// keepServing says what is served while no new plan can be made.
+func (e *evaluation) keepServing() {
+	if e.state.plan == nil || !e.now.Before(e.state.plan.End()) {
+		e.v.unknown(v1alpha1.ConditionServing, "NoPlan", "there is no plan yet: observed demand is served where it can be polled")
+		return
+	}
+	e.v.ok(v1alpha1.ConditionServing, "LastPlan", "the last plan is served until %s", e.state.plan.End().UTC().Format(time.RFC3339))
+}
+
+func (e *evaluation) judgeCeiling(notes planner.Notes) {
+	if e.scaling.maxReplicas == 0 {
+		return
+	}
+	if notes.Shortage == nil {
+		e.v.ok(v1alpha1.ConditionWithinMaxReplicas, "Enough", "the plan stays within maxReplicas of HPA %s", e.scaling.from)
+		return
+	}
+	e.v.fail(v1alpha1.ConditionWithinMaxReplicas, "MaxReplicasTooLow", "%s in HPA %s, and see that the cluster has room", notes.Shortage, e.scaling.from)
+}
+
+func (e *evaluation) nextPeak() *v1alpha1.PeakOccurrence {
+	var best *scheduler.Occurrence
+	for _, s := range e.peaks.schedules {
+		for _, o := range append(s.Active(e.now), s.Next(e.now, 1)...) {
+			if best == nil || o.Start.Before(best.Start) {
+				best = &o
+			}
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	return &v1alpha1.PeakOccurrence{Schedule: best.Schedule, Window: best.Window, Start: metaTime(best.Start), End: metaTime(best.End)}
+}
+
+// explainRead gives a read error a reason and a message that says what to change.
+func explainRead(err error) (reason, message string) {
+	if kind := history.KindOf(err); kind != "" {
+		return string(kind), oneLine(err)
+	}
+	return "ReadFailed", oneLine(err)
+}
+
+// peakBase is the demand, as it would be without peaks, at the start of the windows that are on: what a factor or an addition builds on
+// while no skilled forecast says what would be without them.
+func (e *evaluation) peakBase(start time.Time) float64 {
+	began := start
+	for _, s := range e.peaks.schedules {
+		for _, o := range s.Active(start) {
+			if o.Start.Before(began) {
+				began = o.Start
+			}
+		}
+	}
+	series := e.state.series
+	if !e.state.hasRead || !began.Before(start) || series.Step <= 0 {
+		return math.NaN()
+	}
+	before := series.Between(series.Start, began)
+	value, _, ok := last(before)
+	if !ok {
+		return math.NaN()
+	}
+	return value
+}

@@ -1,0 +1,241 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"sync"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
+)
+
+// planWorkers is how many Forecasts are fitted and planned at once. A fit takes a core.
+const planWorkers = 2
+
+// Rates says how often things happen.
+type Rates struct {
+	// PlanRefresh is how often a plan is written that differs little from the last one.
+	PlanRefresh time.Duration
+	// WritesPerHour bounds the status writes of one Forecast.
+	WritesPerHour int
+	// HPASync is the period of the cluster's HPA controller.
+	HPASync time.Duration
+}
+
+// ForecastReconciler makes the plan of each Forecast and writes it to status. It runs on the leader only.
+type ForecastReconciler struct {
+	client   client.Client
+	open     func(namespace string, set settings) (seriesReader, error)
+	compiler *Compiler
+	recorder events.EventRecorder
+	rates    Rates
+	clock    clock.Clock
+	logger   *slog.Logger
+	metrics  *reconcilerMetrics
+	fetch    *fetcher
+
+	mu     sync.Mutex
+	states map[types.NamespacedName]*forecastState
+}
+
+// setup registers the reconciler with a manager.
+func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
+	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &autoscalingv2.HorizontalPodAutoscaler{}, hpaIndex, indexHPA); err != nil {
+		return fmt.Errorf("index the HorizontalPodAutoscalers: %w", err)
+	}
+	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.Forecast{}, targetIndex, indexTarget); err != nil {
+		return fmt.Errorf("index the Forecasts: %w", err)
+	}
+	if err := mgr.Add(r.fetch); err != nil {
+		return err
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("forecast").
+		Watches(&v1alpha1.Forecast{}, forecastEvents(r.clock)).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(forecastsOfHPA)).
+		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks)).
+		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar)).
+		WatchesRawSource(source.Channel(r.fetch.done, &handler.EnqueueRequestForObject{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: planWorkers}).
+		Complete(reconcile.Func(r.Reconcile))
+}
+
+// Reconcile reads what is new, plans, and writes status where that is worth a write.
+func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var fc v1alpha1.Forecast
+	if err := r.client.Get(ctx, req.NamespacedName, &fc); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(req.NamespacedName)
+			return ctrl.Result{}, nil
+		}
+		return ctrl.Result{}, fmt.Errorf("get forecast %s: %w", req, err)
+	}
+	if !fc.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	state := r.state(req.NamespacedName, &fc)
+	set, err := parseSpec(&fc.Spec)
+	if err != nil {
+		return ctrl.Result{}, r.refuse(ctx, &fc, state, err)
+	}
+	now := r.clock.Now()
+	if set.hasDemand && set.mode != v1alpha1.ForecastPaused {
+		if started := r.read(req.NamespacedName, state, set, now); started {
+			return ctrl.Result{RequeueAfter: readTimeout}, nil // the read's end brings us back, much sooner
+		}
+	}
+	if err := r.evaluate(ctx, &fc, state, set, now); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: r.untilNext(state, set, now)}, nil
+}
+
+// state returns what is kept for a Forecast.
+func (r *ForecastReconciler) state(key types.NamespacedName, fc *v1alpha1.Forecast) *forecastState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.states[key]
+	if !ok {
+		s = &forecastState{publisher: r.publisher()}
+		if fc.Status.Plan != nil {
+			s.publisher.Wrote(fc.Status.Plan.ComputedAt.Time)
+			if plan, err := planner.Decode(*fc.Status.Plan); err == nil {
+				s.plan = &plan
+			}
+		}
+		r.states[key] = s
+	}
+	return s
+}
+
+func (r *ForecastReconciler) publisher() *planner.Publisher {
+	opts := planner.DefaultPublisherOptions()
+	opts.Refresh, opts.Writes = r.rates.PlanRefresh, r.rates.WritesPerHour
+	p, err := planner.NewPublisher(opts)
+	if err != nil {
+		panic(err) // the rates were validated with the options
+	}
+	return p
+}
+
+func (r *ForecastReconciler) forget(key types.NamespacedName) {
+	r.mu.Lock()
+	delete(r.states, key)
+	r.mu.Unlock()
+	r.fetch.forget(key)
+	r.metrics.forget(key)
+}
+
+// read starts a read of history where one is due, and says whether the result must be waited for.
+func (r *ForecastReconciler) read(key types.NamespacedName, state *forecastState, set settings, now time.Time) bool {
+	wanted := fmt.Sprintf("%s|%s|%s|%s|%s", set.source, set.query, set.step, set.history, set.settle)
+	if state.readerKey != wanted {
+		r.fetch.forget(key)
+		state.readerKey, state.hasRead, state.readErr, state.nextRead = wanted, false, nil, time.Time{}
+		state.series, state.model = history.Series{}, nil
+		state.reader, state.readErr = r.open(key.Namespace, set)
+	}
+	if got, ok := r.fetch.take(key); ok {
+		state.take(got)
+		return false
+	}
+	if state.reader == nil {
+		state.reader, state.readErr = r.open(key.Namespace, set) // the sources may have been mended
+		if state.reader == nil {
+			return false
+		}
+	}
+	if r.fetch.busy(key) {
+		return !state.hasRead && state.readErr == nil
+	}
+	if now.Before(state.nextRead) {
+		return false
+	}
+	state.nextRead = nextRead(key, set, now)
+	r.fetch.request(key, set.source, state.reader)
+	return true
+}
+
+// openFrom reads series from the configured sources.
+func openFrom(sources *history.Sources, c history.Clock) func(string, settings) (seriesReader, error) {
+	return func(namespace string, set settings) (seriesReader, error) {
+		src, err := sources.For(namespace, set.source)
+		if err != nil {
+			return nil, err
+		}
+		reader, err := history.NewReader(src, history.ReaderConfig{Query: set.query, Step: set.step, History: set.history, Settle: set.settle}, c)
+		if err != nil {
+			return nil, err // not the typed nil, which would not be nil as an interface
+		}
+		return reader, nil
+	}
+}
+
+// nextRead is the instant at which the step that is under way has settled, spread a little by the Forecast's name.
+func nextRead(key types.NamespacedName, set settings, now time.Time) time.Time {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(key.String()))
+	spread := time.Duration(h.Sum64() % uint64(max(1, set.step/8))) //nolint:gosec // a duration above 0
+	end := now.Add(-set.settle).Truncate(set.step).Add(set.step)
+	return end.Add(set.settle + spread)
+}
+
+func (r *ForecastReconciler) untilNext(state *forecastState, set settings, now time.Time) time.Duration {
+	wait := state.nextRead.Sub(now)
+	if !set.hasDemand || set.mode == v1alpha1.ForecastPaused {
+		wait = now.Truncate(set.step).Add(set.step).Sub(now)
+	}
+	return max(wait, 100*time.Millisecond)
+}
+
+// refuse says in the conditions why a spec is not acted upon. What was planned before goes on being served until it is outlived.
+func (r *ForecastReconciler) refuse(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, why error) error {
+	v := verdicts{generation: fc.Generation, now: metaTime(r.clock.Now())}
+	v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(why))
+	next := fc.Status.DeepCopy()
+	next.ObservedGeneration = fc.Generation
+	changed := v.merge(&next.Conditions)
+	if len(changed) == 0 && fc.Status.ObservedGeneration == fc.Generation {
+		return nil
+	}
+	return r.write(ctx, fc, state, next, changed)
+}
+
+// write stores a status and tells of the conditions that changed.
+func (r *ForecastReconciler) write(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, next *v1alpha1.ForecastStatus, changed []condition) error {
+	before := fc.DeepCopy()
+	fc.Status = *next
+	if err := r.client.Status().Patch(ctx, fc, client.MergeFrom(before)); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("write the status of forecast %s/%s: %w", fc.Namespace, fc.Name, err)
+	}
+	state.publisher.Wrote(r.clock.Now())
+	r.metrics.writes.Inc()
+	for _, c := range changed {
+		kind := corev1.EventTypeNormal
+		if c.Status == "False" {
+			kind = corev1.EventTypeWarning
+		}
+		r.recorder.Eventf(fc, nil, kind, c.Reason, "Evaluate", "%s is %s: %s", c.Type, c.Status, c.Message)
+	}
+	return nil
+}

@@ -1,0 +1,29 @@
+package controller
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// passive makes a clock of one that only tells the time; nothing here waits on it.
+type passive struct{ *clocktesting.FakePassiveClock }
+
+func (passive) NewTimer(time.Duration) clock.Timer          { panic("no timer in tests") }
+func (passive) Sleep(time.Duration)                         { panic("no sleep in tests") }
+func (passive) After(time.Duration) <-chan time.Time        { panic("no waiting in tests") }
+func (passive) NewTicker(time.Duration) clock.Ticker        { panic("no ticker in tests") }
+func (passive) Tick(time.Duration) <-chan time.Time         { panic("no ticker in tests") }
+func (passive) AfterFunc(time.Duration, func()) clock.Timer { panic("no timer in tests") }
+
+func setNested(obj client.Object, value string, path ...string) error {
+	u, ok := obj.(*unstructured.Unstructured)
+	if !ok {
+		return fmt.Errorf("%T is not unstructured", obj)
+	}
+	return unstructured.SetNestedField(u.Object, value, path...)
+}

@@ -1,0 +1,73 @@
+package controller
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"k8s.io/apimachinery/pkg/types"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// reconcilerMetrics are what the leader tells of its Forecasts.
+type reconcilerMetrics struct {
+	writes   prometheus.Counter
+	observed *prometheus.GaugeVec
+	served   *prometheus.GaugeVec
+	lead     *prometheus.GaugeVec
+	skill    *prometheus.GaugeVec
+	planEnd  *prometheus.GaugeVec
+}
+
+func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		return promauto.With(r).NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"namespace", "forecast"})
+	}
+	return &reconcilerMetrics{
+		writes: promauto.With(r).NewCounter(prometheus.CounterOpts{
+			Name: "headstart_controller_status_writes_total", Help: "Status writes of Forecasts.",
+		}),
+		observed: gauge("headstart_forecast_observed_demand", "Demand that was measured last, in the unit of the Forecast's query."),
+		served:   gauge("headstart_forecast_served_demand", "Demand that the metric had when status was written last, in the unit of the Forecast's query."),
+		lead:     gauge("headstart_forecast_lead_seconds", "Lead that the plan was made with."),
+		skill:    gauge("headstart_forecast_skill", "1 - loss / loss of the seasonal-naive forecast, on rolling origins; below 0 the forecast is not served."),
+		planEnd:  gauge("headstart_forecast_plan_end_timestamp_seconds", "When the published plan is outlived."),
+	}
+}
+
+// observe shows a status that was written.
+func (m *reconcilerMetrics) observe(key types.NamespacedName, s *v1alpha1.ForecastStatus, lead time.Duration) {
+	if s.Observed != nil {
+		m.observed.WithLabelValues(key.Namespace, key.Name).Set(s.Observed.Value.AsApproximateFloat64())
+	}
+	if s.Served != nil {
+		m.served.WithLabelValues(key.Namespace, key.Name).Set(s.Served.Value.AsApproximateFloat64())
+	}
+	m.lead.WithLabelValues(key.Namespace, key.Name).Set(lead.Seconds())
+	if s.Model != nil {
+		if skill, err := strconv.ParseFloat(s.Model.Skill, 64); err == nil {
+			m.skill.WithLabelValues(key.Namespace, key.Name).Set(skill)
+		}
+	}
+	if s.Plan != nil {
+		m.planEnd.WithLabelValues(key.Namespace, key.Name).Set(float64(s.Plan.End.Unix()))
+	}
+}
+
+// forget drops the series of a Forecast that is gone.
+func (m *reconcilerMetrics) forget(key types.NamespacedName) {
+	for _, g := range []*prometheus.GaugeVec{m.observed, m.served, m.lead, m.skill, m.planEnd} {
+		g.DeleteLabelValues(key.Namespace, key.Name)
+	}
+}
+
+// signed writes a figure with its sign and three digits after the point.
+func signed(f float64) string {
+	if math.Abs(f) > 1e6 {
+		return strconv.FormatFloat(math.Copysign(1e6, f), 'f', 0, 64)
+	}
+	return strconv.FormatFloat(f, 'f', 3, 64)
+}

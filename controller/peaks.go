@@ -1,0 +1,170 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/scheduler"
+)
+
+// peaks are the compiled PeakSchedules that lift one Forecast. key changes whenever any of them does.
+type peaks struct {
+	schedules []*scheduler.Schedule
+	key       string
+	errs      []error
+}
+
+// Compiler turns PeakSchedules and Calendars into their compiled forms, once per change of either. Safe for concurrent use.
+type Compiler struct {
+	reader client.Reader
+
+	mu        sync.Mutex
+	schedules map[types.UID]compiled[*scheduler.Schedule]
+	calendars map[types.UID]compiled[*scheduler.Calendar]
+}
+
+type compiled[T any] struct {
+	version string
+	value   T
+	err     error
+}
+
+// NewCompiler reads schedules and calendars through a cache.
+func NewCompiler(reader client.Reader) *Compiler {
+	return &Compiler{reader: reader, schedules: map[types.UID]compiled[*scheduler.Schedule]{}, calendars: map[types.UID]compiled[*scheduler.Calendar]{}}
+}
+
+// lifts says whether a PeakSchedule picks a Forecast.
+func lifts(ps *v1alpha1.PeakSchedule, fc *v1alpha1.Forecast) (bool, error) {
+	if ps.Namespace != fc.Namespace {
+		return false, nil
+	}
+	for _, ref := range ps.Spec.ForecastRefs {
+		if ref.Name == fc.Name {
+			return true, nil
+		}
+	}
+	if ps.Spec.ForecastSelector == nil {
+		return false, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(ps.Spec.ForecastSelector)
+	if err != nil {
+		return false, fmt.Errorf("PeakSchedule %s: spec.forecastSelector: %w", ps.Name, err)
+	}
+	return selector.Matches(labels.Set(fc.Labels)), nil
+}
+
+// peaksOf compiles the PeakSchedules that lift a Forecast. A schedule that cannot be evaluated is left out and named in errs; the
+// others still count.
+func (c *Compiler) peaksOf(ctx context.Context, fc *v1alpha1.Forecast) (peaks, error) {
+	var list v1alpha1.PeakScheduleList
+	if err := c.reader.List(ctx, &list, client.InNamespace(fc.Namespace)); err != nil {
+		return peaks{}, fmt.Errorf("list the PeakSchedules of %s: %w", fc.Namespace, err)
+	}
+	slices.SortFunc(list.Items, func(a, b v1alpha1.PeakSchedule) int { return strings.Compare(a.Name, b.Name) })
+	var out peaks
+	var keys []string
+	for i := range list.Items {
+		ps := &list.Items[i]
+		picked, err := lifts(ps, fc)
+		if err != nil {
+			out.errs = append(out.errs, err)
+			continue
+		}
+		if !picked {
+			continue
+		}
+		s, version, err := c.schedule(ctx, ps)
+		keys = append(keys, string(ps.UID)+version)
+		if err != nil {
+			out.errs = append(out.errs, fmt.Errorf("PeakSchedule %s: %w", ps.Name, err))
+			continue
+		}
+		out.schedules = append(out.schedules, s)
+	}
+	out.key = strings.Join(keys, ",")
+	return out, nil
+}
+
+// schedule compiles one PeakSchedule with the Calendars that it names.
+func (c *Compiler) schedule(ctx context.Context, ps *v1alpha1.PeakSchedule) (*scheduler.Schedule, string, error) {
+	calendars, version, err := c.calendarsOf(ctx, ps)
+	if err != nil {
+		return nil, "error", err
+	}
+	version = fmt.Sprintf("%d/%s", ps.Generation, version)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.schedules[ps.UID]; ok && known.version == version {
+		return known.value, version, known.err
+	}
+	s, err := scheduler.Compile(ps.Name, ps.Spec, calendars)
+	c.schedules[ps.UID] = compiled[*scheduler.Schedule]{version, s, err}
+	return s, version, err
+}
+
+func (c *Compiler) calendarsOf(ctx context.Context, ps *v1alpha1.PeakSchedule) (scheduler.Calendars, string, error) {
+	var names []string
+	for _, days := range []*v1alpha1.Days{ps.Spec.Except, ps.Spec.Only} {
+		if days != nil {
+			names = append(names, days.Calendars...)
+		}
+	}
+	return c.calendarsNamed(ctx, names)
+}
+
+// calendarsNamed compiles Calendars by name. The version changes whenever one of them does.
+func (c *Compiler) calendarsNamed(ctx context.Context, names []string) (scheduler.Calendars, string, error) {
+	out := scheduler.Calendars{}
+	var versions []string
+	var errs []error
+	for _, name := range names {
+		var cal v1alpha1.Calendar
+		if err := c.reader.Get(ctx, types.NamespacedName{Name: name}, &cal); err != nil {
+			if apierrors.IsNotFound(err) {
+				err = fmt.Errorf("calendar %q does not exist: create it, or take it out", name)
+			}
+			errs = append(errs, err)
+			continue
+		}
+		compiledCal, err := c.calendar(&cal)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("calendar %q: %w", name, err))
+			continue
+		}
+		out[name] = compiledCal
+		versions = append(versions, fmt.Sprintf("%s/%d", cal.UID, cal.Generation))
+	}
+	return out, strings.Join(versions, ","), errors.Join(errs...)
+}
+
+func (c *Compiler) calendar(cal *v1alpha1.Calendar) (*scheduler.Calendar, error) {
+	version := fmt.Sprint(cal.Generation)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.calendars[cal.UID]; ok && known.version == version {
+		return known.value, known.err
+	}
+	value, err := scheduler.CompileCalendar(cal.Name, cal.Spec)
+	c.calendars[cal.UID] = compiled[*scheduler.Calendar]{version, value, err}
+	return value, err
+}
+
+// forget drops what was compiled for an object that is gone.
+func (c *Compiler) forget(uid types.UID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.schedules, uid)
+	delete(c.calendars, uid)
+}
