@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/union"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/apiserver/pkg/server/healthz"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -38,18 +40,19 @@ func DelegationConfig(config *rest.Config) *rest.Config {
 }
 
 // delegateAuthentication accepts the aggregator and clients by certificate, and everybody else by TokenReview. It is what
-// options.DelegatingAuthenticationOptions does, for a client that is handed in rather than read from a file.
+// options.DelegatingAuthenticationOptions does, for a client that is handed in rather than read from a file. The check it
+// returns fails until the aggregator is known.
 func delegateAuthentication(info *genericapiserver.AuthenticationInfo, serving *genericapiserver.SecureServingInfo,
 	client kubernetes.Interface, ttl time.Duration,
-) error {
+) (healthz.HealthChecker, error) {
 	clientCA, err := dynamiccertificates.NewDynamicCAFromConfigMapController("client-ca", authConfigNamespace, authConfigName,
 		"client-ca-file", client)
 	if err != nil {
-		return fmt.Errorf("read the client CA: %w", err)
+		return nil, fmt.Errorf("read the client CA: %w", err)
 	}
 	header, err := newRequestHeader(client)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config := authenticatorfactory.DelegatingAuthenticatorConfig{
 		Anonymous:                          &apiserverapi.AnonymousAuthConfig{Enabled: true}, // for /readyz; authorisation decides
@@ -62,12 +65,12 @@ func delegateAuthentication(info *genericapiserver.AuthenticationInfo, serving *
 	}
 	info.RequestHeaderConfig = config.RequestHeaderConfig
 	if err := errors.Join(info.ApplyClientCert(clientCA, serving), info.ApplyClientCert(header, serving)); err != nil {
-		return fmt.Errorf("use the client CAs: %w", err)
+		return nil, fmt.Errorf("use the client CAs: %w", err)
 	}
 	if info.Authenticator, _, err = config.New(); err != nil {
-		return fmt.Errorf("set up delegated authentication: %w", err)
+		return nil, fmt.Errorf("set up delegated authentication: %w", err)
 	}
-	return nil
+	return healthz.NamedCheck("aggregator-known", header.ready), nil
 }
 
 // delegateAuthorization asks the API server by SubjectAccessReview. Health is for everybody.
@@ -96,7 +99,8 @@ func delegateAuthorization(client kubernetes.Interface, ttl time.Duration) (auth
 // requestHeader knows the aggregator: its CA, and the headers in which it names the user. It follows the ConfigMap.
 type requestHeader struct {
 	*dynamiccertificates.ConfigMapCAController
-	headers *headerrequest.RequestHeaderAuthRequestController
+	headers  *headerrequest.RequestHeaderAuthRequestController
+	expected bool // the cluster has an aggregator
 }
 
 var _ dynamiccertificates.ControllerRunner = (*requestHeader)(nil)
@@ -113,11 +117,21 @@ func newRequestHeader(client kubernetes.Interface) (*requestHeader, error) {
 			"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers",
 			"requestheader-extra-headers-prefix", "requestheader-allowed-names"),
 	}
-	if err := r.RunOnce(context.Background()); err != nil {
-		return nil, fmt.Errorf("read ConfigMap %s/%s (it needs the Role extension-apiserver-authentication-reader in that namespace): %w",
+	config, err := client.CoreV1().ConfigMaps(authConfigNamespace).Get(context.Background(), authConfigName, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("read ConfigMap %s/%s (it needs the Role extension-apiserver-authentication-reader of that namespace): %w",
 			authConfigNamespace, authConfigName, err)
 	}
+	r.expected = config.Data["requestheader-client-ca-file"] != ""
 	return r, nil
+}
+
+// ready is an error until the aggregator can be told from anybody else: a server that is ready before that turns it away.
+func (r *requestHeader) ready(*http.Request) error {
+	if _, ok := r.VerifyOptions(); r.expected && !ok {
+		return fmt.Errorf("the aggregator's CA was not read yet from ConfigMap %s/%s", authConfigNamespace, authConfigName)
+	}
+	return nil
 }
 
 // RunOnce reads the ConfigMap.

@@ -80,6 +80,10 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.reviewAccess(w, r)
 	case strings.HasSuffix(r.URL.Path, "/configmaps"):
 		c.serveConfig(w, r)
+	case strings.HasSuffix(r.URL.Path, "/configmaps/"+authConfigName):
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		reply(w, http.StatusOK, &c.config)
 	default:
 		http.NotFound(w, r)
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	endpointmetrics "k8s.io/apiserver/pkg/endpoints/metrics"
 	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
@@ -108,10 +109,11 @@ func genericConfig(opts Options) (*genericapiserver.Config, error) {
 }
 
 func delegate(config *genericapiserver.Config, opts Options) error {
-	err := delegateAuthentication(&config.Authentication, config.SecureServing, opts.Client, opts.AuthCacheTTL)
+	known, err := delegateAuthentication(&config.Authentication, config.SecureServing, opts.Client, opts.AuthCacheTTL)
 	if err != nil {
 		return err
 	}
+	config.AddReadyzChecks(known)
 	config.Authorization.Authorizer, err = delegateAuthorization(opts.Client, opts.AuthCacheTTL)
 	return err
 }
@@ -165,6 +167,7 @@ func assemble(config *genericapiserver.Config, opts Options, p *provider) (*gene
 	if err = errors.Join(err, generic.AddReadyzChecks(opts.ReadyChecks...)); err != nil {
 		return nil, err
 	}
+	endpointmetrics.Register() // apiserver_request_*: EnableMetrics would do it, and serve one registry only
 	generic.Handler.NonGoRestfulMux.Handle("/metrics", metricsHandler(Union(opts.Gatherer, legacyregistry.DefaultGatherer)))
 	return generic, nil
 }
