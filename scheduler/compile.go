@@ -1,0 +1,237 @@
+package scheduler
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+const (
+	maxWindows  = 64
+	maxDuration = 3650 * 24 * time.Hour
+	maxFactor   = 1000
+	maxReplicas = 100000
+)
+
+// compiler turns the API's strings into what can be evaluated, and collects every field that cannot.
+type compiler struct {
+	problems
+	calendars Calendars
+}
+
+func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedule {
+	s := &Schedule{name: name, suspended: spec.State == v1alpha1.PeakScheduleSuspended}
+	switch spec.State {
+	case "", v1alpha1.PeakScheduleActive, v1alpha1.PeakScheduleSuspended:
+	default:
+		c.add("spec.state", string(spec.State), "write Active or Suspended")
+	}
+	if spec.ForecastSelector != nil {
+		if _, err := metav1.LabelSelectorAsSelector(spec.ForecastSelector); err != nil {
+			c.add("spec.forecastSelector", "", "%v: write matchLabels, or matchExpressions with In, NotIn, Exists or DoesNotExist", err)
+		}
+	}
+	location, err := location(spec.TimeZone)
+	if err != nil {
+		c.add("spec.timeZone", "", "%v", err)
+		location = time.UTC
+	}
+	s.zone = newZone(location)
+	allowed := c.allowed(spec)
+	if n := len(spec.Windows); n == 0 || n > maxWindows {
+		c.add("spec.windows", "", "%d windows: declare from 1 to %d, and put further ones into another PeakSchedule", n, maxWindows)
+	}
+	seen := map[string]bool{}
+	for i, w := range spec.Windows {
+		field := fmt.Sprintf("spec.windows[%d]", i)
+		if seen[w.Name] {
+			c.add(field+".name", w.Name, "another window has this name: give each its own")
+		}
+		seen[w.Name] = true
+		compiled := c.window(field, w, s.zone, allowed)
+		if !compiled.everStarts() {
+			s.warnings = append(s.warnings, fmt.Sprintf("window %q never starts: spec.except and spec.only leave it no day", w.Name))
+		}
+		s.windows = append(s.windows, compiled)
+	}
+	return s
+}
+
+// location loads a zone and refuses names that mean something else on another machine.
+func location(name v1alpha1.TimeZone) (*time.Location, error) {
+	text := string(name)
+	for _, local := range []string{"localtime", "posixrules", "Factory", "posix/", "right/"} {
+		if text == local || strings.HasSuffix(local, "/") && strings.HasPrefix(text, local) {
+			return nil, fmt.Errorf("time zone %q is refused because it depends on the machine: name an IANA zone such as Europe/Berlin or UTC", text)
+		}
+	}
+	return name.Location()
+}
+
+func (c *compiler) window(field string, w v1alpha1.PeakWindow, z *zone, allowed *daySet) window {
+	compiled := window{name: w.Name}
+	if w.Name == "" {
+		c.add(field+".name", "", "name the window, so that status and messages can")
+	}
+	switch {
+	case w.Schedule != "" && w.Start != "":
+		c.add(field, "", "it has both schedule and start: give exactly one of schedule (five cron fields) and start (a wall-clock date and time)")
+	case w.Schedule != "":
+		m, err := parseCron(w.Schedule)
+		if err != nil {
+			c.add(field+".schedule", w.Schedule, "%v", err)
+		}
+		m.allowed = allowed
+		compiled.cron = &m
+	case w.Start != "":
+		wall, err := parseStart(w.Start)
+		if err != nil {
+			c.add(field+".start", w.Start, "%v", err)
+		}
+		compiled.once = z.first(wall)
+		compiled.allowed = allowed == nil || allowed.has(int(wall/secondsPerDay))
+	default:
+		c.add(field, "", "it has neither schedule nor start: give exactly one of schedule (five cron fields) and start (a wall-clock date and time)")
+	}
+	compiled.duration = c.duration(field+".duration", &w.Duration)
+	if compiled.duration == 0 {
+		c.add(field+".duration", string(w.Duration), "a window must last: write a duration above 0, such as 2h")
+	}
+	compiled.rampUp = c.duration(field+".rampUp", w.RampUp)
+	compiled.rampDown = c.duration(field+".rampDown", w.RampDown)
+	compiled.demand = c.demand(field+".demand", w.Demand)
+	if w.Demand.AtMost != nil {
+		for name, ramp := range map[string]*v1alpha1.Duration{"rampUp": w.RampUp, "rampDown": w.RampDown} {
+			if ramp != nil {
+				c.add(field+"."+name, string(*ramp), "a maximum holds from start to end and has no ramp: remove %s, or widen the window", name)
+			}
+		}
+	}
+	return compiled
+}
+
+// duration returns -1 for one that cannot be read, and 0 for none.
+func (c *compiler) duration(field string, d *v1alpha1.Duration) time.Duration {
+	if d == nil {
+		return 0
+	}
+	parsed, err := d.Parse()
+	switch {
+	case err != nil:
+		c.add(field, string(*d), "%v", err)
+	case parsed > maxDuration:
+		c.add(field, string(*d), "longer than %s: use bounds.min of the Forecast for demand that is always there", v1alpha1.FormatDuration(maxDuration))
+	default:
+		return parsed
+	}
+	return -1
+}
+
+// parseStart reads a wall-clock date and time as a wall time in seconds.
+func parseStart(text string) (int64, error) {
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		t, err := time.Parse(layout, text)
+		if err != nil || len(text) != len(layout) {
+			continue
+		}
+		if t.Year() < firstYear || t.Year() > lastYear {
+			return 0, fmt.Errorf("it is out of range: use years from %d to %d", firstYear, lastYear)
+		}
+		return t.Unix(), nil
+	}
+	return 0, fmt.Errorf("it is not a date and time that exist: write YYYY-MM-DDTHH:MM in the wall clock of spec.timeZone, without an offset, such as 2026-11-11T00:00")
+}
+
+func (c *compiler) demand(field string, d v1alpha1.PeakDemand) Demand {
+	demand, given := Neutral(), 0
+	quantity := func(name string, q *resource.Quantity, into *float64) {
+		if q == nil {
+			return
+		}
+		given++
+		*into = q.AsApproximateFloat64()
+		if q.Sign() < 0 || math.IsInf(*into, 0) || math.IsNaN(*into) {
+			c.add(field+"."+name, q.String(), "write demand of 0 or more, in the unit of the Forecast's demand")
+		}
+	}
+	quantity("atLeast", d.AtLeast, &demand.AtLeast)
+	quantity("add", d.Add, &demand.Add)
+	quantity("atMost", d.AtMost, &demand.AtMost)
+	if d.Multiply != nil {
+		given++
+		factor, err := d.Multiply.Parse()
+		if err != nil || !(factor > 0 && factor <= maxFactor) {
+			c.add(field+".multiply", string(*d.Multiply), "write a factor above 0 and at most %d, such as \"3\"", maxFactor)
+		}
+		demand.Multiply = factor
+	}
+	if d.Replicas != nil {
+		given++
+		demand.Replicas = float64(*d.Replicas)
+		if *d.Replicas < 0 || *d.Replicas > maxReplicas {
+			c.add(field+".replicas", fmt.Sprint(*d.Replicas), "write a number of replicas from 0 to %d", maxReplicas)
+		}
+	}
+	if given != 1 {
+		c.add(field, "", "it makes %d statements: give exactly one of atLeast, add, multiply, replicas and atMost", given)
+	}
+	return demand
+}
+
+// allowed returns the days on which windows may start, nil for all of them.
+func (c *compiler) allowed(spec v1alpha1.PeakScheduleSpec) *daySet {
+	if spec.Only == nil && spec.Except == nil {
+		return nil
+	}
+	allowed := &daySet{}
+	if spec.Only != nil {
+		c.days("spec.only", *spec.Only, allowed)
+	} else {
+		allowed.fill()
+	}
+	if spec.Except != nil {
+		except := &daySet{}
+		c.days("spec.except", *spec.Except, except)
+		allowed.subtract(except)
+	}
+	return allowed
+}
+
+func (c *compiler) days(field string, days v1alpha1.Days, into *daySet) {
+	if len(days.Dates)+len(days.Calendars) == 0 {
+		c.add(field, "", "it names no day: give dates or calendars, or remove it")
+	}
+	for i, text := range days.Dates {
+		s, err := parseSpan(text)
+		if err != nil {
+			c.add(fmt.Sprintf("%s.dates[%d]", field, i), text, "%v", err)
+			continue
+		}
+		for day := s.first; day <= s.last; day++ {
+			into.add(day)
+		}
+	}
+	for i, name := range days.Calendars {
+		calendar, ok := c.calendars[name]
+		if !ok || calendar == nil {
+			c.add(fmt.Sprintf("%s.calendars[%d]", field, i), name, "there is no Calendar of this name that can be evaluated: create or repair it, or remove it here")
+			continue
+		}
+		into.union(&calendar.days)
+	}
+}
+
+// everStarts reports whether the window has any start at all.
+func (w *window) everStarts() bool {
+	if w.cron == nil {
+		return w.allowed
+	}
+	_, ok := w.cron.nextDay(0)
+	return ok
+}

@@ -1,0 +1,186 @@
+package scheduler
+
+import (
+	"sort"
+	"time"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// Schedule is one compiled PeakSchedule. It is immutable, holds no clock, and is safe for concurrent use.
+type Schedule struct {
+	name      string
+	zone      *zone
+	suspended bool
+	windows   []window
+	warnings  []string
+}
+
+// Calendars are compiled Calendars by name.
+type Calendars map[string]*Calendar
+
+// Occurrence is one occurrence of a window.
+type Occurrence struct {
+	// Schedule and Window name the window.
+	Schedule, Window string
+	// Start and End of the window, without its ramps, on the schedule's wall clock.
+	Start, End time.Time
+	// Demand is what the window says in full.
+	Demand Demand
+	// OneOff is set for a window that was declared by date.
+	OneOff bool
+}
+
+// Name returns the name that the Schedule was compiled with.
+func (s *Schedule) Name() string { return s.name }
+
+// Location returns the zone in whose wall clock the Schedule is written.
+func (s *Schedule) Location() *time.Location { return s.zone.location }
+
+// Suspended reports whether the Schedule is suspended. A suspended Schedule says nothing, about the past neither.
+func (s *Schedule) Suspended() bool { return s.suspended }
+
+// Warnings are sentences about what can be evaluated but is hardly meant, such as a window that never starts.
+func (s *Schedule) Warnings() []string { return s.warnings }
+
+// At returns what all windows together say about the instant t.
+func (s *Schedule) At(t time.Time) Demand {
+	demand := Neutral()
+	if s.suspended || !inRange(t) {
+		return demand
+	}
+	now := t.UnixNano()
+	for i := range s.windows {
+		w := &s.windows[i]
+		// A horizon of now spares the search for the end of a window that overlaps with itself.
+		if p := w.piece(s.zone, now, now); !p.idle() {
+			demand = demand.And(w.value(p, now, true))
+		}
+	}
+	return demand
+}
+
+// Active returns the windows that are active at t, without those that only ramp, in the order in which they are declared. Of
+// a window that overlaps with itself it is the occurrence that ends last.
+func (s *Schedule) Active(t time.Time) []Occurrence {
+	if s.suspended || !inRange(t) {
+		return nil
+	}
+	var active []Occurrence
+	for i := range s.windows {
+		w := &s.windows[i]
+		start, ok := w.latest(s.zone, floorSecond(t.UnixNano()))
+		if !ok {
+			continue
+		}
+		if o := s.occurrence(w, start); t.Before(o.End) {
+			active = append(active, o)
+		}
+	}
+	return active
+}
+
+// Next returns the first n occurrences that start after t, soonest first; fewer where no more come.
+func (s *Schedule) Next(t time.Time, n int) []Occurrence {
+	if s.suspended || !inRange(t) {
+		return nil
+	}
+	type candidate struct {
+		start int64
+		w     *window
+	}
+	var candidates []candidate
+	for i := range s.windows {
+		w := &s.windows[i]
+		if start, ok := w.following(s.zone, floorSecond(t.UnixNano())); ok {
+			candidates = append(candidates, candidate{start, w})
+		}
+	}
+	var next []Occurrence
+	for len(next) < n && len(candidates) > 0 {
+		soonest := 0
+		for i, c := range candidates {
+			if c.start < candidates[soonest].start {
+				soonest = i
+			}
+		}
+		c := &candidates[soonest]
+		next = append(next, s.occurrence(c.w, c.start))
+		start, ok := c.w.following(s.zone, c.start)
+		if !ok {
+			candidates = append(candidates[:soonest], candidates[soonest+1:]...)
+			continue
+		}
+		c.start = start
+	}
+	return next
+}
+
+// Between returns the occurrences that are active at some instant of [from, to), by start, at most limit of them. The second
+// result is false where there are more.
+func (s *Schedule) Between(from, to time.Time, limit int) ([]Occurrence, bool) {
+	if s.suspended || !inRange(from) || !inRange(to) {
+		return nil, true
+	}
+	var found []Occurrence
+	complete := true
+	for i := range s.windows {
+		w := &s.windows[i]
+		start, ok := w.following(s.zone, floorSecond(from.UnixNano()-int64(w.duration)))
+		for n := 0; ok && s.zone.time(start).Before(to); n++ {
+			if n == limit {
+				complete = false
+				break
+			}
+			if o := s.occurrence(w, start); o.End.After(from) {
+				found = append(found, o)
+			}
+			start, ok = w.following(s.zone, start)
+		}
+	}
+	sort.SliceStable(found, func(i, j int) bool { return found[i].Start.Before(found[j].Start) })
+	if len(found) > limit {
+		return found[:limit], false
+	}
+	return found, complete
+}
+
+// Expired returns the names of the one-off windows that are over at t, with their ramps, and will never count again.
+func (s *Schedule) Expired(t time.Time) []string {
+	var names []string
+	for i := range s.windows {
+		w := &s.windows[i]
+		if w.cron == nil && !s.zone.time(w.once).Add(w.duration+w.rampDown).After(t) {
+			names = append(names, w.name)
+		}
+	}
+	return names
+}
+
+func (s *Schedule) occurrence(w *window, start int64) Occurrence {
+	at := s.zone.time(start)
+	return Occurrence{
+		Schedule: s.name,
+		Window:   w.name,
+		Start:    at,
+		End:      at.Add(w.duration),
+		Demand:   w.demand,
+		OneOff:   w.cron == nil,
+	}
+}
+
+// inRange reports whether t lies in the years that are evaluated.
+func inRange(t time.Time) bool {
+	second := t.Unix()
+	return second >= 0 && second < dayCount*secondsPerDay
+}
+
+// Compile reads a PeakSchedule. The error joins one [FieldError] for every field that cannot be evaluated.
+func Compile(name string, spec v1alpha1.PeakScheduleSpec, calendars Calendars) (*Schedule, error) {
+	c := compiler{calendars: calendars}
+	s := c.schedule(name, spec)
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}

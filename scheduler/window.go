@@ -1,0 +1,232 @@
+package scheduler
+
+import (
+	"math"
+	"time"
+)
+
+// RampStep is how much larger than the value before it the last step of a rising ramp is: once the line is past the full
+// value divided by RampStep, the full value counts. A HorizontalPodAutoscaler leaves replicas alone while they are within its
+// tolerance, 1.1 by default, of what the metric asks for; a rise of 1.25 is out of it even after rounding up to whole
+// replicas, for every whole number of them.
+const RampStep = 1.25
+
+// forever is an end that never comes.
+const forever = math.MaxInt64
+
+// window is one compiled window. Instants that end in a start are whole seconds; the others are nanoseconds.
+type window struct {
+	name string
+	// cron is nil for a one-off, which starts at once, unless its date is not allowed.
+	cron    *matcher
+	once    int64
+	allowed bool
+
+	duration, rampUp, rampDown time.Duration
+	demand                     Demand // at full strength
+}
+
+// latest returns the last start at or before the instant, in seconds.
+func (w *window) latest(z *zone, instant int64) (int64, bool) {
+	if w.cron == nil {
+		return w.once, w.allowed && w.once <= instant
+	}
+	if w.cron.elapsed {
+		return w.latestElapsed(z, instant)
+	}
+	wall, ok := w.cron.previous(z.reached(instant))
+	if !ok {
+		return 0, false
+	}
+	return z.first(wall), true
+}
+
+// following returns the first start after the instant, in seconds.
+func (w *window) following(z *zone, instant int64) (int64, bool) {
+	if w.cron == nil {
+		return w.once, w.allowed && w.once > instant
+	}
+	if w.cron.elapsed {
+		return w.followingElapsed(z, instant)
+	}
+	wall, ok := w.cron.next(z.reached(instant) + 1)
+	if !ok {
+		return 0, false
+	}
+	return z.first(wall), true
+}
+
+// latestElapsed walks the zone's segments backwards: a match counts in every segment that shows it.
+func (w *window) latestElapsed(z *zone, instant int64) (int64, bool) {
+	i := z.index(instant)
+	searched := instant + z.segments[i].offset
+	wall, ok := w.cron.previous(searched)
+	for ok && i >= 0 {
+		s := z.segments[i]
+		if limit := min(z.end(i), instant) + s.offset; limit > searched || wall > limit {
+			searched = limit
+			if wall, ok = w.cron.previous(limit); !ok {
+				return 0, false
+			}
+		}
+		if start := wall - s.offset; start >= s.start {
+			return start, true
+		}
+		i--
+	}
+	return 0, false
+}
+
+// followingElapsed is latestElapsed forwards.
+func (w *window) followingElapsed(z *zone, instant int64) (int64, bool) {
+	i := z.index(instant + 1)
+	searched := instant + 1 + z.segments[i].offset
+	wall, ok := w.cron.next(searched)
+	for ok && i < len(z.segments) {
+		s := z.segments[i]
+		if limit := max(s.start, instant+1) + s.offset; limit < searched || wall < limit {
+			searched = limit
+			if wall, ok = w.cron.next(limit); !ok {
+				return 0, false
+			}
+		}
+		if start := wall - s.offset; start <= z.end(i) {
+			return start, true
+		}
+		i++
+	}
+	return 0, false
+}
+
+// piece is a time over which a window does one thing: nothing, count in full, rise, fall, or fall and rise at once.
+type piece struct {
+	until   int64 // the piece ends here, without it
+	full    bool
+	falling bool
+	end     int64 // falling: the end of the window
+	rising  bool
+	start   int64 // rising: the start of the window
+}
+
+// idle reports whether the window says nothing during the piece.
+func (p piece) idle() bool { return !p.full && !p.falling && !p.rising }
+
+// piece returns what the window does from now on. It looks no further than horizon.
+func (w *window) piece(z *zone, now, horizon int64) piece {
+	last, started := w.latest(z, floorSecond(now))
+	if started {
+		end := last*int64(time.Second) + int64(w.duration)
+		if now < end {
+			return piece{full: true, until: w.fullUntil(z, last, end, horizon)}
+		}
+		if falls := end + int64(w.rampDown); now < falls {
+			p := w.pieceBefore(z, now)
+			p.falling, p.end, p.until = true, end, min(p.until, falls)
+			return p
+		}
+	}
+	return w.pieceBefore(z, now)
+}
+
+// fullUntil follows occurrences that overlap or touch: the window stays active until the last of them ends.
+func (w *window) fullUntil(z *zone, last, end, horizon int64) int64 {
+	for end < horizon {
+		later, _ := w.latest(z, floorSecond(end))
+		if later == last {
+			break
+		}
+		last, end = later, later*int64(time.Second)+int64(w.duration)
+	}
+	return end
+}
+
+// pieceBefore returns what a window that is not active does until its next start.
+func (w *window) pieceBefore(z *zone, now int64) piece {
+	next, ok := w.following(z, floorSecond(now))
+	if !ok {
+		return piece{until: forever}
+	}
+	start := next * int64(time.Second)
+	if rises := start - int64(w.rampUp); now < rises {
+		return piece{until: rises}
+	}
+	return piece{until: start, rising: w.rampUp > 0, start: start}
+}
+
+// value returns what the window says at an instant of the piece. With stepped, a rise takes its last part at once.
+func (w *window) value(p piece, now int64, stepped bool) Demand {
+	switch {
+	case p.full:
+		return w.demand
+	case p.falling && p.rising:
+		return w.stronger(w.fall(p, now, stepped), w.rise(p, now, stepped))
+	case p.falling:
+		return w.fall(p, now, stepped)
+	case p.rising:
+		return w.rise(p, now, stepped)
+	default:
+		return Neutral()
+	}
+}
+
+// cover returns a Demand that is nowhere in [from, to] of the piece below the window's value.
+func (w *window) cover(p piece, from, to int64) Demand {
+	switch {
+	case p.full:
+		return w.demand
+	case p.falling && p.rising:
+		return w.stronger(
+			w.fall(p, from, true).envelope(w.fall(p, to, true)),
+			w.rise(p, from, true).envelope(w.rise(p, to, true)))
+	case p.falling:
+		return w.fall(p, from, true).envelope(w.fall(p, to, true))
+	case p.rising:
+		return w.rise(p, from, true).envelope(w.rise(p, to, true))
+	default:
+		return Neutral()
+	}
+}
+
+func (w *window) rise(p piece, now int64, stepped bool) Demand {
+	return ramp(Neutral(), w.demand, 1-float64(p.start-now)/float64(w.rampUp), stepped)
+}
+
+func (w *window) fall(p piece, now int64, stepped bool) Demand {
+	return ramp(w.demand, Neutral(), float64(now-p.end)/float64(w.rampDown), stepped)
+}
+
+// stronger returns, of two values of this window, the one that is further from neutral.
+func (w *window) stronger(a, b Demand) Demand {
+	strong := a.envelope(b)
+	if w.demand.Multiply < 1 {
+		strong.Multiply = min(a.Multiply, b.Multiply)
+	}
+	return strong
+}
+
+// ramp returns the point at share of the way from one Demand to another. AtMost has no way: a maximum does not ramp.
+func ramp(from, to Demand, share float64, stepped bool) Demand {
+	line := func(from, to float64) float64 {
+		value := from + (to-from)*share
+		if stepped && to > from && value*RampStep > to {
+			return to
+		}
+		return value
+	}
+	return Demand{
+		Multiply: line(from.Multiply, to.Multiply),
+		Add:      line(from.Add, to.Add),
+		AtLeast:  line(from.AtLeast, to.AtLeast),
+		Replicas: line(from.Replicas, to.Replicas),
+		AtMost:   math.Inf(1),
+	}
+}
+
+// floorSecond returns the second that a nanosecond lies in.
+func floorSecond(nanosecond int64) int64 {
+	second := nanosecond / int64(time.Second)
+	if nanosecond%int64(time.Second) < 0 {
+		second--
+	}
+	return second
+}
