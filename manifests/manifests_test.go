@@ -1,0 +1,168 @@
+package manifests_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// TestExamples decodes every example strictly: a field that the API does not know, or knows twice, is an error.
+func TestExamples(t *testing.T) {
+	decoder := strictDecoder(t)
+	files, err := filepath.Glob("examples/*.yaml")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("examples/*.yaml: found %q, error %v", files, err)
+	}
+	seen := map[string]bool{}
+	for _, file := range files {
+		for _, doc := range documents(t, file) {
+			obj, gvk, err := decoder.Decode(doc, nil, nil)
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			seen[gvk.Kind] = true
+			checkScalars(t, file, obj)
+		}
+	}
+	for _, kind := range []string{"Forecast", "PeakSchedule", "Calendar", "WarmPool", "HorizontalPodAutoscaler"} {
+		if !seen[kind] {
+			t.Errorf("no example shows a %s", kind)
+		}
+	}
+}
+
+// checkScalars parses what the API server checks by pattern only.
+func checkScalars(t *testing.T, file string, obj runtime.Object) {
+	t.Helper()
+	switch obj := obj.(type) {
+	case *v1alpha1.PeakSchedule:
+		if _, err := obj.Spec.TimeZone.Location(); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		for _, w := range obj.Spec.Windows {
+			if _, err := w.Duration.Parse(); err != nil {
+				t.Errorf("%s: window %s: %v", file, w.Name, err)
+			}
+		}
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		for _, m := range obj.Spec.Metrics {
+			var target autoscalingv2.MetricTarget
+			switch {
+			case m.External != nil:
+				target = m.External.Target
+			case m.Object != nil:
+				target = m.Object.Target
+			}
+			if target.Type != autoscalingv2.AverageValueMetricType || target.AverageValue == nil {
+				t.Errorf("%s: an HPA must read a Forecast as AverageValue, not as %q", file, target.Type)
+			}
+		}
+	}
+}
+
+// TestRefusesUnknownField guards the guard: a decoder that lets a typo pass would make TestExamples worthless.
+func TestRefusesUnknownField(t *testing.T) {
+	_, _, err := strictDecoder(t).Decode([]byte("apiVersion: headstart.dev/v1alpha1\nkind: Forecast\nspec: {targetref: {}}"), nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "targetref") {
+		t.Errorf("Decode of an unknown field: error %v, want one that names it", err)
+	}
+}
+
+// TestKustomizationsAreComplete compares the files beside each kustomization with those that it names.
+func TestKustomizationsAreComplete(t *testing.T) {
+	for _, root := range []string{"base", "prepare", "components", "overlays"} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.Name() != "kustomization.yaml" {
+				return err
+			}
+			var k struct {
+				Resources          []string `json:"resources"`
+				ConfigMapGenerator []struct {
+					Files []string `json:"files"`
+				} `json:"configMapGenerator"`
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if err := yaml.Unmarshal(data, &k); err != nil {
+				return err
+			}
+			named := slices.Clone(k.Resources)
+			for _, g := range k.ConfigMapGenerator {
+				named = append(named, g.Files...)
+			}
+			named = slices.DeleteFunc(named, func(s string) bool { return filepath.Ext(s) != ".yaml" })
+			slices.Sort(named)
+			files, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.yaml"))
+			if err != nil {
+				return err
+			}
+			var present []string
+			for _, f := range files {
+				if base := filepath.Base(f); base != "kustomization.yaml" {
+					present = append(present, base)
+				}
+			}
+			if diff := cmp.Diff(present, named, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s: files beside it (-) and named in it (+):\n%s", path, diff)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func strictDecoder(t *testing.T) runtime.Decoder {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, autoscalingv2.AddToScheme, rbacv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+}
+
+func documents(t *testing.T, file string) [][]byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var docs [][]byte
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
+	for {
+		doc, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return docs
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if len(bytes.TrimSpace(doc)) > 0 {
+			docs = append(docs, doc)
+		}
+	}
+}
