@@ -62,7 +62,6 @@ func newRootCommand(name string, streams ioStreams) *cobra.Command {
 var commands = []func(ioStreams) *cobra.Command{
 	newServeCommand,
 	newStatusCommand,
-	newPreflightCommand,
 }
 
 // usage is an error about how a command was called.

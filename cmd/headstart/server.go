@@ -21,7 +21,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"headstart.dev/headstart/adapter"
-	"headstart.dev/headstart/adapter/certs"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/history"
 
@@ -117,12 +116,8 @@ func (s *server) addAdapter(ctx context.Context, config *rest.Config, registry p
 		Registerer:  registry, Gatherer: s.gather, Logger: s.logger,
 	}
 	if s.opts.certFile == "" {
-		manager, err := s.certificates(ctx, config)
-		if err != nil {
-			return err
-		}
-		opts.Cert = manager
-		if err := s.manager.Add(everywhere{manager.Run}); err != nil {
+		var err error
+		if opts.Cert, err = s.certificates(); err != nil {
 			return err
 		}
 	}
@@ -179,5 +174,3 @@ func (s *server) addPlainMetrics() error {
 		return nil
 	}})
 }
-
-var _ = certs.Options{}
