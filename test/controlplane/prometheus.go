@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,6 +16,8 @@ import (
 
 // PrometheusOptions say what Prometheus scrapes and what it knows already.
 type PrometheusOptions struct {
+	// Name of the process, for its log and its folder, where there is more than one; "prometheus" without it.
+	Name string
 	// Targets by the name of their job: addresses such as 127.0.0.1:9100 that serve /metrics.
 	Targets map[string][]string
 	// ScrapeInterval of all jobs; a second without it.
@@ -34,6 +35,7 @@ type Prometheus struct {
 	URL string
 
 	c    *ControlPlane
+	name string
 	args []string
 	mu   sync.Mutex
 	proc *Process
@@ -54,10 +56,12 @@ func (p *Prometheus) Start(ctx context.Context) error {
 		select {
 		case <-p.proc.done:
 		default:
-			return errors.New("start prometheus: it runs already")
+			return fmt.Errorf("start %s: it runs already", p.name)
 		}
 	}
-	proc, err := p.c.run(program{name: "prometheus", args: p.args}, 5*time.Second)
+	proc, err := p.c.run(program{
+		name: p.name, path: filepath.Join(p.c.opts.Bin, "prometheus"), args: p.args,
+	}, 5*time.Second)
 	if err != nil {
 		return err
 	}
@@ -70,14 +74,15 @@ func (c *ControlPlane) startPrometheus(ctx context.Context) error {
 	if o == nil {
 		return nil
 	}
-	_, err := c.StartPrometheus(ctx, *o)
+	p, err := c.StartPrometheus(ctx, *o)
+	c.Prometheus = p
 	return err
 }
 
-// StartPrometheus starts the control plane's one Prometheus: here, where its options are known only after Start.
+// StartPrometheus starts a Prometheus: one more, or one whose options are known only after Start.
 func (c *ControlPlane) StartPrometheus(ctx context.Context, o PrometheusOptions) (*Prometheus, error) {
-	if c.Prometheus != nil {
-		return nil, errors.New("start prometheus: it was started already")
+	if o.Name == "" {
+		o.Name = "prometheus"
 	}
 	if o.ScrapeInterval == 0 {
 		o.ScrapeInterval = time.Second
@@ -85,11 +90,11 @@ func (c *ControlPlane) StartPrometheus(ctx context.Context, o PrometheusOptions)
 	if o.Lookback == 0 {
 		o.Lookback = 3 * o.ScrapeInterval
 	}
-	data := filepath.Join(c.Dir, "prometheus")
+	data := filepath.Join(c.Dir, o.Name)
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return nil, fmt.Errorf("make a folder for prometheus: %w", err)
 	}
-	config := filepath.Join(c.Dir, "prometheus.yaml")
+	config := filepath.Join(c.Dir, o.Name+".yaml")
 	if err := o.writeConfig(config); err != nil {
 		return nil, err
 	}
@@ -102,7 +107,7 @@ func (c *ControlPlane) StartPrometheus(ctx context.Context, o PrometheusOptions)
 			return nil, err
 		}
 	}
-	p := &Prometheus{URL: httpURL(ports[0]), c: c, args: []string{
+	p := &Prometheus{URL: httpURL(ports[0]), c: c, name: o.Name, args: []string{
 		"--config.file=" + config, "--storage.tsdb.path=" + data,
 		fmt.Sprintf("--web.listen-address=127.0.0.1:%d", ports[0]),
 		"--query.lookback-delta=" + o.Lookback.String(),
@@ -111,7 +116,6 @@ func (c *ControlPlane) StartPrometheus(ctx context.Context, o PrometheusOptions)
 	if err := p.Start(ctx); err != nil {
 		return nil, err
 	}
-	c.Prometheus = p
 	return p, nil
 }
 

@@ -1,0 +1,102 @@
+package harness
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// Forwarder is one local TCP port in front of several replicas, as a Service is: connections go to them in turn, and past those
+// that refuse. Open connections to a replica that dies break, as they do in a cluster.
+type Forwarder struct {
+	listener net.Listener
+	backends []string
+	next     atomic.Uint32
+	done     sync.WaitGroup
+	mu       sync.Mutex
+	open     map[net.Conn]struct{}
+	closed   bool
+}
+
+// Forward listens on a port of 127.0.0.1.
+func Forward(port int, backends ...string) (*Forwarder, error) {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return nil, fmt.Errorf("forward to %v: %w", backends, err)
+	}
+	f := &Forwarder{listener: l, backends: backends, open: map[net.Conn]struct{}{}}
+	f.done.Go(f.accept)
+	return f, nil
+}
+
+// Close ends the port and every connection through it.
+func (f *Forwarder) Close() {
+	_ = f.listener.Close()
+	f.mu.Lock()
+	f.closed = true
+	for c := range f.open {
+		_ = c.Close()
+	}
+	f.mu.Unlock()
+	f.done.Wait()
+}
+
+func (f *Forwarder) accept() {
+	for {
+		client, err := f.listener.Accept()
+		if err != nil {
+			return // closed
+		}
+		f.done.Go(func() { f.serve(client) })
+	}
+}
+
+func (f *Forwarder) serve(client net.Conn) {
+	defer f.forget(client)
+	if !f.remember(client) {
+		return
+	}
+	var server net.Conn
+	first := int(f.next.Add(1))
+	for i := range f.backends {
+		c, err := net.Dial("tcp", f.backends[(first+i)%len(f.backends)])
+		if err == nil {
+			server = c
+			break
+		}
+	}
+	if server == nil {
+		return
+	}
+	defer f.forget(server)
+	if !f.remember(server) {
+		return
+	}
+	var both sync.WaitGroup
+	pipe := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		_ = to.Close() // an end on one side ends the other
+		_ = from.Close()
+	}
+	both.Go(func() { pipe(server, client) })
+	both.Go(func() { pipe(client, server) })
+	both.Wait()
+}
+
+func (f *Forwarder) remember(c net.Conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.closed {
+		f.open[c] = struct{}{}
+	}
+	return !f.closed
+}
+
+func (f *Forwarder) forget(c net.Conn) {
+	_ = c.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.open, c)
+}

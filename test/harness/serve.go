@@ -1,0 +1,205 @@
+package harness
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"headstart.dev/headstart/test/controlplane"
+)
+
+// ServeOptions are flags of headstart serve.
+type ServeOptions struct {
+	// Name of the process, for its log.
+	Name string
+	// Port that it serves the metrics APIs on.
+	Port int
+	// Sources are the URLs of the Prometheus servers by the name under which Forecasts ask for them.
+	Sources map[string]string
+	// HPASync, PlanRefresh and ObserveInterval are the flags of these names.
+	HPASync, PlanRefresh, ObserveInterval time.Duration
+	// WritesPerHour is --plan-writes-per-hour.
+	WritesPerHour int
+	// Args are added, and win.
+	Args []string
+}
+
+// CompressedTime are options for time in which a day lasts minutes: everything that takes minutes takes seconds.
+func CompressedTime(name string, port int, sources map[string]string) ServeOptions {
+	return ServeOptions{
+		Name: name, Port: port, Sources: sources,
+		HPASync: 2 * time.Second, PlanRefresh: 2 * time.Second, ObserveInterval: time.Second, WritesPerHour: 3600,
+	}
+}
+
+// Headstart is one running replica.
+type Headstart struct {
+	*controlplane.Process
+	// Address of the metrics APIs.
+	Address string
+
+	c *controlplane.ControlPlane
+}
+
+// Serve starts headstart serve with the rights of its own ServiceAccount. It does not wait until it is ready.
+func Serve(ctx context.Context, c *controlplane.ControlPlane, layout controlplane.Layout, o ServeOptions) (*Headstart, error) {
+	kubeconfig, err := c.ServiceAccountKubeconfig(ctx, Namespace, Name)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", o.Name, err)
+	}
+	sources := filepath.Join(c.Dir, o.Name+"-sources.yaml")
+	content := "sources:\n"
+	for _, name := range slices.Sorted(maps.Keys(o.Sources)) {
+		content += fmt.Sprintf("- {name: %s, url: %q}\n", name, o.Sources[name])
+	}
+	if err := os.WriteFile(sources, []byte(content), 0o644); err != nil {
+		return nil, fmt.Errorf("start %s: %w", o.Name, err)
+	}
+	args := append([]string{
+		"serve", "--kubeconfig=" + kubeconfig, "--prometheus-config=" + sources,
+		"--namespace=" + Namespace, "--service-name=" + Name,
+		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(o.Port),
+		"--external-metrics", "--custom-metrics", "--leader-elect",
+		"--plan-refresh=" + o.PlanRefresh.String(), "--plan-writes-per-hour=" + strconv.Itoa(o.WritesPerHour),
+		"--observe-interval=" + o.ObserveInterval.String(), "--hpa-sync-period=" + o.HPASync.String(),
+		"--shutdown-delay=0s",
+	}, o.Args...)
+	p, err := c.Run(o.Name, filepath.Join(layout.Bin, "headstart"), args, 5*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return &Headstart{Process: p, Address: "127.0.0.1:" + strconv.Itoa(o.Port), c: c}, nil
+}
+
+// AwaitReady waits until the replica says that it can serve.
+func (h *Headstart) AwaitReady(ctx context.Context, deadline time.Duration) error {
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	return h.await(ctx, deadline, "is not ready", func(ctx context.Context) error {
+		_, err := fetch(ctx, client, "https://"+h.Address+"/readyz", h.c.Config.BearerToken)
+		return err
+	})
+}
+
+// await polls until check returns nil, the process ends, or the deadline passes.
+func (h *Headstart) await(ctx context.Context, deadline time.Duration, what string, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	last := errors.New("not asked")
+	for {
+		err := check(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-h.Done():
+			return fmt.Errorf("%s ended; the end of its log:\n%s", h.Name(), h.Tail())
+		case <-ctx.Done():
+			return fmt.Errorf("%s %s after %s: %w; the end of its log:\n%s", h.Name(), what, deadline, last, h.Tail())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Direct asks this replica itself for an external metric, over TLS with the certificate for the Service's name.
+func (h *Headstart) Direct(ctx context.Context, namespace, name string) (float64, error) {
+	ca, err := CABundle(ctx, h.c)
+	if err != nil {
+		return 0, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca) {
+		return 0, errors.New("the APIService has no CA bundle yet")
+	}
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig:   &tls.Config{RootCAs: pool, ServerName: Name + "." + Namespace + ".svc"},
+		DisableKeepAlives: true,
+	}}
+	body, err := fetch(ctx, client, "https://"+h.Address+externalPath(namespace, name), h.c.Config.BearerToken)
+	if err != nil {
+		return 0, err
+	}
+	return oneValue(body)
+}
+
+// CABundle is what the API server checks Headstart's certificate against.
+func CABundle(ctx context.Context, c *controlplane.ControlPlane) ([]byte, error) {
+	body, err := c.Client.Discovery().RESTClient().Get().
+		AbsPath("/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.external.metrics.k8s.io").DoRaw(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the CA bundle: %w", err)
+	}
+	var api struct {
+		Spec struct {
+			CABundle []byte `json:"caBundle"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(body, &api); err != nil {
+		return nil, fmt.Errorf("read the CA bundle: %w", err)
+	}
+	return api.Spec.CABundle, nil
+}
+
+// ExternalMetric asks the API server for an external metric, as the HPA controller does.
+func ExternalMetric(ctx context.Context, c *controlplane.ControlPlane, namespace, name string) (float64, error) {
+	body, err := c.Client.Discovery().RESTClient().Get().AbsPath(externalPath(namespace, name)).DoRaw(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return oneValue(body)
+}
+
+func externalPath(namespace, name string) string {
+	return "/apis/external.metrics.k8s.io/v1beta1/namespaces/" + namespace + "/" + name
+}
+
+func oneValue(body []byte) (float64, error) {
+	var list struct {
+		Items []struct {
+			Value resource.Quantity `json:"value"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		return 0, fmt.Errorf("read a metric: %w", err)
+	}
+	if len(list.Items) != 1 {
+		return 0, fmt.Errorf("read a metric: %d items, want exactly one", len(list.Items))
+	}
+	return list.Items[0].Value.AsApproximateFloat64(), nil
+}
+
+func fetch(ctx context.Context, client *http.Client, url, token string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s: %.300s", url, resp.Status, body)
+	}
+	return body, nil
+}

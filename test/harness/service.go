@@ -1,0 +1,134 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/simulator"
+)
+
+// Service is a Deployment that needs a GPU for each replica, an HPA of the recommended form that reads a Forecast of the same name,
+// and that Forecast.
+type Service struct {
+	Namespace, Name string
+	// Capacity of a replica in requests per second, the HPA's averageValue.
+	Capacity float64
+	// Replicas to start with, and the HPA's bounds.
+	Replicas, Min, Max int
+	// WarmUp of each pod.
+	WarmUp controlplane.WarmUp
+	// ScaleDownWindow is the HPA's stabilizationWindowSeconds for scaling down.
+	ScaleDownWindow time.Duration
+
+	// Source of the Forecast's demand; "default" without it.
+	Source string
+	// Mode of the Forecast: Active, DryRun or Paused.
+	Mode string
+	// ProvisionFor is the Forecast's, such as {serviceLevel: "0.99"}.
+	ProvisionFor string
+	// Step, History and Horizon of the Forecast.
+	Step, History, Horizon time.Duration
+	// DefaultLead is the lead until it is learned.
+	DefaultLead time.Duration
+}
+
+// Query of the service's demand. The range is two steps long, so that a scrape that comes late leaves no gap.
+func (s Service) Query() string {
+	return fmt.Sprintf(`sum(rate(simulator_requests_total{service=%q}[%s]))`, s.Name, promDuration(2*s.Step))
+}
+
+// YAML of the three objects.
+func (s Service) YAML() string {
+	annotations, err := json.Marshal(s.WarmUp.Annotations())
+	if err != nil {
+		panic(err) // a map of strings
+	}
+	source := s.Source
+	if source == "" {
+		source = "default"
+	}
+	return strings.NewReplacer(
+		"$NAMESPACE", s.Namespace, "$NAME", s.Name, "$LABEL", simulator.ServiceLabel, "$CAPACITY", fmt.Sprint(s.Capacity),
+		"$REPLICAS", fmt.Sprint(s.Replicas), "$MIN", fmt.Sprint(s.Min), "$MAX", fmt.Sprint(s.Max),
+		"$ANNOTATIONS", string(annotations), "$WINDOW", fmt.Sprint(int(s.ScaleDownWindow.Seconds())),
+		"$MODE", s.Mode, "$PROVISION", s.ProvisionFor, "$QUERY", s.Query(), "$SOURCE", source, "$STEP", promDuration(s.Step),
+		"$HISTORY", promDuration(s.History), "$HORIZON", promDuration(s.Horizon), "$LEAD", promDuration(s.DefaultLead),
+	).Replace(serviceYAML)
+}
+
+const serviceYAML = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: $NAMESPACE}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: $NAME, namespace: $NAMESPACE}
+spec:
+  replicas: $REPLICAS
+  selector: {matchLabels: {$LABEL: $NAME}}
+  template:
+    metadata:
+      labels: {$LABEL: $NAME}
+      annotations: $ANNOTATIONS
+    spec:
+      terminationGracePeriodSeconds: 0
+      automountServiceAccountToken: false
+      containers:
+      - name: model
+        image: example.com/model:1
+        resources: {limits: {nvidia.com/gpu: 1}}
+---
+apiVersion: headstart.dev/v1alpha1
+kind: Forecast
+metadata: {name: $NAME, namespace: $NAMESPACE}
+spec:
+  demand:
+    prometheus: {query: '$QUERY', source: $SOURCE}
+    resolution: $STEP
+    history: $HISTORY
+    settle: 1s
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: $NAME}
+  leadTime: {mode: Learned, percentile: 90, default: $LEAD}
+  provisionFor: $PROVISION
+  horizon: $HORIZON
+  mode: $MODE
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: $NAME, namespace: $NAMESPACE}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: $NAME}
+  minReplicas: $MIN
+  maxReplicas: $MAX
+  metrics:
+  - type: External
+    external: {metric: {name: $NAME}, target: {type: AverageValue, averageValue: "$CAPACITY"}}
+  behavior:
+    scaleUp:
+      tolerance: "0"
+      stabilizationWindowSeconds: 0
+      selectPolicy: Max
+      policies: [{type: Percent, value: 900, periodSeconds: 15}, {type: Pods, value: 20, periodSeconds: 15}]
+    scaleDown: {tolerance: "0", stabilizationWindowSeconds: $WINDOW}
+`
+
+// Apply makes or changes the service.
+func (s Service) Apply(ctx context.Context, c *controlplane.ControlPlane) error {
+	if err := c.Apply(ctx, s.YAML()); err != nil {
+		return fmt.Errorf("apply service %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+// promDuration writes a duration as Prometheus reads it, to the millisecond.
+func promDuration(d time.Duration) string {
+	if d%time.Second == 0 {
+		return fmt.Sprintf("%ds", d/time.Second)
+	}
+	return fmt.Sprintf("%dms", d/time.Millisecond)
+}

@@ -1,0 +1,248 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/simulator"
+)
+
+// WorldOptions say what a World is made of.
+type WorldOptions struct {
+	// Layout has the binaries.
+	Layout controlplane.Layout
+	// Log gets a line for each step of the set-up.
+	Log io.Writer
+	// ControlPlane is changed as wanted before the start.
+	ControlPlane controlplane.Options
+	// Step of the demand, and its values: those of the past, with which Prometheus starts, then those to come.
+	Step   time.Duration
+	Values []float64
+	Past   int
+	// SetUp is how long before the first value to come the timeline is made: all of the set-up happens in this time, while
+	// the end of the past is offered live.
+	SetUp time.Duration
+	// Services that are offered the demand. Their Replicas are set to what the demand takes at the start.
+	Services []Service
+	// Sources are the names of the Prometheus servers; "default" alone without it.
+	Sources []string
+	// Adapters is the number of replicas of headstart serve behind one port; one without it.
+	Adapters int
+}
+
+// World is a control plane with Headstart in it and simulated services under load.
+type World struct {
+	*controlplane.ControlPlane
+	Options WorldOptions
+	// Simulator offers the demand.
+	Simulator *simulator.Simulator
+	// Demand is the timeline.
+	Demand *simulator.Demand
+	// Start is the begin of the first value to come.
+	Start time.Time
+	// Sources are the Prometheus servers by name.
+	Sources map[string]*controlplane.Prometheus
+	// Adapters are the replicas of headstart serve, behind Forwarder.
+	Adapters []*Headstart
+	// Forwarder is the port that the API server knows.
+	Forwarder *Forwarder
+
+	stopSimulator func()
+	stopped       sync.Once
+}
+
+// NewWorld makes a World and returns once every service has its replicas ready and its Forecast is Ready. Where that fails,
+// or ctx ends meanwhile, everything is stopped again.
+func NewWorld(ctx context.Context, o WorldOptions) (_ *World, err error) {
+	if len(o.Sources) == 0 {
+		o.Sources = []string{"default"}
+	}
+	o.Adapters = max(o.Adapters, 1)
+	w := &World{Options: o, Sources: map[string]*controlplane.Prometheus{}, stopSimulator: func() {}}
+	defer func() {
+		if r := recover(); r != nil {
+			w.Stop()
+			panic(r)
+		}
+		if err != nil {
+			w.Stop()
+		}
+	}()
+	if w.ControlPlane, err = controlplane.Start(ctx, o.ControlPlane); err != nil {
+		return nil, err
+	}
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"load simulator", w.startSimulator},
+		{"prometheus with its history", w.startPrometheus},
+		{"headstart", w.startHeadstart},
+		{"services", w.applyServices},
+		{"first plans", w.awaitServices},
+	} {
+		began := time.Now()
+		if err := step.run(ctx); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Log, "%s up after %.1f s\n", step.name, time.Since(began).Seconds())
+	}
+	return w, nil
+}
+
+// Stop ends everything.
+func (w *World) Stop() {
+	w.stopped.Do(func() {
+		// Prometheus first sees the simulator go, then headstart Prometheus: the order does not matter, since no account is kept
+		// any more.
+		w.stopSimulator()
+		if w.ControlPlane != nil {
+			w.ControlPlane.Stop()
+		}
+		if w.Forwarder != nil {
+			w.Forwarder.Close()
+		}
+	})
+}
+
+// Failed returns an error with the end of the log once a program that should run has ended. Those that a test killed on purpose are
+// not looked at: adapters and Prometheus.
+func (w *World) Failed() error { return w.ControlPlane.Failed() }
+
+func (w *World) startSimulator(ctx context.Context) error {
+	services := make([]simulator.Service, len(w.Options.Services))
+	for i, s := range w.Options.Services {
+		services[i] = simulator.Service{Name: s.Name, Capacity: s.Capacity}
+	}
+	sim, err := simulator.New(w.Options.Services[0].Namespace, services...)
+	if err != nil {
+		return err
+	}
+	step := w.Options.Step
+	// Steps of the series that Headstart reads are multiples of the resolution since the epoch; so are those of the demand.
+	w.Start = time.Now().Add(w.Options.SetUp + step).Truncate(step)
+	begin := w.Start.Add(-time.Duration(w.Options.Past) * step)
+	if w.Demand, err = simulator.NewDemand(begin, step, w.Options.Values); err != nil {
+		return err
+	}
+	w.Simulator = sim
+	// The simulator outlives ctx, which is for the set-up.
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- sim.Run(run, w.Client, w.Demand) }()
+	w.stopSimulator = func() { cancel(); <-ended }
+	return nil
+}
+
+func (w *World) startPrometheus(ctx context.Context) error {
+	for _, name := range w.Options.Sources {
+		p, err := w.StartPrometheus(ctx, controlplane.PrometheusOptions{
+			Name:    "prometheus-" + name,
+			Targets: map[string][]string{simulator.Job: {w.Simulator.Address()}},
+			History: func(path string) error {
+				return simulator.WriteHistory(path, w.Demand, w.Simulator.Names(), w.Simulator.Address(), time.Now(), time.Second)
+			},
+		})
+		if err != nil {
+			return err
+		}
+		w.Sources[name] = p
+	}
+	return nil
+}
+
+func (w *World) startHeadstart(ctx context.Context) error {
+	ports, err := controlplane.FreePorts(1 + w.Options.Adapters)
+	if err != nil {
+		return err
+	}
+	if err := Install(ctx, w.ControlPlane, w.Options.Layout, "both", ports[0]); err != nil {
+		return err
+	}
+	sources := map[string]string{}
+	for name, p := range w.Sources {
+		sources[name] = p.URL
+	}
+	var addresses []string
+	for i, port := range ports[1:] {
+		o := CompressedTime(fmt.Sprintf("headstart-%d", i), port, sources)
+		o.HPASync = w.Options.ControlPlane.HPASyncPeriod
+		h, err := Serve(ctx, w.ControlPlane, w.Options.Layout, o)
+		if err != nil {
+			return err
+		}
+		w.Adapters = append(w.Adapters, h)
+		addresses = append(addresses, h.Address)
+	}
+	if w.Forwarder, err = Forward(ports[0], addresses...); err != nil {
+		return err
+	}
+	for _, h := range w.Adapters {
+		if err := h.AwaitReady(ctx, time.Minute); err != nil {
+			return err
+		}
+	}
+	for _, group := range []string{"external", "custom"} {
+		if err := w.AwaitAPIService(ctx, "v1beta1."+group+".metrics.k8s.io", time.Minute); err != nil {
+			return fmt.Errorf("%w; the end of the log of %s:\n%s", err, w.Adapters[0].Name(), w.Adapters[0].Tail())
+		}
+	}
+	return nil
+}
+
+func (w *World) applyServices(ctx context.Context) error {
+	for _, s := range w.Options.Services {
+		s.Replicas = max(s.Min, int(math.Ceil(w.Demand.At(time.Now())/s.Capacity)))
+		if err := s.Apply(ctx, w.ControlPlane); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) awaitServices(ctx context.Context) error {
+	for _, s := range w.Options.Services {
+		if _, err := AwaitForecast(ctx, w.ControlPlane, s.Namespace, s.Name, 2*time.Minute, Ready); err != nil {
+			return fmt.Errorf("%w\nthe end of the log of %s:\n%s", err, w.Adapters[0].Name(), w.Adapters[0].Tail())
+		}
+		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
+			state := w.Simulator.State(s.Name)
+			return state.Ready > 0 && state.Ready >= min(state.Wanted, state.Created), w.Failed()
+		})
+		if err != nil {
+			return fmt.Errorf("service %s has %+v: %w", s.Name, w.Simulator.State(s.Name), err)
+		}
+	}
+	return nil
+}
+
+// ErrLate is the error of AwaitStart for a set-up that took too long.
+var ErrLate = errors.New("the set-up took longer than the time it was given")
+
+// AwaitStart waits for the first value to come.
+func (w *World) AwaitStart(ctx context.Context) error {
+	left := time.Until(w.Start)
+	if left < 0 {
+		return fmt.Errorf("%w: %s late", ErrLate, -left.Round(time.Second))
+	}
+	return sleep(ctx, left)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
