@@ -1,0 +1,209 @@
+package gpuwarm
+
+import (
+	"context"
+	"fmt"
+
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Collect reads the starts of all pods that the selector picks, from pods and nodes as reader has them: a cache, whose objects may have
+// gone through [StripPod] and [StripNode]. A node that is gone leaves its pods' paths to the times alone.
+func Collect(ctx context.Context, reader client.Reader, namespace string, selector labels.Selector) ([]Start, error) {
+	return Collector{Reader: reader}.Collect(ctx, namespace, selector)
+}
+
+// Collector reads starts from a cluster. It is safe for concurrent use as far as its readers are.
+type Collector struct {
+	// Reader has the pods and the nodes.
+	Reader client.Reader
+	// Events reads events, best uncached: it is asked once for each pod that has just become Ready or is not yet. Optional: without it
+	// the pull of an image is told by the times alone.
+	Events client.Reader
+	// Done says of which pods no events are needed any more, because their start is known. Optional.
+	Done func(uid string) bool
+}
+
+// Collect reads the starts of all pods that the selector picks.
+func (c Collector) Collect(ctx context.Context, namespace string, selector labels.Selector) ([]Start, error) {
+	var pods corev1.PodList
+	// The cache's own objects are read here, and not changed.
+	err := c.Reader.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabelsSelector{Selector: selector},
+		client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, fmt.Errorf("list the target's pods in namespace %s: %w", namespace, err)
+	}
+	nodes := map[string]*corev1.Node{}
+	starts := make([]Start, 0, len(pods.Items))
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		node, err := c.node(ctx, nodes, pod.Spec.NodeName)
+		if err != nil {
+			return nil, err
+		}
+		events, err := c.events(ctx, pod)
+		if err != nil {
+			return nil, err
+		}
+		starts = append(starts, Observe(pod, node, events))
+	}
+	return starts, nil
+}
+
+func (c Collector) node(ctx context.Context, known map[string]*corev1.Node, name string) (*corev1.Node, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if n, ok := known[name]; ok {
+		return n, nil
+	}
+	var n corev1.Node
+	err := c.Reader.Get(ctx, client.ObjectKey{Name: name}, &n)
+	switch {
+	case apierrors.IsNotFound(err):
+		known[name] = nil
+	case err != nil:
+		return nil, fmt.Errorf("read node %s: %w", name, err)
+	default:
+		known[name] = &n
+	}
+	return known[name], nil
+}
+
+// events of a pod whose start is not known yet. Not being allowed to read them is no error: they make the path surer, no more.
+func (c Collector) events(ctx context.Context, pod *corev1.Pod) ([]corev1.Event, error) {
+	if c.Events == nil || (c.Done != nil && c.Done(string(pod.UID))) {
+		return nil, nil
+	}
+	var list corev1.EventList
+	err := c.Events.List(ctx, &list, client.InNamespace(pod.Namespace), client.MatchingFields{"involvedObject.uid": string(pod.UID)})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the events of pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	return list.Items, nil
+}
+
+// ScaleGetter reads the scale subresource of one workload.
+type ScaleGetter interface {
+	GetScale(ctx context.Context, namespace string, name string) (*autoscalingv1.Scale, error)
+}
+
+// Selector is the selector of a workload's pods, as its scale subresource says it.
+func Selector(ctx context.Context, scales ScaleGetter, namespace, name string) (labels.Selector, error) {
+	scale, err := scales.GetScale(ctx, namespace, name)
+	if err != nil {
+		return nil, fmt.Errorf("read the scale of %s/%s: %w", namespace, name, err)
+	}
+	return SelectorOf(scale)
+}
+
+// SelectorOf is the selector that a scale names. A workload that names none has no pods to learn from, and that is an error: an empty selector
+// would pick all pods of the namespace.
+func SelectorOf(scale *autoscalingv1.Scale) (labels.Selector, error) {
+	if scale.Status.Selector == "" {
+		return nil, fmt.Errorf("the scale of %s/%s names no selector: its kind must set labelSelectorPath in its scale subresource for the warm-up to be learned",
+			scale.Namespace, scale.Name)
+	}
+	s, err := labels.Parse(scale.Status.Selector)
+	if err != nil {
+		return nil, fmt.Errorf("the scale of %s/%s has the selector %q: %w", scale.Namespace, scale.Name, scale.Status.Selector, err)
+	}
+	return s, nil
+}
+
+// StripPod is a cache transform that leaves of a pod what this package reads: names, labels, what it asks for and where it runs, conditions and
+// container states. It is a tenth of a usual pod. What came through it must never be written back.
+func StripPod(obj any) (any, error) {
+	p, ok := obj.(*corev1.Pod)
+	if !ok {
+		return obj, nil // a tombstone of the informer
+	}
+	p.ObjectMeta = stripMeta(p.ObjectMeta)
+	s := p.Spec
+	p.Spec = corev1.PodSpec{
+		NodeName: s.NodeName, Containers: stripContainers(s.Containers), InitContainers: stripContainers(s.InitContainers),
+		Overhead: s.Overhead, Priority: s.Priority, SchedulerName: s.SchedulerName, Resources: s.Resources,
+	}
+	st := p.Status
+	p.Status = corev1.PodStatus{
+		Phase: st.Phase, Reason: st.Reason, Conditions: stripConditions(st.Conditions),
+		ContainerStatuses: stripStatuses(st.ContainerStatuses), InitContainerStatuses: stripStatuses(st.InitContainerStatuses),
+	}
+	return p, nil
+}
+
+// StripNode is a cache transform that leaves of a node what this package reads: labels, taints, capacity, conditions and the names of its images.
+// What came through it must never be written back.
+func StripNode(obj any) (any, error) {
+	n, ok := obj.(*corev1.Node)
+	if !ok {
+		return obj, nil
+	}
+	n.ObjectMeta = stripMeta(n.ObjectMeta)
+	n.Spec = corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, Taints: n.Spec.Taints, ProviderID: n.Spec.ProviderID}
+	st := n.Status
+	n.Status = corev1.NodeStatus{Capacity: st.Capacity, Allocatable: st.Allocatable, Images: st.Images}
+	for _, c := range st.Conditions {
+		if c.Type == corev1.NodeReady {
+			n.Status.Conditions = append(n.Status.Conditions, corev1.NodeCondition{
+				Type: c.Type, Status: c.Status, LastTransitionTime: c.LastTransitionTime,
+			})
+		}
+	}
+	return n, nil
+}
+
+func stripMeta(m metav1.ObjectMeta) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name: m.Name, Namespace: m.Namespace, UID: m.UID, ResourceVersion: m.ResourceVersion, Generation: m.Generation, Labels: m.Labels,
+		CreationTimestamp: m.CreationTimestamp, DeletionTimestamp: m.DeletionTimestamp,
+		DeletionGracePeriodSeconds: m.DeletionGracePeriodSeconds, OwnerReferences: m.OwnerReferences,
+	}
+}
+
+func stripContainers(in []corev1.Container) []corev1.Container {
+	out := make([]corev1.Container, len(in))
+	for i, c := range in {
+		out[i] = corev1.Container{Name: c.Name, Image: c.Image, Resources: c.Resources, RestartPolicy: c.RestartPolicy}
+	}
+	return out
+}
+
+func stripConditions(in []corev1.PodCondition) []corev1.PodCondition {
+	var out []corev1.PodCondition
+	for _, c := range in {
+		switch c.Type {
+		case corev1.PodScheduled, corev1.PodInitialized, corev1.PodReady:
+			out = append(out, corev1.PodCondition{Type: c.Type, Status: c.Status, LastTransitionTime: c.LastTransitionTime, Reason: c.Reason})
+		}
+	}
+	return out
+}
+
+func stripStatuses(in []corev1.ContainerStatus) []corev1.ContainerStatus {
+	out := make([]corev1.ContainerStatus, len(in))
+	for i, c := range in {
+		out[i] = corev1.ContainerStatus{Name: c.Name, ImageID: c.ImageID, RestartCount: c.RestartCount, State: stripState(c.State)}
+	}
+	return out
+}
+
+func stripState(s corev1.ContainerState) corev1.ContainerState {
+	switch {
+	case s.Running != nil:
+		return corev1.ContainerState{Running: s.Running}
+	case s.Terminated != nil:
+		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{StartedAt: s.Terminated.StartedAt, FinishedAt: s.Terminated.FinishedAt}}
+	case s.Waiting != nil:
+		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: s.Waiting.Reason}}
+	}
+	return s
+}

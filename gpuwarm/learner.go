@@ -1,0 +1,307 @@
+package gpuwarm
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+const (
+	// DefaultWarmUp is assumed until starts were seen, where nobody configured anything.
+	DefaultWarmUp = 5 * time.Minute
+	// DefaultMax is the longest warm-up that is believed, unless configured.
+	DefaultMax = 30 * time.Minute
+	// DefaultPercentile of the warm-ups is covered, unless configured.
+	DefaultPercentile = 90
+	// LearnedStarts is how many starts must have finished until a lead is called Learned. From here on they weigh more than
+	// what was assumed.
+	LearnedStarts = 3
+	// MaxRecords is how many starts a Learner keeps.
+	MaxRecords = 64
+
+	maxOngoing = 24               // of the records, so that a large ramp does not push all finished starts out
+	watchLag   = 10 * time.Second // by which a watched pod's status may be older than the look at it
+	podIDSize  = 8
+	ready      = "Ready"
+	unfinished = "Unfinished"
+)
+
+// LearnerOptions say how a warm-up is learned. The zero value of each field means its default.
+type LearnerOptions struct {
+	// Percentile of the warm-ups that the lead covers, from 1 to 99; 90 by default.
+	Percentile float64
+	// Default is the warm-up that is assumed until enough starts were seen; 5 minutes by default.
+	Default time.Duration
+	// DefaultConfigured is whether Default is a user's word, which is what the source then says.
+	DefaultConfigured bool
+	// Max is the longest warm-up that is believed; 30 minutes by default.
+	Max time.Duration
+}
+
+// OptionsFor are the options that a Forecast's spec.leadTime asks for. Its mode Fixed is the caller's business: nothing is learned then.
+func OptionsFor(lt v1alpha1.LeadTime) (LearnerOptions, error) {
+	o := LearnerOptions{Percentile: float64(lt.Percentile)}
+	if lt.Default != nil {
+		d, err := lt.Default.Parse()
+		if err != nil {
+			return o, fmt.Errorf("spec.leadTime.default: %w", err)
+		}
+		if d <= 0 {
+			return o, fmt.Errorf("spec.leadTime.default: %q is not above zero: write for example \"5m\"", *lt.Default)
+		}
+		o.Default, o.DefaultConfigured = d, true
+	}
+	if lt.Max != "" {
+		d, err := lt.Max.Parse()
+		if err != nil {
+			return o, fmt.Errorf("spec.leadTime.max: %w", err)
+		}
+		if d <= 0 {
+			return o, fmt.Errorf("spec.leadTime.max: %q is not above zero: write for example \"30m\"", lt.Max)
+		}
+		o.Max = d
+	}
+	return o, o.validate()
+}
+
+func (o LearnerOptions) validate() error {
+	if o.Percentile != 0 && (o.Percentile < 1 || o.Percentile > 99) {
+		return fmt.Errorf("percentile is %v: it must be from 1 to 99", o.Percentile)
+	}
+	return nil
+}
+
+// withDefaults fills in what is not set and holds the rest to what is possible.
+func (o LearnerOptions) withDefaults() LearnerOptions {
+	if o.Percentile == 0 {
+		o.Percentile = DefaultPercentile
+	}
+	o.Percentile = min(max(o.Percentile, 1), 99)
+	if o.Max <= 0 {
+		o.Max = DefaultMax
+	}
+	if o.Default <= 0 {
+		o.Default, o.DefaultConfigured = DefaultWarmUp, false
+	}
+	o.Default = min(o.Default, o.Max)
+	return o
+}
+
+// Learner learns the warm-up of one service. It is not safe for concurrent use.
+type Learner struct {
+	opts    LearnerOptions
+	records []*record // oldest first
+	next    Path
+	pool    prior
+}
+
+type prior struct {
+	warmUp time.Duration
+	starts int
+}
+
+type record struct {
+	pod     string
+	created time.Time
+	lasted  time.Duration
+	ready   bool
+	live    bool      // seen in the cluster and still going on
+	watched time.Time // when it was last seen going on; zero where that was before a restart
+	path    Path
+	key     string
+	failure string
+}
+
+// NewLearner returns a Learner that has seen nothing.
+func NewLearner(opts LearnerOptions) *Learner {
+	return &Learner{opts: opts.withDefaults()}
+}
+
+// Restore returns a Learner that knows what another one's [Learner.Records] say.
+func Restore(opts LearnerOptions, records []v1alpha1.StartRecord) *Learner {
+	l := NewLearner(opts)
+	for _, r := range records {
+		l.insert(&record{
+			pod:     r.Pod,
+			created: r.Created.Time,
+			lasted:  time.Duration(max(0, r.WarmUpSeconds)) * time.Second,
+			ready:   r.Outcome == ready,
+			path:    Path(r.Path),
+			key:     r.Key,
+		})
+	}
+	l.trim()
+	return l
+}
+
+// SetOptions changes how the lead is read from what was seen.
+func (l *Learner) SetOptions(opts LearnerOptions) { l.opts = opts.withDefaults() }
+
+// SetNext says which path the next pod would take, as things are warm now. Unless it is set, and again with PathUnknown, the next pod is
+// taken to be like the recent ones.
+func (l *Learner) SetNext(p Path) { l.next = p }
+
+// SetPool says what the other services of the node pool take, and from how many starts that is known. It is what a service with few starts of
+// its own is likened to; below ten starts the configured value has its part in it.
+func (l *Learner) SetPool(warmUp time.Duration, starts int) { l.pool = prior{warmUp, starts} }
+
+// Records are the newest starts, oldest first, at most 64: all that a Learner needs to be restored.
+func (l *Learner) Records() []v1alpha1.StartRecord {
+	out := make([]v1alpha1.StartRecord, 0, len(l.records))
+	for _, r := range l.records {
+		outcome := unfinished
+		if r.ready {
+			outcome = ready
+		}
+		out = append(out, v1alpha1.StartRecord{
+			Pod: r.pod, Created: metav1.NewTime(r.created.UTC()), WarmUpSeconds: int32(min(r.lasted/time.Second, 1<<30)),
+			Outcome: outcome, Path: string(r.path), Key: r.key,
+		})
+	}
+	return out
+}
+
+// Sync records all starts of the service that there are at now. A start that was going on and is not among them has ended. It returns
+// the starts that became Ready since they were watched, each once in the Learner's life, for those who keep count.
+func (l *Learner) Sync(now time.Time, starts []Start) []Start {
+	here := make(map[string]bool, len(starts))
+	var finished []Start
+	for _, s := range starts {
+		here[podID(s.Pod)] = true
+		if l.Record(now, s) {
+			finished = append(finished, s)
+		}
+	}
+	for _, r := range l.records {
+		if r.live && !here[r.pod] {
+			r.live = false
+		}
+	}
+	return finished
+}
+
+// Record takes note of a start as it is at now. It may be called any number of times for the same pod: the first transition to Ready
+// counts and later ones do not, even after a restart. It reports whether this call saw that first transition.
+//
+// A pod that is Ready when it is seen for the first time has a Ready condition of unknown age: it may have flapped. It is believed if
+// no container was restarted and the condition is no older than the longest warm-up that is believed; else the pod is passed over, as is one
+// that had been Ready before it was first seen.
+func (l *Learner) Record(now time.Time, s Start) bool {
+	if s.Pod == "" || s.Created.IsZero() {
+		return false
+	}
+	r := l.find(podID(s.Pod))
+	if r != nil && r.ready {
+		return false
+	}
+	at, watched := s.Ready, r != nil && !r.watched.IsZero()
+	if at.IsZero() && !s.Unready.IsZero() {
+		if !watched {
+			return false // it was Ready, nobody knows since when
+		}
+		at = s.Unready // Ready and gone again between two looks
+	}
+	if at.IsZero() {
+		l.ongoing(now, s, r)
+		return false
+	}
+	if at.After(now) {
+		at = now // the node's clock is ahead
+	}
+	if watched && at.Before(r.watched.Add(-watchLag)) {
+		at = r.watched // the node's clock is behind
+	}
+	took := max(0, at.Sub(s.Created))
+	if !watched && (s.Restarts > 0 || took > l.opts.Max) {
+		if r != nil {
+			r.live = false
+		}
+		return false
+	}
+	if r == nil {
+		r = &record{pod: podID(s.Pod), created: s.Created}
+		l.insert(r)
+	}
+	r.ready, r.live, r.failure, r.lasted = true, false, "", took
+	r.path, r.key = s.Path, s.Key.String()
+	l.trim()
+	return true
+}
+
+// ongoing takes note of a start that is not Ready.
+func (l *Learner) ongoing(now time.Time, s Start, r *record) {
+	if r == nil {
+		r = &record{pod: podID(s.Pod), created: s.Created}
+		l.insert(r)
+	}
+	end := now
+	if !s.Ended.IsZero() && s.Ended.Before(now) {
+		end = s.Ended
+	}
+	r.live = s.Ended.IsZero()
+	r.watched = now
+	r.lasted = max(r.lasted, end.Sub(s.Created))
+	r.failure = s.Failure
+	if s.Path != PathUnknown {
+		r.path = s.Path
+	}
+	r.key = s.Key.String()
+	l.trim()
+}
+
+func (l *Learner) find(id string) *record {
+	for _, r := range l.records {
+		if r.pod == id {
+			return r
+		}
+	}
+	return nil
+}
+
+func (l *Learner) insert(r *record) {
+	i := sort.Search(len(l.records), func(i int) bool {
+		o := l.records[i]
+		return o.created.After(r.created) || (o.created.Equal(r.created) && o.pod >= r.pod)
+	})
+	l.records = append(l.records, nil)
+	copy(l.records[i+1:], l.records[i:])
+	l.records[i] = r
+}
+
+// trim keeps the newest starts, and of those that go on the oldest, which tell most.
+func (l *Learner) trim() {
+	over := len(l.records) - MaxRecords
+	if over <= 0 {
+		return
+	}
+	going := 0
+	for _, r := range l.records {
+		if r.live {
+			going++
+		}
+	}
+	dropLive := min(over, max(0, going-maxOngoing))
+	for i := len(l.records) - 1; i >= 0 && dropLive > 0; i-- {
+		if l.records[i].live {
+			l.records = append(l.records[:i], l.records[i+1:]...)
+			dropLive--
+			over--
+		}
+	}
+	for i := 0; i < len(l.records) && over > 0; {
+		if l.records[i].live {
+			i++
+			continue
+		}
+		l.records = append(l.records[:i], l.records[i+1:]...)
+		over--
+	}
+}
+
+func podID(uid string) string {
+	return uid[:min(len(uid), podIDSize)]
+}
