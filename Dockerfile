@@ -7,7 +7,7 @@ COPY . .
 ARG VERSION=v0.1.0
 ARG TARGETOS TARGETARCH
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -tags timetzdata -ldflags "-s -w -X main.version=$VERSION" -o /headstart ./cmd/headstart
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /headstart ./cmd/headstart
 
 FROM gcr.io/distroless/static:nonroot
 COPY --from=build /headstart /headstart

@@ -22,7 +22,7 @@ help: ## Show this list.
 
 .PHONY: build
 build: ## Build bin/headstart and bin/kubectl-headstart.
-	CGO_ENABLED=0 go build -trimpath -tags timetzdata -ldflags '$(GO_LDFLAGS)' -o bin/headstart ./cmd/headstart
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(GO_LDFLAGS)' -o bin/headstart ./cmd/headstart
 	ln -sf headstart bin/kubectl-headstart
 
 .PHONY: generate

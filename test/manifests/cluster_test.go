@@ -108,7 +108,7 @@ func checkTaken(t *testing.T, c *controlplane.ControlPlane) {
 	if _, err := c.Kubectl(t.Context(), nil, "delete", "apiservice", externalMetrics); err != nil {
 		t.Fatal(err)
 	}
-	apply(t, c, "test/manifests/local", "--server-side")
+	apply(t, c, "manifests/overlays/both", "--server-side")
 	if got, want := owner(t, c), "headstart-system/headstart"; got != want {
 		t.Fatalf("the group is served by %q, want %q", got, want)
 	}
@@ -121,7 +121,7 @@ func checkTaken(t *testing.T, c *controlplane.ControlPlane) {
 			t.Fatal(err)
 		}
 	}
-	apply(t, c, "test/manifests/local", "--server-side")
+	apply(t, c, "manifests/overlays/both", "--server-side")
 	for _, args := range [][]string{
 		{"get", "apiservice", externalMetrics, "-o", "jsonpath={.spec.caBundle}"},
 		{"get", "secret", "headstart-serving-cert", "-n", "headstart-system", "-o", "jsonpath={.data.tls\\.crt}"},
@@ -232,7 +232,7 @@ var rights = map[string]struct {
 func checkUninstall(t *testing.T, c *controlplane.ControlPlane) {
 	for _, args := range [][]string{
 		{"delete", "apiservice", externalMetrics, "v1beta1.custom.metrics.k8s.io"},
-		{"delete", "-k", filepath.Join(repository, "test/manifests/local"), "--ignore-not-found", "--wait=false"},
+		{"delete", "-k", filepath.Join(repository, "manifests/overlays/both"), "--ignore-not-found", "--wait=false"},
 	} {
 		if _, err := c.Kubectl(t.Context(), nil, args...); err != nil {
 			t.Errorf("kubectl %v: %v", args, err)
