@@ -6,6 +6,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -174,6 +176,9 @@ func TestTLS(t *testing.T) {
 	strict.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
 	strict.StartTLS()
 	defer strict.Close()
+	for _, s := range []*httptest.Server{server, strict} {
+		s.Config.ErrorLog = log.New(io.Discard, "", 0) // failed handshakes are the point here
+	}
 	dir := t.TempDir()
 	put(t, dir, "ca.crt", certPEM(server.Certificate()))
 	cases := map[string]struct {

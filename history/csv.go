@@ -16,6 +16,9 @@ import (
 // and not all of the memory.
 const maxSteps = 1 << 24
 
+// maxStep is a year: no demand is told in longer steps.
+const maxStep = 366 * 24 * time.Hour
+
 // CSVOptions says how to read a CSV file.
 type CSVOptions struct {
 	// Step is the length of a step. Zero infers it for each series: the most common difference between neighbouring rows.
@@ -25,8 +28,8 @@ type CSVOptions struct {
 }
 
 func (o CSVOptions) validate() error {
-	if o.Step < 0 {
-		return fmt.Errorf("step %s must not be negative: leave it out to infer it from the rows", o.Step)
+	if o.Step < 0 || o.Step > maxStep {
+		return fmt.Errorf("step %s must be between 0 and a year: leave it out to infer it from the rows", o.Step)
 	}
 	return nil
 }
@@ -208,6 +211,10 @@ func (s *rawSeries) series(step time.Duration, budget int) (NamedSeries, error) 
 		}
 	}
 	last := s.rows[len(s.rows)-1]
+	if step > maxStep {
+		return NamedSeries{}, &RowError{last.line, fmt.Sprintf("rows are more than a year apart: check %s and %s on line %d",
+			last.text, first.text, first.line)}
+	}
 	if span := last.stamp.t.Sub(first.stamp.t) / step; int64(span) >= int64(budget) {
 		return NamedSeries{}, &RowError{last.line, fmt.Sprintf("%s is %d steps of %s after %s on line %d, which is more than a file may hold: "+
 			"check both times, or give a longer step", last.text, int64(span), step, first.text, first.line)}
@@ -218,7 +225,7 @@ func (s *rawSeries) series(step time.Duration, budget int) (NamedSeries, error) 
 	}
 	before := rawRow{}
 	for i, row := range s.rows {
-		at := int((row.stamp.t.Sub(first.stamp.t) + step/2) / step)
+		at := nearest(row.stamp.t.Sub(first.stamp.t), step)
 		if i > 0 && at < len(n.Series.Values) {
 			return NamedSeries{}, &RowError{row.line, fmt.Sprintf("%s falls into the same step of %s as %s on line %d: give a shorter step, "+
 				"or one row per step", row.text, step, before.text, before.line)}
@@ -230,6 +237,15 @@ func (s *rawSeries) series(step time.Duration, budget int) (NamedSeries, error) 
 		before = row
 	}
 	return n, nil
+}
+
+// nearest returns the multiple of step that is closest to d, the higher one of two.
+func nearest(d, step time.Duration) int {
+	n, rest := d/step, d%step
+	if rest >= step-rest {
+		n++
+	}
+	return int(n)
 }
 
 // commonDifference returns the most common difference between neighbouring rows, the smaller one of equals; 0 for a single row.

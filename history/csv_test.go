@@ -164,6 +164,7 @@ func TestReadCSVErrors(t *testing.T) {
 		"duplicate in series": {"series,timestamp,value\na,2026-01-01T00:00:00Z,1\nb,2026-01-01T00:00:00Z,1\na,2026-01-01T00:00:00Z,1\n", 4, `of series "a" was already on line 2`},
 		"between two steps":   {head + "2026-01-01T00:02:00Z,1\n2026-01-01T00:02:20Z,1\n", 5, "falls into the same step"},
 		"far away":            {head + "2126-01-01T00:02:00Z,1\n", 4, "check both times"},
+		"a century apart":     {"timestamp,value\n1900-01-01,1\n2190-01-01,1\n", 3, "more than a year apart"},
 		"quote":               {head + "\"2026-01-01T00:02:00Z,1\n", 4, "not CSV"},
 		"blank lines count":   {head + "\n\nx,1\n", 6, "is not a time"},
 		"one row":             {"timestamp,value\n2026-01-01T00:00:00Z,1\n", 2, "give the step"},
@@ -183,7 +184,7 @@ func TestReadCSVErrors(t *testing.T) {
 }
 
 func TestReadCSVOptions(t *testing.T) {
-	if _, err := history.ReadCSV(strings.NewReader("timestamp,value\n"), history.CSVOptions{Step: -1}); err == nil || !strings.Contains(err.Error(), "negative") {
+	if _, err := history.ReadCSV(strings.NewReader("timestamp,value\n"), history.CSVOptions{Step: -1}); err == nil || !strings.Contains(err.Error(), "between 0 and a year") {
 		t.Errorf("a negative step: %v", err)
 	}
 	if _, err := history.OpenCSV(filepath.Join(t.TempDir(), "none.csv"), history.CSVOptions{}); !errors.Is(err, os.ErrNotExist) {
@@ -245,6 +246,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Add("timestamp,value\n2026-01-01T00:00:00Z,1\n2026-01-01T00:01:00Z,\n2026-01-01T00:05:00Z,2\n", int64(0))
 	f.Add("series,timestamp,value\na,1767225600,1\nb,1767225600000,2\na,1767225660.5,3\n", int64(time.Minute))
 	f.Add("timestamp,value\n2026-03-29T00:00:00+01:00,1\n2026-03-29T03:00:00+02:00,2\n", int64(time.Hour))
+	f.Add("timestamp,value\n1900-01-01,1\n2190-01-01,2\n", int64(365*24*time.Hour))
 	f.Fuzz(func(t *testing.T, in string, step int64) {
 		all, err := history.ReadCSV(strings.NewReader(in), history.CSVOptions{Step: time.Duration(step)})
 		if err != nil {
@@ -265,4 +267,18 @@ func FuzzReadCSV(f *testing.F) {
 			}
 		}
 	})
+}
+
+// BenchmarkReadCSV reads 28 days of minutes.
+func BenchmarkReadCSV(b *testing.B) {
+	var file bytes.Buffer
+	if err := traces.Write(&file, traces.OfficeHours(time.Minute, 28, 1)); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(file.Len()))
+	for b.Loop() {
+		if _, err := history.ReadCSV(bytes.NewReader(file.Bytes()), history.CSVOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

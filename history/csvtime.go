@@ -104,9 +104,9 @@ func (p *stampParser) parse(text string) (stamp, error) {
 	if !ok {
 		return stamp{}, fmt.Errorf("timestamp %q is not a time: write it as 2006-01-02T15:04:05Z", abridge(text))
 	}
-	// Beyond these years an instant no longer fits the nanoseconds that steps are counted in.
-	if y := s.t.UTC().Year(); y < 1700 || y > 2200 {
-		return stamp{}, fmt.Errorf("timestamp %q is not between the years 1700 and 2200", abridge(text))
+	// Times further apart do not fit the nanoseconds that steps are counted in.
+	if y := s.t.UTC().Year(); y < 1900 || y > 2190 {
+		return stamp{}, fmt.Errorf("timestamp %q is not between the years 1900 and 2190", abridge(text))
 	}
 	return s, nil
 }
