@@ -63,7 +63,7 @@ func Serve(ctx context.Context, c *controlplane.ControlPlane, layout controlplan
 	sources := filepath.Join(c.Dir, o.Name+"-sources.yaml")
 	content := "sources:\n"
 	for _, name := range slices.Sorted(maps.Keys(o.Sources)) {
-		content += fmt.Sprintf("- {name: %s, url: %q}\n", name, o.Sources[name])
+		content += fmt.Sprintf("- {name: %s, url: %q, namespaces: [\"*\"]}\n", name, o.Sources[name])
 	}
 	if err := os.WriteFile(sources, []byte(content), 0o644); err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)

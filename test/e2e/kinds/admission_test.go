@@ -1,0 +1,80 @@
+package kinds_test
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAdmissionRefuses(t *testing.T) {
+	ns := namespace(t)
+	forecast := func(spec string) string {
+		return "apiVersion: headstart.dev/v1alpha1\nkind: Forecast\nmetadata: {name: x, namespace: " + ns + "}\nspec:\n  targetRef: {apiVersion: apps/v1, kind: Deployment, name: model}\n" + spec
+	}
+	peaks := func(window string) string {
+		return "apiVersion: headstart.dev/v1alpha1\nkind: PeakSchedule\nmetadata: {name: x, namespace: " + ns + "}\nspec:\n  forecastSelector: {}\n  timeZone: Asia/Shanghai\n  windows: [" + window + "]\n"
+	}
+	cases := map[string]struct{ yaml, says string }{
+		"ServiceLevelZero":   {forecast(`  provisionFor: {serviceLevel: "0"}`), "serviceLevel must be from 0.5 to 0.9999"},
+		"ServiceLevelOne":    {forecast(`  provisionFor: {serviceLevel: "1"}`), "serviceLevel must be from 0.5 to 0.9999"},
+		"ServiceLevelOver":   {forecast(`  provisionFor: {serviceLevel: "1.5"}`), "serviceLevel must be from 0.5 to 0.9999"},
+		"BothContracts":      {forecast(`  provisionFor: {serviceLevel: "0.99", shortageCost: "20"}`), "exactly one of serviceLevel"},
+		"NeitherContract":    {forecast(`  provisionFor: {}`), "exactly one of serviceLevel"},
+		"FixedWithoutValue":  {forecast(`  leadTime: {mode: Fixed}`), "mode Fixed needs fixed"},
+		"FixedInLearned":     {forecast(`  leadTime: {fixed: 10m}`), "fixed is read in mode Fixed only"},
+		"DurationUnit":       {forecast(`  horizon: 24`), "horizon"},
+		"ZoneLocal":          {forecast(`  seasonality: {timeZone: Local}`), "IANA name"},
+		"ZoneOffset":         {forecast(`  seasonality: {timeZone: "+08:00"}`), "timeZone"},
+		"BoundsCrossed":      {forecast(`  bounds: {min: "5", max: "4"}`), "bounds.min must not be above bounds.max"},
+		"CapacityZero":       {forecast(`  capacityPerReplica: "0"`), "capacityPerReplica must be above 0"},
+		"StaticWithoutValue": {forecast(`  onPlanExpiry: {policy: Static}`), "policy Static needs value"},
+		"Mode":               {forecast(`  mode: Maybe`), "Unsupported value"},
+		"CronSixFields":      {peaks(`{name: a, schedule: "0 0 12 * * 1", duration: 1h, demand: {atLeast: "1"}}`), "exactly five cron fields"},
+		"CronZone":           {peaks(`{name: a, schedule: "TZ=UTC 0 12 * * 1", duration: 1h, demand: {atLeast: "1"}}`), "exactly five cron fields"},
+		"CronMacro":          {peaks(`{name: a, schedule: "@daily", duration: 1h, demand: {atLeast: "1"}}`), "exactly five cron fields"},
+		"ScheduleAndStart":   {peaks(`{name: a, schedule: "0 12 * * 1", start: "2026-11-11T00:00", duration: 1h, demand: {atLeast: "1"}}`), "exactly one of schedule"},
+		"TwoDemands":         {peaks(`{name: a, schedule: "0 12 * * 1", duration: 1h, demand: {atLeast: "1", add: "2"}}`), "exactly one of atLeast"},
+		"NoDemand":           {peaks(`{name: a, schedule: "0 12 * * 1", duration: 1h, demand: {}}`), "exactly one of atLeast"},
+		"MultiplyZero":       {peaks(`{name: a, schedule: "0 12 * * 1", duration: 1h, demand: {multiply: "0"}}`), "multiply must be above 0"},
+		"NegativeDemand":     {peaks(`{name: a, schedule: "0 12 * * 1", duration: 1h, demand: {atLeast: "-1"}}`), "atLeast must not be below 0"},
+		"NoForecasts":        {strings.Replace(peaks(`{name: a, schedule: "0 12 * * 1", duration: 1h, demand: {atLeast: "1"}}`), "  forecastSelector: {}\n", "", 1), "forecastRefs or by forecastSelector"},
+		"EmptyZone":          {strings.Replace(peaks(`{name: a, schedule: "0 12 * * 1", duration: 1h, demand: {atLeast: "1"}}`), "Asia/Shanghai", `""`, 1), "timeZone"},
+		"CalendarTwoRules":   {"apiVersion: headstart.dev/v1alpha1\nkind: Calendar\nmetadata: {name: x}\nspec:\n  days: [{name: a, dates: [\"2026-12-25\"], yearly: {month: 12, day: 25}}]\n", "exactly one of dates and yearly"},
+		"CalendarDayAndNth":  {"apiVersion: headstart.dev/v1alpha1\nkind: Calendar\nmetadata: {name: x}\nspec:\n  days: [{name: a, yearly: {month: 12, day: 25, weekday: Monday, nth: 1}}]\n", "give day, or weekday"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			out, err := shared.Kubectl(t.Context(), []byte(c.yaml), "apply", "--dry-run=server", "-f", "-")
+			if err == nil {
+				t.Fatalf("the API server took it:\n%s", out)
+			}
+			if !strings.Contains(err.Error()+out, c.says) {
+				t.Errorf("refused without saying %q: %v\n%s", c.says, err, out)
+			}
+		})
+	}
+}
+
+// A zone that only a zone database can know to be wrong is taken by the API server and refused in a condition.
+func TestUnknownZoneIsACondition(t *testing.T) {
+	ns := namespace(t)
+	yaml := deployment(ns) + `
+---
+apiVersion: headstart.dev/v1alpha1
+kind: PeakSchedule
+metadata: {name: lost, namespace: ` + ns + `}
+spec:
+  forecastSelector: {}
+  timeZone: Mars/Olympus
+  windows: [{name: a, schedule: "0 12 * * 1", duration: 1h, demand: {atLeast: "1"}}]
+`
+	if err := shared.Apply(t.Context(), yaml); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout=30s", "peakschedule/lost"); err != nil {
+		t.Fatal(err)
+	}
+	out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", "peakschedule/lost", "-o", "jsonpath={.status.conditions[0].message}")
+	if err != nil || !strings.Contains(out, "Mars/Olympus") || !strings.Contains(out, "IANA") {
+		t.Errorf("message = %q, %v; want the zone and what to write instead", out, err)
+	}
+}

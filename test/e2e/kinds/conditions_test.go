@@ -1,0 +1,179 @@
+package kinds_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"headstart.dev/headstart/test/harness"
+)
+
+// forecast of a query on a source.
+func forecast(ns, name, source, query string) string {
+	return fmt.Sprintf(`
+---
+apiVersion: headstart.dev/v1alpha1
+kind: Forecast
+metadata: {name: %s, namespace: %s}
+spec:
+  demand:
+    prometheus: {source: %s, query: '%s'}
+    resolution: 2s
+    history: 5m
+    settle: 1s
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: model}
+  leadTime: {mode: Learned, default: 10s}
+  horizon: 5m
+`, name, ns, source, query)
+}
+
+func TestConditionsSayWhatToChange(t *testing.T) {
+	ns := namespace(t)
+	cases := map[string]struct {
+		source, query string
+		condition     string
+		reason        string
+		says          []string
+	}{
+		"one-series":     {sourceGood, "vector(7)", "HistoryReady", "Read", nil},
+		"ten-series":     {sourceGood, "label_replace(vector(1), \"i\", \"1\", \"\", \"\") or label_replace(vector(1), \"i\", \"2\", \"\", \"\")", "HistoryReady", "SeveralSeries", []string{"2 series", "sum("}},
+		"no-series":      {sourceGood, "nothing_of_this_name", "HistoryReady", "NoSeries", []string{"query"}},
+		"not-a-number":   {sourceGood, "vector(0) / vector(0)", "HistoryReady", "NotFinite", []string{"NaN"}},
+		"not-promql":     {sourceGood, "sum(rate(requests_total[1m])", "HistoryReady", "BadQuery", []string{"parse"}},
+		"unauthorized":   {source401, "up", "HistoryReady", "Unauthorized", []string{"401"}},
+		"unavailable":    {source503, "up", "HistoryReady", "Unavailable", []string{"503"}},
+		"web-page":       {sourceHTML, "up", "HistoryReady", "NotPrometheus", []string{"html"}},
+		"never-answers":  {sourceSilent, "up", "HistoryReady", "Timeout", []string{"no answer"}},
+		"unknown-source": {"elsewhere", "up", "HistoryReady", "SourceUnknown", []string{"elsewhere"}},
+	}
+	yaml := deployment(ns)
+	for name, c := range cases {
+		yaml += forecast(ns, name, c.source, c.query)
+	}
+	if err := shared.Apply(t.Context(), yaml); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, 90*time.Second, func(f *harness.Forecast) bool {
+				return f.Condition(c.condition).Reason == c.reason
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := fc.Condition(c.condition)
+			for _, part := range c.says {
+				if !strings.Contains(strings.ToLower(got.Message), strings.ToLower(part)) {
+					t.Errorf("message %q does not say %q", got.Message, part)
+				}
+			}
+			if bad := c.reason != "Read"; bad == (fc.Condition("Ready").Status == metav1.ConditionTrue) {
+				t.Errorf("Ready = %+v, while %s is %s", fc.Condition("Ready"), c.condition, c.reason)
+			}
+		})
+	}
+	// A neighbour that is fine is served all the while, and its plan is kept fresh.
+	before, err := harness.GetForecast(t.Context(), shared, ns, "one-series")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = harness.AwaitForecast(t.Context(), shared, ns, "one-series", 20*time.Second, func(f *harness.Forecast) bool {
+		return f.Status.Plan != nil && (before.Status.Plan == nil || f.Status.Plan.ComputedAt.After(before.Status.Plan.ComputedAt.Time))
+	})
+	if err != nil {
+		t.Errorf("bad Forecasts keep a good one from its plan: %v", err)
+	}
+	if v, err := harness.ExternalMetric(t.Context(), shared, ns, "one-series"); err != nil || v < 7 {
+		t.Errorf("the good Forecast serves %v, %v; want 7 or more", v, err)
+	}
+	if _, err := harness.ExternalMetric(t.Context(), shared, ns, "never-answers"); err == nil {
+		t.Error("a Forecast whose demand is unknown serves a number")
+	}
+}
+
+func TestTargetAndHPAConditions(t *testing.T) {
+	ns := namespace(t)
+	yaml := forecast(ns, "homeless", sourceGood, "vector(1)") + deployment(ns)
+	yaml = strings.Replace(yaml, "name: model}\n  leadTime", "name: nobody}\n  leadTime", 1)
+	yaml += forecast(ns, "by-value", sourceGood, "vector(1)") + `
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: by-value, namespace: ` + ns + `}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: model}
+  minReplicas: 1
+  maxReplicas: 2
+  metrics:
+  - type: External
+    external: {metric: {name: by-value}, target: {type: Value, value: "1"}}
+`
+	if err := shared.Apply(t.Context(), yaml); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct{ condition, reason, says string }{
+		"homeless": {"LeadTimeLearned", "TargetNotFound", "nobody"},
+		"by-value": {"HPALinted", "TargetTypeValue", "AverageValue"},
+	} {
+		fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, 30*time.Second, func(f *harness.Forecast) bool {
+			return f.Condition(want.condition).Reason == want.reason
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := fc.Condition(want.condition).Message; !strings.Contains(got, want.says) {
+			t.Errorf("%s: message %q does not say %q", name, got, want.says)
+		}
+	}
+}
+
+func TestPeaksAloneAreServed(t *testing.T) {
+	ns := namespace(t)
+	yaml := deployment(ns) + `
+---
+apiVersion: headstart.dev/v1alpha1
+kind: Forecast
+metadata: {name: launch, namespace: ` + ns + `}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: model}
+  capacityPerReplica: "5"
+  horizon: 1h
+---
+apiVersion: headstart.dev/v1alpha1
+kind: PeakSchedule
+metadata: {name: always, namespace: ` + ns + `}
+spec:
+  forecastRefs: [{name: launch}]
+  timeZone: Asia/Shanghai
+  windows:
+  - {name: noon, schedule: "* * * * *", duration: 2m, demand: {atLeast: "12.5"}}
+`
+	if err := shared.Apply(t.Context(), yaml); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready", "--timeout=60s", "forecast/launch", "peakschedule/always"); err != nil {
+		t.Fatalf("kubectl wait: %v\n%s", err, out)
+	}
+	if v, err := harness.ExternalMetric(t.Context(), shared, ns, "launch"); err != nil || v != 12.5 {
+		t.Errorf("external metric = %v, %v; want 12.5", v, err)
+	}
+	out, err := shared.Kubectl(t.Context(), nil, "get", "--raw", "/apis/custom.metrics.k8s.io/v1beta2/namespaces/"+ns+"/forecasts.headstart.dev/launch/demand")
+	if err != nil || !strings.Contains(out, "12500m") {
+		t.Errorf("object metric: %v\n%s", err, out)
+	}
+	for kind, want := range map[string][]string{"forecast": {"READY", "launch", "True", "12500m"}, "peaks": {"always", "True", "noon", "+08:00"}} {
+		out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range want {
+			if !strings.Contains(out, part) {
+				t.Errorf("kubectl get %s does not show %q:\n%s", kind, part, out)
+			}
+		}
+	}
+}

@@ -1,0 +1,143 @@
+// Package kinds_test holds the kinds to their word on a real API server: what it refuses, what the conditions say, what kubectl shows.
+package kinds_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/harness"
+)
+
+// shared is the control plane of all tests of this package.
+var shared *controlplane.ControlPlane
+
+// sources are servers that a Forecast may ask, by name.
+const (
+	sourceGood   = "default"
+	source401    = "unauthorized"
+	source503    = "unavailable"
+	sourceHTML   = "html"
+	sourceSilent = "silent"
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	stop, err := start(ctx)
+	defer stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// start brings up a control plane, a Prometheus that knows itself, four servers that are none, and Headstart.
+func start(ctx context.Context) (stop func(), err error) {
+	var undo []func()
+	stop = func() {
+		for i := len(undo) - 1; i >= 0; i-- {
+			undo[i]()
+		}
+	}
+	layout, err := controlplane.FindLayout()
+	if err != nil {
+		return stop, err
+	}
+	if err := errors.Join(layout.Binaries(ctx, os.Stderr, controlplane.Commands()...), layout.Headstart(ctx, os.Stderr)); err != nil {
+		return stop, err
+	}
+	c, err := controlplane.Start(ctx, controlplane.DefaultOptions(layout.Bin))
+	if err != nil {
+		return stop, err
+	}
+	undo = append(undo, c.Stop)
+	shared = c
+	ports, err := controlplane.FreePorts(1)
+	if err != nil {
+		return stop, err
+	}
+	prom, err := c.StartPrometheus(ctx, controlplane.PrometheusOptions{Name: "prometheus", Targets: map[string][]string{}, ScrapeInterval: time.Second})
+	if err != nil {
+		return stop, err
+	}
+	answers, end, err := notPrometheus()
+	undo = append(undo, end)
+	if err != nil {
+		return stop, err
+	}
+	answers[sourceGood] = prom.URL
+	if err := harness.Install(ctx, c, layout, "both", ports[0]); err != nil {
+		return stop, err
+	}
+	o := harness.CompressedTime("headstart", ports[0], answers)
+	h, err := harness.Serve(ctx, c, layout, o)
+	if err != nil {
+		return stop, err
+	}
+	undo = append(undo, h.Kill)
+	return stop, h.AwaitReady(ctx, time.Minute)
+}
+
+// notPrometheus are servers that answer 401, 503, a web page, and never.
+func notPrometheus() (map[string]string, func(), error) {
+	answer := func(code int, body string) *httptest.Server {
+		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(code)
+			fmt.Fprint(w, body)
+		}))
+	}
+	unauthorized, unavailable := answer(401, "who are you?"), answer(503, "come back later")
+	html := answer(200, "<!DOCTYPE html><html><body>Welcome</body></html>")
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // connections are made and nobody answers
+	if err != nil {
+		return map[string]string{}, func() {}, err
+	}
+	end := func() {
+		unauthorized.Close()
+		unavailable.Close()
+		html.Close()
+		silent.Close()
+	}
+	return map[string]string{
+		source401: unauthorized.URL, source503: unavailable.URL, sourceHTML: html.URL, sourceSilent: "http://" + silent.Addr().String(),
+	}, end, nil
+}
+
+// namespace makes one for a test.
+func namespace(t *testing.T) string {
+	t.Helper()
+	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
+	if err := shared.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+name+"}\n"); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// deployment is a target without pods.
+func deployment(ns string) string {
+	return `
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: model, namespace: ` + ns + `}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: model}}
+  template:
+    metadata: {labels: {app: model}}
+    spec: {containers: [{name: model, image: example.com/model:1}]}
+`
+}
