@@ -23,6 +23,7 @@ const (
 type compiler struct {
 	problems
 	calendars Calendars
+	zone      *zone // of spec.timeZone, where it is already at hand
 }
 
 func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedule {
@@ -42,7 +43,9 @@ func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedu
 		c.add("spec.timeZone", "", "%v", err)
 		location = time.UTC
 	}
-	s.zone = newZone(location)
+	if s.zone = c.zone; s.zone == nil {
+		s.zone = newZone(location)
+	}
 	allowed := c.allowed(spec)
 	if n := len(spec.Windows); n == 0 || n > maxWindows {
 		c.add("spec.windows", "", "%d windows: declare from 1 to %d, and put further ones into another PeakSchedule", n, maxWindows)

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"fmt"
-	"math/bits"
 	"strings"
 	"time"
 )
@@ -54,17 +53,9 @@ func (s *daySet) subtract(other *daySet) {
 }
 
 func (s *daySet) fill() {
-	for day := range dayCount {
-		s.add(day)
+	for i := range s {
+		s[i] = ^uint64(0) // the bits past the last day are never asked for
 	}
-}
-
-func (s *daySet) count() int {
-	n := 0
-	for _, word := range s {
-		n += bits.OnesCount64(word)
-	}
-	return n
 }
 
 // date is a day of the Gregorian calendar.

@@ -11,6 +11,9 @@ import (
 // replicas, for every whole number of them.
 const RampStep = 1.25
 
+// rounding is what the arithmetic of a ramp may be off by.
+const rounding = 1e-9
+
 // forever is an end that never comes.
 const forever = math.MaxInt64
 
@@ -58,42 +61,44 @@ func (w *window) following(z *zone, instant int64) (int64, bool) {
 
 // latestElapsed walks the zone's segments backwards: a match counts in every segment that shows it.
 func (w *window) latestElapsed(z *zone, instant int64) (int64, bool) {
-	i := z.index(instant)
-	searched := instant + z.segments[i].offset
+	first := z.index(instant)
+	searched := instant + z.segments[first].offset
 	wall, ok := w.cron.previous(searched)
-	for ok && i >= 0 {
+	for i := first; i >= 0; i-- {
 		s := z.segments[i]
-		if limit := min(z.end(i), instant) + s.offset; limit > searched || wall > limit {
+		limit := min(z.end(i), instant) + s.offset
+		// Where the clock was set back, the time before shows later walls than have been searched.
+		if limit > searched || ok && wall > limit {
 			searched = limit
-			if wall, ok = w.cron.previous(limit); !ok {
-				return 0, false
-			}
+			wall, ok = w.cron.previous(limit)
+		} else if !ok && i < first {
+			break
 		}
-		if start := wall - s.offset; start >= s.start {
+		if start := wall - s.offset; ok && start >= s.start {
 			return start, true
 		}
-		i--
 	}
 	return 0, false
 }
 
 // followingElapsed is latestElapsed forwards.
 func (w *window) followingElapsed(z *zone, instant int64) (int64, bool) {
-	i := z.index(instant + 1)
-	searched := instant + 1 + z.segments[i].offset
+	first := z.index(instant + 1)
+	searched := instant + 1 + z.segments[first].offset
 	wall, ok := w.cron.next(searched)
-	for ok && i < len(z.segments) {
+	for i := first; i < len(z.segments); i++ {
 		s := z.segments[i]
-		if limit := max(s.start, instant+1) + s.offset; limit < searched || wall < limit {
+		limit := max(s.start, instant+1) + s.offset
+		// Where the clock is set back, the time after shows earlier walls than have been searched.
+		if limit < searched || ok && wall < limit {
 			searched = limit
-			if wall, ok = w.cron.next(limit); !ok {
-				return 0, false
-			}
+			wall, ok = w.cron.next(limit)
+		} else if !ok && i > first {
+			break
 		}
-		if start := wall - s.offset; start <= z.end(i) {
+		if start := wall - s.offset; ok && start <= z.end(i) {
 			return start, true
 		}
-		i++
 	}
 	return 0, false
 }
@@ -208,7 +213,7 @@ func (w *window) stronger(a, b Demand) Demand {
 func ramp(from, to Demand, share float64, stepped bool) Demand {
 	line := func(from, to float64) float64 {
 		value := from + (to-from)*share
-		if stepped && to > from && value*RampStep > to {
+		if stepped && to > from && value*RampStep >= to*(1-rounding) {
 			return to
 		}
 		return value
