@@ -229,3 +229,20 @@ func gcd(a, b time.Duration) time.Duration {
 	}
 	return a
 }
+
+// Reach is how long the ramp takes from nothing to n replicas: no plan looks further ahead for it.
+func (r Ramp) Reach(n int) time.Duration {
+	if r.still() {
+		return 0
+	}
+	syncs := 0
+	for n > 0 {
+		fewer, back := r.link(n)
+		syncs += back
+		if fewer >= n {
+			break
+		}
+		n = fewer
+	}
+	return time.Duration(syncs)*r.sync() + r.Stabilization
+}

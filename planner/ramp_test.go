@@ -163,3 +163,21 @@ func TestDefaultLink(t *testing.T) {
 		}
 	}
 }
+
+func TestReach(t *testing.T) {
+	pods := Ramp{Policies: []Policy{{Kind: PolicyPods, Value: 1, Period: time.Minute}}, Stabilization: 30 * time.Second}
+	for name, tc := range map[string]struct {
+		ramp Ramp
+		n    int
+		want time.Duration
+	}{
+		"Default":  {Ramp{}, 40, 75 * time.Second}, // 40 ← 20 ← 10 ← 5 ← 3 ← 0
+		"Pods":     {pods, 3, 3*time.Minute + 30*time.Second},
+		"None":     {Ramp{None: true}, 40, 0},
+		"Disabled": {Ramp{Select: SelectDisabled}, 40, 0},
+	} {
+		if got := tc.ramp.Reach(tc.n); got != tc.want {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
+	}
+}

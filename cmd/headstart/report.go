@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/report"
+)
+
+// reportOptions are the flags of report, one to one.
+type reportOptions struct {
+	in           inputFlags
+	lead         promDuration
+	capacity     float64
+	from         string
+	peaks        string
+	calendars    []string
+	policies     []string
+	serviceLevel string
+	shortageCost string
+	minReplicas  int
+	maxReplicas  int
+	stabilize    promDuration
+	horizon      promDuration
+	refresh      string
+	ramp         string
+	timeZone     string
+	headroom     bool
+	decisions    string
+	output       string
+}
+
+func newReportCommand(streams ioStreams) *cobra.Command {
+	o := reportOptions{
+		stabilize: promDuration(report.DefaultStabilization), horizon: promDuration(report.DefaultHorizon), lead: promDuration(5 * time.Minute),
+	}
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Dry run: replay history and say what Headstart would have served, cost and missed",
+		Long: `Report replays a demand series through the code that serves, step by step, with nothing known but what came before, and sets the
+result beside what teams run today. Give the contract as --service-level (a promise) or --shortage-cost (a trade-off).`,
+		Example: `  headstart report --input demand.csv.gz --lead 10m --capacity 5 --service-level 0.99
+  headstart report --input demand.csv.gz --lead 10m --capacity 5 --from 2026-03-16 --shortage-cost 20 --policies all
+  headstart report --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' --lead 10m --capacity 5 --service-level 0.99`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams, time.Now()) },
+	}
+	o.register(cmd)
+	return cmd
+}
+
+func (o *reportOptions) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	o.in.register(flags)
+	flags.StringVar(&o.in.series, "series", "", "which series of a file that has several")
+	flags.Var(&o.lead, "lead", "time from asking for a replica to its serving")
+	flags.Float64Var(&o.capacity, "capacity", 0, "demand that one replica serves, in the unit of demand")
+	flags.StringVar(&o.from, "from", "", "first step to replay: a time, or how much history to leave before it, such as 14d (default a third of the input)")
+	flags.StringVar(&o.peaks, "peaks", "", "YAML file of PeakSchedules and Calendars")
+	flags.StringSliceVar(&o.calendars, "calendars", nil, "Calendars of --peaks whose days the forecast learns")
+	flags.StringSliceVar(&o.policies, "policies", report.DefaultPolicies(), "policies to compare, separated by commas, or all: "+strings.Join(report.AllPolicies(), ", "))
+	flags.StringVar(&o.serviceLevel, "service-level", "", "probability that the served demand covers the lead window, such as 0.99")
+	flags.StringVar(&o.shortageCost, "shortage-cost", "", "how many times unserved demand costs what serving it would have cost, such as 20")
+	flags.IntVar(&o.minReplicas, "min-replicas", 1, "the HPA's minReplicas")
+	flags.IntVar(&o.maxReplicas, "max-replicas", 0, "the HPA's maxReplicas; 0 is no limit")
+	flags.Var(&o.stabilize, "stabilization", "the HPA's scale-down stabilisation window")
+	flags.Var(&o.horizon, "horizon", "how far a plan reaches")
+	flags.StringVar(&o.refresh, "plan-refresh", "step", "step: serve from a fresh plan at each step; status: from what would stand in the Forecast's status, written at most 12 times an hour")
+	flags.StringVar(&o.ramp, "hpa-ramp", "proposed", "how fast the HPA adds replicas: proposed (the larger of 20 pods and 900 % in 15 s), default (2 × in 15 s), none")
+	flags.StringVar(&o.timeZone, "time-zone", "UTC", "IANA zone whose wall clock the daily cycle follows")
+	flags.BoolVar(&o.headroom, "headroom", false, "show each policy of today also with the head-room that did best on its history")
+	flags.StringVar(&o.decisions, "decisions", "", "write Headstart's replicas, step by step, to this CSV file")
+	flags.StringVarP(&o.output, "output", "o", "text", "text, json, csv or html")
+}
+
+func (o *reportOptions) run(ctx context.Context, streams ioStreams, now time.Time) error {
+	render := map[string]func(*report.Report, io.Writer) error{
+		"text": (*report.Report).Text, "json": (*report.Report).JSON,
+	}[o.output]
+	if render == nil {
+		return fmt.Errorf("--output %q is unknown: text, json, csv or html", o.output)
+	}
+	options, err := o.options()
+	if err != nil {
+		return err
+	}
+	all, err := o.in.read(ctx, streams, now)
+	if err != nil {
+		return err
+	}
+	chosen, err := choose(all, o.in.series)
+	if err != nil {
+		return err
+	}
+	options.Series = chosen.Series
+	if options.Name = chosen.Name; options.Name == "" {
+		options.Name = chosen.source
+	}
+	if options.From, err = chosen.index(o.from); err != nil {
+		return err
+	}
+	if err := o.declare(&options); err != nil {
+		return err
+	}
+	bar := newProgress(streams.Err, "replaying")
+	options.Progress = bar.show
+	made, err := report.Run(ctx, options)
+	bar.end()
+	if err != nil {
+		return fmt.Errorf("%s: %w", options.Name, err)
+	}
+	if o.decisions != "" {
+		if err := writeDecisions(o.decisions, chosen, options.From, made); err != nil {
+			return err
+		}
+	}
+	return render(made, streams.Out)
+}
+
+// options are those that need no input.
+func (o *reportOptions) options() (report.Options, error) {
+	out := report.DefaultOptions()
+	out.Lead, out.Capacity = time.Duration(o.lead), o.capacity
+	out.MinReplicas, out.MaxReplicas = o.minReplicas, o.maxReplicas
+	out.Stabilization, out.Horizon = time.Duration(o.stabilize), time.Duration(o.horizon)
+	out.Refresh, out.Headroom = report.Refresh(o.refresh), o.headroom
+	var err error
+	if out.Contract, err = parseContract(o.serviceLevel, o.shortageCost); err != nil {
+		return out, err
+	}
+	switch o.ramp {
+	case "proposed":
+	case "default":
+		out.Ramp = planner.Ramp{}
+	case "none":
+		out.Ramp = planner.Ramp{None: true}
+	default:
+		return out, fmt.Errorf("--hpa-ramp %q is unknown: proposed, default or none", o.ramp)
+	}
+	if out.Location, err = v1alpha1.TimeZone(o.timeZone).Location(); err != nil {
+		return out, fmt.Errorf("--time-zone: %w", err)
+	}
+	if out.Policies = o.policies; slices.Contains(out.Policies, "all") {
+		out.Policies = report.AllPolicies()
+	}
+	if o.decisions != "" && !slices.Contains(out.Policies, report.PolicyHeadstart) {
+		return out, errors.New("--decisions are those of the policy headstart: add it to --policies")
+	}
+	return out, nil
+}
+
+// declare adds what the file of peaks says.
+func (o *reportOptions) declare(out *report.Options) error {
+	if o.peaks == "" {
+		if len(o.calendars) > 0 {
+			return errors.New("--calendars needs --peaks, the file that holds them")
+		}
+		return nil
+	}
+	peaks, err := report.OpenPeaks(o.peaks)
+	if err != nil {
+		return err
+	}
+	out.Peaks = peaks.Schedules
+	for _, name := range o.calendars {
+		c := peaks.Calendars[name]
+		if c == nil {
+			return fmt.Errorf("--calendars: there is no Calendar %q in %s", name, o.peaks)
+		}
+		for _, d := range c.Days(out.Location, out.Series.Start, out.Series.End().Add(out.Horizon+out.Lead)) {
+			out.Days = append(out.Days, forecaster.Day{Name: d.Name, Start: d.Start, End: d.End})
+		}
+	}
+	return nil
+}
+
+// parseContract reads exactly one of the two contracts, within the bounds that a Forecast has.
+func parseContract(serviceLevel, shortageCost string) (forecaster.Contract, error) {
+	switch {
+	case serviceLevel != "" && shortageCost != "":
+		return forecaster.Contract{}, errors.New("give --service-level or --shortage-cost, not both: a promise and a trade-off are different numbers")
+	case serviceLevel != "":
+		v, err := strconv.ParseFloat(serviceLevel, 64)
+		if err != nil || !(v >= 0.5 && v <= 0.9999) {
+			return forecaster.Contract{}, fmt.Errorf("--service-level %s must be from 0.5 to 0.9999, such as 0.99", serviceLevel)
+		}
+		return forecaster.Contract{ServiceLevel: v}, nil
+	case shortageCost != "":
+		v, err := strconv.ParseFloat(shortageCost, 64)
+		if err != nil || !(v > 1 && v <= 10000) {
+			return forecaster.Contract{}, fmt.Errorf("--shortage-cost %s must be above 1 and at most 10000, such as 20", shortageCost)
+		}
+		return forecaster.Contract{ShortageCost: v}, nil
+	}
+	return forecaster.Contract{}, errors.New("give --service-level (the probability of covering a lead window, such as 0.99) or --shortage-cost (how many times unserved demand costs, such as 20)")
+}
+
+// choose picks the one series to replay.
+func choose(all []named, name string) (named, error) {
+	var names []string
+	for _, s := range all {
+		if s.Name == name || (name == "" && len(all) == 1) {
+			return s, nil
+		}
+		names = append(names, s.Name)
+	}
+	const few = 5
+	more := ""
+	if len(names) > few {
+		more = fmt.Sprintf(" and %d more", len(names)-few)
+		names = names[:few]
+	}
+	if name == "" {
+		return named{}, fmt.Errorf("the input has %d series: choose one with --series (%s%s)", len(all), strings.Join(names, ", "), more)
+	}
+	return named{}, fmt.Errorf("there is no series %q in the input: it has %s%s", name, strings.Join(names, ", "), more)
+}
+
+// timeLayouts are how --from may be written; without an offset it is UTC.
+var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
+
+func parseTime(text string) (time.Time, bool) {
+	for _, layout := range timeLayouts {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// index is the first step at or after --from; a third of the series without it.
+func (n named) index(from string) (int, error) {
+	s := n.Series
+	if from == "" {
+		return max(1, len(s.Values)/3), nil
+	}
+	if d, err := v1alpha1.Duration(from).Parse(); err == nil {
+		return int(min((d+s.Step-1)/s.Step, time.Duration(len(s.Values)))), nil
+	}
+	at, ok := parseTime(from)
+	if !ok {
+		return 0, fmt.Errorf("--from %q is neither a time such as 2006-01-02T15:04:05Z nor a duration such as 14d", from)
+	}
+	first := s.Start
+	if t, ok := parseTime(n.stamp(0)); ok {
+		first = t // rows need not stand on the grid
+	}
+	since := at.Sub(first)
+	if since <= 0 {
+		return 0, nil
+	}
+	return int(min((since+s.Step-1)/s.Step, time.Duration(len(s.Values)))), nil
+}
+
+// writeDecisions writes the file whole or not at all.
+func writeDecisions(path string, s named, from int, made *report.Report) error {
+	wishes, ok := made.Wishes()
+	if !ok {
+		return errors.New("--decisions are those of the policy headstart, which was not run")
+	}
+	var b bytes.Buffer
+	b.WriteString("timestamp,replicas\n")
+	for i, w := range wishes {
+		fmt.Fprintf(&b, "%s,%d\n", s.stamp(from+i), w)
+	}
+	return writeWhole(path, b.Bytes())
+}
+
+func writeWhole(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer os.Remove(f.Name()) // gone already after the rename
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/scheduler"
+)
+
+const (
+	// DefaultShortageCost weighs unserved demand where the user asks for a service level instead.
+	DefaultShortageCost = 20
+	// DefaultStabilization is the HPA's scale-down stabilisation window.
+	DefaultStabilization = 5 * time.Minute
+	// DefaultHorizon is how far a plan reaches.
+	DefaultHorizon = 24 * time.Hour
+)
+
+// Options say what to replay.
+type Options struct {
+	// Name of the series; "" where there is one only.
+	Name string
+	// Series is the demand.
+	Series history.Series
+	// From is the first step that is scored; what is before it is history. At least one step must be.
+	From int
+	// Lead is the time from "asked for" to "serving".
+	Lead time.Duration
+	// Capacity is the demand that one replica serves.
+	Capacity float64
+	// Contract is what the served demand is held to.
+	Contract forecaster.Contract
+	// MinReplicas and MaxReplicas of the HPA; 0 is none.
+	MinReplicas, MaxReplicas int
+	// Stabilization is the scale-down stabilisation window.
+	Stabilization time.Duration
+	// Horizon is how far a plan reaches.
+	Horizon time.Duration
+	// Refresh says how plans reach the served number.
+	Refresh Refresh
+	// Ramp is how fast the HPA that reads the plan adds replicas.
+	Ramp planner.Ramp
+	// History is how many steps a fit looks back on; 0 is the forecaster's own limit.
+	History int
+	// Location is the zone of the daily cycle; nil is UTC.
+	Location *time.Location
+	// Days are named days, past and to come.
+	Days []forecaster.Day
+	// Peaks are the declared peaks.
+	Peaks []*scheduler.Schedule
+	// Policies to set side by side; none is DefaultPolicies.
+	Policies []string
+	// Headroom adds to each policy of today what it comes to with the factor that did best on its history.
+	Headroom bool
+	// Progress is called now and then with what is done and what there is to do; nil for none.
+	Progress func(done, total int)
+}
+
+// Refresh says how plans reach the served number in a replay.
+type Refresh string
+
+const (
+	// RefreshStep plans at every step and serves from that plan.
+	RefreshStep Refresh = "step"
+	// RefreshStatus plans at every step and serves from what would stand in a Forecast's status: coarser and rounded up, and
+	// written when the publisher finds it worth a write.
+	RefreshStatus Refresh = "status"
+)
+
+// DefaultOptions are Options without a series, capacity, lead or contract.
+func DefaultOptions() Options {
+	return Options{
+		MinReplicas: 1, Stabilization: DefaultStabilization, Horizon: DefaultHorizon, Refresh: RefreshStep, Ramp: planner.ProposedRamp(),
+	}
+}
+
+func (o Options) validate() error {
+	n := len(o.Series.Values)
+	switch {
+	case o.Series.Step <= 0:
+		return errors.New("the series has no step")
+	case n < 2:
+		return fmt.Errorf("%d rows are not enough: a replay needs history and at least one step after it", n)
+	case o.From < 1:
+		return fmt.Errorf("the replay would begin at %s, with no history before it: choose a later --from", o.stamp(0))
+	case o.From >= n:
+		return fmt.Errorf("the replay would begin at or after %s, when the input ends: choose an earlier --from", o.stamp(n))
+	case o.Series.Between(o.Series.Start, o.at(o.From)).Known() == 0:
+		return fmt.Errorf("no row before %s has a value: choose a later --from, or an input with history", o.stamp(o.From))
+	case o.Series.Between(o.at(o.From), o.Series.End()).Known() == 0:
+		return fmt.Errorf("no row from %s on has a value: there is nothing to replay", o.stamp(o.From))
+	case !(o.Capacity > 0) || math.IsInf(o.Capacity, 1):
+		return errors.New("capacity must be above 0: give the demand that one replica serves, as --capacity")
+	case o.Lead < 0 || o.Lead > 24*time.Hour:
+		return fmt.Errorf("lead %s must be from 0 to 24h", o.Lead)
+	case o.MinReplicas < 0 || o.MaxReplicas < 0 || (o.MaxReplicas > 0 && o.MaxReplicas < o.MinReplicas):
+		return errors.New("min and max replicas must not be below 0, nor max below min")
+	case o.Stabilization < 0 || o.Horizon < o.Series.Step:
+		return errors.New("stabilization must not be below 0, nor the horizon below one step")
+	case o.Refresh != RefreshStep && o.Refresh != RefreshStatus:
+		return fmt.Errorf("plan refresh %q is unknown: step or status", o.Refresh)
+	}
+	for _, name := range o.Policies {
+		if _, ok := policies[name]; !ok {
+			return fmt.Errorf("policy %q is unknown: choose from %s", name, policyNames())
+		}
+	}
+	return nil
+}
+
+// at is the beginning of step i.
+func (o Options) at(i int) time.Time {
+	return o.Series.Start.Add(time.Duration(i) * o.Series.Step)
+}
+
+func (o Options) stamp(i int) string { return o.at(i).UTC().Format(time.RFC3339) }
+
+// shortageCost is the weight of unserved demand in the figures.
+func (o Options) shortageCost() float64 {
+	if o.Contract.ShortageCost > 0 {
+		return o.Contract.ShortageCost
+	}
+	return DefaultShortageCost
+}

@@ -1,0 +1,182 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/scheduler"
+)
+
+// Replay is what Headstart would have done at each step from Options.From on.
+type Replay struct {
+	// Served is the number that the HPA would have read; NaN where it would have got an error, and held.
+	Served []float64
+	// Expected is the demand that the models expected for the step; NaN where there was no skilled forecast.
+	Expected []float64
+	// Wish is the number of replicas that the HPA would have wished for.
+	Wish []float64
+	// Skilled counts the steps at which the forecast was served.
+	Skilled int
+	// Writes counts the plans that were written to status, under RefreshStatus.
+	Writes int
+	// Final describes the forecaster at the end.
+	Final forecaster.Description
+}
+
+// replayer plays one service forward.
+type replayer struct {
+	o         Options
+	t         *trace
+	model     *forecaster.Forecaster
+	baseline  []float64 // demand without its declared peaks
+	timeline  []scheduler.Demand
+	steps     int // of a plan
+	publisher *planner.Publisher
+	published *planner.Plan
+	writes    int
+}
+
+func newReplayer(o Options, t *trace) (*replayer, error) {
+	r := &replayer{o: o, t: t, steps: max(1, int(o.Horizon/t.step)), baseline: t.raw}
+	if o.Refresh == RefreshStep {
+		// Only the first value of each plan is served: what lies beyond the reach of the HPA's ramp does not matter to it.
+		r.steps = min(r.steps, 1+int((o.Ramp.Reach(maxRampReplicas)+t.step-1)/t.step))
+	}
+	if len(o.Peaks) > 0 {
+		r.baseline = scheduler.Baseline(o.Peaks, t.start, t.step, t.raw)
+		r.timeline = scheduler.Timeline(o.Peaks, t.start, t.step, len(t.raw)+r.steps+t.lead+1)
+	}
+	var err error
+	if r.publisher, err = planner.NewPublisher(planner.DefaultPublisherOptions()); err != nil {
+		return nil, err
+	}
+	r.model, err = forecaster.New(forecaster.Options{
+		Step: t.step, Lead: t.lead, Horizon: r.steps, Contract: o.Contract, Location: o.Location, Days: o.Days, MaxHistory: o.History,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// maxRampReplicas is up to where the replay looks ahead for the ramp.
+const maxRampReplicas = 4096
+
+// run plays every step from Options.From on. At each it knows the steps before, and nothing else.
+func (r *replayer) run(ctx context.Context, progress func(done int)) (*Replay, error) {
+	n := len(r.t.raw) - r.t.from
+	out := &Replay{Served: make([]float64, n), Expected: make([]float64, n), Wish: make([]float64, n)}
+	known := forecaster.Series{Start: r.t.start, Step: r.t.step, Values: r.baseline[:r.t.from]}
+	if err := r.model.Start(known); err != nil {
+		return nil, err
+	}
+	hold := r.t.replicas(0)
+	for i := range n {
+		if i%256 == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			progress(i)
+		}
+		served, outlook, err := r.decide(r.t.from + i)
+		if err != nil {
+			return nil, fmt.Errorf("at %s: %w", r.o.stamp(r.t.from+i), err)
+		}
+		out.Served[i], out.Expected[i] = served, math.NaN()
+		if outlook.Skilled {
+			out.Skilled++
+			out.Expected[i] = outlook.Median[0]
+		}
+		if !math.IsNaN(served) {
+			hold = r.t.replicas(served)
+		}
+		out.Wish[i] = hold
+		if err := r.model.Update(r.baseline[r.t.from+i]); err != nil {
+			return nil, err
+		}
+	}
+	progress(n)
+	out.Final = r.model.Describe()
+	out.Writes = r.writes
+	return out, nil
+}
+
+// decide serves at the beginning of step k: NaN where an HPA would get an error.
+func (r *replayer) decide(k int) (float64, forecaster.Outlook, error) {
+	now := r.o.at(k)
+	outlook := r.model.Outlook()
+	observed, observedAt := r.observed(k)
+	in := planner.Input{
+		Now: now, Start: now, Step: r.t.step, Horizon: r.steps, Lead: r.t.lead,
+		Outlook: &outlook, Observed: observed, PeakBase: math.NaN(),
+		Capacity: r.t.capacity, Ramp: r.o.Ramp, MaxReplicas: r.t.most,
+	}
+	if r.timeline != nil {
+		in.Peaks = r.timeline[k : k+r.steps+r.t.lead+1]
+		in.PeakBase = r.peakBase(k)
+	}
+	plan, _, err := planner.Build(in)
+	if err != nil {
+		return 0, outlook, err
+	}
+	current := &plan
+	if r.o.Refresh == RefreshStatus {
+		if current, err = r.publish(now, plan); err != nil {
+			return 0, outlook, err
+		}
+	}
+	served, err := planner.Serve(planner.ServeInput{
+		Plan: current, Mode: v1alpha1.ForecastActive, Observed: observed, ObservedAt: observedAt, Now: now,
+	})
+	if err != nil {
+		return math.NaN(), outlook, nil //nolint:nilerr // an HPA that gets an error holds; so does the replay
+	}
+	return served.Value, outlook, nil
+}
+
+// observed is the last demand that was measured before step k, and when.
+func (r *replayer) observed(k int) (float64, time.Time) {
+	for i := k - 1; i >= 0; i-- {
+		if !math.IsNaN(r.t.raw[i]) {
+			return r.t.raw[i], r.o.at(i + 1)
+		}
+	}
+	return math.NaN(), time.Time{}
+}
+
+// peakBase is the demand just before the windows began that are on at step k.
+func (r *replayer) peakBase(k int) float64 {
+	start := r.o.at(k)
+	began := start
+	for _, s := range r.o.Peaks {
+		for _, o := range s.Active(start) {
+			if o.Start.Before(began) {
+				began = o.Start
+			}
+		}
+	}
+	if !began.Before(start) {
+		return math.NaN()
+	}
+	value, _ := r.observed(max(0, int(began.Sub(r.t.start)/r.t.step)))
+	return value
+}
+
+// publish writes the plan where that is worth it, and returns what stands in status.
+func (r *replayer) publish(now time.Time, fresh planner.Plan) (*planner.Plan, error) {
+	if r.publisher.Decide(now, r.published, fresh, time.Duration(r.t.lead)*r.t.step).Publish {
+		plan, err := planner.Decode(fresh.Encode())
+		if err != nil {
+			return nil, err
+		}
+		r.publisher.Wrote(now)
+		r.published = &plan
+		r.writes++
+	}
+	return r.published, nil
+}

@@ -1,0 +1,103 @@
+package report
+
+import (
+	"math"
+	"time"
+)
+
+// trace is a series made ready for policies and scores.
+type trace struct {
+	start    time.Time
+	step     time.Duration
+	raw      []float64 // NaN is a gap
+	held     []float64 // gaps hold the last known value
+	from     int       // the first scored step
+	lead     int       // S, in steps
+	stab     int       // scale-down stabilisation, in steps
+	capacity float64
+	penalty  float64 // shortage cost
+	least    int     // replicas at least
+	most     int     // and at most; 0 is no limit
+	day      int     // steps
+}
+
+func newTrace(o Options) *trace {
+	s := o.Series
+	return &trace{
+		start: s.Start, step: s.Step, raw: s.Values, held: hold(s.Values), from: o.From,
+		lead: int((o.Lead + s.Step - 1) / s.Step), stab: int(o.Stabilization / s.Step),
+		capacity: o.Capacity, penalty: o.shortageCost(), least: o.MinReplicas, most: o.MaxReplicas,
+		day: int(24 * time.Hour / s.Step),
+	}
+}
+
+// hold fills gaps with the last known value, and those at the beginning with the first.
+func hold(v []float64) []float64 {
+	out := make([]float64, len(v))
+	last := math.NaN()
+	for _, x := range v {
+		if !math.IsNaN(x) {
+			last = x
+			break
+		}
+	}
+	for i, x := range v {
+		if !math.IsNaN(x) {
+			last = x
+		}
+		out[i] = last
+	}
+	return out
+}
+
+// replicas for a demand: at least the minimum, at most the maximum.
+func (t *trace) replicas(demand float64) float64 {
+	n := math.Max(float64(t.least), math.Ceil(demand/t.capacity-1e-9))
+	if t.most > 0 {
+		n = math.Min(n, float64(t.most))
+	}
+	return n
+}
+
+// forwardMax is the largest of x[i] … x[i+s], as far as x goes.
+func forwardMax(x []float64, s int) []float64 {
+	return slidingMax(x, 0, s)
+}
+
+// backwardMax is the largest of x[i-s] … x[i], as far as x goes.
+func backwardMax(x []float64, s int) []float64 {
+	return slidingMax(x, s, 0)
+}
+
+// backwardMin is the smallest of x[i-s] … x[i], as far as x goes.
+func backwardMin(x []float64, s int) []float64 {
+	neg := make([]float64, len(x))
+	for i, v := range x {
+		neg[i] = -v
+	}
+	out := slidingMax(neg, s, 0)
+	for i, v := range out {
+		out[i] = -v
+	}
+	return out
+}
+
+// slidingMax is the largest of x[i-back] … x[i+ahead], in time linear in x.
+func slidingMax(x []float64, back, ahead int) []float64 {
+	out := make([]float64, len(x))
+	queue := make([]int, 0, back+ahead+2) // indices of falling values
+	head := 0
+	for next, i := 0, 0; i < len(x); i++ {
+		for ; next < len(x) && next <= i+ahead; next++ {
+			for len(queue) > head && x[queue[len(queue)-1]] <= x[next] {
+				queue = queue[:len(queue)-1]
+			}
+			queue = append(queue, next)
+		}
+		for queue[head] < i-back {
+			head++
+		}
+		out[i] = x[queue[head]]
+	}
+	return out
+}
