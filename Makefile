@@ -26,9 +26,12 @@ build: ## Build bin/headstart and bin/kubectl-headstart.
 	ln -sf headstart bin/kubectl-headstart
 
 .PHONY: generate
-generate: ## Regenerate deepcopy code, CRDs and the figures of the documentation.
+generate: ## Regenerate deepcopy code and CRDs.
 	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:artifacts:config=manifests/base/crds
+
+.PHONY: figures
+figures: ## Draw the figures of the documentation anew, by a replay with the forecaster as it is now.
 	go run ./hack/figures -out docs/images
 
 .PHONY: fmt
