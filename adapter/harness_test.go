@@ -115,6 +115,9 @@ func start(t *testing.T, change ...func(*Options)) *world {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(certPEM)
+	if content, _ := opts.Cert.CurrentCertKeyContent(); len(content) > 0 {
+		pool.AppendCertsFromPEM(content)
+	}
 	w.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: pool, ServerName: "localhost"},
 		ForceAttemptHTTP2: true,
