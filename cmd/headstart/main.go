@@ -61,7 +61,10 @@ func newRootCommand(name string, streams ioStreams) *cobra.Command {
 // commands are the constructors of every subcommand, in the order of the help text.
 var commands = []func(ioStreams) *cobra.Command{
 	newServeCommand,
+	newReportCommand,
+	newForecastCommand,
 	newStatusCommand,
+	newPreflightCommand,
 }
 
 // usage is an error about how a command was called.

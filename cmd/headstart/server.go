@@ -116,8 +116,13 @@ func (s *server) addAdapter(ctx context.Context, config *rest.Config, registry p
 		Registerer:  registry, Gatherer: s.gather, Logger: s.logger,
 	}
 	if s.opts.certFile == "" {
-		var err error
-		if opts.Cert, err = s.certificates(); err != nil {
+		keeper, err := s.certificates(ctx, config, registry)
+		if err != nil {
+			return err
+		}
+		opts.Cert = keeper
+		opts.ReadyChecks = append(opts.ReadyChecks, healthz.NamedCheck("serving-certificate", keeper.Ready))
+		if err := s.manager.Add(everywhere{keeper.Run}); err != nil {
 			return err
 		}
 	}

@@ -161,7 +161,7 @@ spec:
 	if v, err := harness.ExternalMetric(t.Context(), shared, ns, "launch"); err != nil || v != 12.5 {
 		t.Errorf("external metric = %v, %v; want 12.5", v, err)
 	}
-	out, err := shared.Kubectl(t.Context(), nil, "get", "--raw", "/apis/custom.metrics.k8s.io/v1beta2/namespaces/"+ns+"/forecasts.headstart.dev/launch/demand")
+	out, err := shared.Kubectl(t.Context(), nil, "get", "--raw", "/apis/custom.metrics.k8s.io/v1beta1/namespaces/"+ns+"/forecasts.headstart.dev/launch/demand")
 	if err != nil || !strings.Contains(out, "12500m") {
 		t.Errorf("object metric: %v\n%s", err, out)
 	}
