@@ -113,7 +113,7 @@ func serve(t testing.TB, h http.Handler, change func(*history.SourceConfig)) *hi
 
 func newSource(t testing.TB, url string, change func(*history.SourceConfig)) *history.Source {
 	t.Helper()
-	c := history.SourceConfig{URL: url, Timeout: model.Duration(2 * time.Second)}
+	c := history.SourceConfig{URL: url, Timeout: model.Duration(30 * time.Second)}
 	if change != nil {
 		change(&c)
 	}
