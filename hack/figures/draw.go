@@ -68,7 +68,7 @@ func drawRamp(r ramp) []byte {
 		fmt.Fprintf(b, "<text class=\"quiet\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.1f %% unserved · %.0f replica-hours</text>\n",
 			width-right, c.y0-12, 100*p.unserved, p.replicaHours)
 	}
-	legend(b, r)
+	legend(b)
 	b.WriteString("</svg>\n")
 	return b.Bytes()
 }
@@ -109,7 +109,7 @@ func (c canvas) shortage(demand, ready []float64) {
 }
 
 // legend stands under the figure, with what it rests on.
-func legend(b *bytes.Buffer, r ramp) {
+func legend(b *bytes.Buffer) {
 	y := top + 2*panelHeight + between + bottom - 2
 	fmt.Fprintf(b, "<text x=\"%.0f\" y=\"%.1f\"><tspan class=\"label-demand\">━ demand, requests/s</tspan>"+
 		"<tspan class=\"label-ready\" dx=\"18\">━ what ready replicas can serve</tspan>"+

@@ -1,0 +1,114 @@
+// Package docs_test holds the documentation to what is there: links lead somewhere, and examples are what the API types know.
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+var (
+	link  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	fence = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
+)
+
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, pattern := range []string{"../*.md", "*.md", "*/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, err := filepath.Abs(file) // so that one page has one name
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[path] = string(data)
+		}
+	}
+	if len(texts) < 6 {
+		t.Fatalf("found %d pages only", len(texts))
+	}
+	return texts
+}
+
+// TestLinks follows every link inside the repository, down to the heading.
+func TestLinks(t *testing.T) {
+	texts := pages(t)
+	for file, text := range texts {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			path, anchor, _ := strings.Cut(m[1], "#")
+			target := file
+			if path != "" {
+				target = filepath.Join(filepath.Dir(file), path)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s, which is not there", file, m[1])
+			} else if anchor != "" && !anchors(texts[target])[anchor] {
+				t.Errorf("%s links to %s, which has no such heading", file, m[1])
+			}
+		}
+	}
+}
+
+// anchors are the headings of a page, as they appear in links.
+func anchors(text string) map[string]bool {
+	drop := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	out := map[string]bool{}
+	for line := range strings.Lines(text) {
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+			title = drop.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), "")
+			out[strings.ReplaceAll(title, " ", "-")] = true
+		}
+	}
+	return out
+}
+
+// TestExamples decodes every whole object in the pages strictly.
+func TestExamples(t *testing.T) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, autoscalingv2.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+	kinds := map[string]int{}
+	for file, text := range pages(t) {
+		for _, m := range fence.FindAllStringSubmatch(text, -1) {
+			for doc := range strings.SplitSeq(m[1], "\n---\n") {
+				if !strings.HasPrefix(doc, "apiVersion:") {
+					continue // a fragment
+				}
+				_, gvk, err := decoder.Decode([]byte(doc), nil, nil)
+				if err != nil {
+					t.Errorf("%s: %v in\n%s", file, err, doc)
+					continue
+				}
+				kinds[gvk.Kind]++
+			}
+		}
+	}
+	for _, kind := range []string{"Forecast", "HorizontalPodAutoscaler"} {
+		if kinds[kind] == 0 {
+			t.Errorf("no page shows a %s", kind)
+		}
+	}
+}
