@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -181,7 +181,7 @@ func TestTLS(t *testing.T) {
 	strict.StartTLS()
 	defer strict.Close()
 	for _, s := range []*httptest.Server{server, strict} {
-		s.Config.ErrorLog = log.New(io.Discard, "", 0) // failed handshakes are the point here
+		s.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError) // failed handshakes are the point here
 	}
 	dir := t.TempDir()
 	put(t, dir, "ca.crt", certPEM(server.Certificate()))

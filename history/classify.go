@@ -18,8 +18,7 @@ import (
 
 // classify turns what client_golang returned into an [*Error]. The text of a *url.Error is never used: it holds the whole URL.
 func classify(err error, timeout time.Duration) *Error {
-	var own *Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*Error](err); ok {
 		return own
 	}
 	if e := answerError(err); e != nil {

@@ -160,8 +160,7 @@ func readHeader(in *csv.Reader) (int, error) {
 }
 
 func csvError(err error) error {
-	var pe *csv.ParseError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*csv.ParseError](err); ok {
 		return &RowError{pe.Line, "not CSV: " + pe.Err.Error()}
 	}
 	return err

@@ -71,16 +71,10 @@ func (c *SourceConfig) validate() error {
 	if c.Name == "" {
 		return errors.New(`name is missing: "default" is the one that Forecasts use unless they name another`)
 	}
-	u, err := url.Parse(c.URL)
+	if err := validateURL(c.URL); err != nil {
+		return err
+	}
 	switch {
-	case c.URL == "":
-		return errors.New("url is missing: give the address of Prometheus, such as http://prometheus.monitoring:9090")
-	case err != nil: // its text would repeat the URL, with whatever is in it
-		return errors.New("url cannot be parsed: give the address of Prometheus, such as http://prometheus.monitoring:9090")
-	case u.User != nil:
-		return errors.New("url must not hold credentials: put them into httpClientConfig.basic_auth, best with password_file")
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("url %q must begin with http:// or https:// and a host", redact(u))
 	case len(c.Namespaces) == 0:
 		return errors.New(`namespaces is empty, so nobody could use the source: name them, or "*" for any`)
 	case c.EnforceNamespaceLabel != "" && !model.LegacyValidation.IsValidLabelName(c.EnforceNamespaceLabel):
@@ -93,6 +87,23 @@ func (c *SourceConfig) validate() error {
 		return fmt.Errorf("maxPointsPerRequest %d must be between 1 and 11000", c.MaxPointsPerRequest)
 	}
 	return c.HTTPClientConfig.Validate()
+}
+
+func validateURL(text string) error {
+	const give = "give the address of Prometheus, such as http://prometheus.monitoring:9090"
+	if text == "" {
+		return errors.New("url is missing: " + give)
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil: // its text would repeat the URL, with whatever is in it
+		return errors.New("url cannot be parsed: " + give)
+	case u.User != nil:
+		return errors.New("url must not hold credentials: put them into httpClientConfig.basic_auth, best with password_file")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return fmt.Errorf("url %q must begin with http:// or https:// and a host", redact(u))
+	}
+	return nil
 }
 
 // redact returns u without user, query and fragment, any of which may hold a credential.

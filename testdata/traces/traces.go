@@ -9,11 +9,12 @@
 package traces
 
 import (
-	"bufio"
+	"encoding/csv"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -212,28 +213,33 @@ func short(step time.Duration) string {
 
 // Write writes the traces as one CSV file in Headstart's format.
 func Write(w io.Writer, all ...Trace) error {
-	out := bufio.NewWriter(w)
-	header := "timestamp,value\n"
+	out := csv.NewWriter(w)
+	header := []string{"timestamp", "value"}
 	if len(all) > 0 && all[0].Series != "" {
-		header = "series,timestamp,value\n"
+		header = []string{"series", "timestamp", "value"}
 	}
-	out.WriteString(header) // a bufio.Writer keeps its first error for Flush
+	if err := out.Write(header); err != nil {
+		return err
+	}
 	for _, t := range all {
 		for i, v := range t.Values {
 			if t.Drop[i] {
 				continue
 			}
-			if t.Series != "" {
-				out.WriteString(t.Series + ",")
-			}
-			out.WriteString(stamp(t, i) + ",")
+			row := []string{stamp(t, i), ""}
 			if !math.IsNaN(v) {
-				fmt.Fprintf(out, "%.0f", v)
+				row[1] = strconv.FormatFloat(v, 'f', 0, 64)
 			}
-			out.WriteString("\n")
+			if t.Series != "" {
+				row = append([]string{t.Series}, row...)
+			}
+			if err := out.Write(row); err != nil {
+				return err
+			}
 		}
 	}
-	return out.Flush()
+	out.Flush()
+	return out.Error()
 }
 
 // stamp writes the time of step i; in the summer half of a file on Berlin's clock with the summer's offset.
