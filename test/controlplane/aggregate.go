@@ -65,7 +65,9 @@ func (c *ControlPlane) AwaitAPIService(ctx context.Context, name string, deadlin
 	err = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, deadline, true, func(ctx context.Context) (bool, error) {
 		obj, err := client.Resource(apiServices).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			why = err.Error()
+			if ctx.Err() == nil {
+				why = err.Error()
+			}
 			return false, nil
 		}
 		conditions, _, _ := unstructured.NestedSlice(obj.Object, "status", "conditions")

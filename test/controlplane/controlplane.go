@@ -91,6 +91,9 @@ func start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 		{"nodes", c.makeNodes},
 		{"prometheus", c.startPrometheus},
 	} {
+		if step.name == "prometheus" && opts.Prometheus == nil {
+			continue
+		}
 		began := time.Now()
 		if err := step.run(ctx); err != nil {
 			return nil, fmt.Errorf("start the control plane: %w", err)

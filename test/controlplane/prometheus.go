@@ -70,11 +70,7 @@ func (p *Prometheus) Start(ctx context.Context) error {
 }
 
 func (c *ControlPlane) startPrometheus(ctx context.Context) error {
-	o := c.opts.Prometheus
-	if o == nil {
-		return nil
-	}
-	p, err := c.StartPrometheus(ctx, *o)
+	p, err := c.StartPrometheus(ctx, *c.opts.Prometheus)
 	c.Prometheus = p
 	return err
 }

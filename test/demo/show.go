@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"headstart.dev/headstart/test/harness"
+)
+
+// show waits for the first day, then samples once a second until the last day is over and prints the verdict.
+func show(ctx context.Context, w *harness.World, s scenario, size struct{ width, height int }) error {
+	live := size.width > 0
+	v := &view{world: w, scenario: s, width: size.width, height: size.height}
+	every := 5 * time.Second
+	if live {
+		every = time.Second
+		fmt.Print(enterScreen)
+		defer fmt.Print(leaveScreen)
+	} else {
+		fmt.Println(lineHeader)
+	}
+	end := w.Start.Add(s.length())
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	var printed time.Time
+	for {
+		smp := read(ctx, w)
+		v.add(smp)
+		if live {
+			fmt.Print(v.frame())
+		} else if smp.at.Sub(printed) >= every {
+			fmt.Println(v.line())
+			printed = smp.at
+		}
+		if err := broken(w); err != nil {
+			return err
+		}
+		if !smp.at.Before(end) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+	if live {
+		fmt.Print(leaveScreen)
+	}
+	fmt.Fprint(os.Stdout, verdict(v.accounts(), s))
+	return nil
+}
+
+// broken is the error of whatever ended that should run.
+func broken(w *harness.World) error {
+	if err := w.Failed(); err != nil {
+		return err
+	}
+	for _, h := range w.Adapters {
+		select {
+		case <-h.Done():
+			return fmt.Errorf("%s ended; the end of its log:\n%s", h.Name(), h.Tail())
+		default:
+		}
+	}
+	return nil
+}
