@@ -217,43 +217,41 @@ func (m *matcher) month(year, month, first int) uint32 {
 }
 
 func (m *matcher) nextDay(day int) (int, bool) {
-	if day >= dayCount {
-		return 0, false
-	}
-	d := dateOf(max(day, 0))
-	skip := d.day - 1 // days of the first month that are over
-	for year := d.year; year <= lastYear; year++ {
-		for month := d.month; month <= 12; month++ {
-			if m.months>>month&1 == 1 {
-				first := date{year, month, 1}.number()
-				if match := m.month(year, month, first) >> skip << skip; match != 0 {
-					return first + bits.TrailingZeros32(match), true
-				}
-			}
-			skip = 0
+	for day = max(day, 0); day < dayCount; {
+		d := dateOf(day)
+		first := day - d.day + 1
+		over := d.day - 1 // days of the month
+		if match := m.month(d.year, d.month, first) >> over << over; match != 0 {
+			return first + bits.TrailingZeros32(match), true
 		}
-		d.month = 1
+		// On to the next month that can match.
+		year, month := d.year, bits.TrailingZeros64(m.months>>(d.month+1))+d.month+1
+		if month > 12 {
+			year, month = year+1, bits.TrailingZeros64(m.months)
+		}
+		day = date{year, month, 1}.number()
+		if m.allowed != nil {
+			day = m.allowed.next(day)
+		}
 	}
 	return 0, false
 }
 
 func (m *matcher) previousDay(day int) (int, bool) {
-	if day < 0 {
-		return 0, false
-	}
-	d := dateOf(min(day, dayCount-1))
-	keep := uint32(1)<<d.day - 1 // days of the last month that have come
-	for year := d.year; year >= firstYear; year-- {
-		for month := d.month; month >= 1; month-- {
-			if m.months>>month&1 == 1 {
-				first := date{year, month, 1}.number()
-				if match := m.month(year, month, first) & keep; match != 0 {
-					return first + bits.Len32(match) - 1, true
-				}
-			}
-			keep = 1<<31 - 1
+	for day = min(day, dayCount-1); day >= 0; {
+		d := dateOf(day)
+		first := day - d.day + 1
+		if match := m.month(d.year, d.month, first) & (1<<d.day - 1); match != 0 {
+			return first + bits.Len32(match) - 1, true
 		}
-		d.month = 12
+		year, month := d.year, bits.Len64(m.months&(1<<d.month-1))-1
+		if month < 1 {
+			year, month = year-1, bits.Len64(m.months)-1
+		}
+		day = date{year, month, daysIn(year, month)}.number()
+		if m.allowed != nil {
+			day = m.allowed.previous(day)
+		}
 	}
 	return 0, false
 }

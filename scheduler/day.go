@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 )
@@ -38,6 +39,37 @@ func (s *daySet) month(first int) uint32 {
 		word |= s[i+1] << (64 - shift)
 	}
 	return uint32(word) & (1<<31 - 1)
+}
+
+// next returns the first day of the set at day or later, or dayCount.
+func (s *daySet) next(day int) int {
+	for i := day / 64; i < len(s); i++ {
+		word := s[i]
+		if i == day/64 {
+			word = word >> (day % 64) << (day % 64)
+		}
+		if word != 0 {
+			return i*64 + bits.TrailingZeros64(word)
+		}
+	}
+	return dayCount
+}
+
+// previous returns the last day of the set at day or earlier, or -1.
+func (s *daySet) previous(day int) int {
+	if day < 0 {
+		return -1
+	}
+	for i := day / 64; i >= 0; i-- {
+		word := s[i]
+		if i == day/64 {
+			word &= 2<<(day%64) - 1
+		}
+		if word != 0 {
+			return i*64 + bits.Len64(word) - 1
+		}
+	}
+	return -1
 }
 
 func (s *daySet) union(other *daySet) {

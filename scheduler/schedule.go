@@ -50,10 +50,10 @@ func (s *Schedule) At(t time.Time) Demand {
 		return demand
 	}
 	now := t.UnixNano()
+	m := s.zone.moment(floorSecond(now))
 	for i := range s.windows {
 		w := &s.windows[i]
-		// A horizon of now spares the search for the end of a window that overlaps with itself.
-		if p := w.piece(s.zone, now, now); !p.idle() {
+		if p := w.state(s.zone, m, now); !p.idle() {
 			demand = demand.And(w.value(p, now, true))
 		}
 	}
@@ -66,10 +66,11 @@ func (s *Schedule) Active(t time.Time) []Occurrence {
 	if s.suspended || !inRange(t) {
 		return nil
 	}
+	m := s.zone.moment(floorSecond(t.UnixNano()))
 	var active []Occurrence
 	for i := range s.windows {
 		w := &s.windows[i]
-		start, ok := w.latest(s.zone, floorSecond(t.UnixNano()))
+		start, ok := w.latest(s.zone, m)
 		if !ok {
 			continue
 		}
@@ -89,10 +90,11 @@ func (s *Schedule) Next(t time.Time, n int) []Occurrence {
 		start int64
 		w     *window
 	}
+	m := s.zone.moment(floorSecond(t.UnixNano()))
 	var candidates []candidate
 	for i := range s.windows {
 		w := &s.windows[i]
-		if start, ok := w.following(s.zone, floorSecond(t.UnixNano())); ok {
+		if start, ok := w.following(s.zone, m); ok {
 			candidates = append(candidates, candidate{start, w})
 		}
 	}
@@ -106,7 +108,7 @@ func (s *Schedule) Next(t time.Time, n int) []Occurrence {
 		}
 		c := &candidates[soonest]
 		next = append(next, s.occurrence(c.w, c.start))
-		start, ok := c.w.following(s.zone, c.start)
+		start, ok := c.w.following(s.zone, s.zone.moment(c.start))
 		if !ok {
 			candidates = append(candidates[:soonest], candidates[soonest+1:]...)
 			continue
@@ -126,7 +128,7 @@ func (s *Schedule) Between(from, to time.Time, limit int) ([]Occurrence, bool) {
 	complete := true
 	for i := range s.windows {
 		w := &s.windows[i]
-		start, ok := w.following(s.zone, floorSecond(from.UnixNano()-int64(w.duration)))
+		start, ok := w.following(s.zone, s.zone.moment(floorSecond(from.UnixNano()-int64(w.duration))))
 		for n := 0; ok && s.zone.time(start).Before(to); n++ {
 			if n == limit {
 				complete = false
@@ -135,7 +137,7 @@ func (s *Schedule) Between(from, to time.Time, limit int) ([]Occurrence, bool) {
 			if o := s.occurrence(w, start); o.End.After(from) {
 				found = append(found, o)
 			}
-			start, ok = w.following(s.zone, start)
+			start, ok = w.following(s.zone, s.zone.moment(start))
 		}
 	}
 	sort.SliceStable(found, func(i, j int) bool { return found[i].Start.Before(found[j].Start) })

@@ -29,30 +29,30 @@ type window struct {
 	demand                     Demand // at full strength
 }
 
-// latest returns the last start at or before the instant, in seconds.
-func (w *window) latest(z *zone, instant int64) (int64, bool) {
+// latest returns the last start at or before m, in seconds.
+func (w *window) latest(z *zone, m moment) (int64, bool) {
 	if w.cron == nil {
-		return w.once, w.allowed && w.once <= instant
+		return w.once, w.allowed && w.once <= m.instant
 	}
 	if w.cron.elapsed {
-		return w.latestElapsed(z, instant)
+		return w.latestElapsed(z, m)
 	}
-	wall, ok := w.cron.previous(z.reached(instant))
+	wall, ok := w.cron.previous(m.reached)
 	if !ok {
 		return 0, false
 	}
 	return z.first(wall), true
 }
 
-// following returns the first start after the instant, in seconds.
-func (w *window) following(z *zone, instant int64) (int64, bool) {
+// following returns the first start after m, in seconds.
+func (w *window) following(z *zone, m moment) (int64, bool) {
 	if w.cron == nil {
-		return w.once, w.allowed && w.once > instant
+		return w.once, w.allowed && w.once > m.instant
 	}
 	if w.cron.elapsed {
-		return w.followingElapsed(z, instant)
+		return w.followingElapsed(z, m)
 	}
-	wall, ok := w.cron.next(z.reached(instant) + 1)
+	wall, ok := w.cron.next(m.reached + 1)
 	if !ok {
 		return 0, false
 	}
@@ -60,8 +60,8 @@ func (w *window) following(z *zone, instant int64) (int64, bool) {
 }
 
 // latestElapsed walks the zone's segments backwards: a match counts in every segment that shows it.
-func (w *window) latestElapsed(z *zone, instant int64) (int64, bool) {
-	first := z.index(instant)
+func (w *window) latestElapsed(z *zone, m moment) (int64, bool) {
+	instant, first := m.instant, m.segment
 	searched := instant + z.segments[first].offset
 	wall, ok := w.cron.previous(searched)
 	for i := first; i >= 0; i-- {
@@ -82,8 +82,11 @@ func (w *window) latestElapsed(z *zone, instant int64) (int64, bool) {
 }
 
 // followingElapsed is latestElapsed forwards.
-func (w *window) followingElapsed(z *zone, instant int64) (int64, bool) {
-	first := z.index(instant + 1)
+func (w *window) followingElapsed(z *zone, m moment) (int64, bool) {
+	instant, first := m.instant, m.segment
+	if instant == z.end(first) {
+		first++
+	}
 	searched := instant + 1 + z.segments[first].offset
 	wall, ok := w.cron.next(searched)
 	for i := first; i < len(z.segments); i++ {
@@ -116,46 +119,58 @@ type piece struct {
 // idle reports whether the window says nothing during the piece.
 func (p piece) idle() bool { return !p.full && !p.falling && !p.rising }
 
-// piece returns what the window does from now on. It looks no further than horizon.
-func (w *window) piece(z *zone, now, horizon int64) piece {
-	last, started := w.latest(z, floorSecond(now))
-	if started {
-		end := last*int64(time.Second) + int64(w.duration)
-		if now < end {
-			return piece{full: true, until: w.fullUntil(z, last, end, horizon)}
-		}
-		if falls := end + int64(w.rampDown); now < falls {
-			p := w.pieceBefore(z, now)
-			p.falling, p.end, p.until = true, end, min(p.until, falls)
+// state returns what the window does at an instant: a piece without its end.
+func (w *window) state(z *zone, m moment, now int64) piece {
+	var p piece
+	if last, started := w.latest(z, m); started {
+		p.end = last*int64(time.Second) + int64(w.duration)
+		if now < p.end {
+			p.full = true
 			return p
 		}
+		p.falling = now < p.end+int64(w.rampDown)
 	}
-	return w.pieceBefore(z, now)
+	if w.rampUp > 0 {
+		if next, ok := w.following(z, m); ok {
+			p.start = next * int64(time.Second)
+			p.rising = now >= p.start-int64(w.rampUp)
+		}
+	}
+	return p
+}
+
+// piece returns what the window does from now on. It looks no further than horizon.
+func (w *window) piece(z *zone, now, horizon int64) piece {
+	m := z.moment(floorSecond(now))
+	p := w.state(z, m, now)
+	if p.full {
+		p.until = w.fullUntil(z, p.end, horizon)
+		return p
+	}
+	p.until = forever
+	if next, ok := w.following(z, m); ok {
+		p.until = next * int64(time.Second)
+		if !p.rising {
+			p.until -= int64(w.rampUp)
+		}
+	}
+	if p.falling {
+		p.until = min(p.until, p.end+int64(w.rampDown))
+	}
+	return p
 }
 
 // fullUntil follows occurrences that overlap or touch: the window stays active until the last of them ends.
-func (w *window) fullUntil(z *zone, last, end, horizon int64) int64 {
+func (w *window) fullUntil(z *zone, end, horizon int64) int64 {
 	for end < horizon {
-		later, _ := w.latest(z, floorSecond(end))
-		if later == last {
+		later, _ := w.latest(z, z.moment(floorSecond(end)))
+		laterEnd := later*int64(time.Second) + int64(w.duration)
+		if laterEnd <= end {
 			break
 		}
-		last, end = later, later*int64(time.Second)+int64(w.duration)
+		end = laterEnd
 	}
 	return end
-}
-
-// pieceBefore returns what a window that is not active does until its next start.
-func (w *window) pieceBefore(z *zone, now int64) piece {
-	next, ok := w.following(z, floorSecond(now))
-	if !ok {
-		return piece{until: forever}
-	}
-	start := next * int64(time.Second)
-	if rises := start - int64(w.rampUp); now < rises {
-		return piece{until: rises}
-	}
-	return piece{until: start, rising: w.rampUp > 0, start: start}
 }
 
 // value returns what the window says at an instant of the piece. With stepped, a rise takes its last part at once.

@@ -42,11 +42,10 @@ func newZone(location *time.Location) *zone {
 		if end.IsZero() {
 			break
 		}
-		if end.Unix() > at {
-			at = end.Unix()
-			continue
+		if end.Unix() <= at {
+			end = end.Add(24 * time.Hour) // the library ends every year after 365 days, also those of 366
 		}
-		at += 15 * 60 // on the last day of a leap year the library names an end that is already over
+		at = max(end.Unix(), at+1)
 	}
 	return z
 }
@@ -64,10 +63,18 @@ func (z *zone) end(i int) int64 {
 	return maxSecond
 }
 
-// reached returns the largest wall time that was shown up to instant. It stands still while the clock repeats itself.
-func (z *zone) reached(instant int64) int64 {
-	s := z.segments[z.index(instant)]
-	return max(s.reached, instant+s.offset)
+// moment is an instant with what the zone's clock shows: worked out once for all windows of a schedule.
+type moment struct {
+	instant int64
+	segment int
+	// reached is the largest wall time that was shown up to now. It stands still while the clock repeats itself.
+	reached int64
+}
+
+func (z *zone) moment(instant int64) moment {
+	i := z.index(instant)
+	s := z.segments[i]
+	return moment{instant: instant, segment: i, reached: max(s.reached, instant+s.offset)}
 }
 
 // first returns the first instant at which the wall clock shows wall or later. So a time that the clock skips is the instant
