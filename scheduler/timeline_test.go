@@ -1,0 +1,310 @@
+package scheduler
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// randomSchedules compiles a few random schedules around random days, and returns those days' beginning.
+func randomSchedules(t *testing.T, r *rand.Rand) ([]*Schedule, []v1alpha1.PeakScheduleSpec, time.Time) {
+	t.Helper()
+	location, err := time.LoadLocation(testZones[r.IntN(len(testZones))])
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := watch(location, randomFirst(r, location), 5*24*60)
+	var schedules []*Schedule
+	var specs []v1alpha1.PeakScheduleSpec
+	for range 1 + r.IntN(3) {
+		spec, _ := randomSpec(r, location.String(), m)
+		spec.Except, spec.Only = nil, nil
+		specs = append(specs, spec)
+		schedules = append(schedules, compileSpec(t, spec))
+	}
+	return schedules, specs, m.first.Add(2 * 24 * time.Hour)
+}
+
+func combined(schedules []*Schedule, at time.Time) Demand {
+	d := Neutral()
+	for _, s := range schedules {
+		d = d.And(s.At(at))
+	}
+	return d
+}
+
+func TestTimelineCoversEveryInstant(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	for range 300 {
+		schedules, specs, start := randomSchedules(t, r)
+		step := []time.Duration{time.Second, time.Minute, 7 * time.Minute, time.Hour, 25 * time.Hour}[r.IntN(5)]
+		timeline := Timeline(schedules, start, step, 20)
+		for range 100 {
+			i := r.IntN(len(timeline))
+			at := start.Add(time.Duration(i)*step + time.Duration(r.Int64N(int64(step))))
+			if r.IntN(3) == 0 {
+				at = start.Add(time.Duration(i)*step + time.Duration(r.Int64N(int64(step))).Truncate(time.Second))
+			}
+			d := combined(schedules, at)
+			for _, forecast := range []float64{0, 1, 1000 * r.Float64()} {
+				want, got := d.Apply(forecast, 3), timeline[i].Apply(forecast, 3)
+				if got < want*(1-1e-12) {
+					t.Fatalf("step %d of %s is %v, below %v at %s: %v under %v\n%s", i, step, got, want, at, timeline[i], d, show(specs))
+				}
+			}
+		}
+	}
+}
+
+func TestTimelineIsTight(t *testing.T) {
+	s := compile(
+		t, "UTC",
+		v1alpha1.PeakWindow{Schedule: "0 9 * * *", Duration: "30m", Demand: multiply("3")},
+		v1alpha1.PeakWindow{Schedule: "30 9 * * *", Duration: "30m", Demand: multiply("3")},
+		v1alpha1.PeakWindow{Schedule: "0 10 * * *", Duration: "1h", Demand: v1alpha1.PeakDemand{AtMost: quantity("50")}},
+	)
+	got := Timeline([]*Schedule{s}, instant(t, "2026-06-01T08:00:00Z"), time.Hour, 4)
+	tripled, capped := Neutral(), Neutral()
+	tripled.Multiply, capped.AtMost = 3, 50
+	// Two windows that follow each other inside one step are ×3, not ×9.
+	if diff := cmp.Diff([]Demand{Neutral(), tripled, capped, Neutral()}, got); diff != "" {
+		t.Errorf("-want, +got\n%s", diff)
+	}
+}
+
+// TestRestartChangesNothing evaluates from an instant on with schedules that were compiled anew at it.
+func TestRestartChangesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for range 300 {
+		schedules, specs, start := randomSchedules(t, r)
+		const n = 48
+		before := Timeline(schedules, start, 17*time.Minute, n)
+		k := 1 + r.IntN(n-1)
+		at := start.Add(time.Duration(k) * 17 * time.Minute)
+		var restarted []*Schedule
+		for i, spec := range specs {
+			var read v1alpha1.PeakScheduleSpec
+			if err := json.Unmarshal([]byte(show(spec)), &read); err != nil {
+				t.Fatal(err)
+			}
+			restarted = append(restarted, compileSpec(t, read))
+			for name, pair := range map[string][2]any{
+				"At":     {schedules[i].At(at), restarted[i].At(at)},
+				"Active": {schedules[i].Active(at), restarted[i].Active(at)},
+				"Next":   {schedules[i].Next(at, 5), restarted[i].Next(at, 5)},
+			} {
+				if diff := cmp.Diff(pair[0], pair[1]); diff != "" {
+					t.Fatalf("%s at %s differs after a restart\n%s\n%s", name, at, show(spec), diff)
+				}
+			}
+		}
+		after := Timeline(restarted, at, 17*time.Minute, n-k)
+		if diff := cmp.Diff(before[k:], after, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+			t.Fatalf("the timeline from %s on differs after a restart\n%s\n%s", at, show(specs), diff)
+		}
+	}
+}
+
+// TestRampsReachFullReplicasWithinTolerance lets a HorizontalPodAutoscaler with the default tolerance follow ramps.
+func TestRampsReachFullReplicasWithinTolerance(t *testing.T) {
+	const capacity, tolerance = 5.0, 0.1
+	for _, want := range []int{1, 2, 3, 5, 8, 9, 10, 11, 13, 22, 57, 100, 1000} {
+		for from := 0; from < want; from += 1 + want/7 {
+			s := compile(t, "UTC", v1alpha1.PeakWindow{
+				Schedule: "0 12 * * *", Duration: "1h", RampUp: pointer(v1alpha1.Duration("15m")),
+				Demand: v1alpha1.PeakDemand{Replicas: pointer(int32(want))},
+			})
+			start := instant(t, "2026-06-01T12:00:00Z")
+			replicas := from
+			for at := start.Add(-15 * time.Minute); at.Before(start); at = at.Add(15 * time.Second) {
+				metric := s.At(at).Apply(float64(from)*capacity, capacity)
+				if ratio := metric / (capacity * float64(replicas)); replicas == 0 || ratio > 1+tolerance || ratio < 1-tolerance {
+					replicas = int(math.Ceil(metric / capacity))
+				}
+			}
+			// What the tolerance swallows from the very level that was there before the ramp, no ramp can help.
+			if swallowed := float64(want) <= float64(from)*(1+tolerance); replicas != want && !swallowed {
+				t.Errorf("from %d: %d replicas at the start, want %d", from, replicas, want)
+			}
+		}
+	}
+}
+
+func TestDemandAppliesInOrder(t *testing.T) {
+	tests := map[string]struct {
+		reason   string
+		demand   Demand
+		forecast float64
+		want     float64
+	}{
+		"Neutral":         {"nothing is declared", Neutral(), 7, 7},
+		"MultiplyThenAdd": {"the addition is not multiplied", Demand{Multiply: 3, Add: 10, AtMost: math.Inf(1)}, 7, 31},
+		"LargestMinimum":  {"3 replicas of 5 are more than 12", Demand{Multiply: 1, AtLeast: 12, Replicas: 3, AtMost: math.Inf(1)}, 7, 15},
+		"ForecastWins":    {"the forecast knows more than the minimum", Demand{Multiply: 1, AtLeast: 12, AtMost: math.Inf(1)}, 70, 70},
+		"MaximumLast":     {"a maximum holds against a minimum", Demand{Multiply: 1, AtLeast: 12, AtMost: 4}, 70, 4},
+		"ZeroIsZero":      {"a forecast of 0 is 0", Demand{Multiply: 3, AtMost: math.Inf(1)}, 0, 0},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.demand.Apply(tc.forecast, 5); got != tc.want {
+				t.Errorf("\nReason: %s\ngot %v, want %v", tc.reason, got, tc.want)
+			}
+		})
+	}
+	if got := Neutral().Apply(math.NaN(), 5); !math.IsNaN(got) {
+		t.Errorf("an unknown forecast became %v", got)
+	}
+}
+
+func TestBaseline(t *testing.T) {
+	start := instant(t, "2026-06-01T00:00:00Z")
+	day := func(value func(hour int) float64) []float64 {
+		values := make([]float64, 24)
+		for hour := range values {
+			values[hour] = value(hour)
+		}
+		return values
+	}
+	tests := map[string]struct {
+		reason string
+		window v1alpha1.PeakWindow
+		values []float64
+		want   []float64
+	}{
+		"RecurringMultiply": {
+			reason: "the forecaster sees the demand without the peak, so that the peak is not applied twice",
+			window: v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")},
+			values: day(func(hour int) float64 {
+				if hour == 12 || hour == 13 {
+					return 300
+				}
+				return 100
+			}),
+			want: day(func(int) float64 { return 100 }),
+		},
+		"HalfAStep": {
+			reason: "a step of which half lies in a ×3 window saw twice the demand on the whole",
+			window: v1alpha1.PeakWindow{Schedule: "30 12 * * *", Duration: "30m", Demand: multiply("3")},
+			values: day(func(hour int) float64 {
+				if hour == 12 {
+					return 200
+				}
+				return 100
+			}),
+			want: day(func(int) float64 { return 100 }),
+		},
+		"RecurringAdd": {
+			reason: "an addition is taken off, never below 0",
+			window: v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "1h", Demand: v1alpha1.PeakDemand{Add: quantity("150")}},
+			values: day(func(int) float64 { return 100 }),
+			want: day(func(hour int) float64 {
+				if hour == 12 {
+					return 0
+				}
+				return 100
+			}),
+		},
+		"OneOff": {
+			reason: "what happens once is a gap, with its ramps",
+			window: v1alpha1.PeakWindow{Start: "2026-06-01T12:00", Duration: "1h", RampDown: pointer(v1alpha1.Duration("10m")), Demand: multiply("3")},
+			values: day(func(int) float64 { return 100 }),
+			want: day(func(hour int) float64 {
+				if hour == 12 || hour == 13 {
+					return math.NaN()
+				}
+				return 100
+			}),
+		},
+		"Limits": {
+			reason: "a minimum says nothing about how demand arose",
+			window: v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "1h", Demand: atLeast("500")},
+			values: day(func(hour int) float64 { return float64(hour) }),
+			want:   day(func(hour int) float64 { return float64(hour) }),
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := compile(t, "UTC", tc.window)
+			got := Baseline([]*Schedule{s}, start, time.Hour, tc.values)
+			if diff := cmp.Diff(tc.want, got, cmpopts.EquateApprox(1e-12, 0), cmpopts.EquateNaNs()); diff != "" {
+				t.Errorf("\nReason: %s\n-want, +got\n%s", tc.reason, diff)
+			}
+			for i, inside := range OneOff([]*Schedule{s}, start, time.Hour, 24) {
+				if inside != math.IsNaN(tc.want[i]) {
+					t.Errorf("\nReason: %s\nstep %d: OneOff says %v", tc.reason, i, inside)
+				}
+			}
+		})
+	}
+}
+
+// TestSaleUnderWayStaysThreefold follows a ×3 sale: what the forecaster learns is the level without it.
+func TestSaleUnderWayStaysThreefold(t *testing.T) {
+	s := compile(t, "UTC", v1alpha1.PeakWindow{Schedule: "0 0 * * 5", Duration: "3d", Demand: multiply("3")})
+	start := instant(t, "2026-06-05T00:00:00Z")
+	level := 100.0
+	for i := range 3 * 24 {
+		at := start.Add(time.Duration(i) * time.Hour)
+		observed := 300.0
+		seen := Baseline([]*Schedule{s}, at, time.Hour, []float64{observed})
+		level += 0.5 * (seen[0] - level)
+		if served := s.At(at.Add(time.Hour-1)).Apply(level, 1); math.Abs(served-300) > 1e-9 {
+			t.Fatalf("after %d hours of a ×3 sale %v is served, want 300", i, served)
+		}
+	}
+}
+
+func TestStatusOfWindows(t *testing.T) {
+	spec := v1alpha1.PeakScheduleSpec{
+		TimeZone: "Asia/Shanghai",
+		Windows: []v1alpha1.PeakWindow{
+			{Name: "noon", Schedule: "0 12 * * 1-5", Duration: "2h", Demand: atLeast("1200")},
+			{Name: "sale", Start: "2026-11-11T00:00", Duration: "26h", Demand: multiply("3")},
+			{Name: "over", Start: "2026-01-01T00:00", Duration: "1h", RampDown: pointer(v1alpha1.Duration("1h")), Demand: multiply("3")},
+			{Name: "always", Schedule: "0 * * * *", Duration: "3h", Demand: multiply("2")},
+		},
+	}
+	s := compileSpec(t, spec)
+	at := instant(t, "2026-11-11T04:30:00Z")
+	describe := func(occurrences []Occurrence) []string {
+		var lines []string
+		for _, o := range occurrences {
+			lines = append(lines, fmt.Sprintf("%s/%s %s %s", o.Schedule, o.Window, o.Start.Format(time.RFC3339), o.End.Sub(o.Start)))
+		}
+		return lines
+	}
+	want := []string{
+		"test/noon 2026-11-11T12:00:00+08:00 2h0m0s", "test/sale 2026-11-11T00:00:00+08:00 26h0m0s",
+		"test/always 2026-11-11T12:00:00+08:00 3h0m0s",
+	}
+	if diff := cmp.Diff(want, describe(s.Active(at))); diff != "" {
+		t.Errorf("Active: -want, +got\n%s", diff)
+	}
+	want = []string{"test/always 2026-11-11T13:00:00+08:00 3h0m0s", "test/always 2026-11-11T14:00:00+08:00 3h0m0s"}
+	if diff := cmp.Diff(want, describe(s.Next(at, 2))); diff != "" {
+		t.Errorf("Next: -want, +got\n%s", diff)
+	}
+	if got := s.At(at); got.Multiply != 6 || got.AtLeast != 1200 {
+		t.Errorf("At is %+v: a window that overlaps with itself counts once, two windows multiply", got)
+	}
+	for text, want := range map[string][]string{
+		"2025-12-31T17:59:59Z": nil, "2025-12-31T18:00:00Z": {"over"}, "2026-11-11T18:00:00Z": {"sale", "over"},
+	} {
+		if diff := cmp.Diff(want, s.Expired(instant(t, text))); diff != "" {
+			t.Errorf("Expired at %s: -want, +got\n%s", text, diff)
+		}
+	}
+	spec.State = v1alpha1.PeakScheduleSuspended
+	suspended := compileSpec(t, spec)
+	if !suspended.At(at).IsNeutral() || suspended.Active(at) != nil || suspended.Next(at, 1) != nil {
+		t.Error("a suspended schedule still counts")
+	}
+}
