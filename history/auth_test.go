@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -181,7 +180,7 @@ func TestTLS(t *testing.T) {
 	strict.StartTLS()
 	defer strict.Close()
 	for _, s := range []*httptest.Server{server, strict} {
-		s.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError) // failed handshakes are the point here
+		s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // failed handshakes are the point here
 	}
 	dir := t.TempDir()
 	put(t, dir, "ca.crt", certPEM(server.Certificate()))
