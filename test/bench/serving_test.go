@@ -1,0 +1,268 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/harness"
+)
+
+var (
+	rounds   = flag.Int("rounds", 7, "rounds, each of which runs every target once")
+	duration = flag.Duration("duration", 5*time.Second, "time of one run")
+	metrics  = flag.Int("metrics", 1000, "metrics that are asked for")
+)
+
+const (
+	externalAPI = "/apis/external.metrics.k8s.io/v1beta1/namespaces/"
+	customAPI   = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/"
+	testPort    = 8080 // the test-adapter takes values on this port, always
+	protobuf    = "application/vnd.kubernetes.protobuf"
+	namespace   = "bench"
+)
+
+// BenchmarkServing reports throughput and latency of both adapters through both APIs, and the ratios between them.
+func BenchmarkServing(b *testing.B) {
+	layout, c := cluster(b)
+	mine := startHeadstart(b, layout, c)
+	theirs := startTestAdapter(b, layout, c)
+	targets := []target{mine[0], theirs[0], mine[1], theirs[1]}
+	runs := make([][]result, len(targets))
+	for b.Loop() {
+		for round := range *rounds {
+			for k := range targets {
+				i := (k + round) % len(targets) // nobody always comes first
+				if err := targets[i].warmUp(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+				r, err := targets[i].run(b.Context(), *duration)
+				if err != nil {
+					b.Fatal(err)
+				}
+				runs[i] = append(runs[i], r)
+				b.Logf("round %d: %-24s %7.0f/s  p50 %6.3f ms  p99 %6.3f ms  max %6.1f ms", round+1, targets[i].name, r.perSecond, ms(r.p50), ms(r.p99), ms(r.max))
+			}
+		}
+	}
+	for i, api := range []string{"external", "custom"} {
+		ours, peer := runs[2*i], runs[2*i+1]
+		throughput := func(r result) float64 { return r.perSecond }
+		p99 := func(r result) time.Duration { return r.p99 }
+		b.ReportMetric(median(ours, throughput), api+"-req/s")
+		b.ReportMetric(median(peer, throughput), api+"-test-adapter-req/s")
+		b.ReportMetric(median(ours, throughput)/median(peer, throughput), api+"-throughput-ratio")
+		b.ReportMetric(ms(median(ours, p99)), api+"-p99-ms")
+		b.ReportMetric(ms(median(peer, p99)), api+"-test-adapter-p99-ms")
+		b.ReportMetric(ms(median(ours, p99))/ms(median(peer, p99)), api+"-p99-ratio")
+	}
+	b.ReportMetric(0, "ns/op") // an op is the whole benchmark
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func cluster(b *testing.B) (controlplane.Layout, *controlplane.ControlPlane) {
+	b.Helper()
+	layout, err := controlplane.FindLayout()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := layout.Binaries(b.Context(), os.Stderr, append(controlplane.Commands(), controlplane.TestAdapter())...); err != nil {
+		b.Fatal(err)
+	}
+	if err := layout.Headstart(b.Context(), os.Stderr); err != nil {
+		b.Fatal(err)
+	}
+	opts := controlplane.DefaultOptions(layout.Bin)
+	opts.Log = b.Output()
+	opts.Nodes = nil
+	c, err := controlplane.Start(b.Context(), opts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.Stop)
+	if err := c.Apply(b.Context(), readerYAML); err != nil {
+		b.Fatal(err)
+	}
+	return layout, c
+}
+
+// readerYAML is an account that may read metrics, as the HPA controller may. The administrator is no fit: nobody reviews what an
+// administrator may do.
+const readerYAML = `apiVersion: v1
+kind: Namespace
+metadata: {name: bench}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: reader, namespace: bench}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: bench-reader}
+rules:
+- {apiGroups: [external.metrics.k8s.io, custom.metrics.k8s.io], resources: ["*"], verbs: [get, list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: bench-reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: bench-reader}
+subjects: [{kind: ServiceAccount, name: reader, namespace: bench}]
+`
+
+// token of the account that reads.
+func token(b *testing.B, c *controlplane.ControlPlane) string {
+	b.Helper()
+	t, err := c.Token(b.Context(), namespace, "reader")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return t
+}
+
+// startHeadstart returns the external and the custom metrics of a replica that has a plan for every Forecast.
+func startHeadstart(b *testing.B, layout controlplane.Layout, c *controlplane.ControlPlane) [2]target {
+	b.Helper()
+	ports, err := controlplane.FreePorts(1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := harness.Install(b.Context(), c, layout, "both", ports[0]); err != nil {
+		b.Fatal(err)
+	}
+	if err := c.Apply(b.Context(), forecasts()); err != nil {
+		b.Fatal(err)
+	}
+	h, err := harness.Serve(b.Context(), c, layout, harness.ServeOptions{
+		Name: "headstart", Port: ports[0], Sources: map[string]string{"default": "http://127.0.0.1:1"},
+		HPASync: 15 * time.Second, PlanRefresh: 5 * time.Minute, ObserveInterval: 30 * time.Second, WritesPerHour: 12,
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := h.AwaitReady(b.Context(), time.Minute); err != nil {
+		b.Fatal(err)
+	}
+	ca, err := harness.CABundle(b.Context(), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	external := target{
+		name: "headstart external", url: "https://" + h.Address, token: token(b, c), accept: protobuf,
+		tls: &tls.Config{RootCAs: pool, ServerName: harness.Name + "." + harness.Namespace + ".svc"},
+	}
+	custom := external
+	custom.name = "headstart custom"
+	for i := range *metrics {
+		external.paths = append(external.paths, externalAPI+namespace+"/"+metric(i))
+		custom.paths = append(custom.paths, customAPI+namespace+"/forecasts.headstart.dev/"+metric(i)+"/demand")
+	}
+	await(b, external)
+	await(b, custom)
+	return [2]target{external, custom}
+}
+
+func metric(i int) string { return fmt.Sprintf("service-%04d", i) }
+
+// forecasts serve their lower bound: they have no history to read, so that nothing but serving is measured.
+func forecasts() string {
+	var out bytes.Buffer
+	for i := range *metrics {
+		fmt.Fprintf(&out, `---
+apiVersion: headstart.dev/v1alpha1
+kind: Forecast
+metadata: {name: %s, namespace: %s}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: %[1]s}
+  capacityPerReplica: "5"
+  leadTime: {mode: Fixed, fixed: 5m}
+  provisionFor: {serviceLevel: "0.99"}
+  bounds: {min: "%[3]d"}
+`, metric(i), namespace, i+1)
+	}
+	return out.String()
+}
+
+// startTestAdapter returns its external and custom metrics. Access reviews are cached as long as Headstart's are, where its
+// own ten seconds would have it ask the API server all the time.
+func startTestAdapter(b *testing.B, layout controlplane.Layout, c *controlplane.ControlPlane) [2]target {
+	b.Helper()
+	ports, err := controlplane.FreePorts(1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := filepath.Join(c.Dir, "test-adapter")
+	p, err := c.Run("test-adapter", filepath.Join(layout.Bin, "test-adapter"), []string{
+		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(ports[0]), "--cert-dir=" + dir,
+		"--lister-kubeconfig=" + c.Kubeconfig, "--authentication-kubeconfig=" + c.Kubeconfig, "--authorization-kubeconfig=" + c.Kubeconfig,
+		"--authentication-token-webhook-cache-ttl=1m", "--authorization-webhook-cache-authorized-ttl=1m",
+	}, time.Second)
+	if err != nil {
+		b.Fatal(err)
+	}
+	external := target{
+		name: "test-adapter external", url: "https://127.0.0.1:" + strconv.Itoa(ports[0]), token: token(b, c), accept: protobuf,
+		tls: &tls.Config{InsecureSkipVerify: true}, // its certificate is of its own making
+	}
+	custom := external
+	custom.name = "test-adapter custom"
+	for i := range *metrics {
+		// It has few external metrics, and the same in every namespace; custom ones it has as many as it is told.
+		external.paths = append(external.paths, externalAPI+metric(i)+"/other-external-metric")
+		custom.paths = append(custom.paths, customAPI+namespace+"/services/"+metric(i)+"/demand")
+	}
+	await(b, external)
+	for i := range *metrics {
+		writeMetric(b, metric(i), i+1)
+	}
+	await(b, custom)
+	select {
+	case <-p.Done():
+		b.Fatalf("test-adapter ended (does another process listen on port %d?):\n%s", testPort, p.Tail())
+	default:
+	}
+	return [2]target{external, custom}
+}
+
+func writeMetric(b *testing.B, name string, value int) {
+	b.Helper()
+	url := fmt.Sprintf("http://127.0.0.1:%d/write-metrics/namespaces/%s/services/%s/demand", testPort, namespace, name)
+	resp, err := http.Post(url, "application/json", bytes.NewBufferString(fmt.Sprintf("%q", strconv.Itoa(value))))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		b.Fatalf("test-adapter does not take a value: %s", resp.Status)
+	}
+}
+
+// await waits until a target answers every path.
+func await(b *testing.B, t target) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer cancel()
+	for {
+		err := t.warmUp(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			b.Fatalf("not every metric is served after five minutes: %v", err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
