@@ -268,7 +268,7 @@ func (e *evaluation) judgeForecast() {
 // plan builds the timeline; nil where there is nothing to plan with yet.
 func (e *evaluation) plan() (*planner.Plan, error) {
 	step, steps, lead := e.set.step, int(e.set.horizon/e.set.step), e.leadSteps()
-	start := e.now.Truncate(step)
+	start := history.FloorTo(e.now, step)
 	switch {
 	case e.outlook != nil:
 		start = e.outlook.Start

@@ -29,6 +29,9 @@ import (
 // planWorkers is how many Forecasts are fitted and planned at once. A fit takes a core.
 const planWorkers = 2
 
+// badQueryRetry is how long a query is left alone that fails in a way that time does not mend.
+const badQueryRetry = 30 * time.Second
+
 // Rates says how often things happen.
 type Rates struct {
 	// PlanRefresh is how often a plan is written that differs little from the last one.
@@ -154,6 +157,9 @@ func (r *ForecastReconciler) read(key types.NamespacedName, state *forecastState
 	}
 	if got, ok := r.fetch.take(key); ok {
 		state.take(got)
+		if kind := history.KindOf(got.err); kind != "" && !kind.Temporary() {
+			state.nextRead = now.Add(max(set.step, badQueryRetry)) // only a person can mend it
+		}
 		return false
 	}
 	if state.reader == nil {
@@ -193,14 +199,14 @@ func nextRead(key types.NamespacedName, set settings, now time.Time) time.Time {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(key.String()))
 	spread := time.Duration(h.Sum64() % uint64(max(1, set.step/8))) //nolint:gosec // a duration above 0
-	end := now.Add(-set.settle).Truncate(set.step).Add(set.step)
+	end := history.FloorTo(now.Add(-set.settle), set.step).Add(set.step)
 	return end.Add(set.settle + spread)
 }
 
 func (r *ForecastReconciler) untilNext(state *forecastState, set settings, now time.Time) time.Duration {
 	wait := state.nextRead.Sub(now)
 	if !set.hasDemand || set.mode == v1alpha1.ForecastPaused {
-		wait = now.Truncate(set.step).Add(set.step).Sub(now)
+		wait = history.FloorTo(now, set.step).Add(set.step).Sub(now)
 	}
 	return max(wait, 100*time.Millisecond)
 }
