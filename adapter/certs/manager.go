@@ -154,7 +154,10 @@ func (m *Manager) read(ctx context.Context) (*corev1.Secret, error) {
 func (m *Manager) write(ctx context.Context, secret *corev1.Secret) error {
 	var err error
 	if secret.ResourceVersion == "" {
-		err = m.client.Create(ctx, secret)
+		if err = m.client.Create(ctx, secret); apierrors.IsForbidden(err) {
+			return fmt.Errorf("make Secret %s/%s, which is gone (apply the manifests again, it is part of them): %w",
+				secret.Namespace, secret.Name, err)
+		}
 	} else {
 		err = m.client.Update(ctx, secret)
 	}
