@@ -8,7 +8,7 @@ import (
 // How sure a change of level must be, in standard deviations of the rank statistic. Every split of the window is looked at, so
 // this is more than it would take for one. Where the image changes at the split there is a reason to expect a change.
 const (
-	changeZ      = 3.0
+	changeZ      = 2.5
 	imageChangeZ = 2.0
 	// leastChange is the smallest change of level that is acted upon, as a logarithm: 10 %.
 	leastChange = 0.0953
@@ -37,16 +37,21 @@ func level(samples []sample) []sample {
 	if !ok {
 		return out
 	}
-	recent := 0.0
-	for _, s := range out[from:] {
-		if s.event {
-			recent += s.weight
+	// Path by path, for the cold starts since the change finish later than the warm ones.
+	old, recent := map[Path]float64{}, map[Path]float64{}
+	for i, s := range out {
+		switch {
+		case i < from:
+			old[s.path]++
+		case s.event:
+			recent[s.path]++
 		}
 	}
-	weight := min(1, max(0, changeStarts-recent)/float64(from))
 	for i := range out[:from] {
+		path := out[i].path
+		need := changeStarts * old[path] / float64(from)
 		out[i].secs *= math.Exp(shift)
-		out[i].weight *= weight
+		out[i].weight *= min(1, max(0, need-recent[path])/old[path])
 	}
 	return out
 }

@@ -23,13 +23,13 @@ type verdict struct {
 // estimate is the q-quantile of the time to Ready of the starts that finish, given the samples, oldest first, all at one level. prior is
 // what is assumed before there is any, believe the longest time that is believed; both in seconds.
 //
-// A start that never finishes tells nothing about those that do, yet while it lasts it looks like a slow one. So a start that has lasted
-// longer than all that finished counts as slow by the odds of that: one in n+1 starts is slower than n before it, and as many are lost
-// as were. Past four times the quantile, or once it ended, it is lost.
+// A start that never finishes tells nothing about those that do, yet while it lasts it looks like a slow one, and so does one that was
+// given up on. The two are told apart by their odds: a share of all starts is lost, and of those that finish a share takes longer than this
+// one has lasted (one in n+1, where it has lasted longer than n that finished). Past four times the quantile a start is lost for certain.
 func estimate(samples []sample, q, prior, believe float64) verdict {
 	v := verdict{failed: make([]bool, len(samples))}
-	var finished, total, longest float64
 	events := make([]sample, 0, len(samples))
+	var finished, total, longest float64
 	for _, s := range samples {
 		total += s.weight
 		if s.event {
@@ -39,32 +39,28 @@ func estimate(samples []sample, q, prior, believe float64) verdict {
 		}
 	}
 	usual := prior
-	if longest > 0 {
+	if finished > 0 {
 		usual = shrink(quantile(events, q), prior, finished)
 	}
-	longest = max(longest, 1)
 	if finished < 1 {
 		longest = max(longest, prior)
 	}
 	limit := min(max(lost*usual, lostSpread*longest), max(believe, longest))
-	gone := 0.0
 	for i, s := range samples {
-		if s.event {
-			continue
-		}
-		if s.failed || s.secs > limit || (!s.live && s.secs > longest) {
-			v.failed[i] = true
-			gone += s.weight
-		}
+		v.failed[i] = !s.event && (s.failed || s.secs > limit || (!s.live && s.secs > longest))
 	}
-	slow := 1 / (1 + gone*(finished+1)/max(total, 1))
+	odds := finishing(samples, v.failed, usual, total)
+	for i, s := range samples {
+		v.failed[i] = v.failed[i] || (!s.event && !s.live && odds[i] < 0.5)
+	}
 	kept := make([]sample, 0, len(samples))
 	for i, s := range samples {
 		if v.failed[i] {
 			continue
 		}
+		s.weight *= odds[i]
 		if !s.event && s.secs > longest {
-			s.event, s.secs, s.weight = true, s.secs*overdue, s.weight*slow
+			s.event, s.secs = true, s.secs*overdue
 		}
 		if s.event {
 			v.starts += s.weight
@@ -73,6 +69,51 @@ func estimate(samples []sample, q, prior, believe float64) verdict {
 	}
 	v.secs = quantile(kept, q)
 	return v
+}
+
+// finishing is how likely each start is to be one of those that finish, or would have been had it not ended; 1 for those that did. lost says
+// which do not for certain. What is not certain depends on how many are lost, so the two are found in turns, beginning with all lost that ended
+// later than is usual.
+func finishing(samples []sample, lost []bool, usual, total float64) []float64 {
+	odds := make([]float64, len(samples))
+	for i, s := range samples {
+		if !lost[i] && (s.event || s.live || s.secs <= usual) {
+			odds[i] = 1
+		}
+	}
+	for range 4 {
+		gone := 0.0
+		for i, s := range samples {
+			if !s.event && (lost[i] || !s.live) {
+				gone += s.weight * (1 - odds[i])
+			}
+		}
+		if gone == 0 {
+			break
+		}
+		share := gone / total
+		for i, s := range samples {
+			if !s.event && !lost[i] {
+				slower := slowerThan(samples, s.secs) * (1 - share)
+				odds[i] = slower / (slower + share)
+			}
+		}
+	}
+	return odds
+}
+
+// slowerThan is the share of the starts that finish which take longer than secs, counting one more that takes longer than all.
+func slowerThan(samples []sample, secs float64) float64 {
+	above, all := 1.0, 1.0
+	for _, s := range samples {
+		if s.event {
+			all += s.weight
+			if s.secs > secs {
+				above += s.weight
+			}
+		}
+	}
+	return above / all
 }
 
 // shrink moves an estimate from n starts towards what is assumed without them, in logarithms: by two thirds after one start, a third after

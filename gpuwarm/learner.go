@@ -2,6 +2,7 @@ package gpuwarm
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -20,10 +21,10 @@ const (
 	// LearnedStarts is how many starts must have finished until a lead is called Learned. From here on they weigh more than
 	// what was assumed.
 	LearnedStarts = 3
-	// MaxRecords is how many starts a Learner keeps.
+	// MaxRecords is how many starts that are over a Learner keeps.
 	MaxRecords = 64
 
-	maxOngoing = 24               // of the records, so that a large ramp does not push all finished starts out
+	maxOngoing = 256              // of those that go on
 	watchLag   = 10 * time.Second // by which a watched pod's status may be older than the look at it
 	podIDSize  = 8
 	ready      = "Ready"
@@ -149,20 +150,37 @@ func (l *Learner) SetNext(p Path) { l.next = p }
 // its own is likened to; below ten starts the configured value has its part in it.
 func (l *Learner) SetPool(warmUp time.Duration, starts int) { l.pool = prior{warmUp, starts} }
 
-// Records are the newest starts, oldest first, at most 64: all that a Learner needs to be restored.
+// Records are the newest starts, oldest first, at most 64: all that a Learner needs to be restored. Where there is no room for all that
+// go on the newest of them are left out; they will be seen again.
 func (l *Learner) Records() []v1alpha1.StartRecord {
-	out := make([]v1alpha1.StartRecord, 0, len(l.records))
+	room := MaxRecords
 	for _, r := range l.records {
-		outcome := unfinished
-		if r.ready {
-			outcome = ready
+		if !r.live {
+			room--
 		}
-		out = append(out, v1alpha1.StartRecord{
-			Pod: r.pod, Created: metav1.NewTime(r.created.UTC()), WarmUpSeconds: int32(min(r.lasted/time.Second, 1<<30)),
-			Outcome: outcome, Path: string(r.path), Key: r.key,
-		})
+	}
+	out := make([]v1alpha1.StartRecord, 0, min(len(l.records), MaxRecords))
+	for _, r := range l.records {
+		if r.live {
+			room--
+			if room < 0 {
+				continue
+			}
+		}
+		out = append(out, r.status())
 	}
 	return out
+}
+
+func (r *record) status() v1alpha1.StartRecord {
+	outcome := unfinished
+	if r.ready {
+		outcome = ready
+	}
+	return v1alpha1.StartRecord{
+		Pod: r.pod, Created: metav1.NewTime(r.created.UTC()), WarmUpSeconds: int32(min(r.lasted/time.Second, 1<<30)),
+		Outcome: outcome, Path: string(r.path), Key: r.key,
+	}
 }
 
 // Sync records all starts of the service that there are at now. A start that was going on and is not among them has ended. It returns
@@ -181,6 +199,7 @@ func (l *Learner) Sync(now time.Time, starts []Start) []Start {
 			r.live = false
 		}
 	}
+	l.trim()
 	return finished
 }
 
@@ -272,34 +291,32 @@ func (l *Learner) insert(r *record) {
 	l.records[i] = r
 }
 
-// trim keeps the newest starts, and of those that go on the oldest, which tell most.
+// trim keeps the newest starts that are over, and all that go on: those created together with the newest and not Ready yet are the slow
+// ones, and without them the fast ones would be all that is known. Where very many go on it drops some from the middle: the oldest tell most
+// of how long a start takes, the newest whether starts fail now.
 func (l *Learner) trim() {
-	over := len(l.records) - MaxRecords
-	if over <= 0 {
-		return
-	}
 	going := 0
 	for _, r := range l.records {
 		if r.live {
 			going++
 		}
 	}
-	dropLive := min(over, max(0, going-maxOngoing))
-	for i := len(l.records) - 1; i >= 0 && dropLive > 0; i-- {
-		if l.records[i].live {
-			l.records = append(l.records[:i], l.records[i+1:]...)
-			dropLive--
+	over, skip, drop := len(l.records)-going-MaxRecords, maxOngoing/2, going-maxOngoing
+	if over <= 0 && drop <= 0 {
+		return
+	}
+	l.records = slices.DeleteFunc(l.records, func(r *record) bool {
+		if !r.live {
 			over--
+			return over >= 0
 		}
-	}
-	for i := 0; i < len(l.records) && over > 0; {
-		if l.records[i].live {
-			i++
-			continue
+		skip--
+		if skip >= 0 {
+			return false
 		}
-		l.records = append(l.records[:i], l.records[i+1:]...)
-		over--
-	}
+		drop--
+		return drop >= 0
+	})
 }
 
 func podID(uid string) string {

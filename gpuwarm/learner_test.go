@@ -203,10 +203,10 @@ func TestLeadIsBounded(t *testing.T) {
 			Max:        time.Duration(rapid.IntRange(1, 7200).Draw(t, "max")) * time.Second,
 		}
 		l, now := NewLearner(opts), 0
-		for range rapid.IntRange(0, 60).Draw(t, "syncs") {
+		for range rapid.IntRange(0, 20).Draw(t, "syncs") {
 			now += rapid.IntRange(0, 300).Draw(t, "gap")
 			starts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Start {
-				s := goingOn(fmt.Sprint(rapid.IntRange(0, 99).Draw(t, "pod")), rapid.IntRange(-5000, 20000).Draw(t, "created"))
+				s := goingOn(fmt.Sprint(rapid.IntRange(0, 150).Draw(t, "pod")), rapid.IntRange(-5000, 20000).Draw(t, "created"))
 				when := func(label string) time.Time {
 					if rapid.Bool().Draw(t, label+"?") {
 						return time.Time{}
@@ -216,7 +216,7 @@ func TestLeadIsBounded(t *testing.T) {
 				s.Ready, s.Ended, s.Unready = when("ready"), when("ended"), when("unready")
 				s.Failure = rapid.SampledFrom([]string{"", "", "CrashLoopBackOff"}).Draw(t, "failure")
 				return s
-			}), 0, 80).Draw(t, "starts")
+			}), 0, 40).Draw(t, "starts")
 			l.Sync(at(now), starts)
 			got := l.Lead(at(now))
 			if got.WarmUp <= 0 || got.WarmUp > opts.Max+time.Second || len(l.Records()) > MaxRecords {
