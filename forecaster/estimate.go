@@ -20,11 +20,17 @@ const maxRows = 8000
 
 // fitRegression fits on the windows that were complete before step end.
 func fitRegression(t *track, f featurizer, end int, tau float64) *regression {
+	d := buildDesign(t, f, end)
+	return &regression{features: f, beta: d.regress(tau, 1+0.002*float64(d.rows())), buf: make([]float64, d.p)}
+}
+
+// buildDesign gathers the lead windows that were complete before step end, with what was known before each.
+func buildDesign(t *track, f featurizer, end int) *design {
 	p := f.size()
 	first := f.first()
 	last := min(end-1-t.lead, len(t.peak)-1)
 	stride := max(1, (last-first+maxRows)/maxRows)
-	d := design{p: p}
+	d := &design{p: p}
 	for i := last; i >= first; i -= stride {
 		if !t.known[i] {
 			continue
@@ -34,8 +40,9 @@ func fitRegression(t *track, f featurizer, end int, tau float64) *regression {
 		f.fill(t, i, d.x[row:])
 		d.y = append(d.y, clamp(t.peak[i]-t.level[i], -reach, reach))
 		d.w = append(d.w, 1)
+		d.lv = append(d.lv, t.level[i])
 	}
-	return &regression{features: f, beta: d.regress(tau, 1+0.002*float64(d.rows()), 15), buf: make([]float64, p)}
+	return d
 }
 
 func (r *regression) estimate(t *track, i int) float64 {

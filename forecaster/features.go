@@ -6,55 +6,70 @@ import "math"
 // feature that says so is noise that a linear model must not extrapolate.
 const reach = 2.0
 
+const (
+	daysBack  = 7 // short seasons that averages look back on
+	weeksBack = 6 // long seasons, likewise
+)
+
 // A featurizer describes the moment before step t by numbers that do not depend on the unit of demand: how the recent levels, and
 // the same windows one or more seasons ago, compare with the level now.
 type featurizer struct {
 	day, week int // steps in a short and in a long season; zero where there is none
-	lags      []int
+	lead      int
 	windows   []int
+	days      []int // lags of whole short seasons, ascending
+	weeks     []int
 }
 
 func newFeaturizer(day, week, lead, history int) featurizer {
-	f := featurizer{day: day, week: week}
+	f := featurizer{lead: lead}
 	for _, w := range []int{1, lead + 1, 2 * (lead + 1), 4 * (lead + 1), 8 * (lead + 1), day / 4, day} {
 		if w > 0 && (len(f.windows) == 0 || w > f.windows[len(f.windows)-1]) {
 			f.windows = append(f.windows, w)
 		}
 	}
-	if day > 0 {
-		for k := 1; k <= 3; k++ {
-			f.lags = append(f.lags, k*day)
-		}
+	f.days = lagsOf(day, daysBack, lead, history)
+	f.weeks = lagsOf(week, weeksBack, lead, history)
+	if len(f.days) > 0 {
+		f.day = day
 	}
-	if week > 0 {
-		f.lags = append(f.lags, week, 2*week)
+	if len(f.weeks) > 0 {
+		f.week = week
 	}
-	kept := f.lags[:0]
-	for _, l := range f.lags {
-		if l > lead && l*5/4 < history {
-			kept = append(kept, l)
-		}
-	}
-	f.lags = kept
 	return f
+}
+
+// lagsOf returns up to most multiples of a season that a history of so many steps has seen often enough to learn from.
+func lagsOf(season, most, lead, history int) []int {
+	var lags []int
+	for k := 1; season > 0 && len(lags) < most; k++ {
+		lag := k * season
+		if lag*5/4 >= history {
+			break
+		}
+		if lag > lead {
+			lags = append(lags, lag)
+		}
+	}
+	return lags
 }
 
 // size returns the number of features.
 func (f *featurizer) size() int {
-	n := 1 + len(f.windows) + 1
-	if len(f.lags) > 0 {
-		n += 2*len(f.lags) + 3
-	}
+	n := 1 + len(f.windows) + 3
 	if f.day > 0 {
-		n += 4
+		n += 2*min(3, len(f.days)) + 6 + 4
+	}
+	if f.week > 0 {
+		n += 2*min(2, len(f.weeks)) + 6 + 2
 	}
 	return n
 }
 
 // first returns the first step that can be described.
 func (f *featurizer) first() int {
-	if len(f.lags) > 0 {
-		return f.lags[0] + 1
+	if len(f.days) > 0 {
+		return f.days[0] + 1
 	}
 	return 1
 }
@@ -70,45 +85,89 @@ func (f *featurizer) fill(t *track, i int, out []float64) {
 	for _, w := range f.windows {
 		put(t.log(t.mean(i, w)) - now)
 	}
-	top := 0.0
-	for _, v := range t.x[max(0, i-2*(t.lead+1)):i] {
-		top = max(top, v)
-	}
+	top, rough := t.restless(i)
 	put(t.log(top) - now)
-	if len(f.lags) > 0 {
-		f.seasonal(t, i, now, put)
-	}
+	put(rough)
+	put(t.level[i] - t.level[max(0, i-f.lead-1)])
 	if f.day > 0 {
-		a := 2 * math.Pi * float64((i+t.offset(i))%f.day) / float64(f.day)
-		s, c := math.Sincos(a)
-		put(s)
-		put(c)
-		put(2 * s * c)
-		put(c*c - s*s)
+		f.seasonal(t, i, f.days, 3, put)
+		harmonics(t, i, f.day, 2, put)
+	}
+	if f.week > 0 {
+		f.seasonal(t, i, f.weeks, 2, put)
+		harmonics(t, i, f.week, 1, put)
 	}
 }
 
-// seasonal writes, for each lag, how much the lead window then rose above the level then, and above the level now.
-func (f *featurizer) seasonal(t *track, i int, now float64, put func(float64)) {
-	sumRise, sumOver, most, n := 0.0, 0.0, -reach, 0.0
-	for _, lag := range f.lags {
-		j := t.back(i, lag)
-		var rise, over float64
-		if j >= 0 && j < len(t.peak) && j+t.lead < i {
-			rise = clamp(t.peak[j]-t.level[j], -reach, reach)
-			over = clamp(t.peak[j]-now, -reach, reach)
-			sumRise += rise
-			sumOver += over
-			most = max(most, over)
-			n++
-		} else if n > 0 {
-			rise, over = sumRise/n, sumOver/n
-		}
-		put(rise)
-		put(max(0, over))
+// restless returns the maximum over the two latest lead windows, and how much demand moves from step to step relative to its mean.
+func (t *track) restless(i int) (top, rough float64) {
+	w := 2 * (t.lead + 1)
+	recent := t.x[max(0, i-w):i]
+	if len(recent) == 0 {
+		return 0, 0
 	}
-	n = max(n, 1)
-	put(sumRise / n)
-	put(max(0, sumOver/n))
-	put(max(0, most))
+	moves, sum := 0.0, 0.0
+	for k, v := range recent {
+		top = math.Max(top, v)
+		sum += v
+		if k > 0 {
+			moves += math.Abs(v - recent[k-1])
+		}
+	}
+	return top, moves / (sum + t.soft*float64(len(recent)))
+}
+
+// harmonics writes the sines and cosines of the place within a season.
+func harmonics(t *track, i, season, order int, put func(float64)) {
+	a := 2 * math.Pi * float64((i+t.offset(i))%season) / float64(season)
+	for k := 1; k <= order; k++ {
+		s, c := math.Sincos(float64(k) * a)
+		put(s)
+		put(c)
+	}
+}
+
+// seasonal writes how much the lead windows that many seasons ago rose above the level then, and how far they lie above the
+// level now: singly for the latest seasons, and averaged over all lags. Seasons before the history count as the average.
+func (f *featurizer) seasonal(t *track, i int, lags []int, single int, put func(float64)) {
+	now := t.level[i]
+	var rises, overs [max(daysBack, weeksBack)]float64
+	n := 0
+	var sumRise, sumOver, sumHinge, sumThen float64
+	most := -reach
+	for _, lag := range lags {
+		j := t.back(i, lag)
+		if j < 0 || j >= len(t.peak) || j+t.lead >= i {
+			continue
+		}
+		rise := clamp(t.peak[j]-t.level[j], -reach, reach)
+		over := clamp(t.peak[j]-now, -reach, reach)
+		rises[n], overs[n] = rise, over
+		n++
+		sumRise += rise
+		sumOver += over
+		sumHinge += math.Max(0, over)
+		sumThen += t.level[j]
+		most = math.Max(most, over)
+	}
+	c := math.Max(float64(n), 1)
+	for k := range min(single, len(lags)) {
+		if k < n {
+			put(rises[k])
+			put(math.Max(0, overs[k]))
+		} else {
+			put(sumRise / c)
+			put(sumHinge / c)
+		}
+	}
+	put(sumRise / c)
+	put(sumOver / c)
+	put(math.Max(0, sumOver/c))
+	put(sumHinge / c)
+	put(math.Max(0, most))
+	if n == 0 {
+		put(0)
+		return
+	}
+	put(sumThen/c - now)
 }

@@ -46,14 +46,14 @@ func Quantiles(s Series, o QuantileOptions) (Bands, error) {
 		values = append(values, clean(v))
 	}
 	from := s.End().Add(-time.Duration(len(values)) * s.Step)
-	st := fitState(opts, from, values, 1)
 	b := Bands{Start: s.End(), Step: s.Step, Quantiles: slices.Clone(o.Quantiles)}
-	for i := range o.Horizon {
-		m := st.ahead(len(values), i)
+	day, week := (&state{opts: opts}).seasons(len(values))
+	series := newPathSeries(newClock(from, s.Step, opts.Location), values, day, week)
+	e := learnEnsemble(series, pathModels(), o.Horizon)
+	for i, z := range e.path(o.Horizon) {
 		row := make([]float64, len(o.Quantiles))
 		for k, q := range o.Quantiles {
-			z := math.Sqrt2 * math.Erfinv(2*q-1)
-			row[k] = st.track.exp(m + z*st.far)
+			row[k] = math.Max(0, math.Exp(z+e.quantile(i, q))-series.soft) * series.mean
 		}
 		b.Values = append(b.Values, row)
 	}

@@ -1,0 +1,227 @@
+package forecaster
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	treeCount = 80
+	treeDepth = 4
+	treeBins  = 24
+	treeRate  = 0.08
+	leafRows  = 24 // fewest rows a leaf may hold
+	leafPrior = 20 // rows' worth of doubt with which a leaf's value is drawn to zero
+)
+
+// A forest is a sum of small regression trees on binned features, boosted at a quantile.
+type forest struct {
+	edges [][]float64 // per feature, ascending upper edges of its bins but the last
+	trees []tree
+}
+
+// A tree is a complete binary tree of treeDepth levels; node k has the children 2k+1 and 2k+2.
+type tree struct {
+	feature [1<<treeDepth - 1]int16
+	edge    [1<<treeDepth - 1]float64 // a row goes left where its feature is at most this
+	leaf    [1 << treeDepth]float64
+}
+
+func (t *tree) value(row []float64) float64 {
+	k := 0
+	for range treeDepth {
+		if row[t.feature[k]] <= t.edge[k] {
+			k = 2*k + 1
+		} else {
+			k = 2*k + 2
+		}
+	}
+	return t.leaf[k-(1<<treeDepth-1)]
+}
+
+func (f *forest) value(row []float64) float64 {
+	sum := 0.0
+	for i := range f.trees {
+		sum += f.trees[i].value(row)
+	}
+	return sum
+}
+
+// A booster grows a forest on what a first estimate leaves.
+type booster struct {
+	d     *design
+	tau   float64
+	bins  []uint8 // column-major
+	edges [][]float64
+	resid []float64
+	grad  []float64
+	node  []uint8
+	rows  []int32
+	seed  uint32
+	sum   [][treeBins]float64
+	count [][treeBins]float64
+}
+
+// boost fits a forest at level tau to the residuals of base.
+func boost(d *design, base []float64, tau float64) *forest {
+	n := d.rows()
+	b := booster{d: d, tau: tau, resid: make([]float64, n), grad: make([]float64, n), node: make([]uint8, n), seed: 1}
+	for i, y := range d.y {
+		b.resid[i] = y - base[i]
+	}
+	b.bin()
+	f := &forest{edges: b.edges}
+	for range treeCount {
+		f.trees = append(f.trees, b.grow())
+	}
+	return f
+}
+
+// random returns a small pseudo-random number, the same sequence for every fit.
+func (b *booster) random() uint32 {
+	b.seed = b.seed*1664525 + 1013904223
+	return b.seed >> 8
+}
+
+func (b *booster) bin() {
+	n, p := b.d.rows(), b.d.p
+	b.bins = make([]uint8, n*p)
+	b.edges = make([][]float64, p)
+	sample := make([]float64, 0, 1024)
+	for k := 1; k < p; k++ {
+		sample = sample[:0]
+		for i := 0; i < n; i += max(1, n/1000) {
+			sample = append(sample, b.d.x[i*p+k])
+		}
+		slices.Sort(sample)
+		var edges []float64
+		for q := 1; q < treeBins; q++ {
+			e := sample[q*(len(sample)-1)/treeBins]
+			if len(edges) == 0 || e > edges[len(edges)-1] {
+				edges = append(edges, e)
+			}
+		}
+		b.edges[k] = edges
+		col := b.bins[k*n : (k+1)*n]
+		for i := range col {
+			at, _ := slices.BinarySearch(edges, b.d.x[i*p+k])
+			col[i] = uint8(at)
+		}
+	}
+}
+
+// grow adds one tree on half of the rows and half of the features, and takes what it explains off the residuals.
+func (b *booster) grow() tree {
+	n, p := b.d.rows(), b.d.p
+	b.rows = b.rows[:0]
+	for i := range n {
+		if b.random()&1 == 0 {
+			b.rows = append(b.rows, int32(i))
+		}
+		g := b.tau
+		if b.resid[i] < 0 {
+			g--
+		}
+		b.grad[i] = g * b.d.w[i]
+		b.node[i] = 0
+	}
+	var features []int
+	for k := 1; k < p; k++ {
+		if len(b.edges[k]) > 0 && b.random()&1 == 0 {
+			features = append(features, k)
+		}
+	}
+	var t tree
+	for i := range t.edge {
+		t.edge[i] = math.Inf(1)
+	}
+	bins := [1<<treeDepth - 1]uint8{}
+	for level := range treeDepth {
+		b.split(&t, &bins, level, features)
+		for i := range n {
+			k := b.node[i]
+			if b.bins[int(t.feature[k])*n+i] <= bins[k] {
+				b.node[i] = 2*k + 1
+			} else {
+				b.node[i] = 2*k + 2
+			}
+		}
+	}
+	b.fillLeaves(&t)
+	return t
+}
+
+// split chooses the best split of each node of a level.
+func (b *booster) split(t *tree, bins *[1<<treeDepth - 1]uint8, level int, features []int) {
+	n := b.d.rows()
+	first, nodes := 1<<level-1, 1<<level
+	type split struct {
+		gain    float64
+		feature int
+		bin     uint8
+	}
+	best := make([]split, nodes)
+	if cap(b.sum) < nodes {
+		b.sum, b.count = make([][treeBins]float64, 1<<treeDepth), make([][treeBins]float64, 1<<treeDepth)
+	}
+	for _, k := range features {
+		sum, count := b.sum[:nodes], b.count[:nodes]
+		clear(sum)
+		clear(count)
+		col := b.bins[k*n : (k+1)*n]
+		for _, i := range b.rows {
+			at := int(b.node[i]) - first
+			sum[at][col[i]] += b.grad[i]
+			count[at][col[i]] += b.d.w[i]
+		}
+		for at := range nodes {
+			var all, rows float64
+			for q := range treeBins {
+				all += sum[at][q]
+				rows += count[at][q]
+			}
+			whole := all * all / (rows + leafPrior)
+			var left, got float64
+			for q := range len(b.edges[k]) {
+				left += sum[at][q]
+				got += count[at][q]
+				if got < leafRows || rows-got < leafRows {
+					continue
+				}
+				right := all - left
+				if gain := left*left/(got+leafPrior) + right*right/(rows-got+leafPrior) - whole; gain > best[at].gain {
+					best[at] = split{gain, k, uint8(q)}
+				}
+			}
+		}
+	}
+	for at, s := range best {
+		bins[first+at] = math.MaxUint8
+		if s.gain > 0 {
+			t.feature[first+at] = int16(s.feature)
+			t.edge[first+at] = b.edges[s.feature][s.bin]
+			bins[first+at] = s.bin
+		}
+	}
+}
+
+// fillLeaves sets each leaf to the quantile of the residuals that it holds, shrunk.
+func (b *booster) fillLeaves(t *tree) {
+	const first = 1<<treeDepth - 1
+	var held [1 << treeDepth][]float64
+	for _, i := range b.rows {
+		k := b.node[i] - first
+		held[k] = append(held[k], b.resid[i])
+	}
+	for k, v := range held {
+		if len(v) == 0 {
+			continue
+		}
+		slices.Sort(v)
+		m := float64(len(v))
+		t.leaf[k] = treeRate * quantileSorted(v, b.tau) * m / (m + leafPrior)
+	}
+	for i := range b.resid {
+		b.resid[i] -= t.leaf[b.node[i]-first]
+	}
+}
