@@ -170,7 +170,7 @@ func (v *view) axis() string {
 	per := v.perColumn()
 	line := []rune(strings.Repeat(" ", past+ahead))
 	put := func(at int, text string) {
-		for i, r := range text {
+		for i, r := range []rune(text) {
 			if j := at + i; j >= 0 && j < len(line) {
 				line[j] = r
 			}

@@ -61,7 +61,7 @@ func demo(ctx context.Context, opts options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Starting a control plane, Prometheus with %d days of history and two services; a day lasts %s.\n", plot.pastDays, opts.day)
+	fmt.Printf("Starting a control plane, Prometheus with %d days of history and two services; a day lasts %s.\n", plot.pastDays, short(plot.day))
 	w, err := harness.NewWorld(ctx, plot.world(layout, os.Stdout))
 	if err != nil {
 		return err

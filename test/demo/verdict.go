@@ -11,7 +11,7 @@ import (
 func verdict(accounts map[string]simulator.Account, s scenario) string {
 	a, b := accounts[reactive], accounts[headstart]
 	var out strings.Builder
-	fmt.Fprintf(&out, "\nAfter %d days of %s, with replicas that take %s to start:\n\n", s.days, s.day, s.warmUp)
+	fmt.Fprintf(&out, "\nAfter %d days of %s, with replicas that take %s to start:\n\n", s.days, short(s.day), short(s.warmUp))
 	fmt.Fprintf(&out, "  %-28s %12s %12s\n", "", reactive, headstart)
 	row := func(name, format string, x, y float64) {
 		fmt.Fprintf(&out, "  %-28s %12s %12s\n", name, fmt.Sprintf(format, x), fmt.Sprintf(format, y))

@@ -101,7 +101,7 @@ func (v *view) frame() string {
 	title := fmt.Sprintf("%sHeadstart%s  %s   a day lasts %s, a replica takes %s to start", bold, reset, v.clock(s.at),
 		short(v.scenario.day), short(v.scenario.warmUp))
 	lines = append(lines, title, v.legend())
-	rows := (v.height - 11) / 2
+	rows := (v.height - 9) / 4 * 2 // an even number, so that the label in the middle is half of that at the top
 	ceiling := v.ceiling()
 	for _, name := range []string{reactive, headstart} {
 		lines = append(lines, v.heading(name, s))
@@ -174,4 +174,11 @@ func (v *view) table(s sample) []string {
 	return lines
 }
 
-func short(d time.Duration) string { return strings.TrimSuffix(d.Round(time.Second).String(), "0s") }
+// short writes 5m0s as 5m.
+func short(d time.Duration) string {
+	s := d.Round(time.Second).String()
+	if strings.HasSuffix(s, "m0s") {
+		return strings.TrimSuffix(s, "0s")
+	}
+	return s
+}

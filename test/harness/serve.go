@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -86,7 +87,7 @@ func Serve(ctx context.Context, c *controlplane.ControlPlane, layout controlplan
 
 // AwaitReady waits until the replica says that it can serve.
 func (h *Headstart) AwaitReady(ctx context.Context, deadline time.Duration) error {
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	client := insecure()
 	return h.await(ctx, deadline, "is not ready", func(ctx context.Context) error {
 		_, err := fetch(ctx, client, "https://"+h.Address+"/readyz", h.c.Config.BearerToken)
 		return err
@@ -135,6 +136,28 @@ func (h *Headstart) Direct(ctx context.Context, namespace, name string) (float64
 		return 0, err
 	}
 	return oneValue(body)
+}
+
+var leads = regexp.MustCompile(`(?m)^leader_election_master_status\{.*\} 1$`)
+
+// Leader is the replica that says in its metrics that it leads.
+func Leader(ctx context.Context, replicas []*Headstart) (*Headstart, error) {
+	client := insecure()
+	for _, h := range replicas {
+		metrics, err := fetch(ctx, client, "https://"+h.Address+"/metrics", h.c.Config.BearerToken)
+		if err != nil {
+			return nil, fmt.Errorf("look for the leader: %w", err)
+		}
+		if leads.Match(metrics) {
+			return h, nil
+		}
+	}
+	return nil, errors.New("look for the leader: no replica leads")
+}
+
+// insecure does not look at certificates.
+func insecure() *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 }
 
 // CABundle is what the API server checks Headstart's certificate against.

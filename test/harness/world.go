@@ -30,7 +30,7 @@ type WorldOptions struct {
 	// SetUp is how long before the first value to come the timeline is made: all of the set-up happens in this time, while
 	// the end of the past is offered live.
 	SetUp time.Duration
-	// Services that are offered the demand. Their Replicas are set to what the demand takes at the start.
+	// Services that are offered the demand; there is no demand and no simulator without any. Their Replicas are set to what the demand takes at the start.
 	Services []Service
 	// Sources are the names of the Prometheus servers; "default" alone without it.
 	Sources []string
@@ -55,6 +55,7 @@ type World struct {
 	// Forwarder is the port that the API server knows.
 	Forwarder *Forwarder
 
+	serve         []ServeOptions // of the adapters
 	stopSimulator func()
 	stopped       sync.Once
 }
@@ -117,7 +118,19 @@ func (w *World) Stop() {
 // not looked at: adapters and Prometheus.
 func (w *World) Failed() error { return w.ControlPlane.Failed() }
 
+// Restart starts an adapter again, on its old port, after it has ended. It does not wait until it is ready.
+func (w *World) Restart(ctx context.Context, i int) (*Headstart, error) {
+	h, err := Serve(ctx, w.ControlPlane, w.Options.Layout, w.serve[i])
+	if err == nil {
+		w.Adapters[i] = h
+	}
+	return h, err
+}
+
 func (w *World) startSimulator(ctx context.Context) error {
+	if len(w.Options.Services) == 0 {
+		return nil
+	}
 	services := make([]simulator.Service, len(w.Options.Services))
 	for i, s := range w.Options.Services {
 		services[i] = simulator.Service{Name: s.Name, Capacity: s.Capacity}
@@ -144,13 +157,14 @@ func (w *World) startSimulator(ctx context.Context) error {
 
 func (w *World) startPrometheus(ctx context.Context) error {
 	for _, name := range w.Options.Sources {
-		p, err := w.StartPrometheus(ctx, controlplane.PrometheusOptions{
-			Name:    "prometheus-" + name,
-			Targets: map[string][]string{simulator.Job: {w.Simulator.Address()}},
-			History: func(path string) error {
+		o := controlplane.PrometheusOptions{Name: "prometheus-" + name}
+		if w.Simulator != nil {
+			o.Targets = map[string][]string{simulator.Job: {w.Simulator.Address()}}
+			o.History = func(path string) error {
 				return simulator.WriteHistory(path, w.Demand, w.Simulator.Names(), w.Simulator.Address(), time.Now(), time.Second)
-			},
-		})
+			}
+		}
+		p, err := w.StartPrometheus(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -179,7 +193,7 @@ func (w *World) startHeadstart(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.Adapters = append(w.Adapters, h)
+		w.serve, w.Adapters = append(w.serve, o), append(w.Adapters, h)
 		addresses = append(addresses, h.Address)
 	}
 	if w.Forwarder, err = Forward(ports[0], addresses...); err != nil {

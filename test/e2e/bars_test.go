@@ -1,0 +1,288 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/harness"
+	"headstart.dev/headstart/test/simulator"
+)
+
+// The compressed day of the tests.
+const (
+	day         = 4 * time.Minute
+	step        = 2 * time.Second
+	stepsPerDay = int(day / step)
+	hour        = day / 24
+	pastDays    = 14
+	hpaSync     = 2 * time.Second
+	namespace   = "shop"
+)
+
+// The services of the tests carry the same demand.
+const (
+	reactive  = "reactive"  // its HPA reads observed demand
+	headstart = "headstart" // its HPA reads the plan
+	cut       = "cut"       // as headstart, but its Prometheus is killed for half a day
+)
+
+// world is a Monday after two weeks, with three services and two replicas of Headstart.
+func world(t *testing.T) *harness.World {
+	t.Helper()
+	cp := controlplane.DefaultOptions(env.layout.Bin)
+	cp.StateRoot, cp.Log, cp.HPASyncPeriod = t.TempDir(), t.Output(), hpaSync
+	cp.Nodes = []controlplane.NodePool{controlplane.GPUNodes(16, 8)}
+	service := func(name, mode, source string) harness.Service {
+		return harness.Service{
+			Namespace: namespace, Name: name, Source: source, Mode: mode, Capacity: 10, Min: 1, Max: 40,
+			WarmUp:          controlplane.WarmUp{Create: 5 * time.Second, Load: 12 * time.Second},
+			ScaleDownWindow: 12 * time.Second,
+			ProvisionFor:    `{serviceLevel: "0.95"}`, Step: step, Horizon: day, DefaultLead: 30 * time.Second,
+			History: (pastDays + 1) * day, Periods: []time.Duration{day, 7 * day},
+		}
+	}
+	w, err := harness.NewWorld(t.Context(), harness.WorldOptions{
+		Layout: env.layout, Log: t.Output(), ControlPlane: cp, Step: step,
+		Values: simulator.DefaultWeek(pastDays+2, stepsPerDay).Values(), Past: pastDays * stepsPerDay, SetUp: 80 * time.Second,
+		Services: []harness.Service{
+			service(reactive, "DryRun", "default"), service(headstart, "Active", "default"), service(cut, "Active", cut),
+		},
+		Sources: []string{"default", cut}, Adapters: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Stop)
+	return w
+}
+
+// TestBars is one day in the life of three services, since a day takes minutes: what each bar asks is checked where it is due.
+func TestBars(t *testing.T) {
+	w := world(t)
+	if err := w.AwaitStart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	begin := accounts(w)
+	records := observe(t, w)
+	end := accounts(w)
+	t.Run("AheadBeatsReactive", func(t *testing.T) {
+		checkVerdict(t, end[reactive].Sub(begin[reactive]), end[headstart].Sub(begin[headstart]))
+	})
+	t.Run("PrometheusKilledForHalfADay", func(t *testing.T) { checkOutage(t, records) })
+	t.Run("LeaderKilled", func(t *testing.T) { testLeaderKilled(t, w) })
+	t.Run("AllRestarted", func(t *testing.T) { testAllRestarted(t, w) })
+	if err := w.Failed(); err != nil {
+		t.Error(err)
+	}
+}
+
+func accounts(w *harness.World) map[string]simulator.Account {
+	all := map[string]simulator.Account{}
+	for _, name := range w.Simulator.Names() {
+		all[name] = w.Simulator.State(name).Account
+	}
+	return all
+}
+
+// checkVerdict holds the share that is left unserved, and what it costs.
+func checkVerdict(t *testing.T, a, b simulator.Account) {
+	for name, x := range map[string]simulator.Account{reactive: a, headstart: b} {
+		t.Logf("%-10s unserved %6.3f %%, %.3f replica-hours, utilisation %.1f %%", name, 100*x.Unserved(), x.ReplicaHours(), 100*x.Utilisation())
+	}
+	if a.Unserved() < 0.02 {
+		t.Errorf("the reactive service leaves %.2f %% unserved: the scenario is too easy, want at least 2 %%", 100*a.Unserved())
+	}
+	if share := b.Unserved() / a.Unserved(); share > 0.2 {
+		t.Errorf("headstart leaves %.3f of the reactive service's share unserved, want at most 0.2", share)
+	}
+	if hours := b.ReplicaHours() / a.ReplicaHours(); hours > 1.3 {
+		t.Errorf("headstart takes %.3f times the replica-hours, want at most 1.3", hours)
+	}
+}
+
+// record is what was seen of the two services that are told ahead at one instant.
+type record struct {
+	at          time.Time
+	outage      bool
+	whole, cut  simulator.State
+	metricError error // of the service whose Prometheus is killed
+}
+
+// observe watches a day, second by second, and kills a Prometheus for its busiest half.
+func observe(t *testing.T, w *harness.World) []record {
+	t.Helper()
+	from, to := w.Start.Add(4*hour), w.Start.Add(16*hour)
+	var records []record
+	killed, restored := false, false
+	for tick := w.Start; tick.Before(w.Start.Add(day)); tick = tick.Add(time.Second) {
+		time.Sleep(time.Until(tick))
+		if err := w.Failed(); err != nil {
+			t.Fatal(err)
+		}
+		if now := time.Now(); !killed && now.After(from) {
+			w.Sources[cut].Kill()
+			killed = true
+		} else if !restored && now.After(to) {
+			restored = true
+			if err := w.Sources[cut].Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := record{at: time.Now(), outage: killed && !restored, whole: w.Simulator.State(headstart), cut: w.Simulator.State(cut)}
+		_, r.metricError = harness.ExternalMetric(t.Context(), w.ControlPlane, namespace, cut)
+		records = append(records, r)
+	}
+	return records
+}
+
+// checkOutage holds that the metric was there throughout and that the replicas followed those of the uninterrupted service within
+// one. The two HPAs look at their metrics at different instants, so a replica count may be met up to two syncs earlier or later.
+func checkOutage(t *testing.T, records []record) {
+	outages, worst := 0, 0
+	for i, r := range records {
+		if !r.outage {
+			continue
+		}
+		outages++
+		if r.metricError != nil {
+			t.Errorf("%s into the day: no metric: %v", r.at.Sub(records[0].at).Round(time.Second), r.metricError)
+		}
+		near := math.MaxInt
+		for j := i; j >= 0 && r.at.Sub(records[j].at) <= 2*hpaSync; j-- {
+			near = min(near, abs(records[j].whole.Wanted-r.cut.Wanted))
+		}
+		for j := i; j < len(records) && records[j].at.Sub(r.at) <= 2*hpaSync; j++ {
+			near = min(near, abs(records[j].whole.Wanted-r.cut.Wanted))
+		}
+		if worst = max(worst, near); near > 1 {
+			t.Errorf("%s into the day: %d replicas wanted without Prometheus, %d with it", r.at.Sub(records[0].at).Round(time.Second),
+				r.cut.Wanted, r.whole.Wanted)
+		}
+	}
+	if outages < int((day/2-10*time.Second)/time.Second) {
+		t.Errorf("only %d seconds of outage were seen", outages)
+	}
+	t.Logf("replicas differ by at most %d over %d s without Prometheus", worst, outages)
+}
+
+func abs(x int) int { return max(x, -x) }
+
+// testLeaderKilled kills the leader of two replicas behind one port: requests through the API server go on, and the other one takes
+// over planning.
+func testLeaderKilled(t *testing.T, w *harness.World) {
+	leader, err := harness.Leader(t.Context(), w.Adapters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := harness.GetForecast(t.Context(), w.ControlPlane, namespace, headstart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	longest := make(chan time.Duration, 1)
+	requests := 0
+	go func() { longest <- longestFailure(ctx, w, &requests) }()
+	time.Sleep(time.Second)
+	leader.Kill()
+	killed := time.Now()
+	_, err = harness.AwaitForecast(t.Context(), w.ControlPlane, namespace, headstart, time.Minute, func(f *harness.Forecast) bool {
+		return f.Status.Plan != nil && f.Status.Plan.ComputedAt.After(killed) && f.Status.Plan.ComputedAt.After(before.Status.Plan.ComputedAt.Time)
+	})
+	took := time.Since(killed)
+	stop()
+	failure := <-longest
+	if err != nil {
+		t.Errorf("nobody took over: %v", err)
+	}
+	t.Logf("longest span without an answer %s over %d requests; the next plan came after %s", failure.Round(time.Millisecond), requests,
+		took.Round(100*time.Millisecond))
+	if failure > hpaSync {
+		t.Errorf("metric requests failed for %s, want at most %s", failure, hpaSync)
+	}
+	if requests < 20 {
+		t.Errorf("only %d requests were made", requests)
+	}
+}
+
+// longestFailure asks for the metric until ctx ends and returns the longest span from a first failed request to the next answer.
+func longestFailure(ctx context.Context, w *harness.World, requests *int) time.Duration {
+	var longest time.Duration
+	var since time.Time
+	for ctx.Err() == nil {
+		asked := time.Now()
+		request, end := context.WithTimeout(ctx, 5*time.Second)
+		_, err := harness.ExternalMetric(request, w.ControlPlane, namespace, headstart)
+		end()
+		if ctx.Err() != nil && err != nil {
+			break // cut off by the end of the test
+		}
+		*requests++
+		if err != nil && since.IsZero() {
+			since = asked
+		}
+		if !since.IsZero() {
+			longest = max(longest, time.Since(since))
+		}
+		if err == nil {
+			since = time.Time{}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return longest
+}
+
+// testAllRestarted ends every replica and starts one of them: asked directly, it serves the plan that was published before.
+func testAllRestarted(t *testing.T, w *harness.World) {
+	for _, h := range w.Adapters {
+		h.Kill()
+	}
+	f, err := harness.GetForecast(t.Context(), w.ControlPlane, namespace, headstart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now()
+	h, err := w.Restart(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got float64
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		got, err = h.Direct(ctx, namespace, headstart)
+		cancel()
+		if err == nil || time.Since(started) > 30*time.Second {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	took, at := time.Since(started), time.Now()
+	if err != nil {
+		t.Fatalf("no metric from a restarted replica: %v; the end of its log:\n%s", err, h.Tail())
+	}
+	t.Logf("the metric was served %s after the start", took.Round(time.Millisecond))
+	if took > 5*time.Second {
+		t.Errorf("the metric was served %s after the start, want at most 5s", took)
+	}
+	if err := sameAsPlan(f.Status.Plan, at, got, w.Simulator.State(headstart).Demand); err != nil {
+		t.Error(err)
+	}
+}
+
+// sameAsPlan holds a served value against a plan, up to a step earlier or later; observed demand above the plan counts as well.
+func sameAsPlan(p *harness.Plan, at time.Time, got, demand float64) error {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, d := range []time.Duration{-step, 0, step} {
+		if v, ok := p.At(at.Add(d)); ok {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	const slack = 0.01 // a plan has a few digits
+	if got < low*(1-slack) || got > max(high, 1.1*demand)*(1+slack) {
+		return fmt.Errorf("the served value is %.2f; the plan has %.2f to %.2f, and demand is %.2f", got, low, high, demand)
+	}
+	return nil
+}
