@@ -2,13 +2,13 @@ package gpuwarm
 
 import (
 	"math"
-	"sort"
+	"slices"
 )
 
 // How sure a change of level must be, in standard deviations of the rank statistic. Every split of the window is looked at, so
 // this is more than it would take for one. Where the image changes at the split there is a reason to expect a change.
 const (
-	changeZ      = 2.5
+	changeZ      = 2.75
 	imageChangeZ = 2.0
 	// leastChange is the smallest change of level that is acted upon, as a logarithm: 10 %.
 	leastChange = 0.0953
@@ -156,7 +156,7 @@ func median(x []float64) float64 {
 	if len(x) == 0 {
 		return math.NaN()
 	}
-	s := append([]float64(nil), x...)
-	sort.Float64s(s)
+	s := slices.Clone(x)
+	slices.Sort(s)
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }

@@ -1,8 +1,9 @@
 package gpuwarm
 
 import (
+	"cmp"
 	"math"
-	"sort"
+	"slices"
 )
 
 // sample is one start as the estimate sees it.
@@ -29,11 +30,16 @@ const (
 // their own log-normal spread. It is 0 without an event.
 func quantile(samples []sample, q float64) float64 {
 	s := append([]sample(nil), samples...)
-	sort.SliceStable(s, func(i, j int) bool {
-		if s[i].secs != s[j].secs {
-			return s[i].secs < s[j].secs
+	slices.SortFunc(s, func(a, b sample) int {
+		switch {
+		case a.secs != b.secs:
+			return cmp.Compare(a.secs, b.secs)
+		case a.event == b.event:
+			return 0
+		case a.event:
+			return -1 // what ended in the same second was still there
 		}
-		return s[i].event && !s[j].event
+		return 1
 	})
 	risk := 1.0
 	for i := range s {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package gpuwarm
+
+const raceEnabled = false

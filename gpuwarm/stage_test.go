@@ -1,0 +1,126 @@
+package gpuwarm
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// planOf begins at epoch, with minutes first and, after a bar, hours.
+func planOf(values string) v1alpha1.Plan {
+	p := v1alpha1.Plan{Start: metav1.NewTime(epoch)}
+	for i, v := range strings.Split(values, "|") {
+		p.Segments = append(p.Segments, v1alpha1.PlanSegment{Step: []v1alpha1.Duration{"1m", "1h"}[i], Values: strings.TrimSpace(v)})
+	}
+	return p
+}
+
+func timelineOf(t *testing.T, values string) Timeline {
+	t.Helper()
+	tl, err := NewTimeline(planOf(values), 10, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tl
+}
+
+func TestNewTimeline(t *testing.T) {
+	cases := map[string]struct {
+		reason   string
+		plan     v1alpha1.Plan
+		capacity float64
+		most     int
+		want     []int
+		err      string
+	}{
+		"Ceil":     {"A replica for each part of its capacity.", planOf("0 1 10 10.001 10.000000001 95"), 10, 0, []int{0, 1, 1, 2, 1, 10}, ""},
+		"Most":     {"No more than the HPA may have.", planOf("10 95 1e300"), 10, 7, []int{1, 7, 7}, ""},
+		"Capacity": {"Without a capacity there are no replicas.", planOf("1"), 0, 0, nil, "capacityPerReplica"},
+		"Garbage":  {"A demand is a number.", planOf("1 x"), 1, 0, nil, `"x" is not a demand`},
+		"NaN":      {"And not NaN.", planOf("NaN"), 1, 0, nil, "is not a demand"},
+		"Step":     {"Steps are above zero.", v1alpha1.Plan{Segments: []v1alpha1.PlanSegment{{Step: "0s", Values: "1"}}}, 1, 0, nil, "step"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			tl, err := NewTimeline(tc.plan, tc.capacity, tc.most)
+			if (err == nil) != (tc.err == "") || (err != nil && !strings.Contains(err.Error(), tc.err)) {
+				t.Fatalf("\nReason: %s\nerror %v, want %q", tc.reason, err, tc.err)
+			}
+			if err == nil {
+				if diff := cmp.Diff(tc.want, tl.pieces[0].replicas); diff != "" {
+					t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestStaging(t *testing.T) {
+	min := time.Minute
+	cases := map[string]struct {
+		reason   string
+		plan     string
+		now      int
+		stages   Stages
+		replicas int
+		want     Hold
+	}{
+		"Flat":    {"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0, Stages{2 * min, min}, 2, Hold{2, at(0), 0, 2}},
+		"TooSoon": {"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0, Stages{2 * min, min}, 2, Hold{2, at(0), 0, 5}},
+		"InTime":  {"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60, Stages{2 * min, min}, 2, Hold{5, at(240), 3, 5}},
+		"OnTheWay": {
+			"Replicas that are on their way are not held for again.", "20 20 20 20 50 50", 60, Stages{2 * min, min}, 4, Hold{5, at(240), 1, 5},
+		},
+		"Recedes": {"Past the peak nothing is held.", "50 20 20 20 20 20", 61, Stages{2 * min, min}, 5, Hold{2, at(61), 0, 5}},
+		"Hours":   {"The coarse part of the plan counts as well.", "20 20|90", 0, Stages{2 * min, 0}, 2, Hold{9, at(120), 7, 9}},
+		"Over":    {"After its end a plan asks for nothing.", "50 50", 9999, Stages{2 * min, min}, 3, Hold{0, time.Time{}, 0, 3}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := Staging(timelineOf(t, tc.plan), at(tc.now), tc.stages, tc.replicas)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// What is held and what runs together are enough for every step of the stages ahead; no less is held for a longer lead; and one replica more
+// is one place less, so that a replica that takes a held place does not make for a new one.
+func TestStagingProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var words []string
+		for _, v := range rapid.SliceOfN(rapid.IntRange(0, 300), 1, 60).Draw(t, "demand") {
+			words = append(words, strconv.Itoa(v))
+		}
+		tl, err := NewTimeline(planOf(strings.Join(words, " ")), 10, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := Stages{time.Duration(rapid.IntRange(0, 1200).Draw(t, "node")) * time.Second, time.Duration(rapid.IntRange(0, 1200).Draw(t, "image")) * time.Second}
+		now := at(rapid.IntRange(0, 3600).Draw(t, "now"))
+		replicas := rapid.IntRange(0, 40).Draw(t, "replicas")
+		h := Staging(tl, now, s, replicas)
+		for d := time.Duration(0); d <= s.Node+s.Image; d += 20 * time.Second {
+			if need, _, ok := tl.Most(now.Add(d), now.Add(d)); ok && need > replicas+h.Nodes {
+				t.Fatalf("in %s %d replicas are asked for, %d run and %d are held", d, need, replicas, h.Nodes)
+			}
+		}
+		if more := Staging(tl, now, Stages{s.Node + time.Minute, s.Image}, replicas); more.Nodes < h.Nodes {
+			t.Fatalf("a longer lead holds %d, a shorter one %d", more.Nodes, h.Nodes)
+		}
+		if next := Staging(tl, now, s, replicas+1); next.Nodes != max(0, h.Nodes-1) {
+			t.Fatalf("one replica more holds %d, before it was %d", next.Nodes, h.Nodes)
+		}
+		if h.Images < replicas+h.Nodes {
+			t.Fatalf("images for %d, but %d run and %d are held", h.Images, replicas, h.Nodes)
+		}
+	})
+}
