@@ -44,7 +44,7 @@ func (t *trace) hpaFollow(metric []float64, stabilization time.Duration) []float
 
 // recommend is ceil(metric / target), or what there is while that is within the tolerance.
 func (t *trace) recommend(metric, now float64) float64 {
-	if now > 0 && math.Abs(1-metric/(t.capacity*now)) <= hpaTolerance {
+	if used := metric / (t.capacity * now); now > 0 && used >= 1-hpaTolerance && used <= 1+hpaTolerance {
 		return now
 	}
 	return math.Ceil(metric/t.capacity - 1e-9)

@@ -60,7 +60,7 @@ var policies = map[string]policy{
 	PolicyLastWeek:         {label: "the same time last week", demand: lastWeek, needs: "a week of history"},
 	PolicyYesterday:        {label: "yesterday, scaled by the last hour", demand: yesterday, needs: "a day of history"},
 	PolicyCrane:            {label: "Crane's DSP as its sources have it, with the HPA on observed demand", demand: crane},
-	PolicyPHPA:             {label: "PHPA's Holt-Winters with the HPA on observed demand", demand: phpa, needs: "two days of history"},
+	PolicyPHPA:             {label: "PHPA's Holt-Winters, tuned on the history, with the HPA on observed demand", demand: phpa, needs: "three days of history"},
 	PolicyStatic:           {label: "static, at the peak of the history", demand: static},
 	PolicyOracle:           {label: "oracle: the cheapest that serves everything"},
 }

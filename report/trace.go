@@ -3,6 +3,8 @@ package report
 import (
 	"math"
 	"time"
+
+	"headstart.dev/headstart/planner"
 )
 
 // trace is a series made ready for policies and scores.
@@ -52,11 +54,11 @@ func hold(v []float64) []float64 {
 
 // replicas for a demand: at least the minimum, at most the maximum.
 func (t *trace) replicas(demand float64) float64 {
-	n := math.Max(float64(t.least), math.Ceil(demand/t.capacity-1e-9))
+	n := max(t.least, planner.Replicas(demand, t.capacity))
 	if t.most > 0 {
-		n = math.Min(n, float64(t.most))
+		n = min(n, t.most)
 	}
-	return n
+	return float64(n)
 }
 
 // forwardMax is the largest of x[i] … x[i+s], as far as x goes.

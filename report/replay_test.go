@@ -1,0 +1,233 @@
+package report
+
+import (
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
+)
+
+// sharedData is a folder of real traces beside the repository, where there is one.
+func sharedData(t *testing.T) string {
+	if dir := os.Getenv("HEADSTART_SHARED"); dir != "" {
+		return filepath.Join(dir, "data")
+	}
+	dir, err := os.Getwd()
+	for err == nil && dir != filepath.Dir(dir) {
+		if found := filepath.Join(filepath.Dir(dir), "shared", "data"); exists(found) {
+			return found
+		}
+		dir = filepath.Dir(dir)
+	}
+	t.Log("NO REAL TRACES: there is no ../shared/data beside the repository and HEADSTART_SHARED is not set; only generated traces are tested")
+	return ""
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// load reads the first series of a file.
+func load(t *testing.T, path string) history.Series {
+	t.Helper()
+	all, err := history.OpenCSV(path, history.CSVOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0].Series
+}
+
+// traces are the ones to replay: the project's own, and real ones where there are any.
+func traces(t *testing.T) map[string]history.Series {
+	out := map[string]history.Series{}
+	for _, name := range []string{"gaps_10m", "level_shift_10m", "holidays_1h", "intermittent_5m"} {
+		out[name] = load(t, filepath.Join("..", "testdata", name+".csv.gz"))
+	}
+	if dir := sharedData(t); dir != "" {
+		for _, name := range []string{"llm_azure2024_code_10min", "llm_servegen_m_mid_client66_10min"} {
+			out[name] = load(t, filepath.Join(dir, name+".csv.gz"))
+		}
+	}
+	return out
+}
+
+// served replays a series and returns all that was decided.
+func served(t *testing.T, s history.Series, from int, change func(*Options)) *Replay {
+	t.Helper()
+	o := DefaultOptions()
+	o.Series, o.From, o.Lead, o.Contract = s, from, max(10*time.Minute, s.Step), forecaster.Contract{ShortageCost: 20}
+	o.Policies = []string{PolicyHeadstart}
+	sum := 0.0
+	for _, v := range hold(s.Values[:from]) {
+		sum += v
+	}
+	o.Capacity = sum / float64(from) / 20 // from what came before, as the yardstick has it
+	if change != nil {
+		change(&o)
+	}
+	r, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.replay
+}
+
+// Cutting off what comes after T changes nothing that was decided up to T.
+func TestNoLookAhead(t *testing.T) {
+	refreshes := map[string]func(*Options){
+		"step":   nil,
+		"status": func(o *Options) { o.Refresh, o.Horizon = RefreshStatus, 2*time.Hour },
+	}
+	for name, s := range traces(t) {
+		for refresh, change := range refreshes {
+			t.Run(name+"/"+refresh, func(t *testing.T) {
+				t.Parallel()
+				n := len(s.Values)
+				from := n / 2
+				end := from + min(n/4, 400) // what comes after end is never shown to the first replay
+				whole := served(t, history.Series{Start: s.Start, Step: s.Step, Values: s.Values[:end]}, from, change)
+				for _, cut := range []int{from + 1, from + 97, end - 1} {
+					part := served(t, history.Series{Start: s.Start, Step: s.Step, Values: s.Values[:cut]}, from, change)
+					for i := range part.Wish {
+						if part.Wish[i] != whole.Wish[i] || !same(part.Served[i], whole.Served[i]) {
+							t.Fatalf("cut at step %d: step %d is decided %v (%v), and %v (%v) with what comes after",
+								cut, from+i, part.Wish[i], part.Served[i], whole.Wish[i], whole.Served[i])
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+
+// A replay that is changed in the future only must not notice; one that is changed in the past must.
+func TestReplayReadsThePast(t *testing.T) {
+	s := load(t, filepath.Join("..", "testdata", "level_shift_10m.csv.gz"))
+	from := len(s.Values) / 2
+	before := served(t, history.Series{Start: s.Start, Step: s.Step, Values: s.Values[:from+50]}, from, nil)
+	changed := append([]float64(nil), s.Values[:from+50]...)
+	changed[from+20] *= 50
+	after := served(t, history.Series{Start: s.Start, Step: s.Step, Values: changed}, from, nil)
+	if diff := cmp.Diff(before.Wish[:21], after.Wish[:21]); diff != "" {
+		t.Errorf("a jump at step 20 was known before: %s", diff)
+	}
+	if after.Wish[21] <= before.Wish[21] {
+		t.Errorf("the step after the jump wishes for %v, and %v without it", after.Wish[21], before.Wish[21])
+	}
+}
+
+// A short plan serves what the whole plan serves: the replay may leave out what the ramp cannot reach.
+func TestShortHorizonServesTheSame(t *testing.T) {
+	s := load(t, filepath.Join("..", "testdata", "morning_ramp_1m.csv.gz"))
+	from := 3 * 1440
+	s.Values = s.Values[:from+900]
+	o := DefaultOptions()
+	o.Series, o.From, o.Lead, o.Capacity, o.Contract = s, from, 5*time.Minute, 7, forecaster.Contract{ServiceLevel: 0.95}
+	for _, ramp := range []planner.Ramp{planner.ProposedRamp(), {}, {None: true}} {
+		o.Ramp = ramp
+		tr := newTrace(o)
+		short, err := newReplayer(o, tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := o
+		whole.Refresh, whole.Horizon = RefreshStatus, 24*time.Hour // keeps the horizon
+		long, err := newReplayer(whole, tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		long.o.Refresh = RefreshStep // and serves from it at once
+		if short.steps >= long.steps {
+			t.Fatalf("the short plan has %d steps, the long one %d", short.steps, long.steps)
+		}
+		quiet := func(int) {}
+		a, err := short.run(context.Background(), quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := long.run(context.Background(), quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(b.Served, a.Served); diff != "" {
+			t.Errorf("ramp %+v: -whole, +short:\n%s", ramp, diff)
+		}
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	nan := math.NaN()
+	good := optionsFor([]float64{1, 2, 3, 4}, 2)
+	good.Policies = []string{PolicyStatic}
+	if _, err := Run(context.Background(), good); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		spoil func(*Options)
+		want  string
+	}{
+		"OneRow":      {func(o *Options) { o.Series.Values = []float64{1} }, "1 rows are not enough"},
+		"Empty":       {func(o *Options) { o.Series.Values = nil }, "0 rows are not enough"},
+		"FromZero":    {func(o *Options) { o.From = 0 }, "no history before it"},
+		"FromEnd":     {func(o *Options) { o.From = 4 }, "when the input ends"},
+		"NoHistory":   {func(o *Options) { o.Series.Values = []float64{nan, nan, 3, 4} }, "no row before"},
+		"NoFuture":    {func(o *Options) { o.Series.Values = []float64{1, 2, nan, nan} }, "nothing to replay"},
+		"Capacity":    {func(o *Options) { o.Capacity = 0 }, "--capacity"},
+		"CapacityNaN": {func(o *Options) { o.Capacity = nan }, "--capacity"},
+		"Lead":        {func(o *Options) { o.Lead = -1 }, "lead"},
+		"Replicas":    {func(o *Options) { o.MinReplicas, o.MaxReplicas = 3, 2 }, "min and max replicas"},
+		"Refresh":     {func(o *Options) { o.Refresh = "often" }, "step or status"},
+		"Policy":      {func(o *Options) { o.Policies = []string{"magic"} }, "crane"},
+		"Contract":    {func(o *Options) { o.Policies, o.Contract = []string{PolicyHeadstart}, forecaster.Contract{} }, "service level"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := good
+			tc.spoil(&o)
+			_, err := Run(context.Background(), o)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	o := optionsFor(make([]float64, 100), 50)
+	if _, err := Run(ctx, o); err == nil {
+		t.Error("a cancelled replay ran to its end")
+	}
+}
+
+// A fixed number of replicas at least, and at most, is kept by every policy.
+func TestBoundsOfReplicas(t *testing.T) {
+	s := load(t, filepath.Join("..", "testdata", "level_shift_10m.csv.gz"))
+	o := DefaultOptions()
+	o.Series, o.From, o.Lead, o.Capacity, o.Contract = s, len(s.Values)*3/4, 10*time.Minute, 3, forecaster.Contract{ShortageCost: 20}
+	o.MinReplicas, o.MaxReplicas, o.Policies = 4, 6, AllPolicies()
+	r, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range r.Policies {
+		for i, w := range p.wish {
+			if w < 4 || (w > 6 && p.Policy != PolicyOracle) {
+				t.Fatalf("%s wishes for %v replicas at step %d", p.Policy, w, i)
+			}
+		}
+	}
+}
