@@ -50,7 +50,7 @@ func (m *memory) Value(namespace, name string, _ time.Time) (Value, error) {
 	defer m.mu.RUnlock()
 	a, ok := m.answers[namespace+"/"+name]
 	if !ok {
-		return Value{}, unknown(namespace, name)
+		return Value{}, &Unavailable{Reason: ReasonNotFound, Message: "there is no such Forecast"}
 	}
 	return a.value, a.err
 }

@@ -64,8 +64,7 @@ func (i *instruments) served(api string, age, took time.Duration) {
 
 func (i *instruments) refused(api string, err error) {
 	result := resultError
-	var u *Unavailable
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*Unavailable](err); ok {
 		result = string(u.Reason)
 	}
 	i.requests.WithLabelValues(api, result).Inc()

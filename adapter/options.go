@@ -98,17 +98,22 @@ func (o Options) validate() error {
 	if o.CertFile == "" && o.Cert == nil {
 		errs = append(errs, errors.New("there is no serving certificate: give Cert, or CertFile and KeyFile"))
 	}
-	if o.Listener == nil && (o.SecurePort < 1 || o.SecurePort > 65535) {
-		errs = append(errs, fmt.Errorf("port %d is not between 1 and 65535", o.SecurePort))
-	}
-	if o.BindAddress != "" && net.ParseIP(o.BindAddress) == nil {
-		errs = append(errs, fmt.Errorf("bind address %q is not an IP address", o.BindAddress))
-	}
 	if o.AuthCacheTTL < 0 || o.ShutdownDelay < 0 {
 		errs = append(errs, errors.New("durations must not be negative"))
 	}
 	if o.GoawayChance < 0 || o.GoawayChance > maxGoawayChance {
 		errs = append(errs, fmt.Errorf("the chance of a GOAWAY is %v, and must be between 0 and %v", o.GoawayChance, maxGoawayChance))
+	}
+	return errors.Join(append(errs, o.validateAddress())...)
+}
+
+func (o Options) validateAddress() error {
+	var errs []error
+	if o.Listener == nil && (o.SecurePort < 1 || o.SecurePort > 65535) {
+		errs = append(errs, fmt.Errorf("port %d is not between 1 and 65535", o.SecurePort))
+	}
+	if o.BindAddress != "" && net.ParseIP(o.BindAddress) == nil {
+		errs = append(errs, fmt.Errorf("bind address %q is not an IP address", o.BindAddress))
 	}
 	return errors.Join(errs...)
 }

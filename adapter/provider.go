@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -154,7 +153,7 @@ func describe(namespace, name string, value Value) custom_metrics.MetricValue {
 			Name:       name,
 		},
 		Metric:    custom_metrics.MetricIdentifier{Name: DemandMetric},
-		Timestamp: metav1.Time{Time: value.ComputedAt.Truncate(time.Second)},
+		Timestamp: metav1.NewTime(value.ComputedAt),
 		Value:     *resource.NewMilliQuantity(value.Milli, resource.DecimalSI),
 	}
 }

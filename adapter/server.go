@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"time"
 
@@ -123,14 +124,10 @@ func describeAPIs(config *genericapiserver.Config, opts Options) {
 	definitions := func(ref openapicommon.ReferenceCallback) map[string]openapicommon.OpenAPIDefinition {
 		all := generatedcore.GetOpenAPIDefinitions(ref)
 		if opts.CustomMetrics {
-			for name, definition := range generatedcustom.GetOpenAPIDefinitions(ref) {
-				all[name] = definition
-			}
+			maps.Copy(all, generatedcustom.GetOpenAPIDefinitions(ref))
 		}
 		if opts.ExternalMetrics {
-			for name, definition := range generatedexternal.GetOpenAPIDefinitions(ref) {
-				all[name] = definition
-			}
+			maps.Copy(all, generatedexternal.GetOpenAPIDefinitions(ref))
 		}
 		return all
 	}

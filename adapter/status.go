@@ -17,8 +17,8 @@ const forecasts = "forecasts"
 // notServed turns the reason for having no value into the Status that the metrics APIs answer with: 404, without Retry-After.
 // An error that is not an *Unavailable is a fault of ours and becomes a 500.
 func notServed(err error, namespace, name string) *apierrors.StatusError {
-	var u *Unavailable
-	if !errors.As(err, &u) {
+	u, ok := errors.AsType[*Unavailable](err)
+	if !ok {
 		return apierrors.NewInternalError(fmt.Errorf("serving Forecast %s/%s: %w", namespace, name, err))
 	}
 	message := fmt.Sprintf("no metric for Forecast %s/%s: %s", namespace, name, u.Reason)
@@ -40,13 +40,4 @@ func notServed(err error, namespace, name string) *apierrors.StatusError {
 			}},
 		},
 	}}
-}
-
-// unknown is the answer for a Forecast that does not exist.
-func unknown(namespace, name string) *Unavailable {
-	return &Unavailable{
-		Reason: ReasonNotFound,
-		Message: fmt.Sprintf("there is no such Forecast; an HPA reads the Forecast of its own namespace by its name (kubectl get forecasts -n %s)",
-			namespace),
-	}
 }

@@ -51,7 +51,7 @@ func (m *Manager) inject(ctx context.Context, name string, bundle []byte) error 
 		}
 		return err
 	}
-	m.options.Logger.Info("announced the CA", "apiService", name)
+	m.options.Logger.Info("announced the CA", "api_service", name)
 	return nil
 }
 

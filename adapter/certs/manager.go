@@ -59,7 +59,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		pause := m.options.Interval
 		if err := m.Sync(ctx); err != nil && ctx.Err() == nil {
 			pause = min(pause, retryAfter)
-			m.options.Logger.Error("cannot keep the serving certificate", "error", err, "retryIn", pause)
+			m.options.Logger.Error("cannot keep the serving certificate", "error", err, "retry_in", pause)
 		}
 		timer := time.NewTimer(jitter(pause))
 		select {
@@ -126,7 +126,7 @@ func (m *Manager) step(ctx context.Context) error {
 	}
 	for _, s := range steps {
 		m.options.Logger.Info("rotated certificates", "step", s, "secret", m.options.Namespace+"/"+m.options.Secret,
-			"servingUntil", next.serving.leaf.NotAfter)
+			"serving_until", next.serving.leaf.NotAfter)
 	}
 	announceErr = m.announce(ctx, next.bundle())
 	m.use(next)
