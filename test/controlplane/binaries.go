@@ -85,7 +85,9 @@ func FindLayout() (Layout, error) {
 // Headstart builds bin/headstart from the main module. The go command's own cache makes that quick when nothing changed.
 func (l Layout) Headstart(ctx context.Context, progress io.Writer) error {
 	b := builder{dir: l.Root, bin: l.Bin, progress: progress}
-	return b.build(ctx, Command{Name: "headstart", Package: "./cmd/headstart", Cold: 2 * time.Minute}, nil)
+	// The flags of `make build`, so that both share the build cache.
+	flags := []string{"-trimpath", "-ldflags", "-s -w"}
+	return b.build(ctx, Command{Name: "headstart", Package: "./cmd/headstart", Cold: 2 * time.Minute}, flags, "CGO_ENABLED=0")
 }
 
 // Binaries builds those of the commands that are missing from l.Bin, or that were built from other versions than the go.mod of
@@ -191,11 +193,12 @@ type builder struct {
 	progress io.Writer
 }
 
-func (b builder) build(ctx context.Context, c Command, flags []string) error {
+func (b builder) build(ctx context.Context, c Command, flags []string, env ...string) error {
 	target := filepath.Join(b.bin, c.Name)
 	args := append(append([]string{"build"}, flags...), "-o", target, c.Package)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.dir
+	cmd.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // go removes its temporary files

@@ -57,6 +57,9 @@ func demo(ctx context.Context, opts options) error {
 	if err := layout.Headstart(ctx, os.Stdout); err != nil {
 		return err
 	}
+	if opts.build {
+		return nil
+	}
 	plot, err := opts.scenario()
 	if err != nil {
 		return err

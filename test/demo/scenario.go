@@ -32,6 +32,7 @@ type options struct {
 	warmUp time.Duration
 	plain  bool
 	keep   bool
+	build  bool
 }
 
 func defaultOptions() options {
@@ -44,6 +45,7 @@ func (o *options) flags(f *flag.FlagSet) {
 	f.StringVar(&o.trace, "trace", o.trace, "CSV file (plain or .gz, timestamp,value) to replay instead of the built-in demand; its last days are shown")
 	f.DurationVar(&o.warmUp, "warm-up", o.warmUp, "how long a replica takes from creation to ready")
 	f.BoolVar(&o.plain, "plain", o.plain, "write plain lines instead of a live view")
+	f.BoolVar(&o.build, "build", o.build, "build the binaries that are missing, and end")
 	f.BoolVar(&o.keep, "keep-state", o.keep, "leave the state folder with all logs in place")
 }
 

@@ -11,7 +11,7 @@ import (
 func verdict(accounts map[string]simulator.Account, s scenario) string {
 	a, b := accounts[reactive], accounts[headstart]
 	var out strings.Builder
-	fmt.Fprintf(&out, "\nAfter %d days of %s, with replicas that take %s to start:\n\n", s.days, short(s.day), short(s.warmUp))
+	fmt.Fprintf(&out, "\nAfter %s of %s, with replicas that take %s to start:\n\n", plural(s.days, "day"), short(s.day), short(s.warmUp))
 	fmt.Fprintf(&out, "  %-28s %12s %12s\n", "", reactive, headstart)
 	row := func(name, format string, x, y float64) {
 		fmt.Fprintf(&out, "  %-28s %12s %12s\n", name, fmt.Sprintf(format, x), fmt.Sprintf(format, y))
@@ -41,4 +41,11 @@ func sentence(a, b simulator.Account) string {
 	}
 	return fmt.Sprintf("Headstart's service dropped 1/%.0f of what the reactive one did, at %.2f times the replica-hours.",
 		a.Unserved()/b.Unserved(), hours)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -153,8 +153,8 @@ func (v *view) heading(name string, s sample) string {
 
 // table has the present figures of both services.
 func (v *view) table(s sample) []string {
-	lines := []string{fmt.Sprintf("%s%-10s%9s%9s%9s%9s%9s%9s%12s%15s%s", dim, "", "demand", "metric", "plan", "wanted", "ready",
-		"dropped", "unserved", "replica-hours", reset)}
+	lines := []string{fmt.Sprintf("%s%-10s%8s%8s%8s%8s%8s%8s%10s%12s%s", dim, "", "demand", "metric", "plan", "wanted", "ready",
+		"dropped", "unserved", "replica-h", reset)}
 	accounts := v.accounts()
 	for _, name := range []string{reactive, headstart} {
 		r := s.services[name]
@@ -167,7 +167,7 @@ func (v *view) table(s sample) []string {
 		if v.begin != nil {
 			unserved = fmt.Sprintf("%.2f %%", 100*accounts[name].Unserved())
 		}
-		lines = append(lines, fmt.Sprintf("%-10s%9.0f%9s%9s%9d%9d%s%9.0f%s%12s%15.0f", name, r.Demand, number(r.served),
+		lines = append(lines, fmt.Sprintf("%-10s%8.0f%8s%8s%8d%8d%s%8.0f%s%10s%12.0f", name, r.Demand, number(r.served),
 			number(v.planned(r, s.at)), r.Wanted, r.Ready, color, drop, reset, unserved,
 			accounts[name].ReplicaHours()*24/v.scenario.day.Hours()))
 	}
