@@ -38,9 +38,11 @@ func (f *Forecaster) Describe() Description {
 func (s *state) describe(start time.Time, dropped int) Description {
 	d := Description{
 		FittedAt: start.Add(time.Duration(s.fittedAt-dropped) * s.opts.Step), Points: s.points,
-		Skill: s.served.loss.skill(), Coverage: s.served.covered.share(),
-		Models: []Weight{{Model: "quantile regression", Share: 1}}, Warnings: s.warnings,
+		Skill: s.served.record.skill(), Coverage: s.served.record.covered.share(), Warnings: s.warnings,
 		Components: Components{Level: s.track.exp(s.track.level[s.track.n()]), Seasonal: 1, Calendar: 1},
+	}
+	for c, w := range s.served.control.weights(len(s.served.family.candidates)) {
+		d.Models = append(d.Models, Weight{Model: s.served.family.candidates[c].name(), Share: w})
 	}
 	for _, p := range []int{s.day, s.week} {
 		if p > 0 {

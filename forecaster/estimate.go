@@ -1,182 +1,163 @@
 package forecaster
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
-// An estimator says, before step i, what the maximum over the lead window is expected not to exceed, as a log ratio to the level.
-type estimator interface {
-	// estimate uses the steps before i only.
-	estimate(t *track, i int) float64
+// A candidate estimates, from a moment, what the maximum over the lead window will not exceed, as a log ratio to the level.
+type candidate interface {
+	name() string
+	estimate(t *track, m *moment) float64
 }
 
-// A regression estimates a quantile of the lead-window maximum by linear quantile regression.
-type regression struct {
-	features featurizer
-	beta     []float64
-	buf      []float64
+// A moment is a step about to begin: the features are shared by all candidates.
+type moment struct {
+	i   int       // the step; what is known lies before it
+	row []float64 // features; nil where the history is too short to learn from
 }
 
-// maxRows bounds how many rows a regression is fitted on; older rows are thinned first.
-const maxRows = 8000
-
-// fitRegression fits on the windows that were complete before step end.
-func fitRegression(t *track, f featurizer, end int, tau float64) *regression {
-	d := buildDesign(t, f, end)
-	return &regression{features: f, beta: d.regress(tau, 1+0.002*float64(d.rows())), buf: make([]float64, d.p)}
+// A family is the candidates that were fitted together.
+type family struct {
+	features   featurizer
+	candidates []candidate
+	learned    bool // whether regressions are among them
+	moment     moment
 }
 
-// buildDesign gathers the lead windows that were complete before step end, with what was known before each.
+// maxRows bounds how many rows are learned from; longer histories are thinned evenly.
+const maxRows = 5000
+
+// learnFamily fits to the lead windows that were complete before step end.
+func learnFamily(t *track, f featurizer, end int, c Contract) *family {
+	fam := &family{features: f}
+	if d := buildDesign(t, f, end); d.rows() >= 3*d.p {
+		fam.learned = true
+		fam.moment.row = make([]float64, d.p)
+		if c.ShortageCost > 0 {
+			fam.candidates = tradeoffCandidates(d, f, c.level())
+		} else {
+			fam.candidates = promiseCandidates(d, c.level())
+		}
+	}
+	if !fam.learned || c.ShortageCost > 0 {
+		fam.candidates = append(fam.candidates, simpleCandidates(f)...)
+	}
+	return fam
+}
+
+// estimates writes what each candidate says before step i.
+func (f *family) estimates(t *track, i int, out []float64) []float64 {
+	f.moment.i = i
+	if f.learned {
+		f.features.fill(t, i, f.moment.row)
+	}
+	out = out[:0]
+	for _, c := range f.candidates {
+		q := c.estimate(t, &f.moment)
+		if math.IsNaN(q) {
+			q = 0
+		}
+		out = append(out, clamp(q, -reach, reach))
+	}
+	return out
+}
+
+// buildDesign gathers the lead windows that were complete before step end, newest first, with what was known before each.
 func buildDesign(t *track, f featurizer, end int) *design {
 	p := f.size()
 	first := f.first()
 	last := min(end-1-t.lead, len(t.peak)-1)
 	stride := max(1, (last-first+maxRows)/maxRows)
-	d := &design{p: p}
+	rows := max(0, (last-first)/stride+1)
+	d := &design{p: p, x: make([]float64, 0, rows*p), y: make([]float64, 0, rows), w: make([]float64, 0, rows), stride: stride}
+	row := make([]float64, p)
 	for i := last; i >= first; i -= stride {
-		if !t.known[i] {
+		if !t.sound[i] {
 			continue
 		}
-		row := len(d.x)
-		d.x = append(d.x, make([]float64, p)...)
-		f.fill(t, i, d.x[row:])
+		f.fill(t, i, row)
+		d.x = append(d.x, row...)
 		d.y = append(d.y, clamp(t.peak[i]-t.level[i], -reach, reach))
-		d.w = append(d.w, 1)
-		d.lv = append(d.lv, t.level[i])
+		// A missed unit costs the same at any hour: busy hours count for more, but not in full proportion, since that would learn
+		// from a few of them.
+		d.w = append(d.w, math.Exp(t.level[i]/2))
 	}
+	d.normalise()
 	return d
 }
 
-func (r *regression) estimate(t *track, i int) float64 {
-	r.features.fill(t, i, r.buf)
-	q := 0.0
-	for k, v := range r.buf {
-		q += v * r.beta[k]
+// normalise scales the weights to a mean of one.
+func (d *design) normalise() {
+	sum := 0.0
+	for _, w := range d.w {
+		sum += w
 	}
-	return clamp(q, -reach, reach)
+	for i := range d.w {
+		d.w[i] *= float64(len(d.w)) / sum
+	}
 }
 
-// A steerer holds an estimate to a contract: it moves a margin, on the log scale, up when a promise was broken and down when it
-// was kept, so that in the long run the share of broken promises is the one that was asked for.
-type steerer struct {
-	contract Contract
-	lead     int
-	rate     float64 // how far one broken promise moves the margin
-	margin   float64
-	promises []float64 // covers given for the last lead + 1 steps, oldest first
-}
+// ridgeOf is the penalty that so many rows deserve.
+func ridgeOf(rows int) float64 { return 1 + 0.002*float64(rows) }
 
-// observe judges the promises that covered a step, now that its demand v is known.
-func (s *steerer) observe(v float64, known bool, window []float64) {
-	if len(s.promises) <= s.lead || !known {
-		return
+// tradeoffCandidates are those between which a shortage cost chooses, fitted around level tau.
+func tradeoffCandidates(d *design, f featurizer, tau float64) []candidate {
+	ridge := ridgeOf(d.rows())
+	main := linear{"quantile regression", d.regress(tau, ridge, nil)}
+	out := []candidate{
+		main,
+		linear{"quantile regression, low", d.regress(1-2.7*(1-tau), ridge, main.beta)},
+		linear{"quantile regression, high", d.regress(1-(1-tau)/2.7, ridge, main.beta)},
 	}
-	broken, aim := 0.0, 0.0
-	if k := s.contract.ShortageCost; k > 0 {
-		aim = 1 / k
-		for _, p := range s.promises {
-			if v > p {
-				broken = 1
-			}
+	out = append(out,
+		boosted{"trees on the regression", main.beta, boost(d.thin(treeRows), main.beta, tau)},
+		boosted{"trees", nil, boost(d.thin(treeRows), nil, tau)},
+	)
+	if f.day > 0 {
+		whole := slices.Clone(d.w)
+		for i := range d.w {
+			d.w[i] *= math.Exp2(-float64(i*d.stride) / float64(4*f.day))
 		}
-	} else {
-		aim = 1 - s.contract.ServiceLevel
-		top := 0.0
-		for _, u := range window {
-			top = max(top, u)
-		}
-		if top > s.promises[0] {
-			broken = 1
-		}
+		out = append(out, linear{"quantile regression, recent", d.regress(tau, ridge, main.beta)})
+		copy(d.w, whole)
 	}
-	s.margin = clamp(s.margin+s.rate*(broken-aim), -reach, reach)
+	return out
 }
 
-func (s *steerer) promise(cover float64) {
-	if len(s.promises) > s.lead {
-		copy(s.promises, s.promises[1:])
-		s.promises = s.promises[:s.lead]
+// promiseCandidates is the one estimate that a service level is calibrated on.
+func promiseCandidates(d *design, tau float64) []candidate {
+	for i := range d.w {
+		d.w[i] = 1
 	}
-	s.promises = append(s.promises, cover)
+	return []candidate{linear{"quantile regression", d.regress(tau, ridgeOf(d.rows()), nil)}}
 }
 
-// level returns the quantile that an estimator is fitted at. A lead window is short more often than a step of it: at shortage
-// cost 20 the best policies leave 1 step in 20 short, and about 1 window in 8.
+// simpleCandidates need no fitting.
+func simpleCandidates(f featurizer) []candidate {
+	out := []candidate{hold{}}
+	if f.week > 0 && len(f.weeks) > 1 {
+		out = append(out, profile{"weekly profile", f.weeks})
+	}
+	if f.day > 0 {
+		out = append(out, profile{"daily profile", f.days}, growthOf{"yesterday, at today's level", f.days[0]})
+	}
+	return out
+}
+
+// level returns the quantile of the lead-window maximum that estimates are fitted at. A lead window is short more often than a step
+// of it: at shortage cost 20 the best policies leave 1 step in 20 short, and about 1 window in 8.
 func (c Contract) level() float64 {
 	if c.ShortageCost > 0 {
-		return clamp(1-2.6/c.ShortageCost, 0.5, 0.999)
+		return clamp(1-3/c.ShortageCost, 0.5, 0.999)
 	}
 	return c.ServiceLevel
 }
 
-// A served estimate is an estimator under a contract.
-type served struct {
-	model   estimator
-	steer   steerer
-	cover   float64 // demand to provision for at the next step
-	loss    lossMeter
-	covered tally
-}
-
-// step takes the newest step of the track into account and estimates the next.
-func (s *served) step(t *track) {
-	n := t.n()
-	if n > 0 {
-		window := t.x[max(0, n-1-t.lead):]
-		if len(s.steer.promises) > t.lead {
-			s.judge(t, n, window)
-		}
-		s.steer.observe(t.x[n-1], t.known[n-1], window)
+func dot(a, b []float64) float64 {
+	sum := 0.0
+	for i, v := range a {
+		sum += v * b[i]
 	}
-	q := s.model.estimate(t, n) + s.steer.margin
-	s.cover = t.exp(t.level[n] + q)
-	promise := s.cover
-	if s.steer.contract.ShortageCost > 0 {
-		promise = math.Max(promise, t.last()) // the observed floor is part of what is served
-	}
-	s.steer.promise(promise)
-}
-
-// judge scores the oldest promise, whose lead window has just completed.
-func (s *served) judge(t *track, n int, window []float64) {
-	i := n - 1 - t.lead
-	if i < 1 {
-		return
-	}
-	top := 0.0
-	for _, u := range window {
-		top = max(top, u)
-	}
-	promise := s.steer.promises[0]
-	s.covered.add(top <= promise)
-	tau := s.steer.contract.level()
-	s.loss.add(pinball(top, promise, tau), pinball(top, t.exp(t.level[i]), tau))
-}
-
-// A lossMeter compares a loss with that of a benchmark.
-type lossMeter struct{ model, benchmark, n float64 }
-
-func (m *lossMeter) add(model, benchmark float64) { m.model += model; m.benchmark += benchmark; m.n++ }
-
-// skill returns 1 − loss / benchmark's loss; zero where nothing was scored.
-func (m *lossMeter) skill() float64 {
-	if m.n == 0 || m.benchmark <= 0 {
-		return 0
-	}
-	return 1 - m.model/m.benchmark
-}
-
-// A tally counts how often something held.
-type tally struct{ held, n float64 }
-
-func (c *tally) add(held bool) {
-	if held {
-		c.held++
-	}
-	c.n++
-}
-
-func (c *tally) share() float64 {
-	if c.n == 0 {
-		return math.NaN()
-	}
-	return c.held / c.n
+	return sum
 }

@@ -20,51 +20,64 @@ type design struct {
 	y []float64
 	w []float64
 
-	lv []float64 // level of each row, for weighting
+	stride int // steps from one row to the next
 }
 
 func (d *design) rows() int           { return len(d.y) }
 func (d *design) row(i int) []float64 { return d.x[i*d.p : (i+1)*d.p] }
 
 // regress returns the coefficients that minimise the weighted pinball loss at level tau plus a ridge on the standardised
-// coefficients. It starts from least squares, moved to the level, and then takes Newton steps on the loss smoothed over a band
-// around zero that narrows (Fernandes, Guerre and Horta 2021; He et al. 2023): only rows within the band enter the Hessian, which
-// is what makes it fast.
-func (d *design) regress(tau, ridge float64) []float64 {
+// coefficients. It starts from near, the solution at another level, or where that is nil from least squares, moved to the level;
+// then it takes Newton steps on the loss smoothed over a band around zero that narrows (Fernandes, Guerre and Horta 2021): only
+// rows within the band enter the Hessian, which is what makes it fast.
+func (d *design) regress(tau, ridge float64, near []float64) []float64 {
 	p := d.p
 	beta := make([]float64, p)
 	if d.rows() == 0 {
 		return beta
 	}
-	r := make([]float64, d.rows())
-	n := newton{d: d, tau: tau, a: make([]float64, p*p), g: make([]float64, p), penalty: make([]float64, p), r: r}
+	n := newton{d: d, tau: tau, a: make([]float64, p*p), g: make([]float64, p), penalty: make([]float64, p), r: make([]float64, d.rows())}
 	for k, s := range d.scales() {
 		n.penalty[k] = ridge * s * s
 	}
 	n.penalty[0] = 1e-9
-	n.leastSquares(beta)
-	h := n.center(beta)
+	if near != nil {
+		copy(beta, near)
+	} else {
+		n.leastSquares(beta)
+	}
+	return n.descend(beta, n.center(beta))
+}
+
+// newtonSteps bounds how often the band is narrowed.
+const newtonSteps = 9
+
+// descend takes Newton steps from beta over bands that begin with half-width h, and keeps those that lower the loss.
+func (n *newton) descend(beta []float64, h float64) []float64 {
+	const slack = 1 + 1e-4
 	best, least := slices.Clone(beta), n.residuals(beta)
-	for it, shrink := 0, 1.0; it < 12; it++ {
+	shrink := 0.7
+	for it := range newtonSteps {
 		n.step(beta, max(h*shrink, 1e-6))
 		loss := n.residuals(beta)
-		for back := 0; back < 3 && !(loss <= least*(1+1e-4)); back++ {
+		for back := 0; back < 3 && !(loss <= least*slack); back++ {
 			for k := range beta {
 				beta[k] = best[k] + 0.3*(beta[k]-best[k])
 			}
 			loss = n.residuals(beta)
 		}
-		if !(loss <= least*(1+1e-4)) {
+		if !(loss <= least*slack) {
 			copy(beta, best)
+			n.residuals(beta)
 		} else {
-			done := it > 6 && least-loss < 1e-4*least
+			done := it > 3 && least-loss < 2e-4*least
 			copy(best, beta)
 			least = min(least, loss)
 			if done {
 				break
 			}
 		}
-		shrink = max(0.12, shrink*0.75)
+		shrink = max(0.12, shrink*0.65)
 	}
 	return best
 }

@@ -39,7 +39,7 @@ func (d *design) loss(beta []float64, tau float64) float64 {
 func TestRegressMinimisesPinball(t *testing.T) {
 	d := randomDesign(4000, 6)
 	for _, tau := range []float64{0.5, 0.85, 0.95, 0.99} {
-		beta := d.regress(tau, 1e-6)
+		beta := d.regress(tau, 1e-6, nil)
 		best := d.loss(beta, tau)
 		for k := range beta {
 			for _, by := range []float64{-0.1, 0.1} {
@@ -69,6 +69,6 @@ func TestRegressMinimisesPinball(t *testing.T) {
 func BenchmarkRegress(b *testing.B) {
 	d := randomDesign(8000, 35)
 	for b.Loop() {
-		d.regress(0.85, 1)
+		d.regress(0.85, 1, nil)
 	}
 }

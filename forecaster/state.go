@@ -18,58 +18,70 @@ type state struct {
 	warnings []string
 }
 
-// steerRate is how far one short step moves the margin, in units of the spread of the estimate's errors.
-const steerRate = 0.03
-
 // fitState fits to raw, the history up to the fit instant.
 func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	s := &state{opts: o, points: len(raw)}
-	s.track = newTrack(start, o, len(raw)+slack, meanKnown(raw))
-	for _, v := range raw {
-		s.track.push(v)
-	}
 	n := len(raw)
 	s.day, s.week = s.seasons(n)
+	s.track = newTrack(start, o, raw, n+slack, s.day)
 	f := newFeaturizer(s.day, s.week, o.Lead, n)
-	tau := o.Contract.level()
-	hold := max(0, min(n/3, max(7*s.day, 2000)))
-	s.served.steer = steerer{contract: o.Contract, lead: o.Lead}
-	if n-hold < 3*f.size() {
-		s.served.model = persistence{}
-		s.served.step(s.track)
-		return s
+	s.served.contract = o.Contract
+	s.served.record = newRecord(o.Contract.level(), o.Lead, f)
+	hold := s.heldOut(n)
+	trial := learnFamily(s.track, f, n-hold, o.Contract)
+	s.replay(trial, n-hold)
+	if trial.learned {
+		s.served.family = learnFamily(s.track, f, n, o.Contract)
 	}
-	s.replay(fitRegression(s.track, f, n-hold, tau), raw[n-hold:])
-	s.served.model = fitRegression(s.track, f, n, tau)
+	s.served.step(s.track)
 	return s
 }
 
-// replay carries the contract's controller through the held-out end of the history, on estimates that did not see it.
-func (s *state) replay(model estimator, held []float64) {
-	full := s.track
-	n := full.n() - len(held)
-	var errs, size float64
-	t := *full
-	for i := n; i < full.n()-full.lead; i++ {
-		e := full.peak[i] - full.level[i] - model.estimate(full.prefix(i, &t), i)
-		errs += math.Abs(e)
-		size++
+// heldOut returns how many steps at the end of a history of n judge models that were fitted without them.
+func (s *state) heldOut(n int) int {
+	days := 3
+	if s.opts.Contract.ServiceLevel > 0 {
+		days = 7
 	}
-	if size > 0 {
-		s.served.steer.rate = steerRate * errs / size
-		s.far = 2 * errs / size
-	}
-	s.served.model = model
-	for i := n; i <= full.n(); i++ {
-		s.served.step(full.prefix(i, &t))
-	}
+	return min(n/3, max(days*s.day, 400))
 }
 
-// prefix makes a view of the track as it was before step i.
-func (t *track) prefix(i int, view *track) *track {
-	view.x, view.cum, view.level, view.known = t.x[:i], t.cum[:i+1], t.level[:i+1], t.known[:i]
-	view.peak = t.peak[:max(0, min(i-t.lead, len(t.peak)))]
-	return view
+// replay carries the controller from step from on through the history, on estimates that did not see it.
+func (s *state) replay(trial *family, from int) {
+	full := s.track
+	n := full.n()
+	if c := s.opts.Contract; c.ShortageCost > 0 {
+		s.served.control = newMixer(c, full, len(trial.candidates), s.day)
+	} else {
+		s.served.control = newSteerer(c, full.lead, s.day, spread(full, trial, from))
+	}
+	s.served.family = trial
+	t := *full
+	var errs, size float64
+	for i := from; i < n; i++ {
+		s.served.step(full.prefix(i, &t))
+		if i+full.lead < n {
+			errs += math.Abs(full.peak[i] - full.level[i] - s.served.estimates[0])
+			size++
+		}
+	}
+	s.far = 2 * errs / math.Max(size, 1)
+}
+
+// spread returns the mean error of a family's first candidate before step end, on some of the windows that it was fitted to.
+func spread(t *track, f *family, end int) float64 {
+	var sum, n float64
+	var buf []float64
+	var view track = *t
+	for i := max(f.features.first(), end-2000); i+t.lead < end; i += 7 {
+		buf = f.estimates(t.prefix(i, &view), i, buf)
+		sum += math.Abs(t.peak[i] - t.level[i] - buf[0])
+		n++
+	}
+	if n == 0 {
+		return 0.1
+	}
+	return sum / n
 }
 
 // push takes one more step into account.
@@ -97,10 +109,7 @@ func (s *state) seasons(n int) (day, week int) {
 	return day, week
 }
 
-// persistence expects the level to stay.
-type persistence struct{}
-
-func (persistence) estimate(*track, int) float64 { return 0 }
+func sqrt(n int) float64 { return math.Sqrt(float64(n)) }
 
 func meanKnown(values []float64) float64 {
 	sum, n := 0.0, 0.0

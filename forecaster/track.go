@@ -5,34 +5,59 @@ import (
 	"time"
 )
 
-// A track is the history as the models see it: gaps held, logs taken, running sums and window maxima at hand. It grows step by
+// A track is the history as the models see it: gaps filled, logs taken, running sums and window maxima at hand. It grows step by
 // step; what it says about step t uses the steps before t alone.
 type track struct {
 	clock
 	lead  int
+	day   int     // a short season that gaps are filled from; 0 where there is none
 	width int     // steps that the level is averaged over
 	soft  float64 // added to demand before logs are taken, so that quiet hours do not dominate
+	zeros bool    // whether zeros are demand; where they are not, a run of them is an outage
+	idle  int     // zeros in a row
+	gap   int     // filled steps in a row
+	ratio float64 // demand before the gap, relative to a season earlier
+
 	x     []float64
 	cum   []float64 // cum[i] = sum of x[:i]
 	peak  []float64 // peak[i] = log of the maximum over the lead window that begins at i
 	level []float64 // level[i] = log of the mean over the width steps before i
-	known []bool
+	sound []bool    // whether x[i] was observed
 }
 
-// softShare is the share of mean demand that is added before logs are taken.
-const softShare = 0.05
+const (
+	softShare = 0.05 // share of mean demand that is added before logs are taken
+	zeroShare = 0.02 // where zeros are rarer than this, they are outages
+	zeroAt    = 1e-3 // demand below this share of the mean counts as zero
+)
 
-func newTrack(start time.Time, o Options, room int, mean float64) *track {
+func newTrack(start time.Time, o Options, raw []float64, room, day int) *track {
+	mean := meanKnown(raw)
 	t := &track{
-		clock: newClock(start, o.Step, o.Location), lead: o.Lead, width: max(1, (o.Lead+2)/3), soft: softShare * mean,
-		x: make([]float64, 0, room), cum: make([]float64, 1, room+1), peak: make([]float64, 0, room),
-		level: make([]float64, 1, room+1), known: make([]bool, 0, room),
+		clock: newClock(start, o.Step, o.Location), lead: o.Lead, day: day, width: max(1, (o.Lead+2)/3), soft: softShare * mean,
+		zeros: share(raw, func(v float64) bool { return v <= zeroAt*mean }) > zeroShare,
+		x:     make([]float64, 0, room), cum: make([]float64, 1, room+1), peak: make([]float64, 0, room),
+		level: make([]float64, 1, room+1), sound: make([]bool, 0, room),
 	}
 	if t.soft <= 0 {
-		t.soft = 1e-9
+		t.soft, t.zeros = 1e-9, true
 	}
 	t.level[0] = math.Log(t.soft)
+	for _, v := range raw {
+		t.push(v)
+	}
 	return t
+}
+
+// share returns the share of the known values for which f holds.
+func share(values []float64, f func(float64) bool) float64 {
+	var c tally
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			c.add(f(v))
+		}
+	}
+	return c.held / math.Max(c.n, 1)
 }
 
 func (t *track) n() int { return len(t.x) }
@@ -52,34 +77,75 @@ func (t *track) mean(i, w int) float64 {
 	return max(0, (t.cum[i]-t.cum[j])/float64(i-j))
 }
 
-// push appends one step; NaN holds the last known value.
+// push appends one step; NaN is a gap.
 func (t *track) push(v float64) {
-	known := !math.IsNaN(v)
 	n := len(t.x)
-	if !known {
-		v = 0
-		if n > 0 {
-			v = t.x[n-1]
-		}
+	sound := !math.IsNaN(v)
+	if sound && t.outage(v) {
+		sound = false
+	}
+	if sound {
+		t.gap = 0
+	} else {
+		v = t.fill(n)
 	}
 	t.x = append(t.x, v)
-	t.known = append(t.known, known)
+	t.sound = append(t.sound, sound)
 	t.cum = append(t.cum, t.cum[n]+v)
 	n++
 	t.level = append(t.level, t.log(t.mean(n, t.width)))
 	if n > t.lead {
-		top := v
-		for _, u := range t.x[n-1-t.lead:] {
-			top = max(top, u)
-		}
-		t.peak = append(t.peak, t.log(top))
+		t.peak = append(t.peak, t.log(maxOf(t.x[n-1-t.lead:])))
 	}
 }
 
-// last returns the last step's value, held over gaps; zero where nothing is known.
+// outage says whether v is a zero that nobody should learn from: rare in the history, and not yet lasting for a day.
+func (t *track) outage(v float64) bool {
+	if t.zeros || v > zeroAt*t.soft/softShare {
+		t.idle = 0
+		return false
+	}
+	t.idle++
+	long := t.day
+	if long == 0 {
+		long = int(max(24*time.Hour/t.step, 10))
+	}
+	return t.idle < long
+}
+
+// fill returns what step n probably was: the last known value at first, then what the season would have made of it.
+func (t *track) fill(n int) float64 {
+	if n == 0 {
+		return 0
+	}
+	if t.gap == 0 {
+		t.ratio = 0
+		if j := n - t.day; t.day > 0 && j > 0 {
+			t.ratio = clamp(math.Exp(t.level[n]-t.level[j]), 0.2, 5)
+		}
+	}
+	t.gap++
+	if j := t.back(n, t.day); t.ratio > 0 && t.gap > t.lead+1 && j >= 0 && j < n {
+		// What was filled once is not scaled again: a gap longer than a season would drift.
+		if !t.sound[j] {
+			return t.x[j]
+		}
+		return min(t.ratio*t.x[j], maxDemand)
+	}
+	return t.x[n-1]
+}
+
+// last returns the last step's value, as filled; zero where nothing is known.
 func (t *track) last() float64 {
 	if len(t.x) == 0 {
 		return 0
 	}
 	return t.x[len(t.x)-1]
+}
+
+// prefix makes view the track as it was before step i.
+func (t *track) prefix(i int, view *track) *track {
+	view.x, view.cum, view.level, view.sound = t.x[:i], t.cum[:i+1], t.level[:i+1], t.sound[:i]
+	view.peak = t.peak[:max(0, min(i-t.lead, len(t.peak)))]
+	return view
 }

@@ -6,10 +6,11 @@ import (
 )
 
 const (
-	treeCount = 80
+	treeRows  = 4000 // most rows that a forest is grown on
+	treeCount = 60
 	treeDepth = 4
 	treeBins  = 24
-	treeRate  = 0.08
+	treeRate  = 0.1
 	leafRows  = 24 // fewest rows a leaf may hold
 	leafPrior = 20 // rows' worth of doubt with which a leaf's value is drawn to zero
 )
@@ -58,16 +59,36 @@ type booster struct {
 	node  []uint8
 	rows  []int32
 	seed  uint32
-	sum   [][treeBins]float64
-	count [][treeBins]float64
+	hist  [][treeBins]bucket
 }
 
-// boost fits a forest at level tau to the residuals of base.
+// A bucket is the gradients and the weight of the rows that share a bin of a feature.
+type bucket struct{ sum, count float64 }
+
+// thin returns every k-th row, so that at most so many remain.
+func (d *design) thin(rows int) *design {
+	k := (d.rows() + rows - 1) / rows
+	if k <= 1 {
+		return d
+	}
+	out := &design{p: d.p, stride: d.stride * k}
+	for i := 0; i < d.rows(); i += k {
+		out.x = append(out.x, d.row(i)...)
+		out.y = append(out.y, d.y[i])
+		out.w = append(out.w, d.w[i])
+	}
+	return out
+}
+
+// boost fits a forest at level tau to what the coefficients base leave; nil leaves all.
 func boost(d *design, base []float64, tau float64) *forest {
 	n := d.rows()
 	b := booster{d: d, tau: tau, resid: make([]float64, n), grad: make([]float64, n), node: make([]uint8, n), seed: 1}
 	for i, y := range d.y {
-		b.resid[i] = y - base[i]
+		b.resid[i] = y
+		if base != nil {
+			b.resid[i] -= dot(d.row(i), base)
+		}
 	}
 	b.bin()
 	f := &forest{edges: b.edges}
@@ -110,7 +131,7 @@ func (b *booster) bin() {
 	}
 }
 
-// grow adds one tree on half of the rows and half of the features, and takes what it explains off the residuals.
+// grow adds one tree on half of the rows and two fifths of the features, and takes what it explains off the residuals.
 func (b *booster) grow() tree {
 	n, p := b.d.rows(), b.d.p
 	b.rows = b.rows[:0]
@@ -127,7 +148,7 @@ func (b *booster) grow() tree {
 	}
 	var features []int
 	for k := 1; k < p; k++ {
-		if len(b.edges[k]) > 0 && b.random()&1 == 0 {
+		if len(b.edges[k]) > 0 && b.random()%5 < 2 {
 			features = append(features, k)
 		}
 	}
@@ -161,30 +182,29 @@ func (b *booster) split(t *tree, bins *[1<<treeDepth - 1]uint8, level int, featu
 		bin     uint8
 	}
 	best := make([]split, nodes)
-	if cap(b.sum) < nodes {
-		b.sum, b.count = make([][treeBins]float64, 1<<treeDepth), make([][treeBins]float64, 1<<treeDepth)
+	if b.hist == nil {
+		b.hist = make([][treeBins]bucket, 1<<treeDepth)
 	}
 	for _, k := range features {
-		sum, count := b.sum[:nodes], b.count[:nodes]
-		clear(sum)
-		clear(count)
+		hist := b.hist[:nodes]
+		clear(hist)
 		col := b.bins[k*n : (k+1)*n]
 		for _, i := range b.rows {
-			at := int(b.node[i]) - first
-			sum[at][col[i]] += b.grad[i]
-			count[at][col[i]] += b.d.w[i]
+			c := &hist[int(b.node[i])-first][col[i]]
+			c.sum += b.grad[i]
+			c.count += b.d.w[i]
 		}
 		for at := range nodes {
 			var all, rows float64
 			for q := range treeBins {
-				all += sum[at][q]
-				rows += count[at][q]
+				all += hist[at][q].sum
+				rows += hist[at][q].count
 			}
 			whole := all * all / (rows + leafPrior)
 			var left, got float64
 			for q := range len(b.edges[k]) {
-				left += sum[at][q]
-				got += count[at][q]
+				left += hist[at][q].sum
+				got += hist[at][q].count
 				if got < leafRows || rows-got < leafRows {
 					continue
 				}

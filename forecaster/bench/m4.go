@@ -40,7 +40,7 @@ func m4(args []string) error {
 	}
 	at := time.Now()
 	for end := range *ends {
-		scores := each((len(series)+*every-1)/ *every, func(i int) m4Score {
+		scores := each((len(series)+*every-1) / *every, func(i int) m4Score {
 			return m4Series(series[i**every], 48*(end+1))
 		})
 		var s m4Score

@@ -1,0 +1,77 @@
+package forecaster
+
+import "slices"
+
+// A hold expects the level to stay.
+type hold struct{}
+
+func (hold) name() string                     { return "level now" }
+func (hold) estimate(*track, *moment) float64 { return 0 }
+
+// A linear is a quantile regression on the features.
+type linear struct {
+	label string
+	beta  []float64
+}
+
+func (c linear) name() string                         { return c.label }
+func (c linear) estimate(_ *track, m *moment) float64 { return dot(m.row, c.beta) }
+
+// A boosted is a forest, alone or on top of a linear.
+type boosted struct {
+	label string
+	beta  []float64
+	trees *forest
+}
+
+func (c boosted) name() string { return c.label }
+
+func (c boosted) estimate(_ *track, m *moment) float64 {
+	q := c.trees.value(m.row)
+	if c.beta != nil {
+		q += dot(m.row, c.beta)
+	}
+	return q
+}
+
+// A profile expects a high quantile of the same window in earlier seasons, whatever the level is now.
+type profile struct {
+	label string
+	lags  []int
+}
+
+// profileLevel is the quantile over seasons that a profile takes.
+const profileLevel = 0.8
+
+func (c profile) name() string { return c.label }
+
+func (c profile) estimate(t *track, m *moment) float64 {
+	var buf [max(daysBack, weeksBack)]float64
+	seen := buf[:0]
+	for _, lag := range c.lags {
+		if j := t.back(m.i, lag); j >= 0 && j < len(t.peak) && j+t.lead < m.i {
+			seen = append(seen, t.peak[j])
+		}
+	}
+	if len(seen) == 0 {
+		return 0
+	}
+	slices.Sort(seen)
+	return quantileSorted(seen, profileLevel) - t.level[m.i]
+}
+
+// A growthOf expects demand to rise as it did a season ago.
+type growthOf struct {
+	label string
+	lag   int
+}
+
+func (c growthOf) name() string { return c.label }
+
+func (c growthOf) estimate(t *track, m *moment) float64 {
+	j := t.back(m.i, c.lag)
+	if j < 0 || j >= len(t.peak) || j+t.lead >= m.i {
+		return 0
+	}
+	return t.peak[j] - t.level[j]
+}
