@@ -333,3 +333,11 @@ func acceleratorOf(c *corev1.Container) (string, resource.Quantity) {
 	}
 	return name, most
 }
+
+// MainImage is the image of the container that makes the service: the one with the most accelerators, or the first.
+func MainImage(spec *corev1.PodSpec) string {
+	if c := mainContainer(spec.Containers); c != nil {
+		return c.Image
+	}
+	return ""
+}

@@ -91,6 +91,11 @@ type WarmNodes struct {
 	// +optional
 	// +kubebuilder:default="5m"
 	Lead Duration `json:"lead,omitempty"`
+	// capacity is what the node pool can grow to, by resource name, such as nvidia.com/gpu: 16. Without it nobody is told beforehand that a plan
+	// needs more than that.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	Capacity map[string]resource.Quantity `json:"capacity,omitempty"`
 }
 
 // WarmNodesPolicy is how nodes are held.

@@ -1,0 +1,71 @@
+package warmer
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+)
+
+// The optional APIs. v1beta1 is the version that both the cluster autoscaler and Karpenter serve; v1alpha1 the one that every OpenKruise does.
+var (
+	capacityBuffer = schema.GroupVersionKind{Group: "autoscaling.x-k8s.io", Version: "v1beta1", Kind: "CapacityBuffer"}
+	imagePullJob   = schema.GroupVersionKind{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "ImagePullJob"}
+)
+
+// remembered is how long it is taken that an API is there, or is not, before it is looked for again.
+const remembered = time.Minute
+
+// apis knows which optional APIs the cluster has. It is safe for concurrent use.
+type apis struct {
+	mapper meta.RESTMapper
+	mu     sync.Mutex
+	seen   map[schema.GroupVersionKind]sighting
+}
+
+type sighting struct {
+	there bool
+	until time.Time
+}
+
+// has is whether the cluster serves the kind. A cluster that does not answer is taken to be as it was last.
+func (a *apis) has(gvk schema.GroupVersionKind, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.seen[gvk]
+	if now.Before(s.until) {
+		return s.there
+	}
+	_, err := a.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err == nil || absent(err) {
+		s.there = err == nil
+	}
+	s.until = now.Add(remembered)
+	a.seen[gvk] = s
+	return s.there
+}
+
+// gone takes note that the cluster does not serve the kind any more.
+func (a *apis) gone(gvk schema.GroupVersionKind, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen[gvk] = sighting{until: now.Add(remembered)}
+}
+
+// absent is whether an error says that the cluster has no such API.
+func absent(err error) bool {
+	if meta.IsNoMatchError(err) || discovery.IsGroupDiscoveryFailedError(err) {
+		return true
+	}
+	// A path that the API server does not know is a NotFound about no object.
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || !apierrors.IsNotFound(err) {
+		return false
+	}
+	details := status.Status().Details
+	return details == nil || details.Name == ""
+}

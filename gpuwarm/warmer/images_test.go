@@ -1,0 +1,244 @@
+package warmer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+const image = "registry.example/model:1"
+
+func noNodes(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }
+
+func pullTargets(pods []corev1.Pod) []string {
+	var out []string
+	for _, p := range pods {
+		out = append(out, p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchFields[0].Values[0])
+	}
+	slices.Sort(out)
+	return out
+}
+
+// lists the image on a node, as a kubelet that pulled it does.
+func (w *world) lists(name string, images ...string) {
+	w.t.Helper()
+	n := node(name)
+	w.must(w.client.Get(w.t.Context(), client.ObjectKeyFromObject(n), n))
+	n.Status.Images = nil
+	for _, i := range images {
+		n.Status.Images = append(n.Status.Images, corev1.ContainerImage{Names: []string{i}})
+	}
+	w.must(w.client.Status().Update(w.t.Context(), n))
+}
+
+func TestImagesAheadOfThePlan(t *testing.T) {
+	cordoned := node("x")
+	cordoned.Spec.Unschedulable = true
+	foreign := node("y")
+	foreign.Labels = nil
+	objects := []client.Object{pool(noNodes), cordoned, foreign, node("a", image)}
+	for _, n := range []string{"b", "c", "d", "e", "f"} {
+		objects = append(objects, node(n))
+	}
+	w := newWorld(t, ramp, objects...)
+	w.replica("a")
+	if s := w.look(0); len(w.ours(rolePull)) != 0 || s.Forecasts[0].ImageNodes != 1 || s.Forecasts[0].ImageNodesReady != 1 {
+		t.Fatalf("only the node of the replica needs the image yet: %+v", s.Forecasts)
+	}
+	s := w.look(2)
+	if diff := cmp.Diff([]string{"b", "c"}, pullTargets(w.ours(rolePull))); diff != "" || s.Forecasts[0].ImageNodes != 5 {
+		t.Fatalf("two at a time on nodes that may have the target: %s, %+v", diff, s.Forecasts)
+	}
+	p := w.ours(rolePull)[0]
+	if p.Namespace != "shop" || p.Spec.ServiceAccountName != "model" || p.Spec.ImagePullSecrets[0].Name != "registry" || p.Spec.Containers[0].Image != image ||
+		len(p.Spec.Containers[0].Resources.Requests) > 0 || p.OwnerReferences[0].UID != "pool-uid" {
+		t.Errorf("a pull needs the target's credentials, asks for nothing and goes with its WarmPool: %+v", p)
+	}
+	w.lists("b", image)
+	w.lists("c", "registry.example/model@sha256:abc", image)
+	w.look(2.25)
+	if diff := cmp.Diff([]string{"d", "e"}, pullTargets(w.ours(rolePull))); diff != "" {
+		t.Errorf("the next two: %s", diff)
+	}
+	w.lists("d", image)
+	w.lists("e", image)
+	s = w.look(2.5)
+	if len(w.ours(rolePull)) != 0 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
+		t.Errorf("all have it, but %v still pull: %+v", pullTargets(w.ours(rolePull)), s.Conditions)
+	}
+	// A rollout: the nodes of the plan need the new image.
+	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = "registry.example/model:2" })(w, nil)
+	if s = w.look(2.75); len(w.ours(rolePull)) != 2 || s.Forecasts[0].ImageNodesReady != 0 {
+		t.Errorf("the new image is to be pulled: %+v", s.Forecasts)
+	}
+	if w.look(9); len(w.ours(rolePull)) != 1 {
+		t.Errorf("the peak is over: only the replica's node is to have it, but %v pull", pullTargets(w.ours(rolePull)))
+	}
+}
+
+func TestHeldNodesPullFirst(t *testing.T) {
+	w := newWorld(t, "20 20 20 20 20 20 20", pool(), node("a"), node("b"), node("z"))
+	w.look(0)
+	held := w.ours(rolePlaceholder)
+	w.bind(&held[0], "z")
+	w.look(0.25)
+	if got := pullTargets(w.ours(rolePull)); !slices.Contains(got, "z") {
+		t.Errorf("the node that is held is to have the image, but %v pull", got)
+	}
+}
+
+func TestPullsThatFail(t *testing.T) {
+	w := newWorld(t, "20 20 20 20 20 20 20 20 20 20 20 20 20 20 20 20 20", pool(noNodes), node("a"), node("b"))
+	w.look(0)
+	for _, p := range w.ours(rolePull) {
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}}}
+		w.must(w.client.Status().Update(t.Context(), &p))
+	}
+	writes := len(w.writes)
+	for i := range 20 {
+		s := w.look(0.25 + float64(i)/60)
+		if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" || !strings.Contains(s.Forecasts[0].Message, "ImagePullBackOff") {
+			t.Fatalf("ImagesWarm is %q: %+v", got, s.Forecasts)
+		}
+	}
+	if len(w.writes) != writes {
+		t.Errorf("an image that does not exist made for writes: %v", w.writes[writes:])
+	}
+	for _, p := range w.ours(rolePull) {
+		p.Status.Phase = corev1.PodFailed
+		w.must(w.client.Status().Update(t.Context(), &p))
+	}
+	writes = len(w.writes)
+	if w.look(5); len(w.writes) != writes {
+		t.Error("a pull that failed is to be tried again after ten minutes, not five")
+	}
+	w.look(11)
+	w.look(11.25)
+	if got := w.writes[writes:]; len(got) != 4 {
+		t.Errorf("after ten minutes each is to be tried again, once: %v", got)
+	}
+}
+
+func TestPullEnded(t *testing.T) {
+	made := corev1.ContainerStatus{ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError"}}}
+	full := node("full")
+	for i := range 50 {
+		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("i", i)}})
+	}
+	cases := map[string]struct {
+		reason string
+		node   *corev1.Node
+		pod    *corev1.Pod
+		want   pullProgress
+	}{
+		"Listed":     {"The node says so.", node("n", image), nil, pullDone},
+		"None":       {"No pod, no pull.", node("n"), nil, pullGoing},
+		"Waits":      {"Nothing is known yet.", node("n"), &corev1.Pod{}, pullGoing},
+		"NoTrue":     {"An image without the command was pulled all the same: the node will list it.", node("n"), &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{made}}}, pullGoing},
+		"NotListed":  {"A node that lists its largest fifty only may have it unlisted.", full, &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{made}}}, pullDone},
+		"Deadline":   {"It took too long.", node("n"), &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "DeadlineExceeded"}}, pullFailed},
+		"BadImage":   {"There is no such image.", node("n"), &corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}}}, pullFailed},
+		"BeingBuilt": {"ContainerCreating is what a pull looks like.", node("n"), &corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}}}}}, pullGoing},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := pullState(tc.node, tc.pod, image); got != tc.want {
+				t.Errorf("\nReason: %s\ngot %d, want %d", tc.reason, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestImagePullJob(t *testing.T) {
+	w := newWorld(t, ramp, pool(noNodes), node("a"), node("b"), node("c"), node("d"), node("e"))
+	w.mapper.there["ImagePullJob"] = true
+	get := func() *unstructured.Unstructured {
+		t.Helper()
+		u := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
+		if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
+			return nil
+		}
+		return u
+	}
+	w.look(2)
+	job := get()
+	if job == nil || len(w.ours(rolePull)) != 0 {
+		t.Fatalf("a job is to pull, no pods of ours: %v", w.writes)
+	}
+	names, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names")
+	parallel, _, _ := unstructured.NestedInt64(job.Object, "spec", "parallelism")
+	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e"}, names); diff != "" || parallel != 2 {
+		t.Errorf("nodes %s, parallelism %d", diff, parallel)
+	}
+	w.lists("a", image)
+	writes := len(w.writes)
+	if w.look(2.25); len(w.writes) != writes {
+		t.Errorf("a job that runs is to be left alone: %v", w.writes[writes:])
+	}
+	// Through, but e has no image: a new job for what is missing, not again and again.
+	for _, n := range []string{"b", "c", "d"} {
+		w.lists(n, image)
+	}
+	job = get()
+	w.must(unstructured.SetNestedField(job.Object, "2026-03-01T12:03:00Z", "status", "completionTime"))
+	w.must(unstructured.SetNestedField(job.Object, int64(1), "status", "failed"))
+	w.must(w.client.Update(t.Context(), job))
+	s := w.look(3)
+	if !strings.Contains(s.Forecasts[0].Message, "onto 1 nodes") {
+		t.Errorf("the failure is to be told: %+v", s.Forecasts)
+	}
+	w.look(3.25)
+	if names, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(names, []string{"e"}) {
+		t.Errorf("the next job is for e, not %v", names)
+	}
+	// The CRD vanishes.
+	w.mapper.there["ImagePullJob"] = false
+	s = w.look(3.5)
+	if diff := cmp.Diff([]string{"e"}, pullTargets(w.ours(rolePull))); diff != "" || s.Forecasts[0].ImagesBy != "Pods" {
+		t.Errorf("pods are to take over: %s %+v", diff, s.Forecasts)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	w := newWorld(t, ramp, pool(noImages))
+	registry := prometheus.NewPedanticRegistry()
+	opts := w.r.opts
+	opts.Registerer = registry
+	r, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.r = r
+	w.look(2)
+	for i, p := range w.ours(rolePlaceholder)[:3] {
+		w.bind(&p, fmt.Sprint("n", i))
+	}
+	w.look(3)
+	w.look(4)
+	want := `
+# HELP headstart_warm_held_seconds_total Time that resources were held by placeholders, by resource: GPU-seconds for nvidia.com/gpu.
+# TYPE headstart_warm_held_seconds_total counter
+headstart_warm_held_seconds_total{namespace="shop",resource="cpu",warmpool="warm"} 1440
+headstart_warm_held_seconds_total{namespace="shop",resource="memory",warmpool="warm"} 6.18475290624e+12
+headstart_warm_held_seconds_total{namespace="shop",resource="nvidia.com/gpu",warmpool="warm"} 360
+# HELP headstart_warm_placeholders Placeholders that hold a node now.
+# TYPE headstart_warm_placeholders gauge
+headstart_warm_placeholders{namespace="shop",warmpool="warm"} 3
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "headstart_warm_held_seconds_total", "headstart_warm_placeholders"); err != nil {
+		t.Error(err)
+	}
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v %v", problems, err)
+	}
+}

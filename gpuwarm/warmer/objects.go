@@ -1,0 +1,184 @@
+package warmer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// objectName is that of what the warmer makes for one Forecast in the Forecast's namespace.
+func objectName(pool *v1alpha1.WarmPool, fc string) string {
+	return "headstart-" + hash(pool.Namespace, pool.Name, fc)
+}
+
+// owned are the labels and the owner of what the warmer makes beside its WarmPool: it goes with it.
+func (r *Reconciler) owned(pool *v1alpha1.WarmPool, fc string, obj client.Object) error {
+	obj.SetLabels(map[string]string{
+		labelPool: poolHash(pool.Namespace, pool.Name), labelForecast: forecastHash(pool.Namespace, fc), "app.kubernetes.io/managed-by": "headstart",
+	})
+	obj.SetAnnotations(map[string]string{annotationFor: pool.Namespace + "/" + fc + " by " + pool.Name})
+	return controllerutil.SetControllerReference(pool, obj, r.opts.Client.Scheme())
+}
+
+func newObject(gvk schema.GroupVersionKind, namespace, name string) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(gvk)
+	u.SetNamespace(namespace)
+	u.SetName(name)
+	return u
+}
+
+// buffer asks the cluster's CapacityBuffer for want replicas' worth of nodes beyond what runs. A buffer refills itself, so its size is told anew at
+// each look; 0 keeps the object, which costs nothing, while the Forecast is selected.
+//
+// It is sized by a PodTemplate of its own instead of by the workload, because the latter is not read by every autoscaler before the first pod is there.
+func (r *Reconciler) buffer(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, want int) error {
+	name := objectName(pool, fc)
+	template := &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: name}, Template: *t.template.DeepCopy()}
+	if err := r.owned(pool, fc, template); err != nil {
+		return err
+	}
+	if err := r.put(ctx, template, func(have client.Object) bool {
+		old := have.(*corev1.PodTemplate)
+		if equality.Semantic.DeepDerivative(template.Template, old.Template) {
+			return false
+		}
+		old.Template = template.Template
+		return true
+	}, &corev1.PodTemplate{}); err != nil {
+		return err
+	}
+	u := newObject(capacityBuffer, pool.Namespace, name)
+	if err := r.owned(pool, fc, u); err != nil {
+		return err
+	}
+	if err := unstructured.SetNestedMap(u.Object, map[string]any{
+		"podTemplateRef": map[string]any{"name": name}, "replicas": int64(want),
+	}, "spec"); err != nil {
+		return err
+	}
+	return r.put(ctx, u, func(have client.Object) bool {
+		old := have.(*unstructured.Unstructured)
+		if n, ok, _ := unstructured.NestedInt64(old.Object, "spec", "replicas"); ok && n == int64(want) {
+			return false
+		}
+		return unstructured.SetNestedField(old.Object, int64(want), "spec", "replicas") == nil
+	}, newObject(capacityBuffer, "", ""))
+}
+
+// put creates obj, or changes the one that there is as change says, if at all. Another's object of the same name is left alone.
+func (r *Reconciler) put(ctx context.Context, obj client.Object, change func(have client.Object) bool, have client.Object) error {
+	err := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(obj), have)
+	if apierrors.IsNotFound(err) && !absent(err) {
+		return r.opts.Client.Create(ctx, obj)
+	}
+	if err != nil {
+		return err
+	}
+	if have.GetLabels()[labelPool] != obj.GetLabels()[labelPool] {
+		return fmt.Errorf("%s/%s is there and not of this WarmPool: remove it", obj.GetNamespace(), obj.GetName())
+	}
+	if !change(have) {
+		return nil
+	}
+	return r.opts.Client.Update(ctx, have)
+}
+
+// unbuffer removes the buffer of one Forecast, as far as there is one.
+func (r *Reconciler) unbuffer(ctx context.Context, pool *v1alpha1.WarmPool, fc string) error {
+	name := objectName(pool, fc)
+	if r.apis.has(capacityBuffer, r.opts.Clock.Now()) {
+		if err := r.remove(ctx, pool, newObject(capacityBuffer, pool.Namespace, name)); err != nil {
+			return err
+		}
+	}
+	return r.remove(ctx, pool, &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: name}})
+}
+
+// remove deletes an object of this WarmPool's. It looks first: most often there is none, and a delete would be a write each time.
+func (r *Reconciler) remove(ctx context.Context, pool *v1alpha1.WarmPool, obj client.Object) error {
+	err := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(obj), obj)
+	if apierrors.IsNotFound(err) || absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if obj.GetLabels()[labelPool] != poolHash(pool.Namespace, pool.Name) {
+		return nil
+	}
+	return client.IgnoreNotFound(r.opts.Client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationBackground)))
+}
+
+// pullJob has OpenKruise pull the image onto the nodes. A job is for one image and one set of nodes, so a new one takes the place of one that is through;
+// one that is not is left to it.
+func (r *Reconciler) pullJob(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, nodes []string) (failure string, err error) {
+	name := objectName(pool, fc)
+	have := newObject(imagePullJob, pool.Namespace, name)
+	err = r.opts.Live.Get(ctx, client.ObjectKeyFromObject(have), have)
+	switch {
+	case err == nil:
+		if n, ok, _ := unstructured.NestedInt64(have.Object, "status", "failed"); ok && n > 0 {
+			failure = fmt.Sprintf("ImagePullJob %s/%s failed to pull %s onto %d nodes: see its status", pool.Namespace, name, t.image, n)
+		}
+		image, _, _ := unstructured.NestedString(have.Object, "spec", "image")
+		through, _, _ := unstructured.NestedString(have.Object, "status", "completionTime")
+		of := have.GetAnnotations()[annotationNodes] == hash(nodes...)
+		young := r.opts.Clock.Since(have.GetCreationTimestamp().Time) < retryPull
+		if len(nodes) > 0 && image == t.image && (through == "" || (of && young)) {
+			return failure, nil
+		}
+		return failure, r.remove(ctx, pool, have) // the next look makes the next one
+	case !apierrors.IsNotFound(err) || absent(err):
+		return "", err
+	case len(nodes) == 0:
+		return "", nil
+	}
+	u := newObject(imagePullJob, pool.Namespace, name)
+	if err := r.owned(pool, fc, u); err != nil {
+		return "", err
+	}
+	annotations := u.GetAnnotations()
+	annotations[annotationNodes] = hash(nodes...)
+	u.SetAnnotations(annotations)
+	names := make([]any, len(nodes))
+	for i, n := range nodes {
+		names[i] = n
+	}
+	secrets := []any{}
+	for _, s := range t.template.Spec.ImagePullSecrets {
+		secrets = append(secrets, s.Name)
+	}
+	u.Object["spec"] = map[string]any{
+		"image": t.image, "pullSecrets": secrets, "parallelism": int64(parallelism(pool)), "imagePullPolicy": "IfNotPresent",
+		"selector": map[string]any{"names": names},
+		// Kruise gives a pull ten minutes unless told otherwise, which images of tens of gigabytes do not do in.
+		"pullPolicy":       map[string]any{"timeoutSeconds": int64(pullDeadline), "backoffLimit": int64(3)},
+		"completionPolicy": map[string]any{"type": "Always", "activeDeadlineSeconds": int64(2 * pullDeadline)},
+	}
+	return "", r.opts.Client.Create(ctx, u)
+}
+
+func parallelism(pool *v1alpha1.WarmPool) int {
+	return max(1, int(pool.Spec.Images.Parallelism))
+}
+
+func sortedNames(nodes []*corev1.Node) []string {
+	out := make([]string, len(nodes))
+	for i, n := range nodes {
+		out[i] = n.Name
+	}
+	slices.Sort(out)
+	return out
+}

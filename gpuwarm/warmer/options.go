@@ -1,0 +1,80 @@
+package warmer
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Defaults of [Options].
+const (
+	// DefaultNamespace is where placeholders live. It is one of their own: in a service's they would eat its quota.
+	DefaultNamespace = "headstart-warm"
+	// DefaultPriorityClass is the class of the placeholders.
+	DefaultPriorityClass = "headstart-placeholder"
+	// DefaultPauseImage does nothing, in a few hundred kilobytes.
+	DefaultPauseImage = "registry.k8s.io/pause:3.10"
+	// DefaultInterval is how often a WarmPool is looked at.
+	DefaultInterval = 15 * time.Second
+)
+
+// Options of a [Reconciler]. Client, Mapper, Logger and Clock are required.
+type Options struct {
+	// Client reads Forecasts, pods and nodes from a cache, and everything else as it likes.
+	Client client.Client
+	// Live reads what is looked at too rarely to be cached: quotas. Client by default.
+	Live client.Reader
+	// Mapper says which APIs the cluster has.
+	Mapper meta.RESTMapper
+	// Recorder writes Events; optional.
+	Recorder events.EventRecorder
+	// Registerer takes the metrics; optional.
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
+	Clock      clock.PassiveClock
+
+	// Namespace of the placeholders.
+	Namespace string
+	// PriorityClass of the placeholders: below every real pod's, not below the cluster autoscaler's cutoff of -10 (under which a pod brings no node
+	// up), with preemptionPolicy Never.
+	PriorityClass string
+	// PauseImage is what placeholders run.
+	PauseImage string
+	// Interval between two looks at a WarmPool.
+	Interval time.Duration
+}
+
+func (o Options) withDefaults() (Options, error) {
+	switch {
+	case o.Client == nil:
+		return o, errors.New("warmer: Client is missing")
+	case o.Mapper == nil:
+		return o, errors.New("warmer: Mapper is missing")
+	case o.Logger == nil:
+		return o, errors.New("warmer: Logger is missing")
+	case o.Clock == nil:
+		return o, errors.New("warmer: Clock is missing")
+	}
+	if o.Live == nil {
+		o.Live = o.Client
+	}
+	if o.Namespace == "" {
+		o.Namespace = DefaultNamespace
+	}
+	if o.PriorityClass == "" {
+		o.PriorityClass = DefaultPriorityClass
+	}
+	if o.PauseImage == "" {
+		o.PauseImage = DefaultPauseImage
+	}
+	if o.Interval <= 0 {
+		o.Interval = DefaultInterval
+	}
+	return o, nil
+}

@@ -1,0 +1,200 @@
+package warmer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// Labels of what the warmer makes. Names of Forecasts and WarmPools can be longer than a label's value, so the labels have hashes and the
+// annotation has the names.
+const (
+	labelRole     = "headstart.dev/role"
+	labelPool     = "headstart.dev/warmpool-hash"
+	labelForecast = "headstart.dev/forecast-hash"
+	labelShape    = "headstart.dev/shape-hash"
+	annotationFor = "headstart.dev/for"
+
+	rolePlaceholder = "placeholder"
+	rolePull        = "image-pull"
+)
+
+const (
+	// deadline is after how many seconds a placeholder ends by itself. While its WarmPool is looked after a new one takes its place; otherwise this
+	// is what lets its node go.
+	deadline = 3600
+	// burst is how many pods are made for one Forecast at one look.
+	burst = 25
+)
+
+func hash(parts ...string) string {
+	h := fnv.New64a()
+	for _, p := range parts {
+		_, _ = h.Write([]byte(p + "\x00")) // never fails
+	}
+	return strconv.FormatUint(h.Sum64(), 36)
+}
+
+func poolHash(namespace, name string) string { return hash("pool", namespace, name) }
+
+func forecastHash(namespace, name string) string { return hash("forecast", namespace, name) }
+
+// placeholder is a pod of the target's shape that does nothing.
+func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, index int) *corev1.Pod {
+	zero, seconds, no, yes, user := int64(0), int64(deadline), false, true, int64(65534)
+	requests := t.shape.Requests.DeepCopy()
+	delete(requests, corev1.ResourcePods)
+	limits := corev1.ResourceList{}
+	for name, q := range requests {
+		if name != corev1.ResourceCPU && name != corev1.ResourceMemory && name != corev1.ResourceEphemeralStorage {
+			limits[name] = q // extended resources must be limited to what is requested
+		}
+	}
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: r.opts.Namespace,
+			Name:      fmt.Sprintf("hold-%s-%d", hash(pool.Namespace, pool.Name, fc, shapeHash(t)), index),
+			Labels: map[string]string{
+				labelRole: rolePlaceholder, labelPool: poolHash(pool.Namespace, pool.Name), labelForecast: forecastHash(pool.Namespace, fc),
+				labelShape: shapeHash(t),
+			},
+			Annotations: map[string]string{
+				annotationFor: pool.Namespace + "/" + fc + " by " + pool.Name,
+				// Karpenter would take the node away before it has been of use.
+				"karpenter.sh/do-not-disrupt": "true",
+			},
+		},
+		Spec: corev1.PodSpec{
+			Containers: []corev1.Container{{
+				Name: "hold", Image: r.opts.PauseImage,
+				Resources: corev1.ResourceRequirements{Requests: requests, Limits: limits},
+				Env:       []corev1.EnvVar{{Name: "NVIDIA_VISIBLE_DEVICES", Value: "void"}},
+				SecurityContext: &corev1.SecurityContext{
+					AllowPrivilegeEscalation: &no, RunAsNonRoot: &yes, RunAsUser: &user, ReadOnlyRootFilesystem: &yes,
+					Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+					SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+				},
+			}},
+			PriorityClassName: r.opts.PriorityClass, TerminationGracePeriodSeconds: &zero, ActiveDeadlineSeconds: &seconds,
+			RestartPolicy: corev1.RestartPolicyAlways, AutomountServiceAccountToken: &no, EnableServiceLinks: &no,
+			NodeSelector: t.template.Spec.NodeSelector, Affinity: placing(t.template.Spec.Affinity, pool.Namespace),
+			Tolerations: t.template.Spec.Tolerations, SchedulerName: t.template.Spec.SchedulerName,
+		},
+	}
+}
+
+// placing is the target's affinity as it reads from another namespace. Terms that pick pods "of my own namespace" mean the target's. A spread over
+// topology cannot be said from elsewhere, and is left to the real pods.
+func placing(a *corev1.Affinity, namespace string) *corev1.Affinity {
+	if a == nil {
+		return nil
+	}
+	a = a.DeepCopy()
+	terms := func(in []corev1.PodAffinityTerm) {
+		for i := range in {
+			if len(in[i].Namespaces) == 0 && in[i].NamespaceSelector == nil {
+				in[i].Namespaces = []string{namespace}
+			}
+		}
+	}
+	weighted := func(in []corev1.WeightedPodAffinityTerm) {
+		for i := range in {
+			one := []corev1.PodAffinityTerm{in[i].PodAffinityTerm}
+			terms(one)
+			in[i].PodAffinityTerm = one[0]
+		}
+	}
+	if a.PodAffinity != nil {
+		terms(a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution)
+		weighted(a.PodAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+	}
+	if a.PodAntiAffinity != nil {
+		terms(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution)
+		weighted(a.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+	}
+	return a
+}
+
+// shapeHash changes with everything about the template that a placeholder copies.
+func shapeHash(t *target) string {
+	s := t.template.Spec
+	return hash(fmt.Sprint(t.shape.Requests), fmt.Sprint(s.NodeSelector), s.Affinity.String(), fmt.Sprint(s.Tolerations), s.SchedulerName)
+}
+
+// hold makes the placeholders of one Forecast as many as want, and returns how many there are. Those of another shape go first, then those that wait
+// for a node, then the newest. The names are numbered, so that a stale cache makes none twice.
+func (r *Reconciler) hold(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, have []corev1.Pod, want int) (int, error) {
+	shape := ""
+	if t != nil {
+		shape = shapeHash(t)
+	}
+	slices.SortFunc(have, func(a, b corev1.Pod) int {
+		return cmp.Or(
+			cmp.Compare(rank(&a, shape), rank(&b, shape)),
+			a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+			cmp.Compare(a.Name, b.Name),
+		)
+	})
+	taken, kept := map[string]bool{}, 0
+	for i := range have {
+		p := &have[i]
+		if p.DeletionTimestamp != nil {
+			taken[p.Name] = true
+			continue
+		}
+		if kept < want && rank(p, shape) < 2 {
+			kept++
+			taken[p.Name] = true
+			continue
+		}
+		if err := r.drop(ctx, p); err != nil {
+			return kept, err
+		}
+	}
+	for i, made := 0, 0; kept < want && made < burst; i++ {
+		p := r.placeholder(pool, fc, t, i)
+		if taken[p.Name] {
+			continue
+		}
+		made++
+		err := r.opts.Client.Create(ctx, p)
+		if apierrors.IsAlreadyExists(err) {
+			continue // one that the cache does not show yet, or no more
+		}
+		if err != nil {
+			return kept, err
+		}
+		kept++
+	}
+	return kept, nil
+}
+
+// rank orders placeholders by what they are worth: bound, waiting, of no use.
+func rank(p *corev1.Pod, shape string) int {
+	switch {
+	case !alive(p) || p.Labels[labelShape] != shape:
+		return 2
+	case p.Spec.NodeName == "":
+		return 1
+	}
+	return 0
+}
+
+// drop deletes a pod of ours at once. That it is gone already is what was wanted.
+func (r *Reconciler) drop(ctx context.Context, p *corev1.Pod) error {
+	err := r.opts.Client.Delete(ctx, p, client.GracePeriodSeconds(0), client.Preconditions{UID: &p.UID})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("delete pod %s/%s: %w", p.Namespace, p.Name, err)
+	}
+	return nil
+}

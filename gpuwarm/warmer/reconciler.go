@@ -1,0 +1,177 @@
+package warmer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
+)
+
+// Reconciler keeps warm what WarmPools ask for.
+type Reconciler struct {
+	opts    Options
+	apis    *apis
+	metrics *metrics
+}
+
+// New returns a Reconciler.
+func New(opts Options) (*Reconciler, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(opts.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("warmer: %w", err)
+	}
+	return &Reconciler{
+		opts: opts, metrics: m, apis: &apis{mapper: opts.Mapper, seen: map[schema.GroupVersionKind]sighting{}},
+	}, nil
+}
+
+// SetupWithManager adds the reconciler to a manager. It needs leadership. A failing API server is asked again after a second, then ever more slowly
+// up to two minutes; what a person has to mend is looked at once an interval.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	if err := mgr.Add(manager.RunnableFunc(r.sweepAlways)); err != nil {
+		return err
+	}
+	return ctrl.NewControllerManagedBy(mgr).Named("warmpool").For(&v1alpha1.WarmPool{}).
+		WithOptions(controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, 2*time.Minute)}).
+		Complete(r)
+}
+
+// look is what one reconciliation sees.
+type look struct {
+	now    time.Time
+	pool   *v1alpha1.WarmPool
+	pods   []corev1.Pod
+	nodes  []corev1.Node
+	quotas []corev1.ResourceQuota
+	stages gpuwarm.Stages
+	free   map[string]corev1.ResourceList // beside all pods but placeholders
+	used   corev1.ResourceList            // of the limits, by what is held so far
+	act    bool
+}
+
+// Reconcile looks at one WarmPool.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	var pool v1alpha1.WarmPool
+	err := r.opts.Client.Get(ctx, req.NamespacedName, &pool)
+	if apierrors.IsNotFound(err) || (err == nil && pool.DeletionTimestamp != nil) {
+		r.metrics.forget(req.NamespacedName)
+		return reconcile.Result{}, r.release(ctx, poolHash(req.Namespace, req.Name))
+	}
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("read WarmPool %s: %w", req.NamespacedName, err)
+	}
+	l, selected, err := r.look(ctx, &pool)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	status := pool.Status.DeepCopy()
+	status.ObservedGeneration = pool.Generation
+	status.Forecasts, status.Placeholders = nil, 0
+	outcome := &outcome{}
+	wanted := map[string]bool{}
+	for i := range selected {
+		fc := &selected[i]
+		wanted[forecastHash(fc.Namespace, fc.Name)] = true
+		w, err := r.warm(ctx, l, fc, outcome)
+		if err != nil {
+			return reconcile.Result{}, fmt.Errorf("warm for Forecast %s/%s: %w", fc.Namespace, fc.Name, err)
+		}
+		if len(status.Forecasts) < 64 {
+			status.Forecasts = append(status.Forecasts, w)
+		}
+		status.Placeholders += outcome.placeholders
+	}
+	if err := r.forsake(ctx, l, wanted); err != nil {
+		return reconcile.Result{}, err
+	}
+	outcome.conditions(status, &pool, len(selected), l.now)
+	r.metrics.report(req.NamespacedName, l, status, outcome.shortBy)
+	return reconcile.Result{RequeueAfter: r.opts.Interval}, r.write(ctx, &pool, status)
+}
+
+func (r *Reconciler) write(ctx context.Context, pool *v1alpha1.WarmPool, status *v1alpha1.WarmPoolStatus) error {
+	if equality.Semantic.DeepEqual(&pool.Status, status) {
+		return nil
+	}
+	old := pool.DeepCopy()
+	pool.Status = *status
+	if err := r.opts.Client.Status().Update(ctx, pool); err != nil {
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+			return nil // the next look writes what is then
+		}
+		return fmt.Errorf("write the status of WarmPool %s/%s: %w", pool.Namespace, pool.Name, err)
+	}
+	r.announce(old, pool)
+	return nil
+}
+
+// look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.
+func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (*look, []v1alpha1.Forecast, error) {
+	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: pool.Spec.Mode != v1alpha1.WarmPoolDryRun}
+	l.stages = gpuwarm.Stages{Node: parsed(pool.Spec.Nodes.Lead, 5*time.Minute), Image: parsed(pool.Spec.Images.Lead, 15*time.Minute)}
+	if pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff {
+		l.stages.Node = 0
+	}
+	if pool.Spec.Images.Policy == v1alpha1.WarmImagesOff {
+		l.stages.Image = 0
+	}
+	var fcs v1alpha1.ForecastList
+	var pods corev1.PodList
+	var nodes corev1.NodeList
+	var quotas corev1.ResourceQuotaList
+	selector, err := metav1.LabelSelectorAsSelector(&pool.Spec.ForecastSelector)
+	if err != nil {
+		return nil, nil, fmt.Errorf("spec.forecastSelector of WarmPool %s/%s: %w", pool.Namespace, pool.Name, err)
+	}
+	if err := errors.Join(
+		r.opts.Client.List(ctx, &fcs, client.InNamespace(pool.Namespace), client.MatchingLabelsSelector{Selector: selector}),
+		r.opts.Client.List(ctx, &pods, client.UnsafeDisableDeepCopy),
+		r.opts.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy),
+		r.opts.Live.List(ctx, &quotas, client.InNamespace(pool.Namespace)),
+	); err != nil {
+		return nil, nil, fmt.Errorf("look at the cluster: %w", err)
+	}
+	l.pods, l.nodes, l.quotas = pods.Items, nodes.Items, quotas.Items
+	l.free = gpuwarm.Free(l.nodes, l.pods, func(p *corev1.Pod) bool { return p.Labels[labelRole] != "" })
+	slices.SortFunc(fcs.Items, func(a, b v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) })
+	return l, fcs.Items, nil
+}
+
+func parsed(d v1alpha1.Duration, fallback time.Duration) time.Duration {
+	if v, err := d.Parse(); err == nil {
+		return v
+	}
+	return fallback
+}
+
+// mine are the pods of a role that were made for one Forecast.
+func (l *look) mine(role, fc string) []corev1.Pod {
+	var out []corev1.Pod
+	for _, p := range l.pods {
+		if p.Labels[labelRole] == role && p.Labels[labelPool] == poolHash(l.pool.Namespace, l.pool.Name) && p.Labels[labelForecast] == forecastHash(l.pool.Namespace, fc) {
+			out = append(out, p)
+		}
+	}
+	return out
+}

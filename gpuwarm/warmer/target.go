@@ -1,0 +1,148 @@
+package warmer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
+)
+
+// target is the workload of one Forecast, as far as warming goes.
+type target struct {
+	template corev1.PodTemplateSpec
+	selector labels.Selector
+	shape    gpuwarm.Shape
+	image    string
+	timeline gpuwarm.Timeline
+	replicas int // that there are, Ready or on their way
+	waiting  int // of them, for a node
+}
+
+// A refusal is why a Forecast is not warmed, for its status. It is no error of the controller.
+type refusal struct{ why string }
+
+func (r refusal) Error() string { return r.why }
+
+func refuse(format string, args ...any) error { return refusal{fmt.Sprintf(format, args...)} }
+
+// targetOf reads the workload and the plan of a Forecast.
+func (r *Reconciler) targetOf(ctx context.Context, fc *v1alpha1.Forecast, pods []corev1.Pod) (*target, error) {
+	if fc.Spec.Mode != v1alpha1.ForecastActive && fc.Spec.Mode != "" {
+		return nil, refuse("the Forecast is in mode %s, so nobody scales by its plan: nothing is warmed for it", fc.Spec.Mode)
+	}
+	switch {
+	case fc.Status.Plan == nil:
+		return nil, refuse("the Forecast has no plan yet: see its conditions")
+	case fc.Status.CapacityPerReplica == nil:
+		return nil, refuse("the Forecast does not know what a replica serves: set spec.capacityPerReplica, or let an HPA with an averageValue read it")
+	}
+	t, err := r.workload(ctx, fc)
+	if err != nil {
+		return nil, err
+	}
+	if why := excluded(&t.template); why != "" {
+		return nil, refuse("%s", why)
+	}
+	most, err := r.maxReplicas(ctx, fc)
+	if err != nil {
+		return nil, err
+	}
+	t.timeline, err = gpuwarm.NewTimeline(*fc.Status.Plan, fc.Status.CapacityPerReplica.Value.AsApproximateFloat64(), most)
+	if err != nil {
+		return nil, refuse("%v", err)
+	}
+	for i := range pods {
+		p := &pods[i]
+		if p.Namespace == fc.Namespace && alive(p) && t.selector.Matches(labels.Set(p.Labels)) {
+			t.replicas++
+			if p.Spec.NodeName == "" {
+				t.waiting++
+			}
+		}
+	}
+	return t, nil
+}
+
+// alive is whether a pod is or will be a replica.
+func alive(p *corev1.Pod) bool {
+	return p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed
+}
+
+// workload reads the pod template and the selector of any kind that has them where Deployments have them.
+func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) (*target, error) {
+	ref := fc.Spec.TargetRef
+	var u unstructured.Unstructured
+	u.SetGroupVersionKind(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind))
+	err := r.opts.Client.Get(ctx, client.ObjectKey{Namespace: fc.Namespace, Name: ref.Name}, &u)
+	switch {
+	case apierrors.IsNotFound(err) || absent(err):
+		return nil, refuse("there is no %s %s in namespace %s", ref.Kind, ref.Name, fc.Namespace)
+	case apierrors.IsForbidden(err):
+		return nil, refuse("%s %s may not be read: grant get on it through the aggregated ClusterRole for targets", ref.Kind, ref.Name)
+	case err != nil:
+		return nil, fmt.Errorf("read %s %s/%s: %w", ref.Kind, fc.Namespace, ref.Name, err)
+	}
+	var spec struct {
+		Selector             *metav1.LabelSelector   `json:"selector"`
+		Template             *corev1.PodTemplateSpec `json:"template"`
+		VolumeClaimTemplates []any                   `json:"volumeClaimTemplates"`
+	}
+	raw, err := json.Marshal(u.Object["spec"])
+	if err == nil {
+		err = json.Unmarshal(raw, &spec)
+	}
+	if err != nil || spec.Selector == nil || spec.Template == nil || len(spec.Template.Spec.Containers) == 0 {
+		return nil, refuse("%s %s has no spec.selector and spec.template like a Deployment's: what a replica looks like is not known", ref.Kind, ref.Name)
+	}
+	if len(spec.VolumeClaimTemplates) > 0 {
+		return nil, refuse("%s %s has volumeClaimTemplates, which bind its pods to nodes: a placeholder elsewhere would hold nothing", ref.Kind, ref.Name)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(spec.Selector)
+	if err != nil || selector.Empty() {
+		return nil, refuse("%s %s has no usable spec.selector", ref.Kind, ref.Name)
+	}
+	return &target{
+		template: *spec.Template, selector: selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(&spec.Template.Spec),
+	}, nil
+}
+
+// excluded says why no placeholder can stand for pods of this template; empty where one can.
+func excluded(t *corev1.PodTemplateSpec) string {
+	if len(t.Spec.ResourceClaims) > 0 {
+		return "the target's pods use resource claims: a placeholder would hold devices of its own, which its successor could not take over"
+	}
+	for _, v := range t.Spec.Volumes {
+		if v.PersistentVolumeClaim != nil || v.Ephemeral != nil {
+			return fmt.Sprintf("the target's volume %s is a claim, which can bind its pods to nodes: a placeholder elsewhere would hold nothing", v.Name)
+		}
+	}
+	return ""
+}
+
+// maxReplicas of the HPA that the Forecast's capacity was read from; 0 where there is none.
+func (r *Reconciler) maxReplicas(ctx context.Context, fc *v1alpha1.Forecast) (int, error) {
+	name := fc.Status.CapacityPerReplica.Name
+	if name == "" {
+		return 0, nil
+	}
+	var hpa autoscalingv2.HorizontalPodAutoscaler
+	err := r.opts.Client.Get(ctx, client.ObjectKey{Namespace: fc.Namespace, Name: name}, &hpa)
+	if apierrors.IsNotFound(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read HorizontalPodAutoscaler %s/%s: %w", fc.Namespace, name, err)
+	}
+	return int(hpa.Spec.MaxReplicas), nil
+}

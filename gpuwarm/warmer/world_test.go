@@ -1,0 +1,251 @@
+package warmer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// world is a cluster of fakes with one service "model" of one GPU a replica in namespace "shop", whose plan is per minute from start on.
+type world struct {
+	t      *testing.T
+	client client.WithWatch
+	clock  *clocktesting.FakeClock
+	r      *Reconciler
+	mapper *fickleMapper
+	writes []string                                 // "verb kind" of all writes but status
+	refuse func(verb string, o client.Object) error // of the API server
+	pods   int
+}
+
+// fickleMapper has the optional APIs or has not.
+type fickleMapper struct {
+	meta.RESTMapper
+	there map[string]bool
+}
+
+func (m *fickleMapper) RESTMapping(gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
+	if !m.there[gk.Kind] {
+		return nil, &meta.NoKindMatchError{GroupKind: gk, SearchedVersions: versions}
+	}
+	return &meta.RESTMapping{}, nil
+}
+
+func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
+	t.Helper()
+	w := &world{t: t, clock: clocktesting.NewFakeClock(start), mapper: &fickleMapper{there: map[string]bool{}}}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	objects = append(objects, w.forecast(plan), deployment())
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.WarmPool{}, &v1alpha1.Forecast{}).
+		WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if err := w.write("create", o); err != nil {
+				return err
+			}
+			o.SetUID(types.UID(fmt.Sprint("uid-", len(w.writes))))
+			o.SetCreationTimestamp(metav1.NewTime(w.clock.Now()))
+			return c.Create(ctx, o, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			if err := w.write("delete", o); err != nil {
+				return err
+			}
+			return c.Delete(ctx, o, opts...)
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			if err := w.write("update", o); err != nil {
+				return err
+			}
+			return c.Update(ctx, o, opts...)
+		},
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			if kind := kindOf(o); (kind == "CapacityBuffer" || kind == "ImagePullJob") && !w.mapper.there[kind] {
+				return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: kind}}
+			}
+			return c.Get(ctx, key, o, opts...)
+		},
+	}).Build()
+	r, err := New(Options{Client: w.client, Mapper: w.mapper, Logger: slog.New(slog.DiscardHandler), Clock: w.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.r = r
+	return w
+}
+
+func kindOf(o client.Object) string {
+	if k := o.GetObjectKind().GroupVersionKind().Kind; k != "" {
+		return k
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", o), "*v1.")
+}
+
+func (w *world) write(verb string, o client.Object) error {
+	if w.refuse != nil {
+		if err := w.refuse(verb, o); err != nil {
+			w.writes = append(w.writes, verb+" "+kindOf(o)+" refused")
+			return err
+		}
+	}
+	w.writes = append(w.writes, verb+" "+kindOf(o))
+	return nil
+}
+
+// forecast with a capacity of 10 a replica and the plan in demand per minute, or an hour where it begins with "h".
+func (w *world) forecast(plan string) *v1alpha1.Forecast {
+	ten := resource.MustParse("10")
+	fc := &v1alpha1.Forecast{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "demand", Labels: map[string]string{"warm": "yes"}},
+		Spec: v1alpha1.ForecastSpec{
+			TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "model"}, Mode: v1alpha1.ForecastActive,
+		},
+	}
+	fc.Status.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: ten, Source: "Spec"}
+	fc.Status.Plan = &v1alpha1.Plan{Start: metav1.NewTime(start), Segments: []v1alpha1.PlanSegment{{Step: "1m", Values: plan}}}
+	return fc
+}
+
+func template() corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "model"}},
+		Spec: corev1.PodSpec{
+			Containers: []corev1.Container{{
+				Name: "server", Image: "registry.example/model:1", Resources: corev1.ResourceRequirements{
+					Requests: corev1.ResourceList{"cpu": resource.MustParse("4"), "memory": resource.MustParse("16Gi")},
+					Limits:   corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("1")},
+				},
+			}},
+			NodeSelector:       map[string]string{"gpu": "yes"},
+			Tolerations:        []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists}},
+			ServiceAccountName: "model", ImagePullSecrets: []corev1.LocalObjectReference{{Name: "registry"}},
+		},
+	}
+}
+
+func deployment() *appsv1.Deployment {
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "model"},
+		Spec:       appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, Template: template()},
+	}
+}
+
+// pool selects all Forecasts; a node takes 2 minutes and a pull 1.
+func pool(change ...func(*v1alpha1.WarmPool)) *v1alpha1.WarmPool {
+	p := &v1alpha1.WarmPool{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "warm", UID: "pool-uid", CreationTimestamp: metav1.NewTime(start)},
+		Spec: v1alpha1.WarmPoolSpec{
+			Mode: v1alpha1.WarmPoolActive, Nodes: v1alpha1.WarmNodes{Policy: v1alpha1.WarmNodesAuto, Lead: "2m"},
+			Images: v1alpha1.WarmImages{Policy: v1alpha1.WarmImagesAuto, Lead: "1m", Parallelism: 2},
+		},
+	}
+	for _, f := range change {
+		f(p)
+	}
+	return p
+}
+
+func node(name string, images ...string) *corev1.Node {
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"gpu": "yes"}}}
+	n.Status.Allocatable = corev1.ResourceList{
+		"cpu": resource.MustParse("8"), "memory": resource.MustParse("64Gi"), "nvidia.com/gpu": resource.MustParse("1"), "pods": resource.MustParse("110"),
+	}
+	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+	for _, i := range images {
+		n.Status.Images = append(n.Status.Images, corev1.ContainerImage{Names: []string{i}})
+	}
+	return n
+}
+
+// replica of the service, on a node or, with "", waiting for one.
+func (w *world) replica(nodeName string) *corev1.Pod {
+	w.t.Helper()
+	w.pods++
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("model-", w.pods), Labels: map[string]string{"app": "model"}}, Spec: template().Spec}
+	p.Spec.NodeName = nodeName
+	if err := w.client.Create(w.t.Context(), p); err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// look reconciles so many minutes after start and returns the status.
+func (w *world) look(minutes float64) v1alpha1.WarmPoolStatus {
+	w.t.Helper()
+	status, err := w.tryLook(minutes)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return status
+}
+
+func (w *world) tryLook(minutes float64) (v1alpha1.WarmPoolStatus, error) {
+	w.t.Helper()
+	w.clock.SetTime(start.Add(time.Duration(minutes * float64(time.Minute))))
+	key := types.NamespacedName{Namespace: "shop", Name: "warm"}
+	if _, err := w.r.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: key}); err != nil {
+		return v1alpha1.WarmPoolStatus{}, err
+	}
+	var p v1alpha1.WarmPool
+	if err := w.client.Get(w.t.Context(), key, &p); err != nil {
+		return v1alpha1.WarmPoolStatus{}, client.IgnoreNotFound(err)
+	}
+	return p.Status, nil
+}
+
+// ours are the pods of a role that are there.
+func (w *world) ours(role string) []corev1.Pod {
+	w.t.Helper()
+	var pods corev1.PodList
+	if err := w.client.List(w.t.Context(), &pods, client.MatchingLabels{labelRole: role}); err != nil {
+		w.t.Fatal(err)
+	}
+	return pods.Items
+}
+
+// bind puts a pod onto a node.
+func (w *world) bind(p *corev1.Pod, nodeName string) {
+	w.t.Helper()
+	p.Spec.NodeName = nodeName
+	w.must(w.client.Update(w.t.Context(), p))
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func reasonOf(s v1alpha1.WarmPoolStatus, kind string) string {
+	if c := meta.FindStatusCondition(s.Conditions, kind); c != nil {
+		return string(c.Status) + " " + c.Reason
+	}
+	return ""
+}
