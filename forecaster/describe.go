@@ -44,7 +44,7 @@ func (s *state) describe(start time.Time, dropped int) Description {
 	for c, w := range s.served.control.weights(len(s.served.family.candidates)) {
 		d.Models = append(d.Models, Weight{Model: s.served.family.candidates[c].name(), Share: w})
 	}
-	for _, p := range []int{s.day, s.week} {
+	for _, p := range []int{s.sub, s.day, s.week} {
 		if p > 0 {
 			d.Periods = append(d.Periods, time.Duration(p)*s.opts.Step)
 		}

@@ -142,6 +142,9 @@ func simpleCandidates(f featurizer) []candidate {
 	if f.day > 0 {
 		out = append(out, profile{"daily profile", f.days}, growthOf{"yesterday, at today's level", f.days[0]})
 	}
+	if f.sub > f.lead {
+		out = append(out, profile{"inner profile", []int{f.sub, 2 * f.sub, 3 * f.sub}})
+	}
 	return out
 }
 

@@ -15,14 +15,16 @@ const (
 // the same windows one or more seasons ago, compare with the level now.
 type featurizer struct {
 	day, week int // steps in a short and in a long season; zero where there is none
+	sub       int // a season within the short one; zero where there is none
 	lead      int
 	windows   []int
 	days      []int // lags of whole short seasons, ascending
 	weeks     []int
 }
 
-func newFeaturizer(day, week, lead, history int) featurizer {
-	f := featurizer{lead: lead}
+func newFeaturizer(s seasons, lead, history int) featurizer {
+	day, week := s.day, s.week
+	f := featurizer{lead: lead, sub: s.sub}
 	for _, w := range []int{1, lead + 1, 2 * (lead + 1), 4 * (lead + 1), 8 * (lead + 1), day / 4, day} {
 		if w > 0 && (len(f.windows) == 0 || w > f.windows[len(f.windows)-1]) {
 			f.windows = append(f.windows, w)

@@ -47,8 +47,8 @@ func Quantiles(s Series, o QuantileOptions) (Bands, error) {
 	}
 	from := s.End().Add(-time.Duration(len(values)) * s.Step)
 	b := Bands{Start: s.End(), Step: s.Step, Quantiles: slices.Clone(o.Quantiles)}
-	day, week := (&state{opts: opts}).seasons(len(values))
-	series := newPathSeries(newClock(from, s.Step, opts.Location), values, day, week)
+	found := findSeasons(opts, values)
+	series := newPathSeries(newClock(from, s.Step, opts.Location), values, found.day, found.week)
 	e := learnEnsemble(series, pathModels(), o.Horizon)
 	for i, z := range e.path(o.Horizon) {
 		row := make([]float64, len(o.Quantiles))

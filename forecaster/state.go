@@ -11,8 +11,7 @@ type state struct {
 	fittedAt int // step of the series that the fit ended at
 	points   int // steps the fit looked at
 	track    *track
-	day      int
-	week     int
+	seasons
 	served   served
 	far      float64 // margin, on the log scale, of an estimate many steps ahead
 	warnings []string
@@ -22,9 +21,9 @@ type state struct {
 func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	s := &state{opts: o, points: len(raw)}
 	n := len(raw)
-	s.day, s.week = s.seasons(n)
+	s.seasons = findSeasons(o, raw)
 	s.track = newTrack(start, o, raw, n+slack, s.day)
-	f := newFeaturizer(s.day, s.week, o.Lead, n)
+	f := newFeaturizer(s.seasons, o.Lead, n)
 	s.served.contract = o.Contract
 	s.served.record = newRecord(o.Contract.level(), o.Lead, f)
 	hold := s.heldOut(n)
@@ -90,37 +89,4 @@ func (s *state) push(v float64) {
 	s.served.step(s.track)
 }
 
-// seasons returns a short and a long season in steps, zero where the history knows none.
-func (s *state) seasons(n int) (day, week int) {
-	if len(s.opts.Periods) > 0 {
-		day = int(s.opts.Periods[0] / s.opts.Step)
-		if len(s.opts.Periods) > 1 {
-			week = int(s.opts.Periods[1] / s.opts.Step)
-		}
-		return day, week
-	}
-	day = int(24 * time.Hour / s.opts.Step)
-	if day < 2 || n < day*3/2 {
-		return 0, 0
-	}
-	if n > 7*day*5/4 {
-		week = 7 * day
-	}
-	return day, week
-}
-
 func sqrt(n int) float64 { return math.Sqrt(float64(n)) }
-
-func meanKnown(values []float64) float64 {
-	sum, n := 0.0, 0.0
-	for _, v := range values {
-		if !math.IsNaN(v) {
-			sum += v
-			n++
-		}
-	}
-	if n == 0 {
-		return 0
-	}
-	return sum / n
-}

@@ -1,0 +1,100 @@
+package forecaster
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestFindSeasons(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		step   time.Duration
+		n      int
+		given  []time.Duration
+		value  func(i int, rng *rand.Rand) float64
+		want   seasons
+	}{
+		"compressed day": {
+			reason: "a demonstration compresses a day into ten minutes: the period is found, and taken seven times for a week",
+			step:   2 * time.Second, n: 4200,
+			value: func(i int, rng *rand.Rand) float64 {
+				return 100 + 60*math.Sin(2*math.Pi*float64(i)/300) + 10*rng.NormFloat64()
+			},
+			want: seasons{day: 300, week: 2100},
+		},
+		"four compressed days": {
+			reason: "a period that was seen four times counts",
+			step:   time.Second, n: 1000,
+			value: func(i int, rng *rand.Rand) float64 {
+				return 100 + 60*math.Sin(2*math.Pi*float64(i)/240) + 5*rng.NormFloat64()
+			},
+			want: seasons{day: 240},
+		},
+		"days and weeks": {
+			reason: "the calendar's day and week, through noise, gaps, a trend and a level shift",
+			step:   10 * time.Minute, n: 144 * 20,
+			value: func(i int, rng *rand.Rand) float64 {
+				if i%97 == 0 {
+					return math.NaN()
+				}
+				v := 100 + 40*math.Sin(2*math.Pi*float64(i)/144) + 20*rng.NormFloat64() + float64(i)/50
+				if i > 2000 {
+					v *= 2
+				}
+				return max(0, v)
+			},
+			want: seasons{day: 144, week: 1008},
+		},
+		"six hours": {
+			reason: "a period within the day is named beside it",
+			step:   10 * time.Minute, n: 144 * 12,
+			value: func(i int, rng *rand.Rand) float64 {
+				return 100 + 60*math.Sin(2*math.Pi*float64(i)/36) + 5*rng.NormFloat64()
+			},
+			want: seasons{sub: 36, day: 144, week: 1008},
+		},
+		"five hours": {
+			reason: "a period that does not divide the day takes its place",
+			step:   10 * time.Minute, n: 144 * 12,
+			value: func(i int, rng *rand.Rand) float64 {
+				return 100 + 60*math.Sin(2*math.Pi*float64(i)/31) + 5*rng.NormFloat64()
+			},
+			want: seasons{day: 31, week: 144},
+		},
+		"noise": {
+			reason: "noise has no period, and less than a day and a half no day",
+			step:   time.Minute, n: 1500,
+			value: func(_ int, rng *rand.Rand) float64 { return 100 + 30*rng.NormFloat64() },
+			want:  seasons{},
+		},
+		"constant": {
+			reason: "what never moves has no period",
+			step:   time.Minute, n: 1500,
+			value: func(int, *rand.Rand) float64 { return 7 },
+			want:  seasons{},
+		},
+		"given": {
+			reason: "given periods are used as given",
+			step:   time.Minute, n: 10, given: []time.Duration{7 * time.Hour, time.Hour},
+			value: func(int, *rand.Rand) float64 { return 7 },
+			want:  seasons{day: 60, week: 420},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			raw := make([]float64, c.n)
+			for i := range raw {
+				raw[i] = c.value(i, rng)
+			}
+			got := findSeasons(Options{Step: c.step, Periods: c.given}, raw)
+			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(seasons{})); diff != "" {
+				t.Errorf("\nReason: %s\n-want, +got:\n%s", c.reason, diff)
+			}
+		})
+	}
+}
