@@ -1,0 +1,326 @@
+// Package convert turns the timed scaling of other autoscalers into PeakSchedules, and where something must read them, into
+// Forecasts and HorizontalPodAutoscalers.
+//
+// It reads cronhpa's CronHorizontalPodAutoscaler, TKE's HorizontalPodCronscaler and CronHPA, KEDA's ScaledObject, Crane's
+// EffectiveHorizontalPodAutoscaler and Zalando's ScalingSchedule and ClusterScalingSchedule. What acts at a point in time
+// becomes a window that lasts until the next such point. Everything that could not be carried over is named in a note.
+package convert
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/scheduler"
+)
+
+// Options say what the files do not.
+type Options struct {
+	// TimeZone of autoscalers that follow the clock of the machine or process that they run on. Empty for the default of each.
+	TimeZone string
+}
+
+// Result is what was converted.
+type Result struct {
+	// Objects are manifests in the order in which they are to be applied.
+	Objects []map[string]any
+	// Notes name what to know before applying them, and what was not carried over.
+	Notes []Note
+}
+
+// Note is one sentence about one object of the input.
+type Note struct {
+	// Object is kind and name.
+	Object string
+	// Text says what to know.
+	Text string
+}
+
+// converter collects the result.
+type converter struct {
+	options Options
+	hpas    []hpa
+	result  Result
+}
+
+// source is one object of the input.
+type source struct {
+	c          *converter
+	kind       string
+	meta       metadata
+	raw        []byte
+	whatToStop string // what to do about the original
+}
+
+type metadata struct {
+	Name        string            `json:"name"`
+	Namespace   string            `json:"namespace"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+func (s *source) note(format string, args ...any) {
+	s.c.result.Notes = append(s.c.result.Notes, Note{Object: s.kind + " " + s.meta.Name, Text: fmt.Sprintf(format, args...)})
+}
+
+// kinds are the readers of what can be converted, by the API group and the kind.
+var kinds = map[string]func(*source) error{
+	"autoscaling.alibabacloud.com/CronHorizontalPodAutoscaler": fromCronHPA,
+	"autoscaling.cloud.tencent.com/HorizontalPodCronscaler":    fromTKE,
+	"extensions.tkestack.io/CronHPA":                           fromTKEStack,
+	"keda.sh/ScaledObject":                                     fromKEDA,
+	"autoscaling.crane.io/EffectiveHorizontalPodAutoscaler":    fromCrane,
+	"zalando.org/ScalingSchedule":                              fromZalando,
+	"zalando.org/ClusterScalingSchedule":                       fromZalando,
+}
+
+// Convert reads manifests, several to a file, and converts those that it knows. HorizontalPodAutoscalers among them are read
+// too, for they say whom a schedule scales. The error joins what cannot be converted at all; the rest is in the Result.
+func Convert(r io.Reader, options Options) (Result, error) {
+	c := &converter{options: options}
+	var sources []*source
+	var errs []error
+	documents := utilyaml.NewYAMLOrJSONDecoder(r, 4096)
+	for {
+		var raw utilyamlDocument
+		if err := documents.Decode(&raw); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return Result{}, fmt.Errorf("this is not YAML: %w", err)
+		}
+		found, err := c.split(raw)
+		errs = append(errs, err)
+		sources = append(sources, found...)
+	}
+	converted := 0
+	for _, s := range sources {
+		group, _, _ := strings.Cut(s.group(), "/")
+		read, ok := kinds[group+"/"+s.kind]
+		if !ok {
+			if group != "autoscaling" {
+				s.note("left out, for it is none of the kinds that are converted")
+			}
+			continue
+		}
+		converted++
+		if err := read(s); err != nil {
+			errs = append(errs, fmt.Errorf("%s %s: %w", s.kind, s.meta.Name, err))
+		}
+	}
+	if converted == 0 && errors.Join(errs...) == nil {
+		return c.result, errors.New("there is nothing to convert: give manifests of CronHorizontalPodAutoscaler, HorizontalPodCronscaler, " +
+			"CronHPA, ScaledObject, EffectiveHorizontalPodAutoscaler, ScalingSchedule or ClusterScalingSchedule")
+	}
+	return c.result, errors.Join(errs...)
+}
+
+// utilyamlDocument keeps one document as it is.
+type utilyamlDocument []byte
+
+// UnmarshalJSON keeps the bytes.
+func (d *utilyamlDocument) UnmarshalJSON(text []byte) error {
+	*d = append((*d)[:0], text...)
+	return nil
+}
+
+// split reads one document, which may be a List, and sets HorizontalPodAutoscalers apart.
+func (c *converter) split(raw []byte) ([]*source, error) {
+	if len(bytes.TrimSpace(raw)) == 0 || bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
+		return nil, nil
+	}
+	var head struct {
+		Kind     string             `json:"kind"`
+		Metadata metadata           `json:"metadata"`
+		Items    []utilyamlDocument `json:"items"`
+	}
+	if err := yaml.Unmarshal(raw, &head); err != nil {
+		return nil, fmt.Errorf("this is not a manifest: %w", err)
+	}
+	if strings.HasSuffix(head.Kind, "List") {
+		var all []*source
+		for _, item := range head.Items {
+			found, err := c.split(item)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, found...)
+		}
+		return all, nil
+	}
+	if head.Kind == "HorizontalPodAutoscaler" {
+		var h hpa
+		if err := yaml.Unmarshal(raw, &h); err != nil {
+			return nil, fmt.Errorf("HorizontalPodAutoscaler %s: %w", head.Metadata.Name, err)
+		}
+		c.hpas = append(c.hpas, h)
+	}
+	return []*source{{c: c, kind: head.Kind, meta: head.Metadata, raw: raw}}, nil
+}
+
+func (s *source) group() string {
+	var head struct {
+		APIVersion string `json:"apiVersion"`
+	}
+	_ = yaml.Unmarshal(s.raw, &head) // it was read before
+	return head.APIVersion
+}
+
+// target is a workload.
+type target struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+}
+
+// hpa is what is read of a HorizontalPodAutoscaler.
+type hpa struct {
+	Metadata metadata `json:"metadata"`
+	Spec     struct {
+		ScaleTargetRef target `json:"scaleTargetRef"`
+		MinReplicas    *int32 `json:"minReplicas"`
+		MaxReplicas    int32  `json:"maxReplicas"`
+		Metrics        []struct {
+			Type   string `json:"type"`
+			Object struct {
+				DescribedObject target `json:"describedObject"`
+				Target          struct {
+					AverageValue string `json:"averageValue"`
+				} `json:"target"`
+			} `json:"object"`
+		} `json:"metrics"`
+	} `json:"spec"`
+}
+
+// plan is what a converted object becomes.
+type plan struct {
+	name     string // of the Forecast and the HPA
+	target   target
+	min, max int32
+	// capacity is the demand that one replica serves; "1" where demand is counted in replicas.
+	capacity string
+	query    string // of the demand; empty without one
+	peaks    []peaks
+}
+
+// peaks are the windows of one zone.
+type peaks struct {
+	name     string
+	timeZone string
+	windows  []v1alpha1.PeakWindow
+	except   []v1alpha1.CalendarDay // yearly exceptions
+}
+
+// emit writes the objects of a plan, and checks that what comes out can be evaluated.
+func (s *source) emit(p plan) error {
+	if p.target.Name != "" {
+		s.add("Forecast", p.name, forecastSpec(p))
+	}
+	for _, group := range p.peaks {
+		if len(group.windows) == 0 {
+			continue
+		}
+		if err := s.emitPeaks(p, group); err != nil {
+			return err
+		}
+	}
+	if p.target.Name != "" {
+		s.add("HorizontalPodAutoscaler", p.name, hpaSpec(p))
+		s.conflicts(p)
+	}
+	return nil
+}
+
+func forecastSpec(p plan) map[string]any {
+	spec := map[string]any{
+		"targetRef":          map[string]any{"apiVersion": p.target.APIVersion, "kind": p.target.Kind, "name": p.target.Name},
+		"capacityPerReplica": p.capacity,
+	}
+	if p.query != "" {
+		spec["demand"] = map[string]any{"prometheus": map[string]any{"query": p.query}}
+	}
+	return spec
+}
+
+func hpaSpec(p plan) map[string]any {
+	return map[string]any{
+		"scaleTargetRef": map[string]any{"apiVersion": p.target.APIVersion, "kind": p.target.Kind, "name": p.target.Name},
+		"minReplicas":    p.min,
+		"maxReplicas":    max(p.max, p.min, 1),
+		"metrics": []any{map[string]any{"type": "External", "external": map[string]any{
+			"metric": map[string]any{"name": p.name},
+			"target": map[string]any{"type": "AverageValue", "averageValue": p.capacity},
+		}}},
+		// With the default tolerance of a tenth 20 replicas never become 22.
+		"behavior": map[string]any{"scaleUp": map[string]any{"tolerance": "0"}, "scaleDown": map[string]any{"tolerance": "0"}},
+	}
+}
+
+func (s *source) emitPeaks(p plan, group peaks) error {
+	spec := v1alpha1.PeakScheduleSpec{
+		ForecastRefs: []v1alpha1.ForecastReference{{Name: p.name}},
+		TimeZone:     v1alpha1.TimeZone(group.timeZone),
+		Windows:      group.windows,
+	}
+	calendars := scheduler.Calendars{}
+	if len(group.except) > 0 {
+		name := strings.Trim(s.meta.Namespace+"-"+group.name+"-except", "-")
+		calendar, err := scheduler.CompileCalendar(name, v1alpha1.CalendarSpec{Days: group.except})
+		if err != nil {
+			return fmt.Errorf("its exceptions make no Calendar: %w", err)
+		}
+		calendars[name] = calendar
+		s.c.result.Objects = append(s.c.result.Objects, map[string]any{
+			"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Calendar",
+			"metadata": map[string]any{"name": name}, "spec": map[string]any{"days": plain(group.except)},
+		})
+		spec.Except = &v1alpha1.Days{Calendars: []string{name}}
+	}
+	if _, err := scheduler.Compile(group.name, spec, calendars); err != nil {
+		return fmt.Errorf("its windows make no PeakSchedule: %w", err)
+	}
+	s.add("PeakSchedule", group.name, plain(spec))
+	return nil
+}
+
+// add appends one namespaced manifest.
+func (s *source) add(kind, name string, spec any) {
+	apiVersion := v1alpha1.GroupVersion.String()
+	if kind == "HorizontalPodAutoscaler" {
+		apiVersion = "autoscaling/v2"
+	}
+	meta := map[string]any{"name": name}
+	if s.meta.Namespace != "" {
+		meta["namespace"] = s.meta.Namespace
+	}
+	s.c.result.Objects = append(s.c.result.Objects, map[string]any{"apiVersion": apiVersion, "kind": kind, "metadata": meta, "spec": spec})
+}
+
+// conflicts says which other HorizontalPodAutoscaler selects the same pods.
+func (s *source) conflicts(p plan) {
+	if s.whatToStop != "" {
+		s.note("%s before you apply the new HorizontalPodAutoscaler %s: two that select the same pods stop both", s.whatToStop, p.name)
+	}
+	for _, h := range s.c.hpas {
+		if h.Spec.ScaleTargetRef.Kind == p.target.Kind && h.Spec.ScaleTargetRef.Name == p.target.Name && h.Metadata.Namespace == s.meta.Namespace {
+			s.note("HorizontalPodAutoscaler %s selects the same pods as the new one, which stops both: move its metrics into the new one, and delete it first", h.Metadata.Name)
+		}
+	}
+}
+
+// plain turns a typed value into maps, without fields that are empty.
+func plain(v any) any {
+	text, err := yaml.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	var out any
+	if err := yaml.Unmarshal(text, &out); err != nil {
+		return nil
+	}
+	return out
+}

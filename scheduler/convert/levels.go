@@ -1,0 +1,311 @@
+package convert
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/yaml"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// period is a pair of crons, from one to the other.
+type period struct {
+	name, zone, start, end string
+	value                  int32
+}
+
+// windows pairs every start with the first end after it.
+func (s *source) windows(periods []period, base int32) ([]peaks, int32, error) {
+	most := base
+	byZone := map[string][]v1alpha1.PeakWindow{}
+	for _, p := range periods {
+		stretches, dates, err := levels([]edge{{p.name, p.end, 0}, {p.name, p.start, p.value}}, nil)
+		if err != nil {
+			return nil, 0, fmt.Errorf("%s: %w", p.name, err)
+		}
+		most = max(most, p.value)
+		windows := windowsAbove(stretches, 0, dates)
+		if p.value <= base {
+			s.note("%s wants %d replicas, which are never fewer than minReplicas: it has no effect", p.name, p.value)
+		}
+		byZone[p.zone] = append(byZone[p.zone], windows...)
+	}
+	return s.groups(byZone), most, nil
+}
+
+// groups makes one PeakSchedule a zone, and gives windows names that differ.
+func (s *source) groups(byZone map[string][]v1alpha1.PeakWindow) []peaks {
+	var groups []peaks
+	for _, zone := range slices.Sorted(maps.Keys(byZone)) {
+		name := s.meta.Name
+		if len(byZone) > 1 {
+			name += "-" + unique(map[string]int{}, zone)
+		}
+		used := map[string]int{}
+		for i := range byZone[zone] {
+			byZone[zone][i].Name = unique(used, byZone[zone][i].Name)
+		}
+		groups = append(groups, peaks{name: name, timeZone: zone, windows: byZone[zone]})
+	}
+	return groups
+}
+
+func fromKEDA(s *source) error {
+	var in struct {
+		Spec struct {
+			ScaleTargetRef  target `json:"scaleTargetRef"`
+			MinReplicaCount *int32 `json:"minReplicaCount"`
+			MaxReplicaCount *int32 `json:"maxReplicaCount"`
+			CooldownPeriod  *int32 `json:"cooldownPeriod"`
+			Triggers        []struct {
+				Type       string            `json:"type"`
+				Name       string            `json:"name"`
+				MetricType string            `json:"metricType"`
+				Metadata   map[string]string `json:"metadata"`
+			} `json:"triggers"`
+		} `json:"spec"`
+	}
+	if err := yaml.Unmarshal(s.raw, &in); err != nil {
+		return fmt.Errorf("cannot read it: %w", err)
+	}
+	p := plan{name: s.meta.Name, target: in.Spec.ScaleTargetRef, min: deref(in.Spec.MinReplicaCount, 0), max: deref(in.Spec.MaxReplicaCount, 100), capacity: "1"}
+	p.target.APIVersion, p.target.Kind = cmp.Or(p.target.APIVersion, "apps/v1"), cmp.Or(p.target.Kind, "Deployment")
+	var periods []period
+	for i, t := range in.Spec.Triggers {
+		name := cmp.Or(t.Name, fmt.Sprintf("%s-%d", t.Type, i))
+		switch {
+		case t.Type == "cron":
+			replicas, err := strconv.ParseInt(t.Metadata["desiredReplicas"], 10, 32)
+			if err != nil {
+				return fmt.Errorf("trigger %s: desiredReplicas %q is not a number", name, t.Metadata["desiredReplicas"])
+			}
+			periods = append(periods, period{name, t.Metadata["timezone"], t.Metadata["start"], t.Metadata["end"], int32(replicas)})
+		case t.Type == "prometheus" && p.query == "" && (t.MetricType == "" || t.MetricType == "AverageValue") && t.Metadata["threshold"] != "":
+			p.query, p.capacity = t.Metadata["query"], t.Metadata["threshold"]
+			s.note("trigger %s became the Forecast's demand: name %s as the source \"default\" of the server's configuration", name, cmp.Or(t.Metadata["serverAddress"], "its Prometheus"))
+		default:
+			s.note("trigger %s of type %s is not carried over: keep it as a metric of the new HorizontalPodAutoscaler, or leave the ScaledObject in charge and read the Forecast from it", name, t.Type)
+		}
+	}
+	if len(periods) == 0 {
+		return fmt.Errorf("it has no cron trigger")
+	}
+	groups, most, err := s.windows(periods, p.min)
+	if err != nil {
+		return err
+	}
+	p.peaks = groups
+	p.max = max(p.max, most)
+	s.note("a window ends at the first end after its start; KEDA compares the next start with the next end, so where the end fires on more days than the start it stays active until the next start")
+	s.note("cooldownPeriod is not carried over: the HorizontalPodAutoscaler waits 300 s before it scales down, or behavior.scaleDown.stabilizationWindowSeconds")
+	s.noteClock()
+	if p.min == 0 {
+		s.note("minReplicas is 0: this needs a cluster in which HPAs scale to zero, and a minimum of 1 elsewhere")
+	}
+	s.whatToStop = "delete it, or pause it with the annotation autoscaling.keda.sh/paused and delete HorizontalPodAutoscaler keda-hpa-" + s.meta.Name
+	return s.emit(p)
+}
+
+func fromCrane(s *source) error {
+	var in struct {
+		Spec struct {
+			ScaleTargetRef target         `json:"scaleTargetRef"`
+			MinReplicas    *int32         `json:"minReplicas"`
+			MaxReplicas    int32          `json:"maxReplicas"`
+			ScaleStrategy  string         `json:"scaleStrategy"`
+			Prediction     map[string]any `json:"prediction"`
+			Metrics        []any          `json:"metrics"`
+			Crons          []struct {
+				Name           string `json:"name"`
+				Timezone       string `json:"timezone"`
+				Start          string `json:"start"`
+				End            string `json:"end"`
+				TargetReplicas int32  `json:"targetReplicas"`
+			} `json:"crons"`
+		} `json:"spec"`
+	}
+	if err := yaml.Unmarshal(s.raw, &in); err != nil {
+		return fmt.Errorf("cannot read it: %w", err)
+	}
+	if len(in.Spec.Crons) == 0 {
+		return fmt.Errorf("it has no crons")
+	}
+	p := plan{name: s.meta.Name, target: in.Spec.ScaleTargetRef, min: deref(in.Spec.MinReplicas, 1), max: in.Spec.MaxReplicas, capacity: "1"}
+	var periods []period
+	for _, c := range in.Spec.Crons {
+		zone := c.Timezone
+		if zone == "" || zone == "Local" {
+			zone = cmp.Or(s.c.options.TimeZone, "UTC")
+			s.note("%s names no zone, and Crane then follows the clock of its own machine; %s is assumed: name another with --time-zone", c.Name, zone)
+		}
+		periods = append(periods, period{c.Name, zone, c.Start, c.End, c.TargetReplicas})
+	}
+	groups, most, err := s.windows(periods, p.min)
+	if err != nil {
+		return err
+	}
+	p.peaks = groups
+	if most > p.max {
+		s.note("a cron wants %d replicas and maxReplicas was %d, which silently capped it: maxReplicas is raised", most, p.max)
+		p.max = most
+	}
+	if in.Spec.Prediction != nil {
+		s.note("its prediction is not carried over: give the Forecast a spec.demand with the query of the load, and capacityPerReplica in the same unit")
+	}
+	if len(in.Spec.Metrics) > 0 {
+		s.note("its %d metrics are not carried over: add them to the new HorizontalPodAutoscaler, which takes the largest", len(in.Spec.Metrics))
+	}
+	if in.Spec.ScaleStrategy == "Preview" {
+		s.note("it is in strategy Preview and scales nothing: set mode DryRun on the Forecast for the same")
+	}
+	s.noteClock()
+	s.whatToStop = "delete it and HorizontalPodAutoscaler ehpa-" + s.meta.Name
+	return s.emit(p)
+}
+
+func (s *source) noteClock() {
+	s.note("where a clock change falls into a window, it ends an hour earlier or later on the wall clock, for durations are elapsed time")
+}
+
+// Zalando's adapter reads a missing or unknown zone as this one.
+const zalandoZone = "Europe/Berlin"
+
+func fromZalando(s *source) error {
+	var in struct {
+		Spec struct {
+			Window    *int64 `json:"scalingWindowDurationMinutes"`
+			Schedules []struct {
+				Type     string `json:"type"`
+				Date     string `json:"date"`
+				EndDate  string `json:"endDate"`
+				Duration int64  `json:"durationMinutes"`
+				Value    int64  `json:"value"`
+				Period   struct {
+					StartTime string   `json:"startTime"`
+					EndTime   string   `json:"endTime"`
+					Days      []string `json:"days"`
+					Timezone  string   `json:"timezone"`
+				} `json:"period"`
+			} `json:"schedules"`
+		} `json:"spec"`
+	}
+	if err := yaml.Unmarshal(s.raw, &in); err != nil {
+		return fmt.Errorf("cannot read it: %w", err)
+	}
+	ramp := deref(in.Spec.Window, 10)
+	if in.Spec.Window == nil {
+		s.note("it names no scalingWindowDurationMinutes: the adapter's default of 10 is assumed")
+	}
+	byZone := map[string][]v1alpha1.PeakWindow{}
+	for i, x := range in.Spec.Schedules {
+		w := v1alpha1.PeakWindow{Name: fmt.Sprintf("%s-%d", strings.ToLower(x.Type), i)}
+		q := quantity(x.Value)
+		w.Demand.AtLeast = &q
+		zone, minutes := "UTC", x.Duration
+		switch x.Type {
+		case "OneTime":
+			start, err := time.Parse(time.RFC3339, x.Date)
+			if err != nil {
+				return fmt.Errorf("schedules[%d].date %q is not a time", i, x.Date)
+			}
+			if end, err := time.Parse(time.RFC3339, x.EndDate); err == nil {
+				minutes = max(minutes, int64(end.Sub(start)/time.Minute))
+			}
+			w.Start = start.UTC().Format("2006-01-02T15:04:05")
+		case "Repeating":
+			zone = cmp.Or(x.Period.Timezone, zalandoZone)
+			if x.Period.Timezone == "" {
+				s.note("schedules[%d] names no zone: the adapter's default of %s is assumed", i, zalandoZone)
+			}
+			if _, err := v1alpha1.TimeZone(zone).Location(); err != nil {
+				s.note("schedules[%d]: %v. The adapter silently reads it as %s, and so it is converted", i, err, zalandoZone)
+				zone = zalandoZone
+			}
+			start, err := time.Parse("15:04", x.Period.StartTime)
+			if err != nil {
+				return fmt.Errorf("schedules[%d].period.startTime %q is not a time of day", i, x.Period.StartTime)
+			}
+			if end, err := time.Parse("15:04", x.Period.EndTime); err == nil {
+				minutes = max(minutes, int64(end.Sub(start)/time.Minute))
+			}
+			days, err := weekdaysOf(x.Period.Days)
+			if err != nil {
+				return fmt.Errorf("schedules[%d].period.days: %w", i, err)
+			}
+			w.Schedule = fmt.Sprintf("%d %d * * %s", start.Minute(), start.Hour(), days)
+		default:
+			return fmt.Errorf("schedules[%d].type %q is neither OneTime nor Repeating", i, x.Type)
+		}
+		if minutes <= 0 {
+			s.note("schedules[%d] is not carried over, for it lasts no time", i)
+			continue
+		}
+		w.Duration = v1alpha1.FormatDuration(time.Duration(minutes) * time.Minute)
+		if ramp > 0 {
+			d := v1alpha1.FormatDuration(time.Duration(ramp) * time.Minute)
+			w.RampUp, w.RampDown = &d, &d
+		}
+		byZone[zone] = append(byZone[zone], w)
+	}
+	p := plan{name: s.meta.Name, peaks: s.groups(byZone)}
+	s.zalandoReader(&p)
+	s.note("a window that crosses midnight lasts until its end, and a ramp may begin the day before; the adapter looks at today's date alone and drops both")
+	s.note("a rising ramp is a line that takes the last fifth at once and is complete at the start; the adapter's ten steps serve nine tenths until then")
+	return s.emit(p)
+}
+
+// zalandoReader finds the HorizontalPodAutoscaler that reads the schedule, for it says whom to scale.
+func (s *source) zalandoReader(p *plan) {
+	for _, h := range s.c.hpas {
+		for _, m := range h.Spec.Metrics {
+			object := m.Object.DescribedObject
+			if m.Type != "Object" || object.Kind != s.kind || object.Name != s.meta.Name || s.kind == "ScalingSchedule" && h.Metadata.Namespace != s.meta.Namespace {
+				continue
+			}
+			if p.target.Name != "" {
+				s.note("HorizontalPodAutoscaler %s reads it too: make a Forecast for it and add it to forecastRefs", h.Metadata.Name)
+				continue
+			}
+			s.meta.Namespace = h.Metadata.Namespace
+			p.target, p.min, p.max = h.Spec.ScaleTargetRef, deref(h.Spec.MinReplicas, 1), h.Spec.MaxReplicas
+			p.capacity = m.Object.Target.AverageValue
+		}
+	}
+	if p.target.Name == "" {
+		s.note("no HorizontalPodAutoscaler among the files reads it, so no Forecast is made: give that manifest too, or create a Forecast %s whose capacityPerReplica is that HPA's averageValue", s.meta.Name)
+	}
+	if s.kind == "ClusterScalingSchedule" {
+		s.note("it is for the whole cluster, and PeakSchedules belong to a namespace: apply one in each that uses it")
+	}
+}
+
+func weekdaysOf(names []string) (string, error) {
+	var days []int
+	for _, name := range names {
+		i := slices.Index([]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}, name)
+		if i < 0 {
+			return "", fmt.Errorf("%q is none of Sun to Sat", name)
+		}
+		days = append(days, i)
+	}
+	if len(days) == 0 {
+		return "", fmt.Errorf("it names no day")
+	}
+	return list(days, 7), nil
+}
+
+func deref[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+func quantity(n int64) resource.Quantity { return *resource.NewQuantity(n, resource.DecimalSI) }
