@@ -38,11 +38,13 @@ func level(samples []sample) []sample {
 		return out
 	}
 	// Path by path, for the cold starts since the change finish later than the warm ones.
-	old, recent := map[Path]float64{}, map[Path]float64{}
+	old, recent, novel := map[Path]float64{}, map[Path]float64{}, 0.0
 	for i, s := range out {
 		switch {
 		case i < from:
 			old[s.path]++
+		case s.event && old[s.path] == 0:
+			novel++ // a path that is new speaks for all
 		case s.event:
 			recent[s.path]++
 		}
@@ -51,61 +53,112 @@ func level(samples []sample) []sample {
 		path := out[i].path
 		need := changeStarts * old[path] / float64(from)
 		out[i].secs *= math.Exp(shift)
-		out[i].weight *= min(1, max(0, need-recent[path])/old[path])
+		out[i].weight *= min(1, max(0, need-recent[path]-novel*need/changeStarts)/old[path])
 	}
 	return out
 }
 
 // lastChange is the split at which the starts before differ most from those after, or 0 where none differs enough. The statistic is
 // Gehan's generalisation of Wilcoxon's to censored times, path by path (van Elteren): a run of cold starts among warm ones is no
-// change of level.
+// change of level. Only where most starts after the split took paths that hardly any took before, so that there is nothing to compare path by
+// path, all are compared with all.
 func lastChange(samples []sample) int {
-	strata := map[Path][]int{}
-	for i, s := range samples {
-		if !s.failed {
-			strata[s.path] = append(strata[s.path], i)
-		}
+	byPath, together := ranks{}, ranks{}
+	for _, s := range samples {
+		byPath.add(s.path, s)
+		together.add(PathUnknown, s)
 	}
-	score := make([]float64, len(samples))
-	type stratum struct{ size, before, squares, sum float64 }
-	sums := map[Path]*stratum{}
-	for path, members := range strata {
-		st := &stratum{size: float64(len(members))}
-		for _, i := range members {
-			for _, j := range members {
-				score[i] += order(samples[i], samples[j])
-			}
-			st.squares += score[i] * score[i]
-		}
-		sums[path] = st
-	}
+	byPath.score()
+	together.score()
 	best, bestZ := 0, 1.0
 	for split := 1; split < len(samples); split++ {
 		if s := samples[split-1]; !s.failed {
-			sums[s.path].before++
-			sums[s.path].sum -= score[split-1] // the scores of a stratum add up to 0: this is the sum of those after
+			byPath[s.path].move()
+			together[PathUnknown].move()
 		}
-		var t, variance float64
-		for _, st := range sums {
-			if st.size < 2 {
-				continue
-			}
-			w := 1 / (st.size + 1)
-			t += w * st.sum
-			variance += w * w * st.before * (st.size - st.before) / (st.size * (st.size - 1)) * st.squares
-		}
-		if variance <= 0 {
-			continue
+		z := byPath.z()
+		if byPath.novel() {
+			z = together.z()
 		}
 		threshold := changeZ
 		if a, b := samples[split-1].image, samples[split].image; a != "" && b != "" && a != b {
 			threshold = imageChangeZ
 		}
-		if z := math.Abs(t) / math.Sqrt(variance) / threshold; z > bestZ {
+		if z /= threshold; z > bestZ {
 			best, bestZ = split, z
 		}
 	}
 	return best
+}
+
+// ranks are the strata of the rank statistic.
+type ranks map[Path]*stratum
+
+// A stratum is what is compared with each other: its samples in order, the first before of which are before the split.
+type stratum struct {
+	samples      []sample
+	scores       []float64
+	before       int
+	sum, squares float64 // of the scores after the split, and of all squared
+}
+
+func (r ranks) add(p Path, s sample) {
+	if s.failed {
+		return
+	}
+	if r[p] == nil {
+		r[p] = &stratum{}
+	}
+	r[p].samples = append(r[p].samples, s)
+}
+
+func (r ranks) score() {
+	for _, st := range r {
+		st.scores = make([]float64, len(st.samples))
+		for i := range st.samples {
+			for j := range st.samples {
+				st.scores[i] += order(st.samples[i], st.samples[j])
+			}
+			st.squares += st.scores[i] * st.scores[i]
+		}
+	}
+}
+
+// move takes the next sample of the stratum to before the split. All scores add up to 0.
+func (st *stratum) move() {
+	st.sum -= st.scores[st.before]
+	st.before++
+}
+
+// z is the absolute value of the statistic in standard deviations; 0 where nothing can be compared.
+func (r ranks) z() float64 {
+	var t, variance float64
+	for _, st := range r {
+		n, before := float64(len(st.samples)), float64(st.before)
+		if n < 2 {
+			continue
+		}
+		w := 1 / (n + 1)
+		t += w * st.sum
+		variance += w * w * before * (n - before) / (n * (n - 1)) * st.squares
+	}
+	if variance <= 0 {
+		return 0
+	}
+	return math.Abs(t) / math.Sqrt(variance)
+}
+
+// novel is whether most samples after the split took paths that fewer than three took before.
+func (r ranks) novel() bool {
+	unseen, all := 0, 0
+	for _, st := range r {
+		after := len(st.samples) - st.before
+		all += after
+		if st.before < 3 {
+			unseen += after
+		}
+	}
+	return 2*unseen > all
 }
 
 // order is 1 where a certainly took longer than b, -1 where b did, and 0 where nobody knows.

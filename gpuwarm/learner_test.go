@@ -173,6 +173,34 @@ func TestOngoingRaisesLead(t *testing.T) {
 	}
 }
 
+// A warm-up that triples is followed within a few starts, even where the path cannot be told apart from the change: a slower container looks like
+// a pull.
+func TestLeadFollowsOntoNewPath(t *testing.T) {
+	l := NewLearner(LearnerOptions{})
+	now := 0
+	next := func(n, took int, p Path) time.Duration {
+		for range n {
+			now += 1000
+			s := readyStart(fmt.Sprintf("%08d", now), now, took+now/1000%3)
+			s.Path = p
+			l.Record(at(now+500), s)
+		}
+		return l.Lead(at(now + 600)).WarmUp
+	}
+	if got := next(50, 60, PathWarm); got > 63*time.Second {
+		t.Fatalf("the lead is %s to begin with", got)
+	}
+	if got := next(6, 180, PathColdImage); got < 170*time.Second || got > 200*time.Second {
+		t.Errorf("six starts after the change the lead is %s, want about 180 s", got)
+	}
+	if got := next(10, 60, PathWarm); got > 200*time.Second {
+		t.Errorf("back again, the lead is %s", got)
+	}
+	if got := next(55, 60, PathWarm); got > 63*time.Second {
+		t.Errorf("65 starts after it went back the lead is %s", got)
+	}
+}
+
 // The lead after any sequence of looks is the same with and without a restart in between, as far as no start was going on.
 func TestRestoreForgetsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
