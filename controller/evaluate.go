@@ -150,7 +150,7 @@ func (e *evaluation) podsOf(ctx context.Context) (labels.Selector, error) {
 	if e.state.selector != nil && e.state.selectorKey == key && e.now.Sub(e.state.selectorAt) < selectorAge {
 		return e.state.selector, nil
 	}
-	selector, err := selectorOf(ctx, e.client, e.fc.Namespace, e.fc.Spec.TargetRef)
+	selector, err := PodsOf(ctx, e.client, e.fc.Namespace, e.fc.Spec.TargetRef)
 	if err != nil {
 		e.state.selector = nil
 		return nil, err
@@ -168,7 +168,7 @@ func (e *evaluation) collect(ctx context.Context, learner *gpuwarm.Learner) erro
 	if err != nil {
 		return fmt.Errorf("list the pods of %s/%s: %w", e.fc.Namespace, e.fc.Spec.TargetRef.Name, err)
 	}
-	learner.Sync(e.now, starts)
+	e.starts.Observe(learner.Sync(e.now, starts))
 	return nil
 }
 

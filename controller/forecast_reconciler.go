@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 )
@@ -52,6 +53,7 @@ type ForecastReconciler struct {
 	clock    clock.Clock
 	logger   *slog.Logger
 	metrics  *reconcilerMetrics
+	starts   *gpuwarm.Metrics
 	fetch    *fetcher
 
 	mu     sync.Mutex

@@ -27,6 +27,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
+	"headstart.dev/headstart/gpuwarm/warmer"
 	"headstart.dev/headstart/history"
 )
 
@@ -45,6 +46,8 @@ type Options struct {
 	Sources *history.Sources
 	// Rates says how often things happen.
 	Rates Rates
+	// WarmPools has the leader warm nodes and images ahead; it needs the rights of the component "warm" of the manifests.
+	WarmPools bool
 	// ObserveInterval is how often each replica polls observed demand.
 	ObserveInterval time.Duration
 	// Registerer takes the metrics of this package.
@@ -105,10 +108,14 @@ func New(opts Options) (ctrl.Manager, *Plans, error) {
 	}
 	compiler := NewCompiler(mgr.GetClient())
 	recorder := mgr.GetEventRecorder("headstart")
+	starts, err := gpuwarm.NewMetrics(opts.Registerer)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, c := range []interface{ setup(ctrl.Manager) error }{
 		&ForecastReconciler{
 			client: mgr.GetClient(), open: openFrom(opts.Sources, opts.Clock), compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock,
-			logger: opts.Logger, metrics: newReconcilerMetrics(opts.Registerer), fetch: newFetcher(), states: map[types.NamespacedName]*forecastState{},
+			logger: opts.Logger, metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(), states: map[types.NamespacedName]*forecastState{},
 		},
 		&PeakScheduleReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
 		&CalendarReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
@@ -117,7 +124,25 @@ func New(opts Options) (ctrl.Manager, *Plans, error) {
 			return nil, nil, fmt.Errorf("set the controllers up: %w", err)
 		}
 	}
+	if err := addWarmer(mgr, opts, recorder); err != nil {
+		return nil, nil, err
+	}
 	return mgr, NewPlans(observer), nil
+}
+
+// addWarmer adds what acts on WarmPools, where that was asked for.
+func addWarmer(mgr ctrl.Manager, opts Options, recorder events.EventRecorder) error {
+	if !opts.WarmPools {
+		return nil
+	}
+	w, err := warmer.New(warmer.Options{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Mapper: mgr.GetRESTMapper(), Recorder: recorder,
+		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock,
+	})
+	if err != nil {
+		return fmt.Errorf("set the warmer up: %w", err)
+	}
+	return w.SetupWithManager(mgr)
 }
 
 func managerOptions(opts Options) ctrl.Options {

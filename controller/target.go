@@ -25,8 +25,8 @@ type targetError struct{ reason, message string }
 
 func (e *targetError) Error() string { return e.message }
 
-// selectorOf asks the target's scale subresource which pods are its own.
-func selectorOf(ctx context.Context, c client.Client, namespace string, ref v1alpha1.TargetReference) (labels.Selector, error) {
+// PodsOf asks the target's scale subresource which pods are its own.
+func PodsOf(ctx context.Context, c client.Client, namespace string, ref v1alpha1.TargetReference) (labels.Selector, error) {
 	obj := &unstructured.Unstructured{}
 	obj.SetAPIVersion(ref.APIVersion)
 	obj.SetKind(ref.Kind)

@@ -64,6 +64,10 @@ var commands = []func(ioStreams) *cobra.Command{
 	newReportCommand,
 	newForecastCommand,
 	newStatusCommand,
+	newStartupCommand,
+	newPeaksCommand,
+	newCalendarCommand,
+	newConvertCommand,
 	newPreflightCommand,
 }
 

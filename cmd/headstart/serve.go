@@ -33,6 +33,7 @@ type serveOptions struct {
 	customMetrics   bool
 	manageAPI       bool
 	leaderElect     bool
+	warmPools       bool
 
 	rates           controller.Rates
 	observeInterval time.Duration
@@ -125,6 +126,7 @@ The leader alone reads history, fits, plans, and writes the plans to the status 
 	f.BoolVar(&opts.customMetrics, "custom-metrics", opts.customMetrics, "serve custom.metrics.k8s.io")
 	f.BoolVar(&opts.manageAPI, "inject-ca", opts.manageAPI, "keep the caBundle of headstart's own APIServices up to date")
 	f.BoolVar(&opts.leaderElect, "leader-elect", opts.leaderElect, "let one replica lead; needed with more than one")
+	f.BoolVar(&opts.warmPools, "warm-pools", opts.warmPools, "act on WarmPools: warm nodes and images ahead of the plans")
 	f.DurationVar(&opts.rates.PlanRefresh, "plan-refresh", opts.rates.PlanRefresh, "how often a plan is written that differs little from the last one")
 	f.IntVar(&opts.rates.WritesPerHour, "plan-writes-per-hour", opts.rates.WritesPerHour, "most status writes of one Forecast in an hour")
 	f.DurationVar(&opts.rates.HPASync, "hpa-sync-period", opts.rates.HPASync, "the HPA controller's --horizontal-pod-autoscaler-sync-period")

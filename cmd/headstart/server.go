@@ -56,7 +56,7 @@ func newServer(ctx context.Context, opts serveOptions, logger *slog.Logger) (*se
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mgr, plans, err := controller.New(controller.Options{
-		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect, Sources: sources,
+		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect, WarmPools: opts.warmPools, Sources: sources,
 		Rates: opts.rates, ObserveInterval: opts.observeInterval, Registerer: registry, Logger: logger,
 	})
 	if err != nil {
