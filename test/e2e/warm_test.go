@@ -1,0 +1,334 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/harness"
+)
+
+const (
+	warmNamespace  = "headstart-warm"
+	warmService    = "model"
+	warmImage      = "registry.example/model:1"
+	warmPlanStep   = 2 * time.Second
+	warmServiceKey = "app=" + warmService
+)
+
+// warmWorld is a control plane with the warmer alone, under its own rights; the plan of the one Forecast, and the replicas that follow it, are the test's.
+type warmWorld struct {
+	*controlplane.ControlPlane
+	t *testing.T
+}
+
+func newWarmWorld(t *testing.T, nodes int) *warmWorld {
+	t.Helper()
+	opts := controlplane.DefaultOptions(env.layout.Bin)
+	opts.StateRoot, opts.Log = t.TempDir(), t.Output()
+	opts.Nodes = []controlplane.NodePool{controlplane.GPUNodes(nodes, 1)}
+	cp, err := controlplane.Start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cp.Stop)
+	w := &warmWorld{ControlPlane: cp, t: t}
+	w.install()
+	w.apply(warmObjects)
+	return w
+}
+
+// install applies the base and the component for warming, and runs the warmer with the ServiceAccount's rights.
+func (w *warmWorld) install() {
+	w.t.Helper()
+	dir, err := filepath.EvalSymlinks(w.Dir)
+	w.must(err)
+	dir = filepath.Join(dir, "warm")
+	w.must(os.MkdirAll(dir, 0o755))
+	root, err := filepath.EvalSymlinks(env.layout.Root)
+	w.must(err)
+	manifests, err := filepath.Rel(dir, filepath.Join(root, "manifests"))
+	w.must(err)
+	w.must(os.WriteFile(filepath.Join(dir, "kustomization.yaml"), fmt.Appendf(nil, `apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [%[1]s/base]
+components: [%[1]s/components/warm]
+patches:
+- target: {kind: Deployment, name: headstart}
+  patch: |-
+    - {op: replace, path: /spec/replicas, value: 0}
+`, manifests), 0o644))
+	w.must(w.ApplyKustomization(w.t.Context(), dir))
+	_, err = w.Kubectl(w.t.Context(), nil, "wait", "--for=condition=Established", "--timeout=60s", "crd/forecasts.headstart.dev", "crd/warmpools.headstart.dev")
+	w.must(err)
+	binary := filepath.Join(w.Dir, "warmer")
+	build := exec.CommandContext(w.t.Context(), "go", "build", "-o", binary, "./gpuwarm/warmer/internal/standalone")
+	build.Dir = env.layout.Root
+	if out, err := build.CombinedOutput(); err != nil {
+		w.t.Fatalf("build the warmer: %v\n%s", err, out)
+	}
+	kubeconfig, err := w.ServiceAccountKubeconfig(w.t.Context(), harness.Namespace, harness.Name)
+	w.must(err)
+	_, err = w.Run("warmer", binary, []string{"-cluster=" + kubeconfig, "-interval=500ms"}, 5*time.Second)
+	w.must(err)
+}
+
+// in is the same world for a subtest.
+func (w *warmWorld) in(t *testing.T) *warmWorld { return &warmWorld{ControlPlane: w.ControlPlane, t: t} }
+
+func (w *warmWorld) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *warmWorld) apply(yaml string) {
+	w.t.Helper()
+	w.must(w.Apply(w.t.Context(), yaml))
+}
+
+// warmObjects are a service of one GPU a replica, its Forecast with a capacity of 1 a replica, and the WarmPool.
+const warmObjects = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: model, namespace: shop}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: model}}
+  template:
+    metadata: {labels: {app: model}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: server
+        image: registry.example/model:1
+        resources: {limits: {nvidia.com/gpu: 1}, requests: {cpu: "4", memory: 16Gi}}
+---
+apiVersion: headstart.dev/v1alpha1
+kind: Forecast
+metadata: {name: model, namespace: shop}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: model}
+  capacityPerReplica: "1"
+---
+apiVersion: headstart.dev/v1alpha1
+kind: WarmPool
+metadata: {name: warm, namespace: shop}
+spec:
+  forecastSelector: {}
+  nodes: {lead: 6s}
+  images: {lead: 4s, parallelism: 10}
+`
+
+// plan is what the Forecast's status says from start on, in replicas per warmPlanStep.
+func (w *warmWorld) plan(start time.Time, replicas []int) {
+	w.t.Helper()
+	values := strings.Trim(fmt.Sprint(replicas), "[]")
+	end := start.Add(time.Duration(len(replicas)) * warmPlanStep)
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{
+		"capacityPerReplica": map[string]any{"value": "1", "source": "Spec"},
+		"plan": map[string]any{
+			"computedAt": start.UTC().Format(time.RFC3339), "start": start.UTC().Format(time.RFC3339), "end": end.UTC().Format(time.RFC3339),
+			"segments": []any{map[string]any{"step": "2s", "values": values}},
+		},
+	}})
+	w.must(err)
+	_, err = w.Kubectl(w.t.Context(), nil, "patch", "forecast", warmService, "-n", namespace, "--subresource=status", "--type=merge", "-p", string(patch))
+	w.must(err)
+}
+
+func (w *warmWorld) scale(replicas int) {
+	w.t.Helper()
+	_, err := w.Kubectl(w.t.Context(), nil, "scale", "deployment", warmService, "-n", namespace, fmt.Sprint("--replicas=", replicas))
+	w.must(err)
+}
+
+func (w *warmWorld) pods(namespace, selector string) []corev1.Pod {
+	w.t.Helper()
+	list, err := w.Client.CoreV1().Pods(namespace).List(w.t.Context(), metav1.ListOptions{LabelSelector: selector})
+	w.must(err)
+	return list.Items
+}
+
+// placeholders that there are, and how many of them have a node.
+func (w *warmWorld) placeholders() (all, bound int) {
+	w.t.Helper()
+	for _, p := range w.pods(warmNamespace, "headstart.dev/role=placeholder") {
+		if p.DeletionTimestamp == nil {
+			all++
+			if p.Spec.NodeName != "" {
+				bound++
+			}
+		}
+	}
+	return all, bound
+}
+
+// warmStatus is the part of a WarmPool's status that is looked at.
+type warmStatus struct {
+	Conditions []metav1.Condition `json:"conditions"`
+	Forecasts  []struct {
+		NodesBy string `json:"nodesBy"`
+		Hold    int    `json:"hold"`
+		Message string `json:"message"`
+	} `json:"forecasts"`
+}
+
+func (s warmStatus) reason(kind string) string {
+	if c := meta.FindStatusCondition(s.Conditions, kind); c != nil {
+		return string(c.Status) + " " + c.Reason
+	}
+	return ""
+}
+
+func (w *warmWorld) status() warmStatus {
+	w.t.Helper()
+	out, err := w.Kubectl(w.t.Context(), nil, "get", "warmpool", "warm", "-n", namespace, "-o", "json")
+	w.must(err)
+	var pool struct {
+		Status warmStatus `json:"status"`
+	}
+	w.must(json.Unmarshal([]byte(out), &pool))
+	return pool.Status
+}
+
+// await polls until ok; what it waits for is told where it does not come.
+func (w *warmWorld) await(what string, deadline time.Duration, ok func() bool) {
+	w.t.Helper()
+	err := wait.PollUntilContextTimeout(w.t.Context(), 100*time.Millisecond, deadline, true, func(context.Context) (bool, error) { return ok(), w.Failed() })
+	if err != nil {
+		all, bound := w.placeholders()
+		w.t.Fatalf("%s: %v; %d placeholders, %d bound; %+v", what, err, all, bound, w.status())
+	}
+}
+
+func repeat(replicas int, d time.Duration) []int {
+	out := make([]int, d/warmPlanStep)
+	for i := range out {
+		out[i] = replicas
+	}
+	return out
+}
+
+// Placeholders give way to real pods at once, do not come back for them, and go with their WarmPool; quota, a CapacityBuffer that appears and vanishes, and a
+// namespace that goes leave nothing behind.
+func TestWarmPlaceholders(t *testing.T) {
+	w := newWarmWorld(t, 6)
+	w.plan(time.Now(), repeat(6, 20*time.Minute))
+	w.await("six placeholders on six nodes", 60*time.Second, func() bool { _, bound := w.placeholders(); return bound == 6 })
+	if got := w.status().reason("Ready"); got != "True AsPlanned" {
+		t.Errorf("Ready is %q", got)
+	}
+
+	t.Run("GiveWay", func(t *testing.T) {
+		w := w.in(t)
+		begin := time.Now()
+		w.scale(4)
+		worst := time.Duration(0)
+		seen := map[string]bool{}
+		w.await("four replicas bound", 30*time.Second, func() bool {
+			for _, p := range w.pods(namespace, warmServiceKey) {
+				if p.Spec.NodeName != "" && !seen[p.Name] {
+					seen[p.Name] = true
+					worst = max(worst, time.Since(begin))
+				}
+			}
+			return len(seen) == 4
+		})
+		t.Logf("four real pods onto nodes full of placeholders: all bound %s after the Deployment was scaled", worst.Round(time.Millisecond))
+		if worst > 5*time.Second {
+			t.Errorf("placeholders delayed a real pod: bound after %s, want at most 5 s", worst)
+		}
+		w.await("two placeholders are left", 10*time.Second, func() bool { all, _ := w.placeholders(); return all == 2 })
+	})
+
+	t.Run("Quota", func(t *testing.T) {
+		w := w.in(t)
+		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: headstart-warm}, spec: {hard: {pods: "3"}}}`)
+		w.await("the quota counts", 30*time.Second, func() bool {
+			q, err := w.Client.CoreV1().ResourceQuotas(warmNamespace).Get(t.Context(), "few", metav1.GetOptions{})
+			return err == nil && q.Status.Used.Pods().Value() == 2
+		})
+		w.scale(0)
+		w.await("the quota is told", 30*time.Second, func() bool { return w.status().reason("NodesWarm") == "False QuotaDenied" })
+		if all, _ := w.placeholders(); all > 3 {
+			t.Errorf("%d placeholders under a quota of 3", all)
+		}
+		_, err := w.Kubectl(t.Context(), nil, "delete", "resourcequota", "few", "-n", warmNamespace)
+		w.must(err)
+		w.await("six placeholders without the quota", 60*time.Second, func() bool { all, _ := w.placeholders(); return all == 6 })
+	})
+
+	t.Run("CapacityBuffer", func(t *testing.T) {
+		w := w.in(t)
+		w.apply(capacityBufferCRD)
+		w.await("the buffer takes over", 120*time.Second, func() bool {
+			all, _ := w.placeholders()
+			s := w.status()
+			return all == 0 && len(s.Forecasts) == 1 && s.Forecasts[0].NodesBy == "CapacityBuffer"
+		})
+		out, err := w.Kubectl(t.Context(), nil, "get", "capacitybuffers", "-n", namespace, "-o", "jsonpath={.items[*].spec.replicas}")
+		if err != nil || out != "6" {
+			t.Errorf("the buffer is %q, %v; want 6", out, err)
+		}
+		_, err = w.Kubectl(t.Context(), nil, "delete", "crd", "capacitybuffers.autoscaling.x-k8s.io")
+		w.must(err)
+		w.await("placeholders take over again", 120*time.Second, func() bool { _, bound := w.placeholders(); return bound == 6 })
+	})
+
+	t.Run("Gone", func(t *testing.T) {
+		w := w.in(t)
+		_, err := w.Kubectl(t.Context(), nil, "delete", "namespace", namespace, "--wait=false")
+		w.must(err)
+		w.await("no placeholder outlives its WarmPool", 60*time.Second, func() bool {
+			return len(w.pods(warmNamespace, "headstart.dev/role=placeholder")) == 0
+		})
+	})
+}
+
+// capacityBufferCRD has the fields of the published CRD that are used.
+const capacityBufferCRD = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: capacitybuffers.autoscaling.x-k8s.io
+  annotations: {api-approved.kubernetes.io: "https://github.com/kubernetes/autoscaler/pull/8151"}
+spec:
+  group: autoscaling.x-k8s.io
+  names: {kind: CapacityBuffer, listKind: CapacityBufferList, plural: capacitybuffers, singular: capacitybuffer}
+  scope: Namespaced
+  versions:
+  - name: v1beta1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              podTemplateRef: {type: object, required: [name], properties: {name: {type: string}}}
+              replicas: {type: integer, format: int32, minimum: 0}
+              limits: {type: object, additionalProperties: {x-kubernetes-int-or-string: true}}
+              provisioningStrategy: {type: string}
+          status: {type: object, x-kubernetes-preserve-unknown-fields: true}
+    subresources: {status: {}}
+`
