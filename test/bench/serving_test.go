@@ -22,6 +22,7 @@ var (
 	rounds   = flag.Int("rounds", 7, "rounds, each of which runs every target once")
 	duration = flag.Duration("duration", 5*time.Second, "time of one run")
 	metrics  = flag.Int("metrics", 1000, "metrics that are asked for")
+	build    = flag.Bool("build", true, "build bin/headstart first")
 )
 
 const (
@@ -51,7 +52,8 @@ func BenchmarkServing(b *testing.B) {
 					b.Fatal(err)
 				}
 				runs[i] = append(runs[i], r)
-				b.Logf("round %d: %-24s %7.0f/s  p50 %6.3f ms  p99 %6.3f ms  max %6.1f ms", round+1, targets[i].name, r.perSecond, ms(r.p50), ms(r.p99), ms(r.max))
+				// b.Log is cut off after ten lines.
+				fmt.Fprintf(os.Stderr, "round %d: %-24s %7.0f/s  p50 %6.3f ms  p99 %6.3f ms  max %6.1f ms\n", round+1, targets[i].name, r.perSecond, ms(r.p50), ms(r.p99), ms(r.max))
 			}
 		}
 	}
@@ -80,8 +82,10 @@ func cluster(b *testing.B) (controlplane.Layout, *controlplane.ControlPlane) {
 	if err := layout.Binaries(b.Context(), os.Stderr, append(controlplane.Commands(), controlplane.TestAdapter())...); err != nil {
 		b.Fatal(err)
 	}
-	if err := layout.Headstart(b.Context(), os.Stderr); err != nil {
-		b.Fatal(err)
+	if *build {
+		if err := layout.Headstart(b.Context(), os.Stderr); err != nil {
+			b.Fatal(err)
+		}
 	}
 	opts := controlplane.DefaultOptions(layout.Bin)
 	opts.Log = b.Output()
