@@ -18,13 +18,16 @@ type minutes struct {
 	first    time.Time
 	// wall[i] is the wall clock at first + i minutes, as minutes since the epoch if the wall clock were UTC.
 	wall []int64
+	// ofDay[i] is the minute of the day that wall[i] is.
+	ofDay []int16
 }
 
 func watch(location *time.Location, first time.Time, n int) minutes {
-	m := minutes{location: location, first: first, wall: make([]int64, n)}
+	m := minutes{location: location, first: first, wall: make([]int64, n), ofDay: make([]int16, n)}
 	for i := range m.wall {
 		local := first.Add(time.Duration(i) * time.Minute).In(location)
 		m.wall[i] = time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), 0, 0, time.UTC).Unix() / 60
+		m.ofDay[i] = int16(local.Hour()*60 + local.Minute())
 	}
 	return m
 }
@@ -160,10 +163,13 @@ func (m minutes) starts(w v1alpha1.PeakWindow, spec v1alpha1.PeakScheduleSpec, c
 		return (spec.Only == nil || naiveDays(*spec.Only, calendars, t)) && (spec.Except == nil || !naiveDays(*spec.Except, calendars, t))
 	}
 	var matches func(wall int64) bool
+	var ofDay *[24 * 60]bool // spares most of the calls
 	elapsed := false
 	if w.Start != "" {
 		once, _ := time.Parse("2006-01-02T15:04", w.Start)
 		matches = func(wall int64) bool { return wall == once.Unix()/60 && allowed(once) }
+		ofDay = &[24 * 60]bool{}
+		ofDay[once.Hour()*60+once.Minute()] = true
 	} else {
 		c := newNaiveCron(w.Schedule)
 		elapsed = c.elapsed
@@ -178,15 +184,15 @@ func (m minutes) starts(w v1alpha1.PeakWindow, spec v1alpha1.PeakScheduleSpec, c
 			}
 			return match
 		}
-		ofDay := c.ofDay()
+		ofDay = c.ofDay()
 		matches = func(wall int64) bool { return ofDay[wall%(24*60)] && day(wall) }
 	}
 	var starts []int64
 	shown := m.wall[0]
 	for i, wall := range m.wall {
 		started := false
-		if elapsed {
-			started = matches(wall)
+		if elapsed || wall == shown+1 {
+			started = ofDay[m.ofDay[i]] && matches(wall)
 		} else {
 			for skipped := shown + 1; skipped <= wall; skipped++ {
 				started = started || matches(skipped)

@@ -66,7 +66,8 @@ func TestPeaksSaysWhatToDo(t *testing.T) {
 		"NoPeaks":     {"another manifest has no peaks", "kind: Forecast", []string{"-f", "-"}, "no PeakSchedule"},
 		"BadField": {
 			"the field, its value and a remedy are named", "{kind: PeakSchedule, metadata: {name: p}, spec: {timeZone: Local, windows: [{name: w, schedule: '0 0 31 2 *', duration: 1h, demand: {add: 1}}]}}",
-			[]string{"-f", "-"}, `spec.windows[0].schedule "0 0 31 2 *": it never fires`,
+			[]string{"-f", "-"},
+			`spec.windows[0].schedule "0 0 31 2 *": it never fires`,
 		},
 		"UnknownField": {"a field that nobody reads is an error", "{kind: PeakSchedule, spec: {timezone: UTC}}", []string{"-f", "-"}, "timezone"},
 		"From":         {"the forms of a time are named", "", []string{"-f", "testdata/peaks.yaml", "--from", "tomorrow"}, "write 2026-11-09"},
