@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -30,6 +31,9 @@ func (r *CalendarReconciler) setup(mgr ctrl.Manager) error {
 func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var cal v1alpha1.Calendar
 	if err := r.client.Get(ctx, req.NamespacedName, &cal); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.compiler.forgetCalendar(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()

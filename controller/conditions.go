@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -87,7 +88,7 @@ func (v *verdicts) merge(into *[]metav1.Condition) (changed []metav1.Condition) 
 		}
 		meta.SetStatusCondition(into, c)
 	}
-	for i := len(*into) - 1; i >= 0; i-- {
+	for i := range slices.Backward(*into) {
 		if kind := (*into)[i].Type; v.get(kind) == nil {
 			meta.RemoveStatusCondition(into, kind)
 		}

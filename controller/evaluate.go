@@ -137,8 +137,7 @@ func (e *evaluation) judgeLead(missing error) {
 // checkTarget says when a fixed lead's target does not exist.
 func (e *evaluation) checkTarget(ctx context.Context) error {
 	_, err := e.podsOf(ctx)
-	var target *targetError
-	if errors.As(err, &target) {
+	if target, ok := errors.AsType[*targetError](err); ok {
 		e.v.fail(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
 		return nil
 	}

@@ -173,7 +173,7 @@ func TestWritesStayWithinTheHour(t *testing.T) {
 }
 
 func TestPlanIsPublishedAndSmall(t *testing.T) {
-	h := newHouse(t, map[string]*trace{"q": {demand: daily(0.05)}}, shortForecast("calm", "q"), deployment(), ptr(hpaReading("calm", "calm", nil)))
+	h := newHouse(t, map[string]*trace{"q": {demand: daily(0.05)}}, shortForecast("calm", "q"), deployment(), new(hpaReading("calm", "calm", nil)))
 	h.step(t, "calm", time.Minute)
 	fc := h.get(t, "calm")
 	for kind, want := range map[string]metav1.ConditionStatus{
@@ -279,8 +279,10 @@ func TestFailedWriteIsAnError(t *testing.T) {
 	h := newHouse(t, map[string]*trace{"q": {demand: daily(0.05)}}, shortForecast("fc", "q"), deployment())
 	broken := errors.New("etcd is away")
 	h.client = interceptor.NewClient(h.client.(client.WithWatch), interceptor.Funcs{
-		SubResourceGet:   fakeScale,
-		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error { return broken },
+		SubResourceGet: fakeScale,
+		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+			return broken
+		},
 	})
 	key := types.NamespacedName{Namespace: "shop", Name: "fc"}
 	if _, err := h.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil {

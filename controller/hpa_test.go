@@ -24,10 +24,10 @@ func hpaReading(name, forecast string, change func(*autoscalingv2.HorizontalPodA
 				Type: autoscalingv2.ExternalMetricSourceType,
 				External: &autoscalingv2.ExternalMetricSource{
 					Metric: autoscalingv2.MetricIdentifier{Name: forecast},
-					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: ptr(resource.MustParse("5"))},
+					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: new(resource.MustParse("5"))},
 				},
 			}},
-			Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: &autoscalingv2.HPAScalingRules{Tolerance: ptr(resource.MustParse("0"))}},
+			Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: &autoscalingv2.HPAScalingRules{Tolerance: new(resource.MustParse("0"))}},
 		},
 	}
 	if change != nil {
@@ -50,7 +50,7 @@ func TestJudgeHPAs(t *testing.T) {
 				Object: &autoscalingv2.ObjectMetricSource{
 					DescribedObject: autoscalingv2.CrossVersionObjectReference{APIVersion: "headstart.dev/v1alpha1", Kind: kind, Name: "face-fusion"},
 					Metric:          autoscalingv2.MetricIdentifier{Name: "demand"},
-					Target:          autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: ptr(resource.MustParse("5"))},
+					Target:          autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: new(resource.MustParse("5"))},
 				},
 			}}
 		}
@@ -66,7 +66,7 @@ func TestJudgeHPAs(t *testing.T) {
 		"OtherObject":  {"an Object metric on something else is not ours", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "x", objectMetricOn("Ingress"))}, 0, nil},
 		"OtherMetric":  {"an external metric of another name is not ours", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "x", nil)}, 0, nil},
 		"Value": {"Value runs away", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
-			h.Spec.Metrics[0].External.Target = autoscalingv2.MetricTarget{Type: autoscalingv2.ValueMetricType, Value: ptr(resource.MustParse("5"))}
+			h.Spec.Metrics[0].External.Target = autoscalingv2.MetricTarget{Type: autoscalingv2.ValueMetricType, Value: new(resource.MustParse("5"))}
 		})}, 0, []string{"TargetTypeValue"}},
 		"DefaultTolerance": {"10 % swallows 20 to 22", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
 			h.Spec.Behavior = nil
@@ -74,7 +74,7 @@ func TestJudgeHPAs(t *testing.T) {
 		"Disagree": {"one replica serves one amount", []autoscalingv2.HorizontalPodAutoscaler{
 			hpaReading("a", "face-fusion", nil),
 			hpaReading("b", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
-				h.Spec.Metrics[0].External.Target.AverageValue = ptr(resource.MustParse("7"))
+				h.Spec.Metrics[0].External.Target.AverageValue = new(resource.MustParse("7"))
 			}),
 		}, 5, []string{"CapacityDisagrees"}},
 		"OtherTarget": {"the lead would be somebody else's", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
@@ -120,7 +120,7 @@ func TestRampOf(t *testing.T) {
 			return r
 		}()},
 		"Own": {"policies are taken as they are", &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: &autoscalingv2.HPAScalingRules{
-			StabilizationWindowSeconds: ptr(int32(30)), SelectPolicy: ptr(autoscalingv2.MinChangePolicySelect),
+			StabilizationWindowSeconds: new(int32(30)), SelectPolicy: ptr(autoscalingv2.MinChangePolicySelect),
 			Policies: []autoscalingv2.HPAScalingPolicy{{Type: autoscalingv2.PercentScalingPolicy, Value: 900, PeriodSeconds: 15}, {Type: autoscalingv2.PodsScalingPolicy, Value: 20, PeriodSeconds: 60}},
 		}}, planner.Ramp{Sync: time.Second, Stabilization: 30 * time.Second, Select: planner.SelectMin, Policies: []planner.Policy{
 			{Kind: planner.PolicyPercent, Value: 900, Period: 15 * time.Second}, {Kind: planner.PolicyPods, Value: 20, Period: time.Minute},

@@ -30,8 +30,8 @@ type Compiler struct {
 	reader client.Reader
 
 	mu        sync.Mutex
-	schedules map[types.UID]compiled[*scheduler.Schedule]
-	calendars map[types.UID]compiled[*scheduler.Calendar]
+	schedules map[types.NamespacedName]compiled[*scheduler.Schedule]
+	calendars map[types.NamespacedName]compiled[*scheduler.Calendar]
 }
 
 type compiled[T any] struct {
@@ -42,7 +42,7 @@ type compiled[T any] struct {
 
 // NewCompiler reads schedules and calendars through a cache.
 func NewCompiler(reader client.Reader) *Compiler {
-	return &Compiler{reader: reader, schedules: map[types.UID]compiled[*scheduler.Schedule]{}, calendars: map[types.UID]compiled[*scheduler.Calendar]{}}
+	return &Compiler{reader: reader, schedules: map[types.NamespacedName]compiled[*scheduler.Schedule]{}, calendars: map[types.NamespacedName]compiled[*scheduler.Calendar]{}}
 }
 
 // lifts says whether a PeakSchedule picks a Forecast.
@@ -86,7 +86,7 @@ func (c *Compiler) peaksOf(ctx context.Context, fc *v1alpha1.Forecast) (peaks, e
 			continue
 		}
 		s, version, err := c.schedule(ctx, ps)
-		keys = append(keys, string(ps.UID)+version)
+		keys = append(keys, version)
 		if err != nil {
 			out.errs = append(out.errs, fmt.Errorf("PeakSchedule %s: %w", ps.Name, err))
 			continue
@@ -103,14 +103,14 @@ func (c *Compiler) schedule(ctx context.Context, ps *v1alpha1.PeakSchedule) (*sc
 	if err != nil {
 		return nil, "error", err
 	}
-	version = fmt.Sprintf("%d/%s", ps.Generation, version)
+	version, key := fmt.Sprintf("%s/%d/%s", ps.UID, ps.Generation, version), client.ObjectKeyFromObject(ps)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known, ok := c.schedules[ps.UID]; ok && known.version == version {
+	if known, ok := c.schedules[key]; ok && known.version == version {
 		return known.value, version, known.err
 	}
 	s, err := scheduler.Compile(ps.Name, ps.Spec, calendars)
-	c.schedules[ps.UID] = compiled[*scheduler.Schedule]{version, s, err}
+	c.schedules[key] = compiled[*scheduler.Schedule]{version, s, err}
 	return s, version, err
 }
 
@@ -150,21 +150,27 @@ func (c *Compiler) calendarsNamed(ctx context.Context, names []string) (schedule
 }
 
 func (c *Compiler) calendar(cal *v1alpha1.Calendar) (*scheduler.Calendar, error) {
-	version := fmt.Sprint(cal.Generation)
+	version, key := fmt.Sprintf("%s/%d", cal.UID, cal.Generation), client.ObjectKeyFromObject(cal)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known, ok := c.calendars[cal.UID]; ok && known.version == version {
+	if known, ok := c.calendars[key]; ok && known.version == version {
 		return known.value, known.err
 	}
 	value, err := scheduler.CompileCalendar(cal.Name, cal.Spec)
-	c.calendars[cal.UID] = compiled[*scheduler.Calendar]{version, value, err}
+	c.calendars[key] = compiled[*scheduler.Calendar]{version, value, err}
 	return value, err
 }
 
-// forget drops what was compiled for an object that is gone.
-func (c *Compiler) forget(uid types.UID) {
+// forgetSchedule drops what was compiled for a PeakSchedule that is gone.
+func (c *Compiler) forgetSchedule(key types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.schedules, uid)
-	delete(c.calendars, uid)
+	delete(c.schedules, key)
+}
+
+// forgetCalendar drops what was compiled for a Calendar that is gone.
+func (c *Compiler) forgetCalendar(key types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calendars, key)
 }

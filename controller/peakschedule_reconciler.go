@@ -53,6 +53,9 @@ func (r *PeakScheduleReconciler) setup(mgr ctrl.Manager) error {
 func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var ps v1alpha1.PeakSchedule
 	if err := r.client.Get(ctx, req.NamespacedName, &ps); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.compiler.forgetSchedule(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
@@ -133,10 +136,8 @@ func (r *PeakScheduleReconciler) lifted(ctx context.Context, ps *v1alpha1.PeakSc
 		}
 		lifted := v1alpha1.LiftedForecast{Name: fc.Name}
 		if active {
-			if demand, ok := liftedDemand(fc, s, now); ok {
-				q := quantityOf(demand)
-				lifted.Demand = &q
-			}
+			demand := quantityOf(liftedDemand(fc, s, now))
+			lifted.Demand = &demand
 		}
 		out = append(out, lifted)
 	}
@@ -144,11 +145,11 @@ func (r *PeakScheduleReconciler) lifted(ctx context.Context, ps *v1alpha1.PeakSc
 }
 
 // liftedDemand is what the plan of a Forecast has for now, while a window of the schedule is active.
-func liftedDemand(fc *v1alpha1.Forecast, s *scheduler.Schedule, now time.Time) (float64, bool) {
+func liftedDemand(fc *v1alpha1.Forecast, s *scheduler.Schedule, now time.Time) float64 {
 	if fc.Status.Plan != nil {
 		if plan, err := planner.Decode(*fc.Status.Plan); err == nil {
 			if value, ok := plan.At(now); ok {
-				return value, true
+				return value
 			}
 		}
 	}
@@ -156,7 +157,7 @@ func liftedDemand(fc *v1alpha1.Forecast, s *scheduler.Schedule, now time.Time) (
 	if c := fc.Status.CapacityPerReplica; c != nil {
 		capacity = c.Value.AsApproximateFloat64()
 	}
-	return s.At(now).Apply(0, capacity), true
+	return s.At(now).Apply(0, capacity)
 }
 
 func (r *PeakScheduleReconciler) allSchedules(ctx context.Context, _ client.Object) []reconcile.Request {

@@ -141,8 +141,7 @@ func TestBadPlanInStatus(t *testing.T) {
 	fc := faceFusion()
 	fc.Status.Plan = &v1alpha1.Plan{Start: metav1.NewTime(epoch), End: metav1.NewTime(epoch.Add(time.Hour)), Segments: []v1alpha1.PlanSegment{{Step: "1m", Values: "1 two 3"}}}
 	_, err := served(t, fc, nil).Value("shop", "face-fusion", epoch)
-	var un *adapter.Unavailable
-	if !errors.As(err, &un) {
+	if _, ok := errors.AsType[*adapter.Unavailable](err); !ok {
 		t.Errorf("error = %v, want an Unavailable that says why", err)
 	}
 }

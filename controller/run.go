@@ -15,8 +15,8 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
 	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -157,8 +157,8 @@ func managerOptions(opts Options) ctrl.Options {
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject: map[client.Object]cache.ByObject{
-				&corev1.Pod{}:  {Transform: gpuwarm.StripPod},
-				&corev1.Node{}: {Transform: gpuwarm.StripNode},
+				&corev1.Pod{}:                            {Transform: gpuwarm.StripPod},
+				&corev1.Node{}:                           {Transform: gpuwarm.StripNode},
 				&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripHPA},
 			},
 		},

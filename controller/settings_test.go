@@ -10,7 +10,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 func goodSpec() v1alpha1.ForecastSpec {
 	return v1alpha1.ForecastSpec{
@@ -46,19 +47,19 @@ func TestParseSpecRefuses(t *testing.T) {
 		"ServiceLevelZero": {"a promise of nothing", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ServiceLevel = ptr(v1alpha1.Decimal("0")) }, []string{"spec.provisionFor.serviceLevel", "0.5 to 0.9999"}},
 		"ServiceLevelOne":  {"no forecast can promise certainty", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ServiceLevel = ptr(v1alpha1.Decimal("1")) }, []string{"serviceLevel", "0.99"}},
 		"ServiceLevelOver": {"a percentage, or a slip", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ServiceLevel = ptr(v1alpha1.Decimal("1.5")) }, []string{"serviceLevel", "0.99"}},
-		"Both": {"two contracts at once", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ShortageCost = ptr(v1alpha1.Decimal("20")) }, []string{"spec.provisionFor", "not both"}},
-		"Neither": {"no contract", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor = v1alpha1.ProvisionFor{} }, []string{"spec.provisionFor", "serviceLevel", "shortageCost"}},
+		"Both":             {"two contracts at once", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ShortageCost = ptr(v1alpha1.Decimal("20")) }, []string{"spec.provisionFor", "not both"}},
+		"Neither":          {"no contract", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor = v1alpha1.ProvisionFor{} }, []string{"spec.provisionFor", "serviceLevel", "shortageCost"}},
 		"CostOne": {"at cost 1 nothing would be served", func(s *v1alpha1.ForecastSpec) {
 			s.ProvisionFor = v1alpha1.ProvisionFor{ShortageCost: ptr(v1alpha1.Decimal("1"))}
 		}, []string{"shortageCost", "above 1"}},
-		"UnknownZone": {"a silent fallback would shift every day", func(s *v1alpha1.ForecastSpec) { s.Seasonality.TimeZone = "Mars/Olympus" }, []string{"spec.seasonality.timeZone", "Mars/Olympus", "IANA"}},
-		"LocalZone":   {"Local means another zone on another machine", func(s *v1alpha1.ForecastSpec) { s.Seasonality.TimeZone = "Local" }, []string{"timeZone", "Local"}},
-		"BadDuration": {"a unit is missing", func(s *v1alpha1.ForecastSpec) { s.Horizon = "24" }, []string{"spec.horizon", "24"}},
-		"TooFine":     {"below a second pods and metrics have no resolution", func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution = "100ms" }, []string{"spec.demand.resolution", "1s"}},
-		"TooMuch":     {"a year of seconds does not fit", func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution, s.Demand.History = "1s", "1y" }, []string{"spec.demand.history", "coarser"}},
+		"UnknownZone":  {"a silent fallback would shift every day", func(s *v1alpha1.ForecastSpec) { s.Seasonality.TimeZone = "Mars/Olympus" }, []string{"spec.seasonality.timeZone", "Mars/Olympus", "IANA"}},
+		"LocalZone":    {"Local means another zone on another machine", func(s *v1alpha1.ForecastSpec) { s.Seasonality.TimeZone = "Local" }, []string{"timeZone", "Local"}},
+		"BadDuration":  {"a unit is missing", func(s *v1alpha1.ForecastSpec) { s.Horizon = "24" }, []string{"spec.horizon", "24"}},
+		"TooFine":      {"below a second pods and metrics have no resolution", func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution = "100ms" }, []string{"spec.demand.resolution", "1s"}},
+		"TooMuch":      {"a year of seconds does not fit", func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution, s.Demand.History = "1s", "1y" }, []string{"spec.demand.history", "coarser"}},
 		"FixedWithout": {"mode Fixed without a value", func(s *v1alpha1.ForecastSpec) { s.LeadTime.Mode = v1alpha1.LeadTimeFixed }, []string{"spec.leadTime.fixed"}},
 		"BoundsCrossed": {"min above max", func(s *v1alpha1.ForecastSpec) {
-			s.Bounds = v1alpha1.Bounds{Min: ptr(resource.MustParse("5")), Max: ptr(resource.MustParse("4"))}
+			s.Bounds = v1alpha1.Bounds{Min: new(resource.MustParse("5")), Max: new(resource.MustParse("4"))}
 		}, []string{"spec.bounds"}},
 		"PeriodTooShort": {"a period of one step is no period", func(s *v1alpha1.ForecastSpec) { s.Seasonality.Periods = []v1alpha1.Duration{"1m"} }, []string{"spec.seasonality.periods"}},
 	}

@@ -3,6 +3,7 @@ package controller
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -103,9 +104,9 @@ func withoutPeaks(s history.Series, schedules []*scheduler.Schedule) history.Ser
 
 // last is the newest known value of a series.
 func last(s history.Series) (float64, time.Time, bool) {
-	for i := len(s.Values) - 1; i >= 0; i-- {
-		if !math.IsNaN(s.Values[i]) {
-			return s.Values[i], s.Start.Add(time.Duration(i+1) * s.Step), true
+	for i, v := range slices.Backward(s.Values) {
+		if !math.IsNaN(v) {
+			return v, s.Start.Add(time.Duration(i+1) * s.Step), true
 		}
 	}
 	return math.NaN(), time.Time{}, false

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -71,17 +72,17 @@ func FormatDuration(d time.Duration) Duration {
 	if d <= 0 {
 		return "0s"
 	}
-	var out string
+	var out strings.Builder
 	for _, u := range durationUnits {
 		if u.name == "y" || u.name == "w" {
 			continue // 7d and 365d read better, and mean the same
 		}
 		if n := d / u.size; n > 0 {
-			out += strconv.FormatInt(int64(n), 10) + u.name
+			out.WriteString(strconv.FormatInt(int64(n), 10) + u.name)
 			d -= n * u.size
 		}
 	}
-	return Duration(out)
+	return Duration(out.String())
 }
 
 // Decimal is a plain decimal number as a string, such as "0.99" or "20".

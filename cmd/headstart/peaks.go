@@ -130,7 +130,7 @@ func readPeaks(r io.Reader) ([]*scheduler.Schedule, error) {
 			}
 			compiled, err := scheduler.CompileCalendar(c.Name, c.Spec)
 			if err != nil {
-				problems = append(problems, fmt.Errorf("Calendar %s: %w", c.Name, err))
+				problems = append(problems, fmt.Errorf("calendar %s: %w", c.Name, err))
 				continue
 			}
 			calendars[c.Name] = compiled

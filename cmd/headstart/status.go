@@ -126,7 +126,9 @@ func table(w io.Writer, list []v1alpha1.Forecast, now time.Time) {
 func describe(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
 	s := &fc.Status
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(tw, "%s:\t%s\n", name, fmt.Sprintf(format, args...)) }
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(tw, "%s:\t%s\n", name, fmt.Sprintf(format, args...))
+	}
 	row("Forecast", "%s/%s (mode %s)", fc.Namespace, fc.Name, fc.Spec.Mode)
 	row("Target", "%s/%s", fc.Spec.TargetRef.Kind, fc.Spec.TargetRef.Name)
 	row("Observed", "%s%s", sample(s.Observed), ago(s.Observed, now))
