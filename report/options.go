@@ -57,6 +57,16 @@ type Options struct {
 	Policies []string
 	// Headroom adds to each policy of today what it comes to with the factor that did best on its history.
 	Headroom bool
+	// Sweep are leads to replay besides Lead: what a faster start would be worth. Those of equal length in steps are one.
+	Sweep []time.Duration
+	// GPUs of one replica; 0 where GPU-hours say nothing.
+	GPUs float64
+	// Price of one GPU-hour, or of one replica-hour where GPUs is 0; 0 is unknown.
+	Price float64
+	// Service names the proposed manifests; "" is "my-service".
+	Service string
+	// Query is the PromQL that the proposed Forecast reads; "" leaves it to be filled in.
+	Query string
 	// Progress is called now and then with what is done and what there is to do; nil for none.
 	Progress func(done, total int)
 }
@@ -102,8 +112,15 @@ func (o Options) validate() error {
 		return errors.New("min and max replicas must not be below 0, nor max below min")
 	case o.Stabilization < 0 || o.Horizon < o.Series.Step:
 		return errors.New("stabilization must not be below 0, nor the horizon below one step")
+	case o.GPUs < 0 || o.Price < 0 || math.IsNaN(o.GPUs+o.Price) || math.IsInf(o.GPUs+o.Price, 0):
+		return errors.New("GPUs per replica and price must be numbers from 0")
 	case o.Refresh != RefreshStep && o.Refresh != RefreshStatus:
 		return fmt.Errorf("plan refresh %q is unknown: step or status", o.Refresh)
+	}
+	for _, lead := range o.Sweep {
+		if lead < 0 || lead > 24*time.Hour {
+			return fmt.Errorf("lead %s of the sweep must be from 0 to 24h", lead)
+		}
 	}
 	for _, name := range o.Policies {
 		if _, ok := policies[name]; !ok {

@@ -74,9 +74,12 @@ func ReadPeaks(r io.Reader) (Peaks, error) {
 }
 
 func (p *Peaks) document(text []byte, schedules *[]v1alpha1.PeakSchedule) error {
-	var kind metav1.TypeMeta
+	var kind *metav1.TypeMeta
 	if err := sigsyaml.Unmarshal(text, &kind); err != nil {
 		return err
+	}
+	if kind == nil { // comments only
+		return nil
 	}
 	if group := v1alpha1.GroupVersion.String(); kind.APIVersion != group {
 		return fmt.Errorf("apiVersion %q is not %s", kind.APIVersion, group)

@@ -2,8 +2,10 @@ package report
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,10 +18,21 @@ type Report struct {
 	Schema string `json:"schema"`
 	// Input says what was replayed.
 	Input Input `json:"input"`
+	// Verdict says in two sentences what switching Headstart on would change.
+	Verdict string `json:"verdict,omitempty"`
+	// Doubts say why forecasting may not help this service.
+	Doubts []string `json:"doubts,omitempty"`
+	// Today is the policy that Headstart is compared with, and Changes what would change.
+	Today   string   `json:"today,omitempty"`
+	Changes []Change `json:"changes,omitempty"`
 	// Policies side by side, in the order that was asked for.
 	Policies []Result `json:"policies"`
 	// Model says what the forecast rested on at the end.
 	Model *Model `json:"model,omitempty"`
+	// Sweep says what Headstart and the reactive HPA come to at other leads.
+	Sweep []SweepPoint `json:"sweep,omitempty"`
+	// Proposal is what to apply.
+	Proposal *Proposal `json:"proposal,omitempty"`
 	// Notes are sentences about what limits this report.
 	Notes []string `json:"notes,omitempty"`
 
@@ -92,32 +105,100 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	names := o.Policies
-	if len(names) == 0 {
-		names = DefaultPolicies()
+	if len(o.Policies) == 0 {
+		o.Policies = DefaultPolicies()
 	}
+	pool := newPool(o)
+	leads := o.otherLeads()
+	reports, errs := make([]*Report, 1+len(leads)), make([]error, 1+len(leads))
+	var wait sync.WaitGroup
+	for i := range reports {
+		one := o
+		if i > 0 {
+			one.Lead, one.Policies, one.Headroom = leads[i-1], []string{PolicyHeadstart, PolicyReactive, PolicyOracle}, false
+		}
+		wait.Go(func() { reports[i], errs[i] = replayOnce(ctx, one, pool) })
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	r := reports[0]
+	r.sweep(reports[1:])
+	r.conclude()
+	return r, nil
+}
+
+// replayOnce runs the policies at one lead.
+func replayOnce(ctx context.Context, o Options, pool *pool) (*Report, error) {
 	t := newTrace(o)
 	scored := t.span(t.from, len(t.raw))
 	oracleWish := scored.oracle()
-	oracle := scored.score(oracleWish, 0)
-	r := &Report{Schema: Schema, Input: inputOf(o, t, scored), Policies: make([]Result, len(names)), options: o, trace: t}
-	run := runner{ctx: ctx, o: o, t: t, scored: scored, oracle: oracle, oracleWish: oracleWish}
-	run.count(names)
-	errs := make([]error, len(names))
+	r := &Report{Schema: Schema, Input: inputOf(o, t, scored), Policies: make([]Result, len(o.Policies)), options: o, trace: t}
+	run := runner{o: o, t: t, scored: scored, oracle: scored.score(oracleWish, 0), oracleWish: oracleWish, pool: pool}
+	errs := make([]error, len(o.Policies))
 	var wait sync.WaitGroup
-	for i, name := range names {
-		wait.Go(func() { r.Policies[i], errs[i] = run.policy(name) })
+	for i, name := range o.Policies {
+		wait.Go(func() {
+			defer pool.enter()()
+			r.Policies[i], errs[i] = run.policy(ctx, name)
+		})
 	}
 	wait.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	if r.replay = run.replay; r.replay != nil {
 		r.Model = r.model()
 	}
 	return r, nil
+}
+
+// pool bounds what runs at once, and sums the progress up.
+type pool struct {
+	places chan struct{}
+	done   atomic.Int64
+	total  int
+	report func(done, total int)
+}
+
+func newPool(o Options) *pool {
+	p := &pool{places: make(chan struct{}, runtime.GOMAXPROCS(0)), report: o.Progress}
+	scored := len(o.Series.Values) - o.From
+	for _, name := range o.Policies {
+		if name == PolicyHeadstart || name == PolicyHeadstartNoPeaks {
+			p.total += scored
+		}
+	}
+	p.total += len(o.otherLeads()) * scored
+	return p
+}
+
+// enter waits for a place and returns what gives it back.
+func (p *pool) enter() func() {
+	p.places <- struct{}{}
+	return func() { <-p.places }
+}
+
+func (p *pool) add(steps int) {
+	done := p.done.Add(int64(steps))
+	if p.report != nil {
+		p.report(int(done), p.total)
+	}
+}
+
+// otherLeads are those of the sweep that are not Lead, once for each length in steps.
+func (o Options) otherLeads() []time.Duration {
+	steps := func(d time.Duration) time.Duration { return (d + o.Series.Step - 1) / o.Series.Step }
+	seen := map[time.Duration]bool{steps(o.Lead): true}
+	var out []time.Duration
+	for _, d := range o.Sweep {
+		if s := steps(d); !seen[s] {
+			seen[s] = true
+			out = append(out, s*o.Series.Step)
+		}
+	}
+	return out
 }
 
 func inputOf(o Options, t *trace, scored span) Input {
@@ -137,29 +218,18 @@ func inputOf(o Options, t *trace, scored span) Input {
 	return in
 }
 
-// runner runs policies, each on its own goroutine.
+// runner runs the policies at one lead.
 type runner struct {
-	ctx        context.Context //nolint:containedctx // one run, one context
 	o          Options
 	t          *trace
 	scored     span
 	oracle     Figures
 	oracleWish []float64
 	replay     *Replay // set by the policy headstart
-	done       atomic.Int64
-	total      int
+	pool       *pool
 }
 
-// count says how many replay steps there will be, for progress.
-func (r *runner) count(names []string) {
-	for _, name := range names {
-		if name == PolicyHeadstart || name == PolicyHeadstartNoPeaks {
-			r.total += len(r.scored.demand)
-		}
-	}
-}
-
-func (r *runner) policy(name string) (Result, error) {
+func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 	p := policies[name]
 	out := Result{Policy: name, Label: p.label}
 	stab := r.t.stab
@@ -167,7 +237,7 @@ func (r *runner) policy(name string) (Result, error) {
 	case name == PolicyOracle:
 		out.wish, stab = r.oracleWish, 0
 	case p.demand == nil:
-		replay, err := r.headstart(name)
+		replay, err := r.headstart(ctx, name)
 		if err != nil {
 			return out, err
 		}
@@ -192,7 +262,7 @@ func (r *runner) policy(name string) (Result, error) {
 	return out, nil
 }
 
-func (r *runner) headstart(name string) (*Replay, error) {
+func (r *runner) headstart(ctx context.Context, name string) (*Replay, error) {
 	o := r.o
 	if name == PolicyHeadstartNoPeaks {
 		o.Peaks = nil
@@ -202,12 +272,9 @@ func (r *runner) headstart(name string) (*Replay, error) {
 		return nil, err
 	}
 	last := 0
-	replay, err := player.run(r.ctx, func(done int) {
-		all := r.done.Add(int64(done - last))
+	replay, err := player.run(ctx, func(done int) {
+		r.pool.add(done - last)
 		last = done
-		if r.o.Progress != nil {
-			r.o.Progress(int(all), r.total)
-		}
 	})
 	if name == PolicyHeadstart {
 		r.replay = replay
@@ -333,3 +400,9 @@ func (r Result) String() string {
 	}
 	return fmt.Sprintf("%s: %.3f × the oracle's cost", r.Policy, r.CostOverOracle)
 }
+
+// HasGPUs says whether GPU-hours are known.
+func (r *Report) HasGPUs() bool { return r.options.GPUs > 0 }
+
+// HasMoney says whether a price is known.
+func (r *Report) HasMoney() bool { return r.options.Price > 0 }

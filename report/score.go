@@ -13,12 +13,18 @@ type Figures struct {
 	Short float64 `json:"short"`
 	// LongestShortfallSeconds is the longest run of short steps.
 	LongestShortfallSeconds float64 `json:"longestShortfallSeconds"`
+	// Shortfalls is the number of such runs, and MeanShortfallSeconds how long they were: how long demand waits to be caught up with.
+	Shortfalls           int     `json:"shortfalls"`
+	MeanShortfallSeconds float64 `json:"meanShortfallSeconds"`
 	// MeanReplicas that were paid.
 	MeanReplicas float64 `json:"meanReplicas"`
 	// PeakReplicas that were paid at most.
 	PeakReplicas float64 `json:"peakReplicas"`
 	// ReplicaHours that were paid.
 	ReplicaHours float64 `json:"replicaHours"`
+	// GPUHours and Money that came to; 0 where they are not known.
+	GPUHours float64 `json:"gpuHours,omitempty"`
+	Money    float64 `json:"money,omitempty"`
 	// Utilisation is the demand over what the paid replicas could have served.
 	Utilisation float64 `json:"utilisation"`
 	// Scalings is how often the number of replicas changed.
@@ -76,6 +82,9 @@ func (s span) score(wish []float64, stab int) Figures {
 			run = 0
 		} else {
 			short++
+			if run == 1 {
+				f.Shortfalls++
+			}
 		}
 		longest = max(longest, run)
 	}
@@ -83,6 +92,11 @@ func (s span) score(wish []float64, stab int) Figures {
 	f.ReplicaHours = bill * s.t.step.Hours()
 	f.Utilisation = ratio(total, bill*s.t.capacity)
 	f.LongestShortfallSeconds = (time.Duration(longest) * s.t.step).Seconds()
+	f.MeanShortfallSeconds = ratio(short, float64(f.Shortfalls)) * s.t.step.Seconds()
+	f.GPUHours = f.ReplicaHours * s.t.gpus
+	if f.Money = f.ReplicaHours * s.t.price; s.t.gpus > 0 {
+		f.Money = f.GPUHours * s.t.price
+	}
 	f.Cost = bill + s.t.penalty*unserved/s.t.capacity
 	return f
 }

@@ -3,7 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +15,14 @@ func (r *Report) Text(w io.Writer) error {
 	p := &printer{w: w}
 	r.writeHead(p)
 	r.writeVerdict(p)
+	r.writeChanges(p)
 	r.writeTable(p)
 	r.writeModel(p)
+	r.writeSweep(p)
 	for _, n := range r.Notes {
 		p.wrap("note: ", n)
 	}
+	r.writeProposal(p)
 	return p.err
 }
 
@@ -81,9 +84,53 @@ func (r *Report) writeHead(p *printer) {
 }
 
 func (r *Report) writeVerdict(p *printer) {
-	if v := r.Verdict(); v != "" {
-		p.wrap("", v)
-		p.line("")
+	if r.Verdict == "" {
+		return
+	}
+	p.wrap("", r.Verdict)
+	for _, d := range r.Doubts {
+		p.wrap("but: ", d)
+	}
+	p.line("")
+}
+
+func (r *Report) writeChanges(p *printer) {
+	if len(r.Changes) == 0 {
+		return
+	}
+	rows := [][]string{{"", r.Today, "headstart"}}
+	for _, c := range r.Changes {
+		rows = append(rows, []string{c.What, c.Today, c.Headstart})
+	}
+	p.table(rows)
+	p.line("")
+}
+
+func (r *Report) writeSweep(p *printer) {
+	if len(r.Sweep) == 0 {
+		return
+	}
+	p.line("")
+	p.line("What a faster start is worth")
+	rows := [][]string{{"lead", "headstart: unserved", "replica-h", "cost", "reactive: unserved", "replica-h", "cost"}}
+	for _, s := range r.Sweep {
+		rows = append(rows, []string{
+			seconds(s.LeadSeconds), share(s.Headstart.Unserved), whole(s.Headstart.ReplicaHours), fmt.Sprintf("%.3f", s.Headstart.CostOverOracle),
+			share(s.Reactive.Unserved), whole(s.Reactive.ReplicaHours), fmt.Sprintf("%.3f", s.Reactive.CostOverOracle),
+		})
+	}
+	p.table(rows)
+}
+
+func (r *Report) writeProposal(p *printer) {
+	if r.Proposal == nil {
+		return
+	}
+	p.line("")
+	p.line("What to apply (query, target and names are yours to check)")
+	p.line("")
+	for line := range strings.Lines(r.Proposal.Forecast + "---\n" + r.Proposal.HPA) {
+		p.line("    %s", strings.TrimSuffix(line, "\n"))
 	}
 }
 
@@ -103,6 +150,7 @@ func (r *Report) writeTable(p *printer) {
 	}
 	p.table(rows)
 	p.line("")
+	r.writeWeeks(p)
 	p.wrap("", fmt.Sprintf("unserved: share of the demand; short: share of steps with any of it; longest: run of short steps; used: "+
 		"demand over what was paid; cost: replica-hours and %s times the unserved ones, over the oracle's.", trim(r.Input.ShortageCost)))
 	if tuned {
@@ -115,10 +163,24 @@ func (r *Report) writeTable(p *printer) {
 	p.line("")
 }
 
+// writeWeeks says how much the costs vary from week to week.
+func (r *Report) writeWeeks(p *printer) {
+	var parts []string
+	for _, res := range r.Policies {
+		if len(res.Weeks) > 1 && res.Policy != PolicyOracle {
+			parts = append(parts, fmt.Sprintf("%s %.2f to %.2f", res.Policy, slices.Min(res.Weeks), slices.Max(res.Weeks)))
+		}
+	}
+	if len(parts) > 0 {
+		p.wrap("cost by week: ", strings.Join(parts, ", "))
+		p.line("")
+	}
+}
+
 func (res Result) row(name string, f Figures) []string {
 	return []string{
-		name, share(f.Unserved), share(f.Short), seconds(f.LongestShortfallSeconds), count(int(math.Round(f.ReplicaHours))),
-		fmt.Sprintf("%.0f %%", 100*f.Utilisation), count(f.Scalings), fmt.Sprintf("%.3f", f.CostOverOracle),
+		name, share(f.Unserved), share(f.Short), seconds(f.LongestShortfallSeconds), whole(f.ReplicaHours),
+		percent(f.Utilisation), count(f.Scalings), fmt.Sprintf("%.3f", f.CostOverOracle),
 	}
 }
 
@@ -178,8 +240,8 @@ func (p *printer) table(rows [][]string) {
 // share writes a share as a percentage with the digits that matter.
 func share(v float64) string {
 	switch p := 100 * v; {
-	case p == 0:
-		return "0 %"
+	case p == 0, p == 100:
+		return fmt.Sprintf("%.0f %%", p)
 	case p < 0.01:
 		return "< 0.01 %"
 	case p < 10:

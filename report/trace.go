@@ -21,6 +21,8 @@ type trace struct {
 	least    int     // replicas at least
 	most     int     // and at most; 0 is no limit
 	day      int     // steps
+	gpus     float64 // of one replica
+	price    float64 // of one GPU-hour, or replica-hour without GPUs
 }
 
 func newTrace(o Options) *trace {
@@ -29,7 +31,7 @@ func newTrace(o Options) *trace {
 		start: s.Start, step: s.Step, raw: s.Values, held: hold(s.Values), from: o.From,
 		lead: int((o.Lead + s.Step - 1) / s.Step), stab: int(o.Stabilization / s.Step),
 		capacity: o.Capacity, penalty: o.shortageCost(), least: o.MinReplicas, most: o.MaxReplicas,
-		day: int(24 * time.Hour / s.Step),
+		day: int(24 * time.Hour / s.Step), gpus: o.GPUs, price: o.Price,
 	}
 }
 

@@ -40,6 +40,10 @@ type reportOptions struct {
 	ramp         string
 	timeZone     string
 	headroom     bool
+	sweep        bool
+	gpus         float64
+	price        float64
+	service      string
 	decisions    string
 	output       string
 }
@@ -83,13 +87,17 @@ func (o *reportOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.ramp, "hpa-ramp", "proposed", "how fast the HPA adds replicas: proposed (the larger of 20 pods and 900 % in 15 s), default (2 × in 15 s), none")
 	flags.StringVar(&o.timeZone, "time-zone", "UTC", "IANA zone whose wall clock the daily cycle follows")
 	flags.BoolVar(&o.headroom, "headroom", false, "show each policy of today also with the head-room that did best on its history")
+	flags.BoolVar(&o.sweep, "sweep", false, "replay other leads too, from 30s to 30m: what a faster start would be worth")
+	flags.Float64Var(&o.gpus, "gpus-per-replica", 0, "GPUs of one replica, to count GPU-hours")
+	flags.Float64Var(&o.price, "price", 0, "price of one GPU-hour, or of one replica-hour without --gpus-per-replica")
+	flags.StringVar(&o.service, "service", "", "name of the service in the proposed manifests")
 	flags.StringVar(&o.decisions, "decisions", "", "write Headstart's replicas, step by step, to this CSV file")
 	flags.StringVarP(&o.output, "output", "o", "text", "text, json, csv or html")
 }
 
 func (o *reportOptions) run(ctx context.Context, streams ioStreams, now time.Time) error {
 	render := map[string]func(*report.Report, io.Writer) error{
-		"text": (*report.Report).Text, "json": (*report.Report).JSON,
+		"text": (*report.Report).Text, "json": (*report.Report).JSON, "csv": (*report.Report).CSV, "html": (*report.Report).HTML,
 	}[o.output]
 	if render == nil {
 		return fmt.Errorf("--output %q is unknown: text, json, csv or html", o.output)
@@ -138,6 +146,10 @@ func (o *reportOptions) options() (report.Options, error) {
 	out.MinReplicas, out.MaxReplicas = o.minReplicas, o.maxReplicas
 	out.Stabilization, out.Horizon = time.Duration(o.stabilize), time.Duration(o.horizon)
 	out.Refresh, out.Headroom = report.Refresh(o.refresh), o.headroom
+	out.GPUs, out.Price, out.Service, out.Query = o.gpus, o.price, o.service, o.in.query
+	if o.sweep {
+		out.Sweep = sweepLeads
+	}
 	var err error
 	if out.Contract, err = parseContract(o.serviceLevel, o.shortageCost); err != nil {
 		return out, err
@@ -161,6 +173,11 @@ func (o *reportOptions) options() (report.Options, error) {
 		return out, errors.New("--decisions are those of the policy headstart: add it to --policies")
 	}
 	return out, nil
+}
+
+// sweepLeads are those of --sweep.
+var sweepLeads = []time.Duration{
+	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
 }
 
 // declare adds what the file of peaks says.

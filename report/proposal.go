@@ -1,0 +1,117 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// Proposal is what to apply to switch Headstart on: a Forecast in mode DryRun, and the HPA that reads it.
+type Proposal struct {
+	// Forecast and HPA are manifests.
+	Forecast string `json:"forecast"`
+	HPA      string `json:"hpa"`
+}
+
+// proposal fills in what the replay knows; what it does not know stands in angle brackets or is the user's choice.
+func (r *Report) proposal(head Figures) *Proposal {
+	o := r.options
+	name := serviceName(o.Service)
+	query := o.Query
+	if query == "" {
+		query = fmt.Sprintf(`sum(rate(http_requests_total{service="%s"}[2m]))`, name)
+	}
+	contract := fmt.Sprintf("{serviceLevel: %q}", trim(o.Contract.ServiceLevel))
+	if o.Contract.ShortageCost > 0 {
+		contract = fmt.Sprintf("{shortageCost: %q}", trim(o.Contract.ShortageCost))
+	}
+	ceiling := r.trace.most
+	if ceiling == 0 {
+		ceiling = int(math.Ceil(1.25 * head.PeakReplicas))
+	}
+	zone := "UTC"
+	if o.Location != nil {
+		zone = o.Location.String()
+	}
+	capacity := significant(o.Capacity)
+	return &Proposal{
+		Forecast: strings.Join([]string{
+			"apiVersion: headstart.dev/v1alpha1",
+			"kind: Forecast",
+			"metadata:",
+			"  name: " + name,
+			"spec:",
+			"  demand:",
+			"    prometheus:",
+			"      query: " + quoteYAML(query),
+			"    resolution: " + duration(r.trace.step),
+			"    history: " + duration(r.historySpan()),
+			"  targetRef: {apiVersion: apps/v1, kind: Deployment, name: " + name + "}",
+			"  capacityPerReplica: " + quoteYAML(capacity),
+			"  leadTime: {mode: Learned, default: " + duration(o.Lead) + "}",
+			"  provisionFor: " + contract,
+			"  horizon: " + duration(o.Horizon),
+			"  seasonality: {timeZone: " + zone + "}",
+			"  mode: DryRun # Active once you have seen what it plans",
+			"",
+		}, "\n"),
+		HPA: strings.Join([]string{
+			"apiVersion: autoscaling/v2",
+			"kind: HorizontalPodAutoscaler",
+			"metadata:",
+			"  name: " + name,
+			"spec:",
+			"  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: " + name + "}",
+			fmt.Sprintf("  minReplicas: %d", max(1, r.trace.least)),
+			fmt.Sprintf("  maxReplicas: %d # the dry run asked for %s at most", ceiling, whole(head.PeakReplicas)),
+			"  metrics:",
+			"  - type: External",
+			"    external:",
+			"      metric: {name: " + name + "}",
+			"      target: {type: AverageValue, averageValue: " + quoteYAML(capacity) + "}",
+			"  behavior:",
+			"    scaleUp:",
+			"      tolerance: \"0\" # Kubernetes 1.35 and later; before, 10 % more demand is not acted on",
+			"      stabilizationWindowSeconds: 0",
+			"      policies:",
+			"      - {type: Percent, value: 900, periodSeconds: 15}",
+			"      - {type: Pods, value: 20, periodSeconds: 15}",
+			"      selectPolicy: Max",
+			"    scaleDown:",
+			"      tolerance: \"0\"",
+			fmt.Sprintf("      stabilizationWindowSeconds: %d", int(min(o.Stabilization, time.Hour).Seconds())),
+			"",
+		}, "\n"),
+	}
+}
+
+// historySpan is what the Forecast should read: what was at hand here, four weeks at least, as far as a fit looks.
+func (r *Report) historySpan() time.Duration {
+	const day = 24 * time.Hour
+	span := max(28*day, r.Input.From.Sub(r.Input.Start).Truncate(day))
+	return max(day, min(span, (40320*r.trace.step).Truncate(day), 365*day))
+}
+
+// serviceName makes a name that the API takes.
+func serviceName(name string) string {
+	var b strings.Builder
+	for _, c := range strings.ToLower(name) {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			b.WriteRune(c)
+		} else if b.Len() > 0 && !strings.HasSuffix(b.String(), "-") {
+			b.WriteByte('-')
+		}
+	}
+	out := strings.Trim(b.String(), "-")
+	if out = strings.Trim(out[:min(len(out), 50)], "-"); out == "" {
+		return "my-service"
+	}
+	return out
+}
+
+func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+func duration(d time.Duration) string { return string(v1alpha1.FormatDuration(d)) }
