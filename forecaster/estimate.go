@@ -78,7 +78,7 @@ func buildDesign(t *track, f featurizer, end int) *design {
 		}
 		f.fill(t, i, row)
 		d.x = append(d.x, row...)
-		d.y = append(d.y, clamp(t.peak[i]-t.level[i], -reach, reach))
+		d.y = append(d.y, grain(clamp(t.peak[i]-t.level[i], -reach, reach)))
 		// A missed unit costs the same at any hour: busy hours count for more, but not in full proportion, since that would learn
 		// from a few of them.
 		d.w = append(d.w, math.Exp(t.level[i]/2))
@@ -107,7 +107,7 @@ func tradeoffCandidates(d *design, f featurizer, tau float64) []candidate {
 	main := linear{"quantile regression", d.regress(tau, ridge, nil)}
 	out := []candidate{
 		main,
-		linear{"quantile regression, low", d.regress(1-2.7*(1-tau), ridge, main.beta)},
+		linear{"quantile regression, low", d.regress(math.Max(0.05, 1-2.7*(1-tau)), ridge, main.beta)},
 		linear{"quantile regression, high", d.regress(1-(1-tau)/2.7, ridge, main.beta)},
 	}
 	out = append(out,

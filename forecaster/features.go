@@ -76,13 +76,16 @@ func (f *featurizer) first() int {
 	return 1
 }
 
+// grain rounds away what sums leave behind the comma: a tree must not split on rounding errors, or the unit of demand would matter.
+func grain(v float64) float64 { return math.Round(v*1e7) / 1e7 }
+
 func clamp(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
 
 // fill writes the features of step i, from the steps before i, to out.
 func (f *featurizer) fill(t *track, i int, out []float64) {
 	now := t.level[i]
 	k := 0
-	put := func(v float64) { out[k] = clamp(v, -reach, reach); k++ }
+	put := func(v float64) { out[k] = grain(clamp(v, -reach, reach)); k++ }
 	put(1)
 	for _, w := range f.windows {
 		put(t.log(t.mean(i, w)) - now)

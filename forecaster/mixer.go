@@ -45,7 +45,7 @@ type mixer struct {
 }
 
 func newMixer(c Contract, t *track, candidates, day int) *mixer {
-	m := &mixer{cost: c.ShortageCost, unit: t.soft / softShare / 20, block: (t.lead + maxBlocks) / maxBlocks}
+	m := &mixer{cost: c.ShortageCost, unit: 1.0 / 20, block: (t.lead + maxBlocks) / maxBlocks}
 	half := float64(day)
 	if day == 0 {
 		half = clamp(float64(halfLife/t.step), 100, 1440)

@@ -49,6 +49,11 @@ func (s *state) outlook() Outlook {
 		o.Cover[i] = t.exp(maxOf(path[i:i+s.opts.Lead+1]) + near*lift + (1-near)*math.Max(lift, s.far))
 	}
 	o.Cover[0] = s.served.cover
+	o.Level *= t.unit
+	for i := range o.Cover {
+		o.Cover[i] *= t.unit
+		o.Median[i] *= t.unit
+	}
 	return o
 }
 

@@ -187,7 +187,7 @@ func quantileSorted(v []float64, q float64) float64 {
 	if len(v) == 0 {
 		return 0
 	}
-	at := q * float64(len(v)-1)
+	at := clamp(q, 0, 1) * float64(len(v)-1)
 	i := int(at)
 	if i+1 >= len(v) {
 		return v[len(v)-1]

@@ -12,6 +12,7 @@ type track struct {
 	lead  int
 	day   int     // a short season that gaps are filled from; 0 where there is none
 	width int     // steps that the level is averaged over
+	unit  float64 // mean demand; everything below is in units of it
 	soft  float64 // added to demand before logs are taken, so that quiet hours do not dominate
 	zeros bool    // whether zeros are demand; where they are not, a run of them is an outage
 	idle  int     // zeros in a row
@@ -32,15 +33,15 @@ const (
 )
 
 func newTrack(start time.Time, o Options, raw []float64, room, day int) *track {
-	mean := meanKnown(raw)
+	unit := meanKnown(raw)
 	t := &track{
-		clock: newClock(start, o.Step, o.Location), lead: o.Lead, day: day, width: max(1, (o.Lead+2)/3), soft: softShare * mean,
-		zeros: share(raw, func(v float64) bool { return v <= zeroAt*mean }) > zeroShare,
+		clock: newClock(start, o.Step, o.Location), lead: o.Lead, day: day, width: max(1, (o.Lead+2)/3), unit: unit, soft: softShare,
+		zeros: share(raw, func(v float64) bool { return v <= zeroAt*unit }) > zeroShare,
 		x:     make([]float64, 0, room), cum: make([]float64, 1, room+1), peak: make([]float64, 0, room),
 		level: make([]float64, 1, room+1), sound: make([]bool, 0, room),
 	}
-	if t.soft <= 0 {
-		t.soft, t.zeros = 1e-9, true
+	if unit <= 0 {
+		t.unit, t.zeros = 1, true
 	}
 	t.level[0] = math.Log(t.soft)
 	for _, v := range raw {
@@ -80,6 +81,7 @@ func (t *track) mean(i, w int) float64 {
 // push appends one step; NaN is a gap.
 func (t *track) push(v float64) {
 	n := len(t.x)
+	v = t.normal(v)
 	sound := !math.IsNaN(v)
 	if sound && t.outage(v) {
 		sound = false
@@ -99,9 +101,18 @@ func (t *track) push(v float64) {
 	}
 }
 
+// maxNormal bounds demand, in units of its mean.
+const maxNormal = 1e12
+
+// normal returns demand in units of its mean. It is rounded, so that the same series in another unit gives the same numbers to the
+// last bit: trees and whole replicas would make much of the smallest difference.
+func (t *track) normal(v float64) float64 {
+	return min(maxNormal, math.Round(v/t.unit*1e9)/1e9)
+}
+
 // outage says whether v is a zero that nobody should learn from: rare in the history, and not yet lasting for a day.
 func (t *track) outage(v float64) bool {
-	if t.zeros || v > zeroAt*t.soft/softShare {
+	if t.zeros || v > zeroAt {
 		t.idle = 0
 		return false
 	}
@@ -130,7 +141,7 @@ func (t *track) fill(n int) float64 {
 		if !t.sound[j] {
 			return t.x[j]
 		}
-		return min(t.ratio*t.x[j], maxDemand)
+		return min(t.ratio*t.x[j], maxNormal)
 	}
 	return t.x[n-1]
 }

@@ -1,0 +1,178 @@
+package forecaster
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// drawn is a series with whatever metrics are known to contain.
+func drawn(t *rapid.T) (Series, Options) {
+	step := rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, time.Minute, 7 * time.Minute, time.Hour, 24 * time.Hour}).Draw(t, "step")
+	n := rapid.IntRange(0, 420).Draw(t, "steps")
+	size := rapid.SampledFrom([]float64{0, 1e-9, 1, 1e6, 1e15}).Draw(t, "size")
+	odd := rapid.SliceOfN(rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, 0, 1e15, 1e300}), 0, 12).Draw(t, "odd")
+	period := rapid.IntRange(2, 150).Draw(t, "period")
+	s := Series{Start: epoch.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "start")) * step), Step: step, Values: wave(n, period, 5)}
+	for i := range s.Values {
+		s.Values[i] *= size
+	}
+	for i, v := range odd {
+		if n > 0 {
+			s.Values[(i*37+period)%n] = v
+		}
+	}
+	c := rapid.SampledFrom([]Contract{{ShortageCost: 20}, {ShortageCost: 1.5}, {ServiceLevel: 0.99}, {ServiceLevel: 0.1}}).Draw(t, "contract")
+	return s, Options{Step: step, Lead: rapid.IntRange(0, 40).Draw(t, "lead"), Horizon: rapid.IntRange(1, 50).Draw(t, "horizon"), Contract: c}
+}
+
+// sane says what is wrong with an outlook; nil where nothing is.
+func sane(o Outlook, want Options) error {
+	if len(o.Median) < want.Horizon+want.Lead || len(o.Cover) != len(o.Median) {
+		return fmt.Errorf("reaches %d and %d steps, not %d", len(o.Median), len(o.Cover), want.Horizon+want.Lead)
+	}
+	for i := range o.Median {
+		for _, v := range []float64{o.Median[i], o.Cover[i], o.Level} {
+			if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+				return fmt.Errorf("step %d: median %g, cover %g, level %g", i, o.Median[i], o.Cover[i], o.Level)
+			}
+		}
+	}
+	return nil
+}
+
+func TestOutlookIsAlwaysSane(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, o := drawn(t)
+		f, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := rapid.IntRange(0, len(s.Values)).Draw(t, "part")
+		if err := f.Start(Series{Start: s.Start, Step: s.Step, Values: s.Values[:part]}); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Update(s.Values[part:]...); err != nil {
+			t.Fatal(err)
+		}
+		if err := sane(f.Outlook(), o); err != nil {
+			t.Fatal(err)
+		}
+		d := f.Describe()
+		if math.IsNaN(d.Skill) || math.IsInf(d.Skill, 0) {
+			t.Fatalf("skill %g", d.Skill)
+		}
+	})
+}
+
+func TestBandsNeverCross(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, o := drawn(t)
+		q := QuantileOptions{Horizon: o.Horizon, Quantiles: []float64{0.025, 0.25, 0.5, 0.75, 0.975}}
+		b, err := Quantiles(s, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(b.Values) != o.Horizon {
+			t.Fatalf("%d rows for %d steps", len(b.Values), o.Horizon)
+		}
+		for i, row := range b.Values {
+			for k, v := range row {
+				if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 || k > 0 && v < row[k-1] {
+					t.Fatalf("step %d: %v", i, row)
+				}
+			}
+		}
+	})
+}
+
+// near says whether two demands agree but for rounding.
+func near(a, b float64) bool { return math.Abs(a-b) <= 1e-6*(math.Abs(a)+math.Abs(b))+1e-9 }
+
+func outlookOf(t interface{ Fatal(...any) }, s Series, o Options) Outlook {
+	f, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Start(s); err != nil {
+		t.Fatal(err)
+	}
+	return f.Outlook()
+}
+
+func TestScaleAndShift(t *testing.T) {
+	// At three minutes and less a week is a whole number of fit intervals, so that a shifted series is fitted at the same of its steps.
+	for _, c := range []Contract{{ShortageCost: 20}, {ServiceLevel: 0.95}} {
+		o := Options{Step: 3 * time.Minute, Lead: 2, Horizon: 30, Contract: c}
+		s := Series{Start: epoch.Add(-90 * time.Minute), Step: o.Step, Values: wave(1440, 480, 3)}
+		base := outlookOf(t, s, o)
+		scaled := Series{Start: s.Start, Step: s.Step}
+		for _, v := range s.Values {
+			scaled.Values = append(scaled.Values, 1000*v)
+		}
+		shifted := Series{Start: s.Start.AddDate(0, 0, 21), Step: s.Step, Values: s.Values}
+		large, later := outlookOf(t, scaled, o), outlookOf(t, shifted, o)
+		for i, v := range base.Cover {
+			if !near(1000*v, large.Cover[i]) || !near(1000*base.Median[i], large.Median[i]) {
+				t.Errorf("contract %+v, step %d: %g becomes %g when demand is scaled by 1000", c, i, v, large.Cover[i])
+			}
+			if !near(v, later.Cover[i]) || !near(base.Median[i], later.Median[i]) {
+				t.Errorf("contract %+v, step %d: %g becomes %g three weeks later", c, i, v, later.Cover[i])
+			}
+		}
+	}
+}
+
+func TestNoLookAhead(t *testing.T) {
+	o := Options{Step: 10 * time.Minute, Lead: 2, Horizon: 10, Contract: Contract{ShortageCost: 20}}
+	v := wave(1440, 144, 3)
+	whole, cut := mustNew(t, o), mustNew(t, o)
+	other := append([]float64(nil), v...)
+	for i := 1300; i < len(other); i++ {
+		other[i] *= 7
+	}
+	for f, values := range map[*Forecaster][]float64{whole: v, cut: other} {
+		if err := f.Start(Series{Start: epoch, Step: o.Step, Values: values[:1000]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 1000; i < 1300; i++ {
+		if a, b := whole.Outlook().Cover[0], cut.Outlook().Cover[0]; a != b {
+			t.Fatalf("step %d: cover is %g or %g, depending on what is yet to come", i, a, b)
+		}
+		if err := whole.Update(v[i]); err != nil {
+			t.Fatal(err)
+		}
+		if err := cut.Update(other[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func FuzzForecaster(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 255, 0, 7}, uint8(0), uint8(3))
+	f.Add([]byte{}, uint8(2), uint8(0))
+	f.Fuzz(func(t *testing.T, data []byte, step, lead uint8) {
+		steps := []time.Duration{time.Second, time.Minute, time.Hour, 24 * time.Hour}
+		o := Options{Step: steps[int(step)%len(steps)], Lead: int(lead), Horizon: 3, Contract: Contract{ShortageCost: 20}}
+		s := Series{Start: epoch, Step: o.Step}
+		for _, b := range data {
+			v := float64(b)
+			switch b {
+			case 255:
+				v = math.NaN()
+			case 254:
+				v = 1e15
+			case 253:
+				v = math.Inf(-1)
+			}
+			s.Values = append(s.Values, v)
+		}
+		if err := sane(outlookOf(t, s, o), o); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
