@@ -28,10 +28,13 @@ type family struct {
 // maxRows bounds how many rows are learned from; longer histories are thinned evenly.
 const maxRows = 5000
 
-// learnFamily fits to the lead windows that were complete before step end.
-func learnFamily(t *track, f featurizer, end int, c Contract) *family {
+// trialRows is the same for a family that is only tried on held-out history.
+const trialRows = 3000
+
+// learnFamily fits to so many, at most, of the lead windows that were complete before step end.
+func learnFamily(t *track, f featurizer, end, rows int, c Contract) *family {
 	fam := &family{features: f}
-	if d := buildDesign(t, f, end); d.rows() >= 3*d.p {
+	if d := buildDesign(t, f, end, rows); d.rows() >= 3*d.p {
 		fam.learned = true
 		fam.moment.row = make([]float64, d.p)
 		if c.ShortageCost > 0 {
@@ -64,11 +67,11 @@ func (f *family) estimates(t *track, i int, out []float64) []float64 {
 }
 
 // buildDesign gathers the lead windows that were complete before step end, newest first, with what was known before each.
-func buildDesign(t *track, f featurizer, end int) *design {
+func buildDesign(t *track, f featurizer, end, most int) *design {
 	p := f.size()
 	first := f.first()
 	last := min(end-1-t.lead, len(t.peak)-1)
-	stride := max(1, (last-first+maxRows)/maxRows)
+	stride := max(1, (last-first+most)/most)
 	rows := max(0, (last-first)/stride+1)
 	d := &design{p: p, x: make([]float64, 0, rows*p), y: make([]float64, 0, rows), w: make([]float64, 0, rows), stride: stride}
 	row := make([]float64, p)
@@ -110,10 +113,8 @@ func tradeoffCandidates(d *design, f featurizer, tau float64) []candidate {
 		linear{"quantile regression, low", d.regress(math.Max(0.05, 1-2.7*(1-tau)), ridge, main.beta)},
 		linear{"quantile regression, high", d.regress(1-(1-tau)/2.7, ridge, main.beta)},
 	}
-	out = append(out,
-		boosted{"trees on the regression", main.beta, boost(d.thin(treeRows), main.beta, tau)},
-		boosted{"trees", nil, boost(d.thin(treeRows), nil, tau)},
-	)
+	b := newBooster(d, tau)
+	out = append(out, boosted{"trees on the regression", main.beta, b.boost(main.beta)}, boosted{"trees", nil, b.boost(nil)})
 	if f.day > 0 {
 		whole := slices.Clone(d.w)
 		for i := range d.w {

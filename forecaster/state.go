@@ -27,10 +27,10 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	s.served.contract = o.Contract
 	s.served.record = newRecord(o.Contract.level(), o.Lead, f)
 	hold := s.heldOut(n)
-	trial := learnFamily(s.track, f, n-hold, o.Contract)
+	trial := learnFamily(s.track, f, n-hold, trialRows, o.Contract)
 	s.replay(trial, n-hold)
 	if trial.learned {
-		s.served.family = learnFamily(s.track, f, n, o.Contract)
+		s.served.family = learnFamily(s.track, f, n, maxRows, o.Contract)
 	}
 	s.served.step(s.track)
 	return s

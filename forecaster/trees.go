@@ -6,20 +6,18 @@ import (
 )
 
 const (
-	treeRows  = 4000 // most rows that a forest is grown on
-	treeCount = 60
-	treeDepth = 4
-	treeBins  = 24
-	treeRate  = 0.1
-	leafRows  = 24 // fewest rows a leaf may hold
-	leafPrior = 20 // rows' worth of doubt with which a leaf's value is drawn to zero
+	treeRows   = 4000 // most rows that a forest is grown on
+	treeCount  = 60
+	treeDepth  = 4
+	treeBins   = 24
+	treeRate   = 0.1
+	leafRows   = 24  // fewest rows a leaf may hold
+	leafSample = 150 // about how many rows of a leaf its value is taken from
+	leafPrior  = 20  // rows' worth of doubt with which a leaf's value is drawn to zero
 )
 
 // A forest is a sum of small regression trees on binned features, boosted at a quantile.
-type forest struct {
-	edges [][]float64 // per feature, ascending upper edges of its bins but the last
-	trees []tree
-}
+type forest struct{ trees []tree }
 
 // A tree is a complete binary tree of treeDepth levels; node k has the children 2k+1 and 2k+2.
 type tree struct {
@@ -48,12 +46,12 @@ func (f *forest) value(row []float64) float64 {
 	return sum
 }
 
-// A booster grows a forest on what a first estimate leaves.
+// A booster grows forests on what a first estimate leaves.
 type booster struct {
 	d     *design
 	tau   float64
-	bins  []uint8 // column-major
-	edges [][]float64
+	bins  []uint8     // column-major
+	edges [][]float64 // per feature, ascending upper edges of its bins but the last
 	resid []float64
 	grad  []float64
 	node  []uint8
@@ -80,18 +78,25 @@ func (d *design) thin(rows int) *design {
 	return out
 }
 
-// boost fits a forest at level tau to what the coefficients base leave; nil leaves all.
-func boost(d *design, base []float64, tau float64) *forest {
-	n := d.rows()
-	b := booster{d: d, tau: tau, resid: make([]float64, n), grad: make([]float64, n), node: make([]uint8, n), seed: 1}
-	for i, y := range d.y {
+// newBooster sorts the rows of d, or as many of them as trees are grown on, into bins.
+func newBooster(d *design, tau float64) *booster {
+	b := &booster{d: d.thin(treeRows), tau: tau}
+	n := b.d.rows()
+	b.resid, b.grad, b.node = make([]float64, n), make([]float64, n), make([]uint8, n)
+	b.bin()
+	return b
+}
+
+// boost fits a forest to what the coefficients base leave; nil leaves all.
+func (b *booster) boost(base []float64) *forest {
+	b.seed = 1
+	for i, y := range b.d.y {
 		b.resid[i] = y
 		if base != nil {
-			b.resid[i] -= dot(d.row(i), base)
+			b.resid[i] -= dot(b.d.row(i), base)
 		}
 	}
-	b.bin()
-	f := &forest{edges: b.edges}
+	f := &forest{}
 	for range treeCount {
 		f.trees = append(f.trees, b.grow())
 	}
@@ -229,16 +234,24 @@ func (b *booster) split(t *tree, bins *[1<<treeDepth - 1]uint8, level int, featu
 func (b *booster) fillLeaves(t *tree) {
 	const first = 1<<treeDepth - 1
 	var held [1 << treeDepth][]float64
+	var count [1 << treeDepth]int
+	for _, i := range b.rows {
+		count[b.node[i]-first]++
+	}
+	var seen [1 << treeDepth]int
 	for _, i := range b.rows {
 		k := b.node[i] - first
-		held[k] = append(held[k], b.resid[i])
+		if seen[k]%(1+count[k]/leafSample) == 0 {
+			held[k] = append(held[k], b.resid[i])
+		}
+		seen[k]++
 	}
 	for k, v := range held {
 		if len(v) == 0 {
 			continue
 		}
 		slices.Sort(v)
-		m := float64(len(v))
+		m := float64(count[k])
 		t.leaf[k] = treeRate * quantileSorted(v, b.tau) * m / (m + leafPrior)
 	}
 	for i := range b.resid {

@@ -14,17 +14,17 @@ import (
 	"headstart.dev/headstart/forecaster/internal/closedloop"
 )
 
-// decide replays a trace: at each scored step, with nothing but the steps before it.
-func decide(t *closedloop.Trace, c forecaster.Contract) ([]float64, error) {
+// decide replays the steps [a, b) of a trace: at each, with nothing but the steps before it.
+func decide(t *closedloop.Trace, a, b int, c forecaster.Contract) ([]float64, error) {
 	f, err := forecaster.New(forecaster.Options{Step: t.Step, Lead: t.Lead, Horizon: 1, Contract: c})
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Start(forecaster.Series{Start: t.Start, Step: t.Step, Values: t.Raw[:t.Warm]}); err != nil {
+	if err := f.Start(forecaster.Series{Start: t.Start, Step: t.Step, Values: t.Raw[:a]}); err != nil {
 		return nil, err
 	}
-	wish := make([]float64, 0, len(t.Raw)-t.Warm)
-	for i := t.Warm; i < len(t.Raw); i++ {
+	wish := make([]float64, 0, b-a)
+	for i := a; i < b; i++ {
 		wish = append(wish, t.Replicas(math.Max(f.Outlook().Cover[0], t.Full[i-1])))
 		if err := f.Update(t.Raw[i]); err != nil {
 			return nil, err
@@ -35,6 +35,7 @@ func decide(t *closedloop.Trace, c forecaster.Contract) ([]float64, error) {
 
 type loopRow struct {
 	score, oracle closedloop.Score
+	simple        float64 // the best of the simple policies' J, with head-room
 	took          time.Duration
 	err           error
 }
@@ -62,14 +63,19 @@ func loop(args []string) error {
 			return loopRow{err: err}
 		}
 		at := time.Now()
-		wish, err := decide(t, forecaster.Contract{ShortageCost: *cost})
+		wish, err := decide(t, t.Warm, len(t.Raw), forecaster.Contract{ShortageCost: *cost})
 		if err != nil {
 			return loopRow{err: err}
 		}
-		return loopRow{score: t.Judge(wish), oracle: t.Oracle, took: time.Since(at)}
+		r := loopRow{score: t.Judge(wish), oracle: t.Oracle, took: time.Since(at), simple: math.Inf(1)}
+		for _, p := range []closedloop.Policy{closedloop.Reactive, closedloop.Yesterday} {
+			w := t.Wish(p(t, t.Warm, len(t.Raw)), t.Headroom(p))
+			r.simple = math.Min(r.simple, t.Judge(w).J)
+		}
+		return r
 	})
 	w := os.Stdout
-	fmt.Fprintf(w, "%-40s %7s %9s %7s %7s %6s\n", "trace", "J/orac", "unserved", "short", "cost", "sec")
+	fmt.Fprintf(w, "%-40s %7s %7s %9s %7s %7s %6s\n", "trace", "J/orac", "simple", "unserved", "short", "cost", "sec")
 	sum := 0.0
 	for i, r := range rows {
 		if r.err != nil {
@@ -77,7 +83,7 @@ func loop(args []string) error {
 		}
 		x := r.score.J / r.oracle.J
 		sum += math.Log(x)
-		fmt.Fprintf(w, "%-40s %7.3f %8.2f%% %6.2f%% %7.3f %6.1f\n", cases[i].Name, x, 100*r.score.Unserved, 100*r.score.Short, r.score.Alive/r.oracle.Alive, r.took.Seconds())
+		fmt.Fprintf(w, "%-40s %7.3f %7.3f %8.2f%% %6.2f%% %7.3f %6.1f\n", cases[i].Name, x, r.simple/r.oracle.J, 100*r.score.Unserved, 100*r.score.Short, r.score.Alive/r.oracle.Alive, r.took.Seconds())
 	}
 	fmt.Fprintf(w, "geometric mean over %d traces: %.4f\n", len(rows), math.Exp(sum/float64(len(rows))))
 	return nil

@@ -1,6 +1,13 @@
 // Command bench measures the forecaster against its bars: the closed loop, many-step accuracy, calibration, speed and harm.
 //
-//	go run ./forecaster/bench loop          what its decisions cost on the open traces, against the oracle
+//	go run ./forecaster/bench loop   what its decisions cost on the open traces, against the oracle and simple policies
+//	go run ./forecaster/bench m4     many-step accuracy and intervals on pseudo tests within the M4 hourly training data
+//	go run ./forecaster/bench harm   what its decisions cost on traces that break in the middle
+//
+// Calibration and speed need the inside of the package and are measured by its tests:
+//
+//	HEADSTART_BARS=1 go test ./forecaster -run Calibration -v
+//	go test ./forecaster -run NONE -bench 'Fit|Update' -cpu 1
 package main
 
 import (
@@ -17,13 +24,15 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("say what to measure: loop")
+		return fmt.Errorf("say what to measure: loop, m4 or harm")
 	}
 	switch args[0] {
 	case "loop":
 		return loop(args[1:])
+	case "harm":
+		return harmBar(args[1:])
 	case "m4":
 		return m4(args[1:])
 	}
-	return fmt.Errorf("unknown measurement %q: use loop", args[0])
+	return fmt.Errorf("unknown measurement %q: use loop, m4 or harm", args[0])
 }
