@@ -8,7 +8,7 @@ GOLANGCI  := bin/golangci-lint
 VERSION   ?= v0.1.0
 GO_LDFLAGS := -s -w -X main.version=$(VERSION)
 # Rooms whose tests run under the race detector: the ones with goroutines. The others are pure.
-RACE      := ./history/... ./gpuwarm/... ./adapter/... ./controller/... ./cmd/...
+RACE      := ./history/... ./forecaster/... ./gpuwarm/... ./adapter/... ./controller/... ./report/... ./cmd/...
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
 # The end-to-end tests share one machine with the control plane they start, so packages run one after the other.

@@ -67,6 +67,35 @@ func TestOverlays(t *testing.T) {
 	}
 }
 
+// TestWarm adds the component for warming to an overlay, as docs/install.md says.
+func TestWarm(t *testing.T) {
+	dir, err := os.MkdirTemp(".", "warm-") // inside the repository, since kustomize takes relative paths only
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	const text = "resources: [../../../manifests/overlays/both]\ncomponents: [../../../manifests/components/warm]\n"
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	warms := false
+	for _, obj := range render(t, filepath.Join("test/manifests", dir)) {
+		checkNamespace(t, obj)
+		checkWildcards(t, obj)
+		if d, ok := obj.(*appsv1.Deployment); ok {
+			checkRestricted(t, d)
+			warms = slices.Contains(d.Spec.Template.Spec.Containers[0].Args, "--warm-pools")
+		}
+	}
+	if !warms {
+		t.Error("serve lacks --warm-pools")
+	}
+}
+
 // TestBaseClaimsNothing since a claim takes over every HPA that reads the group.
 func TestBaseClaimsNothing(t *testing.T) {
 	for _, dir := range []string{"manifests/base", "manifests/prepare"} {
@@ -133,7 +162,7 @@ func render(t *testing.T, dir string) []runtime.Object {
 	return objects
 }
 
-// checkNamespace wants every namespaced object in Headstart's own namespace, but for the one that has to be elsewhere.
+// checkNamespace wants every namespaced object in one of Headstart's own namespaces, but for the one that has to be elsewhere.
 func checkNamespace(t *testing.T, obj runtime.Object) {
 	t.Helper()
 	o, err := meta.Accessor(obj)
@@ -141,7 +170,7 @@ func checkNamespace(t *testing.T, obj runtime.Object) {
 		t.Fatal(err)
 	}
 	switch ns := o.GetNamespace(); {
-	case ns == "" || ns == "headstart-system":
+	case ns == "" || ns == "headstart-system" || ns == "headstart-warm":
 	case ns == "kube-system" && o.GetName() == "headstart-auth-reader":
 	default:
 		t.Errorf("%T %s is in namespace %s", obj, o.GetName(), ns)
