@@ -24,6 +24,7 @@ import (
 // reportOptions are the flags of report, one to one.
 type reportOptions struct {
 	in           inputFlags
+	forecast     forecastFlags
 	lead         promDuration
 	capacity     float64
 	from         string
@@ -61,7 +62,9 @@ result beside what teams run today. Give the contract as --service-level (a prom
   headstart report --input demand.csv.gz --lead 10m --capacity 5 --from 2026-03-16 --shortage-cost 20 --policies all
   headstart report --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' --lead 10m --capacity 5 --service-level 0.99`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams, time.Now()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context(), streams, time.Now(), cmd.Flags().Changed)
+		},
 	}
 	o.register(cmd)
 	return cmd
@@ -70,6 +73,7 @@ result beside what teams run today. Give the contract as --service-level (a prom
 func (o *reportOptions) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	o.in.register(flags)
+	o.forecast.register(flags)
 	flags.StringVar(&o.in.series, "series", "", "which series of a file that has several")
 	flags.Var(&o.lead, "lead", "time from asking for a replica to its serving")
 	flags.Float64Var(&o.capacity, "capacity", 0, "demand that one replica serves, in the unit of demand")
@@ -95,12 +99,19 @@ func (o *reportOptions) register(cmd *cobra.Command) {
 	flags.StringVarP(&o.output, "output", "o", "text", "text, json, csv or html")
 }
 
-func (o *reportOptions) run(ctx context.Context, streams ioStreams, now time.Time) error {
+func (o *reportOptions) run(ctx context.Context, streams ioStreams, now time.Time, given func(flag string) bool) error {
 	render := map[string]func(*report.Report, io.Writer) error{
 		"text": (*report.Report).Text, "json": (*report.Report).JSON, "csv": (*report.Report).CSV, "html": (*report.Report).HTML,
 	}[o.output]
 	if render == nil {
 		return fmt.Errorf("--output %q is unknown: text, json, csv or html", o.output)
+	}
+	var peaks report.Peaks
+	if o.forecast.name != "" {
+		var err error
+		if peaks, err = o.fromCluster(ctx, given); err != nil {
+			return err
+		}
 	}
 	options, err := o.options()
 	if err != nil {
@@ -121,7 +132,7 @@ func (o *reportOptions) run(ctx context.Context, streams ioStreams, now time.Tim
 	if options.From, err = chosen.index(o.from); err != nil {
 		return err
 	}
-	if err := o.declare(&options); err != nil {
+	if err := o.declare(&options, peaks); err != nil {
 		return err
 	}
 	bar := newProgress(streams.Err, "replaying")
@@ -180,23 +191,23 @@ var sweepLeads = []time.Duration{
 	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
 }
 
-// declare adds what the file of peaks says.
-func (o *reportOptions) declare(out *report.Options) error {
-	if o.peaks == "" {
-		if len(o.calendars) > 0 {
-			return errors.New("--calendars needs --peaks, the file that holds them")
+// declare adds the peaks: those of the Forecast, or of a file in their place.
+func (o *reportOptions) declare(out *report.Options, peaks report.Peaks) error {
+	where := "the cluster"
+	if o.peaks != "" {
+		var err error
+		if peaks, err = report.OpenPeaks(o.peaks); err != nil {
+			return err
 		}
-		return nil
-	}
-	peaks, err := report.OpenPeaks(o.peaks)
-	if err != nil {
-		return err
+		where = o.peaks
+	} else if len(o.calendars) > 0 && o.forecast.name == "" {
+		return errors.New("--calendars needs --peaks, the file that holds them")
 	}
 	out.Peaks = peaks.Schedules
 	for _, name := range o.calendars {
 		c := peaks.Calendars[name]
 		if c == nil {
-			return fmt.Errorf("--calendars: there is no Calendar %q in %s", name, o.peaks)
+			return fmt.Errorf("--calendars: there is no Calendar %q in %s", name, where)
 		}
 		for _, d := range c.Days(out.Location, out.Series.Start, out.Series.End().Add(out.Horizon+out.Lead)) {
 			out.Days = append(out.Days, forecaster.Day{Name: d.Name, Start: d.Start, End: d.End})

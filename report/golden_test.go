@@ -1,0 +1,187 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"headstart.dev/headstart/forecaster"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// fixed is a report whose headstart is made up, so that its renderings do not change with the models: it knows the future, and
+// adds one replica.
+func fixed(t *testing.T) *Report {
+	t.Helper()
+	peaks, err := ReadPeaks(strings.NewReader(noonYAML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := DefaultOptions()
+	o.Series = load(t, filepath.Join("..", "testdata", "gaps_10m.csv.gz"))
+	o.From, o.Lead, o.Capacity, o.Contract = len(o.Series.Values)/3, 10*time.Minute, 20, forecaster.Contract{ServiceLevel: 0.99}
+	o.Name, o.Peaks, o.Headroom, o.GPUs, o.Price, o.Service = "gaps_10m.csv.gz", peaks.Schedules, true, 2, 2.5, "Face Fusion"
+	o.Policies = []string{PolicyReactive, PolicyReactiveExact, PolicyTimed, PolicyYesterday, PolicyStatic, PolicyOracle}
+	r, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	oracle, _ := r.Result(PolicyOracle)
+	scored := r.trace.span(r.trace.from, len(r.trace.raw))
+	made := Result{Policy: PolicyHeadstart, Label: policies[PolicyHeadstart].label, wish: make([]float64, len(oracle.wish))}
+	r.replay = &Replay{Skilled: len(oracle.wish), Final: forecaster.Description{
+		Skill: 0.5, Periods: []time.Duration{24 * time.Hour}, Models: []forecaster.Weight{{Model: "made up", Share: 1}},
+		Warnings: []string{"this forecast is made up, to hold the renderings and nothing else; it is long enough to be wrapped over two lines"},
+	}}
+	for i, w := range oracle.wish {
+		made.wish[i] = w + 1
+		r.replay.Wish = append(r.replay.Wish, w+1)
+		r.replay.Served = append(r.replay.Served, (w+0.5)*o.Capacity)
+		r.replay.Expected = append(r.replay.Expected, r.trace.held[r.trace.from+i])
+	}
+	figures := scored.score(made.wish, r.trace.stab).against(*oracle.Figures)
+	made.Figures = &figures
+	made.paid, made.ready = scored.follow(made.wish, r.trace.stab)
+	r.Policies = append([]Result{made}, r.Policies...)
+	r.Model = r.model()
+	r.Notes = []string{"a note of the input"}
+	reactive, _ := r.Result(PolicyReactive)
+	r.Sweep = []SweepPoint{{LeadSeconds: 600, LeadSteps: 1, Headstart: figures, Reactive: *reactive.Figures}}
+	r.conclude()
+	return r
+}
+
+func TestGolden(t *testing.T) {
+	r := fixed(t)
+	for name, render := range map[string]func(io.Writer) error{"report.txt": r.Text, "report.json": r.JSON, "report.csv": r.CSV} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := render(&b); err != nil {
+				t.Fatal(err)
+			}
+			got := b.String()
+			if name == "report.csv" { // the first day is enough
+				got = strings.Join(strings.SplitAfterN(got, "\n", 146)[:145], "")
+			}
+			file := filepath.Join("testdata", name)
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("-want, +got (-update rewrites it):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTextFitsTheTerminal(t *testing.T) {
+	var b bytes.Buffer
+	if err := fixed(t).Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		line = strings.TrimSuffix(line, "\n")
+		if n := utf8.RuneCountInString(line); n > columns || strings.Contains(line, "\x1b") || strings.HasSuffix(line, " ") {
+			t.Errorf("%d columns, or colour, or a blank at the end: %q", n, line)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	figures := func(unserved, hours, cost float64) Figures {
+		return Figures{Unserved: unserved, ReplicaHours: hours, Cost: cost}
+	}
+	cases := map[string]struct {
+		head, today Figures
+		doubted     bool
+		want        string
+	}{
+		"Cheaper":        {figures(0.001, 110, 80), figures(0.05, 100, 100), false, "20 % cheaper: switch it on"},
+		"CheaperDoubted": {figures(0.001, 110, 80), figures(0.05, 100, 100), true, "worth a trial in mode DryRun"},
+		"Same":           {figures(0.001, 100, 98), figures(0.001, 100, 100), false, "little to gain"},
+		"Dearer":         {figures(0.001, 150, 130), figures(0.001, 100, 100), false, "30 % dearer: leave it off"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := verdict(tc.head, tc.today, "the reactive HPA", tc.doubted); !strings.Contains(got, tc.want) {
+				t.Errorf("%q does not say %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestDoubts(t *testing.T) {
+	weeks := Input{Start: start, From: start.Add(14 * 24 * time.Hour), LeadSeconds: 600, Scored: 100}
+	rhythm := &Model{PeriodSeconds: []float64{86400}, SkilledShare: 1}
+	lossy := Figures{Unserved: 0.05, ReplicaHours: 100}
+	change := func(in Input, f func(*Input)) Input { f(&in); return in }
+	cases := map[string]struct {
+		report      Report
+		head, today Figures
+		want        string
+	}{
+		"None":      {Report{Input: weeks, Model: rhythm}, lossy, lossy, ""},
+		"Young":     {Report{Input: change(weeks, func(in *Input) { in.From = start.Add(time.Hour) }), Model: rhythm}, lossy, lossy, "two days"},
+		"NoRhythm":  {Report{Input: weeks, Model: &Model{SkilledShare: 1}}, lossy, lossy, "no daily or weekly rhythm"},
+		"NoSkill":   {Report{Input: weeks, Model: &Model{PeriodSeconds: []float64{1}, SkilledShare: 0.2}}, lossy, lossy, "20.0 % of the steps"},
+		"FastStart": {Report{Input: change(weeks, func(in *Input) { in.LeadSeconds = 20 }), Model: rhythm}, lossy, lossy, "fast enough"},
+		"Idle":      {Report{Input: weeks, Model: rhythm}, Figures{ReplicaHours: 100}, Figures{ReplicaHours: 100}, "already"},
+		"Gaps":      {Report{Input: change(weeks, func(in *Input) { in.Gaps = 60 }), Model: rhythm}, lossy, lossy, "60.0 % of the replayed steps"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := strings.Join(tc.report.doubts(tc.head, tc.today), "; ")
+			if (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestServiceName(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "my-service", "Face Fusion": "face-fusion", "a--b_c": "a-b-c", "-x-": "x", "日本": "my-service", strings.Repeat("ab", 40): strings.Repeat("ab", 25),
+	} {
+		if got := serviceName(in); got != want {
+			t.Errorf("serviceName(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestNumbersInWords(t *testing.T) {
+	for v, want := range map[float64]string{0: "0 %", 1: "100 %", 0.00001: "< 0.01 %", 0.0123: "1.23 %", 0.9996: "99.96 %", 0.5: "50.0 %"} {
+		if got := share(v); got != want {
+			t.Errorf("share(%v) = %q, want %q", v, got, want)
+		}
+	}
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567"} {
+		if got := count(n); got != want {
+			t.Errorf("count(%d) = %q, want %q", n, got, want)
+		}
+	}
+	for s, want := range map[float64]string{0: "0", 90: "1m30s", 3600: "1h", 90061: "1d1h", 86400 + 60: "1d"} {
+		if got := seconds(s); got != want {
+			t.Errorf("seconds(%v) = %q, want %q", s, got, want)
+		}
+	}
+	if got := significant(1234567.89); got != "1234600" || math.IsNaN(mustFloat("x")) {
+		t.Errorf("significant: %q", got)
+	}
+}
