@@ -1,6 +1,9 @@
 package forecaster
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // A Description says what a Forecaster did and how well, for people and for status.
 type Description struct {
@@ -39,7 +42,7 @@ func (s *state) describe(start time.Time, dropped int) Description {
 	d := Description{
 		FittedAt: start.Add(time.Duration(s.fittedAt-dropped) * s.opts.Step), Points: s.points,
 		Skill: s.served.record.skill(), Coverage: s.served.record.covered.share(), Warnings: s.warnings,
-		Components: Components{Level: s.track.unit * s.track.exp(s.track.level[s.track.n()]), Seasonal: 1, Calendar: 1},
+		Components: Components{Level: s.track.unit * s.track.exp(s.track.level[s.track.n()]), Seasonal: 1, Calendar: math.Exp(s.track.days.at(s.track.n()))},
 	}
 	for c, w := range s.served.control.weights(len(s.served.family.candidates)) {
 		d.Models = append(d.Models, Weight{Model: s.served.family.candidates[c].name(), Share: w})

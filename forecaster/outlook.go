@@ -46,13 +46,13 @@ func (s *state) outlook() Outlook {
 	for i := range steps {
 		near := math.Exp(-float64(i) / float64(4*(s.opts.Lead+1)))
 		o.Median[i] = t.exp(path[i])
-		o.Cover[i] = t.exp(maxOf(path[i:i+s.opts.Lead+1]) + near*lift + (1-near)*math.Max(lift, s.far))
+		o.Cover[i] = t.exp(maxOf(path[i:i+s.opts.Lead+1]) + near*lift + (1-near)*s.margins.at(i, math.Max(lift, s.far)))
 	}
 	o.Cover[0] = s.served.cover
-	o.Level *= t.unit
+	o.Level *= t.unit * math.Exp(t.days.at(n-1))
 	for i := range o.Cover {
-		o.Cover[i] *= t.unit
-		o.Median[i] *= t.unit
+		o.Cover[i] *= t.unit * math.Exp(t.days.most(n+i, s.opts.Lead+1))
+		o.Median[i] *= t.unit * math.Exp(t.days.at(n+i))
 	}
 	return o
 }

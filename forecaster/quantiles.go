@@ -48,12 +48,13 @@ func Quantiles(s Series, o QuantileOptions) (Bands, error) {
 	from := s.End().Add(-time.Duration(len(values)) * s.Step)
 	b := Bands{Start: s.End(), Step: s.Step, Quantiles: slices.Clone(o.Quantiles)}
 	found := findSeasons(opts, values)
-	series := newPathSeries(newClock(from, s.Step, opts.Location), values, found.day, found.week)
+	days := newCalendar(opts, from, values, found)
+	series := newPathSeries(newClock(from, s.Step, opts.Location), days.plain(values), found.day, found.week)
 	e := learnEnsemble(series, pathModels(), o.Horizon)
 	for i, z := range e.path(o.Horizon) {
 		row := make([]float64, len(o.Quantiles))
 		for k, q := range o.Quantiles {
-			row[k] = math.Max(0, math.Exp(z+e.quantile(i, q))-series.soft) * series.mean
+			row[k] = math.Max(0, math.Exp(z+e.quantile(i, q))-series.soft) * series.mean * math.Exp(days.at(len(values)+i))
 		}
 		b.Values = append(b.Values, row)
 	}

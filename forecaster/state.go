@@ -13,7 +13,8 @@ type state struct {
 	track    *track
 	seasons
 	served   served
-	far      float64 // margin, on the log scale, of an estimate many steps ahead
+	far      float64 // margin, on the log scale, of an estimate many steps ahead, where margins has none
+	margins  farMargins
 	warnings []string
 }
 
@@ -22,7 +23,7 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	s := &state{opts: o, points: len(raw)}
 	n := len(raw)
 	s.seasons = findSeasons(o, raw)
-	s.track = newTrack(start, o, raw, n+slack, s.day)
+	s.track = newTrack(start, o, raw, n+slack, s.seasons)
 	f := newFeaturizer(s.seasons, o.Lead, n)
 	s.served.contract = o.Contract
 	s.served.record = newRecord(o.Contract.level(), o.Lead, f)
@@ -33,6 +34,7 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 		s.served.family = learnFamily(s.track, f, n, maxRows, o.Contract)
 	}
 	s.served.step(s.track)
+	s.margins = s.measureFar()
 	return s
 }
 

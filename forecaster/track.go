@@ -10,14 +10,15 @@ import (
 type track struct {
 	clock
 	lead  int
-	day   int     // a short season that gaps are filled from; 0 where there is none
-	width int     // steps that the level is averaged over
-	unit  float64 // mean demand; everything below is in units of it
-	soft  float64 // added to demand before logs are taken, so that quiet hours do not dominate
-	zeros bool    // whether zeros are demand; where they are not, a run of them is an outage
-	idle  int     // zeros in a row
-	gap   int     // filled steps in a row
-	ratio float64 // demand before the gap, relative to a season earlier
+	day   int       // a short season that gaps are filled from; 0 where there is none
+	width int       // steps that the level is averaged over
+	unit  float64   // mean demand; everything below is in units of it
+	soft  float64   // added to demand before logs are taken, so that quiet hours do not dominate
+	days  *calendar // effects of named days, taken off; nil for none
+	zeros bool      // whether zeros are demand; where they are not, a run of them is an outage
+	idle  int       // zeros in a row
+	gap   int       // filled steps in a row
+	ratio float64   // demand before the gap, relative to a season earlier
 
 	x     []float64
 	cum   []float64 // cum[i] = sum of x[:i]
@@ -32,10 +33,11 @@ const (
 	zeroAt    = 1e-3 // demand below this share of the mean counts as zero
 )
 
-func newTrack(start time.Time, o Options, raw []float64, room, day int) *track {
+func newTrack(start time.Time, o Options, raw []float64, room int, s seasons) *track {
+	days := newCalendar(o, start, raw, s)
 	unit := meanKnown(raw)
 	t := &track{
-		clock: newClock(start, o.Step, o.Location), lead: o.Lead, day: day, width: max(1, (o.Lead+2)/3), unit: unit, soft: softShare,
+		clock: newClock(start, o.Step, o.Location), lead: o.Lead, day: s.day, days: days, width: max(1, (o.Lead+2)/3), unit: unit, soft: softShare,
 		zeros: share(raw, func(v float64) bool { return v <= zeroAt*unit }) > zeroShare,
 		x:     make([]float64, 0, room), cum: make([]float64, 1, room+1), peak: make([]float64, 0, room),
 		level: make([]float64, 1, room+1), sound: make([]bool, 0, room),
@@ -81,7 +83,7 @@ func (t *track) mean(i, w int) float64 {
 // push appends one step; NaN is a gap.
 func (t *track) push(v float64) {
 	n := len(t.x)
-	v = t.normal(v)
+	v = t.normal(v * math.Exp(-t.days.at(n)))
 	sound := !math.IsNaN(v)
 	if sound && t.outage(v) {
 		sound = false
