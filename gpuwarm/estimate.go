@@ -27,39 +27,17 @@ type verdict struct {
 // given up on. The two are told apart by their odds: a share of all starts is lost, and of those that finish a share takes longer than this
 // one has lasted (one in n+1, where it has lasted longer than n that finished). Past four times the quantile a start is lost for certain.
 func estimate(samples []sample, q, prior, believe float64) verdict {
-	v := verdict{failed: make([]bool, len(samples))}
-	events := make([]sample, 0, len(samples))
-	var finished, total, longest float64
-	for _, s := range samples {
-		total += s.weight
-		if s.event {
-			finished += s.weight
-			longest = max(longest, s.secs)
-			events = append(events, s)
-		}
-	}
-	usual := prior
-	if finished > 0 {
-		usual = shrink(quantile(events, q), prior, finished)
-	}
-	if finished < 1 {
-		longest = max(longest, prior)
-	}
-	limit := min(max(lost*usual, lostSpread*longest), max(believe, longest))
-	for i, s := range samples {
-		v.failed[i] = !s.event && (s.failed || s.secs > limit || (!s.live && s.secs > longest))
-	}
-	odds := finishing(samples, v.failed, usual, total)
-	for i, s := range samples {
-		v.failed[i] = v.failed[i] || (!s.event && !s.live && odds[i] < 0.5)
-	}
+	seen := summarize(samples, q, prior)
+	v := verdict{failed: seen.lost(samples, believe)}
+	odds := finishing(samples, v.failed, seen.usual, seen.total)
 	kept := make([]sample, 0, len(samples))
 	for i, s := range samples {
+		v.failed[i] = v.failed[i] || (!s.event && !s.live && odds[i] < 0.5)
 		if v.failed[i] {
 			continue
 		}
 		s.weight *= odds[i]
-		if !s.event && s.secs > longest {
+		if !s.event && s.secs > seen.longest {
 			s.event, s.secs = true, s.secs*overdue
 		}
 		if s.event {
@@ -69,6 +47,43 @@ func estimate(samples []sample, q, prior, believe float64) verdict {
 	}
 	v.secs = quantile(kept, q)
 	return v
+}
+
+// summary is what is known without the starts that did not finish.
+type summary struct {
+	total, finished float64 // weight of all starts, and of those that finished
+	longest         float64 // that finished; seconds
+	usual           float64 // the quantile of those; seconds
+}
+
+func summarize(samples []sample, q, prior float64) summary {
+	out := summary{usual: prior}
+	events := make([]sample, 0, len(samples))
+	for _, s := range samples {
+		out.total += s.weight
+		if s.event {
+			out.finished += s.weight
+			out.longest = max(out.longest, s.secs)
+			events = append(events, s)
+		}
+	}
+	if out.finished > 0 {
+		out.usual = shrink(quantile(events, q), prior, out.finished)
+	}
+	if out.finished < 1 {
+		out.longest = max(out.longest, prior)
+	}
+	return out
+}
+
+// lost says which starts will certainly not finish.
+func (k summary) lost(samples []sample, believe float64) []bool {
+	limit := min(max(lost*k.usual, lostSpread*k.longest), max(believe, k.longest))
+	out := make([]bool, len(samples))
+	for i, s := range samples {
+		out[i] = !s.event && (s.failed || s.secs > limit || (!s.live && s.secs > k.longest))
+	}
+	return out
 }
 
 // finishing is how likely each start is to be one of those that finish, or would have been had it not ended; 1 for those that did. lost says

@@ -16,6 +16,17 @@ type podEvents struct {
 	pull     time.Duration // the longest pull, waiting included
 }
 
+// path as the pulls say it.
+func (e podEvents) path() Path {
+	switch {
+	case (e.present || e.pulled) && e.pull < coldPull:
+		return PathWarm // there, or checked against the registry under imagePullPolicy Always
+	case e.pulled, e.pulling:
+		return PathColdImage
+	}
+	return PathUnknown
+}
+
 func eventsOf(pod *corev1.Pod, events []corev1.Event) podEvents {
 	out := podEvents{}
 	for i := range events {

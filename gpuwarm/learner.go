@@ -217,24 +217,15 @@ func (l *Learner) Record(now time.Time, s Start) bool {
 	if r != nil && r.ready {
 		return false
 	}
-	at, watched := s.Ready, r != nil && !r.watched.IsZero()
-	if at.IsZero() && !s.Unready.IsZero() {
-		if !watched {
-			return false // it was Ready, nobody knows since when
-		}
-		at = s.Unready // Ready and gone again between two looks
-	}
+	watched := r != nil && !r.watched.IsZero()
+	at := firstReady(s, watched)
 	if at.IsZero() {
-		l.ongoing(now, s, r)
+		if watched || s.Unready.IsZero() { // else it was Ready, nobody knows since when
+			l.ongoing(now, s, r)
+		}
 		return false
 	}
-	if at.After(now) {
-		at = now // the node's clock is ahead
-	}
-	if watched && at.Before(r.watched.Add(-watchLag)) {
-		at = r.watched // the node's clock is behind
-	}
-	took := max(0, at.Sub(s.Created))
+	took := max(0, r.within(at, now).Sub(s.Created))
 	if !watched && (s.Restarts > 0 || took > l.opts.Max) {
 		if r != nil {
 			r.live = false
@@ -249,6 +240,25 @@ func (l *Learner) Record(now time.Time, s Start) bool {
 	r.path, r.key = s.Path, s.Key.String()
 	l.trim()
 	return true
+}
+
+// firstReady is when a start became Ready, as its conditions say; zero where they do not.
+func firstReady(s Start, watched bool) time.Time {
+	if s.Ready.IsZero() && watched {
+		return s.Unready // Ready and gone again between two looks
+	}
+	return s.Ready
+}
+
+// within moves a time of the node's into what is possible: not after now, and not before the pod was seen to be not Ready yet. r may be nil.
+func (r *record) within(at, now time.Time) time.Time {
+	if at.After(now) {
+		at = now // the node's clock is ahead
+	}
+	if r != nil && !r.watched.IsZero() && at.Before(r.watched.Add(-watchLag)) {
+		at = r.watched // the node's clock is behind
+	}
+	return at
 }
 
 // ongoing takes note of a start that is not Ready.

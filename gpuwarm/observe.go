@@ -75,15 +75,8 @@ func (s *Start) pathOf(pod *corev1.Pod, node *corev1.Node, about podEvents) Path
 		return PathUnknown
 	case node != nil && cameUpFor(node, s):
 		return PathColdNode
-	case about.present && about.pull < coldPull:
-		return PathWarm
-	case about.pulled:
-		if about.pull < coldPull {
-			return PathWarm // a registry check under imagePullPolicy Always
-		}
-		return PathColdImage
-	case about.pulling:
-		return PathColdImage
+	case about.path() != PathUnknown:
+		return about.path()
 	case !s.Started.IsZero():
 		if s.Started.Sub(later(s.Scheduled, s.Initialized)) < coldPull {
 			return PathWarm

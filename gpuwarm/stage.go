@@ -41,7 +41,7 @@ func NewTimeline(plan v1alpha1.Plan, capacity float64, most int) (Timeline, erro
 			return Timeline{}, fmt.Errorf("plan segment %d: step %q is not above 0", i, s.Step)
 		}
 		p := piece{from: at, step: step}
-		for _, word := range strings.Fields(s.Values) {
+		for word := range strings.FieldsSeq(s.Values) {
 			v, err := strconv.ParseFloat(word, 64)
 			if err != nil || math.IsNaN(v) || v < 0 {
 				return Timeline{}, fmt.Errorf("plan segment %d: %q is not a demand", i, word)

@@ -63,7 +63,6 @@ func TestNewTimeline(t *testing.T) {
 }
 
 func TestStaging(t *testing.T) {
-	min := time.Minute
 	cases := map[string]struct {
 		reason   string
 		plan     string
@@ -72,15 +71,15 @@ func TestStaging(t *testing.T) {
 		replicas int
 		want     Hold
 	}{
-		"Flat":    {"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0, Stages{2 * min, min}, 2, Hold{2, at(0), 0, 2}},
-		"TooSoon": {"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0, Stages{2 * min, min}, 2, Hold{2, at(0), 0, 5}},
-		"InTime":  {"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60, Stages{2 * min, min}, 2, Hold{5, at(240), 3, 5}},
+		"Flat":    {"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0, Stages{2 * time.Minute, time.Minute}, 2, Hold{2, at(0), 0, 2}},
+		"TooSoon": {"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0, Stages{2 * time.Minute, time.Minute}, 2, Hold{2, at(0), 0, 5}},
+		"InTime":  {"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60, Stages{2 * time.Minute, time.Minute}, 2, Hold{5, at(240), 3, 5}},
 		"OnTheWay": {
-			"Replicas that are on their way are not held for again.", "20 20 20 20 50 50", 60, Stages{2 * min, min}, 4, Hold{5, at(240), 1, 5},
+			"Replicas that are on their way are not held for again.", "20 20 20 20 50 50", 60, Stages{2 * time.Minute, time.Minute}, 4, Hold{5, at(240), 1, 5},
 		},
-		"Recedes": {"Past the peak nothing is held.", "50 20 20 20 20 20", 61, Stages{2 * min, min}, 5, Hold{2, at(61), 0, 5}},
-		"Hours":   {"The coarse part of the plan counts as well.", "20 20|90", 0, Stages{2 * min, 0}, 2, Hold{9, at(120), 7, 9}},
-		"Over":    {"After its end a plan asks for nothing.", "50 50", 9999, Stages{2 * min, min}, 3, Hold{0, time.Time{}, 0, 3}},
+		"Recedes": {"Past the peak nothing is held.", "50 20 20 20 20 20", 61, Stages{2 * time.Minute, time.Minute}, 5, Hold{2, at(61), 0, 5}},
+		"Hours":   {"The coarse part of the plan counts as well.", "20 20|90", 0, Stages{2 * time.Minute, 0}, 2, Hold{9, at(120), 7, 9}},
+		"Over":    {"After its end a plan asks for nothing.", "50 50", 9999, Stages{2 * time.Minute, time.Minute}, 3, Hold{0, time.Time{}, 0, 3}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -72,13 +72,13 @@ func usedBy(t *target, nodes []corev1.Node, free map[string]corev1.ResourceList,
 // pullPods pulls by pods of our own, one per node, a few at a time. have are those that there are for this Forecast. nodes is nil to pull nothing.
 func (r *Reconciler) pullPods(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, nodes []*corev1.Node, have []corev1.Pod) (pulling, error) {
 	out := pulling{nodes: len(nodes)}
-	byNode := map[string]*corev1.Pod{}
+	byNode, stale := map[string]*corev1.Pod{}, []*corev1.Pod(nil)
 	for i := range have {
 		p := &have[i]
 		if t != nil && p.Labels[labelImage] == hash(t.image) && p.DeletionTimestamp == nil {
 			byNode[p.Labels[labelNode]] = p
-		} else if err := r.drop(ctx, p); err != nil {
-			return out, err
+		} else {
+			stale = append(stale, p)
 		}
 	}
 	active := 0
@@ -90,50 +90,50 @@ func (r *Reconciler) pullPods(ctx context.Context, pool *v1alpha1.WarmPool, fc s
 		switch {
 		case state == pullDone:
 			out.ready++
-			if p != nil && gpuwarm.HasImage(n, t.image) {
-				if err := r.drop(ctx, p); err != nil {
-					return out, err
-				}
-			}
 		case p == nil:
 			missing = append(missing, n)
 		case state == pullFailed:
 			out.failure = fmt.Sprintf("the image %s is not pulled onto node %s: %s", t.image, n.Name, pullReason(p))
-			if r.opts.Clock.Since(p.CreationTimestamp.Time) >= retryPull && p.Status.Phase == corev1.PodFailed {
-				if err := r.drop(ctx, p); err != nil {
-					return out, err
-				}
-			} else if p.Status.Phase != corev1.PodFailed {
-				active++ // the kubelet tries on, ever more slowly
-			}
-		case alive(p):
-			active++
-		case r.opts.Clock.Since(p.CreationTimestamp.Time) >= retryPull:
-			// Pulled and gone again before the node had listed it.
-			if err := r.drop(ctx, p); err != nil {
-				return out, err
-			}
+		}
+		if p == nil {
+			continue
+		}
+		if r.over(n, p, t.image) {
+			stale = append(stale, p)
+		} else if alive(p) && state != pullDone {
+			active++ // where it fails the kubelet tries on, ever more slowly
 		}
 	}
 	for _, p := range byNode { // of nodes that the plan does not use any more
+		stale = append(stale, p)
+	}
+	for _, p := range stale {
 		if err := r.drop(ctx, p); err != nil {
 			return out, err
 		}
 	}
-	for _, n := range missing {
-		if active >= parallelism(pool) {
-			break
-		}
+	return out, r.pullOnto(ctx, pool, fc, t, missing[:min(len(missing), max(0, parallelism(pool)-active))])
+}
+
+// over is whether a pull pod has done what it can: the node lists the image, or it ended a while ago without that.
+func (r *Reconciler) over(n *corev1.Node, p *corev1.Pod, image string) bool {
+	if gpuwarm.HasImage(n, image) {
+		return true
+	}
+	return !alive(p) && r.opts.Clock.Since(p.CreationTimestamp.Time) >= retryPull
+}
+
+func (r *Reconciler) pullOnto(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, nodes []*corev1.Node) error {
+	for _, n := range nodes {
 		p, err := r.pullPod(pool, fc, t, n.Name)
 		if err != nil {
-			return out, err
+			return err
 		}
 		if err := r.opts.Client.Create(ctx, p); err != nil && !apierrors.IsAlreadyExists(err) {
-			return out, err
+			return err
 		}
-		active++
 	}
-	return out, nil
+	return nil
 }
 
 type pullProgress int

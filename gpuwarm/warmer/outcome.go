@@ -86,72 +86,98 @@ func (o *outcome) short(fc string, by int) {
 	o.shortBy += by
 }
 
+// finding is a condition to be.
+type finding struct {
+	good            bool
+	reason, message string
+}
+
+func found(good bool, reason, format string, args ...any) finding {
+	return finding{good, reason, fmt.Sprintf(format, args...)}
+}
+
 // conditions writes what came out.
 func (o *outcome) conditions(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool, selected int, now time.Time) {
-	set := func(kind string, good bool, reason, message string) {
+	set := func(kind string, f finding) {
 		status := metav1.ConditionFalse
-		if good {
+		if f.good {
 			status = metav1.ConditionTrue
 		}
 		meta.SetStatusCondition(&s.Conditions, metav1.Condition{
-			Type: kind, Status: status, Reason: reason, Message: message, ObservedGeneration: pool.Generation, LastTransitionTime: metav1.NewTime(now),
+			Type: kind, Status: status, Reason: f.reason, Message: f.message, ObservedGeneration: pool.Generation, LastTransitionTime: metav1.NewTime(now),
 		})
 	}
-	var hold, held, images, imagesReady int32
-	for _, f := range s.Forecasts {
-		hold, held, images, imagesReady = hold+f.Hold, held+f.Held, images+f.ImageNodes, imagesReady+f.ImageNodesReady
-	}
 	dry := pool.Spec.Mode == v1alpha1.WarmPoolDryRun
+	set(v1alpha1.ConditionNodesWarm, o.nodesWarm(s, pool, dry))
+	set(v1alpha1.ConditionImagesWarm, o.imagesWarm(s, pool, dry))
+	set(v1alpha1.ConditionCapacityShort, o.capacityShort())
+	set(v1alpha1.ConditionReady, o.ready(selected, dry))
+}
+
+func (o *outcome) nodesWarm(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool, dry bool) finding {
+	var hold, held int32
+	for _, f := range s.Forecasts {
+		hold, held = hold+f.Hold, held+f.Held
+	}
 	switch {
 	case dry:
-		set(v1alpha1.ConditionNodesWarm, false, reasonDryRun, fmt.Sprintf("would hold nodes for %d replicas", hold))
+		return found(false, reasonDryRun, "would hold nodes for %d replicas", hold)
 	case pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff:
-		set(v1alpha1.ConditionNodesWarm, true, reasonOff, "no nodes are held: spec.nodes.policy is Off")
+		return found(true, reasonOff, "no nodes are held: spec.nodes.policy is Off")
 	case o.nodes.reason != "":
-		set(v1alpha1.ConditionNodesWarm, false, o.nodes.reason, o.nodes.message)
+		return finding{false, o.nodes.reason, o.nodes.message}
 	case o.limited > 0:
-		set(v1alpha1.ConditionNodesWarm, false, reasonLimited, fmt.Sprintf("spec.limits keeps what is held below what the plans need, for %d Forecasts", o.limited))
+		return found(false, reasonLimited, "spec.limits keeps what is held below what the plans need, for %d Forecasts", o.limited)
 	case byBuffer(s):
-		set(v1alpha1.ConditionNodesWarm, true, reasonAsPlanned, fmt.Sprintf("CapacityBuffers ask for nodes for %d replicas", hold))
+		return found(true, reasonAsPlanned, "CapacityBuffers ask for nodes for %d replicas", hold)
 	case held < hold:
-		set(v1alpha1.ConditionNodesWarm, false, reasonGettingThere, fmt.Sprintf("nodes are held for %d of %d replicas; the others wait for theirs", held, hold))
-	default:
-		set(v1alpha1.ConditionNodesWarm, true, reasonAsPlanned, fmt.Sprintf("nodes are held for %d replicas", held))
+		return found(false, reasonGettingThere, "nodes are held for %d of %d replicas; the others wait for theirs", held, hold)
+	}
+	return found(true, reasonAsPlanned, "nodes are held for %d replicas", held)
+}
+
+func (o *outcome) imagesWarm(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool, dry bool) finding {
+	var images, have int32
+	for _, f := range s.Forecasts {
+		images, have = images+f.ImageNodes, have+f.ImageNodesReady
 	}
 	switch {
 	case dry:
-		set(v1alpha1.ConditionImagesWarm, false, reasonDryRun, fmt.Sprintf("would have images on %d nodes, %d of which have them", images, imagesReady))
+		return found(false, reasonDryRun, "would have images on %d nodes, %d of which have them", images, have)
 	case pool.Spec.Images.Policy == v1alpha1.WarmImagesOff:
-		set(v1alpha1.ConditionImagesWarm, true, reasonOff, "no images are pulled: spec.images.policy is Off")
+		return found(true, reasonOff, "no images are pulled: spec.images.policy is Off")
 	case o.images.reason != "":
-		set(v1alpha1.ConditionImagesWarm, false, o.images.reason, o.images.message)
+		return finding{false, o.images.reason, o.images.message}
 	case o.pulls.reason != "":
-		set(v1alpha1.ConditionImagesWarm, false, o.pulls.reason, o.pulls.message)
-	case imagesReady < images:
-		set(v1alpha1.ConditionImagesWarm, false, reasonGettingThere, fmt.Sprintf("%d of %d nodes have the images", imagesReady, images))
-	default:
-		set(v1alpha1.ConditionImagesWarm, true, reasonAsPlanned, fmt.Sprintf("the %d nodes that the plans will use have the images", images))
+		return finding{false, o.pulls.reason, o.pulls.message}
+	case have < images:
+		return found(false, reasonGettingThere, "%d of %d nodes have the images", have, images)
 	}
-	if len(o.shortForecasts) > 0 {
-		set(v1alpha1.ConditionCapacityShort, true, reasonCapacity, fmt.Sprintf("plans need %d replicas more than there can be, of %s: see their messages",
-			o.shortBy, strings.Join(o.shortForecasts[:min(8, len(o.shortForecasts))], ", ")))
-	} else {
-		set(v1alpha1.ConditionCapacityShort, false, reasonCapacityGiven, "nothing that is known keeps the plans from being followed")
+	return found(true, reasonAsPlanned, "the %d nodes that the plans will use have the images", images)
+}
+
+func (o *outcome) capacityShort() finding {
+	if len(o.shortForecasts) == 0 {
+		return found(false, reasonCapacityGiven, "nothing that is known keeps the plans from being followed")
 	}
+	return found(true, reasonCapacity, "plans need %d replicas more than there can be, of %s: see their messages",
+		o.shortBy, strings.Join(o.shortForecasts[:min(8, len(o.shortForecasts))], ", "))
+}
+
+func (o *outcome) ready(selected int, dry bool) finding {
 	switch problem := o.first(); {
 	case selected == 0:
-		set(v1alpha1.ConditionReady, false, reasonNothing, "spec.forecastSelector selects no Forecast of this namespace: write {} for all of them")
+		return found(false, reasonNothing, "spec.forecastSelector selects no Forecast of this namespace: write {} for all of them")
 	case problem.reason != "":
-		set(v1alpha1.ConditionReady, false, problem.reason, problem.message)
+		return finding{false, problem.reason, problem.message}
 	case o.refused == selected:
-		set(v1alpha1.ConditionReady, false, reasonNotWarmed, "none of the Forecasts can be warmed for: see status.forecasts")
+		return found(false, reasonNotWarmed, "none of the Forecasts can be warmed for: see status.forecasts")
 	case dry:
-		set(v1alpha1.ConditionReady, true, reasonDryRun, "says in status what it would do")
+		return found(true, reasonDryRun, "says in status what it would do")
 	case o.refused > 0:
-		set(v1alpha1.ConditionReady, true, reasonAsPlanned, fmt.Sprintf("warms for %d of %d Forecasts: see status.forecasts for the others", selected-o.refused, selected))
-	default:
-		set(v1alpha1.ConditionReady, true, reasonAsPlanned, fmt.Sprintf("warms for %d Forecasts", selected))
+		return found(true, reasonAsPlanned, "warms for %d of %d Forecasts: see status.forecasts for the others", selected-o.refused, selected)
 	}
+	return found(true, reasonAsPlanned, "warms for %d Forecasts", selected)
 }
 
 func (o *outcome) first() problem {

@@ -23,8 +23,7 @@ func (r *Reconciler) warm(ctx context.Context, l *look, fc *v1alpha1.Forecast, o
 	w := v1alpha1.WarmForecast{Name: fc.Name}
 	out.placeholders = 0
 	t, err := r.targetFor(ctx, l, fc)
-	var no refusal
-	if errors.As(err, &no) {
+	if no, ok := errors.AsType[refusal](err); ok {
 		w.Message = clip(no.why)
 		out.refused++
 		return w, r.let(ctx, l, fc.Name)

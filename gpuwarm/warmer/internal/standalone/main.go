@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -58,7 +56,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Logger: logr.FromSlogHandler(logger.Handler()), Metrics: server.Options{BindAddress: "0"},
+		Scheme: scheme, Metrics: server.Options{BindAddress: "0"},
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}: {Transform: gpuwarm.StripPod}, &corev1.Node{}: {Transform: gpuwarm.StripNode},
 		}},
@@ -68,7 +66,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	r, err := warmer.New(warmer.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Mapper: mgr.GetRESTMapper(), Recorder: mgr.GetEventRecorder("headstart"),
-		Registerer: prometheus.NewRegistry(), Logger: logger, Clock: clock.RealClock{}, Interval: *interval,
+		Logger: logger, Clock: clock.RealClock{}, Interval: *interval,
 	})
 	if err != nil {
 		return err
