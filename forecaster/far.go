@@ -19,27 +19,60 @@ type farMargins struct {
 	margin   []float64
 }
 
-// measureFar measures the margins on the last third of the history, or on the last seven seasons where that is more.
+// measureFar measures the margins.
 func (s *state) measureFar() farMargins {
-	t, lead := s.track, s.opts.Lead
-	n := t.n()
 	var m farMargins
-	for i := lead + 1; i < s.opts.Horizon && i < n/3; i *= 2 {
-		first := max(n/3, min(2*n/3, n-7*max(s.day, 1)))
-		last := n - i - lead - 1
-		stride := max(1, (last-first)/farOrigins)
-		var errs []float64
-		for o := first; o < last; o += stride {
-			errs = append(errs, t.peak[o+i]-s.highest(o, i))
-		}
-		if len(errs) < farEnough {
-			break
-		}
+	s.eachDistance(func(i int, errs []float64) {
 		slices.Sort(errs)
 		m.distance = append(m.distance, i)
 		m.margin = append(m.margin, math.Max(0, farWiden*quantileSorted(errs, s.opts.Contract.level())))
-	}
+	})
 	return m
+}
+
+// weighSeasons chooses the share of last week in the path that would have had the smallest errors.
+func (s *state) weighSeasons() {
+	s.weekly = 0.5
+	if s.day == 0 || s.week == 0 {
+		return
+	}
+	best, least := s.weekly, math.Inf(1)
+	for _, share := range [...]float64{0, 0.25, 0.5, 0.75, 1} {
+		s.weekly = share
+		sum, n := 0.0, 0.0
+		s.eachDistance(func(_ int, errs []float64) {
+			for _, e := range errs {
+				sum += math.Abs(e)
+				n++
+			}
+		})
+		if n > 0 && sum/n < least {
+			best, least = share, sum/n
+		}
+	}
+	s.weekly = best
+}
+
+// eachDistance visits distances that double, with the errors of the path over the lead windows that far ahead: from origins in the last third
+// of the history, or in the last seven seasons where that is more.
+func (s *state) eachDistance(visit func(i int, errs []float64)) {
+	n := s.track.n()
+	for i := s.opts.Lead + 1; i < s.opts.Horizon && i < n/3; i *= 2 {
+		first := max(n/3, min(2*n/3, n-7*max(s.day, 1)))
+		last := n - i - s.opts.Lead - 1
+		if week := s.week*(i/max(s.week, 1)+1) - i; s.week > 0 && last-week > s.day {
+			first = max(first, week) // from where on last week is known, as it is now
+		}
+		stride := max(1, (last-first)/farOrigins)
+		var errs []float64
+		for o := first; o < last; o += stride {
+			errs = append(errs, s.track.peak[o+i]-s.highest(o, i))
+		}
+		if len(errs) < farEnough {
+			return
+		}
+		visit(i, errs)
+	}
 }
 
 // highest is the top of the path over the lead window that begins i steps after step o, as expected at o.

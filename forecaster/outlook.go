@@ -62,15 +62,20 @@ func (s *state) ahead(n, i int) float64 {
 	t := s.track
 	now := t.level[n]
 	sum, then, k := 0.0, 0.0, 0.0
-	for _, p := range []int{s.day, s.week} {
+	for _, season := range [...]struct {
+		period int
+		share  float64
+	}{{s.day, 1 - s.weekly}, {s.week, s.weekly}} {
+		p := season.period
 		if p == 0 {
 			continue
 		}
+		share := math.Max(season.share, 1e-9) // so that the other one steps in where this one has nothing to say
 		lag := p * (i/p + 1)
 		if j := t.back(n+i, lag); j >= 0 && j < n {
-			sum += t.log(t.x[j])
-			then += t.level[max(0, j-i)]
-			k++
+			sum += share * t.log(t.x[j])
+			then += share * t.level[max(0, j-i)]
+			k += share
 		}
 	}
 	if k == 0 {

@@ -15,6 +15,7 @@ type state struct {
 	served   served
 	far      float64 // margin, on the log scale, of an estimate many steps ahead, where margins has none
 	margins  farMargins
+	weekly   float64 // share of last week in the path; the rest is yesterday's
 	warnings []string
 }
 
@@ -34,6 +35,7 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 		s.served.family = learnFamily(s.track, f, n, maxRows, o.Contract)
 	}
 	s.served.step(s.track)
+	s.weighSeasons()
 	s.margins = s.measureFar()
 	return s
 }
