@@ -17,7 +17,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"headstart.dev/headstart/adapter"
@@ -69,7 +68,7 @@ func newServer(ctx context.Context, opts serveOptions, logger *slog.Logger) (*se
 	if err := s.addAdapter(ctx, config, registry); err != nil {
 		return nil, err
 	}
-	return s, errors.Join(mgr.Add(manager.RunnableFunc(s.watchSources)), s.addPlainMetrics())
+	return s, errors.Join(mgr.Add(everywhere{s.watchSources}), s.addPlainMetrics())
 }
 
 // restConfig reads a kubeconfig file, or the pod's own account without one.
