@@ -55,6 +55,9 @@ func (v *verdicts) ready(mode v1alpha1.ForecastMode, waitsForHistory bool) {
 		if c == nil || c.Status == metav1.ConditionTrue {
 			continue
 		}
+		if mode == v1alpha1.ForecastPaused && c.Status == metav1.ConditionUnknown {
+			continue // nothing is planned, as was asked
+		}
 		if kind == v1alpha1.ConditionHistoryReady && waitsForHistory {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -268,10 +269,13 @@ func (e *evaluation) judgeForecast() {
 func (e *evaluation) plan() (*planner.Plan, error) {
 	step, steps, lead := e.set.step, int(e.set.horizon/e.set.step), e.leadSteps()
 	start := history.FloorTo(e.now, step)
+	if e.outlook != nil && !e.now.Before(e.outlook.Start.Add(time.Duration(steps)*step)) {
+		e.outlook = nil // history has not been read for a whole horizon: nothing of the forecast is left
+	}
 	switch {
 	case e.outlook != nil:
 		start = e.outlook.Start
-	case e.set.hasDemand && len(e.peaks.schedules) == 0:
+	case e.set.hasDemand && (len(e.peaks.schedules) == 0 || e.foretold()):
 		e.keepServing()
 		return nil, nil
 	}
@@ -290,9 +294,28 @@ func (e *evaluation) plan() (*planner.Plan, error) {
 	return &built, nil
 }
 
+// foretold says whether the published plan rests on a forecast and still lasts a while: then peaks alone do not replace it, after a
+// restart in the middle of an outage of Prometheus, say.
+func (e *evaluation) foretold() bool {
+	if e.state.plan == nil || !e.now.Add(2*e.set.step).Before(e.state.plan.End()) {
+		return false
+	}
+	for _, s := range e.state.plan.Segments {
+		if slices.ContainsFunc(s.Values, math.IsNaN) {
+			return false
+		}
+	}
+	return true
+}
+
 // keepServing says what is served while no new plan can be made.
 func (e *evaluation) keepServing() {
-	if e.state.plan == nil || !e.now.Before(e.state.plan.End()) {
+	if e.state.plan != nil && !e.now.Before(e.state.plan.End()) {
+		e.v.fail(v1alpha1.ConditionServing, "PlanExpired", "the plan ended at %s and no new one can be made; onPlanExpiry is %s: see HistoryReady for what to mend",
+			e.state.plan.End().UTC().Format(time.RFC3339), e.set.expiry)
+		return
+	}
+	if e.state.plan == nil {
 		e.v.unknown(v1alpha1.ConditionServing, "NoPlan", "there is no plan yet: observed demand is served where it can be polled")
 		return
 	}

@@ -24,6 +24,12 @@ type seriesReader interface {
 	Read(ctx context.Context) (history.Series, int, error)
 }
 
+// job is a read that is waiting or under way. A Forecast that has changed its source may still wait in the old source's queue.
+type job struct {
+	source string
+	reader seriesReader
+}
+
 // result is what a read came to.
 type result struct {
 	series history.Series
@@ -38,7 +44,7 @@ type fetcher struct {
 	mu     sync.Mutex
 	ctx    context.Context //nolint:containedctx // the run that the workers belong to
 	queues map[string]workqueue.TypedInterface[types.NamespacedName]
-	jobs   map[types.NamespacedName]seriesReader
+	jobs   map[types.NamespacedName]job
 	ready  map[types.NamespacedName]result
 	wg     sync.WaitGroup
 }
@@ -47,7 +53,7 @@ func newFetcher() *fetcher {
 	return &fetcher{
 		done:   make(chan event.GenericEvent, 1024),
 		queues: map[string]workqueue.TypedInterface[types.NamespacedName]{},
-		jobs:   map[types.NamespacedName]seriesReader{},
+		jobs:   map[types.NamespacedName]job{},
 		ready:  map[types.NamespacedName]result{},
 	}
 }
@@ -56,8 +62,8 @@ func newFetcher() *fetcher {
 func (f *fetcher) Start(ctx context.Context) error {
 	f.mu.Lock()
 	f.ctx = ctx
-	for _, q := range f.queues {
-		f.work(q)
+	for source, q := range f.queues {
+		f.work(source, q)
 	}
 	f.mu.Unlock()
 	<-ctx.Done()
@@ -77,19 +83,19 @@ func (f *fetcher) request(key types.NamespacedName, source string, r seriesReade
 	if _, busy := f.jobs[key]; busy {
 		return
 	}
-	f.jobs[key] = r
+	f.jobs[key] = job{source, r}
 	q, ok := f.queues[source]
 	if !ok {
 		q = workqueue.NewTyped[types.NamespacedName]()
 		f.queues[source] = q
 		if f.ctx != nil {
-			f.work(q)
+			f.work(source, q)
 		}
 	}
 	q.Add(key)
 }
 
-func (f *fetcher) work(q workqueue.TypedInterface[types.NamespacedName]) {
+func (f *fetcher) work(source string, q workqueue.TypedInterface[types.NamespacedName]) {
 	for range readersPerSource {
 		f.wg.Go(func() {
 			for {
@@ -97,25 +103,26 @@ func (f *fetcher) work(q workqueue.TypedInterface[types.NamespacedName]) {
 				if shutdown {
 					return
 				}
-				f.read(key)
+				f.read(source, key)
 				q.Done(key)
 			}
 		})
 	}
 }
 
-func (f *fetcher) read(key types.NamespacedName) {
+// read does the job of a Forecast, if it is still one for this source: a reader is for one worker at a time.
+func (f *fetcher) read(source string, key types.NamespacedName) {
 	f.mu.Lock()
-	r, ctx := f.jobs[key], f.ctx
+	j, ctx := f.jobs[key], f.ctx
 	f.mu.Unlock()
-	if r == nil {
+	if j.reader == nil || j.source != source {
 		return
 	}
 	bounded, cancel := context.WithTimeout(ctx, readTimeout)
-	series, _, err := r.Read(bounded)
+	series, _, err := j.reader.Read(bounded)
 	cancel()
 	f.mu.Lock()
-	if f.jobs[key] == r {
+	if f.jobs[key] == j {
 		delete(f.jobs, key)
 		f.ready[key] = result{series, err}
 	}

@@ -167,10 +167,14 @@ func (r *ForecastReconciler) read(key types.NamespacedName, state *forecastState
 	if state.reader == nil {
 		state.reader, state.readErr = r.open(key.Namespace, set) // the sources may have been mended
 		if state.reader == nil {
+			state.nextRead = now.Add(max(set.step, badQueryRetry)) // only a person can mend it
 			return false
 		}
 	}
 	if r.fetch.busy(key) {
+		if !now.Before(state.nextRead) {
+			state.nextRead = nextRead(key, set, now) // a read that lasts longer than a step must not have us come back at once, again and again
+		}
 		return !state.hasRead && state.readErr == nil
 	}
 	if now.Before(state.nextRead) {
@@ -213,7 +217,8 @@ func (r *ForecastReconciler) untilNext(state *forecastState, set settings, now t
 	return max(wait, 100*time.Millisecond)
 }
 
-// refuse says in the conditions why a spec is not acted upon. What was planned before goes on being served until it is outlived.
+// refuse says in the conditions why a spec is not acted upon. The plan stays in status; meanwhile the adapter answers with an error,
+// on which an HPA holds its replicas.
 func (r *ForecastReconciler) refuse(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, why error) error {
 	v := verdicts{generation: fc.Generation, now: metaTime(r.clock.Now())}
 	v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(why))

@@ -69,13 +69,9 @@ func (e *evaluation) serveNow(plan *planner.Plan) (planner.Served, error) {
 	if plan == nil {
 		plan = e.state.plan
 	}
-	at := e.at
-	if !math.IsNaN(e.observed) {
-		at = e.now
-	}
 	return planner.Serve(planner.ServeInput{
 		Plan: plan, Mode: e.set.mode, Expiry: e.set.expiry, Static: e.set.static,
-		Observed: e.observed, ObservedAt: at, MaxObservedAge: e.set.step, Now: e.now,
+		Min: e.set.min, Observed: e.observed, ObservedAt: e.at, MaxObservedAge: e.set.settle + 3*e.set.step, Now: e.now,
 	})
 }
 

@@ -1,0 +1,138 @@
+package controller
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/history"
+)
+
+func noonPeak(forecast string) *v1alpha1.PeakSchedule {
+	atLeast := quantityOf(500)
+	ps := &v1alpha1.PeakSchedule{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "noon", UID: "noon"}}
+	ps.Spec.TimeZone = "UTC"
+	ps.Spec.ForecastRefs = []v1alpha1.ForecastReference{{Name: forecast}}
+	ps.Spec.Windows = []v1alpha1.PeakWindow{{Name: "noon", Schedule: "0 12 * * *", Duration: "2h", Demand: v1alpha1.PeakDemand{AtLeast: &atLeast}}}
+	return ps
+}
+
+func TestRestartInAnOutageKeepsTheForecastBesideAPeak(t *testing.T) {
+	q := &trace{demand: daily(0.05)}
+	h := newHouse(t, map[string]*trace{"q": q}, shortForecast("fc", "q"), deployment(), noonPeak("fc"))
+	h.step(t, "fc", time.Minute)
+	before := h.get(t, "fc").Status.Plan
+	if before == nil {
+		t.Fatal("no plan was made")
+	}
+	q.err = &history.Error{Kind: history.ErrUnreachable, Message: "no connection"}
+	h.states = map[types.NamespacedName]*forecastState{} // a new leader
+	for range 20 {
+		h.step(t, "fc", time.Minute)
+	}
+	fc := h.get(t, "fc")
+	if fc.Status.Plan == nil || !fc.Status.Plan.ComputedAt.Equal(&before.ComputedAt) {
+		t.Fatalf("the peaks alone replaced a plan that rests on a forecast: %+v", fc.Status.Plan)
+	}
+	if !meta.IsStatusConditionTrue(fc.Status.Conditions, v1alpha1.ConditionReady) {
+		t.Errorf("the plan is served through the outage, so the Forecast should stay ready: %+v", fc.Status.Conditions)
+	}
+}
+
+func TestOutlivedPlanIsNotCalledServed(t *testing.T) {
+	q := &trace{demand: daily(0.05)}
+	h := newHouse(t, map[string]*trace{"q": q}, shortForecast("fc", "q"), deployment())
+	h.step(t, "fc", time.Minute)
+	q.err = &history.Error{Kind: history.ErrUnreachable, Message: "no connection"}
+	h.step(t, "fc", 25*time.Hour)
+	h.step(t, "fc", time.Minute)
+	fc := h.get(t, "fc")
+	if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionServing); c == nil || c.Status != "False" || c.Reason != "PlanExpired" {
+		t.Errorf("Serving = %+v, want False with PlanExpired", c)
+	}
+	if meta.IsStatusConditionTrue(fc.Status.Conditions, v1alpha1.ConditionReady) {
+		t.Error("a Forecast whose plan is outlived is called ready")
+	}
+}
+
+func TestPausedIsReady(t *testing.T) {
+	fc := shortForecast("fc", "q")
+	fc.Spec.Mode = v1alpha1.ForecastPaused
+	h := newHouse(t, map[string]*trace{"q": {demand: daily(0.05)}}, fc, deployment())
+	h.step(t, "fc", time.Minute)
+	if c := meta.FindStatusCondition(h.get(t, "fc").Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Status != "True" || c.Reason != "Paused" {
+		t.Errorf("Ready = %+v, want True with Paused: it does what was asked", c)
+	}
+}
+
+// hung is a reader that answers when the test ends.
+type hung struct{}
+
+func (hung) Read(ctx context.Context) (history.Series, int, error) {
+	<-ctx.Done()
+	return history.Series{}, 0, ctx.Err()
+}
+
+func TestNothingIsRetriedTenTimesASecond(t *testing.T) {
+	fc := shortForecast("fc", "q")
+	key := types.NamespacedName{Namespace: "shop", Name: "fc"}
+	for name, tc := range map[string]struct {
+		reason string
+		open   func(string, settings) (seriesReader, error)
+	}{
+		"source unknown": {
+			reason: "only a person can mend it",
+			open: func(string, settings) (seriesReader, error) {
+				return nil, &history.Error{Kind: history.ErrSourceUnknown, Message: "no such source"}
+			},
+		},
+		"never answers": {
+			reason: "a read that lasts longer than a step has its own end",
+			open:   func(string, settings) (seriesReader, error) { return hung{}, nil },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, nil, fc.DeepCopy(), deployment())
+			h.open = tc.open
+			var got ctrl.Result
+			for range 3 {
+				h.clock.SetTime(h.clock.Now().Add(2 * time.Minute))
+				if s := h.states[key]; s != nil {
+					s.readErr = context.DeadlineExceeded // as after a first read that timed out
+				}
+				var err error
+				if got, err = h.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got.RequeueAfter < 10*time.Second {
+				t.Errorf("comes back after %s, want at least 10s: %s", got.RequeueAfter, tc.reason)
+			}
+		})
+	}
+}
+
+func TestFetcherLeavesOldQueuesJobsAlone(t *testing.T) {
+	f := newFetcher()
+	key := types.NamespacedName{Namespace: "shop", Name: "fc"}
+	f.request(key, "old", hung{})
+	f.forget(key)
+	f.request(key, "new", hung{})
+	f.ctx, f.done = t.Context(), nil
+	ended := make(chan struct{})
+	go func() { f.read("old", key); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the old source's worker took the new source's reader, which is for one worker at a time")
+	}
+	if !f.busy(key) {
+		t.Error("the new job is gone")
+	}
+}
