@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -113,8 +114,8 @@ func (c *ControlPlane) Stop() {
 	c.stopped = true
 	procs := c.running
 	c.mu.Unlock()
-	for i := len(procs) - 1; i >= 0; i-- {
-		procs[i].Stop(procs[i].grace)
+	for _, p := range slices.Backward(procs) {
+		p.Stop(p.grace)
 	}
 	c.spawner.close()
 	if !c.opts.KeepState {

@@ -144,7 +144,7 @@ func TestStartFails(t *testing.T) {
 		"NoStages": {
 			reason: "options are checked before anything is started",
 			set:    func(o *controlplane.Options) { o.Stages = nil },
-			want:   "Stages is empty",
+			want:   "no Stages",
 		},
 	}
 	for name, tc := range cases {

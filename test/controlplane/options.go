@@ -79,16 +79,16 @@ func DefaultOptions(bin string) Options {
 func (o Options) validate() error {
 	var errs []error
 	if o.Bin == "" {
-		errs = append(errs, errors.New("Bin is empty: name the folder with the binaries"))
+		errs = append(errs, errors.New("no Bin: name the folder with the binaries"))
 	}
 	if o.Log == nil {
-		errs = append(errs, errors.New("Log is nil: use io.Discard"))
+		errs = append(errs, errors.New("no Log: use io.Discard"))
 	}
 	if o.HPASyncPeriod <= 0 || o.ReadyWithin <= 0 {
 		errs = append(errs, errors.New("HPASyncPeriod and ReadyWithin must be above 0"))
 	}
 	if len(o.Stages) == 0 {
-		errs = append(errs, errors.New("Stages is empty: kwok ends at once without any"))
+		errs = append(errs, errors.New("no Stages: kwok ends at once without any"))
 	}
 	for _, n := range o.Nodes {
 		if n.Name == "" || n.Count < 0 {

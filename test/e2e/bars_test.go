@@ -38,7 +38,7 @@ func world(t *testing.T) *harness.World {
 	cp.Nodes = []controlplane.NodePool{controlplane.GPUNodes(16, 8)}
 	service := func(name, mode, source string) harness.Service {
 		return harness.Service{
-			Namespace: namespace, Name: name, Source: source, Mode: mode, Capacity: 20, Min: 1, Max: 20,
+			Namespace: namespace, Name: name, Source: source, Mode: mode, Capacity: 25, Min: 1, Max: 20,
 			WarmUp:          controlplane.WarmUp{Create: 3 * time.Second, Load: 9 * time.Second},
 			ScaleDownWindow: 12 * time.Second,
 			ProvisionFor:    `{serviceLevel: "0.95"}`, Step: step, Horizon: day, DefaultLead: 30 * time.Second,
@@ -47,9 +47,7 @@ func world(t *testing.T) *harness.World {
 	}
 	w, err := harness.NewWorld(t.Context(), harness.WorldOptions{
 		Layout: env.layout, Log: t.Output(), ControlPlane: cp, Step: step,
-		// The generator begins with a Monday. One more day follows the one that is looked at.
-		Values: simulator.DefaultWeek(2+pastDays+2, stepsPerDay).Values()[2*stepsPerDay:],
-		Past:   pastDays * stepsPerDay, SetUp: 80 * time.Second,
+		Values: demand(), Past: pastDays * stepsPerDay, SetUp: 80 * time.Second,
 		Services: []harness.Service{
 			service(reactive, "DryRun", "default"), service(headstart, "Active", "default"), service(cut, "Active", cut),
 		},
@@ -60,6 +58,13 @@ func world(t *testing.T) *harness.World {
 	}
 	t.Cleanup(w.Stop)
 	return w
+}
+
+// demand of two weeks, of the day that is looked at, and of one more. The generator begins with a Monday.
+func demand() []float64 {
+	week := simulator.DefaultWeek(2+pastDays+2, stepsPerDay)
+	week.Noise, week.DayToDay = 0.015, 0.015
+	return week.Values()[2*stepsPerDay:]
 }
 
 // TestBars is one day in the life of three services, since a day takes minutes: what each bar asks is checked where it is due.

@@ -36,7 +36,7 @@ func echo(t *testing.T, name string) net.Listener {
 
 func TestForwarder(t *testing.T) {
 	a, b := echo(t, "a"), echo(t, "b")
-	defer b.Close()
+	t.Cleanup(func() { _ = b.Close() })
 	ports, err := controlplane.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestForwarder(t *testing.T) {
 	if !seen["a!"] || !seen["b!"] || len(seen) != 2 {
 		t.Errorf("four connections see %v, want both backends", seen)
 	}
-	a.Close()
+	_ = a.Close()
 	for range 4 {
 		if got := ask(); got != "b!" {
 			t.Errorf("a connection past a dead backend sees %q, want b!", got)
@@ -76,6 +76,6 @@ func TestForwarder(t *testing.T) {
 	if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))); err != nil {
 		t.Errorf("the port is held after Close: %v", err)
 	} else {
-		l.Close()
+		_ = l.Close()
 	}
 }

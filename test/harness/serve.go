@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -62,11 +63,12 @@ func Serve(ctx context.Context, c *controlplane.ControlPlane, layout controlplan
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)
 	}
 	sources := filepath.Join(c.Dir, o.Name+"-sources.yaml")
-	content := "sources:\n"
+	var content strings.Builder
+	content.WriteString("sources:\n")
 	for _, name := range slices.Sorted(maps.Keys(o.Sources)) {
-		content += fmt.Sprintf("- {name: %s, url: %q, namespaces: [\"*\"]}\n", name, o.Sources[name])
+		fmt.Fprintf(&content, "- {name: %s, url: %q, namespaces: [\"*\"]}\n", name, o.Sources[name])
 	}
-	if err := os.WriteFile(sources, []byte(content), 0o644); err != nil {
+	if err := os.WriteFile(sources, []byte(content.String()), 0o644); err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)
 	}
 	args := append([]string{

@@ -30,7 +30,7 @@ type WorldOptions struct {
 	// SetUp is how long before the first value to come the timeline is made: all of the set-up happens in this time, while
 	// the end of the past is offered live.
 	SetUp time.Duration
-	// Services that are offered the demand; there is no demand and no simulator without any. Their Replicas are set to what the demand takes at the start.
+	// Services that are offered the demand. At least one. Their Replicas are set to what the demand takes at the start.
 	Services []Service
 	// Sources are the names of the Prometheus servers; "default" alone without it.
 	Sources []string
@@ -128,9 +128,6 @@ func (w *World) Restart(ctx context.Context, i int) (*Headstart, error) {
 }
 
 func (w *World) startSimulator(ctx context.Context) error {
-	if len(w.Options.Services) == 0 {
-		return nil
-	}
 	services := make([]simulator.Service, len(w.Options.Services))
 	for i, s := range w.Options.Services {
 		services[i] = simulator.Service{Name: s.Name, Capacity: s.Capacity}
@@ -151,20 +148,24 @@ func (w *World) startSimulator(ctx context.Context) error {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- sim.Run(run, w.Client, w.Demand) }()
-	w.stopSimulator = func() { cancel(); <-ended }
+	w.stopSimulator = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			fmt.Fprintf(w.Options.Log, "the simulator failed: %v\n", err)
+		}
+	}
 	return nil
 }
 
 func (w *World) startPrometheus(ctx context.Context) error {
 	for _, name := range w.Options.Sources {
-		o := controlplane.PrometheusOptions{Name: "prometheus-" + name}
-		if w.Simulator != nil {
-			o.Targets = map[string][]string{simulator.Job: {w.Simulator.Address()}}
-			o.History = func(path string) error {
+		p, err := w.StartPrometheus(ctx, controlplane.PrometheusOptions{
+			Name:    "prometheus-" + name,
+			Targets: map[string][]string{simulator.Job: {w.Simulator.Address()}},
+			History: func(path string) error {
 				return simulator.WriteHistory(path, w.Demand, w.Simulator.Names(), w.Simulator.Address(), time.Now(), time.Second)
-			}
-		}
-		p, err := w.StartPrometheus(ctx, o)
+			},
+		})
 		if err != nil {
 			return err
 		}

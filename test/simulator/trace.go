@@ -62,27 +62,35 @@ func parseTrace(r io.Reader) (Trace, error) {
 		if err != nil {
 			return Trace{}, err
 		}
-		line, _ := rows.FieldPos(0)
-		if row[val] == "" {
-			continue
+		if err := t.add(row[at], row[val]); err != nil {
+			line, _ := rows.FieldPos(0)
+			return Trace{}, fmt.Errorf("line %d: %w", line, err)
 		}
-		when, err := time.Parse(time.RFC3339, row[at])
-		if err != nil {
-			return Trace{}, fmt.Errorf("line %d: timestamp %q is not RFC 3339, such as 2026-11-23T08:00:00Z", line, row[at])
-		}
-		v, err := strconv.ParseFloat(row[val], 64)
-		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
-			return Trace{}, fmt.Errorf("line %d: value %q is not a finite number of at least 0", line, row[val])
-		}
-		if n := len(t.Times); n > 0 && !when.After(t.Times[n-1]) {
-			return Trace{}, fmt.Errorf("line %d: time %s is not after the line before", line, row[at])
-		}
-		t.Times, t.Values = append(t.Times, when), append(t.Values, v)
 	}
 	if len(t.Times) < 2 {
 		return Trace{}, fmt.Errorf("%d values: a trace needs at least two", len(t.Times))
 	}
 	return t, nil
+}
+
+// add takes one row; without a value it is a gap.
+func (t *Trace) add(at, value string) error {
+	if value == "" {
+		return nil
+	}
+	when, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return fmt.Errorf("timestamp %q is not RFC 3339, such as 2026-11-23T08:00:00Z", at)
+	}
+	v, err := strconv.ParseFloat(value, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+		return fmt.Errorf("value %q is not a finite number of at least 0", value)
+	}
+	if n := len(t.Times); n > 0 && !when.After(t.Times[n-1]) {
+		return fmt.Errorf("time %s is not after that of the line before", at)
+	}
+	t.Times, t.Values = append(t.Times, when), append(t.Values, v)
+	return nil
 }
 
 // Fit takes the last whole days of the trace, at most the given number, at a number of steps per day, scaled so that all but
