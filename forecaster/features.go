@@ -104,9 +104,12 @@ func (f *featurizer) fill(t *track, i int, out []float64) {
 	}
 }
 
+// maxRestless bounds how many steps restless looks at.
+const maxRestless = 720
+
 // restless returns the maximum over the two latest lead windows, and how much demand moves from step to step relative to its mean.
 func (t *track) restless(i int) (top, rough float64) {
-	w := 2 * (t.lead + 1)
+	w := min(2*(t.lead+1), maxRestless)
 	recent := t.x[max(0, i-w):i]
 	if len(recent) == 0 {
 		return 0, 0

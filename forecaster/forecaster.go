@@ -35,6 +35,9 @@ func (f *Forecaster) Start(s Series) error {
 	if s.Step != f.opts.Step {
 		return fmt.Errorf("forecaster: series has a step of %s, the options one of %s", s.Step, f.opts.Step)
 	}
+	if spare := len(s.Values) - f.opts.MaxHistory - 5*f.slack(); spare > 0 {
+		s = Series{Start: after(s.Start, s.Step, spare), Step: s.Step, Values: s.Values[spare:]}
+	}
 	f.born, f.start, f.dropped = s.Start, s.Start, 0
 	n := lastFit(f.born, f.opts.Step, len(s.Values))
 	from := max(0, n-f.opts.MaxHistory)

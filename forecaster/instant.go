@@ -15,9 +15,25 @@ const (
 // FitInstant returns the last regular fit instant at or before t: a multiple, since the Unix epoch, of six hours or of 100
 // steps, whichever is longer. Fit instants come from data time alone, so a replay fits when serving did.
 func FitInstant(t time.Time, step time.Duration) time.Time {
-	every := int64(fitInterval(step))
+	every := fitInterval(step)
+	if every%time.Second == 0 {
+		s := int64(every / time.Second) // in seconds, since nanoseconds overflow within three centuries
+		return t.Add(-time.Duration(((t.Unix()%s)+s)%s)*time.Second - time.Duration(t.Nanosecond()))
+	}
 	ns := t.UnixNano()
-	return t.Add(-time.Duration(((ns % every) + every) % every))
+	return t.Add(-time.Duration(((ns % int64(every)) + int64(every)) % int64(every)))
+}
+
+// maxSpan bounds the time that a history covers, so that differences of instants stay exact.
+const maxSpan = 100 * 365 * 24 * time.Hour
+
+// after returns the instant n steps after t, however far that is.
+func after(t time.Time, step time.Duration, n int) time.Time {
+	chunk := int(maxSpan / step)
+	for ; n > chunk; n -= chunk {
+		t = t.Add(time.Duration(chunk) * step)
+	}
+	return t.Add(time.Duration(n) * step)
 }
 
 func fitInterval(step time.Duration) time.Duration {

@@ -38,7 +38,7 @@ type Options struct {
 }
 
 // maxLead bounds the lead window, in steps.
-const maxLead = 100_000
+const maxLead = 10_000
 
 func (o Options) withDefaults() Options {
 	if o.Horizon == 0 {
@@ -49,6 +49,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxHistory == 0 {
 		o.MaxHistory = DefaultMaxHistory
+	}
+	if o.Step > 0 {
+		o.MaxHistory = min(o.MaxHistory, int(maxSpan/o.Step))
 	}
 	return o
 }

@@ -152,6 +152,38 @@ func TestNoLookAhead(t *testing.T) {
 	}
 }
 
+func TestBudget(t *testing.T) {
+	long := make([]float64, 10_000_000)
+	for i := range long {
+		long[i] = float64(i % 1000)
+	}
+	cases := map[string]struct {
+		reason string
+		step   time.Duration
+		lead   int
+	}{
+		"seconds":  {reason: "a lead of an hour in seconds", step: time.Second, lead: 3600},
+		"days":     {reason: "steps as long as the season", step: 24 * time.Hour, lead: 1},
+		"no lead":  {reason: "the next step alone", step: time.Minute, lead: 0},
+		"longest":  {reason: "a lead window longer than a day", step: time.Minute, lead: 2000},
+		"odd step": {reason: "a step that divides nothing", step: 1013 * time.Millisecond, lead: 7},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := Options{Step: c.step, Lead: c.lead, Horizon: 10, Contract: Contract{ShortageCost: 20}}
+			at := time.Now()
+			out := outlookOf(t, Series{Start: epoch.AddDate(-100, 0, 0), Step: c.step, Values: long}, o)
+			if err := sane(out, o); err != nil {
+				t.Errorf("\nReason: %s\n%v", c.reason, err)
+			}
+			// Ten seconds is far above what it takes, since the machine may be busy, and far below what a slip in the bounds would cost.
+			if took := time.Since(at); took > 10*time.Second {
+				t.Errorf("\nReason: %s\ntook %s on ten million points", c.reason, took)
+			}
+		})
+	}
+}
+
 func FuzzForecaster(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 255, 0, 7}, uint8(0), uint8(3))
 	f.Add([]byte{}, uint8(2), uint8(0))

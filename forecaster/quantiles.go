@@ -41,8 +41,8 @@ func Quantiles(s Series, o QuantileOptions) (Bands, error) {
 	if err := opts.validate(); err != nil {
 		return Bands{}, fmt.Errorf("forecaster: %w", err)
 	}
-	values := make([]float64, 0, min(len(s.Values), DefaultMaxHistory))
-	for _, v := range s.Values[max(0, len(s.Values)-DefaultMaxHistory):] {
+	values := make([]float64, 0, min(len(s.Values), opts.MaxHistory))
+	for _, v := range s.Values[max(0, len(s.Values)-opts.MaxHistory):] {
 		values = append(values, clean(v))
 	}
 	from := s.End().Add(-time.Duration(len(values)) * s.Step)

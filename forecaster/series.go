@@ -16,7 +16,7 @@ type Series struct {
 
 // End returns the instant at which the last step ends.
 func (s Series) End() time.Time {
-	return s.Start.Add(time.Duration(len(s.Values)) * s.Step)
+	return after(s.Start, s.Step, len(s.Values))
 }
 
 // errNoStep says that a series or the options carry no usable step.
