@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"headstart.dev/headstart/forecaster"
@@ -111,7 +112,7 @@ func Build(in Input) (Plan, Notes, error) {
 
 // values of the plan before bounds and ramp.
 func (in Input) values(notes *Notes) []float64 {
-	if in.Capacity <= 0 && in.declares(func(d scheduler.Demand) bool { return d.Replicas > 0 }) {
+	if in.Capacity <= 0 && slices.ContainsFunc(in.Peaks, func(d scheduler.Demand) bool { return d.Replicas > 0 }) {
 		notes.Warnings = append(notes.Warnings,
 			"a peak in replicas cannot be planned without the capacity of one: set spec.capacityPerReplica, or averageValue in the HPA")
 	}
@@ -189,11 +190,25 @@ func (in Input) quiet() []int {
 
 // declared is what the peaks say on their own; nothing where no peak that counts falls into the lead window.
 func (in Input) declared(counts func(scheduler.Demand) bool, nothing float64) []float64 {
+	alone := in.alone(counts)
 	values := make([]float64, in.Horizon)
+	for i := range values {
+		values[i] = nothing
+		for j := i; j <= i+in.Lead && j < len(alone); j++ {
+			if v := alone[j]; !math.IsNaN(v) && !(v <= values[i]) {
+				values[i] = v
+			}
+		}
+	}
+	return values
+}
+
+// alone is what the peaks of each step say on their own; NaN where none counts.
+func (in Input) alone(counts func(scheduler.Demand) bool) []float64 {
+	out := make([]float64, len(in.Peaks))
 	running := true // the windows that are on at Start
-	alone := make([]float64, len(in.Peaks))
 	for j, d := range in.Peaks {
-		alone[j] = math.NaN()
+		out[j] = math.NaN()
 		running = running && lifts(d)
 		if !counts(d) {
 			continue
@@ -206,27 +221,10 @@ func (in Input) declared(counts func(scheduler.Demand) bool, nothing float64) []
 			}
 		}
 		if v := number(d.Apply(base, in.Capacity)); v > 0 || in.PeaksAlone {
-			alone[j] = v
+			out[j] = v
 		}
 	}
-	for i := range values {
-		values[i] = nothing
-		for j := i; j <= i+in.Lead && j < len(alone); j++ {
-			if v := alone[j]; !math.IsNaN(v) && (math.IsNaN(values[i]) || v > values[i]) {
-				values[i] = v
-			}
-		}
-	}
-	return values
-}
-
-func (in Input) declares(what func(scheduler.Demand) bool) bool {
-	for _, d := range in.Peaks {
-		if what(d) {
-			return true
-		}
-	}
-	return false
+	return out
 }
 
 func (in Input) bound(v float64) float64 {

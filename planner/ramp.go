@@ -193,7 +193,7 @@ func (r Ramp) flat(want []int) bool {
 	return true
 }
 
-// earlyAt raises out for syncs at phase, phase + sync, phase + 2 sync …
+// earlyAt raises out for syncs at phase, phase + sync, phase + 2 sync and so on.
 func (r Ramp) earlyAt(out, want []int, step, phase time.Duration) {
 	sync := r.sync()
 	n := int((time.Duration(len(want))*step - phase + sync - 1) / sync)

@@ -30,7 +30,7 @@ func (h *hpa) sync(at time.Duration, wish int) {
 			wish = w.n
 		}
 	}
-	limit := wish
+	var limit int
 	switch {
 	case h.ramp.Select == SelectDisabled:
 		limit = h.replicas

@@ -141,7 +141,7 @@ func (r *Report) timeline() timeline {
 	return out
 }
 
-// runs of equal numbers: number, length, number, length …
+// runs of equal numbers: number, length, number, length, and so on.
 func runs(x []float64) []int {
 	var out []int
 	for i, v := range x {

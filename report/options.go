@@ -104,6 +104,13 @@ func (o Options) validate() error {
 		return fmt.Errorf("no row before %s has a value: choose a later --from, or an input with history", o.stamp(o.From))
 	case o.Series.Between(o.at(o.From), o.Series.End()).Known() == 0:
 		return fmt.Errorf("no row from %s on has a value: there is nothing to replay", o.stamp(o.From))
+	}
+	return o.validateService()
+}
+
+// validateService checks what is said about the service and its HPA.
+func (o Options) validateService() error {
+	switch {
 	case !(o.Capacity > 0) || math.IsInf(o.Capacity, 1):
 		return errors.New("capacity must be above 0: give the demand that one replica serves, as --capacity")
 	case o.Lead < 0 || o.Lead > 24*time.Hour:
@@ -112,10 +119,17 @@ func (o Options) validate() error {
 		return errors.New("min and max replicas must not be below 0, nor max below min")
 	case o.Stabilization < 0 || o.Horizon < o.Series.Step:
 		return errors.New("stabilization must not be below 0, nor the horizon below one step")
-	case o.GPUs < 0 || o.Price < 0 || math.IsNaN(o.GPUs+o.Price) || math.IsInf(o.GPUs+o.Price, 0):
-		return errors.New("GPUs per replica and price must be numbers from 0")
-	case o.Refresh != RefreshStep && o.Refresh != RefreshStatus:
+	}
+	return o.validateChoices()
+}
+
+// validateChoices checks what is to be replayed beside it.
+func (o Options) validateChoices() error {
+	if o.Refresh != RefreshStep && o.Refresh != RefreshStatus {
 		return fmt.Errorf("plan refresh %q is unknown: step or status", o.Refresh)
+	}
+	if money := o.GPUs + o.Price; o.GPUs < 0 || o.Price < 0 || math.IsNaN(money) || math.IsInf(money, 0) {
+		return errors.New("GPUs per replica and price must be numbers from 0")
 	}
 	for _, lead := range o.Sweep {
 		if lead < 0 || lead > 24*time.Hour {

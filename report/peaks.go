@@ -62,7 +62,7 @@ func ReadPeaks(r io.Reader) (Peaks, error) {
 	for _, s := range schedules {
 		compiled, err := scheduler.Compile(s.Name, s.Spec, out.Calendars)
 		if err != nil {
-			return Peaks{}, fmt.Errorf("PeakSchedule %s: %w", s.Name, err)
+			return Peaks{}, fmt.Errorf("peak schedule %s: %w", s.Name, err)
 		}
 		out.Warnings = append(out.Warnings, compiled.Warnings()...)
 		out.Schedules = append(out.Schedules, compiled)
@@ -98,7 +98,7 @@ func (p *Peaks) document(text []byte, schedules *[]v1alpha1.PeakSchedule) error 
 		}
 		compiled, err := scheduler.CompileCalendar(c.Name, c.Spec)
 		if err != nil {
-			return fmt.Errorf("Calendar %s: %w", c.Name, err)
+			return fmt.Errorf("calendar %s: %w", c.Name, err)
 		}
 		p.Calendars[c.Name] = compiled
 	default:

@@ -313,7 +313,7 @@ func writeWhole(path string, content []byte) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer os.Remove(f.Name()) // gone already after the rename
+	defer func() { _ = os.Remove(f.Name()) }() // gone already after the rename
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)

@@ -84,6 +84,15 @@ func (o *reportOptions) takeSpec(fc *v1alpha1.Forecast, given func(flag string) 
 			o.capacity = fc.Status.CapacityPerReplica.Value.AsApproximateFloat64()
 		}
 	}
+	if o.service == "" {
+		o.service = fc.Name
+	}
+	o.takeContract(spec, given)
+	return errors.Join(errs...)
+}
+
+// takeContract takes over the contract, and what else is no duration.
+func (o *reportOptions) takeContract(spec *v1alpha1.ForecastSpec, given func(flag string) bool) {
 	if !given("service-level") && !given("shortage-cost") {
 		if l := spec.ProvisionFor.ServiceLevel; l != nil {
 			o.serviceLevel = string(*l)
@@ -98,10 +107,6 @@ func (o *reportOptions) takeSpec(fc *v1alpha1.Forecast, given func(flag string) 
 	if !given("calendars") {
 		o.calendars = spec.Seasonality.Calendars
 	}
-	if o.service == "" {
-		o.service = fc.Name
-	}
-	return errors.Join(errs...)
 }
 
 // clusterPeaks are the PeakSchedules that lift a Forecast, and the Calendars of the cluster.
