@@ -198,18 +198,14 @@ func (e *ensemble) path(steps int) []float64 {
 	return out
 }
 
-const (
-	// widen makes up for errors that were measured on few and overlapping origins, with weights that knew them.
-	widen = 1.35
-	// trustBias is the share of the median error that is expected to recur.
-	trustBias = 0.3
-)
+// widen makes up for errors that were measured on few and overlapping origins, with weights that knew them.
+const widen = 1.35
 
 // quantile returns how far above the path the q-quantile lies, i steps ahead, on the log scale.
 func (e *ensemble) quantile(i int, q float64) float64 {
 	if len(e.ranks) == 0 {
 		return math.Sqrt2 * math.Erfinv(2*q-1) * 0.5
 	}
-	mid := quantileSorted(e.ranks, 0.5)
-	return e.scale(i) * (trustBias*mid + widen*(quantileSorted(e.ranks, q)-mid))
+	// The median of the errors is not expected to recur: to take a part of it as a bias makes medians worse.
+	return e.scale(i) * widen * (quantileSorted(e.ranks, q) - quantileSorted(e.ranks, 0.5))
 }

@@ -42,11 +42,10 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 
 // heldOut returns how many steps at the end of a history of n judge models that were fitted without them.
 func (s *state) heldOut(n int) int {
-	days := 3
 	if s.opts.Contract.ServiceLevel > 0 {
-		days = 7
+		return min(n/3, max(7*s.day, 3000)) // a margin at a high level is learned from rare events
 	}
-	return min(n/3, max(days*s.day, 400))
+	return min(n/3, max(3*s.day, 400))
 }
 
 // replay carries the controller from step from on through the history, on estimates that did not see it.
