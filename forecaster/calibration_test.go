@@ -3,6 +3,7 @@ package forecaster
 import (
 	"math"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,11 +33,13 @@ func calibrate(t *testing.T, s Series, lead int, level float64) calibrated {
 		top := maxOf(full[i : i+lead+1])
 		tk := f.state.track
 		plain := tk.unit * tk.exp(tk.level[tk.n()]+f.state.served.estimates[0])
-		cover := f.Outlook().Cover[0]
-		all.add(top <= cover*(1+1e-9))
-		parts[i%day*6/day].add(top <= cover*(1+1e-9))
-		c.pinball += pinball(top, cover, level)
-		c.uncalPin += pinball(top, plain, level)
+		if !slices.ContainsFunc(s.Values[i:i+lead+1], math.IsNaN) {
+			cover := f.Outlook().Cover[0]
+			all.add(top <= cover*(1+1e-9))
+			parts[i%day*6/day].add(top <= cover*(1+1e-9))
+			c.pinball += pinball(top, cover, level)
+			c.uncalPin += pinball(top, plain, level)
+		}
 		if err := f.Update(s.Values[i]); err != nil {
 			t.Fatal(err)
 		}

@@ -28,46 +28,63 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	f := newFeaturizer(s.seasons, o.Lead, n)
 	s.served.contract = o.Contract
 	s.served.record = newRecord(o.Contract.level(), o.Lead, f)
-	hold := s.heldOut(n)
-	trial := learnFamily(s.track, f, n-hold, trialRows, o.Contract)
-	s.replay(trial, n-hold)
-	if trial.learned {
+	learned := s.replay(f)
+	if learned {
 		s.served.family = learnFamily(s.track, f, n, maxRows, o.Contract)
 	}
 	s.served.step(s.track)
 	s.weighSeasons()
 	s.margins = s.measureFar()
+	s.warn(raw, learned)
 	return s
 }
 
-// heldOut returns how many steps at the end of a history of n judge models that were fitted without them.
-func (s *state) heldOut(n int) int {
+// promiseFolds is how often the estimate behind a service level is fitted anew while the history is replayed.
+const promiseFolds = 5
+
+// heldOut returns how many steps at the end of a history of n are replayed, and on how many fits, each of which knows nothing of the
+// steps that it is replayed over. A margin at a high service level is learned from rare events, and must have lived with estimates
+// like those that it will serve with: a regression is cheap, so there are several. Weights at a shortage cost settle in days.
+func (s *state) heldOut(n int) (steps, folds int) {
 	if s.opts.Contract.ServiceLevel > 0 {
-		return min(n/3, max(7*s.day, 3000)) // a margin at a high level is learned from rare events
+		return min(n/2, max(14*s.day, 4000)), promiseFolds
 	}
-	return min(n/3, max(3*s.day, 400))
+	return min(n/3, max(3*s.day, 400)), 1
 }
 
-// replay carries the controller from step from on through the history, on estimates that did not see it.
-func (s *state) replay(trial *family, from int) {
+// replay carries the controller through the held-out end of the history, on estimates that did not see it. It reports whether there
+// was enough to learn from.
+func (s *state) replay(f featurizer) (learned bool) {
 	full := s.track
 	n := full.n()
-	if c := s.opts.Contract; c.ShortageCost > 0 {
-		s.served.control = newMixer(c, full, len(trial.candidates), s.day)
-	} else {
-		s.served.control = newSteerer(c, full.lead, s.day, spread(full, trial, from))
-	}
-	s.served.family = trial
+	hold, folds := s.heldOut(n)
 	t := *full
 	var errs, size float64
-	for i := from; i < n; i++ {
-		s.served.step(full.prefix(i, &t))
-		if i+full.lead < n {
-			errs += math.Abs(full.peak[i] - full.level[i] - s.served.estimates[0])
-			size++
+	for k := range folds {
+		from, to := n-hold+hold*k/folds, n-hold+hold*(k+1)/folds
+		trial := learnFamily(full, f, from, trialRows, s.opts.Contract)
+		learned = trial.learned
+		s.served.family = trial
+		if k == 0 {
+			s.served.control = s.newController(trial, from)
+		}
+		for i := from; i < to; i++ {
+			s.served.step(full.prefix(i, &t))
+			if i+full.lead < n {
+				errs += math.Abs(full.peak[i] - full.level[i] - s.served.estimates[0])
+				size++
+			}
 		}
 	}
 	s.far = 2 * errs / math.Max(size, 1)
+	return learned
+}
+
+func (s *state) newController(trial *family, from int) controller {
+	if c := s.opts.Contract; c.ShortageCost > 0 {
+		return newMixer(c, s.track, len(trial.candidates), s.day)
+	}
+	return newSteerer(s.opts.Contract, s.track.lead, s.day, spread(s.track, trial, from))
 }
 
 // spread returns the mean error of a family's first candidate before step end, on some of the windows that it was fitted to.
