@@ -130,7 +130,6 @@ func (s scenario) world(layout controlplane.Layout, log io.Writer) harness.World
 		WarmUp:       controlplane.WarmUp{Create: s.warmUp / 4, Load: s.warmUp - s.warmUp/4},
 		ProvisionFor: `{serviceLevel: "0.95"}`, Step: s.step, Horizon: s.day, DefaultLead: 30 * time.Second,
 		History: time.Duration(s.pastDays)*s.day + setUp,
-		Periods: []time.Duration{s.day, 7 * s.day},
 	}
 	a, b := service, service
 	a.Name, a.Mode = reactive, "DryRun"

@@ -38,11 +38,11 @@ func world(t *testing.T) *harness.World {
 	cp.Nodes = []controlplane.NodePool{controlplane.GPUNodes(16, 8)}
 	service := func(name, mode, source string) harness.Service {
 		return harness.Service{
-			Namespace: namespace, Name: name, Source: source, Mode: mode, Capacity: 25, Min: 1, Max: 20,
-			WarmUp:          controlplane.WarmUp{Create: 3 * time.Second, Load: 9 * time.Second},
+			Namespace: namespace, Name: name, Source: source, Mode: mode, Capacity: 22, Min: 1, Max: 20,
+			WarmUp:          controlplane.WarmUp{Create: 3 * time.Second, Load: 7 * time.Second},
 			ScaleDownWindow: 12 * time.Second,
-			ProvisionFor:    `{serviceLevel: "0.95"}`, Step: step, Horizon: day, DefaultLead: 30 * time.Second,
-			History: (pastDays + 1) * day, Periods: []time.Duration{day, 7 * day},
+			ProvisionFor:    `{serviceLevel: "0.9"}`, Step: step, Horizon: day, DefaultLead: 30 * time.Second,
+			History: (pastDays + 1) * day,
 		}
 	}
 	w, err := harness.NewWorld(t.Context(), harness.WorldOptions{

@@ -32,8 +32,6 @@ type Service struct {
 	ProvisionFor string
 	// Step, History and Horizon of the Forecast.
 	Step, History, Horizon time.Duration
-	// Periods of the demand; detected without any.
-	Periods []time.Duration
 	// DefaultLead is the lead until it is learned.
 	DefaultLead time.Duration
 }
@@ -53,16 +51,12 @@ func (s Service) YAML() string {
 	if source == "" {
 		source = "default"
 	}
-	periods := make([]string, len(s.Periods))
-	for i, p := range s.Periods {
-		periods[i] = promDuration(p)
-	}
 	return strings.NewReplacer(
 		"$NAMESPACE", s.Namespace, "$NAME", s.Name, "$LABEL", simulator.ServiceLabel, "$CAPACITY", fmt.Sprint(s.Capacity),
 		"$REPLICAS", fmt.Sprint(s.Replicas), "$MIN", fmt.Sprint(s.Min), "$MAX", fmt.Sprint(s.Max),
 		"$ANNOTATIONS", string(annotations), "$WINDOW", fmt.Sprint(int(s.ScaleDownWindow.Seconds())),
 		"$MODE", s.Mode, "$PROVISION", s.ProvisionFor, "$QUERY", s.Query(), "$SOURCE", source, "$STEP", promDuration(s.Step),
-		"$HISTORY", promDuration(s.History), "$HORIZON", promDuration(s.Horizon), "$PERIODS", strings.Join(periods, ", "), "$LEAD", promDuration(s.DefaultLead),
+		"$HISTORY", promDuration(s.History), "$HORIZON", promDuration(s.Horizon), "$LEAD", promDuration(s.DefaultLead),
 	).Replace(serviceYAML)
 }
 
@@ -102,7 +96,6 @@ spec:
   leadTime: {mode: Learned, percentile: 90, default: $LEAD}
   provisionFor: $PROVISION
   horizon: $HORIZON
-  seasonality: {periods: [$PERIODS]}
   mode: $MODE
 ---
 apiVersion: autoscaling/v2
