@@ -49,7 +49,7 @@ func (s *state) heldOut(n int) (steps, folds int) {
 	if s.opts.Contract.ServiceLevel > 0 {
 		return min(n/2, max(14*s.day, 4000)), promiseFolds
 	}
-	return min(n/3, max(3*s.day, 400)), 1
+	return min(n/3, max(min(3*s.day, 3000), 400, s.day)), 1
 }
 
 // replay carries the controller through the held-out end of the history, on estimates that did not see it. It reports whether there

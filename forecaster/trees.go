@@ -48,16 +48,23 @@ func (f *forest) value(row []float64) float64 {
 
 // A booster grows forests on what a first estimate leaves.
 type booster struct {
-	d     *design
-	tau   float64
-	bins  []uint8     // column-major
-	edges [][]float64 // per feature, ascending upper edges of its bins but the last
-	resid []float64
-	grad  []float64
-	node  []uint8
-	rows  []int32
-	seed  uint32
-	hist  [][treeBins]bucket
+	d      *design
+	tau    float64
+	bins   []uint8     // column-major
+	edges  [][]float64 // per feature, ascending upper edges of its bins but the last
+	resid  []float64
+	node   []uint8
+	sample []sampled
+	seed   uint32
+	held   [1 << treeDepth][]float64
+	hist   [][treeBins]bucket
+}
+
+// A sampled is a row that a tree is grown on.
+type sampled struct {
+	grad, weight float64
+	row          int32
+	at           int32 // its node, counted from the first of the level
 }
 
 // A bucket is the gradients and the weight of the rows that share a bin of a feature.
@@ -82,7 +89,7 @@ func (d *design) thin(rows int) *design {
 func newBooster(d *design, tau float64) *booster {
 	b := &booster{d: d.thin(treeRows), tau: tau}
 	n := b.d.rows()
-	b.resid, b.grad, b.node = make([]float64, n), make([]float64, n), make([]uint8, n)
+	b.resid, b.node = make([]float64, n), make([]uint8, n)
 	b.bin()
 	return b
 }
@@ -139,17 +146,17 @@ func (b *booster) bin() {
 // grow adds one tree on half of the rows and two fifths of the features, and takes what it explains off the residuals.
 func (b *booster) grow() tree {
 	n, p := b.d.rows(), b.d.p
-	b.rows = b.rows[:0]
-	for i := range n {
-		if b.random()&1 == 0 {
-			b.rows = append(b.rows, int32(i))
+	b.sample = b.sample[:0]
+	for i, r := range b.resid {
+		b.node[i] = 0
+		if b.random()&1 != 0 {
+			continue
 		}
 		g := b.tau
-		if b.resid[i] < 0 {
+		if r < 0 {
 			g--
 		}
-		b.grad[i] = g * b.d.w[i]
-		b.node[i] = 0
+		b.sample = append(b.sample, sampled{grad: g * b.d.w[i], weight: b.d.w[i], row: int32(i)})
 	}
 	var features []int
 	for k := 1; k < p; k++ {
@@ -190,14 +197,18 @@ func (b *booster) split(t *tree, bins *[1<<treeDepth - 1]uint8, level int, featu
 	if b.hist == nil {
 		b.hist = make([][treeBins]bucket, 1<<treeDepth)
 	}
+	for j := range b.sample {
+		b.sample[j].at = int32(int(b.node[b.sample[j].row]) - first)
+	}
 	for _, k := range features {
 		hist := b.hist[:nodes]
 		clear(hist)
 		col := b.bins[k*n : (k+1)*n]
-		for _, i := range b.rows {
-			c := &hist[int(b.node[i])-first][col[i]]
-			c.sum += b.grad[i]
-			c.count += b.d.w[i]
+		for j := range b.sample {
+			s := &b.sample[j]
+			c := &hist[s.at][col[s.row]]
+			c.sum += s.grad
+			c.count += s.weight
 		}
 		for at := range nodes {
 			var all, rows float64
@@ -233,16 +244,19 @@ func (b *booster) split(t *tree, bins *[1<<treeDepth - 1]uint8, level int, featu
 // fillLeaves sets each leaf to the quantile of the residuals that it holds, shrunk.
 func (b *booster) fillLeaves(t *tree) {
 	const first = 1<<treeDepth - 1
-	var held [1 << treeDepth][]float64
+	held := &b.held
+	for k := range held {
+		held[k] = held[k][:0]
+	}
 	var count [1 << treeDepth]int
-	for _, i := range b.rows {
-		count[b.node[i]-first]++
+	for _, s := range b.sample {
+		count[b.node[s.row]-first]++
 	}
 	var seen [1 << treeDepth]int
-	for _, i := range b.rows {
-		k := b.node[i] - first
+	for _, s := range b.sample {
+		k := b.node[s.row] - first
 		if seen[k]%(1+count[k]/leafSample) == 0 {
-			held[k] = append(held[k], b.resid[i])
+			held[k] = append(held[k], b.resid[s.row])
 		}
 		seen[k]++
 	}

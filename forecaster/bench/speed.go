@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"syscall"
+	"time"
+
+	"headstart.dev/headstart/forecaster"
+)
+
+// speed measures processor time, not wall time, so that a busy machine does not spoil it, on 28 days of minutes.
+func speed() error {
+	runtime.GOMAXPROCS(1)
+	s := forecaster.Series{Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Step: time.Minute}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range 40320 {
+		s.Values = append(s.Values, 100+60*math.Sin(2*math.Pi*float64(i)/1440)+5*rng.NormFloat64())
+	}
+	o := forecaster.Options{Step: s.Step, Lead: 10, Horizon: 1440, Contract: forecaster.Contract{ShortageCost: 20}}
+	const fits, updates, kept = 10, 300, 20
+	var all []*forecaster.Forecaster
+	before := heap()
+	for range kept {
+		f, err := forecaster.New(o)
+		if err != nil {
+			return err
+		}
+		if err := f.Start(s); err != nil {
+			return err
+		}
+		all = append(all, f)
+	}
+	size := (heap() - before) / kept
+	at := processor()
+	for range fits {
+		if err := all[0].Start(s); err != nil {
+			return err
+		}
+	}
+	fit := (processor() - at) / fits
+	at = processor()
+	for i := range updates {
+		for _, f := range all {
+			if err := f.Update(s.Values[i]); err != nil {
+				return err
+			}
+		}
+	}
+	update := (processor() - at) / (updates * kept)
+	at = processor()
+	for range 100 {
+		_ = all[0].Outlook()
+	}
+	read := (processor() - at) / 100
+	runtime.KeepAlive(all)
+	const forecasts = 10_000
+	share := forecasts * (fit.Seconds()/(6*3600) + update.Seconds()/60)
+	fmt.Printf("fit %s, update %s, outlook of a day %s of processor time; %d KiB kept\n", fit.Round(time.Millisecond), update.Round(time.Microsecond), read.Round(time.Microsecond), size/1024)
+	fmt.Printf("%d Forecasts: %d × (%.3f s ÷ 6 h + %.6f s ÷ 1 min) = %.2f of one core\n", forecasts, forecasts, fit.Seconds(), update.Seconds(), share)
+	return nil
+}
+
+// processor returns the processor time that this process has used.
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
