@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,37 +35,39 @@ type pulling struct {
 	failure string // of a pull, for people; empty where none fails
 }
 
-// usedBy picks the nodes that want replicas of the target will be on: those that have some or hold places for them first, then those with most
-// room. free is what nodes have beside others' pods.
-func usedBy(t *target, nodes []corev1.Node, free map[string]corev1.ResourceList, busy map[string]bool, want int) []*corev1.Node {
+// usedBy picks the nodes that the target will be on: those that have replicas or hold places for them, and as many of those with free room, most room
+// first, as more replicas would fill. The scheduler puts a pod onto a free node before it evicts a placeholder, so held nodes alone would not do.
+// free is what nodes have beside others' pods.
+func usedBy(t *target, nodes []corev1.Node, free map[string]corev1.ResourceList, busy map[string]bool, more int) []*corev1.Node {
 	type candidate struct {
 		node *corev1.Node
 		room int
 	}
-	var all []candidate
+	var out []*corev1.Node
+	var open []candidate
 	for i := range nodes {
-		if n := &nodes[i]; t.shape.Admits(n) {
-			if room := t.shape.Room(free[n.Name]); room > 0 {
-				all = append(all, candidate{n, room})
-			}
+		n := &nodes[i]
+		room := 0
+		if t.shape.Admits(n) {
+			room = t.shape.Room(free[n.Name])
+		}
+		switch {
+		case room <= 0:
+		case busy[n.Name]:
+			out = append(out, n)
+		default:
+			open = append(open, candidate{n, room})
 		}
 	}
-	slices.SortFunc(all, func(a, b candidate) int {
-		if busy[a.node.Name] != busy[b.node.Name] {
-			if busy[a.node.Name] {
-				return -1
-			}
-			return 1
-		}
+	slices.SortFunc(open, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.room, a.room), cmp.Compare(a.node.Name, b.node.Name))
 	})
-	var out []*corev1.Node
-	for _, c := range all {
-		if want <= 0 {
+	for _, c := range open {
+		if more <= 0 {
 			break
 		}
 		out = append(out, c.node)
-		want -= c.room
+		more -= c.room
 	}
 	return out
 }
@@ -104,15 +107,20 @@ func (r *Reconciler) pullPods(ctx context.Context, pool *v1alpha1.WarmPool, fc s
 			active++ // where it fails the kubelet tries on, ever more slowly
 		}
 	}
-	for _, p := range byNode { // of nodes that the plan does not use any more
-		stale = append(stale, p)
-	}
-	for _, p := range stale {
-		if err := r.drop(ctx, p); err != nil {
-			return out, err
-		}
+	stale = slices.AppendSeq(stale, maps.Values(byNode)) // of nodes that the plan does not use any more
+	if err := r.dropAll(ctx, stale); err != nil {
+		return out, err
 	}
 	return out, r.pullOnto(ctx, pool, fc, t, missing[:min(len(missing), max(0, parallelism(pool)-active))])
+}
+
+func (r *Reconciler) dropAll(ctx context.Context, pods []*corev1.Pod) error {
+	for _, p := range pods {
+		if err := r.drop(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // over is whether a pull pod has done what it can: the node lists the image, or it ended a while ago without that.

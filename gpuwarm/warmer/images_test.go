@@ -86,14 +86,22 @@ func TestImagesAheadOfThePlan(t *testing.T) {
 	}
 }
 
+// The scheduler takes free nodes before it evicts placeholders, so both kinds are to have the image, the held ones first.
 func TestHeldNodesPullFirst(t *testing.T) {
-	w := newWorld(t, "20 20 20 20 20 20 20", pool(), node("a"), node("b"), node("z"))
+	one := func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 1 }
+	w := newWorld(t, "20 20 20 20 20 20 20", pool(one), node("a"), node("b"), node("z"))
 	w.look(0)
+	if diff := cmp.Diff([]string{"a"}, pullTargets(w.ours(rolePull))); diff != "" {
+		t.Fatalf("while nothing is held, free nodes pull: %s", diff)
+	}
 	held := w.ours(rolePlaceholder)
 	w.bind(&held[0], "z")
-	w.look(0.25)
-	if got := pullTargets(w.ours(rolePull)); !slices.Contains(got, "z") {
-		t.Errorf("the node that is held is to have the image, but %v pull", got)
+	w.lists("a", image)
+	if s := w.look(0.25); s.Forecasts[0].ImageNodes != 3 {
+		t.Errorf("the held node and two free ones are to have the image: %+v", s.Forecasts)
+	}
+	if diff := cmp.Diff([]string{"z"}, pullTargets(w.ours(rolePull))); diff != "" {
+		t.Errorf("the node that is held is next: %s", diff)
 	}
 }
 

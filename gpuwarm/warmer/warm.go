@@ -133,7 +133,7 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, fc *v1alpha1.Forec
 	by := r.imagesBy(l)
 	var nodes []*corev1.Node
 	if by != v1alpha1.WarmImagesOff {
-		nodes = usedBy(t, l.nodes, r.freeFor(l, fc, t), l.busy(fc, t), h.Images)
+		nodes = usedBy(t, l.nodes, r.freeFor(l, fc, t), l.busy(fc, t), h.Images-t.replicas)
 	}
 	missing := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool { return gpuwarm.HasImage(n, t.image) })
 	w.ImagesBy, w.ImageNodes, w.ImageNodesReady = string(by), int32(len(nodes)), int32(len(nodes)-len(missing))

@@ -86,7 +86,9 @@ patches:
 }
 
 // in is the same world for a subtest.
-func (w *warmWorld) in(t *testing.T) *warmWorld { return &warmWorld{ControlPlane: w.ControlPlane, t: t} }
+func (w *warmWorld) in(t *testing.T) *warmWorld {
+	return &warmWorld{ControlPlane: w.ControlPlane, t: t}
+}
 
 func (w *warmWorld) must(err error) {
 	w.t.Helper()
@@ -133,8 +135,8 @@ kind: WarmPool
 metadata: {name: warm, namespace: shop}
 spec:
   forecastSelector: {}
-  nodes: {lead: 6s}
-  images: {lead: 4s, parallelism: 10}
+  nodes: {lead: 7s}
+  images: {lead: 6s, parallelism: 10}
 `
 
 // plan is what the Forecast's status says from start on, in replicas per warmPlanStep.
