@@ -114,8 +114,10 @@ image: ## Build the container image with docker.
 	docker build --build-arg VERSION=$(VERSION) -t headstart.dev/headstart:$(VERSION) .
 
 .PHONY: report-demo
-report-demo: build ## Show a dry run over a synthetic trace.
-	bin/headstart report --input testdata/daily-ramp.csv.gz --lead 10m --capacity 5 --service-level 0.99
+report-demo: build ## Make dist/report.html: the dry run of a synthetic trace, as a page.
+	@mkdir -p dist
+	bin/headstart report --input testdata/office_hours_5m.csv.gz --lead 10m --capacity 20 --shortage-cost 20 --policies all --headroom --sweep -o html > dist/report.html
+	@echo dist/report.html
 
 .PHONY: clean
 clean: ## Remove bin/ (what was built) and dist/.

@@ -11,7 +11,7 @@ import (
 )
 
 // maxMessage keeps a condition's message readable, and far below the API's limit.
-const maxMessage = 1024
+const maxMessage = 900
 
 // verdicts collects the conditions of one reconciliation.
 type verdicts struct {

@@ -45,7 +45,7 @@ type serveOptions struct {
 
 func defaultServeOptions() serveOptions {
 	return serveOptions{
-		prometheusConfig: "/etc/headstart/prometheus.yaml",
+		prometheusConfig: "/etc/headstart/sources.yaml",
 		namespace:        os.Getenv("POD_NAMESPACE"),
 		serviceName:      "headstart",
 		bindAddress:      "0.0.0.0",
