@@ -1,6 +1,7 @@
 package manifests_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,21 +70,29 @@ func TestOverlays(t *testing.T) {
 
 // TestWarm adds the component for warming to an overlay, as docs/install.md says.
 func TestWarm(t *testing.T) {
-	dir, err := os.MkdirTemp(".", "warm-") // inside the repository, since kustomize takes relative paths only
+	// Kustomize takes relative paths only, and follows no link in between.
+	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	const text = "resources: [../../../manifests/overlays/both]\ncomponents: [../../../manifests/components/warm]\n"
+	root, err := filepath.Abs(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, err := filepath.Rel(dir, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	down, err := filepath.Rel(root, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("resources: [%[1]s/manifests/overlays/both]\ncomponents: [%[1]s/manifests/components/warm]\n", up)
 	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	warms := false
-	for _, obj := range render(t, filepath.Join("test/manifests", dir)) {
+	for _, obj := range render(t, down) {
 		checkNamespace(t, obj)
 		checkWildcards(t, obj)
 		if d, ok := obj.(*appsv1.Deployment); ok {
