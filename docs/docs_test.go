@@ -68,6 +68,25 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestIndex wants every page to be found from the index.
+func TestIndex(t *testing.T) {
+	index, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"*.md", "design/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if file != "README.md" && !strings.Contains(string(index), "]("+file+")") {
+				t.Errorf("docs/README.md does not link to %s", file)
+			}
+		}
+	}
+}
+
 // anchors are the headings of a page, as they appear in links.
 func anchors(text string) map[string]bool {
 	drop := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
