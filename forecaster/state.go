@@ -47,7 +47,11 @@ const promiseFolds = 5
 // like those that it will serve with: a regression is cheap, so there are several. Weights at a shortage cost settle in days.
 func (s *state) heldOut(n int) (steps, folds int) {
 	if s.opts.Contract.ServiceLevel > 0 {
-		return min(n/2, max(14*s.day, 4000)), promiseFolds
+		steps = min(n/2, max(14*s.day, 4000))
+		if s.week > 0 { // what is left to the first fit must know more than one week
+			steps = max(n/4, min(steps, n-3*s.week/2))
+		}
+		return steps, promiseFolds
 	}
 	return min(n/3, max(min(3*s.day, 3000), 400, s.day)), 1
 }
