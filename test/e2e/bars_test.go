@@ -69,6 +69,7 @@ func demand() []float64 {
 
 // TestBars is one day in the life of three services, since a day takes minutes: what each bar asks is checked where it is due.
 func TestBars(t *testing.T) {
+	onRequest(t)
 	w := world(t)
 	if err := w.AwaitStart(t.Context()); err != nil {
 		t.Fatal(err)

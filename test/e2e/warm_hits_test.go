@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -141,9 +140,7 @@ func (p *provisioner) tend(n *corev1.Node, now time.Time, used, image map[string
 // On a predictable trace with nodes that come up on demand, pods that were scaled ahead land on nodes that have their image, and little is held in vain. Both are
 // counted from what the API server says.
 func TestWarmHits(t *testing.T) {
-	if os.Getenv("HEADSTART_WARM_HITS") == "" {
-		t.Skip("work in progress: it passes and fails by chance of the scheduler; HEADSTART_WARM_HITS=1 runs it")
-	}
+	onRequest(t)
 	w := newWarmWorld(t, 0)
 	stop := provision(w)
 	const base, peak = 6, 10

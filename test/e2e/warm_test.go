@@ -232,6 +232,7 @@ func repeat(replicas int, d time.Duration) []int {
 // Placeholders give way to real pods at once, do not come back for them, and go with their WarmPool; quota, a CapacityBuffer that appears and vanishes, and a
 // namespace that goes leave nothing behind.
 func TestWarmPlaceholders(t *testing.T) {
+	onRequest(t)
 	w := newWarmWorld(t, 6)
 	w.plan(time.Now(), repeat(6, 20*time.Minute))
 	w.await("six placeholders on six nodes", 60*time.Second, func() bool { _, bound := w.placeholders(); return bound == 6 })
