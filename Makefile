@@ -8,7 +8,7 @@ GOLANGCI  := bin/golangci-lint
 VERSION   ?= v0.1.0
 GO_LDFLAGS := -s -w -X main.version=$(VERSION)
 # Rooms whose tests run under the race detector: the ones with goroutines. The others are pure.
-RACE      := ./history/... ./forecaster/... ./gpuwarm/... ./adapter/... ./controller/... ./report/... ./cmd/...
+RACE      := ./history/... ./gpuwarm/... ./adapter/... ./controller/...
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
 # The end-to-end tests share one machine with the control plane they start, so packages run one after the other.
@@ -51,7 +51,7 @@ unit: ## Run the unit tests of the product.
 
 .PHONY: race
 race: ## Run the tests of the concurrent rooms under the race detector.
-	go test -race $(RACE)
+	go test -race -timeout=30m $(RACE)
 
 .PHONY: e2e
 e2e: ## Run the end-to-end tests on a real control plane, which is built into bin/ when it is missing.
