@@ -181,8 +181,31 @@ func (e *evaluation) readPeaks(ctx context.Context) error {
 		e.v.fail(v1alpha1.ConditionPeaksValid, "PeakScheduleInvalid", "left out: %s", oneLine(errors.Join(e.peaks.errs...)))
 		return nil
 	}
+	if reason, message := e.withoutEffect(); reason != "" {
+		e.v.fail(v1alpha1.ConditionPeaksValid, reason, "%s", message)
+		return nil
+	}
 	e.v.ok(v1alpha1.ConditionPeaksValid, "Valid", "every declared peak can be evaluated")
 	return nil
+}
+
+// withoutEffect names the declared windows that need something which this Forecast does not have.
+func (e *evaluation) withoutEffect() (reason, message string) {
+	var messages []string
+	for _, s := range e.peaks.schedules {
+		capacity, forecast := s.Needs(e.now)
+		if len(forecast) > 0 && !e.set.hasDemand {
+			reason = "NothingToMultiply"
+			messages = append(messages, fmt.Sprintf("PeakSchedule %s: %s multiply the forecast, and without spec.demand there is none: declare atLeast or replicas there, or set spec.demand here",
+				s.Name(), strings.Join(forecast, ", ")))
+		}
+		if len(capacity) > 0 && e.capacity <= 0 {
+			reason = "CapacityUnknown"
+			messages = append(messages, fmt.Sprintf("PeakSchedule %s: %s ask for replicas, and what one replica serves is not known: set spec.capacityPerReplica here, or averageValue in the HPA",
+				s.Name(), strings.Join(capacity, ", ")))
+		}
+	}
+	return reason, strings.Join(messages, "; ")
 }
 
 // leadSteps is S, the number of steps until a replica asked for now serves.
@@ -356,25 +379,12 @@ func explainRead(err error) (reason, message string) {
 	return "ReadFailed", oneLine(err)
 }
 
-// peakBase is the demand, as it would be without peaks, at the start of the windows that are on: what a factor or an addition builds on
-// while no skilled forecast says what would be without them.
+// peakBase is the demand before the windows began that multiply it or add to it now: what they build on while no skilled forecast
+// says what would be without them.
 func (e *evaluation) peakBase(start time.Time) float64 {
-	began := start
-	for _, s := range e.peaks.schedules {
-		for _, o := range s.Active(start) {
-			if o.Start.Before(began) {
-				began = o.Start
-			}
-		}
+	if !e.state.hasRead || e.outlook != nil && e.outlook.Skilled {
+		return math.NaN()
 	}
 	series := e.state.series
-	if !e.state.hasRead || !began.Before(start) || series.Step <= 0 {
-		return math.NaN()
-	}
-	before := series.Between(series.Start, began)
-	value, _, ok := last(before)
-	if !ok {
-		return math.NaN()
-	}
-	return value
+	return scheduler.Undisturbed(e.peaks.schedules, series.Start, series.Step, series.Values, start)
 }

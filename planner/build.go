@@ -30,8 +30,8 @@ type Input struct {
 	Peaks []scheduler.Demand
 	// PeaksAlone says that the Forecast has no demand series: its peaks are all there is, and outside of them 0 is meant.
 	PeaksAlone bool
-	// PeakBase is, without a skilled forecast, the demand at the start of the windows that are on at Start; NaN or 0 when it is
-	// not known, and then Observed stands in.
+	// PeakBase is, without a skilled forecast, what factors and additions build on while some are on at Start: the demand before
+	// they began, see [scheduler.Undisturbed]. NaN or 0 when none is on, and then Observed stands in.
 	PeakBase float64
 	// Observed is the demand that was measured last; NaN when it is unknown.
 	Observed float64
@@ -206,18 +206,16 @@ func (in Input) declared(counts func(scheduler.Demand) bool, nothing float64) []
 // alone is what the peaks of each step say on their own; NaN where none counts.
 func (in Input) alone(counts func(scheduler.Demand) bool) []float64 {
 	out := make([]float64, len(in.Peaks))
-	running := true // the windows that are on at Start
 	for j, d := range in.Peaks {
 		out[j] = math.NaN()
-		running = running && lifts(d)
 		if !counts(d) {
 			continue
 		}
 		base := 0.0
 		if !in.PeaksAlone && (d.Multiply != 1 || d.Add != 0) {
 			base = number(in.Observed)
-			if running && number(in.PeakBase) > 0 {
-				base = number(in.PeakBase)
+			if number(in.PeakBase) > 0 {
+				base = number(in.PeakBase) // what is observed has been lifted already
 			}
 		}
 		if v := number(d.Apply(base, in.Capacity)); v > 0 || in.PeaksAlone {

@@ -97,12 +97,17 @@ func TestBuild(t *testing.T) {
 			want: []float64{nan, nan},
 		},
 		"UnskilledPeaks": {
-			reason: "the base of the running window is the demand at its start, that of a later one what is observed; atLeast stands alone",
+			reason: "the base is the demand before the running window, for a later one too, for what is observed is lifted; atLeast stands alone",
 			in: Input{
 				Horizon: 6, Observed: 50, PeakBase: 20,
 				Peaks: peaks(7, map[int]scheduler.Demand{0: times3, 2: times3, 4: atLeast}),
 			},
-			want: []float64{60, nan, 150, nan, 100, nan},
+			want: []float64{60, nan, 60, nan, 100, nan},
+		},
+		"UnskilledPeakToCome": {
+			reason: "before a window, what is observed is its base",
+			in:     Input{Horizon: 3, Observed: 50, PeakBase: nan, Peaks: peaks(4, map[int]scheduler.Demand{2: times3})},
+			want:   []float64{nan, nan, 150},
 		},
 		"UnskilledWithoutObservation": {
 			reason: "three times unknown is unknown",

@@ -118,7 +118,9 @@ func (r *replayer) decide(k int) (float64, forecaster.Outlook, error) {
 	}
 	if r.timeline != nil {
 		in.Peaks = r.timeline[k : k+r.steps+r.t.lead+1]
-		in.PeakBase = r.peakBase(k)
+		if !outlook.Skilled {
+			in.PeakBase = scheduler.Undisturbed(r.o.Peaks, r.t.start, r.t.step, r.t.raw[:k], now)
+		}
 	}
 	plan, _, err := planner.Build(in)
 	if err != nil {
@@ -147,24 +149,6 @@ func (r *replayer) observed(k int) (float64, time.Time) {
 		}
 	}
 	return math.NaN(), time.Time{}
-}
-
-// peakBase is the demand just before the windows began that are on at step k.
-func (r *replayer) peakBase(k int) float64 {
-	start := r.o.at(k)
-	began := start
-	for _, s := range r.o.Peaks {
-		for _, o := range s.Active(start) {
-			if o.Start.Before(began) {
-				began = o.Start
-			}
-		}
-	}
-	if !began.Before(start) {
-		return math.NaN()
-	}
-	value, _ := r.observed(max(0, int(began.Sub(r.t.start)/r.t.step)))
-	return value
 }
 
 // publish writes the plan where that is worth it, and returns what stands in status.

@@ -56,3 +56,77 @@ func Baseline(schedules []*Schedule, start time.Time, step time.Duration, values
 	}
 	return baseline
 }
+
+// Undisturbed is the demand just before the multiply and add windows began that change it at the instant at, ramps included: what
+// a factor builds on while no forecast says what would be without it. values[i] is the observed demand over [start+i·step,
+// start+(i+1)·step), of which those that ended by at are looked at. It is NaN where no such window is on, or no value is known.
+// Where the series does not go back far enough, the newest value counts, less its peaks.
+func Undisturbed(schedules []*Schedule, start time.Time, step time.Duration, values []float64, at time.Time) float64 {
+	since := liftedSince(schedules, at)
+	if step <= 0 || !since.Before(at) {
+		return math.NaN()
+	}
+	if i := lastKnown(values, int(since.Sub(start)/step)); i >= 0 {
+		return values[i]
+	}
+	i := lastKnown(values, int(at.Sub(start)/step))
+	if i < 0 {
+		return math.NaN()
+	}
+	demand := Neutral()
+	for _, s := range schedules {
+		demand = demand.And(s.At(start.Add(time.Duration(i)*step + step/2)))
+	}
+	return max((values[i]-demand.Add)/demand.Multiply, 0)
+}
+
+// lastKnown returns the last index below end that has a value, or -1.
+func lastKnown(values []float64, end int) int {
+	for i := min(end, len(values)) - 1; i >= 0; i-- {
+		if !math.IsNaN(values[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// mostTouching bounds how many occurrences that touch each other are followed into the past.
+const mostTouching = 1000
+
+// liftedSince returns since when, without a break up to at, some multiply or add window has changed demand; at where none does.
+func liftedSince(schedules []*Schedule, at time.Time) time.Time {
+	since := at.UnixNano()
+	for range mostTouching {
+		before := since
+		for _, s := range schedules {
+			if !s.suspended && inRange(time.Unix(0, since-1)) {
+				since = min(since, s.liftedSince(since))
+			}
+		}
+		if since == before {
+			break
+		}
+	}
+	return time.Unix(0, since)
+}
+
+// liftedSince returns when the occurrences began that change demand just before an instant.
+func (s *Schedule) liftedSince(instant int64) int64 {
+	now := instant - 1
+	m := s.zone.moment(floorSecond(now))
+	since := instant
+	for i := range s.windows {
+		w := &s.windows[i]
+		if w.demand.Multiply == 1 && w.demand.Add == 0 {
+			continue
+		}
+		p := w.state(s.zone, m, now)
+		if p.full || p.falling {
+			since = min(since, p.end-int64(w.duration)-int64(w.rampUp))
+		}
+		if p.rising {
+			since = min(since, p.start-int64(w.rampUp))
+		}
+	}
+	return since
+}

@@ -3,7 +3,6 @@ package scheduler
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -38,7 +37,7 @@ func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedu
 			c.add("spec.forecastSelector", "", "%v: write matchLabels, or matchExpressions with In, NotIn, Exists or DoesNotExist", err)
 		}
 	}
-	location, err := location(spec.TimeZone)
+	location, err := spec.TimeZone.Location()
 	if err != nil {
 		c.add("spec.timeZone", "", "%v", err)
 		location = time.UTC
@@ -64,17 +63,6 @@ func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedu
 		s.windows = append(s.windows, compiled)
 	}
 	return s
-}
-
-// location loads a zone and refuses names that mean something else on another machine.
-func location(name v1alpha1.TimeZone) (*time.Location, error) {
-	text := string(name)
-	for _, local := range []string{"localtime", "posixrules", "Factory", "posix/", "right/"} {
-		if text == local || strings.HasSuffix(local, "/") && strings.HasPrefix(text, local) {
-			return nil, fmt.Errorf("time zone %q is refused because it depends on the machine: name an IANA zone such as Europe/Berlin or UTC", text)
-		}
-	}
-	return name.Location()
 }
 
 func (c *compiler) window(field string, w v1alpha1.PeakWindow, z *zone, allowed *daySet) window {

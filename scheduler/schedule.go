@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -157,6 +158,55 @@ func (s *Schedule) Expired(t time.Time) []string {
 		}
 	}
 	return names
+}
+
+// NextChange returns the next instant after t at which Active, Next or Expired say something else; false where none comes.
+func (s *Schedule) NextChange(t time.Time) (time.Time, bool) {
+	if s.suspended || !inRange(t) {
+		return time.Time{}, false
+	}
+	now := t.UnixNano()
+	m := s.zone.moment(floorSecond(now))
+	soonest := int64(forever)
+	consider := func(instant int64) {
+		if instant > now {
+			soonest = min(soonest, instant)
+		}
+	}
+	for i := range s.windows {
+		w := &s.windows[i]
+		if start, ok := w.latest(s.zone, m); ok {
+			end := start*int64(time.Second) + int64(w.duration)
+			consider(end)
+			if w.cron == nil {
+				consider(end + int64(w.rampDown)) // it expires
+			}
+		}
+		if start, ok := w.following(s.zone, m); ok {
+			consider(start * int64(time.Second))
+		}
+	}
+	return time.Unix(0, soonest), soonest != forever
+}
+
+// Needs names the windows that are not over at t and say nothing on their own: those in replicas need the demand that one
+// replica serves, those that multiply need a forecast.
+func (s *Schedule) Needs(t time.Time) (capacity, forecast []string) {
+	if s.suspended {
+		return nil, nil
+	}
+	expired := s.Expired(t)
+	for i := range s.windows {
+		w := &s.windows[i]
+		switch {
+		case slices.Contains(expired, w.name):
+		case w.demand.Replicas > 0:
+			capacity = append(capacity, w.name)
+		case w.demand.Multiply != 1:
+			forecast = append(forecast, w.name)
+		}
+	}
+	return capacity, forecast
 }
 
 func (s *Schedule) occurrence(w *window, start int64) Occurrence {
