@@ -45,24 +45,22 @@ func NewCompiler(reader client.Reader) *Compiler {
 	return &Compiler{reader: reader, schedules: map[types.NamespacedName]compiled[*scheduler.Schedule]{}, calendars: map[types.NamespacedName]compiled[*scheduler.Calendar]{}}
 }
 
-// lifts says whether a PeakSchedule picks a Forecast.
-func lifts(ps *v1alpha1.PeakSchedule, fc *v1alpha1.Forecast) (bool, error) {
+// lifts says whether a PeakSchedule picks a Forecast. A selector that cannot be read picks none: the PeakSchedule's own condition
+// says so, and no Forecast suffers from what may not be meant for it.
+func lifts(ps *v1alpha1.PeakSchedule, fc *v1alpha1.Forecast) bool {
 	if ps.Namespace != fc.Namespace {
-		return false, nil
+		return false
 	}
 	for _, ref := range ps.Spec.ForecastRefs {
 		if ref.Name == fc.Name {
-			return true, nil
+			return true
 		}
 	}
 	if ps.Spec.ForecastSelector == nil {
-		return false, nil
+		return false
 	}
 	selector, err := metav1.LabelSelectorAsSelector(ps.Spec.ForecastSelector)
-	if err != nil {
-		return false, fmt.Errorf("PeakSchedule %s: spec.forecastSelector: %w", ps.Name, err)
-	}
-	return selector.Matches(labels.Set(fc.Labels)), nil
+	return err == nil && selector.Matches(labels.Set(fc.Labels))
 }
 
 // peaksOf compiles the PeakSchedules that lift a Forecast. A schedule that cannot be evaluated is left out and named in errs; the
@@ -77,12 +75,7 @@ func (c *Compiler) peaksOf(ctx context.Context, fc *v1alpha1.Forecast) (peaks, e
 	var keys []string
 	for i := range list.Items {
 		ps := &list.Items[i]
-		picked, err := lifts(ps, fc)
-		if err != nil {
-			out.errs = append(out.errs, err)
-			continue
-		}
-		if !picked {
+		if !lifts(ps, fc) {
 			continue
 		}
 		s, version, err := c.schedule(ctx, ps)
@@ -97,56 +90,76 @@ func (c *Compiler) peaksOf(ctx context.Context, fc *v1alpha1.Forecast) (peaks, e
 	return out, nil
 }
 
-// schedule compiles one PeakSchedule with the Calendars that it names.
+// schedule compiles one PeakSchedule with the Calendars that it names. What is wrong with one of those is part of the error.
 func (c *Compiler) schedule(ctx context.Context, ps *v1alpha1.PeakSchedule) (*scheduler.Schedule, string, error) {
-	calendars, version, err := c.calendarsOf(ctx, ps)
-	if err != nil {
-		return nil, "error", err
-	}
-	version, key := fmt.Sprintf("%s/%d/%s", ps.UID, ps.Generation, version), client.ObjectKeyFromObject(ps)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if known, ok := c.schedules[key]; ok && known.version == version {
-		return known.value, version, known.err
-	}
-	s, err := scheduler.Compile(ps.Name, ps.Spec, calendars)
-	c.schedules[key] = compiled[*scheduler.Schedule]{version, s, err}
-	return s, version, err
-}
-
-func (c *Compiler) calendarsOf(ctx context.Context, ps *v1alpha1.PeakSchedule) (scheduler.Calendars, string, error) {
 	var names []string
 	for _, days := range []*v1alpha1.Days{ps.Spec.Except, ps.Spec.Only} {
 		if days != nil {
 			names = append(names, days.Calendars...)
 		}
 	}
-	return c.calendarsNamed(ctx, names)
+	found, err := c.lookUp(ctx, names)
+	if err != nil {
+		return nil, "error", err
+	}
+	version, key := fmt.Sprintf("%s/%d/%s", ps.UID, ps.Generation, found.version()), client.ObjectKeyFromObject(ps)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.schedules[key]; ok && known.version == version {
+		return known.value, version, known.err
+	}
+	s, err := scheduler.Compile(ps.Name, ps.Spec, found.calendars)
+	if err != nil {
+		err = errors.Join(append([]error{err}, found.invalid...)...)
+	}
+	c.schedules[key] = compiled[*scheduler.Schedule]{version, s, err}
+	return s, version, err
+}
+
+// lookedUp are Calendars by name: those that can be evaluated, and why others cannot. A name in neither does not exist.
+type lookedUp struct {
+	calendars scheduler.Calendars
+	invalid   []error
+	absent    []string
+	versions  []string
+}
+
+// version changes whenever one of the Calendars does, comes or goes.
+func (l *lookedUp) version() string { return strings.Join(l.versions, ",") }
+
+func (c *Compiler) lookUp(ctx context.Context, names []string) (lookedUp, error) {
+	out := lookedUp{calendars: scheduler.Calendars{}}
+	for _, name := range names {
+		var cal v1alpha1.Calendar
+		if err := c.reader.Get(ctx, types.NamespacedName{Name: name}, &cal); apierrors.IsNotFound(err) {
+			out.absent = append(out.absent, name)
+			out.versions = append(out.versions, name+"/absent")
+			continue
+		} else if err != nil {
+			return lookedUp{}, fmt.Errorf("read calendar %q: %w", name, err)
+		}
+		out.versions = append(out.versions, fmt.Sprintf("%s/%d", cal.UID, cal.Generation))
+		compiledCal, err := c.calendar(&cal)
+		if err != nil {
+			out.invalid = append(out.invalid, fmt.Errorf("calendar %q: %w", name, err))
+			continue
+		}
+		out.calendars[name] = compiledCal
+	}
+	return out, nil
 }
 
 // calendarsNamed compiles Calendars by name. The version changes whenever one of them does.
 func (c *Compiler) calendarsNamed(ctx context.Context, names []string) (scheduler.Calendars, string, error) {
-	out := scheduler.Calendars{}
-	var versions []string
-	var errs []error
-	for _, name := range names {
-		var cal v1alpha1.Calendar
-		if err := c.reader.Get(ctx, types.NamespacedName{Name: name}, &cal); err != nil {
-			if apierrors.IsNotFound(err) {
-				err = fmt.Errorf("calendar %q does not exist: create it, or take it out", name)
-			}
-			errs = append(errs, err)
-			continue
-		}
-		compiledCal, err := c.calendar(&cal)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("calendar %q: %w", name, err))
-			continue
-		}
-		out[name] = compiledCal
-		versions = append(versions, fmt.Sprintf("%s/%d", cal.UID, cal.Generation))
+	found, err := c.lookUp(ctx, names)
+	if err != nil {
+		return scheduler.Calendars{}, "error", err
 	}
-	return out, strings.Join(versions, ","), errors.Join(errs...)
+	errs := found.invalid
+	for _, name := range found.absent {
+		errs = append(errs, fmt.Errorf("calendar %q does not exist: create it, or take it out", name))
+	}
+	return found.calendars, found.version(), errors.Join(errs...)
 }
 
 func (c *Compiler) calendar(cal *v1alpha1.Calendar) (*scheduler.Calendar, error) {

@@ -3,17 +3,21 @@ package controller
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -30,6 +34,12 @@ const (
 	shownForecasts = 256
 	// longestSleep is how long a schedule without a change is left alone.
 	longestSleep = time.Hour
+	// demandAge is how old the demand of the lifted Forecasts in status gets while their plans reach the schedule's windows.
+	demandAge = 5 * time.Minute
+	// firstLook is how long after a change of the spec the plans of the Forecasts are looked at again.
+	firstLook = 15 * time.Second
+	// shownNames bounds the line of active windows.
+	shownNames = 128
 )
 
 // PeakScheduleReconciler says in the status of PeakSchedules what they mean now. Forecasts do not read that status: they evaluate
@@ -45,8 +55,19 @@ func (r *PeakScheduleReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.PeakSchedule{}, withGeneration()).
 		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.allSchedules)).
-		Watches(&v1alpha1.Forecast{}, handler.EnqueueRequestsFromMapFunc(r.schedulesOf), withPredicate(predicate.LabelChangedPredicate{})).
+		Watches(&v1alpha1.Forecast{}, handler.EnqueueRequestsFromMapFunc(r.schedulesOf),
+			withPredicate(predicate.Or(predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: gotAPlan}))).
 		Complete(r)
+}
+
+// gotAPlan is true where a Forecast has a plan for the first time.
+func gotAPlan(e event.UpdateEvent) bool {
+	before, ok := e.ObjectOld.(*v1alpha1.Forecast)
+	if !ok {
+		return false
+	}
+	after, ok := e.ObjectNew.(*v1alpha1.Forecast)
+	return ok && before.Status.Plan == nil && after.Status.Plan != nil
 }
 
 // Reconcile evaluates a schedule at this instant and comes back at its next change.
@@ -70,11 +91,15 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	case ps.Spec.State == v1alpha1.PeakScheduleSuspended:
 		v.ok(v1alpha1.ConditionReady, "Suspended", "state is Suspended: no window counts")
 	default:
-		wait = r.describe(ctx, &ps, s, now, &next)
-		v.ok(v1alpha1.ConditionReady, "Evaluated", "every window can be evaluated")
-		if len(next.Expired) > 0 {
-			v.ok(v1alpha1.ConditionReady, "Evaluated", "every window can be evaluated; over and done with: %s", strings.Join(next.Expired, ", "))
+		forecasts, err := r.forecastsOf(ctx, &ps)
+		if err != nil {
+			return ctrl.Result{}, err
 		}
+		wait = describe(s, now, forecasts, &next)
+		judge(&v, &ps, s, forecasts, next.Expired)
+	}
+	if ps.Status.ObservedGeneration != ps.Generation {
+		wait = min(wait, firstLook)
 	}
 	changed := v.merge(&next.Conditions)
 	if equality.Semantic.DeepEqual(ps.Status, next) {
@@ -92,72 +117,126 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
-// describe fills in what the schedule means at now, and returns how long that stays so.
-func (r *PeakScheduleReconciler) describe(ctx context.Context, ps *v1alpha1.PeakSchedule, s *scheduler.Schedule, now time.Time, into *v1alpha1.PeakScheduleStatus) time.Duration {
-	loc, err := ps.Spec.TimeZone.Location()
-	if err != nil {
-		loc = time.UTC
+// judge says whether a schedule that can be evaluated does anything.
+func judge(v *verdicts, ps *v1alpha1.PeakSchedule, s *scheduler.Schedule, forecasts []v1alpha1.Forecast, expired []string) {
+	if missing := missingForecasts(ps, forecasts); missing != "" {
+		v.fail(v1alpha1.ConditionReady, "ForecastNotFound", "%s", missing)
+		return
 	}
-	wait := longestSleep
-	until := func(t time.Time) {
-		if d := t.Sub(now); d > 0 && d < wait {
-			wait = d
+	reason, message := "Evaluated", "every window can be evaluated"
+	if len(expired) == len(ps.Spec.Windows) {
+		reason = "Expired"
+	}
+	if len(expired) > 0 {
+		message += "; over and done with: " + strings.Join(expired, ", ")
+	}
+	for _, warning := range s.Warnings() {
+		message += "; warning: " + warning
+	}
+	v.ok(v1alpha1.ConditionReady, reason, "%s", message)
+}
+
+// missingForecasts says which Forecasts a schedule names in vain; empty where it lifts all that it names.
+func missingForecasts(ps *v1alpha1.PeakSchedule, forecasts []v1alpha1.Forecast) string {
+	var missing []string
+	for i, ref := range ps.Spec.ForecastRefs {
+		if !slices.ContainsFunc(forecasts, func(fc v1alpha1.Forecast) bool { return fc.Name == ref.Name }) {
+			missing = append(missing, fmt.Sprintf("spec.forecastRefs[%d].name %q: there is no Forecast of this name in namespace %s: create it, or correct the name", i, ref.Name, ps.Namespace))
 		}
 	}
-	for _, o := range s.Active(now) {
-		into.Active = append(into.Active, occurrence(o, loc))
-		until(o.End)
+	if len(missing) > 0 {
+		return strings.Join(missing, "; ")
 	}
+	if len(forecasts) == 0 {
+		return fmt.Sprintf("spec.forecastSelector %q: it selects no Forecast of namespace %s, and so nothing is lifted: label one, or name it in spec.forecastRefs",
+			metav1.FormatLabelSelector(ps.Spec.ForecastSelector), ps.Namespace)
+	}
+	return ""
+}
+
+// describe fills in what the schedule means at now, and returns how long that stays so.
+func describe(s *scheduler.Schedule, now time.Time, forecasts []v1alpha1.Forecast, into *v1alpha1.PeakScheduleStatus) time.Duration {
+	wait := longestSleep
+	if change, ok := s.NextChange(now); ok {
+		wait = min(wait, change.Sub(now)+time.Millisecond)
+	}
+	var names []string
+	for _, o := range s.Active(now) {
+		into.Active = append(into.Active, occurrence(o))
+		names = append(names, o.Window)
+	}
+	into.ActiveWindows = shorten(strings.Join(names, ", "), shownNames)
 	for _, o := range s.Next(now, shownNext) {
-		into.Next = append(into.Next, occurrence(o, loc))
-		until(o.Start)
+		into.Next = append(into.Next, occurrence(o))
 	}
 	into.Expired = s.Expired(now)
-	into.Forecasts = r.lifted(ctx, ps, s, now, len(into.Active) > 0)
-	return wait + time.Millisecond
+	for i := range forecasts[:min(len(forecasts), shownForecasts)] {
+		lifted := liftedForecast(&forecasts[i], now, into)
+		if lifted.Demand != nil || lifted.DemandAtNext != nil {
+			wait = min(wait, demandAge)
+		}
+		into.Forecasts = append(into.Forecasts, lifted)
+	}
+	return wait
 }
 
-func occurrence(o scheduler.Occurrence, loc *time.Location) v1alpha1.WindowOccurrence {
-	return v1alpha1.WindowOccurrence{Window: o.Window, LocalStart: o.Start.In(loc).Format("2006-01-02T15:04:05-07:00"), Start: metaTime(o.Start), End: metaTime(o.End)}
+func occurrence(o scheduler.Occurrence) v1alpha1.WindowOccurrence {
+	return v1alpha1.WindowOccurrence{Window: o.Window, LocalStart: o.Start.Format("2006-01-02T15:04:05-07:00"), Start: metaTime(o.Start), End: metaTime(o.End)}
 }
 
-// lifted says what each Forecast gets from the active windows.
-func (r *PeakScheduleReconciler) lifted(ctx context.Context, ps *v1alpha1.PeakSchedule, s *scheduler.Schedule, now time.Time, active bool) []v1alpha1.LiftedForecast {
+// shorten cuts a line of plain names to a length.
+func shorten(text string, length int) string {
+	if len(text) <= length {
+		return text
+	}
+	return text[:length-3] + "..."
+}
+
+// forecastsOf lists the Forecasts that a schedule lifts, by name.
+func (r *PeakScheduleReconciler) forecastsOf(ctx context.Context, ps *v1alpha1.PeakSchedule) ([]v1alpha1.Forecast, error) {
 	var list v1alpha1.ForecastList
 	if err := r.client.List(ctx, &list, client.InNamespace(ps.Namespace)); err != nil {
-		return ps.Status.Forecasts
+		return nil, fmt.Errorf("list the Forecasts of %s: %w", ps.Namespace, err)
 	}
-	slices.SortFunc(list.Items, func(a, b v1alpha1.Forecast) int { return strings.Compare(a.Name, b.Name) })
-	var out []v1alpha1.LiftedForecast
-	for i := range list.Items {
-		fc := &list.Items[i]
-		if picked, err := lifts(ps, fc); err != nil || !picked || len(out) == shownForecasts {
-			continue
-		}
-		lifted := v1alpha1.LiftedForecast{Name: fc.Name}
-		if active {
-			demand := quantityOf(liftedDemand(fc, s, now))
-			lifted.Demand = &demand
-		}
-		out = append(out, lifted)
-	}
-	return out
+	lifted := slices.DeleteFunc(list.Items, func(fc v1alpha1.Forecast) bool { return !lifts(ps, &fc) })
+	slices.SortFunc(lifted, func(a, b v1alpha1.Forecast) int { return strings.Compare(a.Name, b.Name) })
+	return lifted, nil
 }
 
-// liftedDemand is what the plan of a Forecast has for now, while a window of the schedule is active.
-func liftedDemand(fc *v1alpha1.Forecast, s *scheduler.Schedule, now time.Time) float64 {
-	if fc.Status.Plan != nil {
-		if plan, err := planner.Decode(*fc.Status.Plan); err == nil {
-			if value, ok := plan.At(now); ok {
-				return value
-			}
+// liftedForecast says what a Forecast's plan provides for now, while a window is active, and when the next one starts.
+func liftedForecast(fc *v1alpha1.Forecast, now time.Time, status *v1alpha1.PeakScheduleStatus) v1alpha1.LiftedForecast {
+	lifted := v1alpha1.LiftedForecast{Name: fc.Name}
+	if fc.Status.Plan == nil {
+		return lifted
+	}
+	plan, err := planner.Decode(*fc.Status.Plan)
+	if err != nil {
+		return lifted
+	}
+	at := func(t time.Time) *resource.Quantity {
+		value, ok := plan.At(t)
+		if !ok {
+			return nil
 		}
+		demand := quantityOf(round(value))
+		return &demand
 	}
-	capacity := 0.0
-	if c := fc.Status.CapacityPerReplica; c != nil {
-		capacity = c.Value.AsApproximateFloat64()
+	if len(status.Active) > 0 {
+		lifted.Demand = at(now)
 	}
-	return s.At(now).Apply(0, capacity)
+	if len(status.Next) > 0 {
+		lifted.DemandAtNext = at(status.Next[0].Start.Time)
+	}
+	return lifted
+}
+
+// round leaves three digits of a demand, rounded up, so that a forecast that hardly moves makes no write.
+func round(demand float64) float64 {
+	if !(demand > 0) || math.IsInf(demand, 0) {
+		return demand
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(demand))-2)
+	return math.Ceil(demand/unit-1e-9) * unit
 }
 
 func (r *PeakScheduleReconciler) allSchedules(ctx context.Context, _ client.Object) []reconcile.Request {

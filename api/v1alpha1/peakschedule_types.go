@@ -12,7 +12,7 @@ import (
 // +kubebuilder:resource:shortName=peak;peaks,categories=headstart
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.spec.state`
-// +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.active[*].window`
+// +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.activeWindows`
 // +kubebuilder:printcolumn:name="Next",type=string,JSONPath=`.status.next[0].window`
 // +kubebuilder:printcolumn:name="Next start",type=string,JSONPath=`.status.next[0].localStart`
 // +kubebuilder:printcolumn:name="Zone",type=string,JSONPath=`.spec.timeZone`,priority=1
@@ -192,6 +192,10 @@ type PeakScheduleStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// activeWindows are the names of the active windows in one line; empty while none is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ActiveWindows string `json:"activeWindows,omitempty"`
 	// active windows.
 	// +optional
 	// +listType=atomic
@@ -236,7 +240,11 @@ type LiftedForecast struct {
 	// name of the Forecast.
 	// +required
 	Name string `json:"name"`
-	// demand that the active windows make of the forecast; empty while none is active.
+	// demand that the Forecast's plan provides for now, all of its peaks applied; empty while no window of this schedule is
+	// active, or there is no plan.
 	// +optional
 	Demand *resource.Quantity `json:"demand,omitempty"`
+	// demandAtNext is what the plan provides for when the next window starts; empty while the plan does not reach so far.
+	// +optional
+	DemandAtNext *resource.Quantity `json:"demandAtNext,omitempty"`
 }

@@ -123,9 +123,17 @@ func FormatDecimal(f float64, digits int) Decimal {
 // +kubebuilder:validation:XValidation:rule="self != 'Local'",message="timeZone must be an IANA name such as Europe/Berlin or UTC; Local depends on the machine"
 type TimeZone string
 
+// ofTheMachine are names under which a machine's zone database has something else than the IANA zones: its own zone, or zones
+// that count leap seconds.
+var ofTheMachine = []string{"Local", "localtime", "posixrules", "Factory", "posix/", "right/"}
+
 // Location loads the zone.
 func (z TimeZone) Location() (*time.Location, error) {
-	if z == "" || z == "Local" {
+	depends := z == ""
+	for _, name := range ofTheMachine {
+		depends = depends || string(z) == name || strings.HasSuffix(name, "/") && strings.HasPrefix(string(z), name)
+	}
+	if depends {
 		return nil, fmt.Errorf("time zone %q is refused because it depends on the machine: name an IANA zone such as Europe/Berlin or UTC", string(z))
 	}
 	if c := z[0]; (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
