@@ -21,6 +21,7 @@ type backend struct {
 	http   *http.Client
 	api    v1.API
 	places chan struct{}
+	bulk   chan struct{} // of the places, those that reads of history may take
 }
 
 // newBackend needs c to have its defaults.
@@ -42,7 +43,7 @@ func newBackend(c SourceConfig) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &backend{config: c, http: client, api: v1.NewAPI(ac), places: make(chan struct{}, c.Concurrency)}, nil
+	return &backend{config: c, http: client, api: v1.NewAPI(ac), places: make(chan struct{}, c.Concurrency), bulk: make(chan struct{}, max(1, c.Concurrency-1))}, nil
 }
 
 func (b *backend) close() { b.http.CloseIdleConnections() }
@@ -68,22 +69,16 @@ type reply struct {
 // do runs one request in a free place. It returns within twice the source's timeout, whatever the other side does: client_golang
 // and the request's context bound all but the fetching of an OAuth2 token, which knows no context. Such a call is left behind
 // and keeps its place until it ends, so that there are never more of them than places.
-func (b *backend) do(ctx context.Context, ask call) (model.Value, []string, error) {
+func (b *backend) do(ctx context.Context, ask call, places ...chan struct{}) (model.Value, []string, error) {
 	timeout := time.Duration(b.config.Timeout)
-	wait := time.NewTimer(timeout)
-	defer wait.Stop()
-	select {
-	case b.places <- struct{}{}:
-	case <-ctx.Done():
-		return nil, nil, context.Cause(ctx)
-	case <-wait.C:
-		return nil, nil, errf(ErrTimeout, "no place for a request came free within %s: the source is slow; check its load, or "+
-			"raise its concurrency", timeout)
+	leave, err := enter(ctx, timeout, places...)
+	if err != nil {
+		return nil, nil, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	done := make(chan reply, 1)
 	go func() {
-		defer func() { <-b.places }()
+		defer leave()
 		value, warnings, infos, err := ask(bounded)
 		done <- reply{value, append(warnings, infos...), err}
 	}()
@@ -103,10 +98,37 @@ func (b *backend) do(ctx context.Context, ask call) (model.Value, []string, erro
 	return nil, nil, classify(r.err, timeout)
 }
 
+// enter takes a place of each kind, in this order, and returns what gives them back.
+func enter(ctx context.Context, timeout time.Duration, places ...chan struct{}) (leave func(), err error) {
+	wait := time.NewTimer(timeout)
+	defer wait.Stop()
+	taken := 0
+	leave = func() {
+		for _, p := range places[:taken] {
+			<-p
+		}
+	}
+	for _, p := range places {
+		select {
+		case p <- struct{}{}:
+			taken++
+			continue
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-wait.C:
+			err = errf(ErrTimeout, "no place for a request came free within %s: the source is slow; check its load, or raise its concurrency", timeout)
+		}
+		leave()
+		return nil, err
+	}
+	return leave, nil
+}
+
+// readPart reads a part of a history. Such reads never take all the places: observed demand is polled in between.
 func (b *backend) readPart(ctx context.Context, query string, part Series, into *answer) error {
 	result, warnings, err := b.do(ctx, func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
 		return b.api.QueryRange(ctx, query, v1.Range{Start: part.Start.Add(part.Step), End: part.End(), Step: part.Step}, b.options()...)
-	})
+	}, b.bulk, b.places)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func (s *Source) Latest(ctx context.Context, query string, at time.Time) (value 
 	}
 	result, _, err := b.do(ctx, func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
 		return b.api.Query(ctx, query, at, b.options()...)
-	})
+	}, b.places)
 	if err != nil {
 		return 0, time.Time{}, s.named(err)
 	}

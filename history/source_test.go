@@ -328,3 +328,36 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 }
+
+// Long reads of history, however many and however slow, leave a place for the polls of observed demand.
+func TestReadsLeaveAPlaceForPolls(t *testing.T) {
+	reading := make(chan struct{}, 16)
+	answers := &fakePrometheus{value: one}
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		if r.URL.Path == "/api/v1/query_range" {
+			reading <- struct{}{}
+			<-r.Context().Done()
+			return
+		}
+		answers.ServeHTTP(w, r)
+	}), func(c *history.SourceConfig) { c.Concurrency = 2 })
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	for range 4 {
+		go func() {
+			_, _ = s.Range(ctx, "up", from, from.Add(time.Hour), time.Minute, nil)
+			ended <- struct{}{}
+		}()
+	}
+	<-reading
+	bounded, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	if _, _, err := s.Latest(bounded, "up", from); err != nil {
+		t.Errorf("a poll beside slow reads: %v", err)
+	}
+	cancel()
+	for range 4 {
+		<-ended
+	}
+}
