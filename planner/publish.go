@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -71,7 +72,9 @@ func (p *Publisher) Decide(now time.Time, published *Plan, fresh Plan, lead time
 		return Decision{Reason: fmt.Sprintf("all %d writes of the last %s are used", p.opts.Writes, p.opts.Window)}
 	case published == nil:
 		return Decision{Publish: true, Reason: "nothing is published yet"}
-	case !published.End().After(now.Add(lead)):
+	case says(*published, fresh):
+		return Decision{Reason: "the fresh plan says what the published one does"}
+	case !published.End().After(now.Add(lead)) && fresh.End().After(published.End()):
 		return Decision{Publish: true, Reason: "the published plan ends within the lead window"}
 	}
 	moved := p.moved(now, *published, fresh, lead)
@@ -82,6 +85,18 @@ func (p *Publisher) Decide(now time.Time, published *Plan, fresh Plan, lead time
 		return Decision{Publish: true, Reason: fmt.Sprintf("the published plan is %s old", age.Round(time.Second))}
 	}
 	return Decision{Reason: "the published plan is still good"}
+}
+
+// says tells whether two plans would read the same in status, but for when they were made. Plans from the same end of a series do, for
+// as long as nothing new can be read: an outage must not use up the writes that the plan after it needs.
+func says(published, fresh Plan) bool {
+	return published.Start.Equal(fresh.Start) && published.End().Equal(fresh.End()) && slices.Equal(published.Encode().Segments, fresh.Encode().Segments)
+}
+
+// Recent lists the writes that still count at now, oldest first.
+func (p *Publisher) Recent(now time.Time) []time.Time {
+	p.left(now)
+	return slices.Clone(p.writes)
 }
 
 // Wrote records a write. A caller that starts anew records those that it knows of, such as the published plan's ComputedAt.

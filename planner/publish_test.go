@@ -97,6 +97,49 @@ func TestPublisherKeepsAWriteForAJump(t *testing.T) {
 	}
 }
 
+// While nothing new can be read, the plan stays what it is and costs no write, to its end; the plan after the outage has them all.
+func TestPublisherSpendsNothingOnAnOutage(t *testing.T) {
+	p, err := NewPublisher(DefaultPublisherOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := flatPlan(origin, 123.4567)
+	published := last
+	p.Wrote(origin)
+	for now := origin; now.Before(origin.Add(26 * time.Hour)); now = now.Add(time.Minute) {
+		fresh := last
+		fresh.ComputedAt = now
+		if d := p.Decide(now, &published, fresh, 10*time.Minute); d.Publish {
+			t.Fatalf("%s into the outage the same plan is written again: %s", now.Sub(origin), d.Reason)
+		}
+	}
+	back := origin.Add(26 * time.Hour)
+	for i, v := range []float64{200, 230, 190, 250, 210} { // as the models settle
+		now := back.Add(time.Duration(i) * time.Minute)
+		fresh := flatPlan(now, v)
+		d := p.Decide(now, &published, fresh, 10*time.Minute)
+		if !d.Publish {
+			t.Errorf("%d min after the outage a plan that moved was not written: %s", i, d.Reason)
+		}
+		p.Wrote(now)
+		published = fresh
+	}
+}
+
+func TestPublisherRecent(t *testing.T) {
+	p, err := NewPublisher(DefaultPublisherOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Duration{0, 30 * time.Minute, 59 * time.Minute} {
+		p.Wrote(origin.Add(at))
+	}
+	got := p.Recent(origin.Add(time.Hour))
+	if len(got) != 2 || !got[0].Equal(origin.Add(30*time.Minute)) {
+		t.Errorf("recent writes = %v, want those of the last hour, oldest first", got)
+	}
+}
+
 func TestPublisherDecide(t *testing.T) {
 	old, fresh := flatPlan(origin, 100), flatPlan(origin.Add(2*time.Minute), 100)
 	now := fresh.ComputedAt
@@ -104,18 +147,23 @@ func TestPublisherDecide(t *testing.T) {
 	short := Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: make([]float64, 10)}}}
 	moved := flatPlan(now, 106)
 	little := flatPlan(now, 104)
+	sameEnd := flatPlan(origin, 101)
+	ending := origin.Add(1440*time.Minute - 5*time.Minute)
+	sameEnd.ComputedAt = ending.Add(-time.Minute)
 	cases := map[string]struct {
 		published *Plan
 		fresh     Plan
 		want      bool
+		at        time.Time // now without it
 	}{
-		"First":     {nil, fresh, true},
-		"Same":      {&old, fresh, false},
-		"Moved":     {&old, moved, true},
-		"Little":    {&old, little, false},
-		"Ends":      {&short, fresh, true},
-		"Unsaid":    {&gap, fresh, true},
-		"BothQuiet": {&gap, gap, false},
+		"First":       {published: nil, fresh: fresh, want: true},
+		"Same":        {published: &old, fresh: fresh, want: false},
+		"Moved":       {published: &old, fresh: moved, want: true},
+		"Little":      {published: &old, fresh: little, want: false},
+		"Ends":        {published: &short, fresh: fresh, want: true},
+		"Unsaid":      {published: &gap, fresh: fresh, want: true},
+		"BothQuiet":   {published: &gap, fresh: gap, want: false},
+		"EndsTheSame": {published: &sameEnd, fresh: flatPlan(origin, 101.5), want: false, at: ending},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +171,14 @@ func TestPublisherDecide(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := p.Decide(now, tc.published, tc.fresh, 10*time.Minute); got.Publish != tc.want || got.Reason == "" {
+			at := now
+			if !tc.at.IsZero() {
+				at = tc.at
+				for range 9 { // few writes are left, and each of them counts
+					p.Wrote(at)
+				}
+			}
+			if got := p.Decide(at, tc.published, tc.fresh, 10*time.Minute); got.Publish != tc.want || got.Reason == "" {
 				t.Errorf("got %+v, want %v", got, tc.want)
 			}
 		})
