@@ -68,6 +68,10 @@ func (v *verdicts) ready(mode v1alpha1.ForecastMode, waitsForHistory bool) {
 		v.fail(v1alpha1.ConditionReady, c.Reason, "%s", c.Message)
 		return
 	}
+	if c := v.get(v1alpha1.ConditionObserved); c != nil && c.Status == metav1.ConditionFalse && v.servesObserved(mode) {
+		v.fail(v1alpha1.ConditionReady, c.Reason, "observed demand is all there is to serve, and it is not known: %s", c.Message)
+		return
+	}
 	switch mode {
 	case v1alpha1.ForecastPaused:
 		v.ok(v1alpha1.ConditionReady, "Paused", "nothing is planned; observed demand is served")
@@ -80,6 +84,15 @@ func (v *verdicts) ready(mode v1alpha1.ForecastMode, waitsForHistory bool) {
 		}
 		v.ok(v1alpha1.ConditionReady, "ServingPlan", "the plan is served, never below observed demand")
 	}
+}
+
+// servesObserved says whether observed demand is what is served, rather than what holds a plan up.
+func (v *verdicts) servesObserved(mode v1alpha1.ForecastMode) bool {
+	if mode == v1alpha1.ForecastPaused || mode == v1alpha1.ForecastDryRun {
+		return true
+	}
+	skilled := v.get(v1alpha1.ConditionSkilled)
+	return skilled != nil && skilled.Status == metav1.ConditionFalse
 }
 
 // merge writes the collected conditions into old ones, and names those whose status or reason changed.

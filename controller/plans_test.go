@@ -132,7 +132,7 @@ func TestPlansServeNoLessAfterABadPoll(t *testing.T) {
 	if err != nil || got.Milli != 20000 {
 		t.Errorf("got %+v, %v: the last good poll should serve until it is three polls old", got, err)
 	}
-	if p.observed.pollError(key) == nil {
+	if p.observed.floorOf(key).err == nil {
 		t.Error("the failed poll is not remembered")
 	}
 }

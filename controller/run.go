@@ -106,6 +106,9 @@ func New(opts Options) (ctrl.Manager, *Plans, error) {
 	if err := mgr.Add(observer); err != nil {
 		return nil, nil, err
 	}
+	if err := opts.Registerer.Register(observer); err != nil {
+		return nil, nil, fmt.Errorf("set the controllers up: %w", err)
+	}
 	compiler := NewCompiler(mgr.GetClient())
 	recorder := mgr.GetEventRecorder("headstart")
 	starts, err := gpuwarm.NewMetrics(opts.Registerer)
@@ -116,6 +119,7 @@ func New(opts Options) (ctrl.Manager, *Plans, error) {
 		&ForecastReconciler{
 			client: mgr.GetClient(), open: openFrom(opts.Sources, opts.Clock), compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock,
 			logger: opts.Logger, metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(), states: map[types.NamespacedName]*forecastState{},
+			floor: observer.floorOf, floors: observer.changed, maxFloorAge: observer.maxAge(),
 		},
 		&PeakScheduleReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
 		&CalendarReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
