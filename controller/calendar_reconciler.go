@@ -57,8 +57,11 @@ func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	}
 	before := cal.DeepCopy()
 	cal.Status = next
-	if err := r.client.Status().Patch(ctx, &cal, client.MergeFrom(before)); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("write the status of calendar %s: %w", cal.Name, err))
+	if err := r.client.Status().Patch(ctx, &cal, unlessChanged(before)); err != nil {
+		if apierrors.IsNotFound(err) {
+			return ctrl.Result{}, nil
+		}
+		return orConflict(ctrl.Result{}, fmt.Errorf("write the status of calendar %s: %w", cal.Name, err))
 	}
 	emit(r.recorder, &cal, changed)
 	return ctrl.Result{RequeueAfter: longestSleep}, nil

@@ -61,6 +61,7 @@ func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast
 	if err := e.readLead(ctx); err != nil {
 		return err
 	}
+	e.judgeFloor()
 	if set.mode == v1alpha1.ForecastPaused {
 		e.v.unknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
 		e.v.ready(set.mode, false)
@@ -72,10 +73,7 @@ func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast
 	if err := e.forecast(ctx); err != nil {
 		return err
 	}
-	plan, err := e.plan()
-	if err != nil {
-		return err
-	}
+	plan := e.plan()
 	e.v.ready(set.mode, e.state.plan != nil)
 	return e.publish(ctx, plan)
 }
@@ -266,7 +264,7 @@ func (e *evaluation) days(ctx context.Context) ([]forecaster.Day, string) {
 
 func (e *evaluation) judgeForecast() {
 	if e.state.modelErr != nil {
-		e.v.fail(v1alpha1.ConditionHistoryReady, "NotEnoughHistory", "no forecast can be made yet: %s", oneLine(e.state.modelErr))
+		e.v.fail(v1alpha1.ConditionHistoryReady, "NoForecast", "no forecast can be made of this series: %s; use a coarser spec.demand.resolution, or a shorter lead (spec.leadTime.max or fixed)", oneLine(e.state.modelErr))
 		e.v.unknown(v1alpha1.ConditionSkilled, "NoModel", "there is no model yet")
 		return
 	}
@@ -289,7 +287,7 @@ func (e *evaluation) judgeForecast() {
 }
 
 // plan builds the timeline; nil where there is nothing to plan with yet.
-func (e *evaluation) plan() (*planner.Plan, error) {
+func (e *evaluation) plan() *planner.Plan {
 	step, steps, lead := e.set.step, int(e.set.horizon/e.set.step), e.leadSteps()
 	start := history.FloorTo(e.now, step)
 	if e.outlook != nil && !e.now.Before(e.outlook.Start.Add(time.Duration(steps)*step)) {
@@ -300,7 +298,7 @@ func (e *evaluation) plan() (*planner.Plan, error) {
 		start = e.outlook.Start
 	case e.set.hasDemand && (len(e.peaks.schedules) == 0 || e.foretold()):
 		e.keepServing()
-		return nil, nil
+		return nil
 	}
 	built, notes, err := planner.Build(planner.Input{
 		Now: e.now, Outlook: e.outlook, Start: start, Step: step, Horizon: steps, Lead: lead,
@@ -309,12 +307,22 @@ func (e *evaluation) plan() (*planner.Plan, error) {
 		Min: e.set.min, Max: e.set.max, MaxReplicas: e.scaling.maxReplicas, PeaksAlone: !e.set.hasDemand, PeakBase: e.peakBase(start),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("plan %s/%s: %w", e.fc.Namespace, e.fc.Name, err)
+		e.keepServing()
+		e.v.fail(v1alpha1.ConditionServing, "PlanFailed", "no new plan can be made: %s; check spec.behavior.scaleUp and averageValue of the HPA that reads the forecast (%s), and spec.capacityPerReplica; %s",
+			oneLine(err), e.hpaName(), e.v.get(v1alpha1.ConditionServing).Message)
+		return nil
 	}
 	e.judgeCeiling(notes)
 	e.next.NextPeak = e.nextPeak()
 	e.v.ok(v1alpha1.ConditionServing, "PlanPublished", "the plan is published")
-	return &built, nil
+	return &built
+}
+
+func (e *evaluation) hpaName() string {
+	if e.scaling.from == "" {
+		return "none yet"
+	}
+	return e.scaling.from
 }
 
 // foretold says whether the published plan rests on a forecast and still lasts a while: then peaks alone do not replace it, after a

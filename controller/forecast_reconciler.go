@@ -11,12 +11,14 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -32,6 +34,17 @@ const planWorkers = 2
 
 // badQueryRetry is how long a query is left alone that fails in a way that time does not mend.
 const badQueryRetry = 30 * time.Second
+
+// rememberedWrites is how many writes status lists: the API's limit.
+const rememberedWrites = 64
+
+// conflictRetry is how long the cache is given to catch up after a write that was refused as a conflict.
+const conflictRetry = 250 * time.Millisecond
+
+// unlessChanged is a patch that the API server refuses as a conflict once anything else was written since obj was read.
+func unlessChanged(obj client.Object) client.Patch {
+	return client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{})
+}
 
 // Rates says how often things happen.
 type Rates struct {
@@ -55,6 +68,10 @@ type ForecastReconciler struct {
 	metrics  *reconcilerMetrics
 	starts   *gpuwarm.Metrics
 	fetch    *fetcher
+	// floor tells of the observed demand that this replica polls, and floors of changes in that; a floor above maxFloorAge is dropped.
+	floor       func(types.NamespacedName) floor
+	floors      <-chan event.GenericEvent
+	maxFloorAge time.Duration
 
 	mu     sync.Mutex
 	states map[types.NamespacedName]*forecastState
@@ -74,10 +91,11 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("forecast").
 		Watches(&v1alpha1.Forecast{}, forecastEvents(r.clock)).
-		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(forecastsOfHPA)).
-		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks)).
-		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar)).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(forecastsOfHPA), withPredicate(hpaSpecChanged())).
+		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks), withGeneration()).
+		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar), withGeneration()).
 		WatchesRawSource(source.Channel(r.fetch.done, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(r.floors, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: planWorkers}).
 		Complete(reconcile.Func(r.Reconcile))
 }
@@ -98,7 +116,7 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	state := r.state(req.NamespacedName, &fc)
 	set, err := parseSpec(&fc.Spec)
 	if err != nil {
-		return ctrl.Result{}, r.refuse(ctx, &fc, state, err)
+		return orConflict(ctrl.Result{}, r.refuse(ctx, &fc, state, err))
 	}
 	now := r.clock.Now()
 	if set.hasDemand && set.mode != v1alpha1.ForecastPaused {
@@ -107,26 +125,36 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		}
 	}
 	if err := r.evaluate(ctx, &fc, state, set, now); err != nil {
-		return ctrl.Result{}, err
+		return orConflict(ctrl.Result{}, err)
 	}
 	return ctrl.Result{RequeueAfter: r.untilNext(state, set, now)}, nil
 }
 
-// state returns what is kept for a Forecast.
+// orConflict comes back soon after a write that was refused because the Forecast has changed since it was read: the cache will have it.
+func orConflict(result ctrl.Result, err error) (ctrl.Result, error) {
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: conflictRetry}, nil
+	}
+	return result, err
+}
+
+// state returns what is kept for a Forecast. One that was deleted and made anew under its name is another one.
 func (r *ForecastReconciler) state(key types.NamespacedName, fc *v1alpha1.Forecast) *forecastState {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	s, ok := r.states[key]
-	if !ok {
-		s = &forecastState{publisher: r.publisher()}
-		if fc.Status.Plan != nil {
-			s.publisher.Wrote(fc.Status.Plan.ComputedAt.Time)
-			if plan, err := planner.Decode(*fc.Status.Plan); err == nil {
-				s.plan = &plan
-			}
+	again := ok && s.uid != fc.UID
+	if !ok || again {
+		s = &forecastState{uid: fc.UID, publisher: r.publisher()}
+		for _, at := range fc.Status.RecentWrites {
+			s.publisher.Wrote(at.Time)
 		}
 		r.states[key] = s
 	}
+	r.mu.Unlock()
+	if again {
+		r.fetch.forget(key)
+	}
+	s.adopt(fc.Status.Plan)
 	return s
 }
 
@@ -231,17 +259,20 @@ func (r *ForecastReconciler) refuse(ctx context.Context, fc *v1alpha1.Forecast, 
 	return r.write(ctx, fc, state, next, changed)
 }
 
-// write stores a status and tells of the conditions that changed.
+// write stores a status and tells of the conditions that changed. It is refused as a conflict where the Forecast has changed since it
+// was read: a leader that was held up and deposed meanwhile must not put its plan in place of its successor's.
 func (r *ForecastReconciler) write(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, next *v1alpha1.ForecastStatus, changed []condition) error {
+	now := r.clock.Now()
+	next.RecentWrites = recentWrites(append(state.publisher.Recent(now), now))
 	before := fc.DeepCopy()
 	fc.Status = *next
-	if err := r.client.Status().Patch(ctx, fc, client.MergeFrom(before)); err != nil {
+	if err := r.client.Status().Patch(ctx, fc, unlessChanged(before)); err != nil {
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
 		return fmt.Errorf("write the status of forecast %s/%s: %w", fc.Namespace, fc.Name, err)
 	}
-	state.publisher.Wrote(r.clock.Now())
+	state.publisher.Wrote(now)
 	r.metrics.writes.Inc()
 	for _, c := range changed {
 		kind := corev1.EventTypeNormal
@@ -251,4 +282,13 @@ func (r *ForecastReconciler) write(ctx context.Context, fc *v1alpha1.Forecast, s
 		r.recorder.Eventf(fc, nil, kind, c.Reason, "Evaluate", "%s is %s: %s", c.Type, c.Status, c.Message)
 	}
 	return nil
+}
+
+// recentWrites are the newest of the times, as status lists them.
+func recentWrites(times []time.Time) []metav1.Time {
+	var out []metav1.Time
+	for _, at := range times[max(0, len(times)-rememberedWrites):] {
+		out = append(out, metaTime(at))
+	}
+	return out
 }

@@ -55,6 +55,7 @@ type house struct {
 	clock  *clocktesting.FakePassiveClock
 	events *events.FakeRecorder
 	writes map[string][]time.Time
+	polled floor // of every Forecast; a zero time is now
 }
 
 func newHouse(t *testing.T, readers map[string]*trace, objects ...client.Object) *house {
@@ -82,6 +83,13 @@ func newHouse(t *testing.T, readers map[string]*trace, objects ...client.Object)
 			r.clock, r.set = h.clock, set
 			return r, nil
 		},
+	}
+	h.maxFloorAge = 90 * time.Second
+	h.floor = func(types.NamespacedName) floor {
+		if h.polled == (floor{}) {
+			return floor{at: h.clock.Now()}
+		}
+		return h.polled
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -2,8 +2,12 @@ package controller
 
 import (
 	"fmt"
+	"strings"
+	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -27,3 +31,19 @@ func setNested(obj client.Object, value string, path ...string) error {
 	}
 	return unstructured.SetNestedField(u.Object, value, path...)
 }
+
+func contains(text string, parts ...string) bool {
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			return false
+		}
+	}
+	return true
+}
+
+func gaugeValue(t *testing.T, c prometheus.Collector) float64 {
+	t.Helper()
+	return testutil.ToFloat64(c)
+}
+
+func collected(c prometheus.Collector) int { return testutil.CollectAndCount(c) }

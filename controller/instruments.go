@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -20,6 +21,7 @@ type reconcilerMetrics struct {
 	lead     *prometheus.GaugeVec
 	skill    *prometheus.GaugeVec
 	planEnd  *prometheus.GaugeVec
+	states   *prometheus.GaugeVec
 }
 
 func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
@@ -31,14 +33,17 @@ func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
 			Name: "headstart_controller_status_writes_total", Help: "Status writes of Forecasts.",
 		}),
 		observed: gauge("headstart_forecast_observed_demand", "Demand that was measured last, in the unit of the Forecast's query."),
-		served:   gauge("headstart_forecast_served_demand", "Demand that the metric had when status was written last, in the unit of the Forecast's query."),
+		served:   gauge("headstart_forecast_served_demand", "Demand that the metric had at the last evaluation, as the leader sees it, in the unit of the Forecast's query."),
 		lead:     gauge("headstart_forecast_lead_seconds", "Lead that the plan was made with."),
 		skill:    gauge("headstart_forecast_skill", "1 - loss / loss of the seasonal-naive forecast, on rolling origins; below 0 the forecast is not served."),
 		planEnd:  gauge("headstart_forecast_plan_end_timestamp_seconds", "When the published plan is outlived."),
+		states: promauto.With(r).NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headstart_forecast_condition", Help: "Conditions of Forecasts, by type: 1 is True, 0 False, -1 Unknown.",
+		}, []string{"namespace", "forecast", "type"}),
 	}
 }
 
-// observe shows a status that was written.
+// observe shows a status as an evaluation left it, whether or not it was worth a write.
 func (m *reconcilerMetrics) observe(key types.NamespacedName, s *v1alpha1.ForecastStatus, lead time.Duration) {
 	if s.Observed != nil {
 		m.observed.WithLabelValues(key.Namespace, key.Name).Set(s.Observed.Value.AsApproximateFloat64())
@@ -52,6 +57,17 @@ func (m *reconcilerMetrics) observe(key types.NamespacedName, s *v1alpha1.Foreca
 			m.skill.WithLabelValues(key.Namespace, key.Name).Set(skill)
 		}
 	}
+	for _, c := range s.Conditions {
+		value := -1.0
+		switch c.Status {
+		case metav1.ConditionTrue:
+			value = 1
+		case metav1.ConditionFalse:
+			value = 0
+		case metav1.ConditionUnknown:
+		}
+		m.states.WithLabelValues(key.Namespace, key.Name, c.Type).Set(value)
+	}
 	if s.Plan != nil {
 		m.planEnd.WithLabelValues(key.Namespace, key.Name).Set(float64(s.Plan.End.Unix()))
 	}
@@ -62,6 +78,7 @@ func (m *reconcilerMetrics) forget(key types.NamespacedName) {
 	for _, g := range []*prometheus.GaugeVec{m.observed, m.served, m.lead, m.skill, m.planEnd} {
 		g.DeleteLabelValues(key.Namespace, key.Name)
 	}
+	m.states.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})
 }
 
 // signed writes a figure with its sign and three digits after the point.

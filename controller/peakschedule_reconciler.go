@@ -107,11 +107,11 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	}
 	before := ps.DeepCopy()
 	ps.Status = next
-	if err := r.client.Status().Patch(ctx, &ps, client.MergeFrom(before)); err != nil {
+	if err := r.client.Status().Patch(ctx, &ps, unlessChanged(before)); err != nil {
 		if apierrors.IsNotFound(err) {
 			return ctrl.Result{}, nil
 		}
-		return ctrl.Result{}, fmt.Errorf("write the status of peak schedule %s: %w", req, err)
+		return orConflict(ctrl.Result{}, fmt.Errorf("write the status of peak schedule %s: %w", req, err))
 	}
 	emit(r.recorder, &ps, changed)
 	return ctrl.Result{RequeueAfter: wait}, nil

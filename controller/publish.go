@@ -19,23 +19,22 @@ func cloneConditions(c []metav1.Condition) []metav1.Condition { return slices.Cl
 func (e *evaluation) publish(ctx context.Context, plan *planner.Plan) error {
 	changed := e.v.merge(&e.next.Conditions)
 	e.keepWhatIsKnown(plan)
-	if !e.worthAWrite(plan, len(changed) > 0) {
-		return nil
-	}
-	if plan != nil {
+	worth := e.worthAWrite(plan, len(changed) > 0)
+	if worth && plan != nil {
 		encoded := plan.Encode()
 		e.next.Plan = &encoded
 	}
 	if served, err := e.serveNow(plan); err == nil {
 		e.next.Served = &v1alpha1.Sample{Value: quantityOf(served.Value), Time: metaTime(e.now)}
 	}
+	e.metrics.observe(types.NamespacedName{Namespace: e.fc.Namespace, Name: e.fc.Name}, &e.next, e.leadTime)
+	if !worth {
+		return nil
+	}
 	if err := e.write(ctx, e.fc, e.state, &e.next, changed); err != nil {
 		return err
 	}
-	if plan != nil || e.set.mode == v1alpha1.ForecastPaused {
-		e.state.plan = plan
-	}
-	e.metrics.observe(types.NamespacedName{Namespace: e.fc.Namespace, Name: e.fc.Name}, &e.next, e.leadTime)
+	e.state.adopt(e.next.Plan)
 	return nil
 }
 
@@ -53,8 +52,10 @@ func (e *evaluation) worthAWrite(plan *planner.Plan, changed bool) bool {
 // keepWhatIsKnown carries over what this pass could not renew. A plan lives until it is outlived, or the Forecast is paused.
 func (e *evaluation) keepWhatIsKnown(plan *planner.Plan) {
 	was := &e.fc.Status
-	if plan == nil && e.set.mode != v1alpha1.ForecastPaused {
+	if e.set.mode != v1alpha1.ForecastPaused {
 		e.next.Plan = was.Plan
+	}
+	if plan == nil && e.set.mode != v1alpha1.ForecastPaused {
 		e.next.NextPeak = was.NextPeak
 	}
 	if e.next.Model == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
@@ -24,6 +25,8 @@ const lateSteps = 5
 
 // forecastState is what the leader keeps in memory for one Forecast. All of it can be had again from Prometheus and status.
 type forecastState struct {
+	uid types.UID
+
 	readerKey string
 	reader    seriesReader
 	nextRead  time.Time
@@ -42,7 +45,20 @@ type forecastState struct {
 	selectorAt  time.Time
 
 	publisher *planner.Publisher
-	plan      *planner.Plan // the last one that was published
+	plan      *planner.Plan // the one in status
+}
+
+// adopt takes the plan in status for the published one, whoever wrote it or took it out.
+func (s *forecastState) adopt(published *v1alpha1.Plan) {
+	switch {
+	case published == nil:
+		s.plan = nil
+	case s.plan == nil || !s.plan.ComputedAt.Truncate(time.Second).Equal(published.ComputedAt.Time):
+		s.plan = nil
+		if plan, err := planner.Decode(*published); err == nil {
+			s.plan = &plan
+		}
+	}
 }
 
 // take stores what a read came to; an error keeps the series that is there.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -35,13 +37,16 @@ func indexTarget(obj client.Object) []string {
 // sharers are the other Forecasts that act on the same target. One in mode DryRun or Paused beside an Active one is how a comparison is
 // run, and only counts where both would scale.
 func (r *ForecastReconciler) sharers(ctx context.Context, fc *v1alpha1.Forecast) ([]string, error) {
+	if fc.Spec.Mode != v1alpha1.ForecastActive && fc.Spec.Mode != "" {
+		return nil, nil
+	}
 	var list v1alpha1.ForecastList
 	if err := r.client.List(ctx, &list, client.InNamespace(fc.Namespace), client.MatchingFields{targetIndex: targetKey(fc.Spec.TargetRef)}); err != nil {
 		return nil, fmt.Errorf("list the Forecasts of %s: %w", targetKey(fc.Spec.TargetRef), err)
 	}
 	var names []string
 	for i := range list.Items {
-		if list.Items[i].Name != fc.Name {
+		if mode := list.Items[i].Spec.Mode; list.Items[i].Name != fc.Name && (mode == v1alpha1.ForecastActive || mode == "") {
 			names = append(names, list.Items[i].Name)
 		}
 	}
@@ -75,6 +80,15 @@ func forecastEvents(c clock.PassiveClock) handler.EventHandler {
 			q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)})
 		},
 	}
+}
+
+// hpaSpecChanged leaves out what the HPA controller writes to an HPA's status at every sync: a plan depends on the spec alone.
+func hpaSpecChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		was, isHPA := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
+		is, stillHPA := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
+		return !isHPA || !stillHPA || !equality.Semantic.DeepEqual(was.Spec, is.Spec)
+	}}
 }
 
 // urgency is higher the sooner a Forecast's plan ends; highest without a plan.

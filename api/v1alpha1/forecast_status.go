@@ -23,6 +23,8 @@ const (
 	ConditionWithinMaxReplicas = "WithinMaxReplicas"
 	// ConditionPeaksValid is False while a PeakSchedule or Calendar that this Forecast names cannot be evaluated.
 	ConditionPeaksValid = "PeaksValid"
+	// ConditionObserved is False while observed demand could not be polled for longer than three polls, and so holds nothing up.
+	ConditionObserved = "Observed"
 )
 
 // ForecastStatus is what Headstart made of a Forecast. Only the leader writes it.
@@ -57,6 +59,11 @@ type ForecastStatus struct {
 	// plan is the demand to provision for.
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
+	// recentWrites are the times of the newest writes of this status, oldest first, so that a new leader does not begin their count anew.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	RecentWrites []metav1.Time `json:"recentWrites,omitempty"`
 }
 
 // Sample is one value of demand at one time.
