@@ -54,8 +54,7 @@ race: ## Run the tests of the concurrent rooms under the race detector.
 	go test -race -timeout=30m $(RACE)
 
 .PHONY: e2e
-e2e: ## Run the end-to-end tests on a real control plane, which is built into bin/ when it is missing.
-	@echo "end to end: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok and Prometheus are built into bin/ when missing (about 13 minutes on 2 cores, once)"
+e2e: bin ## Run the end-to-end tests on a real control plane, which is built into bin/ when it is missing (about 13 minutes on 2 cores, once).
 	cd test && go test $(E2E_FLAGS) ./...
 
 .PHONY: fuzz

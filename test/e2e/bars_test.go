@@ -14,7 +14,7 @@ import (
 
 // The compressed day of the tests.
 const (
-	day         = 4 * time.Minute
+	day         = 5 * time.Minute
 	step        = 2 * time.Second
 	stepsPerDay = int(day / step)
 	hour        = day / 24
@@ -69,7 +69,6 @@ func demand() []float64 {
 
 // TestBars is one day in the life of three services, since a day takes minutes: what each bar asks is checked where it is due.
 func TestBars(t *testing.T) {
-	onRequest(t)
 	w := world(t)
 	if err := w.AwaitStart(t.Context()); err != nil {
 		t.Fatal(err)
