@@ -36,7 +36,7 @@ type options struct {
 }
 
 func defaultOptions() options {
-	return options{day: 5 * time.Minute, days: 2, warmUp: 20 * time.Second}
+	return options{day: 5 * time.Minute, days: 2, warmUp: 15 * time.Second}
 }
 
 func (o *options) flags(f *flag.FlagSet) {
@@ -128,7 +128,7 @@ func (s scenario) world(layout controlplane.Layout, log io.Writer) harness.World
 	service := harness.Service{
 		Namespace: namespace, Capacity: capacity, Min: 1, Max: 40, ScaleDownWindow: 15 * time.Second,
 		WarmUp:       controlplane.WarmUp{Create: s.warmUp / 4, Load: s.warmUp - s.warmUp/4},
-		ProvisionFor: `{serviceLevel: "0.95"}`, Step: s.step, Horizon: s.day, DefaultLead: 30 * time.Second,
+		ProvisionFor: `{serviceLevel: "0.9"}`, Step: s.step, Horizon: s.day, DefaultLead: 30 * time.Second,
 		History: time.Duration(s.pastDays)*s.day + setUp,
 	}
 	a, b := service, service

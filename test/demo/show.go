@@ -3,24 +3,34 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"headstart.dev/headstart/test/harness"
 )
 
+// lineEvery is how often a line is written where no live view can be drawn.
+const lineEvery = 5 * time.Second
+
 // show waits for the first day, then samples once a second until the last day is over and prints the verdict.
 func show(ctx context.Context, w *harness.World, s scenario, size struct{ width, height int }) error {
 	live := size.width > 0
 	v := &view{world: w, scenario: s, width: size.width, height: size.height}
-	every := 5 * time.Second
+	if err := v.follow(ctx, live); err != nil {
+		return err
+	}
+	fmt.Print(verdict(v.accounts(), s))
+	return nil
+}
+
+// follow samples and draws until the last day is over.
+func (v *view) follow(ctx context.Context, live bool) error {
 	if live {
-		every = time.Second
 		fmt.Print(enterScreen)
-		defer fmt.Print(leaveScreen)
+		defer fmt.Print(leaveScreen) // also on a panic
 	} else {
 		fmt.Println(lineHeader)
 	}
+	w, s := v.world, v.scenario
 	end := w.Start.Add(s.length())
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -30,7 +40,7 @@ func show(ctx context.Context, w *harness.World, s scenario, size struct{ width,
 		v.add(smp)
 		if live {
 			fmt.Print(v.frame())
-		} else if smp.at.Sub(printed) >= every {
+		} else if smp.at.Sub(printed) >= lineEvery {
 			fmt.Println(v.line())
 			printed = smp.at
 		}
@@ -38,7 +48,7 @@ func show(ctx context.Context, w *harness.World, s scenario, size struct{ width,
 			return err
 		}
 		if !smp.at.Before(end) {
-			break
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -46,11 +56,6 @@ func show(ctx context.Context, w *harness.World, s scenario, size struct{ width,
 		case <-ticker.C:
 		}
 	}
-	if live {
-		fmt.Print(leaveScreen)
-	}
-	fmt.Fprint(os.Stdout, verdict(v.accounts(), s))
-	return nil
 }
 
 // broken is the error of whatever ended that should run.
