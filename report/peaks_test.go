@@ -46,8 +46,8 @@ func TestReadPeaksRefuses(t *testing.T) {
 	cases := map[string]struct{ text, want string }{
 		"Nothing":  {"# nothing\n", "no PeakSchedule"},
 		"NotYAML":  {"a: [\n", "document 1"},
-		"Group":    {"apiVersion: v1\nkind: Pod\n", "headstart.dev/v1alpha1"},
-		"Kind":     {"apiVersion: headstart.dev/v1alpha1\nkind: Forecast\n", "PeakSchedule or Calendar"},
+		"Group":    {strings.ReplaceAll(noonYAML, "v1alpha1", "v1"), "headstart.dev/v1alpha1"},
+		"Kind":     {"apiVersion: headstart.dev/v1alpha1\nkind: Forecast\n", "no PeakSchedule"},
 		"Field":    {strings.Replace(noonYAML, "duration:", "lasts:", 1), "lasts"},
 		"Cron":     {strings.Replace(noonYAML, "0 12 * * *", "0 0 12 * * *", 1), "noon"},
 		"Zone":     {strings.Replace(noonYAML, "timeZone: UTC", "timeZone: Mars/Olympus", 1), "Mars/Olympus"},

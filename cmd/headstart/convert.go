@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/scheduler/convert"
+	"headstart.dev/headstart/scheduler/manifest"
 )
 
 func newConvertCommand(streams ioStreams) *cobra.Command {
@@ -30,20 +29,20 @@ be carried over, and what to stop first, is named on standard error.`,
 }
 
 func runConvert(streams ioStreams, files []string, options convert.Options) error {
-	var all bytes.Buffer
+	var objects []manifest.Object
 	for _, name := range files {
 		in, done, err := openInput(streams, name)
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(&all, in)
+		found, err := manifest.Read(in)
 		done()
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		all.WriteString("\n---\n")
+		objects = append(objects, found...)
 	}
-	result, convertErr := convert.Convert(&all, options)
+	result, convertErr := convert.Convert(objects, options)
 	for _, object := range result.Objects {
 		text, err := yaml.Marshal(object)
 		if err != nil {

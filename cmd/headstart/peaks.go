@@ -11,11 +11,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	kubejson "sigs.k8s.io/json"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/scheduler"
+	"headstart.dev/headstart/scheduler/manifest"
 )
 
 // peaksOptions are the flags of peaks, one to one.
@@ -66,10 +65,14 @@ func (o *peaksOptions) run(streams ioStreams, now time.Time) error {
 		return err
 	}
 	defer done()
-	schedules, err := readPeaks(in)
+	peaks, err := manifest.ReadPeaks(in)
+	if err == nil && len(peaks.Schedules) == 0 {
+		err = errors.New("there is no PeakSchedule in it")
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.file, err)
 	}
+	schedules := peaks.Schedules
 	from, to, err := o.span(schedules[0].Location(), now)
 	if err != nil {
 		return err
@@ -95,69 +98,6 @@ func openInput(streams ioStreams, name string) (io.Reader, func(), error) {
 		return nil, nil, fmt.Errorf("cannot read the file: %w", err)
 	}
 	return file, func() { _ = file.Close() }, nil
-}
-
-// readPeaks compiles the PeakSchedules of a file of manifests; Calendars may stand before or after them.
-func readPeaks(r io.Reader) ([]*scheduler.Schedule, error) {
-	calendars := scheduler.Calendars{}
-	var peaks []v1alpha1.PeakSchedule
-	var problems []error
-	documents := utilyaml.NewYAMLOrJSONDecoder(r, 4096)
-	for {
-		var raw json.RawMessage
-		if err := documents.Decode(&raw); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("this is not YAML: %w", err)
-		}
-		var head struct {
-			Kind string `json:"kind"`
-		}
-		if err := json.Unmarshal(raw, &head); err != nil || head.Kind == "" {
-			continue
-		}
-		switch head.Kind {
-		case "PeakSchedule":
-			var p v1alpha1.PeakSchedule
-			if err := strict(raw, &p); err != nil {
-				return nil, fmt.Errorf("this is not a PeakSchedule: %w", err)
-			}
-			peaks = append(peaks, p)
-		case "Calendar":
-			var c v1alpha1.Calendar
-			if err := strict(raw, &c); err != nil {
-				return nil, fmt.Errorf("this is not a Calendar: %w", err)
-			}
-			compiled, err := scheduler.CompileCalendar(c.Name, c.Spec)
-			if err != nil {
-				problems = append(problems, fmt.Errorf("calendar %s: %w", c.Name, err))
-				continue
-			}
-			calendars[c.Name] = compiled
-		}
-	}
-	var schedules []*scheduler.Schedule
-	for _, p := range peaks {
-		s, err := scheduler.Compile(p.Name, p.Spec, calendars)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("PeakSchedule %s: %w", p.Name, err))
-			continue
-		}
-		schedules = append(schedules, s)
-	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
-	}
-	if len(schedules) == 0 {
-		return nil, errors.New("there is no PeakSchedule in it")
-	}
-	return schedules, nil
-}
-
-// strict reads JSON as the API server does: the case of a field's name matters, and an unknown field is an error.
-func strict(raw []byte, into any) error {
-	unknown, err := kubejson.UnmarshalStrict(raw, into)
-	return errors.Join(append(unknown, err)...)
 }
 
 func (o *peaksOptions) span(location *time.Location, now time.Time) (from, to time.Time, err error) {

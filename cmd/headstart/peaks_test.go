@@ -65,11 +65,11 @@ func TestPeaksSaysWhatToDo(t *testing.T) {
 		"MissingFile": {"the file is named", "", []string{"-f", "testdata/none.yaml"}, "testdata/none.yaml"},
 		"NoPeaks":     {"another manifest has no peaks", "kind: Forecast", []string{"-f", "-"}, "no PeakSchedule"},
 		"BadField": {
-			"the field, its value and a remedy are named", "{kind: PeakSchedule, metadata: {name: p}, spec: {timeZone: Local, windows: [{name: w, schedule: '0 0 31 2 *', duration: 1h, demand: {add: 1}}]}}",
+			"the field, its value and a remedy are named", "{apiVersion: headstart.dev/v1alpha1, kind: PeakSchedule, metadata: {name: p}, spec: {timeZone: Local, windows: [{name: w, schedule: '0 0 31 2 *', duration: 1h, demand: {add: 1}}]}}",
 			[]string{"-f", "-"},
 			`spec.windows[0].schedule "0 0 31 2 *": it never fires`,
 		},
-		"UnknownField": {"a field that nobody reads is an error", "{kind: PeakSchedule, spec: {timezone: UTC}}", []string{"-f", "-"}, "timezone"},
+		"UnknownField": {"a field that nobody reads is an error", "{apiVersion: headstart.dev/v1alpha1, kind: PeakSchedule, spec: {timezone: UTC}}", []string{"-f", "-"}, "timezone"},
 		"From":         {"the forms of a time are named", "", []string{"-f", "testdata/peaks.yaml", "--from", "tomorrow"}, "write 2026-11-09"},
 		"Backwards":    {"time goes forwards", "", []string{"-f", "testdata/peaks.yaml", "--from", "2026-11-09", "--to", "2026-11-08"}, "is not after"},
 		"Output":       {"the outputs are named", "", []string{"-f", "testdata/peaks.yaml", "-o", "xml"}, "text or json"},

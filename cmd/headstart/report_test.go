@@ -136,7 +136,7 @@ func TestReportRefuses(t *testing.T) {
 		"WhichSeries":   {append([]string{"--input", multi}, level...), []string{"2 series", "--series", "a, b"}},
 		"NoSuchSeries":  {append([]string{"--input", multi, "--series", "c"}, level...), []string{`"c"`, "a, b"}},
 		"NoPeaks":       {append([]string{"--input", good, "--peaks", filepath.Join(t.TempDir(), "none.yaml")}, level...), []string{"none.yaml"}},
-		"PeaksKind":     {append([]string{"--input", good, "--peaks", file(t, "p.yaml", "apiVersion: v1\nkind: Pod\n")}, level...), []string{"headstart.dev/v1alpha1"}},
+		"PeaksKind":     {append([]string{"--input", good, "--peaks", file(t, "p.yaml", "apiVersion: v1\nkind: Pod\n")}, level...), []string{"no PeakSchedule"}},
 		"PeaksCron": {append([]string{"--input", good, "--peaks", file(t, "p.yaml", "apiVersion: headstart.dev/v1alpha1\nkind: PeakSchedule\nmetadata: {name: noon}\n"+
 			"spec:\n  timeZone: UTC\n  forecastSelector: {}\n  windows:\n  - {name: w, schedule: '0 0 12 * * 1', duration: 2h, demand: {atLeast: '1200'}}\n")}, level...), []string{"noon", "windows"}},
 		"Calendars": {append([]string{"--input", good, "--calendars", "holidays"}, level...), []string{"--peaks"}},

@@ -7,17 +7,16 @@
 package convert
 
 import (
-	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/scheduler"
+	"headstart.dev/headstart/scheduler/manifest"
 )
 
 // Options say what the files do not.
@@ -59,9 +58,8 @@ type source struct {
 }
 
 type metadata struct {
-	Name        string            `json:"name"`
-	Namespace   string            `json:"namespace"`
-	Annotations map[string]string `json:"annotations"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
 }
 
 func (s *source) note(format string, args ...any) {
@@ -79,30 +77,27 @@ var kinds = map[string]func(*source) error{
 	"zalando.org/ClusterScalingSchedule":                       fromZalando,
 }
 
-// Convert reads manifests, several to a file, and converts those that it knows. HorizontalPodAutoscalers among them are read
-// too, for they say whom a schedule scales. The error joins what cannot be converted at all; the rest is in the Result.
-func Convert(r io.Reader, options Options) (Result, error) {
+// Convert converts those objects that it knows. HorizontalPodAutoscalers among them are read too, for they say whom a schedule
+// scales. The error joins what cannot be converted at all; the rest is in the Result.
+func Convert(objects []manifest.Object, options Options) (Result, error) {
 	c := &converter{options: options}
-	var sources []*source
 	var errs []error
-	documents := utilyaml.NewYAMLOrJSONDecoder(r, 4096)
-	for {
-		var raw utilyamlDocument
-		if err := documents.Decode(&raw); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return Result{}, fmt.Errorf("this is not YAML: %w", err)
+	for _, o := range objects {
+		if o.Kind == "HorizontalPodAutoscaler" {
+			var h hpa
+			if err := json.Unmarshal(o.Raw, &h); err != nil {
+				errs = append(errs, fmt.Errorf("HorizontalPodAutoscaler %s: cannot read it: %w", o.Name, err))
+				continue
+			}
+			c.hpas = append(c.hpas, h)
 		}
-		found, err := c.split(raw)
-		errs = append(errs, err)
-		sources = append(sources, found...)
 	}
 	converted := 0
-	for _, s := range sources {
-		group, _, _ := strings.Cut(s.group(), "/")
-		read, ok := kinds[group+"/"+s.kind]
+	for _, o := range objects {
+		s := &source{c: c, kind: o.Kind, meta: metadata{Name: o.Name, Namespace: o.Namespace}, raw: o.Raw}
+		read, ok := kinds[o.Group()+"/"+o.Kind]
 		if !ok {
-			if group != "autoscaling" {
+			if o.Kind != "HorizontalPodAutoscaler" {
 				s.note("left out, for it is none of the kinds that are converted")
 			}
 			continue
@@ -117,57 +112,6 @@ func Convert(r io.Reader, options Options) (Result, error) {
 			"CronHPA, ScaledObject, EffectiveHorizontalPodAutoscaler, ScalingSchedule or ClusterScalingSchedule")
 	}
 	return c.result, errors.Join(errs...)
-}
-
-// utilyamlDocument keeps one document as it is.
-type utilyamlDocument []byte
-
-// UnmarshalJSON keeps the bytes.
-func (d *utilyamlDocument) UnmarshalJSON(text []byte) error {
-	*d = append((*d)[:0], text...)
-	return nil
-}
-
-// split reads one document, which may be a List, and sets HorizontalPodAutoscalers apart.
-func (c *converter) split(raw []byte) ([]*source, error) {
-	if len(bytes.TrimSpace(raw)) == 0 || bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
-		return nil, nil
-	}
-	var head struct {
-		Kind     string             `json:"kind"`
-		Metadata metadata           `json:"metadata"`
-		Items    []utilyamlDocument `json:"items"`
-	}
-	if err := yaml.Unmarshal(raw, &head); err != nil {
-		return nil, fmt.Errorf("this is not a manifest: %w", err)
-	}
-	if strings.HasSuffix(head.Kind, "List") {
-		var all []*source
-		for _, item := range head.Items {
-			found, err := c.split(item)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, found...)
-		}
-		return all, nil
-	}
-	if head.Kind == "HorizontalPodAutoscaler" {
-		var h hpa
-		if err := yaml.Unmarshal(raw, &h); err != nil {
-			return nil, fmt.Errorf("HorizontalPodAutoscaler %s: %w", head.Metadata.Name, err)
-		}
-		c.hpas = append(c.hpas, h)
-	}
-	return []*source{{c: c, kind: head.Kind, meta: head.Metadata, raw: raw}}, nil
-}
-
-func (s *source) group() string {
-	var head struct {
-		APIVersion string `json:"apiVersion"`
-	}
-	_ = yaml.Unmarshal(s.raw, &head) // it was read before
-	return head.APIVersion
 }
 
 // target is a workload.

@@ -14,18 +14,23 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/scheduler"
+	"headstart.dev/headstart/scheduler/manifest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func convertFile(t *testing.T, name string) Result {
+func convertFile(t *testing.T, name string, options Options) Result {
 	t.Helper()
 	file, err := os.Open(filepath.Join("testdata", name+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	result, err := Convert(file, Options{})
+	objects, err := manifest.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := Convert(objects, options)
 	if err != nil {
 		t.Fatalf("Convert: %v", err)
 	}
@@ -35,7 +40,7 @@ func convertFile(t *testing.T, name string) Result {
 func TestGoldenConversions(t *testing.T) {
 	for _, name := range []string{"cronhpa", "tke", "keda", "crane", "zalando"} {
 		t.Run(name, func(t *testing.T) {
-			result := convertFile(t, name)
+			result := convertFile(t, name, Options{})
 			var text strings.Builder
 			for _, object := range result.Objects {
 				document, err := yaml.Marshal(object)
@@ -68,7 +73,6 @@ func TestConvertRefuses(t *testing.T) {
 	tests := map[string]struct{ reason, text, want string }{
 		"Nothing":    {"an empty file has nothing to convert", "", "nothing to convert"},
 		"OtherKinds": {"a Deployment is no autoscaler", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}", "nothing to convert"},
-		"NoYAML":     {"text is no manifest", "hello: [", "not YAML"},
 		"DifferentDays": {
 			"from the 28th to the 3rd lasts differently every month",
 			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {crons: [{schedule: 0 0 28 * *, targetReplicas: 2}, {schedule: 0 0 3 * *, targetReplicas: 1}]}}",
@@ -82,7 +86,11 @@ func TestConvertRefuses(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Convert(strings.NewReader(tc.text), Options{}); err == nil || !strings.Contains(err.Error(), tc.want) {
+			objects, err := manifest.Read(strings.NewReader(tc.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Convert(objects, Options{}); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("\nReason: %s\ngot %v, want %q", tc.reason, err, tc.want)
 			}
 		})
@@ -258,7 +266,7 @@ var clockChange = reason{"clock change: durations are elapsed time", func(at tim
 
 func TestYearOfCronHPA(t *testing.T) {
 	y := yearIn(t, "Asia/Shanghai")
-	schedules, least := compiled(t, convertFile(t, "cronhpa"), "checkout")
+	schedules, least := compiled(t, convertFile(t, "cronhpa", Options{}), "checkout")
 	excluded := func(on func(time.Time) bool) func(time.Time) bool {
 		return func(t time.Time) bool {
 			return on(t) && t.Weekday() != time.Friday && !(t.Month() == time.November && t.Day() == 15)
@@ -276,7 +284,7 @@ func TestYearOfCronHPA(t *testing.T) {
 
 func TestYearOfTKE(t *testing.T) {
 	y := yearIn(t, "Asia/Shanghai")
-	result := convertFile(t, "tke")
+	result := convertFile(t, "tke", Options{})
 	schedules, least := compiled(t, result, "hpc-render")
 	labourDay := func(t time.Time) bool { return !(t.Month() == time.May && t.Day() == 1) }
 	want := states(2, map[float64][]bool{8: y.fires(0, 9, labourDay), 2: y.fires(0, 21, labourDay)}, len(y.at))
@@ -294,7 +302,7 @@ func TestYearOfTKE(t *testing.T) {
 
 func TestYearOfKEDA(t *testing.T) {
 	y := yearIn(t, "Europe/Berlin")
-	schedules, least := compiled(t, convertFile(t, "keda"), "api")
+	schedules, least := compiled(t, convertFile(t, "keda", Options{}), "api")
 	all := betweenNext(y.fires(0, 8, daily), y.fires(0, 20, daily))
 	office := betweenNext(y.fires(30, 6, workdays), y.fires(10, 22, daily))
 	got := y.compare(t, schedules, least, func(i int) float64 {
@@ -320,7 +328,7 @@ func TestYearOfKEDA(t *testing.T) {
 
 func TestYearOfCrane(t *testing.T) {
 	y := yearIn(t, "America/New_York")
-	schedules, least := compiled(t, convertFile(t, "crane"), "php")
+	schedules, least := compiled(t, convertFile(t, "crane", Options{}), "php")
 	night := betweenNext(y.fires(0, 22, daily), y.fires(0, 6, daily))
 	monthEnd := betweenNext(y.fires(0, 9, onDay(28)), y.fires(0, 18, onDay(28)))
 	utc := func(at time.Time) bool {
@@ -348,7 +356,7 @@ func TestYearOfCrane(t *testing.T) {
 // TestYearOfZalando follows the adapter's formula: ten steps up to the start, the value, ten steps down, and only today's date.
 func TestYearOfZalando(t *testing.T) {
 	y := yearIn(t, "Europe/Berlin")
-	schedules, least := compiled(t, convertFile(t, "zalando"), "flash")
+	schedules, least := compiled(t, convertFile(t, "zalando", Options{}), "flash")
 	least = math.Min(least, 0) // the metric, not the replicas, is compared
 	value := func(at, start time.Time, minutes, full float64) float64 {
 		const ramp, steps = 10.0, 10.0

@@ -1,13 +1,12 @@
 package convert
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -33,7 +32,7 @@ func fromCronHPA(s *source) error {
 			ExcludeDates   []string `json:"excludeDates"`
 		} `json:"spec"`
 	}
-	if err := yaml.Unmarshal(s.raw, &in); err != nil {
+	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
 	return s.fromJobs(in.Spec.ScaleTargetRef, in.Spec.Jobs, in.Spec.ExcludeDates, true)
@@ -46,7 +45,7 @@ func fromTKE(s *source) error {
 			Crons       []job  `json:"crons"`
 		} `json:"spec"`
 	}
-	if err := yaml.Unmarshal(s.raw, &in); err != nil {
+	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
 	var exclude []string
@@ -67,7 +66,7 @@ func fromTKEStack(s *source) error {
 			Crons          []job  `json:"crons"`
 		} `json:"spec"`
 	}
-	if err := yaml.Unmarshal(s.raw, &in); err != nil {
+	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
 	return s.fromJobs(in.Spec.ScaleTargetRef, in.Spec.Crons, nil, false)

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
-	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -72,7 +72,7 @@ func fromKEDA(s *source) error {
 			} `json:"triggers"`
 		} `json:"spec"`
 	}
-	if err := yaml.Unmarshal(s.raw, &in); err != nil {
+	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
 	p := plan{name: s.meta.Name, target: in.Spec.ScaleTargetRef, min: deref(in.Spec.MinReplicaCount, 0), max: deref(in.Spec.MaxReplicaCount, 100), capacity: "1"}
@@ -131,7 +131,7 @@ func fromCrane(s *source) error {
 			} `json:"crons"`
 		} `json:"spec"`
 	}
-	if err := yaml.Unmarshal(s.raw, &in); err != nil {
+	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
 	if len(in.Spec.Crons) == 0 {
@@ -196,7 +196,7 @@ func fromZalando(s *source) error {
 			} `json:"schedules"`
 		} `json:"spec"`
 	}
-	if err := yaml.Unmarshal(s.raw, &in); err != nil {
+	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
 	ramp := deref(in.Spec.Window, 10)

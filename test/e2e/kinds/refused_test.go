@@ -1,0 +1,155 @@
+package kinds_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// refusal is one bad field of a PeakSchedule or a Calendar, as the table of the scheduler's own test lists them.
+type refusal struct {
+	Name      string         `json:"name"`
+	RefusedBy string         `json:"refusedBy"`
+	Message   string         `json:"message"`
+	Object    map[string]any `json:"object"`
+}
+
+// TestEveryBadFieldIsRefusedByTheRealServer asks the real API server, and waits for the real conditions.
+func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "scheduler", "testdata", "refused.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []refusal
+	if err := yaml.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	ns := namespace(t)
+	var later []refusal
+	var accepted strings.Builder
+	for _, r := range all {
+		if meta, ok := r.Object["metadata"].(map[string]any); ok && meta["namespace"] != nil {
+			meta["namespace"] = ns
+		}
+		object, err := yaml.Marshal(r.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.RefusedBy != "APIServer" {
+			later = append(later, r)
+			fmt.Fprintf(&accepted, "---\n%s", object)
+			continue
+		}
+		out, err := shared.Kubectl(t.Context(), object, "apply", "--dry-run=server", "-f", "-")
+		if err == nil {
+			t.Errorf("%s: the API server took it:\n%s", r.Name, out)
+		} else if !strings.Contains(err.Error()+out, r.Message) {
+			t.Errorf("%s: refused without saying %q: %v\n%s", r.Name, r.Message, err, out)
+		}
+	}
+	if len(later) < 20 || len(all)-len(later) < 40 {
+		t.Fatalf("only %d bad fields, %d of them for conditions", len(all), len(later))
+	}
+	if err := shared.Apply(t.Context(), accepted.String()); err != nil {
+		t.Fatalf("the API server refuses what a condition should: %v", err)
+	}
+	for _, r := range later {
+		resource := strings.ToLower(r.Object["kind"].(string)) + "/" + strings.ToLower(r.Name)
+		if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout=30s", resource); err != nil {
+			t.Errorf("%s: %v", r.Name, err)
+			continue
+		}
+		message, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", resource, "-o", "jsonpath={.status.conditions[0].message}")
+		if err != nil || !strings.Contains(message, r.Message) {
+			t.Errorf("%s: the condition says %q, %v; want something with %q", r.Name, message, err, r.Message)
+		}
+	}
+}
+
+// TestConversionsAreAccepted applies what the converter makes of the other projects' objects.
+func TestConversionsAreAccepted(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "..", "scheduler", "convert", "testdata", "*.golden.yaml"))
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d conversions, %v", len(files), err)
+	}
+	for _, ns := range []string{"web", "shop"} {
+		if err := shared.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range files {
+		if out, err := shared.Kubectl(t.Context(), nil, "apply", "--dry-run=server", "-f", file); err != nil {
+			t.Errorf("%s: %v\n%s", filepath.Base(file), err, out)
+		}
+	}
+}
+
+// TestPeaksAtAGlance looks at what kubectl shows of a schedule whose windows are all in a different state.
+func TestPeaksAtAGlance(t *testing.T) {
+	ns := namespace(t)
+	now := time.Now().UTC()
+	wall := func(d time.Duration) string { return now.Add(d).Format("2006-01-02T15:04:05") }
+	err := shared.Apply(t.Context(), deployment(ns)+fmt.Sprintf(`
+---
+apiVersion: headstart.dev/v1alpha1
+kind: Forecast
+metadata: {name: model, namespace: %[1]s}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: model}
+  horizon: 1h
+---
+apiVersion: headstart.dev/v1alpha1
+kind: PeakSchedule
+metadata: {name: glance, namespace: %[1]s}
+spec:
+  forecastRefs: [{name: model}]
+  timeZone: UTC
+  windows:
+  - {name: first, start: "%[2]s", duration: 1h, demand: {atLeast: "10"}}
+  - {name: second, start: "%[2]s", duration: 1h, demand: {atLeast: "15"}}
+  - {name: over, start: "%[3]s", duration: 1h, demand: {atLeast: "99"}}
+  - {name: soon, start: "%[4]s", duration: 1h, demand: {atLeast: "40"}}
+`, ns, wall(-time.Minute), wall(-48*time.Hour), wall(30*time.Minute)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	want := []string{"first, second", "soon", "Ready", "True", "now 15", "next 40", "over and done with: over"}
+	var shown string
+	for missing := want; len(missing) > 0; time.Sleep(time.Second) {
+		missing = nil
+		shown = ""
+		for _, args := range [][]string{
+			{"get", "peaks", "-o", "wide"},
+			{"get", "peaks", "glance", "-o", "jsonpath={range .status.forecasts[*]}{.name} now {.demand} next {.demandAtNext}{end}"},
+			{"describe", "peaks", "glance"},
+		} {
+			out, err := shared.Kubectl(t.Context(), nil, append([]string{"-n", ns}, args...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown += out + "\n"
+		}
+		for _, part := range want {
+			if !strings.Contains(shown, part) {
+				missing = append(missing, part)
+			}
+		}
+		if len(missing) > 0 && time.Now().After(deadline) {
+			t.Fatalf("kubectl does not show %q:\n%s", missing, shown)
+		}
+	}
+	t.Log("\n" + shown)
+	// A Forecast that goes is missed.
+	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "delete", "forecast", "model"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout=30s", "peakschedule/glance"); err != nil {
+		t.Error(err)
+	}
+}
