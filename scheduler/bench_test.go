@@ -22,7 +22,7 @@ func tenThousandWindows(tb testing.TB) []*Schedule {
 		for j := range 63 {
 			w := v1alpha1.PeakWindow{Name: fmt.Sprintf("w%d", j), Schedule: randomCron(r), Duration: "2h", Demand: atLeast("10")}
 			if j%2 == 0 {
-				w.RampUp, w.RampDown = pointer(v1alpha1.Duration("15m")), pointer(v1alpha1.Duration("30m"))
+				w.RampUp, w.RampDown = new(v1alpha1.Duration("15m")), new(v1alpha1.Duration("30m"))
 			}
 			spec.Windows = append(spec.Windows, w)
 		}

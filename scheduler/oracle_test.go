@@ -42,7 +42,7 @@ func naiveField(text string, low, high int, names string) (set map[int]bool, sta
 		n, _ := strconv.Atoi(s)
 		return n
 	}
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		body, stepText, stepped := strings.Cut(part, "/")
 		step := 1
 		if stepped {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"sort"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +125,7 @@ func checkNext(t *testing.T, s *Schedule, spec v1alpha1.PeakScheduleSpec, starts
 			}
 		}
 	}
-	sort.Slice(want, func(i, j int) bool { return want[i] < want[j] })
+	slices.Sort(want)
 	want = want[:min(len(want), 3)]
 	last := m.first.Add(time.Duration(len(m.wall)) * time.Minute)
 	var got []int64
@@ -140,9 +140,9 @@ func checkNext(t *testing.T, s *Schedule, spec v1alpha1.PeakScheduleSpec, starts
 }
 
 func near(a, b Demand) bool {
-	close := func(a, b float64) bool { return a == b || math.Abs(a-b) <= 1e-9*math.Max(1, math.Abs(a)) }
-	return close(a.Multiply, b.Multiply) && close(a.Add, b.Add) && close(a.AtLeast, b.AtLeast) &&
-		close(a.Replicas, b.Replicas) && close(a.AtMost, b.AtMost)
+	equal := func(a, b float64) bool { return a == b || math.Abs(a-b) <= 1e-9*math.Max(1, math.Abs(a)) }
+	return equal(a.Multiply, b.Multiply) && equal(a.Add, b.Add) && equal(a.AtLeast, b.AtLeast) &&
+		equal(a.Replicas, b.Replicas) && equal(a.AtMost, b.AtMost)
 }
 
 func show(v any) string {
@@ -165,10 +165,10 @@ func randomSpec(r *rand.Rand, zone string, m minutes) (v1alpha1.PeakScheduleSpec
 			w.Schedule = randomCron(r)
 		}
 		if w.Demand.AtMost == nil && r.IntN(2) == 0 {
-			w.RampUp = pointer(randomDuration(r, 1))
+			w.RampUp = new(randomDuration(r, 1))
 		}
 		if w.Demand.AtMost == nil && r.IntN(2) == 0 {
-			w.RampDown = pointer(randomDuration(r, 1))
+			w.RampDown = new(randomDuration(r, 1))
 		}
 		spec.Windows = append(spec.Windows, w)
 	}
@@ -213,10 +213,10 @@ func randomCalendar(r *rand.Rand, m minutes) v1alpha1.CalendarSpec {
 		day := time.Unix(m.wall[r.IntN(len(m.wall))]*60, 0).UTC()
 		rule := &v1alpha1.YearlyRule{Month: int32(day.Month())}
 		if r.IntN(2) == 0 {
-			rule.Day = pointer(int32(day.Day()))
+			rule.Day = new(int32(day.Day()))
 		} else {
-			rule.Weekday = pointer(day.Weekday().String())
-			rule.Nth = pointer([]int32{1, 2, 3, 4, 5, -1, int32(day.Day()-1)/7 + 1}[r.IntN(7)])
+			rule.Weekday = new(day.Weekday().String())
+			rule.Nth = new([]int32{1, 2, 3, 4, 5, -1, int32(day.Day()-1)/7 + 1}[r.IntN(7)])
 		}
 		c.Days = append(c.Days, v1alpha1.CalendarDay{Name: "yearly", Yearly: rule})
 	}
@@ -244,7 +244,7 @@ func randomDemand(r *rand.Rand) v1alpha1.PeakDemand {
 	case 1:
 		return v1alpha1.PeakDemand{Add: quantity(fmt.Sprint(n))}
 	case 2:
-		return v1alpha1.PeakDemand{Replicas: pointer(int32(n))}
+		return v1alpha1.PeakDemand{Replicas: new(int32(n))}
 	case 3:
 		return v1alpha1.PeakDemand{AtMost: quantity(fmt.Sprint(n))}
 	case 4:

@@ -15,12 +15,10 @@ func quantity(s string) *resource.Quantity {
 	return &q
 }
 
-func pointer[T any](v T) *T { return &v }
-
 func atLeast(s string) v1alpha1.PeakDemand { return v1alpha1.PeakDemand{AtLeast: quantity(s)} }
 
 func multiply(s string) v1alpha1.PeakDemand {
-	return v1alpha1.PeakDemand{Multiply: pointer(v1alpha1.Decimal(s))}
+	return v1alpha1.PeakDemand{Multiply: new(v1alpha1.Decimal(s))}
 }
 
 // compile compiles windows in a zone and fails the test where that is not possible.

@@ -119,8 +119,8 @@ func TestRampsReachFullReplicasWithinTolerance(t *testing.T) {
 	for _, want := range []int{1, 2, 3, 5, 8, 9, 10, 11, 13, 22, 57, 100, 1000} {
 		for from := 0; from < want; from += 1 + want/7 {
 			s := compile(t, "UTC", v1alpha1.PeakWindow{
-				Schedule: "0 12 * * *", Duration: "1h", RampUp: pointer(v1alpha1.Duration("15m")),
-				Demand: v1alpha1.PeakDemand{Replicas: pointer(int32(want))},
+				Schedule: "0 12 * * *", Duration: "1h", RampUp: new(v1alpha1.Duration("15m")),
+				Demand: v1alpha1.PeakDemand{Replicas: new(int32(want))},
 			})
 			start := instant(t, "2026-06-01T12:00:00Z")
 			replicas := from
@@ -214,7 +214,7 @@ func TestBaseline(t *testing.T) {
 		},
 		"OneOff": {
 			reason: "what happens once is a gap, with its ramps",
-			window: v1alpha1.PeakWindow{Start: "2026-06-01T12:00", Duration: "1h", RampDown: pointer(v1alpha1.Duration("10m")), Demand: multiply("3")},
+			window: v1alpha1.PeakWindow{Start: "2026-06-01T12:00", Duration: "1h", RampDown: new(v1alpha1.Duration("10m")), Demand: multiply("3")},
 			values: day(func(int) float64 { return 100 }),
 			want: day(func(hour int) float64 {
 				if hour == 12 || hour == 13 {
@@ -268,7 +268,7 @@ func TestStatusOfWindows(t *testing.T) {
 		Windows: []v1alpha1.PeakWindow{
 			{Name: "noon", Schedule: "0 12 * * 1-5", Duration: "2h", Demand: atLeast("1200")},
 			{Name: "sale", Start: "2026-11-11T00:00", Duration: "26h", Demand: multiply("3")},
-			{Name: "over", Start: "2026-01-01T00:00", Duration: "1h", RampDown: pointer(v1alpha1.Duration("1h")), Demand: multiply("3")},
+			{Name: "over", Start: "2026-01-01T00:00", Duration: "1h", RampDown: new(v1alpha1.Duration("1h")), Demand: multiply("3")},
 			{Name: "always", Schedule: "0 * * * *", Duration: "3h", Demand: multiply("2")},
 		},
 	}

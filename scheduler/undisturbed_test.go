@@ -19,7 +19,7 @@ func TestUndisturbed(t *testing.T) {
 		values[hour] = 100 + float64(hour)
 	}
 	values[7] = math.NaN()
-	hour := pointer(v1alpha1.Duration("1h"))
+	hour := new(v1alpha1.Duration("1h"))
 	tests := map[string]struct {
 		reason  string
 		windows []v1alpha1.PeakWindow
@@ -84,9 +84,9 @@ func TestUndisturbed(t *testing.T) {
 // TestNextChangeIsWhereStatusChanges walks from change to change, and compares with a look at every second.
 func TestNextChangeIsWhereStatusChanges(t *testing.T) {
 	s := compile(t, "Europe/Berlin",
-		v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "90m", RampUp: pointer(v1alpha1.Duration("5m")), Demand: multiply("3")},
+		v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "90m", RampUp: new(v1alpha1.Duration("5m")), Demand: multiply("3")},
 		v1alpha1.PeakWindow{Schedule: "30 * * * *", Duration: "10m", Demand: atLeast("3")},
-		v1alpha1.PeakWindow{Start: "2026-06-01T13:00", Duration: "1h", RampDown: pointer(v1alpha1.Duration("7m")), Demand: multiply("3")},
+		v1alpha1.PeakWindow{Start: "2026-06-01T13:00", Duration: "1h", RampDown: new(v1alpha1.Duration("7m")), Demand: multiply("3")},
 	)
 	from, to := instant(t, "2026-06-01T09:50:00Z"), instant(t, "2026-06-01T12:20:00Z")
 	say := func(at time.Time) any { return []any{s.Active(at), s.Next(at, 3), s.Expired(at)} }
@@ -110,7 +110,7 @@ func TestNextChangeIsWhereStatusChanges(t *testing.T) {
 }
 
 func TestNeedsNamesWhatSaysNothingAlone(t *testing.T) {
-	replicas := v1alpha1.PeakDemand{Replicas: pointer(int32(4))}
+	replicas := v1alpha1.PeakDemand{Replicas: new(int32(4))}
 	s := compile(t, "UTC",
 		v1alpha1.PeakWindow{Name: "alone", Schedule: "0 12 * * *", Duration: "1h", Demand: atLeast("3")},
 		v1alpha1.PeakWindow{Name: "times", Schedule: "0 12 * * *", Duration: "1h", Demand: multiply("3")},

@@ -12,8 +12,6 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-func pointer[T any](v T) *T { return &v }
-
 func TestReadHolidays(t *testing.T) {
 	file, err := os.Open("testdata/holidays.ics")
 	if err != nil {
@@ -26,13 +24,13 @@ func TestReadHolidays(t *testing.T) {
 	}
 	want := Result{
 		Spec: v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{
-			{Name: "Christmas, both days", Yearly: &v1alpha1.YearlyRule{Month: 12, Day: pointer(int32(25))}},
-			{Name: "Christmas, both days", Yearly: &v1alpha1.YearlyRule{Month: 12, Day: pointer(int32(26))}},
+			{Name: "Christmas, both days", Yearly: &v1alpha1.YearlyRule{Month: 12, Day: new(int32(25))}},
+			{Name: "Christmas, both days", Yearly: &v1alpha1.YearlyRule{Month: 12, Day: new(int32(26))}},
 			{Name: "Easter Monday", Dates: []string{"2026-04-06"}},
 			{Name: "Inauguration Day", Dates: []string{"2033-01-20"}},
-			{Name: "Memorial Day", Yearly: &v1alpha1.YearlyRule{Month: 5, Weekday: pointer("Monday"), Nth: pointer(int32(-1))}},
+			{Name: "Memorial Day", Yearly: &v1alpha1.YearlyRule{Month: 5, Weekday: new("Monday"), Nth: new(int32(-1))}},
 			{Name: "Spring Festival", Dates: []string{"2026-02-17/2026-02-23", "2027-02-06/2027-02-12"}},
-			{Name: "Thanksgiving", Yearly: &v1alpha1.YearlyRule{Month: 11, Weekday: pointer("Thursday"), Nth: pointer(int32(4))}},
+			{Name: "Thanksgiving", Yearly: &v1alpha1.YearlyRule{Month: 11, Weekday: new("Thursday"), Nth: new(int32(4))}},
 		}},
 		Notes: []string{
 			`Easter Monday: only 2026-04-06 is kept, for the recurrence "FREQ=YEARLY;BYEASTER=1" is not one of whole years: BYEASTER=1: it is not known here`,
