@@ -26,6 +26,12 @@ type stretch struct {
 	value           int32
 }
 
+// action is one edge at one minute of the cycle.
+type action struct {
+	at   int
+	edge edge
+}
+
 const (
 	day  = 24 * 60
 	week = 7 * day
@@ -37,45 +43,17 @@ var monday = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 // levels turns edges into stretches between them. All edges must repeat every week, or all on the same dates; then the date
 // fields are returned too. skip are weekdays on which nothing happens, so that the state of the day before stays.
 func levels(edges []edge, skip map[int]bool) (stretches []stretch, dates string, err error) {
-	weekly, length := true, week
-	for _, e := range edges {
-		f := strings.Fields(e.cron)
-		if len(f) != 5 {
-			return nil, "", fmt.Errorf("%s: schedule %q has not five fields without its seconds", e.name, e.cron)
-		}
-		if !anything(f[2]) || !anything(f[3]) {
-			weekly = false
-		}
+	dates, err = commonDates(edges)
+	if err != nil {
+		return nil, "", err
 	}
-	if !weekly {
-		dates = strings.Join(strings.Fields(edges[0].cron)[2:], " ")
+	length := week
+	if dates != "" {
 		length = day
-		for _, e := range edges {
-			if strings.Join(strings.Fields(e.cron)[2:], " ") != dates {
-				return nil, "", errors.New("its schedules name days of the month that differ, so how long each state lasts changes from month to month: declare these windows by hand")
-			}
-		}
 	}
-	type action struct {
-		at   int
-		edge edge
-	}
-	var actions []action
-	for _, e := range edges {
-		cron := e.cron
-		if !weekly {
-			f := strings.Fields(cron)
-			cron = f[0] + " " + f[1] + " * * *"
-		}
-		times, err := timesOf(cron, length)
-		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w", e.name, err)
-		}
-		for _, at := range times {
-			if !weekly || !skip[weekdayOf(at)] {
-				actions = append(actions, action{at, e})
-			}
-		}
+	actions, err := actionsOf(edges, dates, length, skip)
+	if err != nil {
+		return nil, "", err
 	}
 	if len(actions) == 0 {
 		return nil, "", errors.New("none of its actions is left by its excludeDates")
@@ -103,6 +81,53 @@ func levels(edges []edge, skip map[int]bool) (stretches []stretch, dates string,
 		stretches = append(stretches, stretch{a.edge.name, a.at, next - a.at, a.edge.value})
 	}
 	return stretches, dates, nil
+}
+
+// commonDates returns the date fields of the edges where these name dates, which must be the same then; empty where all of them
+// repeat every week.
+func commonDates(edges []edge) (string, error) {
+	weekly := true
+	for _, e := range edges {
+		f := strings.Fields(e.cron)
+		if len(f) != 5 {
+			return "", fmt.Errorf("%s: schedule %q has not five fields without its seconds", e.name, e.cron)
+		}
+		if !anything(f[2]) || !anything(f[3]) {
+			weekly = false
+		}
+	}
+	if weekly {
+		return "", nil
+	}
+	dates := strings.Join(strings.Fields(edges[0].cron)[2:], " ")
+	for _, e := range edges {
+		if strings.Join(strings.Fields(e.cron)[2:], " ") != dates {
+			return "", errors.New("its schedules name days of the month that differ, so how long each state lasts changes from month to month: declare these windows by hand")
+		}
+	}
+	return dates, nil
+}
+
+// actionsOf returns the minutes of the cycle at which edges act, in the order of the edges. A cycle of one day stands for every date.
+func actionsOf(edges []edge, dates string, length int, skip map[int]bool) ([]action, error) {
+	var actions []action
+	for _, e := range edges {
+		cron := e.cron
+		if dates != "" {
+			f := strings.Fields(cron)
+			cron = f[0] + " " + f[1] + " * * *"
+		}
+		times, err := timesOf(cron, length)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.name, err)
+		}
+		for _, at := range times {
+			if dates != "" || !skip[weekdayOf(at)] {
+				actions = append(actions, action{at, e})
+			}
+		}
+	}
+	return actions, nil
 }
 
 // weekdayOf returns the weekday of a minute of the cycle, which begins on a Monday; Sunday is 0.
