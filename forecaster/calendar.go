@@ -63,6 +63,20 @@ func (c *calendar) span(i int) *daySpan {
 	return nil
 }
 
+// unknown returns the names of the days that begin or end after step n and have never been seen, each once, in order.
+func (c *calendar) unknown(n int) []string {
+	if c == nil {
+		return nil
+	}
+	var names []string
+	for _, s := range c.spans {
+		if _, seen := c.effects[s.name]; !seen && s.to > n && !slices.Contains(names, s.name) {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
 // at returns the log of the factor on demand at step i; zero on an ordinary day.
 func (c *calendar) at(i int) float64 {
 	if c == nil {

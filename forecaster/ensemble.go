@@ -32,7 +32,6 @@ type ensemble struct {
 	near    float64   // spread of the errors one step ahead, on the log scale
 	far     float64   // and at the horizon
 	horizon int
-	skill   float64
 }
 
 const (

@@ -61,14 +61,3 @@ func newPathSeries(c clock, values []float64, day, week int) *pathSeries {
 	}
 	return s
 }
-
-// seasonal returns the longest season that the first n steps have seen at least twice; 1 where there is none.
-func (s *pathSeries) seasonal(n int) int {
-	switch {
-	case s.week > 0 && n >= 2*s.week:
-		return s.week
-	case s.day > 0 && n >= s.day:
-		return s.day
-	}
-	return 1
-}

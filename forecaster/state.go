@@ -95,7 +95,7 @@ func (s *state) newController(trial *family, from int) controller {
 func spread(t *track, f *family, end int) float64 {
 	var sum, n float64
 	var buf []float64
-	var view track = *t
+	view := *t
 	for i := max(f.features.first(), end-2000); i+t.lead < end; i += 7 {
 		buf = f.estimates(t.prefix(i, &view), i, buf)
 		sum += math.Abs(t.peak[i] - t.level[i] - buf[0])

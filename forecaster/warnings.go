@@ -18,18 +18,9 @@ func (s *state) warn(raw []float64, learned bool) {
 	if s.day == 0 {
 		say("No season was found, or the history is shorter than one and a half days: nothing is known about what recurs.")
 	}
-	known := share(raw, func(float64) bool { return true })
-	gaps := 0
-	low, high := math.Inf(1), math.Inf(-1)
-	for _, v := range raw {
-		if math.IsNaN(v) {
-			gaps++
-			continue
-		}
-		low, high = math.Min(low, v), math.Max(high, v)
-	}
+	gaps, low, high := extent(raw)
 	switch {
-	case known == 0:
+	case gaps == len(raw):
 		say("The history holds gaps only.")
 	case low == high:
 		say("Demand never moved in the history: it is expected to stay.")
@@ -46,13 +37,20 @@ func (s *state) warn(raw []float64, learned bool) {
 	if idle > gaps {
 		say("%d steps at zero were taken for an outage and not learned from.", idle-gaps)
 	}
-	if d := s.track.days; d != nil {
-		seen := map[string]bool{}
-		for _, p := range d.spans {
-			if _, ok := d.effects[p.name]; !ok && !seen[p.name] && p.to > len(raw) {
-				seen[p.name] = true
-				say("The day %q has not occurred in the history: it is forecast as an ordinary day.", p.name)
-			}
-		}
+	for _, name := range s.track.days.unknown(len(raw)) {
+		say("The day %q has not occurred in the history: it is forecast as an ordinary day.", name)
 	}
+}
+
+// extent counts the gaps of a series, and returns the least and the largest of its other values.
+func extent(values []float64) (gaps int, low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for _, v := range values {
+		if math.IsNaN(v) {
+			gaps++
+			continue
+		}
+		low, high = math.Min(low, v), math.Max(high, v)
+	}
+	return gaps, low, high
 }
