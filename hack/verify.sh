@@ -1,14 +1,46 @@
 #!/usr/bin/env bash
-# Regenerates everything and fails when that changes a file: generated files are committed and never edited by hand.
+# Makes everything that is generated anew, and fails when that differs from what is there: generated files are committed and
+# never edited by hand. Every check runs, whatever became of the ones before it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+failed=0
+check() {
+	if "$2"; then echo "$1: current"; else failed=1; fi
+}
+
 # Compared with what was there before rather than with the last commit, so that it can be run with work in progress.
 generated() { find api manifests/base/crds -type f \( -name 'zz_generated*' -o -name '*.yaml' \) -print0 | sort -z | xargs -0 sha256sum; }
-before=$(generated)
-make --no-print-directory generate
-if ! diff <(echo "$before") <(generated); then
+code_and_crds() {
+	local before
+	before=$(generated)
+	make --no-print-directory generate || return 1
+	diff <(echo "$before") <(generated) && return
 	echo "generated files were out of date: commit what 'make generate' has just written" >&2
-	exit 1
-fi
-echo "generated files are current"
+	return 1
+}
+
+# The synthetic traces are compared unpacked, since what gzip writes may change with Go.
+traces() {
+	local dir file result=0
+	dir=$(mktemp -d)
+	go run ./testdata/generate "$dir" >/dev/null || return 1
+	diff <(cd testdata && ls -- *.csv.gz) <(cd "$dir" && ls -- *.csv.gz) || result=1
+	for file in testdata/*.csv.gz; do
+		cmp <(gzip -dc "$file") <(gzip -dc "$dir/$(basename "$file")") || result=1
+	done
+	rm -rf "$dir"
+	((result == 0)) || echo "the traces in testdata are not what their generator makes: go run ./testdata/generate, or undo the change" >&2
+	return "$result"
+}
+
+tidy() {
+	go mod tidy -diff && return
+	echo "go.mod or go.sum is not tidy: run 'go mod tidy'" >&2
+	return 1
+}
+
+check "generated code and CRDs" code_and_crds
+check "traces" traces
+check "go.mod" tidy
+exit "$failed"
