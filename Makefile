@@ -11,6 +11,8 @@ GO_LDFLAGS := -s -w -X main.version=$(VERSION)
 RACE      := ./history/... ./gpuwarm/... ./adapter/... ./controller/...
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
+# Go leaves folders named testdata out of ./...; this one holds the generator of the synthetic traces.
+LINTED    := ./... ./testdata/...
 # The end-to-end tests share one machine with the control plane they start, so packages run one after the other.
 E2E_FLAGS ?= -p=1 -count=1 -timeout=20m
 
@@ -36,23 +38,24 @@ figures: ## Draw the figures of the documentation anew, by a replay with the for
 
 .PHONY: fmt
 fmt: ## Format all Go files.
-	$(TOOL) gofumpt -w $(GO_DIRS)
+	$(TOOL) gofumpt -w . testdata
 
 ##@ Check
 
-GO_DIRS = $(sort $(dir $(wildcard api/*/*.go))) $(wildcard history forecaster scheduler gpuwarm planner adapter controller report cmd manifests hack test)
-
+# The control plane comes first: the unit tests of history read from a real Prometheus where there is one.
 .PHONY: test
-test: unit race e2e ## Run every test: unit, race, end to end. Does its own set-up.
+test: bin unit race e2e ## Run every test: unit, race, end to end. Does its own set-up.
 
 .PHONY: unit
 unit: ## Run the unit tests of the product.
+	@[ -x bin/prometheus ] || echo "NOTE: without bin/prometheus (make bin builds it) history is not tested against a real Prometheus"
 	go test ./...
 
 .PHONY: race
 race: ## Run the tests of the concurrent rooms under the race detector.
 	go test -race -timeout=30m $(RACE)
 
+# Built first, so that go test's time limit is the tests' own.
 .PHONY: e2e
 e2e: bin ## Run the end-to-end tests on a real control plane, which is built into bin/ when it is missing (about 13 minutes on 2 cores, once).
 	cd test && go test $(E2E_FLAGS) ./...
@@ -79,12 +82,12 @@ verify: ## Check that generated files are current.
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Lint both modules.
-	$(GOLANGCI) run ./...
+	$(GOLANGCI) run $(LINTED)
 	cd test && ../$(GOLANGCI) run --config ../.golangci.yml ./...
 
 .PHONY: lint-fix
 lint-fix: $(GOLANGCI) ## Let the linters mend what they can.
-	$(GOLANGCI) run --fix ./...
+	$(GOLANGCI) run --fix $(LINTED)
 	cd test && ../$(GOLANGCI) run --config ../.golangci.yml --fix ./...
 
 $(GOLANGCI): go.lint.mod

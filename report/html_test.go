@@ -139,6 +139,9 @@ func chromium(t *testing.T, path string, args ...string) (string, bool) {
 		}
 	}
 	if browser == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("there is no chromium, and CHROMIUM does not name one: in CI the page has to be seen in a browser")
+		}
 		t.Log("NOT SEEN IN A BROWSER: there is no chromium here, and CHROMIUM does not name one")
 		return "", false
 	}
