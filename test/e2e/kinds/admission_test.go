@@ -57,7 +57,7 @@ func TestAdmissionRefuses(t *testing.T) {
 // A zone that only a zone database can know to be wrong is taken by the API server and refused in a condition.
 func TestUnknownZoneIsACondition(t *testing.T) {
 	ns := namespace(t)
-	yaml := deployment(ns) + `
+	yaml := deployment(ns) + forecast(ns, "lost", sourceGood, "vector(1)") + `  seasonality: {timeZone: Mars/Olympus}
 ---
 apiVersion: headstart.dev/v1alpha1
 kind: PeakSchedule
@@ -70,11 +70,13 @@ spec:
 	if err := shared.Apply(t.Context(), yaml); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout=30s", "peakschedule/lost"); err != nil {
-		t.Fatal(err)
-	}
-	out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", "peakschedule/lost", "-o", "jsonpath={.status.conditions[0].message}")
-	if err != nil || !strings.Contains(out, "Mars/Olympus") || !strings.Contains(out, "IANA") {
-		t.Errorf("message = %q, %v; want the zone and what to write instead", out, err)
+	for _, object := range []string{"peakschedule/lost", "forecast/lost"} {
+		if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout=30s", object); err != nil {
+			t.Fatal(err)
+		}
+		out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", object, "-o", "jsonpath={.status.conditions[0].message}")
+		if err != nil || !strings.Contains(out, "Mars/Olympus") || !strings.Contains(out, "IANA") {
+			t.Errorf("%s: message = %q, %v; want the zone and what to write instead", object, out, err)
+		}
 	}
 }

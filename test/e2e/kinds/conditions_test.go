@@ -11,6 +11,15 @@ import (
 	"headstart.dev/headstart/test/harness"
 )
 
+// tenSeries is a query that gives as many.
+func tenSeries() string {
+	var one []string
+	for i := range 10 {
+		one = append(one, fmt.Sprintf(`label_replace(vector(1), "i", "%d", "", "")`, i))
+	}
+	return strings.Join(one, " or ")
+}
+
 // forecast of a query on a source.
 func forecast(ns, name, source, query string) string {
 	return fmt.Sprintf(`
@@ -39,15 +48,15 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 		says          []string
 	}{
 		"one-series":     {sourceGood, "vector(7)", "HistoryReady", "Read", nil},
-		"ten-series":     {sourceGood, "label_replace(vector(1), \"i\", \"1\", \"\", \"\") or label_replace(vector(1), \"i\", \"2\", \"\", \"\")", "HistoryReady", "SeveralSeries", []string{"2 series", "sum("}},
-		"no-series":      {sourceGood, "nothing_of_this_name", "HistoryReady", "NoSeries", []string{"query"}},
-		"not-a-number":   {sourceGood, "vector(0) / vector(0)", "HistoryReady", "NotFinite", []string{"NaN"}},
-		"not-promql":     {sourceGood, "sum(rate(requests_total[1m])", "HistoryReady", "BadQuery", []string{"parse"}},
-		"unauthorized":   {source401, "up", "HistoryReady", "Unauthorized", []string{"401"}},
-		"unavailable":    {source503, "up", "HistoryReady", "Unavailable", []string{"503"}},
-		"web-page":       {sourceHTML, "up", "HistoryReady", "NotPrometheus", []string{"html"}},
-		"never-answers":  {sourceSilent, "up", "HistoryReady", "Timeout", []string{"no answer"}},
-		"unknown-source": {"elsewhere", "up", "HistoryReady", "SourceUnknown", []string{"elsewhere"}},
+		"ten-series":     {sourceGood, tenSeries(), "HistoryReady", "SeveralSeries", []string{"10 series", "sum("}},
+		"no-series":      {sourceGood, "nothing_of_this_name", "HistoryReady", "NoSeries", []string{"check", "or vector(0)"}},
+		"not-a-number":   {sourceGood, "vector(0) / vector(0)", "HistoryReady", "NotFinite", []string{"NaN", "guard"}},
+		"not-promql":     {sourceGood, "sum(rate(requests_total[1m])", "HistoryReady", "BadQuery", []string{"parse", "unclosed left parenthesis"}},
+		"unauthorized":   {source401, "up", "HistoryReady", "Unauthorized", []string{"401", "httpClientConfig"}},
+		"unavailable":    {source503, "up", "HistoryReady", "Unavailable", []string{"503", "check"}},
+		"web-page":       {sourceHTML, "up", "HistoryReady", "NotPrometheus", []string{"html", "url must be"}},
+		"never-answers":  {sourceSilent, "up", "HistoryReady", "Timeout", []string{"no answer", "check"}},
+		"unknown-source": {"elsewhere", "up", "HistoryReady", "SourceUnknown", []string{"elsewhere", "spec.demand.prometheus.source"}},
 	}
 	yaml := deployment(ns)
 	for name, c := range cases {
@@ -69,6 +78,10 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 				if !strings.Contains(strings.ToLower(got.Message), strings.ToLower(part)) {
 					t.Errorf("message %q does not say %q", got.Message, part)
 				}
+			}
+			// A floor that cannot be had is said too, in the same words.
+			if floor := fc.Condition("Observed"); c.reason != "Read" && c.reason != "NoSeries" && floor.Status == metav1.ConditionTrue {
+				t.Errorf("Observed = %+v, while nothing can be polled", floor)
 			}
 			if bad := c.reason != "Read"; bad == (fc.Condition("Ready").Status == metav1.ConditionTrue) {
 				t.Errorf("Ready = %+v, while %s is %s", fc.Condition("Ready"), c.condition, c.reason)
@@ -115,7 +128,7 @@ spec:
 		t.Fatal(err)
 	}
 	for name, want := range map[string]struct{ condition, reason, says string }{
-		"homeless": {"LeadTimeLearned", "TargetNotFound", "nobody"},
+		"homeless": {"LeadTimeLearned", "TargetNotFound", "nobody does not exist, or has no scale subresource: create it or correct spec.targetRef"},
 		"by-value": {"HPALinted", "TargetTypeValue", "AverageValue"},
 	} {
 		fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, 30*time.Second, func(f *harness.Forecast) bool {
