@@ -95,6 +95,19 @@ func (v *verdicts) servesObserved(mode v1alpha1.ForecastMode) bool {
 	return skilled != nil && skilled.Status == metav1.ConditionFalse
 }
 
+// isTrue says whether the condition of a type is True.
+func isTrue(conditions []metav1.Condition, kind string) bool {
+	return meta.IsStatusConditionTrue(conditions, kind)
+}
+
+// isTrouble says whether a condition calls for somebody: all say what is well when they are True, but Drifting.
+func isTrouble(c metav1.Condition) bool {
+	if c.Type == v1alpha1.ConditionDrifting {
+		return c.Status == metav1.ConditionTrue
+	}
+	return c.Status == metav1.ConditionFalse
+}
+
 // merge writes the collected conditions into old ones, and names those whose status or reason changed.
 func (v *verdicts) merge(into *[]metav1.Condition) (changed []metav1.Condition) {
 	for _, c := range v.list {

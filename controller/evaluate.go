@@ -73,9 +73,13 @@ func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast
 	if err := e.forecast(ctx); err != nil {
 		return err
 	}
+	e.score()
 	plan := e.plan()
 	e.v.ready(set.mode, e.state.plan != nil)
-	return e.publish(ctx, plan)
+	before := e.state.plan
+	err := e.publish(ctx, plan)
+	e.promise(before)
+	return err
 }
 
 func (e *evaluation) readHPAs(ctx context.Context) error {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -274,13 +273,7 @@ func (r *ForecastReconciler) write(ctx context.Context, fc *v1alpha1.Forecast, s
 	}
 	state.publisher.Wrote(now)
 	r.metrics.writes.Inc()
-	for _, c := range changed {
-		kind := corev1.EventTypeNormal
-		if c.Status == "False" {
-			kind = corev1.EventTypeWarning
-		}
-		r.recorder.Eventf(fc, nil, kind, c.Reason, "Evaluate", "%s is %s: %s", c.Type, c.Status, c.Message)
-	}
+	emit(r.recorder, fc, changed)
 	return nil
 }
 

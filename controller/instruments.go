@@ -22,6 +22,7 @@ type reconcilerMetrics struct {
 	skill    *prometheus.GaugeVec
 	planEnd  *prometheus.GaugeVec
 	states   *prometheus.GaugeVec
+	accuracy *prometheus.GaugeVec
 }
 
 func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
@@ -40,6 +41,10 @@ func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
 		states: promauto.With(r).NewGaugeVec(prometheus.GaugeOpts{
 			Name: "headstart_forecast_condition", Help: "Conditions of Forecasts, by type: 1 is True, 0 False, -1 Unknown.",
 		}, []string{"namespace", "forecast", "type"}),
+		accuracy: promauto.With(r).NewGaugeVec(prometheus.GaugeOpts{
+			Name: "headstart_forecast_accuracy",
+			Help: "How good the plan turned out to be: asked and covered share of lead windows (of steps, under a shortage cost), skill, and bias, over the last day and week.",
+		}, []string{"namespace", "forecast", "figure", "over"}),
 	}
 }
 
@@ -68,8 +73,27 @@ func (m *reconcilerMetrics) observe(key types.NamespacedName, s *v1alpha1.Foreca
 		}
 		m.states.WithLabelValues(key.Namespace, key.Name, c.Type).Set(value)
 	}
+	m.observeAccuracy(key, s.Accuracy)
 	if s.Plan != nil {
 		m.planEnd.WithLabelValues(key.Namespace, key.Name).Set(float64(s.Plan.End.Unix()))
+	}
+}
+
+func (m *reconcilerMetrics) observeAccuracy(key types.NamespacedName, a *v1alpha1.AccuracyStatus) {
+	if a == nil {
+		return
+	}
+	for over, f := range map[string]*v1alpha1.AccuracyFigures{"day": a.LastDay, "week": a.LastWeek} {
+		if f == nil {
+			continue
+		}
+		for figure, text := range map[string]string{"asked": string(a.Asked), "covered": f.Coverage, "skill": f.Skill, "bias": f.Bias} {
+			if v, err := strconv.ParseFloat(text, 64); err == nil {
+				m.accuracy.WithLabelValues(key.Namespace, key.Name, figure, over).Set(v)
+			} else {
+				m.accuracy.DeleteLabelValues(key.Namespace, key.Name, figure, over)
+			}
+		}
 	}
 }
 
@@ -79,6 +103,7 @@ func (m *reconcilerMetrics) forget(key types.NamespacedName) {
 		g.DeleteLabelValues(key.Namespace, key.Name)
 	}
 	m.states.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})
+	m.accuracy.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})
 }
 
 // signed writes a figure with its sign and three digits after the point.

@@ -61,6 +61,9 @@ func (e *evaluation) keepWhatIsKnown(plan *planner.Plan) {
 	if e.next.Model == nil {
 		e.next.Model = was.Model
 	}
+	if e.next.Accuracy == nil && e.set.hasDemand {
+		e.next.Accuracy = was.Accuracy
+	}
 	if e.next.Observed == nil {
 		e.next.Observed = was.Observed
 	}

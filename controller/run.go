@@ -190,7 +190,7 @@ func withPredicate(p predicate.Predicate) builder.Predicates { return builder.Wi
 func emit(recorder events.EventRecorder, obj runtime.Object, changed []condition) {
 	for _, c := range changed {
 		kind := corev1.EventTypeNormal
-		if c.Status == "False" {
+		if isTrouble(c) {
 			kind = corev1.EventTypeWarning
 		}
 		recorder.Eventf(obj, nil, kind, c.Reason, "Evaluate", "%s is %s: %s", c.Type, c.Status, c.Message)

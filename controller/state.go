@@ -11,6 +11,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/forecaster/accuracy"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
@@ -39,6 +40,9 @@ type forecastState struct {
 	modelErr error
 
 	learner *gpuwarm.Learner
+
+	tracker  *accuracy.Tracker
+	promised time.Time // the newest step whose promise was noted, or that had none
 
 	selector    labels.Selector
 	selectorKey string

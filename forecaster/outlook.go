@@ -18,6 +18,10 @@ type Outlook struct {
 
 	Skilled bool    // false where the forecast is no better than the level now: then it should not be served
 	Level   float64 // demand now, as the models see it
+
+	// Benchmarks are what Cover[0] would be if the level stayed, and if demand rose as it did a season ago, each with the margin that
+	// its own errors ask for. Skill is measured against the better of them.
+	Benchmarks [2]float64
 }
 
 // Outlook reads the state. It returns the zero Outlook before Start.
@@ -49,6 +53,10 @@ func (s *state) outlook() Outlook {
 		o.Cover[i] = t.exp(maxOf(path[i:i+s.opts.Lead+1]) + near*lift + (1-near)*s.margins.at(i, math.Max(lift, s.far)))
 	}
 	o.Cover[0] = s.served.cover
+	o.Benchmarks = s.served.record.latest(n)
+	for k := range o.Benchmarks {
+		o.Benchmarks[k] *= t.unit * math.Exp(t.days.most(n, s.opts.Lead+1))
+	}
 	o.Level *= t.unit * math.Exp(t.days.at(n-1))
 	for i := range o.Cover {
 		o.Cover[i] *= t.unit * math.Exp(t.days.most(n+i, s.opts.Lead+1))

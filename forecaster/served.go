@@ -61,6 +61,9 @@ func (r *record) promise(t *track, i int, cover float64) {
 	}}
 }
 
+// latest returns what the benchmarks said before step i.
+func (r *record) latest(i int) [2]float64 { return r.promises[i%len(r.promises)].naive }
+
 // observe scores the promise whose lead window step i completes.
 func (r *record) observe(t *track, i int) {
 	from := i - r.lead

@@ -23,6 +23,8 @@ const (
 	ConditionWithinMaxReplicas = "WithinMaxReplicas"
 	// ConditionPeaksValid is False while a PeakSchedule or Calendar that this Forecast names cannot be evaluated.
 	ConditionPeaksValid = "PeaksValid"
+	// ConditionDrifting is True while the level that was asked for is missed by more than chance explains.
+	ConditionDrifting = "Drifting"
 	// ConditionObserved is False while observed demand could not be polled for longer than three polls, and so holds nothing up.
 	ConditionObserved = "Observed"
 )
@@ -59,6 +61,9 @@ type ForecastStatus struct {
 	// plan is the demand to provision for.
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
+	// accuracy is how good what the plan said turned out to be.
+	// +optional
+	Accuracy *AccuracyStatus `json:"accuracy,omitempty"`
 	// recentWrites are the times of the newest writes of this status, oldest first, so that a new leader does not begin their count anew.
 	// +optional
 	// +listType=atomic
@@ -181,6 +186,45 @@ type ModelStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// AccuracyStatus is how good the plan turned out to be since it is served, or would have been in mode DryRun.
+type AccuracyStatus struct {
+	// asked is the share of lead windows (of steps, under a shortage cost) that shall be covered.
+	// +required
+	Asked Decimal `json:"asked"`
+	// lastDay is about the six hours that are under way and the day before them.
+	// +optional
+	LastDay *AccuracyFigures `json:"lastDay,omitempty"`
+	// lastWeek is about the six hours that are under way and the week before them.
+	// +optional
+	LastWeek *AccuracyFigures `json:"lastWeek,omitempty"`
+	// recordSince is when record begins.
+	// +optional
+	RecordSince *metav1.Time `json:"recordSince,omitempty"`
+	// recordUntil is the newest step whose promise is in the record, or would be if it was scored by then.
+	// +optional
+	RecordUntil *metav1.Time `json:"recordUntil,omitempty"`
+	// record is what the figures are made of, in pieces of six hours, so that a restart forgets nothing. For Headstart itself.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Record string `json:"record,omitempty"`
+}
+
+// AccuracyFigures say how good the plan was over a time.
+type AccuracyFigures struct {
+	// windows is how many lead windows (steps, under a shortage cost) were scored.
+	// +optional
+	Windows int32 `json:"windows,omitempty"`
+	// coverage is the share of them that the plan covered.
+	// +optional
+	Coverage string `json:"coverage,omitempty"`
+	// skill is 1 − loss / loss of the better simple rule (the level stays; demand rises as a season ago), declared peaks aside.
+	// +optional
+	Skill string `json:"skill,omitempty"`
+	// bias is by which share of the demand a lead ahead too much (above 0) or too little (below 0) was expected.
+	// +optional
+	Bias string `json:"bias,omitempty"`
 }
 
 // ModelWeight is the share of one model.

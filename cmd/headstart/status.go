@@ -153,6 +153,11 @@ func describe(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
 			row("Warning", "%s", warning)
 		}
 	}
+	if a := s.Accuracy; a != nil {
+		row("Asked for", "%s of lead windows covered (of steps, under a shortage cost)", a.Asked)
+		row("Last day", "%s", accuracyOf(a.LastDay))
+		row("Last week", "%s", accuracyOf(a.LastWeek))
+	}
 	row("Plan left", "%s", planLeft(fc, now))
 	row("Next peak", "%s", peakOf(fc, now))
 	tw.Flush() //nolint:errcheck // a broken pipe has no reader to tell
@@ -191,6 +196,14 @@ func leadOf(fc *v1alpha1.Forecast) string {
 		return "-"
 	}
 	return fmt.Sprintf("%s (%s)", fc.Status.LeadTime.Value, fc.Status.LeadTime.Source)
+}
+
+// accuracyOf says how good the plan turned out to be.
+func accuracyOf(f *v1alpha1.AccuracyFigures) string {
+	if f == nil || f.Windows == 0 {
+		return "nothing scored yet"
+	}
+	return fmt.Sprintf("%s covered, skill %s, bias %s, %d scored", orDash(f.Coverage), orDash(f.Skill), orDash(f.Bias), f.Windows)
 }
 
 func skillOf(fc *v1alpha1.Forecast) string {

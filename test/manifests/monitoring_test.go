@@ -83,6 +83,45 @@ tests:
       exp_annotations:
         summary: The forecast of shop/noise has had no skill for half a day.
         description: "It is not used: observed demand and declared peaks are served, so this service scales reactively. Its demand may have no pattern, or its query may not measure demand."
+- interval: 1m
+  name: a floor that one of two replicas lost
+  input_series:
+  - {series: 'headstart_forecast_floor_dropped{namespace="shop", forecast="fine", pod="a"}', values: '0x20'}
+  - {series: 'headstart_forecast_floor_dropped{namespace="shop", forecast="lost", pod="a"}', values: '0x20'}
+  - {series: 'headstart_forecast_floor_dropped{namespace="shop", forecast="lost", pod="b"}', values: '1x20'}
+  alert_rule_test:
+  - {eval_time: 4m, alertname: HeadstartFloorDropped, exp_alerts: []}
+  - eval_time: 6m
+    alertname: HeadstartFloorDropped
+    exp_alerts:
+    - exp_labels: {severity: warning, namespace: shop, forecast: lost}
+      exp_annotations:
+        summary: Observed demand of shop/lost is not known, and does not hold the served metric up.
+        description: "The plan alone is served; a service in mode DryRun or Paused, or without a skilled forecast, holds its replicas. The condition Observed says why: kubectl describe forecast lost -n shop."
+- interval: 1m
+  name: conditions that call for somebody, and those that do not
+  input_series:
+  - {series: 'headstart_forecast_condition{namespace="shop", forecast="drifts", type="Drifting"}', values: '1x30'}
+  - {series: 'headstart_forecast_condition{namespace="shop", forecast="holds", type="Drifting"}', values: '0x30'}
+  - {series: 'headstart_forecast_condition{namespace="shop", forecast="young", type="Drifting"}', values: '-1x30'}
+  - {series: 'headstart_forecast_condition{namespace="shop", forecast="short", type="WithinMaxReplicas"}', values: '0x30'}
+  - {series: 'headstart_forecast_condition{namespace="shop", forecast="holds", type="WithinMaxReplicas"}', values: '1x30'}
+  alert_rule_test:
+  - {eval_time: 14m, alertname: HeadstartForecastDrifting, exp_alerts: []}
+  - eval_time: 16m
+    alertname: HeadstartForecastDrifting
+    exp_alerts:
+    - exp_labels: {severity: warning, namespace: shop, forecast: drifts}
+      exp_annotations:
+        summary: The plan of shop/drifts covers less than was asked for, by more than chance explains.
+        description: "Demand behaves in a new way, a peak was not declared, or bounds.max caps the plan. The condition Drifting has the figures: kubectl describe forecast drifts -n shop."
+  - eval_time: 16m
+    alertname: HeadstartMaxReplicasTooLow
+    exp_alerts:
+    - exp_labels: {severity: warning, namespace: shop, forecast: short}
+      exp_annotations:
+        summary: The plan of shop/short needs more replicas than the HPA may have.
+        description: "The condition WithinMaxReplicas says from when on, and how many: kubectl describe forecast short -n shop."
 `
 
 // TestAlerts lets Prometheus' own promtool run the alerts against made-up series.

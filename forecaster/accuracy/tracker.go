@@ -1,0 +1,252 @@
+package accuracy
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"headstart.dev/headstart/forecaster"
+)
+
+const (
+	// Span is what one tally covers: it begins at multiples of it since the Unix epoch.
+	Span = 6 * time.Hour
+	// perDay and perWeek are the whole tallies of a day and a week.
+	perDay, perWeek = 4, 28
+	// kept are a week of whole tallies and the one that is filling up.
+	kept = perWeek + 1
+	// mostPending bounds the promises whose windows are not over: a week at one minute.
+	mostPending = 10080
+)
+
+// Options configure a Tracker.
+type Options struct {
+	// Step of the demand series.
+	Step time.Duration
+	// Contract is what served demand is held to.
+	Contract forecaster.Contract
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Step <= 0:
+		return errors.New("accuracy: step must be above 0")
+	case !(o.Contract.ServiceLevel > 0 && o.Contract.ServiceLevel < 1) && !(o.Contract.ShortageCost > 1):
+		return errors.New("accuracy: the contract must be a service level between 0 and 1, or a shortage cost above 1")
+	}
+	return nil
+}
+
+// Asked is the share of windows, or of steps under a shortage cost, that shall be covered.
+func (o Options) Asked() float64 {
+	if o.Contract.ShortageCost > 0 {
+		return 1 - 1/o.Contract.ShortageCost
+	}
+	return o.Contract.ServiceLevel
+}
+
+// A Promise is what the metric said at one step, for the demand from there on.
+type Promise struct {
+	// At is the beginning of the step.
+	At time.Time
+	// Lead is S: the window covers the steps 0 … S from At on, and a replica asked for at At serves from step S on.
+	Lead int
+	// Served is the demand that was provisioned for.
+	Served float64
+}
+
+// An Estimate is what the forecast said at one origin, of demand without declared peaks.
+type Estimate struct {
+	// At is the origin: the beginning of the first unknown step.
+	At time.Time
+	// Lead is S.
+	Lead int
+	// Cover is the demand to provision for over the window, and Benchmarks what simple rules would have provisioned for.
+	Cover      float64
+	Benchmarks [2]float64
+	// Expected is the demand expected at step S.
+	Expected float64
+}
+
+// tally is what came of the promises and estimates that were made within one span.
+type tally struct {
+	promises, missed float64
+	loss             float64    // pinball, of the estimates
+	benchmarks       [2]float64 // the same of the benchmarks
+	over             float64    // expected less actual demand, summed
+	actual           float64
+}
+
+// A Tracker scores promises once their windows are over. It is not safe for concurrent use.
+type Tracker struct {
+	opts      Options
+	promises  []Promise  // whose windows are not over, oldest first
+	estimates []Estimate // likewise
+	first     int64      // number of the first tally: spans since the Unix epoch
+	tallies   []tally
+	lead      int       // the newest promise's
+	until     time.Time // the newest promise that was taken
+}
+
+// New returns a Tracker that knows of nothing.
+func New(o Options) (*Tracker, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	return &Tracker{opts: o}, nil
+}
+
+// Options are those that the Tracker was made with.
+func (t *Tracker) Options() Options { return t.opts }
+
+// Promise takes what was served at a step. Only the first of a step counts, and one that is no number does not.
+func (t *Tracker) Promise(p Promise) {
+	if !(p.Served >= 0) || math.IsInf(p.Served, 0) || p.Lead < 0 || !p.At.After(t.until) {
+		return
+	}
+	t.lead, t.until = p.Lead, p.At
+	t.promises = append(t.promises[max(0, len(t.promises)+1-mostPending):], p)
+}
+
+// PromisedUntil is the step of the newest promise that was taken; zero when there was none.
+func (t *Tracker) PromisedUntil() time.Time { return t.until }
+
+// PendingSince is the step of the oldest promise or estimate that is not scored yet, and whether there is one: Observe looks at nothing
+// before it.
+func (t *Tracker) PendingSince() (time.Time, bool) {
+	switch {
+	case len(t.promises) == 0 && len(t.estimates) == 0:
+		return time.Time{}, false
+	case len(t.promises) == 0 || len(t.estimates) > 0 && t.estimates[0].At.Before(t.promises[0].At):
+		return t.estimates[0].At, true
+	}
+	return t.promises[0].At, true
+}
+
+// Estimate takes what the forecast said. Only the first of an origin counts.
+func (t *Tracker) Estimate(e Estimate) {
+	if n := len(t.estimates); n > 0 && !e.At.After(t.estimates[n-1].At) || !(e.Cover >= 0) || e.Lead < 0 {
+		return
+	}
+	t.estimates = append(t.estimates[max(0, len(t.estimates)+1-mostPending):], e)
+}
+
+// Observe scores everything whose window is over by the end of the series: promises against demand, estimates against baseline, the
+// demand without its declared peaks. Both have the same start. Where a step of a window is missing, nobody knows, and nothing is scored.
+func (t *Tracker) Observe(demand, baseline forecaster.Series) {
+	n := 0
+	for _, p := range t.promises {
+		if end := p.At.Add(time.Duration(p.Lead+1) * t.opts.Step); end.After(demand.End()) {
+			break
+		}
+		t.scorePromise(p, window(demand, p.At, p.Lead))
+		n++
+	}
+	t.promises = t.promises[n:]
+	n = 0
+	for _, e := range t.estimates {
+		if end := e.At.Add(time.Duration(e.Lead+1) * t.opts.Step); end.After(baseline.End()) {
+			break
+		}
+		t.scoreEstimate(e, window(baseline, e.At, e.Lead))
+		n++
+	}
+	t.estimates = t.estimates[n:]
+}
+
+// window is the values of the steps 0 … lead from at on; nil where one is missing.
+func window(s forecaster.Series, at time.Time, lead int) []float64 {
+	i := int(at.Sub(s.Start) / s.Step)
+	if at.Before(s.Start) || i+lead >= len(s.Values) {
+		return nil
+	}
+	w := s.Values[i : i+lead+1]
+	for _, v := range w {
+		if math.IsNaN(v) {
+			return nil
+		}
+	}
+	return w
+}
+
+func (t *Tracker) scorePromise(p Promise, w []float64) {
+	if w == nil {
+		return
+	}
+	need := w[len(w)-1] // what a replica asked for now is there for
+	if t.opts.Contract.ServiceLevel > 0 {
+		need = top(w)
+	}
+	if b := t.tally(p.At); b != nil {
+		b.promises++
+		if need > p.Served*(1+1e-9) {
+			b.missed++
+		}
+	}
+}
+
+func (t *Tracker) scoreEstimate(e Estimate, w []float64) {
+	b := t.tally(e.At)
+	if w == nil || b == nil {
+		return
+	}
+	most, tau := top(w), t.opts.Asked()
+	b.loss += pinball(most, e.Cover, tau)
+	for k, q := range e.Benchmarks {
+		b.benchmarks[k] += pinball(most, q, tau)
+	}
+	last := w[len(w)-1]
+	if !math.IsNaN(e.Expected) {
+		b.over += e.Expected - last
+		b.actual += last
+	}
+}
+
+// tally is the one that an instant falls into; nil for one that is too old to be kept.
+func (t *Tracker) tally(at time.Time) *tally {
+	k := number(at)
+	if len(t.tallies) == 0 {
+		t.first = k
+	}
+	if k < t.first {
+		return nil
+	}
+	if k-t.first >= int64(len(t.tallies)) {
+		if k-t.first >= int64(len(t.tallies)+kept) { // nothing of what is there is of this week
+			t.first, t.tallies = k, nil
+		}
+		for int64(len(t.tallies)) <= k-t.first {
+			t.tallies = append(t.tallies, tally{})
+		}
+		if spare := len(t.tallies) - kept; spare > 0 {
+			t.tallies = append([]tally(nil), t.tallies[spare:]...)
+			t.first += int64(spare)
+		}
+	}
+	return &t.tallies[k-t.first]
+}
+
+// number counts the spans from the Unix epoch to the one that at falls into.
+func number(at time.Time) int64 {
+	s, n := at.Unix(), int64(Span/time.Second)
+	k := s / n
+	if s%n < 0 {
+		k--
+	}
+	return k
+}
+
+func top(w []float64) float64 {
+	most := w[0]
+	for _, v := range w[1:] {
+		most = math.Max(most, v)
+	}
+	return most
+}
+
+func pinball(actual, quantile, tau float64) float64 {
+	if actual > quantile {
+		return tau * (actual - quantile)
+	}
+	return (1 - tau) * (quantile - actual)
+}
