@@ -27,47 +27,57 @@ func TestUndisturbed(t *testing.T) {
 		want    float64
 	}{
 		"NoneIsOn": {
-			"what is observed is not disturbed", []v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}},
+			"what is observed is not disturbed",
+			[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}},
 			"2026-06-01T11:30:00Z", math.NaN(),
 		},
 		"UnderWay": {
-			"the demand of the last hour before the start", []v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}},
+			"the demand of the last hour before the start",
+			[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}},
 			"2026-06-01T13:30:00Z", 111,
 		},
 		"OnTheWayUp": {
-			"demand rises with the ramp: the hour before the ramp counts", []v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", RampUp: hour, Demand: multiply("3")}},
+			"demand rises with the ramp: the hour before the ramp counts",
+			[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", RampUp: hour, Demand: multiply("3")}},
 			"2026-06-01T11:30:00Z", 110,
 		},
 		"OnTheWayDown": {
-			"demand has not fallen yet", []v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", RampDown: hour, Demand: multiply("3")}},
+			"demand has not fallen yet",
+			[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", RampDown: hour, Demand: multiply("3")}},
 			"2026-06-01T14:30:00Z", 111,
 		},
 		"OneAfterTheOther": {
-			"windows that touch are one stretch", []v1alpha1.PeakWindow{
+			"windows that touch are one stretch",
+			[]v1alpha1.PeakWindow{
 				{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}, {Schedule: "0 14 * * *", Duration: "2h", Demand: v1alpha1.PeakDemand{Add: quantity("5")}},
 			},
 			"2026-06-01T15:30:00Z", 111,
 		},
 		"MinimumsDisturbNothing": {
-			"a minimum of days does not move the base into the past", []v1alpha1.PeakWindow{
+			"a minimum of days does not move the base into the past",
+			[]v1alpha1.PeakWindow{
 				{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}, {Schedule: "0 2 * * *", Duration: "20h", Demand: atLeast("5")},
 			},
 			"2026-06-01T13:30:00Z", 111,
 		},
 		"GapBefore": {
-			"the last value that is known", []v1alpha1.PeakWindow{{Schedule: "0 8 * * *", Duration: "2h", Demand: multiply("3")}},
+			"the last value that is known",
+			[]v1alpha1.PeakWindow{{Schedule: "0 8 * * *", Duration: "2h", Demand: multiply("3")}},
 			"2026-06-01T08:30:00Z", 106,
 		},
 		"BeganBeforeTheSeries": {
-			"the newest value, less its peak", []v1alpha1.PeakWindow{{Start: "2026-05-31T12:00", Duration: "2d", Demand: multiply("2")}},
+			"the newest value, less its peak",
+			[]v1alpha1.PeakWindow{{Start: "2026-05-31T12:00", Duration: "2d", Demand: multiply("2")}},
 			"2026-06-01T11:00:00Z", 55,
 		},
 		"AlwaysOn": {
-			"the search ends", []v1alpha1.PeakWindow{{Schedule: "* * * * *", Duration: "1m", Demand: multiply("2")}},
+			"the search ends",
+			[]v1alpha1.PeakWindow{{Schedule: "* * * * *", Duration: "1m", Demand: multiply("2")}},
 			"2026-06-01T11:00:00Z", 55,
 		},
 		"BeforeTheSeries": {
-			"nothing is known", []v1alpha1.PeakWindow{{Start: "2026-05-31T12:00", Duration: "2d", Demand: multiply("2")}},
+			"nothing is known",
+			[]v1alpha1.PeakWindow{{Start: "2026-05-31T12:00", Duration: "2d", Demand: multiply("2")}},
 			"2026-05-31T13:00:00Z", math.NaN(),
 		},
 	}
