@@ -61,7 +61,7 @@ func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		if apierrors.IsNotFound(err) {
 			return ctrl.Result{}, nil
 		}
-		return orConflict(ctrl.Result{}, fmt.Errorf("write the status of calendar %s: %w", cal.Name, err))
+		return orConflict(fmt.Errorf("write the status of calendar %s: %w", cal.Name, err))
 	}
 	emit(r.recorder, &cal, changed)
 	return ctrl.Result{RequeueAfter: longestSleep}, nil

@@ -50,26 +50,8 @@ func (v *verdicts) get(kind string) *metav1.Condition {
 // ready sums the other conditions up. A Forecast is Ready when what its mode asks for is served; a missing HPA, or a lead
 // that is not learned yet, does not make it unready.
 func (v *verdicts) ready(mode v1alpha1.ForecastMode, waitsForHistory bool) {
-	for _, kind := range []string{v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid, v1alpha1.ConditionServing} {
-		c := v.get(kind)
-		if c == nil || c.Status == metav1.ConditionTrue {
-			continue
-		}
-		if mode == v1alpha1.ForecastPaused && c.Status == metav1.ConditionUnknown {
-			continue // nothing is planned, as was asked
-		}
-		if kind == v1alpha1.ConditionHistoryReady && waitsForHistory {
-			continue
-		}
-		v.fail(v1alpha1.ConditionReady, c.Reason, "%s", c.Message)
-		return
-	}
-	if c := v.get(v1alpha1.ConditionLeadTimeLearned); c != nil && c.Reason == reasonTargetNotFound {
-		v.fail(v1alpha1.ConditionReady, c.Reason, "%s", c.Message)
-		return
-	}
-	if c := v.get(v1alpha1.ConditionObserved); c != nil && c.Status == metav1.ConditionFalse && v.servesObserved(mode) {
-		v.fail(v1alpha1.ConditionReady, c.Reason, "observed demand is all there is to serve, and it is not known: %s", c.Message)
+	if reason, message := v.obstacle(mode, waitsForHistory); reason != "" {
+		v.fail(v1alpha1.ConditionReady, reason, "%s", message)
 		return
 	}
 	switch mode {
@@ -84,6 +66,30 @@ func (v *verdicts) ready(mode v1alpha1.ForecastMode, waitsForHistory bool) {
 		}
 		v.ok(v1alpha1.ConditionReady, "ServingPlan", "the plan is served, never below observed demand")
 	}
+}
+
+// obstacle returns what keeps a Forecast from being Ready; empty where nothing does.
+func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, waitsForHistory bool) (reason, message string) {
+	for _, kind := range []string{v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid, v1alpha1.ConditionServing} {
+		c := v.get(kind)
+		if c == nil || c.Status == metav1.ConditionTrue {
+			continue
+		}
+		if mode == v1alpha1.ForecastPaused && c.Status == metav1.ConditionUnknown {
+			continue // nothing is planned, as was asked
+		}
+		if kind == v1alpha1.ConditionHistoryReady && waitsForHistory {
+			continue
+		}
+		return c.Reason, c.Message
+	}
+	if c := v.get(v1alpha1.ConditionLeadTimeLearned); c != nil && c.Reason == reasonTargetNotFound {
+		return c.Reason, c.Message
+	}
+	if c := v.get(v1alpha1.ConditionObserved); c != nil && c.Status == metav1.ConditionFalse && v.servesObserved(mode) {
+		return c.Reason, "observed demand is all there is to serve, and it is not known: " + c.Message
+	}
+	return "", ""
 }
 
 // servesObserved says whether observed demand is what is served, rather than what holds a plan up.

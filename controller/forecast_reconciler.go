@@ -115,7 +115,7 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	state := r.state(req.NamespacedName, &fc)
 	set, err := parseSpec(&fc.Spec)
 	if err != nil {
-		return orConflict(ctrl.Result{}, r.refuse(ctx, &fc, state, err))
+		return orConflict(r.refuse(ctx, &fc, state, err))
 	}
 	now := r.clock.Now()
 	if set.hasDemand && set.mode != v1alpha1.ForecastPaused {
@@ -124,17 +124,17 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		}
 	}
 	if err := r.evaluate(ctx, &fc, state, set, now); err != nil {
-		return orConflict(ctrl.Result{}, err)
+		return orConflict(err)
 	}
 	return ctrl.Result{RequeueAfter: r.untilNext(state, set, now)}, nil
 }
 
 // orConflict comes back soon after a write that was refused because the Forecast has changed since it was read: the cache will have it.
-func orConflict(result ctrl.Result, err error) (ctrl.Result, error) {
+func orConflict(err error) (ctrl.Result, error) {
 	if apierrors.IsConflict(err) {
 		return ctrl.Result{RequeueAfter: conflictRetry}, nil
 	}
-	return result, err
+	return ctrl.Result{}, err
 }
 
 // state returns what is kept for a Forecast. One that was deleted and made anew under its name is another one.

@@ -111,7 +111,7 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		if apierrors.IsNotFound(err) {
 			return ctrl.Result{}, nil
 		}
-		return orConflict(ctrl.Result{}, fmt.Errorf("write the status of peak schedule %s: %w", req, err))
+		return orConflict(fmt.Errorf("write the status of peak schedule %s: %w", req, err))
 	}
 	emit(r.recorder, &ps, changed)
 	return ctrl.Result{RequeueAfter: wait}, nil

@@ -51,7 +51,7 @@ func TestDeposedLeaderOverwritesNothing(t *testing.T) {
 	state := h.states[named("fc")]
 	next := stale.Status.DeepCopy()
 	next.Plan.Segments[0].Values = "1 2 3"
-	got, err := orConflict(ctrl.Result{}, h.write(t.Context(), stale, state, next, nil))
+	got, err := orConflict(h.write(t.Context(), stale, state, next, nil))
 	if err != nil || got.RequeueAfter == 0 {
 		t.Errorf("result = %+v, %v; want to come back without an error", got, err)
 	}
