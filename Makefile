@@ -11,8 +11,8 @@ GO_LDFLAGS := -s -w -X main.version=$(VERSION)
 RACE      := ./history/... ./gpuwarm/... ./adapter/... ./controller/...
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
-# Go leaves folders named testdata out of ./...; this one holds the generator of the synthetic traces.
-LINTED    := ./... ./testdata/...
+# Go leaves folders named testdata out of ./...: this one holds the generator of the synthetic traces.
+LINTED    := ./... ./testdata/generate ./testdata/traces
 # The end-to-end tests share one machine with the control plane they start, so packages run one after the other.
 E2E_FLAGS ?= -p=1 -count=1 -timeout=20m
 
@@ -82,8 +82,10 @@ verify: ## Check that generated files are current.
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Lint both modules.
-	$(GOLANGCI) run $(LINTED)
-	cd test && ../$(GOLANGCI) run --config ../.golangci.yml ./...
+	@failed=0; \
+	$(GOLANGCI) run $(LINTED) || failed=1; \
+	(cd test && ../$(GOLANGCI) run --config ../.golangci.yml ./...) || failed=1; \
+	exit $$failed
 
 .PHONY: lint-fix
 lint-fix: $(GOLANGCI) ## Let the linters mend what they can.
