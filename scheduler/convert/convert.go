@@ -45,6 +45,7 @@ type Note struct {
 type converter struct {
 	options Options
 	hpas    []hpa
+	made    map[string]string // namespace/name to the kind that it was made from
 	result  Result
 }
 
@@ -66,6 +67,18 @@ func (s *source) note(format string, args ...any) {
 	s.c.result.Notes = append(s.c.result.Notes, Note{Object: s.kind + " " + s.meta.Name, Text: fmt.Sprintf(format, args...)})
 }
 
+func (s *source) annotations() map[string]string {
+	var head struct {
+		Metadata struct {
+			Annotations map[string]string `json:"annotations"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(s.raw, &head); err != nil {
+		return nil
+	}
+	return head.Metadata.Annotations
+}
+
 // kinds are the readers of what can be converted, by the API group and the kind.
 var kinds = map[string]func(*source) error{
 	"autoscaling.alibabacloud.com/CronHorizontalPodAutoscaler": fromCronHPA,
@@ -80,7 +93,7 @@ var kinds = map[string]func(*source) error{
 // Convert converts those objects that it knows. HorizontalPodAutoscalers among them are read too, for they say whom a schedule
 // scales. The error joins what cannot be converted at all; the rest is in the Result.
 func Convert(objects []manifest.Object, options Options) (Result, error) {
-	c := &converter{options: options}
+	c := &converter{options: options, made: map[string]string{}}
 	var errs []error
 	for _, o := range objects {
 		if o.Kind == "HorizontalPodAutoscaler" {
@@ -159,8 +172,19 @@ type peaks struct {
 	except   []v1alpha1.CalendarDay // yearly exceptions
 }
 
+// maxName is the longest name that a PeakSchedule can refer to.
+const maxName = 63
+
 // emit writes the objects of a plan, and checks that what comes out can be evaluated.
 func (s *source) emit(p plan) error {
+	if len(p.name) > maxName {
+		return fmt.Errorf("its name has %d characters, and that of a Forecast at most %d: shorten it in the file", len(p.name), maxName)
+	}
+	key := s.meta.Namespace + "/" + p.name
+	if s.c.made[key] != "" {
+		return fmt.Errorf("%s of the same name and namespace is converted already: rename one of them in the file", s.c.made[key])
+	}
+	s.c.made[key] = s.kind
 	if p.target.Name != "" {
 		s.add("Forecast", p.name, forecastSpec(p))
 	}
@@ -250,7 +274,14 @@ func (s *source) conflicts(p plan) {
 		s.note("%s before you apply the new HorizontalPodAutoscaler %s: two that select the same pods stop both", s.whatToStop, p.name)
 	}
 	for _, h := range s.c.hpas {
-		if h.Spec.ScaleTargetRef.Kind == p.target.Kind && h.Spec.ScaleTargetRef.Name == p.target.Name && h.Metadata.Namespace == s.meta.Namespace {
+		if h.Metadata.Namespace != s.meta.Namespace {
+			continue
+		}
+		if h.Metadata.Name == p.name {
+			s.note("HorizontalPodAutoscaler %s has the name of the new one, which replaces it and its metrics where it is applied: move them into the new one first", p.name)
+			continue
+		}
+		if h.Spec.ScaleTargetRef.Kind == p.target.Kind && h.Spec.ScaleTargetRef.Name == p.target.Name {
 			s.note("HorizontalPodAutoscaler %s selects the same pods as the new one, which stops both: move its metrics into the new one, and delete it first", h.Metadata.Name)
 		}
 	}

@@ -75,12 +75,26 @@ func TestConvertRefuses(t *testing.T) {
 		"OtherKinds": {"a Deployment is no autoscaler", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}", "nothing to convert"},
 		"DifferentDays": {
 			"from the 28th to the 3rd lasts differently every month",
-			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {crons: [{schedule: 0 0 28 * *, targetReplicas: 2}, {schedule: 0 0 3 * *, targetReplicas: 1}]}}",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 0 28 * *, targetReplicas: 2}, {schedule: 0 0 3 * *, targetReplicas: 1}]}}",
 			"days of the month that differ",
 		},
+		"LongName": {
+			"a Forecast could not be referred to",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: " + strings.Repeat("a", 64) + "}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}",
+			"64 characters",
+		},
+		"SameName": {
+			"the second would overwrite the first",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}\n---\n" +
+				"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}",
+			"CronHPA a: CronHPA of the same name and namespace is converted already",
+		},
+		"NoTarget": {"it would scale nothing", "{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {triggers: [{type: cron, metadata: {timezone: UTC, start: 0 8 * * *, end: 0 9 * * *, desiredReplicas: '1'}}]}}", "what it scales"},
+		"NoTime":   {"nothing is left", "{apiVersion: zalando.org/v1, kind: ScalingSchedule, metadata: {name: a}, spec: {schedules: []}}", "lasts any time"},
+		"BadHPA":   {"a field has another type", "{kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {maxReplicas: many}}", "HorizontalPodAutoscaler h"},
 		"BadCron": {
 			"the cron is refused with the reason that a PeakSchedule would give",
-			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {crons: [{schedule: 0 99 * * *, targetReplicas: 2}]}}",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 99 * * *, targetReplicas: 2}]}}",
 			"hours from 0 to 23",
 		},
 	}
@@ -264,40 +278,60 @@ var clockChange = reason{"clock change: durations are elapsed time", func(at tim
 	return now != before
 }}
 
-func TestYearOfCronHPA(t *testing.T) {
-	y := yearIn(t, "Asia/Shanghai")
-	schedules, least := compiled(t, convertFile(t, "cronhpa", Options{}), "checkout")
-	excluded := func(on func(time.Time) bool) func(time.Time) bool {
-		return func(t time.Time) bool {
-			return on(t) && t.Weekday() != time.Friday && !(t.Month() == time.November && t.Day() == 15)
-		}
+// inBoth runs a comparison in a zone that never changes its clock, and in one that does.
+func inBoth(t *testing.T, run func(t *testing.T, y year, result func(name string) Result, reasons []reason, minutes map[string]int)) {
+	for zone, minutes := range map[string]map[string]int{"Asia/Shanghai": {}, "Europe/Berlin": {clockChange.name: 60}} {
+		t.Run(zone, func(t *testing.T) {
+			result := func(name string) Result { return convertFile(t, name, Options{TimeZone: zone}) }
+			var reasons []reason
+			if len(minutes) > 0 {
+				reasons = append(reasons, clockChange)
+			}
+			run(t, yearIn(t, zone), result, reasons, minutes)
+		})
 	}
-	want := states(3, map[float64][]bool{
-		10: y.fires(0, 8, excluded(workdays)), 20: y.fires(30, 11, excluded(daily)), 3: y.fires(0, 22, excluded(daily)),
-		40: y.fires(0, 0, func(t time.Time) bool { return t.Month() == time.November && t.Day() == 11 }),
-	}, len(y.at))
-	got := y.compare(t, schedules, least, func(i int) float64 { return want[i] }, nil)
-	if diff := cmp.Diff(map[string]int{}, got); diff != "" {
+}
+
+func wantMinutes(t *testing.T, want, got map[string]int) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("minutes of 2026 that differ, by reason: -want, +got\n%s", diff)
 	}
 }
 
+func TestYearOfCronHPA(t *testing.T) {
+	inBoth(t, func(t *testing.T, y year, result func(string) Result, reasons []reason, _ map[string]int) {
+		schedules, least := compiled(t, result("cronhpa"), "checkout")
+		excluded := func(on func(time.Time) bool) func(time.Time) bool {
+			return func(t time.Time) bool {
+				return on(t) && t.Weekday() != time.Friday && !(t.Month() == time.November && t.Day() == 15)
+			}
+		}
+		want := states(3, map[float64][]bool{
+			10: y.fires(0, 8, excluded(workdays)), 20: y.fires(30, 11, excluded(daily)), 3: y.fires(0, 22, excluded(daily)),
+			40: y.fires(0, 0, func(t time.Time) bool { return t.Month() == time.November && t.Day() == 11 }),
+		}, len(y.at))
+		// Its windows are over at 22:00, and no clock changes during the day.
+		wantMinutes(t, map[string]int{}, y.compare(t, schedules, least, func(i int) float64 { return want[i] }, reasons))
+	})
+}
+
 func TestYearOfTKE(t *testing.T) {
-	y := yearIn(t, "Asia/Shanghai")
-	result := convertFile(t, "tke", Options{})
-	schedules, least := compiled(t, result, "hpc-render")
-	labourDay := func(t time.Time) bool { return !(t.Month() == time.May && t.Day() == 1) }
-	want := states(2, map[float64][]bool{8: y.fires(0, 9, labourDay), 2: y.fires(0, 21, labourDay)}, len(y.at))
-	got := y.compare(t, schedules, least, func(i int) float64 { return want[i] }, nil)
-	if diff := cmp.Diff(map[string]int{}, got); diff != "" {
-		t.Errorf("minutes of 2026 that differ, by reason: -want, +got\n%s", diff)
-	}
-	schedules, least = compiled(t, result, "game")
-	want = states(30, map[float64][]bool{60: y.fires(0, 23, on(time.Friday)), 30: y.fires(0, 23, on(time.Sunday))}, len(y.at))
-	got = y.compare(t, schedules, least, func(i int) float64 { return want[i] }, nil)
-	if diff := cmp.Diff(map[string]int{}, got); diff != "" {
-		t.Errorf("minutes of 2026 that differ, by reason: -want, +got\n%s", diff)
-	}
+	inBoth(t, func(t *testing.T, y year, result func(string) Result, reasons []reason, minutes map[string]int) {
+		schedules, least := compiled(t, result("tke"), "hpc-render")
+		labourDay := func(t time.Time) bool { return !(t.Month() == time.May && t.Day() == 1) }
+		want := states(2, map[float64][]bool{8: y.fires(0, 9, labourDay), 2: y.fires(0, 21, labourDay)}, len(y.at))
+		wantMinutes(t, map[string]int{}, y.compare(t, schedules, least, func(i int) float64 { return want[i] }, reasons))
+
+		// From Friday 23:00 to Sunday 23:00, across both changes of the clock: an hour more in spring, one less in autumn.
+		schedules, least = compiled(t, result("tke"), "game")
+		want = states(30, map[float64][]bool{60: y.fires(0, 23, on(time.Friday)), 30: y.fires(0, 23, on(time.Sunday))}, len(y.at))
+		double := map[string]int{}
+		for name, n := range minutes {
+			double[name] = 2 * n
+		}
+		wantMinutes(t, double, y.compare(t, schedules, least, func(i int) float64 { return want[i] }, reasons))
+	})
 }
 
 func TestYearOfKEDA(t *testing.T) {
@@ -305,25 +339,26 @@ func TestYearOfKEDA(t *testing.T) {
 	schedules, least := compiled(t, convertFile(t, "keda", Options{}), "api")
 	all := betweenNext(y.fires(0, 8, daily), y.fires(0, 20, daily))
 	office := betweenNext(y.fires(30, 6, workdays), y.fires(10, 22, daily))
+	batch := betweenNext(y.fires(0, 23, daily), y.fires(0, 5, daily))
+	weekend := reason{"kedacore/keda#4677: an end on more days than the start keeps it active over the weekend", func(at time.Time, got, want float64) bool {
+		return want == 12 && got < want && (at.Weekday() == time.Saturday || at.Weekday() == time.Sunday ||
+			at.Weekday() == time.Friday && at.Hour() >= 22 || at.Weekday() == time.Monday && at.Hour() < 7)
+	}}
 	got := y.compare(t, schedules, least, func(i int) float64 {
 		switch {
 		case office[i]:
 			return 12
+		case batch[i]:
+			return 9
 		case all[i]:
 			return 6
 		default:
 			return 2
 		}
-	}, []reason{
-		{"kedacore/keda#4677: an end on more days than the start keeps it active over the weekend", func(at time.Time, got, want float64) bool {
-			return want == 12 && got < want && (at.Weekday() == time.Saturday || at.Weekday() == time.Sunday ||
-				at.Weekday() == time.Friday && at.Hour() >= 22 || at.Weekday() == time.Monday && at.Hour() < 7)
-		}},
-		clockChange,
-	})
-	if got["kedacore/keda#4677: an end on more days than the start keeps it active over the weekend"] == 0 || len(got) != 1 {
-		t.Errorf("minutes of 2026 that differ, by reason: %v; want those of the weekend and no others", got)
-	}
+	}, []reason{weekend, clockChange})
+	// 50 weekends, from Friday 22:10 to Sunday 22:10; the hour that spring takes autumn gives. The night in which the clock changes is
+	// a weekend's, so that nothing else is left.
+	wantMinutes(t, map[string]int{weekend.name: 50 * 48 * 60}, got)
 }
 
 func TestYearOfCrane(t *testing.T) {
@@ -399,4 +434,75 @@ func TestYearOfZalando(t *testing.T) {
 	if n := got["the adapter evaluates today's date alone: a window is dead after midnight"]; n < 100*125 || n > 100*130 {
 		t.Errorf("%d minutes after midnight differ", n)
 	}
+}
+
+// TestStopsTheOld names the HorizontalPodAutoscaler that would stand in the way.
+func TestStopsTheOld(t *testing.T) {
+	const schedule = "{apiVersion: zalando.org/v1, kind: ScalingSchedule, metadata: {name: flash}, spec: {scalingWindowDurationMinutes: 0, schedules: [" +
+		"{type: Repeating, durationMinutes: 60, value: 10, period: {startTime: '09:00', days: [Sun], timezone: UTC}}]}}"
+	hpa := func(name, target, value string) string {
+		return "\n---\n{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: " + name + "}, spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: " + target + "}, " +
+			"metrics: [{type: Object, object: {describedObject: {apiVersion: zalando.org/v1, kind: ScalingSchedule, name: flash}, target: {" + value + "}}}]}}"
+	}
+	tests := map[string]struct {
+		reason, text string
+		want, never  string
+		forecasts    int
+	}{
+		"SamePods":  {"two that select the same pods stop both", schedule + hpa("old", "shop", "averageValue: '5'"), "HorizontalPodAutoscaler old selects the same pods", "", 1},
+		"SameName":  {"applying the new one replaces the old one", schedule + hpa("flash", "shop", "averageValue: '5'"), "has the name of the new one, which replaces it", "selects the same pods", 1},
+		"NoAverage": {"a metric far ahead must be an average", schedule + hpa("old", "shop", "value: '5'"), "without an averageValue", "", 0},
+		"Second":    {"another workload reads it too", schedule + hpa("old", "shop", "averageValue: '5'") + hpa("other", "cart", "averageValue: '7'"), "HorizontalPodAutoscaler other reads it too", "", 1},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			objects, err := manifest.Read(strings.NewReader(tc.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := Convert(objects, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes, forecasts := "", 0
+			for _, n := range result.Notes {
+				notes += n.Text + "\n"
+			}
+			for _, o := range result.Objects {
+				if o["kind"] == "Forecast" {
+					forecasts++
+				}
+			}
+			if !strings.Contains(notes, tc.want) || tc.never != "" && strings.Contains(notes, tc.never) || forecasts != tc.forecasts {
+				t.Errorf("\nReason: %s\n%d Forecasts, and these notes:\n%s", tc.reason, forecasts, notes)
+			}
+		})
+	}
+}
+
+func FuzzConvert(f *testing.F) {
+	for _, name := range []string{"cronhpa", "tke", "keda", "crane", "zalando"} {
+		text, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add("{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}")
+	f.Add("{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {triggers: [{type: cron, metadata: {timezone: UTC, start: 0 8 * * *, end: 0 8 * * *, desiredReplicas: '-1'}}]}}")
+	f.Add("{apiVersion: zalando.org/v1, kind: ScalingSchedule, spec: {scalingWindowDurationMinutes: -1, schedules: [{type: OneTime, date: '9999-12-31T23:59:59Z', endDate: '0000-01-01T00:00:00Z', durationMinutes: 9223372036854775807, value: -9223372036854775808}]}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		objects, err := manifest.Read(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		begin := time.Now()
+		result, err := Convert(objects, Options{TimeZone: "Europe/Berlin"})
+		if err == nil && len(result.Objects) == 0 {
+			t.Fatalf("%q: neither an error nor an object", text)
+		}
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Fatalf("%q took %s", text, took)
+		}
+	})
 }

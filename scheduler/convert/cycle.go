@@ -73,6 +73,9 @@ func levels(edges []edge, skip map[int]bool) (stretches []stretch, dates string,
 			changes = append(changes, a)
 		}
 	}
+	if len(changes) == 0 {
+		changes = actions[:1] // every action says the same
+	}
 	for i, a := range changes {
 		next := changes[(i+1)%len(changes)].at
 		if next <= a.at {

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,6 +11,10 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
+
+func workloadFields() shape { return fields("apiVersion", "kind", "name") }
+
+var errNoTarget = errors.New("it does not say what it scales: complete the manifest")
 
 // job is one timed action of cronhpa and of TKE's autoscalers, which share their semantics.
 type job struct {
@@ -35,6 +40,8 @@ func fromCronHPA(s *source) error {
 	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
+	s.leftovers(fields("excludeDates").with("scaleTargetRef", workloadFields()).
+		with("jobs", fields("name", "schedule", "targetSize", "runOnce")))
 	return s.fromJobs(in.Spec.ScaleTargetRef, in.Spec.Jobs, in.Spec.ExcludeDates, true)
 }
 
@@ -48,6 +55,8 @@ func fromTKE(s *source) error {
 	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
+	s.leftovers(shape{}.with("scaleTarget", workloadFields().with("namespace", nil)).
+		with("crons", fields("name", "schedule", "targetSize", "excludeDates")))
 	var exclude []string
 	for i, c := range in.Spec.Crons {
 		if i > 0 && !slices.Equal(c.ExcludeDates, in.Spec.Crons[0].ExcludeDates) {
@@ -69,11 +78,16 @@ func fromTKEStack(s *source) error {
 	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
+	s.leftovers(shape{}.with("scaleTargetRef", workloadFields()).
+		with("crons", fields("name", "schedule", "targetReplicas")))
 	return s.fromJobs(in.Spec.ScaleTargetRef, in.Spec.Crons, nil, false)
 }
 
 // fromJobs converts actions: each state lasts until the next action, and the smallest is what the HPA never goes below.
 func (s *source) fromJobs(to target, jobs []job, exclude []string, seconds bool) error {
+	if to.Name == "" {
+		return errNoTarget
+	}
 	zone := s.c.options.TimeZone
 	if zone == "" {
 		zone = defaultEdgeZone

@@ -78,6 +78,7 @@ func fromKEDA(s *source) error {
 	p := plan{name: s.meta.Name, target: in.Spec.ScaleTargetRef, min: deref(in.Spec.MinReplicaCount, 0), max: deref(in.Spec.MaxReplicaCount, 100), capacity: "1"}
 	p.target.APIVersion, p.target.Kind = cmp.Or(p.target.APIVersion, "apps/v1"), cmp.Or(p.target.Kind, "Deployment")
 	var periods []period
+	var left []string
 	for i, t := range in.Spec.Triggers {
 		name := cmp.Or(t.Name, fmt.Sprintf("%s-%d", t.Type, i))
 		switch {
@@ -91,19 +92,27 @@ func fromKEDA(s *source) error {
 			p.query, p.capacity = t.Metadata["query"], t.Metadata["threshold"]
 			s.note("trigger %s became the Forecast's demand: name %s as the source \"default\" of the server's configuration", name, cmp.Or(t.Metadata["serverAddress"], "its Prometheus"))
 		default:
+			left = append(left, fmt.Sprintf("spec.triggers[%d].", i))
 			s.note("trigger %s of type %s is not carried over: keep it as a metric of the new HorizontalPodAutoscaler, or leave the ScaledObject in charge and read the Forecast from it", name, t.Type)
 		}
 	}
 	if len(periods) == 0 {
 		return fmt.Errorf("it has no cron trigger")
 	}
+	if p.target.Name == "" {
+		return errNoTarget
+	}
+	s.leftovers(fields("minReplicaCount", "maxReplicaCount", "cooldownPeriod").with("scaleTargetRef", workloadFields()).
+		with("triggers", fields("type", "name", "metricType").
+			with("metadata", fields("timezone", "start", "end", "desiredReplicas", "serverAddress", "query", "threshold"))), left...)
+	s.noteKEDAPause()
 	groups, most, err := s.windows(periods, p.min)
 	if err != nil {
 		return err
 	}
 	p.peaks = groups
 	p.max = max(p.max, most)
-	s.note("a window ends at the first end after its start; KEDA compares the next start with the next end, so where the end fires on more days than the start it stays active until the next start")
+	s.note("a window ends at the first end after its start; KEDA compares the next start with the next end, so where the end fires on more days than the start it stays active until the last end before the next start")
 	s.note("cooldownPeriod is not carried over: the HorizontalPodAutoscaler waits 300 s before it scales down, or behavior.scaleDown.stabilizationWindowSeconds")
 	s.noteClock()
 	if p.min == 0 {
@@ -111,6 +120,15 @@ func fromKEDA(s *source) error {
 	}
 	s.whatToStop = "delete it, or pause it with the annotation autoscaling.keda.sh/paused and delete HorizontalPodAutoscaler keda-hpa-" + s.meta.Name
 	return s.emit(p)
+}
+
+// noteKEDAPause says what the new objects do not know: that the old one was standing still.
+func (s *source) noteKEDAPause() {
+	for _, annotation := range []string{"autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"} {
+		if value, ok := s.annotations()[annotation]; ok && value != "false" {
+			s.note("it is paused by the annotation %s: %q: set mode Paused on the Forecast, or minReplicas and maxReplicas of the new HorizontalPodAutoscaler, for the same", annotation, value)
+		}
+	}
 }
 
 func fromCrane(s *source) error {
@@ -137,6 +155,11 @@ func fromCrane(s *source) error {
 	if len(in.Spec.Crons) == 0 {
 		return fmt.Errorf("it has no crons")
 	}
+	if in.Spec.ScaleTargetRef.Name == "" {
+		return errNoTarget
+	}
+	s.leftovers(fields("minReplicas", "maxReplicas", "scaleStrategy", "prediction", "metrics").with("scaleTargetRef", workloadFields()).
+		with("crons", fields("name", "description", "timezone", "start", "end", "targetReplicas")))
 	p := plan{name: s.meta.Name, target: in.Spec.ScaleTargetRef, min: deref(in.Spec.MinReplicas, 1), max: in.Spec.MaxReplicas, capacity: "1"}
 	var periods []period
 	for _, c := range in.Spec.Crons {
@@ -158,6 +181,11 @@ func fromCrane(s *source) error {
 	}
 	if in.Spec.Prediction != nil {
 		s.note("its prediction is not carried over: give the Forecast a spec.demand with the query of the load, and capacityPerReplica in the same unit")
+		for _, name := range slices.Sorted(maps.Keys(s.annotations())) {
+			if metric, ok := strings.CutPrefix(name, "metric-query.autoscaling.crane.io/"); ok {
+				s.note("its annotation %s holds the query for %s: %s", name, metric, s.annotations()[name])
+			}
+		}
 	}
 	if len(in.Spec.Metrics) > 0 {
 		s.note("its %d metrics are not carried over: add them to the new HorizontalPodAutoscaler, which takes the largest", len(in.Spec.Metrics))
@@ -199,6 +227,8 @@ func fromZalando(s *source) error {
 	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", err)
 	}
+	s.leftovers(fields("scalingWindowDurationMinutes").with("schedules", fields("type", "date", "endDate", "durationMinutes", "value").
+		with("period", fields("startTime", "endTime", "days", "timezone"))))
 	ramp := deref(in.Spec.Window, 10)
 	if in.Spec.Window == nil {
 		s.note("it names no scalingWindowDurationMinutes: the adapter's default of 10 is assumed")
@@ -254,6 +284,9 @@ func fromZalando(s *source) error {
 		}
 		byZone[zone] = append(byZone[zone], w)
 	}
+	if len(byZone) == 0 {
+		return fmt.Errorf("none of its %d schedules lasts any time", len(in.Spec.Schedules))
+	}
 	p := plan{name: s.meta.Name, peaks: s.groups(byZone)}
 	s.zalandoReader(&p)
 	s.note("a window that crosses midnight lasts until its end, and a ramp may begin the day before; the adapter looks at today's date alone and drops both")
@@ -267,6 +300,10 @@ func (s *source) zalandoReader(p *plan) {
 		for _, m := range h.Spec.Metrics {
 			object := m.Object.DescribedObject
 			if m.Type != "Object" || object.Kind != s.kind || object.Name != s.meta.Name || s.kind == "ScalingSchedule" && h.Metadata.Namespace != s.meta.Namespace {
+				continue
+			}
+			if m.Object.Target.AverageValue == "" {
+				s.note("HorizontalPodAutoscaler %s reads it without an averageValue, with which a value far ahead runs away: no Forecast is made for it", h.Metadata.Name)
 				continue
 			}
 			if p.target.Name != "" {
