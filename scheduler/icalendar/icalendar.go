@@ -90,24 +90,30 @@ func (in *reader) event(event *ics.VEvent) {
 		in.note(name, "left out: %v", err)
 		return
 	}
+	timed := strings.Contains(event.GetProperty(ics.ComponentPropertyDtStart).Value, "T")
 	days, err := lengthOf(event, first)
+	if timed && (err != nil || days < 1) {
+		in.note(name, "left out, for it does not last from one midnight to another, and a Calendar has whole days: declare it as a window of a PeakSchedule")
+		return
+	}
 	if err != nil {
 		in.note(name, "only its first day is kept: %v", err)
-		days = 1
 	}
+	days = max(days, 1) // some programs write the same day as the end
 	except := in.listed(event, name, ics.ComponentPropertyExdate)
 	starts := []time.Time{first}
 	if property := event.GetProperty(ics.ComponentPropertyRrule); property != nil {
-		rule, err := parseRule(property.Value, first)
+		recurs, err := parseRecurrence(property.Value, first, timed)
+		yearly, isYearly := recurs.(rule)
 		switch {
 		case err != nil:
-			in.note(name, "only %s is kept, for the recurrence %q is not one of whole years: %v", first.Format(dateLayout), property.Value, err)
-		case rule.endless() && len(except) == 0 && rule.spread(days):
-			in.rules[name] = append(in.rules[name], rule.days(days)...)
+			in.note(name, "only %s is kept, for the recurrence %q cannot be carried over: %v", first.Format(dateLayout), property.Value, err)
+		case isYearly && yearly.endless() && len(except) == 0 && yearly.spread(days):
+			in.rules[name] = append(in.rules[name], yearly.days(days)...)
 			starts = nil
 		default:
 			var complete bool
-			starts, complete = rule.expand(first)
+			starts, complete = recurs.expand(first)
 			if !complete {
 				in.note(name, "its dates are kept until %d: import the file again by then", first.Year()+yearsOfRepeats)
 			}
@@ -171,8 +177,9 @@ func dateOf(property *ics.IANAProperty) (time.Time, error) {
 	return parseDate(property.Value)
 }
 
+// parseDate reads a date. A midnight that is not one of UTC is its date: so some programs write days, in a zone or in none.
 func parseDate(text string) (time.Time, error) {
-	text = strings.TrimSpace(text)
+	text = strings.TrimSuffix(strings.TrimSpace(text), "T000000")
 	if strings.Contains(text, "T") {
 		return time.Time{}, fmt.Errorf("%q is a time of day, and a Calendar has whole days: declare it as a window of a PeakSchedule", text)
 	}
@@ -183,9 +190,13 @@ func parseDate(text string) (time.Time, error) {
 	return day, nil
 }
 
-// lengthOf returns how many days an event lasts. DTEND is the first day after it.
+// lengthOf returns how many days an event lasts. DTEND is the first day after it. One that begins at a time and does not say how long
+// it lasts, lasts none.
 func lengthOf(event *ics.VEvent, first time.Time) (int, error) {
 	days := 1
+	if strings.Contains(event.GetProperty(ics.ComponentPropertyDtStart).Value, "T") {
+		days = 0
+	}
 	if property := event.GetProperty(ics.ComponentPropertyDtEnd); property != nil {
 		end, err := parseDate(property.Value)
 		if err != nil {
@@ -206,7 +217,7 @@ func lengthOf(event *ics.VEvent, first time.Time) (int, error) {
 	if days > maxEventDays {
 		return 0, fmt.Errorf("it lasts %d days", days)
 	}
-	return max(days, 1), nil // some programs write the same day as the end
+	return days, nil
 }
 
 // result sorts what was collected, and checks it as the API server and the controller would.

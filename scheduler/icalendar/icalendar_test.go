@@ -33,7 +33,7 @@ func TestReadHolidays(t *testing.T) {
 			{Name: "Thanksgiving", Yearly: &v1alpha1.YearlyRule{Month: 11, Weekday: new("Thursday"), Nth: new(int32(4))}},
 		}},
 		Notes: []string{
-			`Easter Monday: only 2026-04-06 is kept, for the recurrence "FREQ=YEARLY;BYEASTER=1" is not one of whole years: BYEASTER=1: it is not known here`,
+			`Easter Monday: only 2026-04-06 is kept, for the recurrence "FREQ=YEARLY;BYEASTER=1" cannot be carried over: BYEASTER=1: it is not known here`,
 			`Stand-up: left out: "20260105T090000" is a time of day, and a Calendar has whole days: declare it as a window of a PeakSchedule`,
 			`Jubilee: left out, for it is cancelled`,
 		},
@@ -70,6 +70,66 @@ func TestKnownHolidays(t *testing.T) {
 	}
 	if diff := cmp.Diff(known, got); diff != "" {
 		t.Errorf("-want, +got\n%s", diff)
+	}
+}
+
+// TestRead reads events as programs write them.
+func TestRead(t *testing.T) {
+	tests := map[string]struct {
+		reason, event string
+		want          string // dates of the days, or "yearly"
+		note          string
+	}{
+		"OneDay":        {"a date", "DTSTART;VALUE=DATE:20260901", "2026-09-01", ""},
+		"SeveralDays":   {"the end is the first day after it", "DTSTART;VALUE=DATE:20261001\nDTEND;VALUE=DATE:20261008", "2026-10-01/2026-10-07", ""},
+		"EndIsStart":    {"some programs write the same day as the end", "DTSTART;VALUE=DATE:20261001\nDTEND;VALUE=DATE:20261001", "2026-10-01", ""},
+		"Midnights":     {"a day in a zone is a day", "DTSTART;TZID=\"China Standard Time\":20260501T000000\nDTEND;TZID=\"China Standard Time\":20260504T000000", "2026-05-01/2026-05-03", ""},
+		"MidnightFor":   {"a duration will do", "DTSTART;TZID=Asia/Shanghai:20260501T000000\nDURATION:P2D", "2026-05-01/2026-05-02", ""},
+		"FirstHour":     {"an hour at midnight is no day", "DTSTART;TZID=Asia/Shanghai:20260501T000000\nDTEND;TZID=Asia/Shanghai:20260501T010000", "", "from one midnight to another"},
+		"Instant":       {"no time at all is no day", "DTSTART;TZID=Asia/Shanghai:20260501T000000", "", "from one midnight to another"},
+		"UTCMidnight":   {"midnight in UTC is some other time where the holiday is", "DTSTART:20260501T000000Z\nDTEND:20260502T000000Z", "", "time of day"},
+		"Noon":          {"an appointment", "DTSTART;TZID=Europe/Berlin:20260105T120000\nDTEND;TZID=Europe/Berlin:20260105T130000", "", "time of day"},
+		"DailyCount":    {"a week of days", "DTSTART;VALUE=DATE:20261001\nRRULE:FREQ=DAILY;COUNT=7", "2026-10-01/2026-10-07", ""},
+		"EveryOtherDay": {"the interval counts days", "DTSTART;VALUE=DATE:20261001\nRRULE:FREQ=DAILY;INTERVAL=2;UNTIL=20261005", "2026-10-01 2026-10-03 2026-10-05", ""},
+		"Weekly":        {"until a date, that one too", "DTSTART;VALUE=DATE:20260901\nRRULE:FREQ=WEEKLY;UNTIL=20260915T235959Z", "2026-09-01 2026-09-08 2026-09-15", ""},
+		"WeeklyDays":    {"on weekdays, every other week", "DTSTART;VALUE=DATE:20260902\nRRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;COUNT=4", "2026-09-02 2026-09-14 2026-09-16 2026-09-28", ""},
+		"WeeklyForever": {"ten years of it, and it is said", "DTSTART;VALUE=DATE:20260901\nRRULE:FREQ=WEEKLY;INTERVAL=260", "2026-09-01 2031-08-26 2036-08-19", "import the file again"},
+		"Monthly":       {"what is not read is named", "DTSTART;VALUE=DATE:20260901\nRRULE:FREQ=MONTHLY;COUNT=3", "2026-09-01", "FREQ is \"MONTHLY\""},
+		"TimedUntil":    {"a day that cannot be told", "DTSTART;TZID=Asia/Shanghai:20260501T000000\nDURATION:P1D\nRRULE:FREQ=DAILY;UNTIL=20260503T160000Z", "2026-05-01", "is a time in UTC"},
+		"Yearly":        {"a rule", "DTSTART;VALUE=DATE:20251225\nRRULE:FREQ=YEARLY", "yearly", ""},
+		"YearlyTimed":   {"a rule of midnights", "DTSTART;TZID=Europe/Berlin:20251225T000000\nDURATION:P1D\nRRULE:FREQ=YEARLY", "yearly", ""},
+		"Dates":         {"several dates of one event", "DTSTART;VALUE=DATE:20260405\nRDATE;VALUE=DATE:20270328,20280416\nEXDATE;VALUE=DATE:20270328", "2026-04-05 2028-04-16", ""},
+		"MonthEnd":      {"a rule of several days that leaves its month is dates", "DTSTART;VALUE=DATE:20261231\nDTEND;VALUE=DATE:20270102\nRRULE:FREQ=YEARLY;COUNT=2", "2026-12-31/2027-01-01 2027-12-31/2028-01-01", ""},
+	}
+	for name, tc := range tests {
+		for how, end := range map[string]string{"": "\r\n", "LF": "\n"} {
+			t.Run(name+how, func(t *testing.T) {
+				text := "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nSUMMARY:Tag der\n  offenen T\u00fcr\\, drau\u00dfen\n" + tc.event + "\nEND:VEVENT\n" +
+					"BEGIN:VEVENT\nSUMMARY:other\nDTSTART;VALUE=DATE:20200101\nEND:VEVENT\nEND:VCALENDAR\n"
+				result, err := Read(strings.NewReader(strings.ReplaceAll(text, "\n", end)), Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, day := range result.Spec.Days {
+					switch {
+					case day.Name == "other":
+					case day.Name != "Tag der offenen Tür, draußen":
+						t.Errorf("a folded line makes the name %q", day.Name)
+					case day.Yearly != nil:
+						got = append(got, "yearly")
+					default:
+						got = append(got, day.Dates...)
+					}
+				}
+				if diff := cmp.Diff(tc.want, strings.Join(got, " ")); diff != "" {
+					t.Errorf("\nReason: %s\n-want, +got\n%s", tc.reason, diff)
+				}
+				if notes := strings.Join(result.Notes, "\n"); (tc.note == "") != (notes == "") || !strings.Contains(notes, tc.note) {
+					t.Errorf("\nReason: %s\nnotes %q, want %q", tc.reason, notes, tc.note)
+				}
+			})
+		}
 	}
 }
 

@@ -25,19 +25,11 @@ type rule struct {
 	until    time.Time // zero for no end
 }
 
-// parseRule reads an RRULE of an event that starts on first.
-func parseRule(text string, first time.Time) (rule, error) {
+// parseRule reads the parts of a yearly RRULE of an event that starts on first.
+func parseRule(parts map[string]string, first time.Time) (rule, error) {
 	r := rule{interval: 1, yearly: v1alpha1.YearlyRule{Month: int32(first.Month())}}
 	day := int32(first.Day())
 	r.yearly.Day = &day
-	parts := map[string]string{}
-	for part := range strings.SplitSeq(strings.ToUpper(text), ";") {
-		key, value, _ := strings.Cut(part, "=")
-		parts[key] = value
-	}
-	if parts["FREQ"] != "YEARLY" {
-		return rule{}, fmt.Errorf("FREQ is %q", parts["FREQ"])
-	}
 	for key, value := range parts {
 		number, numberErr := strconv.Atoi(value)
 		var err error
@@ -105,17 +97,17 @@ func within(n int, err error, most int) error {
 }
 
 // endless reports whether the rule holds in every year.
-func (r *rule) endless() bool {
+func (r rule) endless() bool {
 	return r.interval == 1 && r.count == 0 && r.until.IsZero()
 }
 
 // spread reports whether an event of several days can be said as one rule a day: where all of them are in one month.
-func (r *rule) spread(days int) bool {
+func (r rule) spread(days int) bool {
 	return days == 1 || r.yearly.Day != nil && int(*r.yearly.Day)+days-1 <= 28
 }
 
 // days returns one rule for each day of the event.
-func (r *rule) days(n int) []v1alpha1.YearlyRule {
+func (r rule) days(n int) []v1alpha1.YearlyRule {
 	rules := []v1alpha1.YearlyRule{r.yearly}
 	for i := 1; i < n; i++ {
 		day := *r.yearly.Day + int32(i)
@@ -125,7 +117,7 @@ func (r *rule) days(n int) []v1alpha1.YearlyRule {
 }
 
 // expand returns the days on which the recurrence starts, and whether these are all.
-func (r *rule) expand(first time.Time) ([]time.Time, bool) {
+func (r rule) expand(first time.Time) ([]time.Time, bool) {
 	c, err := scheduler.CompileCalendar("rule", v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "day", Yearly: &r.yearly}}})
 	if err != nil {
 		return []time.Time{first}, true // a day that no year has
