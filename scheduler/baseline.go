@@ -18,6 +18,9 @@ func OneOff(schedules []*Schedule, start time.Time, step time.Duration, n int) [
 	return inside
 }
 
+// leastFactor is the smallest factor that observed demand is divided by.
+const leastFactor = 0.1
+
 // Baseline returns the past as it would have been without the declared peaks, which is what a forecaster may learn from.
 // values[i] is the observed demand over [start+i·step, start+(i+1)·step); NaN is a gap. The result is a new slice of the same
 // length.
@@ -25,10 +28,11 @@ func OneOff(schedules []*Schedule, start time.Time, step time.Duration, n int) [
 //   - A step in a one-off window becomes a gap: what happens once does not recur next week.
 //   - A step in a recurring multiply or add window has its addition taken off and is divided by its factor, so that the forecast
 //     is that of a day without the peak and applying the peak to it gives the peak once, not twice.
+//   - Where the factor is below a tenth the step becomes a gap: the little that is left says nothing about what would have been.
 //   - atLeast, replicas and atMost are limits, not statements about how demand arose, and change nothing: where the forecast
 //     already knows the peak, the larger of the two counts.
 //
-// It depends on the schedules and the values alone, so a replay sees what serving saw.
+// It depends on the schedules and the values alone, so a replay sees what serving saw. What is finite stays so.
 func Baseline(schedules []*Schedule, start time.Time, step time.Duration, values []float64) []float64 {
 	baseline := make([]float64, len(values))
 	copy(baseline, values)
@@ -50,7 +54,10 @@ func Baseline(schedules []*Schedule, start time.Time, step time.Duration, values
 		additions[i] += demand.Add * share
 	})
 	for i, value := range baseline {
-		if factors[i] != 1 || additions[i] != 0 {
+		switch {
+		case factors[i] < leastFactor:
+			baseline[i] = math.NaN()
+		case factors[i] != 1 || additions[i] != 0:
 			baseline[i] = max((value-additions[i])/factors[i], 0)
 		}
 	}
@@ -76,6 +83,9 @@ func Undisturbed(schedules []*Schedule, start time.Time, step time.Duration, val
 	demand := Neutral()
 	for _, s := range schedules {
 		demand = demand.And(s.At(start.Add(time.Duration(i)*step + step/2)))
+	}
+	if demand.Multiply < leastFactor {
+		return math.NaN()
 	}
 	return max((values[i]-demand.Add)/demand.Multiply, 0)
 }

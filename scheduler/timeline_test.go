@@ -178,6 +178,7 @@ func TestBaseline(t *testing.T) {
 		window v1alpha1.PeakWindow
 		values []float64
 		want   []float64
+		gap    bool // a gap that no one-off makes
 	}{
 		"RecurringMultiply": {
 			reason: "the forecaster sees the demand without the peak, so that the peak is not applied twice",
@@ -223,6 +224,18 @@ func TestBaseline(t *testing.T) {
 				return 100
 			}),
 		},
+		"NextToNothing": {
+			reason: "a thousandth of the demand says nothing about the demand",
+			window: v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "1h", Demand: multiply("0.001")},
+			values: day(func(int) float64 { return 100 }),
+			want: day(func(hour int) float64 {
+				if hour == 12 {
+					return math.NaN()
+				}
+				return 100
+			}),
+			gap: true,
+		},
 		"Limits": {
 			reason: "a minimum says nothing about how demand arose",
 			window: v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "1h", Demand: atLeast("500")},
@@ -238,11 +251,31 @@ func TestBaseline(t *testing.T) {
 				t.Errorf("\nReason: %s\n-want, +got\n%s", tc.reason, diff)
 			}
 			for i, inside := range OneOff([]*Schedule{s}, start, time.Hour, 24) {
-				if inside != math.IsNaN(tc.want[i]) {
+				if inside != (math.IsNaN(tc.want[i]) && !tc.gap) {
 					t.Errorf("\nReason: %s\nstep %d: OneOff says %v", tc.reason, i, inside)
 				}
 			}
 		})
+	}
+}
+
+// TestManyFactorsStayFinite multiplies the smallest and the largest factors there are.
+func TestManyFactorsStayFinite(t *testing.T) {
+	start := instant(t, "2026-06-01T00:00:00Z")
+	for _, factor := range []string{"0.00000000000000001", "0.2", "1000"} {
+		var windows []v1alpha1.PeakWindow
+		for range 64 {
+			windows = append(windows, v1alpha1.PeakWindow{Name: fmt.Sprintf("w%d", len(windows)), Schedule: "* * * * *", Duration: "10y", Demand: multiply(factor)})
+		}
+		s := []*Schedule{compile(t, "UTC", windows...), compile(t, "UTC", windows...)}
+		for _, value := range Baseline(s, start, time.Hour, []float64{0, 5, 1e12, math.NaN()}) {
+			if math.IsInf(value, 0) || value < 0 {
+				t.Errorf("×%s 128 times: the forecaster would be given %v", factor, value)
+			}
+		}
+		if value := Undisturbed(s, start, time.Hour, []float64{0, 5, 1e12}, start.Add(3*time.Hour)); math.IsInf(value, 0) || value < 0 {
+			t.Errorf("×%s 128 times: the base is %v", factor, value)
+		}
 	}
 }
 
