@@ -26,6 +26,8 @@ type Occurrence struct {
 	Schedule, Window string
 	// Start and End of the window, without its ramps, on the schedule's wall clock.
 	Start, End time.Time
+	// RampUp is how long before Start, and RampDown how long after End, the window counts in part.
+	RampUp, RampDown time.Duration
 	// Demand is what the window says in full.
 	Demand Demand
 	// OneOff is set for a window that was declared by date.
@@ -216,6 +218,8 @@ func (s *Schedule) occurrence(w *window, start int64) Occurrence {
 		Window:   w.name,
 		Start:    at,
 		End:      at.Add(w.duration),
+		RampUp:   w.rampUp,
+		RampDown: w.rampDown,
 		Demand:   w.demand,
 		OneOff:   w.cron == nil,
 	}

@@ -31,14 +31,9 @@ be carried over, and what to stop first, is named on standard error.`,
 func runConvert(streams ioStreams, files []string, options convert.Options) error {
 	var objects []manifest.Object
 	for _, name := range files {
-		in, done, err := openInput(streams, name)
+		found, err := readManifests(streams, name)
 		if err != nil {
 			return err
-		}
-		found, err := manifest.Read(in)
-		done()
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
 		}
 		objects = append(objects, found...)
 	}

@@ -19,7 +19,7 @@ import (
 
 // peaksOptions are the flags of peaks, one to one.
 type peaksOptions struct {
-	file     string
+	files    []string
 	from, to string
 	forecast float64
 	capacity float64
@@ -30,17 +30,19 @@ type peaksOptions struct {
 func newPeaksCommand(streams ioStreams) *cobra.Command {
 	var o peaksOptions
 	cmd := &cobra.Command{
-		Use:   "peaks --file FILE",
+		Use:   "peaks --file FILE...",
 		Short: "Show when declared peaks start and end, and what they demand, without a cluster",
 		Long: `Peaks reads PeakSchedules, and the Calendars that they name, and prints every occurrence between two times on the schedule's own wall
-clock and in UTC, and the demand that all windows together ask for as a chart. Nothing but the file and the clock is read.`,
+clock and in UTC, and the demand that all windows together ask for as a chart. Nothing but the files and the clock is read: which Forecasts a
+schedule lifts is not looked at.`,
 		Example: `  headstart peaks --file peaks.yaml
-  headstart peaks --file peaks.yaml --from 2026-11-09 --to 2026-11-16 --forecast 800 --capacity 5`,
+  headstart peaks --file peaks.yaml --file calendars.yaml --from 2026-11-09 --to 2026-11-16 --forecast 800 --capacity 5
+  kubectl get peakschedules,calendars -n ai -o yaml | headstart peaks --file -`,
 		Args: cobra.NoArgs,
 		RunE: func(_ *cobra.Command, _ []string) error { return o.run(streams, time.Now()) },
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.file, "file", "f", "", "YAML file with PeakSchedules and Calendars; - for standard input")
+	flags.StringArrayVarP(&o.files, "file", "f", nil, "file of manifests with PeakSchedules and Calendars; - for standard input; may be given several times")
 	flags.StringVar(&o.from, "from", "", "first instant: 2026-11-09, 2026-11-09T08:00 (the schedule's wall clock) or RFC 3339 (default now)")
 	flags.StringVar(&o.to, "to", "", "last instant, without it (default seven days after --from)")
 	flags.Float64Var(&o.forecast, "forecast", 100, "demand without peaks that the chart applies them to")
@@ -51,28 +53,19 @@ clock and in UTC, and the demand that all windows together ask for as a chart. N
 }
 
 func (o *peaksOptions) run(streams ioStreams, now time.Time) error {
-	if o.file == "" {
+	if len(o.files) == 0 {
 		return errors.New("name the file of the PeakSchedules: --file FILE")
 	}
 	if o.output != "text" && o.output != "json" {
 		return fmt.Errorf("--output %q is unknown: text or json", o.output)
 	}
-	if o.limit < 1 || !(o.forecast >= 0) || !(o.capacity >= 0) {
-		return errors.New("--limit must be above 0, --forecast and --capacity must not be below 0")
+	if o.limit < 1 || !(o.forecast >= 0 && o.forecast <= maxShown) || !(o.capacity >= 0 && o.capacity <= maxShown) {
+		return fmt.Errorf("--limit must be above 0, --forecast and --capacity from 0 to %g", maxShown)
 	}
-	in, done, err := openInput(streams, o.file)
+	schedules, err := o.read(streams)
 	if err != nil {
 		return err
 	}
-	defer done()
-	peaks, err := manifest.ReadPeaks(in)
-	if err == nil && len(peaks.Schedules) == 0 {
-		err = errors.New("there is no PeakSchedule in it")
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.file, err)
-	}
-	schedules := peaks.Schedules
 	from, to, err := o.span(schedules[0].Location(), now)
 	if err != nil {
 		return err
@@ -86,6 +79,44 @@ func (o *peaksOptions) run(streams ioStreams, now time.Time) error {
 		}
 	}
 	return o.printChart(streams.Out, schedules, from, to)
+}
+
+// maxShown is the largest demand of a replica or a forecast that a chart is drawn for.
+const maxShown = 1e15
+
+// read compiles the PeakSchedules of all files together.
+func (o *peaksOptions) read(streams ioStreams) ([]*scheduler.Schedule, error) {
+	var all []manifest.Object
+	for _, name := range o.files {
+		objects, err := readManifests(streams, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects...)
+	}
+	names := strings.Join(o.files, ", ")
+	peaks, err := manifest.CompilePeaks(all)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", names, err)
+	}
+	if len(peaks.Schedules) == 0 {
+		return nil, fmt.Errorf("%s: there is no PeakSchedule in it", names)
+	}
+	return peaks.Schedules, nil
+}
+
+// readManifests reads the objects of a file, or of standard input for "-".
+func readManifests(streams ioStreams, name string) ([]manifest.Object, error) {
+	in, done, err := openInput(streams, name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	objects, err := manifest.Read(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return objects, nil
 }
 
 // openInput opens a file, or standard input for "-".
@@ -144,7 +175,7 @@ func (o *peaksOptions) printTable(out io.Writer, s *scheduler.Schedule, from, to
 	}
 	for _, x := range occurrences {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", x.Window, x.Start.Format(wallLayout), x.End.Format(wallLayout),
-			v1alpha1.FormatDuration(x.End.Sub(x.Start)), x.Start.UTC().Format("2006-01-02T15:04Z"), sayDemand(x.Demand))
+			v1alpha1.FormatDuration(x.End.Sub(x.Start)), x.Start.UTC().Format("2006-01-02T15:04Z"), sayDemand(x.Demand)+sayRamps(x))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -184,6 +215,17 @@ func sayDemand(d scheduler.Demand) string {
 	}
 }
 
+func sayRamps(o scheduler.Occurrence) string {
+	text := ""
+	if o.RampUp > 0 {
+		text += ", rising for " + string(v1alpha1.FormatDuration(o.RampUp)) + " before"
+	}
+	if o.RampDown > 0 {
+		text += ", falling for " + string(v1alpha1.FormatDuration(o.RampDown)) + " after"
+	}
+	return text
+}
+
 const (
 	chartWidth  = 84
 	chartHeight = 10
@@ -220,11 +262,44 @@ func (o *peaksOptions) printChart(out io.Writer, schedules []*scheduler.Schedule
 		}
 		fmt.Fprintf(out, "%8s ┤%s\n", label, strings.TrimRight(line.String(), " "))
 	}
-	location := schedules[0].Location()
-	first, last := from.In(location).Format("Mon 01-02 15:04"), to.In(location).Format("Mon 01-02 15:04")
-	_, err := fmt.Fprintf(out, "%8s └%s\n%10s%s%s%s\n", "", strings.Repeat("─", chartWidth), "", first,
-		strings.Repeat(" ", chartWidth-len(first)-len(last)), last)
+	axis, labels := chartAxis(schedules[0].Location(), from, to, step)
+	_, err := fmt.Fprintf(out, "%8s └%s\n%10s%s\n", "", axis, "", labels)
 	return err
+}
+
+// chartAxis marks the midnights of a zone, and writes their dates below, as many as find room; without any midnight the ends.
+func chartAxis(location *time.Location, from, to time.Time, step time.Duration) (axis, labels string) {
+	var marks, below strings.Builder
+	free := 0 // first column that no label has taken
+	label := func(column int, text string) bool {
+		if column < free || column+len(text) > chartWidth {
+			return false
+		}
+		below.WriteString(strings.Repeat(" ", column-below.Len()) + text)
+		free = column + len(text) + 2
+		return true
+	}
+	layout, dates := "Mon 01-02", 0
+	if to.Sub(from) > 14*24*time.Hour {
+		layout = time.DateOnly
+	}
+	last := ""
+	for i := range chartWidth {
+		day := from.Add(time.Duration(i) * step).In(location)
+		begins := last != "" && day.Format(time.DateOnly) != last || i == 0 && day.Hour() == 0 && day.Minute() == 0
+		last = day.Format(time.DateOnly)
+		if begins && label(i, day.Format(layout)) {
+			marks.WriteString("┬")
+			dates++
+		} else {
+			marks.WriteString("─")
+		}
+	}
+	if dates == 0 {
+		label(0, from.In(location).Format("Mon 01-02 15:04"))
+		label(chartWidth-5, to.In(location).Format("15:04"))
+	}
+	return marks.String(), below.String()
 }
 
 // printJSON writes the occurrences for programs.

@@ -55,6 +55,27 @@ func TestPeaksPrintsTableAndChart(t *testing.T) {
 	wantGolden(t, "peaks.json.golden", out)
 }
 
+// TestPeaksReadsWhatKubectlPrints takes a List, with status, from standard input, and Calendars from a file of their own.
+func TestPeaksReadsWhatKubectlPrints(t *testing.T) {
+	const list = `{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "headstart.dev/v1alpha1", "kind": "PeakSchedule",
+		"metadata": {"name": "p", "namespace": "ai", "generation": 3, "managedFields": [{"manager": "kubectl"}]},
+		"spec": {"forecastSelector": {}, "timeZone": "UTC", "state": "Active", "except": {"calendars": ["us-holidays"]},
+			"windows": [{"name": "w", "schedule": "0 9 * * *", "duration": "1h", "demand": {"replicas": 4}}]},
+		"status": {"observedGeneration": 3, "forecasts": [{"name": "f", "demand": "5"}]}}]}`
+	out, _, err := call(t, newPeaksCommand, list, "--file", "-", "--file", "testdata/peaks.yaml", "--from", "2026-11-25", "--to", "2026-11-28")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"p (UTC)", "face-fusion (America/New_York)", "Wed 2026-11-25 09:00", "Fri 2026-11-27 09:00"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not show %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "2026-11-26 09:00") {
+		t.Errorf("Thanksgiving is not excepted:\n%s", out)
+	}
+}
+
 func TestPeaksSaysWhatToDo(t *testing.T) {
 	tests := map[string]struct {
 		reason, stdin string
@@ -70,6 +91,7 @@ func TestPeaksSaysWhatToDo(t *testing.T) {
 			`spec.windows[0].schedule "0 0 31 2 *": it never fires`,
 		},
 		"UnknownField": {"a field that nobody reads is an error", "{apiVersion: headstart.dev/v1alpha1, kind: PeakSchedule, spec: {timezone: UTC}}", []string{"-f", "-"}, "timezone"},
+		"NoNumber":     {"a chart has an end", "", []string{"-f", "testdata/peaks.yaml", "--forecast", "1e308"}, "--forecast"},
 		"From":         {"the forms of a time are named", "", []string{"-f", "testdata/peaks.yaml", "--from", "tomorrow"}, "write 2026-11-09"},
 		"Backwards":    {"time goes forwards", "", []string{"-f", "testdata/peaks.yaml", "--from", "2026-11-09", "--to", "2026-11-08"}, "is not after"},
 		"Output":       {"the outputs are named", "", []string{"-f", "testdata/peaks.yaml", "-o", "xml"}, "text or json"},

@@ -14,9 +14,14 @@ import (
 
 var updateReportDocs = flag.Bool("update-report-docs", false, "rewrite the outputs in docs/report.md")
 
-// Every command of docs/report.md prints what stands below it.
-func TestReportDocs(t *testing.T) {
-	path, err := filepath.Abs(filepath.Join("..", "..", "docs", "report.md"))
+// Every command of these pages prints what stands below it.
+func TestReportDocs(t *testing.T) { runDocs(t, "report.md", 3, *updateReportDocs) }
+
+// runDocs runs the commands of a page of docs, of which there are at least so many, from the top of the repository. A command that
+// ends in 2>&1 shows what it writes to standard error too; any other must write nothing there.
+func runDocs(t *testing.T, page string, least int, update bool) {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", "..", "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,26 +29,32 @@ func TestReportDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Chdir(filepath.Join("..", "..")) // commands are given from the top of the repository
+	t.Chdir(filepath.Join("..", ".."))
 	blocks := regexp.MustCompile("(?s)```console\n\\$ headstart ([^\n]*)\n(.*?)```")
 	ran := 0
 	fresh := blocks.ReplaceAllFunc(text, func(block []byte) []byte {
 		ran++
-		args := strings.Fields(string(blocks.FindSubmatch(block)[1]))
-		stdout, stderr, code := headstart(t, args...)
-		if code != 0 || stderr != "" {
-			t.Errorf("%v: exit %d: %s", args, code, stderr)
+		line := string(blocks.FindSubmatch(block)[1])
+		both, joined := strings.CutSuffix(line, " 2>&1")
+		var out, errs bytes.Buffer
+		streams := ioStreams{strings.NewReader(""), &out, &errs}
+		if joined {
+			streams.Err = &out
 		}
-		return []byte("```console\n$ headstart " + strings.Join(args, " ") + "\n" + stdout + "```")
+		code := execute(t.Context(), append([]string{"headstart"}, strings.Fields(both)...), streams)
+		if code != 0 || errs.Len() > 0 {
+			t.Errorf("%s: exit %d: %s", line, code, errs.String())
+		}
+		return []byte("```console\n$ headstart " + line + "\n" + out.String() + "```")
 	})
-	if ran < 3 {
+	if ran < least {
 		t.Errorf("%d commands were found", ran)
 	}
-	if *updateReportDocs {
+	if update {
 		if err := os.WriteFile(path, fresh, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if !bytes.Equal(fresh, text) {
-		t.Errorf("run this test with -update-report-docs; -docs, +now:\n%s", cmp.Diff(string(text), string(fresh)))
+		t.Errorf("run this test with its flag to update %s; -docs, +now:\n%s", page, cmp.Diff(string(text), string(fresh)))
 	}
 }

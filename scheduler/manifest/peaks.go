@@ -17,14 +17,19 @@ type Peaks struct {
 	Warnings []string
 }
 
-// ReadPeaks compiles the PeakSchedules of a file. Calendars may stand before or after them, and other objects beside them. A
-// schedule that is in a namespace is named with it where two have the same name. The error names every field that cannot be
-// evaluated.
+// ReadPeaks is CompilePeaks for the objects of a file.
 func ReadPeaks(r io.Reader) (Peaks, error) {
 	objects, err := Read(r)
 	if err != nil {
 		return Peaks{}, err
 	}
+	return CompilePeaks(objects)
+}
+
+// CompilePeaks compiles the PeakSchedules among objects. Calendars may stand before or after them, and other objects beside them. A
+// schedule that is in a namespace is named with it where two have the same name. The error names every field that cannot be
+// evaluated.
+func CompilePeaks(objects []Object) (Peaks, error) {
 	out := Peaks{Calendars: scheduler.Calendars{}}
 	var declared []v1alpha1.PeakSchedule
 	var problems []error
