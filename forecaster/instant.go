@@ -55,6 +55,11 @@ func lastFit(start time.Time, step time.Duration, n int) int {
 	return max(regular, young)
 }
 
+// NextFit returns the number of steps, above n, at which a Forecaster fits next that was started on a series from start on and knows n
+// steps of it. Between two fits a Forecaster that starts on what was known at the first of them is the same as one that came from
+// further back: a replay may be cut there.
+func NextFit(start time.Time, step time.Duration, n int) int { return nextFit(start, step, n) }
+
 // nextFit returns the smallest number of steps above n at which lastFit changes, that is, at which a fit is due.
 func nextFit(start time.Time, step time.Duration, n int) int {
 	every := fitInterval(step)

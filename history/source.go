@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -35,6 +36,9 @@ func (s *Source) Check(query string) error {
 // Range reads the steps of [from, to), both rounded down to a multiple of step, in requests of bounded size. Every step asked for is
 // in the result; one without a sample, or with one that is not a finite number of zero or more, is a gap. progress, if any, is
 // called with the requests done and their total, before the first and after each.
+//
+// Where the source fails after some of them, Range returns the steps that it has read, up to there, beside an error that says how far
+// that is.
 func (s *Source) Range(ctx context.Context, query string, from, to time.Time, step time.Duration, progress func(done, total int)) (Series, error) {
 	a, err := s.readRange(ctx, query, from, to, step, progress)
 	return a.series, err
@@ -70,7 +74,7 @@ func (s *Source) readRange(ctx context.Context, query string, from, to time.Time
 	report(progress, 0, len(parts))
 	for i, p := range parts {
 		if err := b.readPart(ctx, query, p, &a); err != nil {
-			return answer{}, s.named(err)
+			return a.until(p.Start), s.named(reached(err, p.Start, i, len(parts)))
 		}
 		report(progress, i+1, len(parts))
 	}
@@ -82,6 +86,24 @@ func (s *Source) readRange(ctx context.Context, query string, from, to time.Time
 			"with \"> 0\" on its divisor, a subtraction with clamp_min(…, 0)", a.notes.String()))
 	}
 	return a, nil
+}
+
+// until is what was read before the request that failed.
+func (a answer) until(end time.Time) answer {
+	a.series.Values = a.series.Values[:stepsBetween(a.series.Start, end, a.series.Step)]
+	if !a.found || a.series.Known() == 0 {
+		return answer{}
+	}
+	return a
+}
+
+// reached says how far reading came before it failed.
+func reached(err error, at time.Time, done, total int) error {
+	if e, ok := err.(*Error); ok && done > 0 { //nolint:errorlint // only an error made here and not yet wrapped
+		return &Error{Kind: e.Kind, Source: e.Source, Message: fmt.Sprintf("%s (%d of %d requests were answered, up to %s)",
+			e.Message, done, total, at.UTC().Format(time.RFC3339))}
+	}
+	return err
 }
 
 func report(progress func(done, total int), done, total int) {

@@ -64,7 +64,7 @@ func fixed(t *testing.T) *Report {
 
 func TestGolden(t *testing.T) {
 	r := fixed(t)
-	for name, render := range map[string]func(io.Writer) error{"report.txt": r.Text, "report.json": r.JSON, "report.csv": r.CSV} {
+	for name, render := range map[string]func(io.Writer) error{"report.txt": func(w io.Writer) error { return r.Text(w, TextOptions{}) }, "report.json": r.JSON, "report.csv": r.CSV} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			if err := render(&b); err != nil {
@@ -93,7 +93,7 @@ func TestGolden(t *testing.T) {
 
 func TestTextFitsTheTerminal(t *testing.T) {
 	var b bytes.Buffer
-	if err := fixed(t).Text(&b); err != nil {
+	if err := fixed(t).Text(&b, TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(b.String()) {
@@ -120,7 +120,7 @@ func TestVerdict(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := verdict(tc.head, tc.today, "the reactive HPA", tc.doubted); !strings.Contains(got, tc.want) {
+			if got := verdict(tc.head, tc.today, "the reactive HPA", advice(1-ratio(tc.head.Cost, tc.today.Cost), nil, tc.doubted)); !strings.Contains(got, tc.want) {
 				t.Errorf("%q does not say %q", got, tc.want)
 			}
 		})

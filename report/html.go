@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -31,24 +32,46 @@ var (
 
 // HTML writes the report as one page that needs no network: figures, charts to zoom into, and what to apply.
 func (r *Report) HTML(w io.Writer) error {
+	one, err := r.section("", true)
+	if err != nil {
+		return err
+	}
+	return writePage(w, map[string]any{"Title": r.Input.Series, "Sections": []section{one}})
+}
+
+// section is one report on a page.
+type section struct {
+	ID, Name string
+	Open     bool // of several
+	Report   *Report
+	Rows     []tableRow
+	History  time.Duration
+	Data     template.JS
+	ByWeek   bool // whether costs are known week by week
+}
+
+func (r *Report) section(name string, open bool) (section, error) {
+	data, err := json.Marshal(r.timeline()) // escapes <, > and &, so that no value can end the script
+	byWeek := slices.ContainsFunc(r.Policies, func(p Result) bool { return len(p.Weeks) > 1 })
+	return section{
+		ByWeek: byWeek, Name: name, Open: open, Report: r, Rows: r.rows(), History: r.Input.From.Sub(r.Input.Start), Data: template.JS(data), //nolint:gosec // our own
+	}, err
+}
+
+// writePage fills the page's parts in around what differs.
+func writePage(w io.Writer, what map[string]any) error {
 	page, err := template.New("page").Funcs(template.FuncMap{
 		"share": share, "whole": whole, "seconds": seconds, "percent": percent, "stamp": stamp, "count": count,
 		"cost": func(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) },
-		"trim": trim, "significant": significant, "span": span0,
+		"trim": trim, "significant": significant, "span": span0, "weeks": weeksOf,
 	}).Parse(pageHTML)
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(r.timeline()) // escapes <, > and &, so that no value can end the script
-	if err != nil {
-		return err
-	}
+	what["CSS"], what["UPlot"], what["Page"] = template.CSS(uplotCSS+pageCSS), template.JS(uplotJS), template.JS(pageJS) //nolint:gosec // our own
+	what["License"] = uplotLicense
 	b := bufio.NewWriter(w)
-	err = page.Execute(b, map[string]any{
-		"Report": r, "Data": template.JS(data), "CSS": template.CSS(uplotCSS + pageCSS), "UPlot": template.JS(uplotJS), //nolint:gosec // our own parts
-		"Page": template.JS(pageJS), "License": uplotLicense, "Rows": r.rows(), "History": r.Input.From.Sub(r.Input.Start), //nolint:gosec // our own part
-	})
-	if err != nil {
+	if err := page.Execute(b, what); err != nil {
 		return err
 	}
 	return b.Flush()
@@ -74,6 +97,18 @@ func (r *Report) rows() []tableRow {
 	return out
 }
 
+// weeksOf says how far a cost varies from week to week.
+func weeksOf(r Result) string {
+	if len(r.Weeks) < 2 {
+		return ""
+	}
+	text := strconv.FormatFloat(slices.Min(r.Weeks), 'f', 2, 64) + " to " + strconv.FormatFloat(slices.Max(r.Weeks), 'f', 2, 64)
+	if r.WeeksHalfWidth > 0 {
+		text += ", mean ± " + strconv.FormatFloat(r.WeeksHalfWidth, 'f', 2, 64)
+	}
+	return text
+}
+
 // timeline is what the page draws. Numbers have five significant digits.
 type timeline struct {
 	Start    int64          `json:"start"` // Unix seconds
@@ -85,6 +120,7 @@ type timeline struct {
 	Served   numbers        `json:"served,omitempty"`   // from From on, as all below
 	Expected numbers        `json:"expected,omitempty"` // what the models expect of each step
 	Policies []timelineLine `json:"policies"`
+	Short    []int          `json:"short,omitempty"` // of the first policy shown: pairs of a step and how many are short from there on
 	Marks    []mark         `json:"marks,omitempty"`
 }
 
@@ -137,7 +173,28 @@ func (r *Report) timeline() timeline {
 			out.Policies = append(out.Policies, timelineLine{Policy: p.Policy, Ready: runs(p.ready)})
 		}
 	}
+	if first, _ := r.shown(); first != nil {
+		out.Short = t.shortRuns(first)
+	}
 	out.Marks = r.marks()
+	return out
+}
+
+// shortRuns are pairs of a step of the replay and how many are short from there on.
+func (t *trace) shortRuns(p *Result) []int {
+	var out []int
+	last := -2
+	for i, n := range p.ready {
+		if !(t.raw[t.from+i]-n*t.capacity > shortBy) {
+			continue
+		}
+		if i == last+1 {
+			out[len(out)-1]++
+		} else {
+			out = append(out, i, 1)
+		}
+		last = i
+	}
 	return out
 }
 

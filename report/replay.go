@@ -32,7 +32,7 @@ type Replay struct {
 type replayer struct {
 	o         Options
 	t         *trace
-	model     *forecaster.Forecaster
+	model     forecaster.Options
 	baseline  []float64 // demand without its declared peaks
 	timeline  []scheduler.Demand
 	steps     int // of a plan
@@ -55,11 +55,8 @@ func newReplayer(o Options, t *trace) (*replayer, error) {
 	if r.publisher, err = planner.NewPublisher(planner.DefaultPublisherOptions()); err != nil {
 		return nil, err
 	}
-	r.model, err = forecaster.New(forecaster.Options{
+	r.model = forecaster.Options{
 		Step: t.step, Lead: t.lead, Horizon: r.steps, Contract: o.Contract, Location: o.Location, Days: o.Days, MaxHistory: o.History,
-	})
-	if err != nil {
-		return nil, err
 	}
 	return r, nil
 }
@@ -67,49 +64,39 @@ func newReplayer(o Options, t *trace) (*replayer, error) {
 // maxRampReplicas is up to where the replay looks ahead for the ramp.
 const maxRampReplicas = 4096
 
-// run plays every step from Options.From on. At each it knows the steps before, and nothing else.
-func (r *replayer) run(ctx context.Context, progress func(done int)) (*Replay, error) {
+// run plays every step from Options.From on. At each it knows the steps before, and nothing else. Forecasts are made by as many
+// workers as enter lets in at once; decisions, which rest on each other, one after the other.
+func (r *replayer) run(ctx context.Context, enter func() (leave func()), progress func(done int)) (*Replay, error) {
 	n := len(r.t.raw) - r.t.from
-	out := &Replay{Served: make([]float64, n), Expected: make([]float64, n), Wish: make([]float64, n)}
-	known := forecaster.Series{Start: r.t.start, Step: r.t.step, Values: r.baseline[:r.t.from]}
-	if err := r.model.Start(known); err != nil {
-		return nil, err
-	}
+	out := &Replay{Served: make([]float64, 0, n), Expected: make([]float64, 0, n), Wish: make([]float64, 0, n)}
 	hold := r.t.replicas(0)
-	for i := range n {
-		if i%256 == 0 {
-			if err := ctx.Err(); err != nil {
-				return nil, err
+	err := r.forecast(ctx, enter, func(part forecasts) error {
+		for _, outlook := range part.outlooks {
+			served, err := r.decide(r.t.from+len(out.Wish), outlook)
+			if err != nil {
+				return fmt.Errorf("at %s: %w", r.o.stamp(r.t.from+len(out.Wish)), err)
 			}
-			progress(i)
+			expected := math.NaN()
+			if outlook.Skilled {
+				out.Skilled++
+				expected = outlook.Median[0]
+			}
+			if !math.IsNaN(served) {
+				hold = r.t.replicas(served)
+			}
+			out.Served, out.Expected, out.Wish = append(out.Served, served), append(out.Expected, expected), append(out.Wish, hold)
 		}
-		served, outlook, err := r.decide(r.t.from + i)
-		if err != nil {
-			return nil, fmt.Errorf("at %s: %w", r.o.stamp(r.t.from+i), err)
-		}
-		out.Served[i], out.Expected[i] = served, math.NaN()
-		if outlook.Skilled {
-			out.Skilled++
-			out.Expected[i] = outlook.Median[0]
-		}
-		if !math.IsNaN(served) {
-			hold = r.t.replicas(served)
-		}
-		out.Wish[i] = hold
-		if err := r.model.Update(r.baseline[r.t.from+i]); err != nil {
-			return nil, err
-		}
-	}
-	progress(n)
-	out.Final = r.model.Describe()
+		progress(len(out.Wish))
+		out.Final = part.final
+		return nil
+	})
 	out.Writes = r.writes
-	return out, nil
+	return out, err
 }
 
 // decide serves at the beginning of step k: NaN where an HPA would get an error.
-func (r *replayer) decide(k int) (float64, forecaster.Outlook, error) {
+func (r *replayer) decide(k int, outlook forecaster.Outlook) (float64, error) {
 	now := r.o.at(k)
-	outlook := r.model.Outlook()
 	observed, observedAt := r.observed(k)
 	in := planner.Input{
 		Now: now, Start: now, Step: r.t.step, Horizon: r.steps, Lead: r.t.lead,
@@ -124,21 +111,21 @@ func (r *replayer) decide(k int) (float64, forecaster.Outlook, error) {
 	}
 	plan, _, err := planner.Build(in)
 	if err != nil {
-		return 0, outlook, err
+		return 0, err
 	}
 	current := &plan
 	if r.o.Refresh == RefreshStatus {
 		if current, err = r.publish(now, plan); err != nil {
-			return 0, outlook, err
+			return 0, err
 		}
 	}
 	served, err := planner.Serve(planner.ServeInput{
 		Plan: current, Mode: v1alpha1.ForecastActive, Observed: observed, ObservedAt: observedAt, Now: now,
 	})
 	if err != nil {
-		return math.NaN(), outlook, nil //nolint:nilerr // an HPA that gets an error holds; so does the replay
+		return math.NaN(), nil //nolint:nilerr // an HPA that gets an error holds; so does the replay
 	}
-	return served.Value, outlook, nil
+	return served.Value, nil
 }
 
 // observed is the last demand that was measured before step k, and when.

@@ -152,12 +152,12 @@ func TestShortHorizonServesTheSame(t *testing.T) {
 		if short.steps >= long.steps {
 			t.Fatalf("the short plan has %d steps, the long one %d", short.steps, long.steps)
 		}
-		quiet := func(int) {}
-		a, err := short.run(context.Background(), quiet)
+		quiet, always := func(int) {}, func() func() { return func() {} }
+		a, err := short.run(context.Background(), always, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := long.run(context.Background(), quiet)
+		b, err := long.run(context.Background(), always, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,8 @@ type Report struct {
 	// Today is the policy that Headstart is compared with, and Changes what would change.
 	Today   string   `json:"today,omitempty"`
 	Changes []Change `json:"changes,omitempty"`
+	// Gain says by how much, and how reliably from week to week.
+	Gain *Gain `json:"gain,omitempty"`
 	// Policies side by side, in the order that was asked for.
 	Policies []Result `json:"policies"`
 	// Model says what the forecast rested on at the end.
@@ -39,6 +41,7 @@ type Report struct {
 	options Options
 	trace   *trace
 	replay  *Replay
+	advice  string
 }
 
 // Schema of the JSON form.
@@ -73,6 +76,8 @@ type Result struct {
 	*Figures
 	// Weeks are the costs over the oracle of each scored week, where there are two or more: how much the figure varies.
 	Weeks []float64 `json:"weeks,omitempty"`
+	// WeeksHalfWidth is half the 95 % interval of their mean, where there are three or more.
+	WeeksHalfWidth float64 `json:"weeksHalfWidth,omitempty"`
 	// Headroom is the factor on the policy's demand that did best on the last third of its history, and Tuned what it comes to.
 	Headroom float64  `json:"headroom,omitempty"`
 	Tuned    *Figures `json:"tuned,omitempty"`
@@ -139,8 +144,13 @@ func replayOnce(ctx context.Context, o Options, pool *pool) (*Report, error) {
 	errs := make([]error, len(o.Policies))
 	var wait sync.WaitGroup
 	for i, name := range o.Policies {
+		if o.sameAsHeadstart(name) {
+			continue
+		}
 		wait.Go(func() {
-			defer pool.enter()()
+			if policies[name].demand != nil {
+				defer pool.enter()() // a replay takes its places itself, one for each stretch
+			}
 			r.Policies[i], errs[i] = run.policy(ctx, name)
 		})
 	}
@@ -148,10 +158,21 @@ func replayOnce(ctx context.Context, o Options, pool *pool) (*Report, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	for i, name := range o.Policies {
+		if o.sameAsHeadstart(name) {
+			r.Policies[i], _ = r.Result(PolicyHeadstart)
+			r.Policies[i].Policy, r.Policies[i].Label = name, policies[name].label
+		}
+	}
 	if r.replay = run.replay; r.replay != nil {
 		r.Model = r.model()
 	}
 	return r, nil
+}
+
+// sameAsHeadstart says that a policy need not be replayed: without declared peaks the one without them is the other.
+func (o Options) sameAsHeadstart(policy string) bool {
+	return policy == PolicyHeadstartNoPeaks && len(o.Peaks) == 0 && slices.Contains(o.Policies, PolicyHeadstart)
 }
 
 // pool bounds what runs at once, and sums the progress up.
@@ -166,7 +187,7 @@ func newPool(o Options) *pool {
 	p := &pool{places: make(chan struct{}, runtime.GOMAXPROCS(0)), report: o.Progress}
 	scored := len(o.Series.Values) - o.From
 	for _, name := range o.Policies {
-		if name == PolicyHeadstart || name == PolicyHeadstartNoPeaks {
+		if policies[name].demand == nil && name != PolicyOracle && !o.sameAsHeadstart(name) {
 			p.total += scored
 		}
 	}
@@ -258,6 +279,7 @@ func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 	}
 	figures := r.scored.score(out.wish, stab).against(r.oracle)
 	out.Figures, out.Weeks = &figures, r.weeks(out.wish, stab)
+	out.WeeksHalfWidth, _ = halfWidth(out.Weeks)
 	out.paid, out.ready = r.scored.follow(out.wish, stab)
 	return out, nil
 }
@@ -272,14 +294,17 @@ func (r *runner) headstart(ctx context.Context, name string) (*Replay, error) {
 		return nil, err
 	}
 	last := 0
-	replay, err := player.run(ctx, func(done int) {
+	replay, err := player.run(ctx, r.pool.enter, func(done int) {
 		r.pool.add(done - last)
 		last = done
 	})
+	if err != nil {
+		return nil, err
+	}
 	if name == PolicyHeadstart {
 		r.replay = replay
 	}
-	return replay, err
+	return replay, nil
 }
 
 // wishes are the replicas for a demand with head-room.

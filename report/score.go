@@ -36,6 +36,9 @@ type Figures struct {
 	CostOverOracle     float64 `json:"costOverOracle"`
 }
 
+// shortBy is what must be missing for a step to be short, in the unit of demand.
+const shortBy = 1e-9
+
 // span is a part of a trace that is scored.
 type span struct {
 	t      *trace
@@ -78,7 +81,7 @@ func (s span) score(wish []float64, stab int) Figures {
 		bill += paid[i]
 		f.PeakReplicas = math.Max(f.PeakReplicas, paid[i])
 		run++
-		if missing <= 1e-9 {
+		if missing <= shortBy {
 			run = 0
 		} else {
 			short++

@@ -10,12 +10,25 @@ import (
 	"unicode/utf8"
 )
 
+// TextOptions say how to write for a terminal.
+type TextOptions struct {
+	// Day of the chart, any instant of it; zero is the one on which what runs today left the most unserved.
+	Day time.Time
+	// NoChart leaves the chart out.
+	NoChart bool
+	// Colour writes ANSI colours.
+	Colour bool
+}
+
 // Text writes the report for a terminal: at most 100 columns.
-func (r *Report) Text(w io.Writer) error {
-	p := &printer{w: w}
+func (r *Report) Text(w io.Writer, o TextOptions) error {
+	p := &printer{w: w, colour: o.Colour}
 	r.writeHead(p)
 	r.writeVerdict(p)
 	r.writeChanges(p)
+	if !o.NoChart {
+		r.writeChart(p, o.Day)
+	}
 	r.writeTable(p)
 	r.writeModel(p)
 	r.writeSweep(p)
@@ -28,8 +41,9 @@ func (r *Report) Text(w io.Writer) error {
 
 // printer writes lines and remembers the first error.
 type printer struct {
-	w   io.Writer
-	err error
+	w      io.Writer
+	colour bool
+	err    error
 }
 
 func (p *printer) line(format string, args ...any) {
@@ -43,19 +57,35 @@ const columns = 100
 
 // wrap writes words under a label, no line longer than the page.
 func (p *printer) wrap(label, text string) {
+	for _, line := range Wrap(label, text) {
+		p.line("%s", line)
+	}
+}
+
+// Wrap breaks words under a label into lines of at most 100 columns.
+func Wrap(label, text string) []string {
+	var out []string
 	line, used := label, utf8.RuneCountInString(label)
 	indent := strings.Repeat(" ", used)
 	for i, word := range strings.Fields(text) {
 		n := utf8.RuneCountInString(word)
 		if i > 0 && used+1+n > columns {
-			p.line("%s", line)
+			out = append(out, line)
 			line, used = indent, utf8.RuneCountInString(indent)
 		} else if i > 0 {
 			line, used = line+" ", used+1
 		}
 		line, used = line+word, used+n
 	}
-	p.line("%s", line)
+	return append(out, line)
+}
+
+// bold stands out where there are colours.
+func (p *printer) bold(text string) string {
+	if !p.colour {
+		return text
+	}
+	return "\x1b[1m" + text + ansiReset
 }
 
 func (r *Report) writeHead(p *printer) {
@@ -87,9 +117,14 @@ func (r *Report) writeVerdict(p *printer) {
 	if r.Verdict == "" {
 		return
 	}
-	p.wrap("", r.Verdict)
+	for _, line := range Wrap("", r.Verdict) {
+		p.line("%s", p.bold(line))
+	}
 	for _, d := range r.Doubts {
 		p.wrap("but: ", d)
+	}
+	if r.Gain != nil && len(r.Gain.Weeks) > 1 {
+		p.wrap("", r.Gain.String()+".")
 	}
 	p.line("")
 }
@@ -163,12 +198,16 @@ func (r *Report) writeTable(p *printer) {
 	p.line("")
 }
 
-// writeWeeks says how much the costs vary from week to week.
+// writeWeeks says how much the costs vary from week to week, and how sure that makes their mean.
 func (r *Report) writeWeeks(p *printer) {
 	var parts []string
 	for _, res := range r.Policies {
 		if len(res.Weeks) > 1 && res.Policy != PolicyOracle {
-			parts = append(parts, fmt.Sprintf("%s %.2f to %.2f", res.Policy, slices.Min(res.Weeks), slices.Max(res.Weeks)))
+			part := fmt.Sprintf("%s %.2f to %.2f", res.Policy, slices.Min(res.Weeks), slices.Max(res.Weeks))
+			if res.WeeksHalfWidth > 0 {
+				part += fmt.Sprintf(" (mean ± %.2f)", res.WeeksHalfWidth)
+			}
+			parts = append(parts, part)
 		}
 	}
 	if len(parts) > 0 {

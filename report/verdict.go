@@ -3,7 +3,11 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Change is one row of the table before and after.
@@ -34,7 +38,9 @@ func (r *Report) conclude() {
 		if today, ok := r.Result(name); ok && today.Figures != nil {
 			r.Today = name
 			r.Doubts = r.doubts(*head.Figures, *today.Figures)
-			r.Verdict = verdict(*head.Figures, *today.Figures, todayName(name), len(r.Doubts) > 0)
+			r.Gain = gainOf(head, today)
+			r.advice = advice(1-ratio(head.Cost, today.Cost), r.Gain, len(r.Doubts) > 0)
+			r.Verdict = verdict(*head.Figures, *today.Figures, todayName(name), r.advice)
 			r.Changes = changes(*head.Figures, *today.Figures)
 			break
 		}
@@ -52,20 +58,82 @@ func todayName(policy string) string {
 // gainful is by how much Headstart must be cheaper before the report advises it.
 const gainful = 0.05
 
-func verdict(head, today Figures, name string, doubted bool) string {
-	first := fmt.Sprintf("Headstart would have left %s of the demand unserved, where %s leaves %s, at %s replica-hours instead of %s (%s).",
-		share(head.Unserved), name, share(today.Unserved), whole(head.ReplicaHours), whole(today.ReplicaHours), more(ratio(head.ReplicaHours, today.ReplicaHours)))
-	gain := 1 - ratio(head.Cost, today.Cost)
-	advice := "there is little to gain here"
+// Gain is by how much Headstart is cheaper than what runs today, unserved demand weighed in.
+type Gain struct {
+	// Share of today's cost that is saved; below 0 where Headstart is dearer.
+	Share float64 `json:"share"`
+	// Weeks are the same of each whole week, where there are two or more, and Cheaper the number of those above 0.
+	Weeks   []float64 `json:"weeks,omitempty"`
+	Cheaper int       `json:"cheaper,omitempty"`
+	// Low and High bound the mean of the weeks with 95 % confidence, where there are three or more.
+	Low  *float64 `json:"low,omitempty"`
+	High *float64 `json:"high,omitempty"`
+}
+
+func gainOf(head, today Result) *Gain {
+	g := &Gain{Share: 1 - ratio(head.Cost, today.Cost)}
+	if len(head.Weeks) != len(today.Weeks) {
+		return g
+	}
+	for i, h := range head.Weeks { // both over the same oracle
+		v := 1 - ratio(h, today.Weeks[i])
+		g.Weeks = append(g.Weeks, v)
+		if v > 0 {
+			g.Cheaper++
+		}
+	}
+	if half, ok := halfWidth(g.Weeks); ok {
+		mean := stat.Mean(g.Weeks, nil)
+		low, high := mean-half, mean+half
+		g.Low, g.High = &low, &high
+	}
+	return g
+}
+
+// String says it in words.
+func (g *Gain) String() string {
+	if len(g.Weeks) < 2 {
+		return ""
+	}
+	span := percent(slices.Min(g.Weeks))
+	if most := percent(slices.Max(g.Weeks)); most != span {
+		span += " to " + most
+	}
+	text := fmt.Sprintf("Headstart is cheaper in %d of %d weeks, by %s", g.Cheaper, len(g.Weeks), span)
+	if g.Low != nil {
+		text += fmt.Sprintf("; the mean week lies from %s to %s, with 95 %% confidence", percent(*g.Low), percent(*g.High))
+	}
+	return text
+}
+
+// halfWidth of the 95 % interval of a mean, by Student's t; false for less than three values.
+func halfWidth(x []float64) (float64, bool) {
+	if len(x) < 3 {
+		return 0, false
+	}
+	n := float64(len(x))
+	return distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975) * stat.StdDev(x, nil) / math.Sqrt(n), true
+}
+
+func verdict(head, today Figures, name, advice string) string {
+	return fmt.Sprintf("Headstart would have left %s of the demand unserved, where %s leaves %s, at %s replica-hours instead of %s (%s). "+
+		"With unserved demand weighed in, %s.",
+		share(head.Unserved), name, share(today.Unserved), whole(head.ReplicaHours), whole(today.ReplicaHours), more(ratio(head.ReplicaHours, today.ReplicaHours)), advice)
+}
+
+// advice is what to make of a gain, with the weeks that it came from and the doubts about it.
+func advice(gain float64, weeks *Gain, doubted bool) string {
 	switch {
 	case gain > gainful && doubted:
-		advice = fmt.Sprintf("that is %.0f %% cheaper: worth a trial in mode DryRun, with the doubts below", 100*gain)
+		return fmt.Sprintf("that is %.0f %% cheaper: worth a trial in mode DryRun, with the doubts below", 100*gain)
+	case gain > gainful && weeks != nil && weeks.Low != nil && *weeks.Low <= 0:
+		return fmt.Sprintf("that is %.0f %% cheaper, but not reliably from week to week: worth a trial in mode DryRun", 100*gain)
 	case gain > gainful:
-		advice = fmt.Sprintf("that is %.0f %% cheaper: switch it on", 100*gain)
+		return fmt.Sprintf("that is %.0f %% cheaper: switch it on", 100*gain)
 	case gain < -gainful:
-		advice = fmt.Sprintf("that is %.0f %% dearer: leave it off for this service", -100*gain)
+		return fmt.Sprintf("that is %.0f %% dearer: leave it off for this service", -100*gain)
 	}
-	return first + " With unserved demand weighed in, " + advice + "."
+	return "there is little to gain here"
 }
 
 // more says by how much a ratio is above or below one.

@@ -17,9 +17,15 @@ type clusterFlags struct {
 }
 
 func newClusterFlags(f *pflag.FlagSet) *clusterFlags {
+	c := newNamespacedFlags(f)
+	f.BoolVarP(&c.allNamespaces, "all-namespaces", "A", false, "look at every namespace")
+	return c
+}
+
+// newNamespacedFlags are those of a command that looks at one namespace.
+func newNamespacedFlags(f *pflag.FlagSet) *clusterFlags {
 	c := &clusterFlags{config: genericclioptions.NewConfigFlags(true)}
 	c.config.AddFlags(f)
-	f.BoolVarP(&c.allNamespaces, "all-namespaces", "A", false, "look at every namespace")
 	return c
 }
 

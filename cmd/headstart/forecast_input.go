@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/common/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/history"
@@ -31,11 +30,16 @@ type inputFlags struct {
 func (f *inputFlags) register(flags *pflag.FlagSet) {
 	f.history = promDuration(28 * 24 * time.Hour)
 	flags.StringVar(&f.input, "input", "", "CSV file, plain or gzipped, with the header timestamp,value or series,timestamp,value; an empty value is a gap")
-	flags.StringVar(&f.prometheus, "prometheus", "", "URL of a Prometheus to read from, with --query")
-	flags.StringVar(&f.prometheusHTTP, "prometheus-http-config", "", "file with Prometheus's HTTP client configuration (TLS, authentication, headers) for --prometheus")
+	f.registerPrometheus(flags)
 	flags.StringVar(&f.query, "query", "", "PromQL that yields one series, the demand")
 	flags.Var(&f.history, "history", "how much to read from --prometheus")
 	flags.Var(&f.step, "step", "resolution of the series (a file's own, or 1m from Prometheus, unless given)")
+}
+
+// registerPrometheus registers what names a Prometheus, and says how to ask it.
+func (f *inputFlags) registerPrometheus(flags *pflag.FlagSet) {
+	flags.StringVar(&f.prometheus, "prometheus", "", "URL of a Prometheus to read demand from")
+	flags.StringVar(&f.prometheusHTTP, "prometheus-http-config", "", "file with Prometheus's HTTP client configuration (TLS, authentication, headers) for --prometheus")
 }
 
 // named is a series and where its timestamps come from.
@@ -44,7 +48,8 @@ type named struct {
 	source string
 }
 
-// read returns the series, in the order of the input.
+// read returns the series, in the order of the input. Where a Prometheus stops answering half-way it returns what came before, and the
+// error.
 func (f *inputFlags) read(ctx context.Context, streams ioStreams, now time.Time) ([]named, error) {
 	switch {
 	case f.input != "" && f.prometheus != "":
@@ -96,10 +101,10 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams ioStreams, now 
 	bar := newProgress(streams.Err, "reading history")
 	defer bar.end()
 	series, err := opened.Range(ctx, f.query, now.Add(-time.Duration(f.history)), now, step, bar.show)
-	if err != nil {
+	if len(series.Values) == 0 {
 		return nil, err
 	}
-	return []named{{NamedSeries: history.NamedSeries{Series: series}, source: f.prometheus}}, nil
+	return []named{{NamedSeries: history.NamedSeries{Series: series}, source: f.prometheus}}, err // what was read before the error
 }
 
 // stamp is the timestamp of step i as the input writes it; RFC 3339 for a series that has no words of its own.
@@ -136,8 +141,8 @@ type progress struct {
 
 func newProgress(w any, what string) *progress {
 	p := &progress{what: what}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.w = f
+	if isTerminal(w) {
+		p.w = w.(*os.File)
 	}
 	return p
 }

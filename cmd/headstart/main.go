@@ -64,6 +64,7 @@ var commands = []func(ioStreams) *cobra.Command{
 	newReportCommand,
 	newForecastCommand,
 	newStatusCommand,
+	newPlotCommand,
 	newStartupCommand,
 	newPeaksCommand,
 	newCalendarCommand,

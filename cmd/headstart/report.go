@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/report"
 )
@@ -47,6 +49,8 @@ type reportOptions struct {
 	service      string
 	decisions    string
 	output       string
+	day          string
+	colour       string
 }
 
 func newReportCommand(streams ioStreams) *cobra.Command {
@@ -54,16 +58,21 @@ func newReportCommand(streams ioStreams) *cobra.Command {
 		stabilize: promDuration(report.DefaultStabilization), horizon: promDuration(report.DefaultHorizon), lead: promDuration(5 * time.Minute),
 	}
 	cmd := &cobra.Command{
-		Use:   "report",
+		Use:   "report [[NAMESPACE/]NAME…]",
 		Short: "Dry run: replay history and say what Headstart would have served, cost and missed",
 		Long: `Report replays a demand series through the code that serves, step by step, with nothing known but what came before, and sets the
-result beside what teams run today. Give the contract as --service-level (a promise) or --shortage-cost (a trade-off).`,
+result beside what teams run today. Give the contract as --service-level (a promise) or --shortage-cost (a trade-off).
+
+With the name of a Forecast in the cluster, query, lead, capacity, contract and peaks are those of that Forecast, read with your own
+permissions, and its history comes from --prometheus. Several names, or --namespace alone for all that are in it, make one report.`,
 		Example: `  headstart report --input demand.csv.gz --lead 10m --capacity 5 --service-level 0.99
   headstart report --input demand.csv.gz --lead 10m --capacity 5 --from 2026-03-16 --shortage-cost 20 --policies all
-  headstart report --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' --lead 10m --capacity 5 --service-level 0.99`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return o.run(cmd.Context(), streams, time.Now(), cmd.Flags().Changed)
+  headstart report --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' --lead 10m --capacity 5 --service-level 0.99
+  kubectl headstart report shop/face-fusion --prometheus http://localhost:9090
+  kubectl headstart report --namespace shop --prometheus http://localhost:9090 -o html > shop.html`,
+		Args: o.forecast.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd.Context(), streams, time.Now(), args, cmd.Flags().Changed)
 		},
 	}
 	o.register(cmd)
@@ -97,57 +106,131 @@ func (o *reportOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.service, "service", "", "name of the service in the proposed manifests")
 	flags.StringVar(&o.decisions, "decisions", "", "write Headstart's replicas, step by step, to this CSV file")
 	flags.StringVarP(&o.output, "output", "o", "text", "text, json, csv or html")
+	flags.StringVar(&o.day, "day", "", "day that the text's chart shows, such as 2026-03-18, or none (default the one on which what runs today left the most unserved)")
+	flags.StringVar(&o.colour, "color", "auto", "colours in text: auto (on a terminal), always or never")
 }
 
-func (o *reportOptions) run(ctx context.Context, streams ioStreams, now time.Time, given func(flag string) bool) error {
-	render := map[string]func(*report.Report, io.Writer) error{
-		"text": (*report.Report).Text, "json": (*report.Report).JSON, "csv": (*report.Report).CSV, "html": (*report.Report).HTML,
+// rendered is what can be written: one report, or several.
+type rendered interface {
+	Text(w io.Writer, o report.TextOptions) error
+	JSON(w io.Writer) error
+	CSV(w io.Writer) error
+	HTML(w io.Writer) error
+}
+
+func (o *reportOptions) run(ctx context.Context, streams ioStreams, now time.Time, args []string, given func(flag string) bool) error {
+	write, err := o.writer(streams.Out)
+	if err != nil {
+		return err
+	}
+	if o.forecast.several(args, given) {
+		return o.runSeveral(ctx, streams, now, args, given, write)
+	}
+	var fc *v1alpha1.Forecast
+	var c client.Reader
+	if name := o.forecast.one(args); name != "" {
+		if c, err = o.forecast.cluster.client(); err != nil {
+			return err
+		}
+		if fc, err = o.forecast.get(ctx, c, name); err != nil {
+			return err
+		}
+	}
+	made, err := o.replay(ctx, streams, now, c, fc, given)
+	if made == nil {
+		return err
+	}
+	return errors.Join(write(made), err)
+}
+
+// writer renders in the form that was asked for.
+func (o *reportOptions) writer(w io.Writer) (func(rendered) error, error) {
+	colour, err := useColour(o.colour, w)
+	if err != nil {
+		return nil, err
+	}
+	text := report.TextOptions{Colour: colour, NoChart: o.day == "none"}
+	if o.day != "" && o.day != "none" {
+		zone, err := v1alpha1.TimeZone(o.timeZone).Location()
+		if err != nil {
+			return nil, fmt.Errorf("--time-zone: %w", err)
+		}
+		if text.Day, err = time.ParseInLocation(time.DateOnly, o.day, zone); err != nil {
+			return nil, fmt.Errorf("--day %q is neither a day such as 2026-03-18 nor none", o.day)
+		}
+	}
+	render := map[string]func(rendered) error{
+		"text": func(r rendered) error { return r.Text(w, text) },
+		"json": func(r rendered) error { return r.JSON(w) },
+		"csv":  func(r rendered) error { return r.CSV(w) },
+		"html": func(r rendered) error { return r.HTML(w) },
 	}[o.output]
 	if render == nil {
-		return fmt.Errorf("--output %q is unknown: text, json, csv or html", o.output)
+		return nil, fmt.Errorf("--output %q is unknown: text, json, csv or html", o.output)
 	}
+	return render, nil
+}
+
+// replay makes one report: of what the flags say, or of a Forecast. Where history could be read in part, it returns what that came to,
+// and the error.
+func (o *reportOptions) replay(ctx context.Context, streams ioStreams, now time.Time, c client.Reader, fc *v1alpha1.Forecast, given func(flag string) bool) (*report.Report, error) {
 	var peaks report.Peaks
-	if o.forecast.name != "" {
+	if fc != nil {
 		var err error
-		if peaks, err = o.fromCluster(ctx, given); err != nil {
-			return err
+		if peaks, err = o.fromForecast(ctx, c, fc, given); err != nil {
+			return nil, err
 		}
 	}
 	options, err := o.options()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	all, err := o.in.read(ctx, streams, now)
+	chosen, partial, err := o.demand(ctx, streams, now)
 	if err != nil {
-		return err
-	}
-	chosen, err := choose(all, o.in.series)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	options.Series = chosen.Series
 	if options.Name = chosen.Name; options.Name == "" {
 		options.Name = chosen.source
 	}
+	if fc != nil {
+		options.Name = fc.Namespace + "/" + fc.Name
+	}
 	if options.From, err = chosen.index(o.from); err != nil {
-		return err
+		return nil, errors.Join(partial, err)
 	}
 	if err := o.declare(&options, peaks); err != nil {
-		return err
+		return nil, err
 	}
-	bar := newProgress(streams.Err, "replaying")
+	bar := newProgress(streams.Err, "replaying "+options.Name)
 	options.Progress = bar.show
 	made, err := report.Run(ctx, options)
 	bar.end()
 	if err != nil {
-		return fmt.Errorf("%s: %w", options.Name, err)
+		return nil, errors.Join(partial, fmt.Errorf("%s: %w", options.Name, err))
+	}
+	if partial != nil {
+		made.Notes = append(made.Notes, "the history could be read in part only, and this report is about that part: "+partial.Error())
+		return made, partial
 	}
 	if o.decisions != "" {
-		if err := writeDecisions(o.decisions, chosen, options.From, made); err != nil {
-			return err
-		}
+		return made, writeDecisions(o.decisions, chosen, options.From, made)
 	}
-	return render(made, streams.Out)
+	return made, nil
+}
+
+// demand reads the one series to replay. Where reading stopped half-way, partial says why, and the series ends there.
+func (o *reportOptions) demand(ctx context.Context, streams ioStreams, now time.Time) (chosen named, partial, err error) {
+	all, err := o.in.read(ctx, streams, now)
+	if err != nil {
+		err = reachable(err)
+		if len(all) == 0 || !history.KindOf(err).Temporary() {
+			return named{}, nil, err
+		}
+		partial = err
+	}
+	chosen, err = choose(all, o.in.series)
+	return chosen, partial, err
 }
 
 // options are those that need no input.
@@ -200,7 +283,7 @@ func (o *reportOptions) declare(out *report.Options, peaks report.Peaks) error {
 			return err
 		}
 		where = o.peaks
-	} else if len(o.calendars) > 0 && o.forecast.name == "" {
+	} else if len(o.calendars) > 0 && peaks.Calendars == nil {
 		return errors.New("--calendars needs --peaks, the file that holds them")
 	}
 	out.Peaks = peaks.Schedules

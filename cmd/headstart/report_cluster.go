@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -18,7 +21,7 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// forecastFlags name a Forecast in a cluster.
+// forecastFlags name Forecasts in a cluster.
 type forecastFlags struct {
 	name    string
 	cluster *clusterFlags
@@ -27,29 +30,143 @@ type forecastFlags struct {
 func (f *forecastFlags) register(flags *pflag.FlagSet) {
 	config := genericclioptions.NewConfigFlags(true)
 	f.cluster = &clusterFlags{config: config}
-	flags.StringVar(&f.name, "forecast", "", "NAMESPACE/NAME of a Forecast in the cluster: its query, lead, capacity, contract and peaks, with history from --prometheus")
-	flags.StringVar(config.KubeConfig, "kubeconfig", "", "kubeconfig of the cluster, for --forecast")
-	flags.StringVar(config.Context, "context", "", "context of the kubeconfig, for --forecast")
+	flags.StringVar(&f.name, "forecast", "", "NAMESPACE/NAME of a Forecast in the cluster; the same as an argument")
+	flags.StringVarP(config.Namespace, "namespace", "n", "", "namespace of the Forecasts; without a name, all that are in it")
+	flags.StringVar(config.KubeConfig, "kubeconfig", "", "kubeconfig of the cluster, for Forecasts")
+	flags.StringVar(config.Context, "context", "", "context of the kubeconfig, for Forecasts")
+}
+
+// args refuses what is rather a file.
+func (f *forecastFlags) args(_ *cobra.Command, args []string) error {
+	for _, a := range args {
+		if _, err := os.Stat(a); err == nil {
+			return fmt.Errorf("unexpected argument %q: a file is given as --input %s", a, a)
+		}
+	}
+	if f.name != "" && len(args) > 0 {
+		return errors.New("give --forecast or names, not both")
+	}
+	return nil
+}
+
+// one is the name of the one Forecast that was asked for; "" without any.
+func (f *forecastFlags) one(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return f.name
+}
+
+// several says whether a report about more than one was asked for.
+func (f *forecastFlags) several(args []string, given func(flag string) bool) bool {
+	return len(args) > 1 || len(args) == 0 && f.name == "" && given("namespace")
+}
+
+// clusterWait bounds what is read from the cluster.
+const clusterWait = 30 * time.Second
+
+// get reads a Forecast with the user's own permissions.
+func (f *forecastFlags) get(ctx context.Context, c client.Reader, name string) (*v1alpha1.Forecast, error) {
+	ctx, cancel := context.WithTimeout(ctx, clusterWait)
+	defer cancel()
+	namespace, err := f.cluster.namespace()
+	if err != nil {
+		return nil, err
+	}
+	list, err := forecasts(ctx, c, namespace, []string{name})
+	if err != nil {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+// all reads the named Forecasts, or all of the namespace.
+func (f *forecastFlags) all(ctx context.Context, c client.Reader, names []string) ([]v1alpha1.Forecast, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, clusterWait)
+	defer cancel()
+	namespace, err := f.cluster.namespace()
+	if err != nil {
+		return nil, "", err
+	}
+	list, err := forecasts(ctx, c, namespace, names)
+	if err != nil {
+		return nil, "", err
+	}
+	title := "namespace " + namespace
+	if len(names) > 0 {
+		title = strings.Join(names, ", ")
+	}
+	if len(list) == 0 {
+		return nil, "", fmt.Errorf("there is no Forecast in namespace %s", namespace)
+	}
+	slices.SortFunc(list, func(a, b v1alpha1.Forecast) int {
+		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	})
+	return list, title, nil
+}
+
+// runSeveral reports on several Forecasts. One that cannot be replayed does not keep the others from it: it is named in the report, and
+// the exit code says so.
+func (o *reportOptions) runSeveral(ctx context.Context, streams ioStreams, now time.Time, args []string, given func(string) bool, write func(rendered) error) error {
+	switch {
+	case o.in.input != "":
+		return errors.New("--input is one series: name the Forecast that it is the history of")
+	case o.decisions != "":
+		return errors.New("--decisions are those of one Forecast: name it alone")
+	}
+	c, err := o.forecast.cluster.client()
+	if err != nil {
+		return err
+	}
+	list, title, err := o.forecast.all(ctx, c, args)
+	if err != nil {
+		return err
+	}
+	var reports []report.Bundled
+	var failed []string
+	for i := range list {
+		one := *o
+		bundled := report.Bundled{Name: list[i].Namespace + "/" + list[i].Name}
+		made, err := one.replay(ctx, streams, now, c, &list[i], given)
+		if bundled.Report = made; err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			bundled.NotRun = err.Error()
+			failed = append(failed, fmt.Sprintf("%s: %v", bundled.Name, err))
+		}
+		reports = append(reports, bundled)
+	}
+	if len(failed) == len(list) {
+		return errors.New(strings.Join(failed, "; "))
+	}
+	if err := write(report.NewBundle(title, reports)); err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d of %d Forecasts could not be replayed: %s", len(failed), len(list), strings.Join(failed, "; "))
+	}
+	return nil
 }
 
 // fromForecast fills in, from a Forecast, what the command line leaves open; given tells what it does not.
-func (o *reportOptions) fromForecast(ctx context.Context, c client.Reader, given func(flag string) bool) (report.Peaks, error) {
-	namespace, name, ok := strings.Cut(o.forecast.name, "/")
-	if !ok || namespace == "" || name == "" {
-		return report.Peaks{}, fmt.Errorf("--forecast %q must be NAMESPACE/NAME", o.forecast.name)
+func (o *reportOptions) fromForecast(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast, given func(flag string) bool) (report.Peaks, error) {
+	name := fc.Namespace + "/" + fc.Name
+	if err := o.takeSpec(fc, given); err != nil {
+		return report.Peaks{}, fmt.Errorf("forecast %s: %w", name, err)
 	}
-	var fc v1alpha1.Forecast
-	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &fc); err != nil {
-		return report.Peaks{}, fmt.Errorf("read forecast %s: %w", o.forecast.name, err)
-	}
-	if err := o.takeSpec(&fc, given); err != nil {
-		return report.Peaks{}, fmt.Errorf("forecast %s: %w", o.forecast.name, err)
-	}
-	if o.in.input == "" && o.in.prometheus == "" {
+	switch {
+	case o.in.input == "" && o.in.prometheus == "":
 		return report.Peaks{}, errors.New("the history of a Forecast is read by you, not by the server: give --prometheus with an address that you can reach, " +
 			"such as http://localhost:9090 after kubectl port-forward -n MONITORING service/PROMETHEUS 9090")
+	case o.in.input == "" && o.in.query == "":
+		return report.Peaks{}, fmt.Errorf("forecast %s has no query, and serves its peaks alone: there is no demand to replay; give --query", name)
+	case o.capacity == 0:
+		return report.Peaks{}, fmt.Errorf("forecast %s does not know what one replica serves: give --capacity, or set spec.capacityPerReplica", name)
 	}
-	return clusterPeaks(ctx, c, &fc)
+	ctx, cancel := context.WithTimeout(ctx, clusterWait)
+	defer cancel()
+	return clusterPeaks(ctx, c, fc)
 }
 
 // takeSpec takes over the fields of the spec, and of the status what the server learned.
@@ -157,15 +274,4 @@ func picks(s *v1alpha1.PeakSchedule, fc *v1alpha1.Forecast) (bool, error) {
 		return false, fmt.Errorf("peak schedule %s: spec.forecastSelector: %w", s.Name, err)
 	}
 	return selector.Matches(labels.Set(fc.Labels)), nil
-}
-
-// fromCluster does it with the user's own permissions.
-func (o *reportOptions) fromCluster(ctx context.Context, given func(flag string) bool) (report.Peaks, error) {
-	c, err := o.forecast.cluster.client()
-	if err != nil {
-		return report.Peaks{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	return o.fromForecast(ctx, c, given)
 }

@@ -40,9 +40,9 @@ func TestReportFromForecast(t *testing.T) {
 		window("other", v1alpha1.PeakScheduleSpec{ForecastSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "back"}}}),
 	).Build()
 
-	o := reportOptions{timeZone: "UTC", forecast: forecastFlags{name: "shop/web"}, in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
+	o := reportOptions{timeZone: "UTC", in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
 	o.lead = promDuration(time.Hour)
-	peaks, err := o.fromForecast(t.Context(), c, func(flag string) bool { return flag == "step" })
+	peaks, err := o.fromForecast(t.Context(), c, fc, func(flag string) bool { return flag == "step" })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,14 +54,8 @@ func TestReportFromForecast(t *testing.T) {
 		t.Errorf("peaks %v", peaks.Schedules)
 	}
 
-	for name, want := range map[string]string{"web": "NAMESPACE/NAME", "shop/none": "not found"} {
-		bad := reportOptions{forecast: forecastFlags{name: name}}
-		if _, err := bad.fromForecast(t.Context(), c, func(string) bool { return false }); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want an error with %q", name, err, want)
-		}
-	}
-	far := reportOptions{forecast: forecastFlags{name: "shop/web"}}
-	if _, err := far.fromForecast(t.Context(), c, func(string) bool { return false }); err == nil || !strings.Contains(err.Error(), "port-forward") {
+	far := reportOptions{}
+	if _, err := far.fromForecast(t.Context(), c, fc, func(string) bool { return false }); err == nil || !strings.Contains(err.Error(), "port-forward") {
 		t.Errorf("without --prometheus: got %v, want how to forward its port", err)
 	}
 }

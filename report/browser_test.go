@@ -1,0 +1,210 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The page does in a real browser what it promises: no error, no request, zoom, readout, keyboard, dark, and no overflow, on a wide
+// screen and on a phone. Screenshots are kept where HEADSTART_ARTIFACTS says, for people to look at.
+func TestHTMLInABrowser(t *testing.T) {
+	b := openBrowser(t)
+	r, text := page(t)
+	path := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, width := range []int{1280, 400} {
+		for _, scheme := range []string{"light", "dark"} {
+			t.Run(fmt.Sprintf("%d-%s", width, scheme), func(t *testing.T) {
+				b.t = t
+				b.open(path, width, scheme)
+				if dir := os.Getenv("HEADSTART_ARTIFACTS"); dir != "" {
+					b.screenshot(filepath.Join(dir, fmt.Sprintf("report-%d-%s.png", width, scheme)))
+				}
+				checkRanges(t, b)
+				checkReadout(t, r, b)
+				checkKeys(t, b)
+				checkScheme(t, b, scheme)
+				if said := b.complaints(path); len(said) > 0 {
+					t.Errorf("the page complains, or asks the network: %s", strings.Join(said, "\n"))
+				}
+			})
+		}
+	}
+}
+
+// The trap works: a page that fails and asks the network is found out.
+func TestBrowserSeesComplaints(t *testing.T) {
+	b := openBrowser(t)
+	_, text := page(t)
+	path := filepath.Join(t.TempDir(), "page.html")
+	bad := bytes.Replace(text, []byte("</body>"), []byte(`<img src="http://example.invalid/x.png"><script>console.error("oh"); missing();</script></body>`), 1)
+	if err := os.WriteFile(path, bad, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.open(path, 1280, "light")
+	b.until("true")
+	said := strings.Join(b.complaints(path), "\n")
+	for _, want := range []string{"exceptionThrown", "consoleAPICalled", "Log.entryAdded"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%s was not noticed in %s", want, said)
+		}
+	}
+}
+
+// box of the demand chart's plot.
+type box struct{ X, Y, Width, Height float64 }
+
+func (b *browser) plot() (at box) {
+	b.t.Helper()
+	b.eval(`(() => { const e = document.querySelector(".demand .u-over"); e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return {x: r.x, y: r.y, width: r.width, height: r.height}; })()`, &at)
+	return at
+}
+
+func checkRanges(t *testing.T, b *browser) {
+	t.Helper()
+	whole := b.text(".range")
+	at := b.plot()
+	y := at.Y + at.Height/2
+	b.mouse("mouseMoved", at.X+at.Width*0.6, y, false)
+	b.mouse("mousePressed", at.X+at.Width*0.6, y, true)
+	b.mouse("mouseMoved", at.X+at.Width*0.7, y, true)
+	b.mouse("mouseMoved", at.X+at.Width*0.75, y, true)
+	b.mouse("mouseReleased", at.X+at.Width*0.75, y, true)
+	b.until(fmt.Sprintf("document.querySelector('.range').textContent !== %q", whole))
+	for _, press := range []string{"[data-range=day]", "[data-range=week]", "[data-pan='1']", "[data-zoom='0.5']", "[data-range=all]"} {
+		before := b.text(".range")
+		b.eval(fmt.Sprintf("document.querySelector(%q).click()", press), nil)
+		if after := b.text(".range"); after == before {
+			t.Errorf("the button %s leaves the range at %s", press, before)
+		}
+	}
+	if again := b.text(".range"); again != whole {
+		t.Errorf("the whole span is %s, and was %s", again, whole)
+	}
+}
+
+func checkKeys(t *testing.T, b *browser) {
+	t.Helper()
+	whole := b.text(".range")
+	b.eval(`document.querySelector(".chart.demand").focus()`, nil)
+	for _, key := range []string{"+", "+", "ArrowRight", "-", "Home"} {
+		before := b.text(".range")
+		b.key(key)
+		if after := b.text(".range"); after == before {
+			t.Errorf("the key %s leaves the range at %s", key, before)
+		}
+	}
+	if again := b.text(".range"); again != whole {
+		t.Errorf("after Home the span is %s, and was %s", again, whole)
+	}
+	before := b.text(".demand .u-series .u-value")
+	b.key(".")
+	if after := b.text(".demand .u-series .u-value"); after == before {
+		t.Errorf("the key . leaves the readout at %s", before)
+	}
+	// Everything that can be clicked can be reached by the keyboard.
+	var stops int
+	b.eval(`document.querySelectorAll("button, [tabindex='0'], summary").length`, &stops)
+	if stops < 10 {
+		t.Errorf("%d stops for the keyboard", stops)
+	}
+}
+
+func checkScheme(t *testing.T, b *browser, scheme string) {
+	t.Helper()
+	lightness := func() (sum float64) {
+		b.eval(`getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).reduce((a, c) => a + Number(c), 0)`, &sum)
+		return sum
+	}
+	if l := lightness(); (l < 384) != (scheme == "dark") {
+		t.Errorf("the background's lightness is %v in %s", l, scheme)
+	}
+	before := lightness()
+	b.eval(`document.querySelector(".theme").click()`, nil)
+	if (lightness() < 384) == (before < 384) {
+		t.Error("the button does not switch between light and dark")
+	}
+	var overflow float64
+	b.eval(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &overflow)
+	if overflow > 0 {
+		t.Errorf("the page is %v pixels too wide", overflow)
+	}
+}
+
+// checkReadout hovers, and compares what the legend shows with the replay itself.
+func checkReadout(t *testing.T, r *Report, b *browser) {
+	t.Helper()
+	b.eval("document.querySelector('[data-range=replay]').click()", nil)
+	at := b.plot()
+	b.mouse("mouseMoved", at.X+at.Width*0.37, at.Y+at.Height/2, false)
+	b.until(`/\d/.test(document.querySelector(".demand .u-series .u-value").textContent)`)
+	var shown [][2]string
+	b.eval(`Array.from(document.querySelectorAll(".u-legend .u-series")).map(e => [e.querySelector(".u-label").textContent, e.querySelector(".u-value").textContent])`, &shown)
+	stamp, _, _ := strings.Cut(shown[0][1], " · ")
+	hovered, err := time.Parse("Mon 2006-01-02 15:04", stamp)
+	if err != nil {
+		t.Fatalf("the legend begins with %q", shown[0])
+	}
+	i := int(hovered.Sub(r.trace.start) / r.trace.step)
+	k := i - r.trace.from
+	if k < 0 {
+		t.Fatalf("the pointer is at %s, before the replay", hovered)
+	}
+	want := map[string]float64{"demand": r.trace.raw[i], "served": r.replay.Served[k], "expected": r.replay.Expected[k]}
+	for _, p := range r.Policies {
+		if p.Figures != nil {
+			want[p.Policy] = p.ready[k]
+		}
+	}
+	seen := 0
+	for _, pair := range shown {
+		name := strings.TrimSuffix(pair[0], ":")
+		v, ok := want[name]
+		if !ok || pair[1] == "–" || pair[1] == "--" {
+			continue // a hidden line shows nothing
+		}
+		seen++
+		if got := mustFloat(pair[1]); math.Abs(got-v) > 1e-4*math.Abs(v) {
+			t.Errorf("at %s the legend says %s of %s, the replay %v", hovered, pair[1], name, v)
+		}
+	}
+	if seen < 5 {
+		t.Errorf("only %d values to compare in %v", seen, shown)
+	}
+	b.eval("document.querySelector('[data-range=all]').click()", nil)
+}
+
+// A page of several reports draws each once it is opened.
+func TestBundleInABrowser(t *testing.T) {
+	b := openBrowser(t)
+	r, _ := page(t)
+	var text bytes.Buffer
+	if err := bundle(r).HTML(&text); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.open(path, 1280, "light")
+	var charts int
+	if b.eval(`document.querySelectorAll(".uplot").length`, &charts); charts != 2 {
+		t.Errorf("%d charts are drawn before a second report is opened", charts)
+	}
+	b.eval(`document.querySelectorAll(".index a")[1].click()`, nil)
+	b.until(`document.querySelectorAll(".uplot").length === 4`)
+	if dir := os.Getenv("HEADSTART_ARTIFACTS"); dir != "" {
+		b.screenshot(filepath.Join(dir, "reports-1280.png"))
+	}
+	if said := b.complaints(path); len(said) > 0 {
+		t.Errorf("the page complains: %s", strings.Join(said, "\n"))
+	}
+}

@@ -1,0 +1,103 @@
+package report
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"headstart.dev/headstart/forecaster"
+)
+
+// Nearly all of a replay's work is fitting, and a fit rests on the series before it and on nothing else. So the replay is cut where
+// serving fits, the stretches are forecast side by side, and what they forecast is the same as in one go.
+
+// stretch is the steps [from, to) of the series.
+type stretch struct{ from, to int }
+
+// stretches are those between the fits from Options.From on.
+func (r *replayer) stretches() []stretch {
+	var out []stretch
+	for from, n := r.t.from, len(r.t.raw); from < n; {
+		to := min(n, forecaster.NextFit(r.t.start, r.t.step, from))
+		out = append(out, stretch{from, to})
+		from = to
+	}
+	return out
+}
+
+// forecasts are what the models said before each step of a stretch, and how they stood after the last one of all.
+type forecasts struct {
+	outlooks []forecaster.Outlook
+	final    forecaster.Description
+	err      error
+}
+
+// forecast makes the forecasts of all steps and hands them to use, stretch by stretch, in order.
+func (r *replayer) forecast(ctx context.Context, enter func() (leave func()), use func(forecasts) error) error {
+	parts := r.stretches()
+	results := make([]chan forecasts, len(parts))
+	for i := range results {
+		results[i] = make(chan forecasts, 1)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer cancel()
+	ahead := make(chan struct{}, runtime.GOMAXPROCS(0)+1) // bounds what is forecast and not used yet
+	workers.Go(func() {
+		for i, part := range parts {
+			select {
+			case ahead <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			workers.Go(func() {
+				defer enter()()
+				results[i] <- r.forecastStretch(ctx, part)
+			})
+		}
+	})
+	for _, result := range results {
+		select {
+		case part := <-result:
+			if part.err != nil {
+				return part.err
+			}
+			if err := use(part); err != nil {
+				return err
+			}
+			<-ahead
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// forecastStretch forecasts one stretch from scratch.
+func (r *replayer) forecastStretch(ctx context.Context, s stretch) forecasts {
+	if err := ctx.Err(); err != nil {
+		return forecasts{err: err}
+	}
+	model, err := forecaster.New(r.model)
+	if err != nil {
+		return forecasts{err: err}
+	}
+	if err := model.Start(forecaster.Series{Start: r.t.start, Step: r.t.step, Values: r.baseline[:s.from]}); err != nil {
+		return forecasts{err: err}
+	}
+	out := forecasts{outlooks: make([]forecaster.Outlook, 0, s.to-s.from)}
+	for k := s.from; k < s.to; k++ {
+		out.outlooks = append(out.outlooks, model.Outlook())
+		if k == s.to-1 && s.to < len(r.t.raw) {
+			break // the next stretch begins with what this update would fit
+		}
+		if err := model.Update(r.baseline[k]); err != nil {
+			return forecasts{err: err}
+		}
+	}
+	if s.to == len(r.t.raw) {
+		out.final = model.Describe()
+	}
+	return out
+}
