@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -115,6 +116,8 @@ type record struct {
 	path    Path
 	key     string
 	failure string
+	node    time.Duration // it waited for a node to come up
+	pull    time.Duration // of the image
 }
 
 // NewLearner returns a Learner that has seen nothing.
@@ -133,6 +136,8 @@ func Restore(opts LearnerOptions, records []v1alpha1.StartRecord) *Learner {
 			ready:   r.Outcome == ready,
 			path:    Path(r.Path),
 			key:     r.Key,
+			node:    time.Duration(max(0, r.NodeSeconds)) * time.Second,
+			pull:    time.Duration(max(0, r.PullSeconds)) * time.Second,
 		})
 	}
 	l.trim()
@@ -179,7 +184,7 @@ func (r *record) status() v1alpha1.StartRecord {
 	}
 	return v1alpha1.StartRecord{
 		Pod: r.pod, Created: metav1.NewTime(r.created.UTC()), WarmUpSeconds: int32(min(r.lasted/time.Second, 1<<30)),
-		Outcome: outcome, Path: string(r.path), Key: r.key,
+		Outcome: outcome, Path: string(r.path), Key: r.key, NodeSeconds: int32(min(r.node/time.Second, 1<<30)), PullSeconds: int32(min(r.pull/time.Second, 1<<30)),
 	}
 }
 
@@ -238,6 +243,7 @@ func (l *Learner) Record(now time.Time, s Start) bool {
 	}
 	r.ready, r.live, r.failure, r.lasted = true, false, "", took
 	r.path, r.key = s.Path, s.Key.String()
+	r.node, r.pull = s.stages()
 	l.trim()
 	return true
 }
@@ -280,6 +286,22 @@ func (l *Learner) ongoing(now time.Time, s Start, r *record) {
 	}
 	r.key = s.Key.String()
 	l.trim()
+}
+
+// Knows is whether a pod's start is known, so that nothing more about it need be asked. The pod is given by its UID.
+func (l *Learner) Knows(uid string) bool {
+	r := l.find(podID(uid))
+	return r != nil && r.ready
+}
+
+// Place is where the newest start was, as the second half of a [Key] has it; empty where none is known.
+func (l *Learner) Place() string {
+	for _, r := range slices.Backward(l.records) {
+		if _, place, ok := strings.Cut(r.key, "-"); ok {
+			return place
+		}
+	}
+	return ""
 }
 
 func (l *Learner) find(id string) *record {

@@ -1,7 +1,10 @@
 package gpuwarm
 
 import (
+	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -65,6 +68,31 @@ func containerRequests(c *corev1.Container) corev1.ResourceList {
 		out[name] = q.DeepCopy()
 	}
 	return out
+}
+
+// Scarce is the resource that nodes of this shape are there for, and how much of it a pod takes: the accelerator, or with none of those the place of a pod.
+func (s Shape) Scarce() (corev1.ResourceName, float64) {
+	list := s.Requests.DeepCopy()
+	name, q := acceleratorOf(&corev1.Container{Resources: corev1.ResourceRequirements{Requests: list}})
+	if name == "" {
+		return corev1.ResourcePods, 1
+	}
+	return corev1.ResourceName(name), q.AsApproximateFloat64()
+}
+
+// Pool tells shapes apart that cannot take each other's place on a node: by where they may run, and by the accelerator or, without one, by all that they
+// ask for. Shapes of one pool that ask for different amounts of the accelerator are of one pool all the same.
+func (s Shape) Pool() string {
+	name, _ := s.Scarce()
+	text := fmt.Sprint(name, s.selector, s.tolerate, s.affinity.String())
+	if name == corev1.ResourcePods {
+		names := slices.Sorted(maps.Keys(s.Requests))
+		for _, n := range names {
+			q := s.Requests[n]
+			text += fmt.Sprint(n, "=", q.String(), " ")
+		}
+	}
+	return text
 }
 
 func add(to, from corev1.ResourceList) {

@@ -14,26 +14,54 @@ import (
 type Timeline struct {
 	start  time.Time
 	pieces []piece
+	bounds bounds
 }
 
 type piece struct {
 	from     time.Time
 	step     time.Duration
-	replicas []int
+	replicas []int // unsaid where the plan has nothing to say
+	// expected are the replicas for what is expected, never more than replicas; nil where the plan does not say how unsure it is.
+	expected []int
 }
 
-// maxReplicas of one service. A plan that asks for more is a mistake in units.
-const maxReplicas = 1_000_000
+// bounds are what a plan in demand is turned into replicas by.
+type bounds struct {
+	capacity, level float64
+	most            int
+}
 
-// NewTimeline reads a plan in replicas of the given capacity, which must be above 0. An HPA's limits are its own: most bounds the replicas, 0 does not.
-func NewTimeline(plan v1alpha1.Plan, capacity float64, most int) (Timeline, error) {
-	if !(capacity > 0) || math.IsInf(capacity, 0) {
-		return Timeline{}, fmt.Errorf("capacity per replica is %v: set spec.capacityPerReplica above 0", capacity)
+const (
+	// maxReplicas of one service. A plan that asks for more is a mistake in units.
+	maxReplicas = 1_000_000
+	// unsaid are the replicas of a step about which the plan says nothing, and unsaidWord how status spells that.
+	unsaid     = -1
+	unsaidWord = "-"
+)
+
+// TimelineOptions say how a plan in demand becomes one in replicas.
+type TimelineOptions struct {
+	// Capacity is the demand that one replica serves; above 0.
+	Capacity float64
+	// MaxReplicas of the HPA; 0 is none.
+	MaxReplicas int
+	// Level is the probability that the plan's values are enough, 0.99 say; outside of (0.5, 1) it is not known, and 0.9 is taken.
+	Level float64
+}
+
+// NewTimeline reads a plan in replicas.
+func NewTimeline(plan v1alpha1.Plan, o TimelineOptions) (Timeline, error) {
+	if !(o.Capacity > 0) || math.IsInf(o.Capacity, 0) {
+		return Timeline{}, fmt.Errorf("capacity per replica is %v: set spec.capacityPerReplica above 0", o.Capacity)
 	}
-	if most <= 0 || most > maxReplicas {
-		most = maxReplicas
+	b := bounds{o.Capacity, o.Level, o.MaxReplicas}
+	if b.most <= 0 || b.most > maxReplicas {
+		b.most = maxReplicas
 	}
-	t := Timeline{start: plan.Start.Time}
+	if !(b.level > 0.5 && b.level < 1) {
+		b.level = 0.9
+	}
+	t := Timeline{start: plan.Start.Time, bounds: b}
 	at := plan.Start.Time
 	for i, s := range plan.Segments {
 		step, err := s.Step.Parse()
@@ -41,12 +69,15 @@ func NewTimeline(plan v1alpha1.Plan, capacity float64, most int) (Timeline, erro
 			return Timeline{}, fmt.Errorf("plan segment %d: step %q is not above 0", i, s.Step)
 		}
 		p := piece{from: at, step: step}
-		for word := range strings.FieldsSeq(s.Values) {
-			v, err := strconv.ParseFloat(word, 64)
-			if err != nil || math.IsNaN(v) || v < 0 {
-				return Timeline{}, fmt.Errorf("plan segment %d: %q is not a demand", i, word)
+		if p.replicas, err = b.parse(s.Values); err != nil {
+			return Timeline{}, fmt.Errorf("plan segment %d: %w", i, err)
+		}
+		// What is expected only tells how unsure a plan is: one that cannot be read leaves the plan as it is.
+		if expected, err := b.parse(s.Expected); err == nil && len(expected) == len(p.replicas) {
+			p.expected = expected
+			for i, e := range expected {
+				p.expected[i] = min(max(e, 0), p.replicas[i])
 			}
-			p.replicas = append(p.replicas, replicasFor(v, capacity, most))
 		}
 		at = at.Add(step * time.Duration(len(p.replicas)))
 		t.pieces = append(t.pieces, p)
@@ -54,9 +85,48 @@ func NewTimeline(plan v1alpha1.Plan, capacity float64, most int) (Timeline, erro
 	return t, nil
 }
 
-// replicasFor is ceil(demand/capacity) as the HPA takes it: in thousandths, so that what floating point leaves behind is no replica.
-func replicasFor(demand, capacity float64, most int) int {
-	return int(min(math.Ceil(demand/capacity-1e-6), float64(most)))
+func (b bounds) parse(values string) ([]int, error) {
+	var out []int
+	for word := range strings.FieldsSeq(values) {
+		if word == unsaidWord {
+			out = append(out, unsaid)
+			continue
+		}
+		v, err := strconv.ParseFloat(word, 64)
+		if err != nil || math.IsNaN(v) || v < 0 {
+			return nil, fmt.Errorf("%q is not a demand", word)
+		}
+		out = append(out, b.replicas(v))
+	}
+	return out, nil
+}
+
+// replicas is ceil(demand/capacity) as the HPA takes it: in thousandths, so that what floating point leaves behind is no replica.
+func (b bounds) replicas(demand float64) int {
+	return int(min(math.Ceil(demand/b.capacity-1e-6), float64(b.most)))
+}
+
+// At quantile q instead of at the plan's own: what lies between the expected and the planned is stretched as the quantiles of a normal distribution
+// are. Where the plan does not say what is expected it stays as it is.
+func (t Timeline) At(q float64) Timeline {
+	stretch := normalQuantile(q) / normalQuantile(t.bounds.level)
+	out := Timeline{start: t.start, bounds: t.bounds, pieces: make([]piece, len(t.pieces))}
+	for i, p := range t.pieces {
+		out.pieces[i] = p
+		if p.expected == nil {
+			continue
+		}
+		replicas := make([]int, len(p.replicas))
+		for j, r := range p.replicas {
+			e := p.expected[j]
+			replicas[j] = r
+			if r > e {
+				replicas[j] = min(e+int(math.Ceil(float64(r-e)*max(0, stretch)-1e-9)), t.bounds.most)
+			}
+		}
+		out.pieces[i].replicas = replicas
+	}
+	return out
 }
 
 // End is when the plan is over.
@@ -68,34 +138,51 @@ func (t Timeline) End() time.Time {
 	return p.from.Add(p.step * time.Duration(len(p.replicas)))
 }
 
-// Most is the largest number of replicas in [from, to], and when it is first asked for within that. ok is false where the plan says nothing about
-// any of it.
-func (t Timeline) Most(from, to time.Time) (replicas int, at time.Time, ok bool) {
+// eachStep visits the steps that are at least partly in [from, to] and about which the plan says something. begin is not before from.
+func (t Timeline) eachStep(from, to time.Time, visit func(begin time.Time, replicas, expected int)) {
 	for _, p := range t.pieces {
-		for i, r := range p.replicas {
+		first := max(0, int(from.Sub(p.from)/p.step))
+		for i := first; i < len(p.replicas); i++ {
 			begin := p.from.Add(p.step * time.Duration(i))
-			if !begin.Add(p.step).After(from) || begin.After(to) {
-				continue
+			if begin.After(to) {
+				return
 			}
-			if !ok || r > replicas {
-				replicas, at, ok = r, later(begin, from), true
+			if r := p.replicas[i]; r != unsaid && begin.Add(p.step).After(from) {
+				e := r
+				if p.expected != nil {
+					e = p.expected[i]
+				}
+				visit(later(begin, from), r, e)
 			}
 		}
 	}
+}
+
+// Most is the largest number of replicas in [from, to], and when it is first asked for within that. ok is false where the plan says nothing about
+// any of it.
+func (t Timeline) Most(from, to time.Time) (replicas int, at time.Time, ok bool) {
+	t.eachStep(from, to, func(begin time.Time, r, _ int) {
+		if !ok || r > replicas {
+			replicas, at, ok = r, begin, true
+		}
+	})
 	return replicas, at, ok
 }
 
 // First is when more than replicas are asked for, from a time on.
-func (t Timeline) First(from time.Time, replicas int) (time.Time, bool) {
-	for _, p := range t.pieces {
-		for i, r := range p.replicas {
-			begin := p.from.Add(p.step * time.Duration(i))
-			if begin.Add(p.step).After(from) && r > replicas {
-				return later(begin, from), true
-			}
+func (t Timeline) First(from time.Time, replicas int) (at time.Time, ok bool) {
+	t.eachStep(from, t.End(), func(begin time.Time, r, _ int) {
+		if !ok && r > replicas {
+			at, ok = begin, true
 		}
-	}
-	return time.Time{}, false
+	})
+	return at, ok
+}
+
+// on is what the plan asks for and what is expected at one instant; 0 where it says nothing.
+func (t Timeline) on(at time.Time) (replicas, expected int) {
+	t.eachStep(at, at, func(_ time.Time, r, e int) { replicas, expected = max(replicas, r), max(expected, e) })
+	return replicas, expected
 }
 
 // Stages are how long each stage of warming takes, and so how far ahead of the plan it is begun.
@@ -104,7 +191,13 @@ type Stages struct {
 	Node time.Duration
 	// Image is the pull.
 	Image time.Duration
+	// Weights is the load of the weights into a cache near the nodes; 0 where there is none to load.
+	Weights time.Duration
 }
+
+// cheapQuantile is the one at which stages that cost next to nothing are warmed: an image on disk, weights in a cache. One that lacks costs a whole pull
+// of a service that is short already, one too many some disk for a few hours: a thousand to one.
+const cheapQuantile = 0.999
 
 // Hold is what is to be warm at one instant for one service.
 type Hold struct {
@@ -116,24 +209,30 @@ type Hold struct {
 	Nodes int
 	// Images is for how many replicas the image is to be on nodes, those that run included.
 	Images int
+	// Weights is whether more replicas may come than there are, soon enough for the weights to be loaded now.
+	Weights bool
 }
 
 // Staging says what is to be warm at now. replicas are those that there are, Ready or on their way.
 //
 // A node is held as late as it can be: from the time that it, and the pull on it, take before the plan asks for it. What is on its way counts,
 // so a held place that a replica takes is not asked for again. An image on disk costs next to nothing, so images are wanted twice their lead
-// ahead and for whatever is most in that time. Both follow the plan down as they do up: when it recedes, so does what is held.
+// ahead, and weights by their lead earlier than nodes. All of it follows the plan down as it does up: when it recedes, so does what is held.
 //
-// The quantiles are those of the newsvendor: the plan itself stands at the one where holding a replica more costs as much as lacking it, which
-// is right for a held node; for an image the costs are so unequal that the most the plan ever asks for in the window is.
+// The quantiles are those of the newsvendor. The plan stands at the one where a replica too many costs as much as one too few, and a held node costs what
+// a replica does, so nodes are held for the plan itself. For images and weights the costs are so unequal that they follow the plan at 0.999.
 func Staging(t Timeline, now time.Time, s Stages, replicas int) Hold {
 	h := Hold{Images: replicas}
 	if most, at, ok := t.Most(now, now.Add(s.Node+s.Image)); ok {
 		h.Needed, h.At = most, at
 		h.Nodes = max(0, most-replicas)
 	}
-	if most, _, ok := t.Most(now, now.Add(s.Node+2*s.Image)); ok {
+	high := t.At(max(cheapQuantile, t.bounds.level))
+	if most, _, ok := high.Most(now, now.Add(s.Node+2*s.Image)); ok {
 		h.Images = max(h.Images, most)
+	}
+	if most, _, ok := high.Most(now, now.Add(s.Node+s.Image+s.Weights)); ok && s.Weights > 0 {
+		h.Weights = most > replicas
 	}
 	return h
 }

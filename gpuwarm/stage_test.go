@@ -24,7 +24,7 @@ func planOf(values string) v1alpha1.Plan {
 
 func timelineOf(t *testing.T, values string) Timeline {
 	t.Helper()
-	tl, err := NewTimeline(planOf(values), 10, 0)
+	tl, err := NewTimeline(planOf(values), TimelineOptions{Capacity: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestNewTimeline(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			tl, err := NewTimeline(tc.plan, tc.capacity, tc.most)
+			tl, err := NewTimeline(tc.plan, TimelineOptions{Capacity: tc.capacity, MaxReplicas: tc.most})
 			if (err == nil) != (tc.err == "") || (err != nil && !strings.Contains(err.Error(), tc.err)) {
 				t.Fatalf("\nReason: %s\nerror %v, want %q", tc.reason, err, tc.err)
 			}
@@ -71,15 +71,15 @@ func TestStaging(t *testing.T) {
 		replicas int
 		want     Hold
 	}{
-		"Flat":    {"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0, Stages{2 * time.Minute, time.Minute}, 2, Hold{2, at(0), 0, 2}},
-		"TooSoon": {"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0, Stages{2 * time.Minute, time.Minute}, 2, Hold{2, at(0), 0, 5}},
-		"InTime":  {"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60, Stages{2 * time.Minute, time.Minute}, 2, Hold{5, at(240), 3, 5}},
+		"Flat":    {"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{2, at(0), 0, 2, false}},
+		"TooSoon": {"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{2, at(0), 0, 5, false}},
+		"InTime":  {"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{5, at(240), 3, 5, false}},
 		"OnTheWay": {
-			"Replicas that are on their way are not held for again.", "20 20 20 20 50 50", 60, Stages{2 * time.Minute, time.Minute}, 4, Hold{5, at(240), 1, 5},
+			"Replicas that are on their way are not held for again.", "20 20 20 20 50 50", 60, Stages{Node: 2 * time.Minute, Image: time.Minute}, 4, Hold{5, at(240), 1, 5, false},
 		},
-		"Recedes": {"Past the peak nothing is held.", "50 20 20 20 20 20", 61, Stages{2 * time.Minute, time.Minute}, 5, Hold{2, at(61), 0, 5}},
-		"Hours":   {"The coarse part of the plan counts as well.", "20 20|90", 0, Stages{2 * time.Minute, 0}, 2, Hold{9, at(120), 7, 9}},
-		"Over":    {"After its end a plan asks for nothing.", "50 50", 9999, Stages{2 * time.Minute, time.Minute}, 3, Hold{0, time.Time{}, 0, 3}},
+		"Recedes": {"Past the peak nothing is held.", "50 20 20 20 20 20", 61, Stages{Node: 2 * time.Minute, Image: time.Minute}, 5, Hold{2, at(61), 0, 5, false}},
+		"Hours":   {"The coarse part of the plan counts as well.", "20 20|90", 0, Stages{Node: 2 * time.Minute}, 2, Hold{9, at(120), 7, 9, false}},
+		"Over":    {"After its end a plan asks for nothing.", "50 50", 9999, Stages{Node: 2 * time.Minute, Image: time.Minute}, 3, Hold{0, time.Time{}, 0, 3, false}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -99,11 +99,11 @@ func TestStagingProperties(t *testing.T) {
 		for _, v := range rapid.SliceOfN(rapid.IntRange(0, 300), 1, 60).Draw(t, "demand") {
 			words = append(words, strconv.Itoa(v))
 		}
-		tl, err := NewTimeline(planOf(strings.Join(words, " ")), 10, 0)
+		tl, err := NewTimeline(planOf(strings.Join(words, " ")), TimelineOptions{Capacity: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := Stages{time.Duration(rapid.IntRange(0, 1200).Draw(t, "node")) * time.Second, time.Duration(rapid.IntRange(0, 1200).Draw(t, "image")) * time.Second}
+		s := Stages{Node: time.Duration(rapid.IntRange(0, 1200).Draw(t, "node")) * time.Second, Image: time.Duration(rapid.IntRange(0, 1200).Draw(t, "image")) * time.Second}
 		now := at(rapid.IntRange(0, 3600).Draw(t, "now"))
 		replicas := rapid.IntRange(0, 40).Draw(t, "replicas")
 		h := Staging(tl, now, s, replicas)
@@ -112,7 +112,7 @@ func TestStagingProperties(t *testing.T) {
 				t.Fatalf("in %s %d replicas are asked for, %d run and %d are held", d, need, replicas, h.Nodes)
 			}
 		}
-		if more := Staging(tl, now, Stages{s.Node + time.Minute, s.Image}, replicas); more.Nodes < h.Nodes {
+		if more := Staging(tl, now, Stages{Node: s.Node + time.Minute, Image: s.Image}, replicas); more.Nodes < h.Nodes {
 			t.Fatalf("a longer lead holds %d, a shorter one %d", more.Nodes, h.Nodes)
 		}
 		if next := Staging(tl, now, s, replicas+1); next.Nodes != max(0, h.Nodes-1) {

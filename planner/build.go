@@ -98,37 +98,39 @@ func Build(in Input) (Plan, Notes, error) {
 		return Plan{}, Notes{}, err
 	}
 	var notes Notes
-	values := in.values(&notes)
-	for i, v := range values {
-		if !math.IsNaN(v) {
-			values[i] = in.bound(v)
+	values, expected := in.values(&notes)
+	for _, line := range [][]float64{values, expected} {
+		for i, v := range line {
+			if !math.IsNaN(v) {
+				line[i] = in.bound(v)
+			}
 		}
 	}
 	if in.Capacity > 0 {
 		in.raise(values, &notes)
 	}
-	return Plan{ComputedAt: in.Now, Start: in.Start, Segments: []Segment{{Step: in.Step, Values: values}}}, notes, nil
+	return Plan{ComputedAt: in.Now, Start: in.Start, Segments: []Segment{{Step: in.Step, Values: values, Expected: expected}}}, notes, nil
 }
 
-// values of the plan before bounds and ramp.
-func (in Input) values(notes *Notes) []float64 {
+// values of the plan before bounds and ramp, and what is expected of the same steps, nil without a forecast.
+func (in Input) values(notes *Notes) (values, expected []float64) {
 	if in.Capacity <= 0 && slices.ContainsFunc(in.Peaks, func(d scheduler.Demand) bool { return d.Replicas > 0 }) {
 		notes.Warnings = append(notes.Warnings,
 			"a peak in replicas cannot be planned without the capacity of one: set spec.capacityPerReplica, or averageValue in the HPA")
 	}
 	if in.PeaksAlone {
-		return in.declared(func(scheduler.Demand) bool { return true }, 0)
+		return in.declared(func(scheduler.Demand) bool { return true }, 0), nil
 	}
 	if o := in.Outlook; o != nil && o.Skilled {
-		if values := in.forecast(o, notes); len(values) > 0 {
-			return values
+		if values, expected := in.forecast(o, notes); len(values) > 0 {
+			return values, expected
 		}
 	}
-	return in.declared(lifts, math.NaN())
+	return in.declared(lifts, math.NaN()), nil
 }
 
 // forecast joins a forecast and the peaks.
-func (in Input) forecast(o *forecaster.Outlook, notes *Notes) []float64 {
+func (in Input) forecast(o *forecaster.Outlook, notes *Notes) (values, expected []float64) {
 	offset := 0
 	if o.Step > 0 {
 		offset = int(in.Start.Sub(o.Start) / o.Step)
@@ -136,31 +138,30 @@ func (in Input) forecast(o *forecaster.Outlook, notes *Notes) []float64 {
 	n := min(in.Horizon, len(o.Cover)-offset)
 	if o.Step != in.Step || in.Start.Before(o.Start) || n <= 0 {
 		notes.Warnings = append(notes.Warnings, "the forecast does not reach the plan: observed demand and peaks are served until there is a new one")
-		return nil
+		return nil, nil
 	}
 	if n < in.Horizon {
 		notes.Warnings = append(notes.Warnings, fmt.Sprintf("the forecast ends after %d of %d steps, and so does the plan", n, in.Horizon))
 	}
-	values := make([]float64, n)
+	values, expected = make([]float64, n), make([]float64, n)
 	quiet := in.quiet()
 	for i := range values {
-		cover := number(o.Cover[i+offset])
-		if quiet[min(i, len(quiet)-1)] > i+in.Lead {
-			values[i] = cover
-			continue
+		cover, medians := number(o.Cover[i+offset]), o.Median[min(i+offset, len(o.Median)):]
+		medians = medians[:min(in.Lead+1, len(medians))]
+		top := 0.0
+		for _, m := range medians {
+			top = max(top, number(m))
 		}
-		values[i] = in.window(i, cover, o.Median[min(i+offset, len(o.Median)):])
+		values[i], expected[i] = cover, min(top, cover)
+		if quiet[min(i, len(quiet)-1)] <= i+in.Lead {
+			values[i], expected[i] = in.window(i, cover, top, medians), in.window(i, min(top, cover), top, medians)
+		}
 	}
-	return values
+	return values, expected
 }
 
-// window is the demand over the lead window that begins at step i, peaks applied.
-func (in Input) window(i int, cover float64, medians []float64) float64 {
-	medians = medians[:min(in.Lead+1, len(medians))]
-	top := 0.0
-	for _, m := range medians {
-		top = max(top, number(m))
-	}
+// window is the demand over the lead window that begins at step i, peaks applied. top is the largest of the window's medians.
+func (in Input) window(i int, cover, top float64, medians []float64) float64 {
 	out := 0.0
 	for j := 0; j <= in.Lead; j++ {
 		base := cover

@@ -255,3 +255,37 @@ func TestBuildProperties(t *testing.T) {
 		}
 	})
 }
+
+// What is expected lies below what is provisioned for, sees the same peaks and bounds, and is not known without a forecast.
+func TestBuildExpected(t *testing.T) {
+	times3 := demand(func(d *scheduler.Demand) { d.Multiply = 3 })
+	cases := map[string]struct {
+		reason string
+		in     Input
+		want   []float64
+	}{
+		"LeadWindow": {
+			"the highest median of the lead window, held by the bounds",
+			Input{Horizon: 4, Lead: 1, Max: 28, Min: 15, Outlook: skilled(1, []float64{5, 10, 20, 30, 30}, []float64{12, 24, 36, 48})},
+			[]float64{15, 20, 28, 28},
+		},
+		"Peaks": {
+			"medians 5, 10, the second times 3",
+			Input{Horizon: 1, Lead: 1, Outlook: skilled(1, []float64{5, 10}, []float64{12}), Peaks: peaks(3, map[int]scheduler.Demand{1: times3})},
+			[]float64{30},
+		},
+		"NoForecast": {"peaks alone are no forecast", Input{Horizon: 1, Observed: 10, Peaks: peaks(2, map[int]scheduler.Demand{0: times3})}, nil},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			tc.in.Now, tc.in.Start, tc.in.Step = origin, origin, time.Minute
+			plan, _, err := Build(tc.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, plan.Segments[0].Expected); diff != "" {
+				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}

@@ -29,23 +29,27 @@ const (
 
 // Encode writes the plan as a Forecast's status carries it: the first 60 steps as they are, then ever larger steps, each the
 // largest of what it stands for; four significant digits, rounded up. It is never less than the plan, anywhere, and reaches as
-// far. A day at one minute takes less than 4 KiB. Times are kept to the second.
+// far. What is expected is kept for the first of them alone: nobody acts on it further ahead. A day at one minute takes less than 4 KiB. Times are kept to the second.
 func (p Plan) Encode() v1alpha1.Plan {
 	out := v1alpha1.Plan{
 		ComputedAt: metav1.NewTime(p.ComputedAt.UTC().Truncate(time.Second)),
 		Start:      metav1.NewTime(p.Start.UTC().Truncate(time.Second)),
 	}
 	for _, s := range p.coarsen() {
-		words := make([]string, len(s.Values))
-		for i, v := range s.Values {
-			words[i] = formatValue(v)
-		}
 		out.Segments = append(out.Segments, v1alpha1.PlanSegment{
-			Step: v1alpha1.FormatDuration(s.Step), Values: strings.Join(words, " "),
+			Step: v1alpha1.FormatDuration(s.Step), Values: formatValues(s.Values), Expected: formatValues(s.Expected),
 		})
 	}
 	out.End = metav1.NewTime(out.Start.Add(p.End().Sub(p.Start)))
 	return out
+}
+
+func formatValues(values []float64) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = formatValue(v)
+	}
+	return strings.Join(words, " ")
 }
 
 // coarsen cuts a plan of one segment into at most four; a plan that has several already is left as it is.
@@ -55,6 +59,9 @@ func (p Plan) coarsen() []Segment {
 	}
 	step, rest := p.Segments[0].Step, p.Segments[0].Values
 	out := []Segment{{Step: step, Values: rest[:fineSteps]}}
+	if e := p.Segments[0].Expected; len(e) >= fineSteps {
+		out[0].Expected = e[:fineSteps]
+	}
 	rest = rest[fineSteps:]
 	middle := min(len(rest)/middleBucket, coarseValues)
 	if middle > 0 {
@@ -135,10 +142,19 @@ func Decode(in v1alpha1.Plan) (Plan, error) {
 		if err != nil {
 			return Plan{}, fmt.Errorf("the plan in status cannot be read: segment %d: %w", i, err)
 		}
-		p.Segments = append(p.Segments, Segment{Step: step, Values: values})
+		segment := Segment{Step: step, Values: values}
+		if s.Expected != "" {
+			if segment.Expected, err = parseValues(s.Expected); err != nil || len(segment.Expected) != len(values) {
+				return Plan{}, fmt.Errorf("the plan in status cannot be read: segment %d: expected: %w", i, errNotOneEach)
+			}
+		}
+		p.Segments = append(p.Segments, segment)
 	}
 	return p, nil
 }
+
+// errNotOneEach is what is wrong with a line of a plan that has not one number for each step.
+var errNotOneEach = errors.New("it must have one number for each step")
 
 func parseValues(text string) ([]float64, error) {
 	words := strings.Fields(text)

@@ -165,3 +165,29 @@ func FuzzDecode(f *testing.F) {
 		p.At(origin.Add(time.Hour))
 	})
 }
+
+// What is expected survives in the fine part, and not as many numbers as steps is an error.
+func TestEncodeExpected(t *testing.T) {
+	p := day()
+	p.Segments[0].Expected = make([]float64, 1440)
+	for i, v := range p.Segments[0].Values {
+		p.Segments[0].Expected[i] = v / 2
+	}
+	encoded := p.Encode()
+	got, err := Decode(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range got.Segments {
+		if (i == 0) != (len(s.Expected) == fineSteps) || (i > 0 && s.Expected != nil) {
+			t.Errorf("segment %d has %d expected values", i, len(s.Expected))
+		}
+	}
+	if e, v := got.Segments[0].Expected[7], p.Segments[0].Expected[7]; e < v || e > v*1.001 {
+		t.Errorf("expected %v, want %v", e, v)
+	}
+	encoded.Segments[0].Expected = "1 2"
+	if _, err := Decode(encoded); err == nil {
+		t.Error("two expected values for sixty steps were read")
+	}
+}

@@ -21,6 +21,9 @@ type Segment struct {
 	Step time.Duration
 	// Values in the unit of demand; NaN where the plan has nothing to say.
 	Values []float64
+	// Expected is what is expected of the same steps, in the middle of what is possible; nil where there is no forecast. How far Values lie above it
+	// is how unsure the forecast is. It is not served: it says how much several services need together.
+	Expected []float64
 }
 
 // End is the instant at which the plan is outlived. A plan without values ends where it starts.

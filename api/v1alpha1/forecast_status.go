@@ -141,6 +141,12 @@ type StartRecord struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=16
 	Key string `json:"key,omitempty"`
+	// nodeSeconds is how long it waited for a node that had to come up.
+	// +optional
+	NodeSeconds int32 `json:"nodeSeconds,omitempty"`
+	// pullSeconds is how long the pull of the image took.
+	// +optional
+	PullSeconds int32 `json:"pullSeconds,omitempty"`
 }
 
 // CapacityStatus is the demand that one replica serves, and where that figure comes from.
@@ -283,4 +289,9 @@ type PlanSegment struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=8192
 	Values string `json:"values"`
+	// expected is what is expected of the same steps, in the middle of what is possible. It is not served: a WarmPool reads from it how unsure the
+	// values are. Only the nearest steps have it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=8192
+	Expected string `json:"expected,omitempty"`
 }

@@ -43,6 +43,8 @@ const (
 	ConditionNodesWarm = "NodesWarm"
 	// ConditionImagesWarm is True while the nodes that the plans will use have the images.
 	ConditionImagesWarm = "ImagesWarm"
+	// ConditionWeightsWarm is True while the weights that the plans will need are loaded.
+	ConditionWeightsWarm = "WeightsWarm"
 	// ConditionCapacityShort is True once a plan needs more than the nodes and the limits can give.
 	ConditionCapacityShort = "CapacityShort"
 )
@@ -68,6 +70,12 @@ type WarmPoolSpec struct {
 	// +optional
 	// +kubebuilder:default={policy: Auto}
 	Images WarmImages `json:"images,omitempty"`
+	// weights say how the weights of a Forecast's model are brought near ahead of the plan, for each Forecast that has any.
+	// +optional
+	// +listType=map
+	// +listMapKey=forecast
+	// +kubebuilder:validation:MaxItems=64
+	Weights []WarmWeights `json:"weights,omitempty"`
 }
 
 // WarmPoolMode is whether a WarmPool acts.
@@ -83,14 +91,19 @@ const (
 
 // WarmNodes says how nodes are brought up ahead of the plan.
 type WarmNodes struct {
-	// policy is Auto (CapacityBuffer where the cluster has it, else Placeholders), CapacityBuffer, Placeholders or Off.
+	// policy is Auto (CapacityBuffer where the cluster has it, else Placeholders), CapacityBuffer, Placeholders, ProvisioningRequest (all nodes of a rise or
+	// none, for the cluster autoscaler's API of that name) or Off.
 	// +optional
 	// +kubebuilder:default=Auto
 	Policy WarmNodesPolicy `json:"policy,omitempty"`
-	// lead is how long a node takes to come up, and so how far ahead of the plan it is asked for.
+	// lead is how long a node takes to come up, and so how far ahead of the plan it is asked for. Without it that is learned from the starts that waited
+	// for a node, and 5 minutes until three of them were seen.
 	// +optional
-	// +kubebuilder:default="5m"
 	Lead Duration `json:"lead,omitempty"`
+	// provisioningClass is the class of the ProvisioningRequests; best-effort-atomic-scale-up.autoscaling.x-k8s.io unless it is given.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ProvisioningClass string `json:"provisioningClass,omitempty"`
 	// capacity is what the node pool can grow to, by resource name, such as nvidia.com/gpu: 16. Without it nobody is told beforehand that a plan
 	// needs more than that.
 	// +optional
@@ -100,7 +113,7 @@ type WarmNodes struct {
 
 // WarmNodesPolicy is how nodes are held.
 //
-// +kubebuilder:validation:Enum=Auto;CapacityBuffer;Placeholders;Off
+// +kubebuilder:validation:Enum=Auto;CapacityBuffer;Placeholders;ProvisioningRequest;Off
 type WarmNodesPolicy string
 
 // The ways to hold nodes.
@@ -109,6 +122,8 @@ const (
 	WarmNodesCapacityBuffer WarmNodesPolicy = "CapacityBuffer"
 	WarmNodesPlaceholders   WarmNodesPolicy = "Placeholders"
 	WarmNodesOff            WarmNodesPolicy = "Off"
+	// WarmNodesProvisioningRequest asks for all nodes of a rise or none.
+	WarmNodesProvisioningRequest WarmNodesPolicy = "ProvisioningRequest"
 )
 
 // WarmImages says how images are brought to the nodes ahead of the plan.
@@ -117,9 +132,9 @@ type WarmImages struct {
 	// +optional
 	// +kubebuilder:default=Auto
 	Policy WarmImagesPolicy `json:"policy,omitempty"`
-	// lead is how long a pull takes, and so how far ahead of the plan it is begun. An image on disk costs little: be generous.
+	// lead is how long a pull takes, and so how far ahead of the plan it is begun. Without it that is learned from the starts that pulled, and 15 minutes
+	// until three of them were seen.
 	// +optional
-	// +kubebuilder:default="15m"
 	Lead Duration `json:"lead,omitempty"`
 	// parallelism is how many nodes pull at a time, per Forecast: a registry serves a few at a time faster than many.
 	// +optional
@@ -142,6 +157,50 @@ const (
 	WarmImagesOff          WarmImagesPolicy = "Off"
 )
 
+// WarmWeights say how the weights of one Forecast's model are brought near ahead of the plan.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.localModelCache) ? 1 : 0) + (has(self.dataLoad) ? 1 : 0) + (has(self.cronJob) ? 1 : 0) == 1",message="give exactly one of localModelCache, dataLoad and cronJob"
+type WarmWeights struct {
+	// forecast that they are for, by name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Forecast string `json:"forecast"`
+	// lead is how long loading takes, and so how much earlier than nodes it is begun.
+	// +optional
+	// +kubebuilder:default="15m"
+	Lead Duration `json:"lead,omitempty"`
+	// localModelCache is the name of a KServe LocalModelCache. It loads for a whole group of nodes by itself, so it is looked at and not made: WeightsWarm says
+	// whether all its nodes have the model.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	LocalModelCache string `json:"localModelCache,omitempty"`
+	// dataLoad has Fluid load a dataset ahead of each rise.
+	// +optional
+	DataLoad *WarmDataLoad `json:"dataLoad,omitempty"`
+	// cronJob is the name of a CronJob of this namespace, best a suspended one, whose job template is run ahead of each rise.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=52
+	CronJob string `json:"cronJob,omitempty"`
+}
+
+// WarmDataLoad is what a Fluid DataLoad loads.
+type WarmDataLoad struct {
+	// dataset of this namespace, by name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Dataset string `json:"dataset"`
+	// paths in the dataset; all of it without any.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=1024
+	Paths []string `json:"paths,omitempty"`
+}
+
 // WarmPoolStatus is what is warm.
 type WarmPoolStatus struct {
 	// observedGeneration is the generation of the spec that this status is about.
@@ -162,6 +221,36 @@ type WarmPoolStatus struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Forecasts []WarmForecast `json:"forecasts,omitempty"`
+	// shared are the node pools that several of the Forecasts share, and what holding for them together saves.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Shared []WarmShared `json:"shared,omitempty"`
+}
+
+// WarmShared is what several Forecasts that share a node pool are held for together.
+type WarmShared struct {
+	// forecasts that share it, by name; the first 16 where there are more.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Forecasts []string `json:"forecasts"`
+	// resource that they share, such as nvidia.com/gpu.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Resource string `json:"resource"`
+	// hold is how much of it is to be held now.
+	// +required
+	Hold resource.Quantity `json:"hold"`
+	// alone is how much that would be if each Forecast were held for on its own.
+	// +required
+	Alone resource.Quantity `json:"alone"`
+	// correlation of their forecasts' errors that this counts on, from 0 to 1: what was measured and two standard errors, or 1 until enough was.
+	// +required
+	Correlation Decimal `json:"correlation"`
+	// samples that the correlation was measured on.
+	// +optional
+	Samples int32 `json:"samples,omitempty"`
 }
 
 // WarmForecast is what is, or in mode DryRun would be, held warm for one Forecast.
@@ -176,7 +265,7 @@ type WarmForecast struct {
 	// needed is the most replicas that the plan asks for until a node that is asked for now could have the image.
 	// +optional
 	Needed int32 `json:"needed,omitempty"`
-	// hold is how many replicas' worth of nodes are to be held now: needed less replicas, within the limits.
+	// hold is how many replicas' worth of nodes are to be held now: needed less replicas, less what Forecasts that share a node pool save, within the limits.
 	// +optional
 	Hold int32 `json:"hold,omitempty"`
 	// held is how many are.
@@ -188,7 +277,21 @@ type WarmForecast struct {
 	// imageNodesReady is how many of them list it.
 	// +optional
 	ImageNodesReady int32 `json:"imageNodesReady,omitempty"`
-	// nodesBy is what holds nodes: CapacityBuffer, Placeholders or Off.
+	// nodeLead is how far ahead of the plan a node is asked for: given, learned, or assumed.
+	// +optional
+	NodeLead Duration `json:"nodeLead,omitempty"`
+	// imageLead is how far ahead of that the image is pulled: given, learned, or assumed.
+	// +optional
+	ImageLead Duration `json:"imageLead,omitempty"`
+	// weightsBy is what loads weights: LocalModelCache, DataLoad, Job, or nothing.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	WeightsBy string `json:"weightsBy,omitempty"`
+	// weights are Idle while no rise is ahead, Loading, Warm or Failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Weights string `json:"weights,omitempty"`
+	// nodesBy is what holds nodes: CapacityBuffer, Placeholders, ProvisioningRequest or Off.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	NodesBy string `json:"nodesBy,omitempty"`

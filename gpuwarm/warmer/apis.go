@@ -15,6 +15,10 @@ import (
 var (
 	capacityBuffer = schema.GroupVersionKind{Group: "autoscaling.x-k8s.io", Version: "v1beta1", Kind: "CapacityBuffer"}
 	imagePullJob   = schema.GroupVersionKind{Group: "apps.kruise.io", Version: "v1alpha1", Kind: "ImagePullJob"}
+
+	provisioningRequest = schema.GroupVersionKind{Group: "autoscaling.x-k8s.io", Version: "v1", Kind: "ProvisioningRequest"}
+	localModelCache     = schema.GroupVersionKind{Group: "serving.kserve.io", Version: "v1alpha1", Kind: "LocalModelCache"}
+	dataLoad            = schema.GroupVersionKind{Group: "data.fluid.io", Version: "v1alpha1", Kind: "DataLoad"}
 )
 
 // remembered is how long it is taken that an API is there, or is not, before it is looked for again.
@@ -68,4 +72,9 @@ func absent(err error) bool {
 	}
 	details := status.Status().Details
 	return details == nil || details.Name == ""
+}
+
+// errAbsent is the error that says so.
+func errAbsent(gvk schema.GroupVersionKind) error {
+	return &meta.NoKindMatchError{GroupKind: gvk.GroupKind(), SearchedVersions: []string{gvk.Version}}
 }

@@ -8,15 +8,19 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
 )
 
 // metrics of the warmer. All are per WarmPool: there are few of those.
 type metrics struct {
 	held      *prometheus.GaugeVec
 	heldTime  *prometheus.CounterVec
+	usedTime  *prometheus.CounterVec
+	placed    *prometheus.CounterVec
 	images    *prometheus.GaugeVec
 	shortfall *prometheus.GaugeVec
 	last      map[types.NamespacedName]time.Time
+	placedOn  map[types.NamespacedName]map[types.UID]bool // the replicas that there are, and whether their node is known
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -28,18 +32,25 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		heldTime: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "headstart_warm_held_seconds_total", Help: "Time that resources were held by placeholders, by resource: GPU-seconds for nvidia.com/gpu.",
 		}, append(pool[:2:2], "resource")),
+		usedTime: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "headstart_warm_used_seconds_total", Help: "Time that the same resources were taken by replicas of the warmed services, to compare with what was held.",
+		}, append(pool[:2:2], "resource")),
+		placed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "headstart_warm_placements_total", Help: "Replicas of the warmed services that came onto a node, by whether it listed the image when that was seen first.",
+		}, append(pool[:2:2], "node")),
 		images: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "headstart_warm_image_nodes", Help: "Nodes that are to have the image now, by whether they do.",
 		}, append(pool[:2:2], "state")),
 		shortfall: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "headstart_capacity_shortfall_replicas", Help: "Replicas that plans need at their peaks beyond what nodes, pool and quota can give.",
 		}, pool),
-		last: map[types.NamespacedName]time.Time{},
+		last:     map[types.NamespacedName]time.Time{},
+		placedOn: map[types.NamespacedName]map[types.UID]bool{},
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.held, m.heldTime, m.images, m.shortfall} {
+	for _, c := range []prometheus.Collector{m.held, m.heldTime, m.usedTime, m.placed, m.images, m.shortfall} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -48,7 +59,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 }
 
 // report is called once a look, by one worker.
-func (m *metrics) report(pool types.NamespacedName, l *look, s *v1alpha1.WarmPoolStatus, shortBy int) {
+func (m *metrics) report(pool types.NamespacedName, l *look, jobs []*job, s *v1alpha1.WarmPoolStatus, shortBy int) {
 	held, using := 0.0, corev1.ResourceList{}
 	for i := range l.pods {
 		p := &l.pods[i]
@@ -65,9 +76,11 @@ func (m *metrics) report(pool types.NamespacedName, l *look, s *v1alpha1.WarmPoo
 		}
 	}
 	if last, ok := m.last[pool]; ok {
-		for name, q := range using {
-			m.heldTime.WithLabelValues(pool.Namespace, pool.Name, string(name)).Add(q.AsApproximateFloat64() * max(0, l.now.Sub(last).Seconds()))
-		}
+		elapsed := max(0, l.now.Sub(last).Seconds())
+		spend(m.heldTime, pool, using, elapsed)
+		spend(m.usedTime, pool, m.placements(pool, l, jobs), elapsed)
+	} else {
+		m.placements(pool, l, jobs)
 	}
 	m.last[pool] = l.now
 	var nodes, have int32
@@ -83,8 +96,59 @@ func (m *metrics) report(pool types.NamespacedName, l *look, s *v1alpha1.WarmPoo
 // forget drops the gauges of a WarmPool that is gone; what it held in its time stays counted.
 func (m *metrics) forget(pool types.NamespacedName) {
 	delete(m.last, pool)
+	delete(m.placedOn, pool)
 	labels := prometheus.Labels{"namespace": pool.Namespace, "warmpool": pool.Name}
 	m.held.DeletePartialMatch(labels)
 	m.images.DeletePartialMatch(labels)
 	m.shortfall.DeletePartialMatch(labels)
+}
+
+func spend(c *prometheus.CounterVec, pool types.NamespacedName, resources corev1.ResourceList, seconds float64) {
+	for name, q := range resources {
+		c.WithLabelValues(pool.Namespace, pool.Name, string(name)).Add(q.AsApproximateFloat64() * seconds)
+	}
+}
+
+// placements counts replicas that came onto a node since the last look, and returns what all of them ask for. Those that were there at the first look came
+// nobody knows how.
+func (m *metrics) placements(pool types.NamespacedName, l *look, jobs []*job) corev1.ResourceList {
+	nodes := map[string]*corev1.Node{}
+	for i := range l.nodes {
+		nodes[l.nodes[i].Name] = &l.nodes[i]
+	}
+	before, first := m.placedOn[pool], m.last[pool].IsZero()
+	now, using := map[types.UID]bool{}, corev1.ResourceList{}
+	for _, j := range jobs {
+		if j.target == nil {
+			continue
+		}
+		for i := range l.pods {
+			p := &l.pods[i]
+			if !j.target.replica(p, j.fc.Namespace) {
+				continue
+			}
+			n := nodes[p.Spec.NodeName]
+			now[p.UID] = n != nil
+			if n == nil {
+				continue
+			}
+			for name, q := range j.target.shape.Requests {
+				sum := using[name].DeepCopy()
+				sum.Add(q)
+				using[name] = sum
+			}
+			if !before[p.UID] && !first {
+				m.placed.WithLabelValues(pool.Namespace, pool.Name, warmth(n, j.target.image)).Inc()
+			}
+		}
+	}
+	m.placedOn[pool] = now
+	return using
+}
+
+func warmth(n *corev1.Node, image string) string {
+	if gpuwarm.HasImage(n, image) {
+		return "warm"
+	}
+	return "cold"
 }

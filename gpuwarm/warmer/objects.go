@@ -3,7 +3,9 @@ package warmer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -24,10 +26,17 @@ func objectName(pool *v1alpha1.WarmPool, fc string) string {
 
 // owned are the labels and the owner of what the warmer makes beside its WarmPool: it goes with it.
 func (r *Reconciler) owned(pool *v1alpha1.WarmPool, fc string, obj client.Object) error {
-	obj.SetLabels(map[string]string{
-		labelPool: poolHash(pool.Namespace, pool.Name), labelForecast: forecastHash(pool.Namespace, fc), "app.kubernetes.io/managed-by": "headstart",
-	})
-	obj.SetAnnotations(map[string]string{annotationFor: pool.Namespace + "/" + fc + " by " + pool.Name})
+	labels, annotations := obj.GetLabels(), obj.GetAnnotations()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	labels[labelPool], labels[labelForecast], labels["app.kubernetes.io/managed-by"] = poolHash(pool.Namespace, pool.Name), forecastHash(pool.Namespace, fc), "headstart"
+	annotations[annotationFor] = pool.Namespace + "/" + fc + " by " + pool.Name
+	obj.SetLabels(labels)
+	obj.SetAnnotations(annotations)
 	return controllerutil.SetControllerReference(pool, obj, r.opts.Client.Scheme())
 }
 
@@ -41,22 +50,9 @@ func newObject(gvk schema.GroupVersionKind, namespace, name string) *unstructure
 
 // buffer asks the cluster's CapacityBuffer for want replicas' worth of nodes beyond what runs. A buffer refills itself, so its size is told anew at
 // each look; 0 keeps the object, which costs nothing, while the Forecast is selected.
-//
-// It is sized by a PodTemplate of its own instead of by the workload, because the latter is not read by every autoscaler before the first pod is there.
 func (r *Reconciler) buffer(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, want int) error {
 	name := objectName(pool, fc)
-	template := &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: name}, Template: *t.template.DeepCopy()}
-	if err := r.owned(pool, fc, template); err != nil {
-		return err
-	}
-	if err := r.put(ctx, template, func(have client.Object) bool {
-		old := have.(*corev1.PodTemplate)
-		if equality.Semantic.DeepDerivative(template.Template, old.Template) {
-			return false
-		}
-		old.Template = template.Template
-		return true
-	}, &corev1.PodTemplate{}); err != nil {
+	if err := r.template(ctx, pool, fc, t); err != nil {
 		return err
 	}
 	u := newObject(capacityBuffer, pool.Namespace, name)
@@ -77,11 +73,28 @@ func (r *Reconciler) buffer(ctx context.Context, pool *v1alpha1.WarmPool, fc str
 	}, newObject(capacityBuffer, "", ""))
 }
 
+// template keeps the PodTemplate that buffers and requests are sized by. It is one of its own and not the workload's, because the latter is not read by every
+// autoscaler before the first pod is there.
+func (r *Reconciler) template(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target) error {
+	template := &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: objectName(pool, fc)}, Template: *t.template.DeepCopy()}
+	if err := r.owned(pool, fc, template); err != nil {
+		return err
+	}
+	return r.put(ctx, template, func(have client.Object) bool {
+		old := have.(*corev1.PodTemplate)
+		if equality.Semantic.DeepDerivative(template.Template, old.Template) {
+			return false
+		}
+		old.Template = template.Template
+		return true
+	}, &corev1.PodTemplate{})
+}
+
 // put creates obj, or changes the one that there is as change says, if at all. Another's object of the same name is left alone.
 func (r *Reconciler) put(ctx context.Context, obj client.Object, change func(have client.Object) bool, have client.Object) error {
 	err := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(obj), have)
 	if apierrors.IsNotFound(err) && !absent(err) {
-		return r.opts.Client.Create(ctx, obj)
+		return r.create(ctx, obj)
 	}
 	if err != nil {
 		return err
@@ -95,18 +108,62 @@ func (r *Reconciler) put(ctx context.Context, obj client.Object, change func(hav
 	return r.opts.Client.Update(ctx, have)
 }
 
-// unbuffer removes the buffer of one Forecast, as far as there is one.
-func (r *Reconciler) unbuffer(ctx context.Context, pool *v1alpha1.WarmPool, fc string) error {
+// unask removes what asks the cluster for nodes for one Forecast, but for what keep names and needs.
+func (r *Reconciler) unask(ctx context.Context, pool *v1alpha1.WarmPool, fc, keep string) error {
 	name := objectName(pool, fc)
-	if r.apis.has(capacityBuffer, r.opts.Clock.Now()) {
-		if err := r.remove(ctx, pool, newObject(capacityBuffer, pool.Namespace, name)); err != nil {
+	for policy, gvk := range kindOfPolicy {
+		if string(policy) == keep || !r.apis.has(gvk, r.opts.Clock.Now()) {
+			continue
+		}
+		if err := r.removeOnce(ctx, pool, newObject(gvk, pool.Namespace, name)); err != nil {
 			return err
 		}
 	}
-	return r.remove(ctx, pool, &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: name}})
+	if keep != "" {
+		return nil
+	}
+	return r.removeOnce(ctx, pool, &corev1.PodTemplate{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodTemplate"}, ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: name},
+	})
 }
 
-// remove deletes an object of this WarmPool's. It looks first: most often there is none, and a delete would be a write each time.
+// create makes an object that may not have been there.
+func (r *Reconciler) create(ctx context.Context, obj client.Object) error {
+	delete(r.clean, cleanKey(obj))
+	return r.opts.Client.Create(ctx, obj)
+}
+
+// recheck is after how long it is looked again whether an object that was not there still is not.
+const recheck = 10 * time.Minute
+
+func cleanKey(obj client.Object) string {
+	return obj.GetObjectKind().GroupVersionKind().Kind + "/" + obj.GetNamespace() + "/" + obj.GetName()
+}
+
+func (r *Reconciler) knownClean(obj client.Object) bool {
+	return r.opts.Clock.Now().Before(r.clean[cleanKey(obj)])
+}
+
+func (r *Reconciler) noteClean(obj client.Object) {
+	now := r.opts.Clock.Now()
+	maps.DeleteFunc(r.clean, func(_ string, until time.Time) bool { return !now.Before(until) })
+	r.clean[cleanKey(obj)] = now.Add(recheck)
+}
+
+// removeOnce removes an object of this WarmPool's, and remembers for a while that it is not there: most often there never was one. One that may not be read
+// cannot have been made.
+func (r *Reconciler) removeOnce(ctx context.Context, pool *v1alpha1.WarmPool, obj client.Object) error {
+	if r.knownClean(obj) {
+		return nil
+	}
+	if err := r.remove(ctx, pool, obj); err != nil && !apierrors.IsForbidden(err) {
+		return err
+	}
+	r.noteClean(obj)
+	return nil
+}
+
+// remove deletes an object of this WarmPool's. It looks first: a delete would be a write.
 func (r *Reconciler) remove(ctx context.Context, pool *v1alpha1.WarmPool, obj client.Object) error {
 	err := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(obj), obj)
 	if apierrors.IsNotFound(err) || absent(err) {
@@ -167,7 +224,7 @@ func (r *Reconciler) pullJob(ctx context.Context, pool *v1alpha1.WarmPool, fc st
 		"pullPolicy":       map[string]any{"timeoutSeconds": int64(pullDeadline), "backoffLimit": int64(3)},
 		"completionPolicy": map[string]any{"type": "Always", "activeDeadlineSeconds": int64(2 * pullDeadline)},
 	}
-	return "", r.opts.Client.Create(ctx, u)
+	return "", r.create(ctx, u)
 }
 
 func parallelism(pool *v1alpha1.WarmPool) int {

@@ -15,18 +15,22 @@ import (
 
 // Reasons of a WarmPool's conditions.
 const (
-	reasonAsPlanned     = "AsPlanned"
-	reasonDryRun        = "DryRun"
-	reasonNothing       = "NothingSelected"
-	reasonOff           = "Off"
-	reasonDenied        = "Denied"
-	reasonQuota         = "QuotaDenied"
-	reasonLimited       = "Limited"
-	reasonPullFails     = "PullFails"
-	reasonNotWarmed     = "NotWarmed"
-	reasonGettingThere  = "InProgress"
-	reasonCapacity      = "PlanNeedsMore"
-	reasonCapacityGiven = "Enough"
+	reasonAsPlanned      = "AsPlanned"
+	reasonDryRun         = "DryRun"
+	reasonNothing        = "NothingSelected"
+	reasonOff            = "Off"
+	reasonDenied         = "Denied"
+	reasonQuota          = "QuotaDenied"
+	reasonLimited        = "Limited"
+	reasonPullFails      = "PullFails"
+	reasonNotWarmed      = "NotWarmed"
+	reasonGettingThere   = "InProgress"
+	reasonMissing        = "MissingAPI"
+	reasonNotProvisioned = "NotProvisioned"
+	reasonLoadFails      = "LoadFails"
+	reasonNone           = "NotAsked"
+	reasonCapacity       = "PlanNeedsMore"
+	reasonCapacityGiven  = "Enough"
 )
 
 // outcome collects what conditions say from the Forecasts of one WarmPool.
@@ -35,8 +39,10 @@ type outcome struct {
 	refused        int
 	limited        int
 	nodes, images  problem
-	pulls          problem
+	pulls, weights problem
+	loads          []string // how the weights of each Forecast that has any stand
 	shortBy        int
+	shortFrom      time.Time
 	shortForecasts []string
 }
 
@@ -74,16 +80,25 @@ func (o *outcome) denied(p *problem, w *v1alpha1.WarmForecast, what string, err 
 	return nil
 }
 
-func (o *outcome) pullFails(w *v1alpha1.WarmForecast, failure string) {
+// fails takes a failure of something that was made, for people, where there is one.
+func (o *outcome) fails(p *problem, w *v1alpha1.WarmForecast, reason, failure string) {
 	if failure != "" {
-		o.pulls.set(reasonPullFails, failure)
+		p.set(reason, failure)
 		w.Message = clip(failure)
 	}
 }
 
-func (o *outcome) short(fc string, by int) {
+// lacks takes that an API that a field asks for is not there.
+func (o *outcome) lacks(p *problem, w *v1alpha1.WarmForecast, field, api string) {
+	o.fails(p, w, reasonMissing, fmt.Sprintf("%s asks for %s, and the cluster has no such API: install what serves it, or ask for another way", field, api))
+}
+
+func (o *outcome) short(fc string, by int, from time.Time) {
 	o.shortForecasts = append(o.shortForecasts, fc)
 	o.shortBy += by
+	if o.shortFrom.IsZero() || from.Before(o.shortFrom) {
+		o.shortFrom = from
+	}
 }
 
 // finding is a condition to be.
@@ -110,6 +125,7 @@ func (o *outcome) conditions(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool
 	dry := pool.Spec.Mode == v1alpha1.WarmPoolDryRun
 	set(v1alpha1.ConditionNodesWarm, o.nodesWarm(s, pool, dry))
 	set(v1alpha1.ConditionImagesWarm, o.imagesWarm(s, pool, dry))
+	set(v1alpha1.ConditionWeightsWarm, o.weightsWarm(pool, dry))
 	set(v1alpha1.ConditionCapacityShort, o.capacityShort())
 	set(v1alpha1.ConditionReady, o.ready(selected, dry))
 }
@@ -128,8 +144,8 @@ func (o *outcome) nodesWarm(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool,
 		return finding{false, o.nodes.reason, o.nodes.message}
 	case o.limited > 0:
 		return found(false, reasonLimited, "spec.limits keeps what is held below what the plans need, for %d Forecasts", o.limited)
-	case byBuffer(s):
-		return found(true, reasonAsPlanned, "CapacityBuffers ask for nodes for %d replicas", hold)
+	case by(s) != "":
+		return found(true, reasonAsPlanned, "%ss ask for nodes for %d replicas", by(s), hold)
 	case held < hold:
 		return found(false, reasonGettingThere, "nodes are held for %d of %d replicas; the others wait for theirs", held, hold)
 	}
@@ -156,12 +172,35 @@ func (o *outcome) imagesWarm(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool
 	return found(true, reasonAsPlanned, "the %d nodes that the plans will use have the images", images)
 }
 
+func (o *outcome) weightsWarm(pool *v1alpha1.WarmPool, dry bool) finding {
+	due, warm := 0, 0
+	for _, state := range o.loads {
+		switch state {
+		case weightsWarm:
+			warm++
+		case weightsDue, weightsLoading:
+			due++
+		}
+	}
+	switch {
+	case len(pool.Spec.Weights) == 0:
+		return found(true, reasonNone, "spec.weights names none")
+	case dry:
+		return found(false, reasonDryRun, "would load the weights of %d Forecasts", due)
+	case o.weights.reason != "":
+		return finding{false, o.weights.reason, o.weights.message}
+	case due > 0:
+		return found(false, reasonGettingThere, "the weights of %d Forecasts are being loaded", due)
+	}
+	return found(true, reasonAsPlanned, "the weights of %d Forecasts are loaded, and no other rise is ahead", warm)
+}
+
 func (o *outcome) capacityShort() finding {
 	if len(o.shortForecasts) == 0 {
 		return found(false, reasonCapacityGiven, "nothing that is known keeps the plans from being followed")
 	}
-	return found(true, reasonCapacity, "plans need %d replicas more than there can be, of %s: see their messages",
-		o.shortBy, strings.Join(o.shortForecasts[:min(8, len(o.shortForecasts))], ", "))
+	return found(true, reasonCapacity, "from %s on plans need up to %d replicas more than there can be, of %s: see their messages",
+		o.shortFrom.UTC().Format(time.RFC3339), o.shortBy, strings.Join(o.shortForecasts[:min(8, len(o.shortForecasts))], ", "))
 }
 
 func (o *outcome) ready(selected int, dry bool) finding {
@@ -181,7 +220,7 @@ func (o *outcome) ready(selected int, dry bool) finding {
 }
 
 func (o *outcome) first() problem {
-	for _, p := range []problem{o.nodes, o.images, o.pulls} {
+	for _, p := range []problem{o.nodes, o.images, o.pulls, o.weights} {
 		if p.reason != "" {
 			return p
 		}
@@ -189,13 +228,15 @@ func (o *outcome) first() problem {
 	return problem{}
 }
 
-func byBuffer(s *v1alpha1.WarmPoolStatus) bool {
+// by is the API that nodes are asked for by; empty where placeholders hold them.
+func by(s *v1alpha1.WarmPoolStatus) string {
 	for _, f := range s.Forecasts {
-		if f.NodesBy == string(v1alpha1.WarmNodesCapacityBuffer) {
-			return true
+		switch v1alpha1.WarmNodesPolicy(f.NodesBy) {
+		case v1alpha1.WarmNodesCapacityBuffer, v1alpha1.WarmNodesProvisioningRequest:
+			return f.NodesBy
 		}
 	}
-	return false
+	return ""
 }
 
 // announce writes an Event for each condition that changed.

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +30,10 @@ type Reconciler struct {
 	opts    Options
 	apis    *apis
 	metrics *metrics
+
+	// What follows is for one worker, as a controller has unless it is told otherwise. It is lost in a restart, which costs a few looks or savings.
+	errors map[types.NamespacedName]*gpuwarm.Errors // of the forecasts of a WarmPool
+	clean  map[string]time.Time                     // until when it is taken that an object is not there
 }
 
 // New returns a Reconciler.
@@ -43,6 +48,7 @@ func New(opts Options) (*Reconciler, error) {
 	}
 	return &Reconciler{
 		opts: opts, metrics: m, apis: &apis{mapper: opts.Mapper, seen: map[schema.GroupVersionKind]sighting{}},
+		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]time.Time{},
 	}, nil
 }
 
@@ -64,7 +70,6 @@ type look struct {
 	pods   []corev1.Pod
 	nodes  []corev1.Node
 	quotas []corev1.ResourceQuota
-	stages gpuwarm.Stages
 	free   map[string]corev1.ResourceList // beside all pods but placeholders
 	used   corev1.ResourceList            // of the limits, by what is held so far
 	act    bool
@@ -76,6 +81,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	err := r.opts.Client.Get(ctx, req.NamespacedName, &pool)
 	if apierrors.IsNotFound(err) || (err == nil && pool.DeletionTimestamp != nil) {
 		r.metrics.forget(req.NamespacedName)
+		r.forget(req.NamespacedName)
 		return reconcile.Result{}, r.release(ctx, poolHash(req.Namespace, req.Name))
 	}
 	if err != nil {
@@ -87,26 +93,33 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	status := pool.Status.DeepCopy()
 	status.ObservedGeneration = pool.Generation
-	status.Forecasts, status.Placeholders = nil, 0
+	status.Forecasts, status.Shared, status.Placeholders = nil, nil, 0
 	outcome := &outcome{}
+	jobs, err := r.jobs(ctx, l, selected)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	status.Shared = r.share(l, jobs)
+	r.shortfalls(l, jobs, outcome)
+	var failures []error
 	wanted := map[string]bool{}
-	for i := range selected {
-		fc := &selected[i]
-		wanted[forecastHash(fc.Namespace, fc.Name)] = true
-		w, err := r.warm(ctx, l, fc, outcome)
-		if err != nil {
-			return reconcile.Result{}, fmt.Errorf("warm for Forecast %s/%s: %w", fc.Namespace, fc.Name, err)
+	for _, j := range jobs {
+		wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
+		// What fails for one Forecast is no reason to leave the others cold.
+		if err := r.warm(ctx, l, j, outcome); err != nil {
+			failures = append(failures, fmt.Errorf("warm for Forecast %s/%s: %w", j.fc.Namespace, j.fc.Name, err))
 		}
 		if len(status.Forecasts) < 64 {
-			status.Forecasts = append(status.Forecasts, w)
+			status.Forecasts = append(status.Forecasts, j.status)
 		}
 		status.Placeholders += outcome.placeholders
 	}
-	if err := r.forsake(ctx, l, wanted); err != nil {
+	failures = append(failures, r.forsake(ctx, l, wanted))
+	if err := errors.Join(failures...); err != nil {
 		return reconcile.Result{}, err
 	}
 	outcome.conditions(status, &pool, len(selected), l.now)
-	r.metrics.report(req.NamespacedName, l, status, outcome.shortBy)
+	r.metrics.report(req.NamespacedName, l, jobs, status, outcome.shortBy)
 	return reconcile.Result{RequeueAfter: r.opts.Interval}, r.write(ctx, &pool, status)
 }
 
@@ -129,13 +142,6 @@ func (r *Reconciler) write(ctx context.Context, pool *v1alpha1.WarmPool, status 
 // look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.
 func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (*look, []v1alpha1.Forecast, error) {
 	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: pool.Spec.Mode != v1alpha1.WarmPoolDryRun}
-	l.stages = gpuwarm.Stages{Node: parsed(pool.Spec.Nodes.Lead, 5*time.Minute), Image: parsed(pool.Spec.Images.Lead, 15*time.Minute)}
-	if pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff {
-		l.stages.Node = 0
-	}
-	if pool.Spec.Images.Policy == v1alpha1.WarmImagesOff {
-		l.stages.Image = 0
-	}
 	var fcs v1alpha1.ForecastList
 	var pods corev1.PodList
 	var nodes corev1.NodeList
@@ -156,13 +162,6 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (*look, 
 	l.free = gpuwarm.Free(l.nodes, l.pods, func(p *corev1.Pod) bool { return p.Labels[labelRole] != "" })
 	slices.SortFunc(fcs.Items, func(a, b v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) })
 	return l, fcs.Items, nil
-}
-
-func parsed(d v1alpha1.Duration, fallback time.Duration) time.Duration {
-	if v, err := d.Parse(); err == nil {
-		return v
-	}
-	return fallback
 }
 
 // mine are the pods of a role that were made for one Forecast.

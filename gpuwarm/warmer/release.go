@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -21,10 +20,7 @@ func (r *Reconciler) let(ctx context.Context, l *look, fc string) error {
 	if _, err := r.pullPods(ctx, l.pool, fc, nil, nil, l.mine(rolePull, fc)); err != nil {
 		return err
 	}
-	if err := r.unbuffer(ctx, l.pool, fc); err != nil && !apierrors.IsForbidden(err) {
-		return err
-	}
-	return r.unjob(ctx, l, fc)
+	return errors.Join(r.unask(ctx, l.pool, fc, ""), r.unjob(ctx, l, fc), r.unload(ctx, l, fc, ""))
 }
 
 // forsake lets go of what is held for Forecasts that are not selected any more.

@@ -58,13 +58,15 @@ func (r *Reconciler) targetOf(ctx context.Context, fc *v1alpha1.Forecast, pods [
 	if err != nil {
 		return nil, err
 	}
-	t.timeline, err = gpuwarm.NewTimeline(*fc.Status.Plan, fc.Status.CapacityPerReplica.Value.AsApproximateFloat64(), most)
+	t.timeline, err = gpuwarm.NewTimeline(*fc.Status.Plan, gpuwarm.TimelineOptions{
+		Capacity: fc.Status.CapacityPerReplica.Value.AsApproximateFloat64(), MaxReplicas: most, Level: levelOf(fc),
+	})
 	if err != nil {
 		return nil, refuse("%v", err)
 	}
 	for i := range pods {
 		p := &pods[i]
-		if p.Namespace == fc.Namespace && alive(p) && t.selector.Matches(labels.Set(p.Labels)) {
+		if t.replica(p, fc.Namespace) {
 			t.replicas++
 			if p.Spec.NodeName == "" {
 				t.waiting++
@@ -72,6 +74,27 @@ func (r *Reconciler) targetOf(ctx context.Context, fc *v1alpha1.Forecast, pods [
 		}
 	}
 	return t, nil
+}
+
+// levelOf is the probability that the plan's values are enough: the service level, or one less one part in the shortage cost. 0 where neither is given.
+func levelOf(fc *v1alpha1.Forecast) float64 {
+	want := fc.Spec.ProvisionFor
+	if want.ServiceLevel != nil {
+		if level, err := want.ServiceLevel.Parse(); err == nil {
+			return level
+		}
+	}
+	if want.ShortageCost != nil {
+		if cost, err := want.ShortageCost.Parse(); err == nil && cost > 1 {
+			return 1 - 1/cost
+		}
+	}
+	return 0
+}
+
+// replica is whether a pod is or will be a replica of the target.
+func (t *target) replica(p *corev1.Pod, namespace string) bool {
+	return p.Namespace == namespace && alive(p) && p.Labels[labelRole] == "" && t.selector.Matches(labels.Set(p.Labels))
 }
 
 // alive is whether a pod is or will be a replica.

@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -19,31 +18,22 @@ import (
 )
 
 // warm does for one Forecast what is to be done now.
-func (r *Reconciler) warm(ctx context.Context, l *look, fc *v1alpha1.Forecast, out *outcome) (v1alpha1.WarmForecast, error) {
-	w := v1alpha1.WarmForecast{Name: fc.Name}
+func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) error {
 	out.placeholders = 0
-	t, err := r.targetFor(ctx, l, fc)
-	if no, ok := errors.AsType[refusal](err); ok {
-		w.Message = clip(no.why)
+	if j.target == nil {
 		out.refused++
-		return w, r.let(ctx, l, fc.Name)
+		return r.let(ctx, l, j.fc.Name)
 	}
-	if err != nil {
-		return w, err
+	// One stage's failure keeps none of the others from being warmed.
+	err := errors.Join(
+		r.warmNodes(ctx, l, j, out),
+		r.warmImages(ctx, l, j, out),
+		r.warmWeights(ctx, l, j, out),
+	)
+	if j.status.Message == "" {
+		j.status.Message = clip(j.short)
 	}
-	h := gpuwarm.Staging(t.timeline, l.now, l.stages, t.replicas)
-	w.Needed, w.Replicas = int32(h.Needed), int32(t.replicas)
-	short := r.shortfall(l, fc, t, out)
-	if err := r.warmNodes(ctx, l, fc, t, h, &w, out); err != nil {
-		return w, err
-	}
-	if err := r.warmImages(ctx, l, fc, t, h, &w, out); err != nil {
-		return w, err
-	}
-	if w.Message == "" {
-		w.Message = clip(short)
-	}
-	return w, nil
+	return err
 }
 
 // targetFor is the target of a Forecast, unless an older WarmPool is there for it.
@@ -66,77 +56,117 @@ func (r *Reconciler) targetFor(ctx context.Context, l *look, fc *v1alpha1.Foreca
 }
 
 // warmNodes holds nodes.
-func (r *Reconciler) warmNodes(ctx context.Context, l *look, fc *v1alpha1.Forecast, t *target, h gpuwarm.Hold, w *v1alpha1.WarmForecast, out *outcome) error {
-	by := r.nodesBy(l)
+func (r *Reconciler) warmNodes(ctx context.Context, l *look, j *job, out *outcome) error {
+	by, missing := r.nodesBy(l)
 	want := 0
 	if by != v1alpha1.WarmNodesOff {
-		want = within(l.pool.Spec.Limits, l.used, t.shape, h.Nodes)
-		if want < h.Nodes {
+		want = within(l.pool.Spec.Limits, l.used, j.target.shape, j.hold.Nodes)
+		if want < j.hold.Nodes {
 			out.limited++
-			w.Message = clip(fmt.Sprintf("spec.limits leaves room for %d of the %d replicas that are to be held for", want, h.Nodes))
+			j.status.Message = clip(fmt.Sprintf("spec.limits leaves room for %d of the %d replicas that are to be held for", want, j.hold.Nodes))
 		}
 	}
-	w.NodesBy, w.Hold = string(by), int32(want)
-	if !l.act {
-		want = 0
+	if missing != "" {
+		out.lacks(&out.nodes, &j.status, "spec.nodes.policy", missing)
 	}
-	have := l.mine(rolePlaceholder, fc.Name)
-	if by == v1alpha1.WarmNodesCapacityBuffer && l.act {
-		err := r.buffer(ctx, l.pool, fc.Name, t, want)
-		if !absent(err) {
-			if err := out.denied(&out.nodes, w, "CapacityBuffer", err); err != nil {
-				return err
-			}
-			_, err = r.hold(ctx, l.pool, fc.Name, t, have, 0)
+	j.status.NodesBy, j.status.Hold = string(by), int32(want)
+	if !l.act {
+		by, want = v1alpha1.WarmNodesOff, 0
+	}
+	if by == v1alpha1.WarmNodesCapacityBuffer || by == v1alpha1.WarmNodesProvisioningRequest {
+		gone, err := r.warmByAPI(ctx, l, j, by, want, out)
+		if !gone {
 			return err
 		}
-		r.apis.gone(capacityBuffer, l.now)
-		w.NodesBy = string(v1alpha1.WarmNodesPlaceholders)
-		if l.pool.Spec.Nodes.Policy == v1alpha1.WarmNodesCapacityBuffer {
-			w.NodesBy, want = string(v1alpha1.WarmNodesOff), 0
-		}
+		by, want = r.instead(l, j, by, want, out)
 	}
-	if err := r.unbuffer(ctx, l.pool, fc.Name); err != nil && !absent(err) && !apierrors.IsForbidden(err) {
+	if err := r.unask(ctx, l.pool, j.fc.Name, ""); err != nil {
 		return err
 	}
-	n, err := r.hold(ctx, l.pool, fc.Name, t, have, want)
-	out.placeholders = int32(n)
-	for i := range have {
-		if rank(&have[i], shapeHash(t)) == 0 && have[i].DeletionTimestamp == nil {
-			w.Held++
-		}
-	}
-	w.Held = min(w.Held, int32(n))
-	return out.denied(&out.nodes, w, "placeholders", err)
+	return r.warmByPlaceholders(ctx, l, j, want, out)
 }
 
-// nodesBy is what holds nodes now.
-func (r *Reconciler) nodesBy(l *look) v1alpha1.WarmNodesPolicy {
-	there := r.apis.has(capacityBuffer, l.now)
+// warmByAPI has the cluster's autoscaler hold nodes. It reports whether the API is gone.
+func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1.WarmNodesPolicy, want int, out *outcome) (gone bool, err error) {
+	failure := ""
+	if by == v1alpha1.WarmNodesCapacityBuffer {
+		err = r.buffer(ctx, l.pool, j.fc.Name, j.target, want)
+	} else {
+		failure, err = r.request(ctx, l.pool, j.fc.Name, j.target, want)
+	}
+	if absent(err) {
+		return true, nil
+	}
+	out.fails(&out.nodes, &j.status, reasonNotProvisioned, failure)
+	if err := out.denied(&out.nodes, &j.status, string(by), err); err != nil {
+		return false, err
+	}
+	if err := r.unask(ctx, l.pool, j.fc.Name, string(by)); err != nil {
+		return false, err
+	}
+	_, err = r.hold(ctx, l.pool, j.fc.Name, j.target, l.mine(rolePlaceholder, j.fc.Name), 0)
+	return false, err
+}
+
+// instead is what holds nodes where the API that was to vanished just now.
+func (r *Reconciler) instead(l *look, j *job, by v1alpha1.WarmNodesPolicy, want int, out *outcome) (v1alpha1.WarmNodesPolicy, int) {
+	r.apis.gone(kindOfPolicy[by], l.now)
+	if l.pool.Spec.Nodes.Policy == v1alpha1.WarmNodesAuto {
+		j.status.NodesBy = string(v1alpha1.WarmNodesPlaceholders)
+		return v1alpha1.WarmNodesPlaceholders, want
+	}
+	j.status.NodesBy, j.status.Hold = string(v1alpha1.WarmNodesOff), 0
+	out.lacks(&out.nodes, &j.status, "spec.nodes.policy", string(by))
+	return v1alpha1.WarmNodesOff, 0
+}
+
+func (r *Reconciler) warmByPlaceholders(ctx context.Context, l *look, j *job, want int, out *outcome) error {
+	have := l.mine(rolePlaceholder, j.fc.Name)
+	n, err := r.hold(ctx, l.pool, j.fc.Name, j.target, have, want)
+	out.placeholders = int32(n)
+	for i := range have {
+		if rank(&have[i], shapeHash(j.target)) == 0 && have[i].DeletionTimestamp == nil {
+			j.status.Held++
+		}
+	}
+	j.status.Held = min(j.status.Held, int32(n))
+	return out.denied(&out.nodes, &j.status, "placeholders", err)
+}
+
+var kindOfPolicy = map[v1alpha1.WarmNodesPolicy]schema.GroupVersionKind{
+	v1alpha1.WarmNodesCapacityBuffer: capacityBuffer, v1alpha1.WarmNodesProvisioningRequest: provisioningRequest,
+}
+
+// nodesBy is what holds nodes now, and which API that was asked for is missing.
+func (r *Reconciler) nodesBy(l *look) (by v1alpha1.WarmNodesPolicy, missing string) {
 	switch p := l.pool.Spec.Nodes.Policy; p {
 	case v1alpha1.WarmNodesOff, v1alpha1.WarmNodesPlaceholders:
-		return p
-	case v1alpha1.WarmNodesCapacityBuffer:
-		if !there {
-			return v1alpha1.WarmNodesOff
+		return p, ""
+	case v1alpha1.WarmNodesCapacityBuffer, v1alpha1.WarmNodesProvisioningRequest:
+		if !r.apis.has(kindOfPolicy[p], l.now) {
+			return v1alpha1.WarmNodesOff, string(p)
 		}
-		return p
+		return p, ""
 	}
-	if there {
-		return v1alpha1.WarmNodesCapacityBuffer
+	if r.apis.has(capacityBuffer, l.now) {
+		return v1alpha1.WarmNodesCapacityBuffer, ""
 	}
-	return v1alpha1.WarmNodesPlaceholders
+	return v1alpha1.WarmNodesPlaceholders, ""
 }
 
 // warmImages brings the image to the nodes that the plan will use.
-func (r *Reconciler) warmImages(ctx context.Context, l *look, fc *v1alpha1.Forecast, t *target, h gpuwarm.Hold, w *v1alpha1.WarmForecast, out *outcome) error {
-	by := r.imagesBy(l)
+func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outcome) error {
+	by, lacking := r.imagesBy(l)
+	if lacking {
+		out.lacks(&out.images, &j.status, "spec.images.policy", string(v1alpha1.WarmImagesImagePullJob))
+	}
+	fc, t := j.fc, j.target
 	var nodes []*corev1.Node
 	if by != v1alpha1.WarmImagesOff {
-		nodes = usedBy(t, l.nodes, r.freeFor(l, fc, t), l.busy(fc, t), h.Images-t.replicas)
+		nodes = usedBy(t, l.nodes, r.freeFor(l, fc, t), l.busy(fc, t), j.hold.Images-t.replicas)
 	}
 	missing := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool { return gpuwarm.HasImage(n, t.image) })
-	w.ImagesBy, w.ImageNodes, w.ImageNodesReady = string(by), int32(len(nodes)), int32(len(nodes)-len(missing))
+	j.status.ImagesBy, j.status.ImageNodes, j.status.ImageNodesReady = string(by), int32(len(nodes)), int32(len(nodes)-len(missing))
 	if !l.act {
 		nodes, missing = nil, nil
 	}
@@ -144,25 +174,26 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, fc *v1alpha1.Forec
 	if by == v1alpha1.WarmImagesImagePullJob {
 		failure, err := r.pullJob(ctx, l.pool, fc.Name, t, sortedNames(missing))
 		if !absent(err) {
-			out.pullFails(w, failure)
-			if err := out.denied(&out.images, w, "ImagePullJob", err); err != nil {
+			out.fails(&out.pulls, &j.status, reasonPullFails, failure)
+			if err := out.denied(&out.images, &j.status, "ImagePullJob", err); err != nil {
 				return err
 			}
 			_, err = r.pullPods(ctx, l.pool, fc.Name, nil, nil, have)
 			return err
 		}
 		r.apis.gone(imagePullJob, l.now)
-		w.ImagesBy = string(v1alpha1.WarmImagesPods)
+		j.status.ImagesBy = string(v1alpha1.WarmImagesPods)
 		if l.pool.Spec.Images.Policy == v1alpha1.WarmImagesImagePullJob {
-			w.ImagesBy, nodes = string(v1alpha1.WarmImagesOff), nil
+			out.lacks(&out.images, &j.status, "spec.images.policy", string(v1alpha1.WarmImagesImagePullJob))
+			j.status.ImagesBy, nodes = string(v1alpha1.WarmImagesOff), nil
 		}
 	} else if err := r.unjob(ctx, l, fc.Name); err != nil {
 		return err
 	}
 	p, err := r.pullPods(ctx, l.pool, fc.Name, t, nodes, have)
-	out.pullFails(w, p.failure)
-	w.ImageNodesReady = max(w.ImageNodesReady, int32(p.ready))
-	return out.denied(&out.images, w, "image pulls", err)
+	out.fails(&out.pulls, &j.status, reasonPullFails, p.failure)
+	j.status.ImageNodesReady = max(j.status.ImageNodesReady, int32(p.ready))
+	return out.denied(&out.images, &j.status, "image pulls", err)
 }
 
 // unjob removes the ImagePullJob of one Forecast, as far as there is one.
@@ -170,28 +201,21 @@ func (r *Reconciler) unjob(ctx context.Context, l *look, fc string) error {
 	if !r.apis.has(imagePullJob, l.now) {
 		return nil
 	}
-	err := r.remove(ctx, l.pool, newObject(imagePullJob, l.pool.Namespace, objectName(l.pool, fc)))
-	if apierrors.IsForbidden(err) {
-		return nil // and so it cannot have made one
-	}
-	return err
+	return r.removeOnce(ctx, l.pool, newObject(imagePullJob, l.pool.Namespace, objectName(l.pool, fc)))
 }
 
-func (r *Reconciler) imagesBy(l *look) v1alpha1.WarmImagesPolicy {
-	there := r.apis.has(imagePullJob, l.now)
-	switch p := l.pool.Spec.Images.Policy; p {
-	case v1alpha1.WarmImagesOff, v1alpha1.WarmImagesPods:
-		return p
-	case v1alpha1.WarmImagesImagePullJob:
-		if !there {
-			return v1alpha1.WarmImagesOff
-		}
-		return p
+// imagesBy is what pulls images now, and whether the API that was asked for is missing.
+func (r *Reconciler) imagesBy(l *look) (by v1alpha1.WarmImagesPolicy, missing bool) {
+	p := l.pool.Spec.Images.Policy
+	switch there := r.apis.has(imagePullJob, l.now); {
+	case p == v1alpha1.WarmImagesOff, p == v1alpha1.WarmImagesPods:
+		return p, false
+	case there:
+		return v1alpha1.WarmImagesImagePullJob, false
+	case p == v1alpha1.WarmImagesImagePullJob:
+		return v1alpha1.WarmImagesOff, true
 	}
-	if there {
-		return v1alpha1.WarmImagesImagePullJob
-	}
-	return v1alpha1.WarmImagesPods
+	return v1alpha1.WarmImagesPods, false
 }
 
 // freeFor is what the nodes have beside others' pods: the target's own and all placeholders leave their room to it.
@@ -213,33 +237,4 @@ func (l *look) busy(fc *v1alpha1.Forecast, t *target) map[string]bool {
 		}
 	}
 	return out
-}
-
-// shortfall looks for when the plan needs more than can be given, and says so; empty where it does not.
-func (r *Reconciler) shortfall(l *look, fc *v1alpha1.Forecast, t *target, out *outcome) string {
-	c := gpuwarm.Capacity{Grows: l.pool.Spec.Nodes.Policy != v1alpha1.WarmNodesOff, Quota: gpuwarm.QuotaRoom(l.quotas, t.shape)}
-	for i := range l.nodes {
-		if n := &l.nodes[i]; t.shape.Admits(n) {
-			c.Fits += t.shape.Room(l.free[n.Name])
-		}
-	}
-	c.Fits = max(0, c.Fits-t.waiting) // what waits will take its place there
-	if pool := l.pool.Spec.Nodes.Capacity; len(pool) > 0 {
-		c.Pool = within(pool, corev1.ResourceList{}, t.shape, 1<<20)
-	}
-	most, bound, ok := c.Most(t.replicas)
-	if !ok {
-		return ""
-	}
-	peak, at, planned := t.timeline.Most(l.now, t.timeline.End())
-	if !planned || peak <= most {
-		return ""
-	}
-	from, _ := t.timeline.First(l.now, most)
-	out.short(fc.Name, peak-most)
-	return fmt.Sprintf("the plan needs %d replicas at %s and more than %d from %s on, but the %s can give %d: %s", peak,
-		at.UTC().Format(time.RFC3339), most, from.UTC().Format(time.RFC3339), bound, most, map[string]string{
-			"nodes": "add nodes, or let spec.nodes bring them up", "pool": "let the node pool grow further, or correct spec.nodes.capacity",
-			"quota": "raise the namespace's ResourceQuota",
-		}[bound])
 }

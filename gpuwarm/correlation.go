@@ -1,0 +1,126 @@
+package gpuwarm
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+const (
+	// slot is how far apart errors are that are compared with each other.
+	slot = 10 * time.Minute
+	// slots are how many are remembered: two days.
+	slots = 288
+	// fewSlots are too few to tell anything from.
+	fewSlots = 12
+)
+
+// Errors remembers how far the demand of services was off what was expected of it some time before, in units of the forecasts' own spread, and says how
+// much they err together. It is not safe for concurrent use.
+type Errors struct {
+	ahead    []foresight
+	observed map[string]map[int64]float64 // by service and slot
+}
+
+// foresight is what was planned for one service some time ago.
+type foresight struct {
+	service  string
+	slot     int64
+	timeline Timeline
+}
+
+// Foresee remembers a plan as it is at now, the first of each slot.
+func (e *Errors) Foresee(service string, now time.Time, t Timeline) {
+	at := slotOf(now)
+	for _, f := range e.ahead {
+		if f.service == service && f.slot == at {
+			return
+		}
+	}
+	e.ahead = append(e.ahead, foresight{service, at, t})
+	e.ahead = slices.DeleteFunc(e.ahead, func(f foresight) bool { return f.slot < at-2 })
+}
+
+// Observe compares a service's demand with the plan of the slot before; the first of each slot counts. A plan that does not say how unsure it is cannot
+// be compared.
+func (e *Errors) Observe(service string, at time.Time, demand float64) {
+	now := slotOf(at)
+	if _, known := e.observed[service][now]; known || math.IsNaN(demand) {
+		return
+	}
+	for _, f := range e.ahead {
+		if f.service != service || f.slot != now-1 {
+			continue
+		}
+		planned, expected := f.timeline.on(at)
+		if planned <= expected {
+			return
+		}
+		if e.observed == nil {
+			e.observed = map[string]map[int64]float64{}
+		}
+		if e.observed[service] == nil {
+			e.observed[service] = map[int64]float64{}
+		}
+		// Heavy errors say more about themselves than about others.
+		off := (demand/f.timeline.bounds.capacity - float64(expected)) / float64(planned-expected)
+		e.observed[service][now] = min(max(off, -3), 3)
+	}
+	for s := range e.observed[service] {
+		if s < now-slots {
+			delete(e.observed[service], s)
+		}
+	}
+}
+
+// Forget drops a service.
+func (e *Errors) Forget(service string) {
+	delete(e.observed, service)
+	e.ahead = slices.DeleteFunc(e.ahead, func(f foresight) bool { return f.service == service })
+}
+
+// Correlation is how much the services err together, from 0 to 1, and from how many slots that is known. It is on the safe side of what was measured by two
+// standard errors, and 1 as long as hardly anything was: then nothing is saved that might be needed.
+func (e *Errors) Correlation(services []string) (correlation float64, n int) {
+	sum, weight := 0.0, 0.0
+	together := map[int64]bool{}
+	for i, a := range services {
+		for _, b := range services[:i] {
+			products, squares, pairs := 0.0, 0.0, 0
+			meanA, meanB := e.mean(a), e.mean(b)
+			for s, x := range e.observed[a] {
+				y, both := e.observed[b][s]
+				if !both {
+					continue
+				}
+				x, y := x-meanA, y-meanB
+				products += x * y
+				squares += (x*x + y*y) / 2
+				pairs++
+				together[s] = true
+			}
+			if pairs >= fewSlots && squares > 0 {
+				sum += products / squares * float64(pairs)
+				weight += float64(pairs)
+			} else {
+				sum, weight = sum+float64(max(pairs, 1)), weight+float64(max(pairs, 1)) // not known: alike
+			}
+		}
+	}
+	n = len(together)
+	if weight == 0 || n < fewSlots {
+		return 1, n
+	}
+	return min(1, max(0, sum/weight+2/math.Sqrt(float64(n)))), n
+}
+
+// mean error of a service, which is no part of how errors go together: a plan covers a lead window, and demand is of an instant.
+func (e *Errors) mean(service string) float64 {
+	sum := 0.0
+	for _, v := range e.observed[service] {
+		sum += v
+	}
+	return sum / float64(max(1, len(e.observed[service])))
+}
+
+func slotOf(t time.Time) int64 { return t.Unix() / int64(slot/time.Second) }
