@@ -99,11 +99,11 @@ func (e *Errors) Correlation(services []string) (correlation float64, n int) {
 				pairs++
 				together[s] = true
 			}
+			weight++
 			if pairs >= fewSlots && squares > 0 {
-				sum += products / squares * float64(pairs)
-				weight += float64(pairs)
+				sum += products / squares
 			} else {
-				sum, weight = sum+float64(max(pairs, 1)), weight+float64(max(pairs, 1)) // not known: alike
+				sum++ // not known: alike
 			}
 		}
 	}

@@ -193,11 +193,9 @@ func (r *Reconciler) shortfalls(l *look, jobs []*job, out *outcome) {
 	for _, g := range groups(jobs) {
 		together := len(g.jobs) > 1 && r.shortTogether(l, g, out)
 		for _, j := range g.jobs {
-			if s := l.shortAlone(j); s.by > 0 {
+			if s := l.shortAlone(j); s.by > 0 && !together {
 				j.short = s.text
-				if !together {
-					out.short(j.fc.Name, s.by, s.from)
-				}
+				out.short(j.fc.Name, s.by, s.from)
 			}
 		}
 	}

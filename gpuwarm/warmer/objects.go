@@ -122,9 +122,7 @@ func (r *Reconciler) unask(ctx context.Context, pool *v1alpha1.WarmPool, fc, kee
 	if keep != "" {
 		return nil
 	}
-	return r.removeOnce(ctx, pool, &corev1.PodTemplate{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodTemplate"}, ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: name},
-	})
+	return r.removeOnce(ctx, pool, &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: name}})
 }
 
 // create makes an object that may not have been there.
@@ -136,8 +134,13 @@ func (r *Reconciler) create(ctx context.Context, obj client.Object) error {
 // recheck is after how long it is looked again whether an object that was not there still is not.
 const recheck = 10 * time.Minute
 
+// cleanKey names an object. Typed ones lose their kind in a client, so it is the type that counts.
 func cleanKey(obj client.Object) string {
-	return obj.GetObjectKind().GroupVersionKind().Kind + "/" + obj.GetNamespace() + "/" + obj.GetName()
+	kind := fmt.Sprintf("%T", obj)
+	if u, ok := obj.(*unstructured.Unstructured); ok {
+		kind = u.GetKind()
+	}
+	return kind + "/" + obj.GetNamespace() + "/" + obj.GetName()
 }
 
 func (r *Reconciler) knownClean(obj client.Object) bool {

@@ -201,9 +201,7 @@ func stateOf(o client.Object) loading {
 }
 
 func newJob(namespace, name string) *batchv1.Job {
-	return &batchv1.Job{
-		TypeMeta: metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"}, ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-	}
+	return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 }
 
 // jobFrom is a Job of a CronJob's template. The template is a CronJob's and not the WarmPool's own, because who may write WarmPools may then run nothing that

@@ -2,7 +2,9 @@ package warmer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -35,10 +37,14 @@ type world struct {
 	clock  *clocktesting.FakeClock
 	r      *Reconciler
 	mapper *fickleMapper
+	reads  []string                                 // kinds that were got
 	writes []string                                 // "verb kind" of all writes but status
 	refuse func(verb string, o client.Object) error // of the API server
 	pods   int
 }
+
+// optional are the kinds that a cluster may not have.
+var optional = map[string]bool{"CapacityBuffer": true, "ProvisioningRequest": true, "ImagePullJob": true, "LocalModelCache": true, "DataLoad": true}
 
 // fickleMapper has the optional APIs or has not.
 type fickleMapper struct {
@@ -86,7 +92,8 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 			return c.Update(ctx, o, opts...)
 		},
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-			if kind := kindOf(o); (kind == "CapacityBuffer" || kind == "ImagePullJob") && !w.mapper.there[kind] {
+			w.reads = append(w.reads, kindOf(o))
+			if kind := kindOf(o); optional[kind] && !w.mapper.there[kind] {
 				return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: kind}}
 			}
 			return c.Get(ctx, key, o, opts...)
@@ -116,6 +123,22 @@ func (w *world) write(verb string, o client.Object) error {
 	}
 	w.writes = append(w.writes, verb+" "+kindOf(o))
 	return nil
+}
+
+// service adds another service of one GPU a replica, with its Forecast, under a name.
+func (w *world) service(name, plan, expected string) {
+	w.t.Helper()
+	d := deployment()
+	d.Name, d.Spec.Selector.MatchLabels = name, map[string]string{"app": name}
+	d.Spec.Template.Labels = map[string]string{"app": name}
+	fc := w.forecast(plan)
+	fc.Name, fc.Spec.TargetRef.Name = name, name
+	fc.Status.Plan.Segments[0].Expected = expected
+	w.must(w.client.Create(w.t.Context(), d))
+	status := fc.Status
+	w.must(w.client.Create(w.t.Context(), fc))
+	fc.Status = status
+	w.must(w.client.Status().Update(w.t.Context(), fc))
 }
 
 // forecast with a capacity of 10 a replica and the plan in demand per minute, or an hour where it begins with "h".
@@ -249,3 +272,5 @@ func reasonOf(s v1alpha1.WarmPoolStatus, kind string) string {
 	}
 	return ""
 }
+
+var errInternal = apierrors.NewInternalError(errors.New("a webhook is away"))

@@ -1,0 +1,75 @@
+package gpuwarm
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
+func sqrt(x float64) float64 { return math.Sqrt(x) }
+
+// errorsWith plays two services for so many slots, whose demand is off by correlated normal draws.
+func errorsWith(t *testing.T, correlation float64, n int) *Errors {
+	t.Helper()
+	e, r := &Errors{}, newRand(3)
+	tl := func() Timeline {
+		return unsure(t, 0.9, "120|120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120", "100")
+	}
+	now := epoch
+	for range n {
+		now = now.Add(slot)
+		common := r.NormFloat64()
+		for _, s := range []string{"a", "b"} {
+			plan := tl()
+			plan.pieces[1].from, plan.pieces[1].expected = now.Add(-time.Hour), make([]int, len(plan.pieces[1].replicas))
+			for i := range plan.pieces[1].expected {
+				plan.pieces[1].expected[i] = 100
+			}
+			plan.pieces = plan.pieces[1:]
+			e.Observe(s, now, 100+15*(sqrt(correlation)*common+sqrt(1-correlation)*r.NormFloat64()))
+			e.Foresee(s, now, plan)
+		}
+	}
+	return e
+}
+
+func TestCorrelation(t *testing.T) {
+	pair := []string{"a", "b"}
+	cases := map[string]struct {
+		reason    string
+		truth     float64
+		slots     int
+		low, high float64
+	}{
+		"Unknown":     {"A few slots say nothing.", 0, 10, 1, 1},
+		"Independent": {"After two days errors that do not go together are known not to, but for two standard errors.", 0, 280, 0, 0.3},
+		"Alike":       {"Errors that go together are never taken for others.", 1, 280, 0.95, 1},
+		"Half":        {"And half of it for about half, on the safe side.", 0.5, 280, 0.5, 0.8},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, n := errorsWith(t, tc.truth, tc.slots).Correlation(pair)
+			if got < tc.low || got > tc.high {
+				t.Errorf("\nReason: %s\ngot %.2f from %d slots, want from %v to %v", tc.reason, got, n, tc.low, tc.high)
+			}
+		})
+	}
+	e := errorsWith(t, 0, 280)
+	if got, _ := e.Correlation([]string{"a", "b", "c"}); got < 0.6 {
+		t.Errorf("of three, one of which is not known, two pairs are taken to be alike: %.2f", got)
+	}
+	e.Forget("b")
+	if got, _ := e.Correlation(pair); got != 1 {
+		t.Errorf("a service that was forgotten is not known: %v", got)
+	}
+	if got := len(e.ahead); got > 8 {
+		t.Errorf("%d plans are remembered", got)
+	}
+	long := errorsWith(t, 0, 600)
+	if got := len(long.observed["a"]); got > slots+1 {
+		t.Errorf("%d errors are remembered", got)
+	}
+}

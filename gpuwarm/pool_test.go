@@ -1,0 +1,210 @@
+package gpuwarm
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// unsure is a timeline in replicas of capacity 1, with what is expected.
+func unsure(t interface{ Fatal(args ...any) }, level float64, values, expected string) Timeline {
+	plan := planOf(values)
+	plan.Segments[0].Expected = expected
+	tl, err := NewTimeline(plan, TimelineOptions{Capacity: 1, Level: level})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tl
+}
+
+// Trap T10: services that share a pool are not each held for at their worst.
+func TestTogether(t *testing.T) {
+	stages := Stages{Node: 2 * time.Minute, Image: time.Minute}
+	member := func(values, expected string, replicas int, units float64) Member {
+		return Member{Timeline: unsure(t, 0.9, values, expected), Replicas: replicas, Units: units, Stages: stages}
+	}
+	cases := map[string]struct {
+		reason      string
+		members     []Member
+		correlation float64
+		want        Joint
+	}{
+		"Alone":   {"One service is held for as ever.", []Member{member("2 2 9 9", "2 2 5 5", 2, 1)}, 0, Joint{[]int{7}, 7, 7}},
+		"Nothing": {"Nothing is needed.", []Member{member("2 2 2", "1 1 1", 2, 1), member("1 1 1", "1 1 1", 3, 1)}, 0, Joint{[]int{0, 0}, 0, 0}},
+		"TakeTurns": {
+			"One rises as the other falls: the most of the sum counts.",
+			[]Member{member("1 9 1 1", "1 9 1 1", 1, 1), member("1 1 9 1", "1 1 9 1", 1, 1)}, 1, Joint{[]int{4, 4}, 8, 16},
+		},
+		"Alike": {
+			"Errors that go together add up.",
+			[]Member{member("10 10 10", "6 6 6", 6, 1), member("9 9 9", "6 6 6", 6, 1)}, 1, Joint{[]int{4, 3}, 7, 7},
+		},
+		"Independent": {
+			"Errors of 4 and 3 that do not go together come to 5.",
+			[]Member{member("10 10 10", "6 6 6", 6, 1), member("9 9 9", "6 6 6", 6, 1)}, 0, Joint{[]int{3, 2}, 5, 7},
+		},
+		"ExpectedIsNotSaved": {
+			"What both are expected to need is held for in full.",
+			[]Member{member("8 8 8", "8 8 8", 6, 1), member("8 8 8", "8 8 8", 6, 1)}, 0, Joint{[]int{2, 2}, 4, 4},
+		},
+		"Units": {
+			"A replica of two GPUs counts twice; what is shared comes in whole replicas.",
+			[]Member{member("8 8 8", "6 6 6", 6, 2), member("9 9 9", "6 6 6", 6, 1)}, 0, Joint{[]int{2, 2}, 6, 7},
+		},
+		"SurplusIsNotLent": {
+			"Replicas too many of one are no replicas of the other.",
+			[]Member{member("1 1 1", "1 1 1", 9, 1), member("5 5 5", "5 5 5", 1, 1)}, 0, Joint{[]int{0, 4}, 4, 4},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Together(tc.members, epoch, tc.correlation)); diff != "" {
+				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// Together is never more than the sum of its parts, no less than what is expected, grows with the correlation, and gives no member more than its own.
+func TestTogetherProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 5).Draw(t, "members")
+		stages := Stages{Node: time.Duration(rapid.IntRange(0, 600).Draw(t, "node")) * time.Second}
+		members := make([]Member, n)
+		for i := range members {
+			steps := rapid.IntRange(1, 12).Draw(t, "steps")
+			values, expected := make([]string, steps), make([]string, steps)
+			for k := range values {
+				e := rapid.IntRange(0, 20).Draw(t, "expected")
+				values[k], expected[k] = strconv.Itoa(e+rapid.IntRange(0, 10).Draw(t, "spread")), strconv.Itoa(e)
+			}
+			members[i] = Member{
+				Timeline: unsure(t, 0.9, strings.Join(values, " "), strings.Join(expected, " ")), Replicas: rapid.IntRange(0, 25).Draw(t, "replicas"),
+				Units: float64(rapid.SampledFrom([]int{1, 2, 8}).Draw(t, "units")), Stages: stages,
+			}
+		}
+		most := 0.0
+		for _, m := range members {
+			most = max(most, m.Units)
+		}
+		before := 0.0
+		for _, c := range []float64{0, 0.3, 1} {
+			j := Together(members, epoch, c)
+			sum := 0.0
+			for i, m := range members {
+				own := Staging(m.Timeline, epoch, m.Stages, m.Replicas).Nodes
+				if j.Holds[i] < 0 || j.Holds[i] > own {
+					t.Fatalf("member %d is held for %d, on its own for %d", i, j.Holds[i], own)
+				}
+				sum += float64(j.Holds[i]) * m.Units
+			}
+			if sum != j.Units || j.Units > j.Alone {
+				t.Fatalf("the holds come to %v, it says %v of %v", sum, j.Units, j.Alone)
+			}
+			if j.Units < before-most {
+				t.Fatalf("at correlation %v less is held, %v, than at a smaller one, %v", c, j.Units, before)
+			}
+			before = j.Units
+			for at := epoch; !at.After(epoch.Add(stages.Node)); at = at.Add(20 * time.Second) {
+				need := 0.0
+				for _, m := range members {
+					_, e := m.Timeline.on(at)
+					need += float64(max(0, e-m.Replicas)) * m.Units
+				}
+				if need > j.Units+1e-9 {
+					t.Fatalf("%v are expected to be needed at %v, %v are held", need, at, j.Units)
+				}
+			}
+		}
+	})
+}
+
+// Held places are not lent for ever: with every draw of errors as correlated as was said, what is held together is enough as often as the level says.
+func TestTogetherIsEnough(t *testing.T) {
+	const n, level = 4, 0.95
+	const spread = 20 // replicas between the expected and the plan
+	sigma := spread / normalQuantile(level)
+	for _, c := range []float64{0, 0.5, 1} {
+		members := make([]Member, n)
+		for i := range members {
+			members[i] = Member{Timeline: unsure(t, level, "120 120 120", "100 100 100"), Replicas: 80, Units: 1, Stages: Stages{Node: time.Minute}}
+		}
+		j := Together(members, epoch, c)
+		enough, draws := 0, 20000
+		r := newRand(7)
+		for range draws {
+			common, need := r.NormFloat64(), 0.0
+			for range members {
+				need += 20 + sigma*(sqrt(c)*common+sqrt(1-c)*r.NormFloat64())
+			}
+			if need <= j.Units+1e-9 {
+				enough++
+			}
+		}
+		share := float64(enough) / float64(draws)
+		t.Logf("correlation %v: %v of %v are held, and are enough %.3f of the time", c, j.Units, j.Alone, share)
+		if share < level-0.01 || share > level+0.02 {
+			t.Errorf("correlation %v: %v are enough %.3f of the time, want %v", c, j.Units, share, level)
+		}
+	}
+}
+
+func TestShortOf(t *testing.T) {
+	a := Member{Timeline: unsure(t, 0.9, "2 2 6 8 2", ""), Units: 2}
+	b := Member{Timeline: unsure(t, 0.9, "1 5 5 5 1", ""), Units: 1}
+	got, ok := ShortOf([]Member{a, b}, epoch, 12)
+	want := Shortage{From: at(120), PeakAt: at(180), Peak: 21, By: 9}
+	if diff := cmp.Diff(want, got); !ok || diff != "" {
+		t.Errorf("ok %v, -want, +got:\n%s", ok, diff)
+	}
+	if _, ok := ShortOf([]Member{a, b}, epoch, 21); ok {
+		t.Error("21 are enough")
+	}
+}
+
+func TestTimelineAt(t *testing.T) {
+	tl := unsure(t, 0.9, "10 10 - 10", "6 10 - 0")
+	most := func(q float64, minute int) int {
+		n, _, ok := tl.At(q).Most(at(60*minute), at(60*minute))
+		if !ok {
+			return -1
+		}
+		return n
+	}
+	// The quantiles of the normal distribution at 0.9 and 0.999 are 1.2816 and 3.0902: a spread of 4 becomes 9.65.
+	if got := []int{most(0.9, 0), most(0.999, 0), most(0.999, 1), most(0.999, 2), most(0.999, 3)}; !cmp.Equal(got, []int{10, 16, 10, -1, 25}) {
+		t.Errorf("at 0.9, and four steps at 0.999: %v", got)
+	}
+	if got := Staging(tl, at(0), Stages{Node: time.Second, Image: time.Second, Weights: time.Second}, 10); got.Nodes != 0 || got.Images != 16 || !got.Weights {
+		t.Errorf("a held node follows the plan, images and weights follow it at 0.999: %+v", got)
+	}
+	if tl := unsure(t, 0.9, "10", "6 7"); cmp.Diff([]int{10}, tl.At(0.999).pieces[0].replicas) != "" {
+		t.Error("expected values that do not fit leave the plan as it is")
+	}
+}
+
+func TestLearnedStages(t *testing.T) {
+	record := func(node, pull int32) v1alpha1.StartRecord {
+		return v1alpha1.StartRecord{NodeSeconds: node, PullSeconds: pull}
+	}
+	node, pull := LearnedStages([]v1alpha1.StartRecord{record(100, 0), record(300, 50), record(0, 60), record(200, 0)})
+	if node != 300*time.Second || pull != 0 {
+		t.Errorf("three waited for a node, two pulled: %v, %v", node, pull)
+	}
+	s := Start{Path: PathColdNode, Created: at(0), Scheduled: at(90), Initialized: at(91), Started: at(131), Ready: at(200), Pull: 30 * time.Second, Pod: "a"}
+	l := NewLearner(LearnerOptions{})
+	l.Record(at(10), Start{Pod: "a", Created: at(0)})
+	l.Record(at(200), s)
+	if got := l.Records()[0]; got.NodeSeconds != 90 || got.PullSeconds != 30 {
+		t.Errorf("waited 90 s for a node and 30 s for the image: %+v", got)
+	}
+	if diff := cmp.Diff(l.Records(), Restore(LearnerOptions{}, l.Records()).Records()); diff != "" {
+		t.Errorf("a restart forgot:\n%s", diff)
+	}
+}

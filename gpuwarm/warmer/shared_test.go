@@ -1,0 +1,188 @@
+package warmer
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// Two services that take turns are held for together, and each could be alone; one that runs elsewhere is not counted in.
+func TestHeldTogether(t *testing.T) {
+	w := newWorld(t, "10 50 10 10", pool(noImages))
+	w.service("other", "10 10 50 10", "")
+	w.service("elsewhere", "10 50 50 10", "")
+	d := deployment()
+	d.Name = "elsewhere"
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(d), d))
+	d.Spec.Template.Spec.NodeSelector = map[string]string{"gpu": "another"}
+	w.must(w.client.Update(t.Context(), d))
+	s := w.look(0)
+	held := map[string]int32{}
+	for _, f := range s.Forecasts {
+		held[f.Name] = f.Hold
+	}
+	if diff := cmp.Diff(map[string]int32{"demand": 3, "other": 3, "elsewhere": 5}, held); diff != "" {
+		t.Errorf("5 and 1, then 1 and 5 are 6 together: -want, +got:\n%s", diff)
+	}
+	want := []v1alpha1.WarmShared{{
+		Forecasts: []string{"demand", "other"}, Resource: "nvidia.com/gpu", Hold: resource.MustParse("6"), Alone: resource.MustParse("10"), Correlation: "1",
+	}}
+	if diff := cmp.Diff(want, s.Shared); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
+	if n := len(w.ours(rolePlaceholder)); n != 11 {
+		t.Errorf("%d placeholders, want 11", n)
+	}
+}
+
+// What two plans need together is compared with what the pool, the nodes or a quota can give.
+func TestShortTogether(t *testing.T) {
+	grow := func(gpus string) func(*v1alpha1.WarmPool) {
+		return func(p *v1alpha1.WarmPool) {
+			p.Spec.Nodes.Capacity = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse(gpus)}
+		}
+	}
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "gpus"}, Status: corev1.ResourceQuotaStatus{
+		Hard: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("8")}, Used: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("2")},
+	}}
+	cases := map[string]struct {
+		reason string
+		pool   *v1alpha1.WarmPool
+		more   []client.Object
+		short  string
+		says   string
+	}{
+		"Enough": {"Each needs 5, both together 10.", pool(noImages, grow("10")), nil, "False Enough", ""},
+		"Pool": {
+			"Each would fit on its own.", pool(noImages, grow("8")), nil, "True PlanNeedsMore",
+			"needs 10 nvidia.com/gpu at 2026-03-01T12:04:00Z and more than 8 from 2026-03-01T12:04:00Z on, but the pool can give 8",
+		},
+		"Nodes": {"Three nodes.", pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }), nil, "True PlanNeedsMore", "the nodes can give 3"},
+		"Quota": {"Six beside the two that run.", pool(noImages), []client.Object{quota}, "True PlanNeedsMore", "the quota can give 8"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, ramp, append(tc.more, tc.pool, node("a"), node("b"), node("c"))...)
+			w.service("other", ramp, "")
+			w.replica("a")
+			p := w.replica("b")
+			p.Labels = map[string]string{"app": "other"}
+			w.must(w.client.Update(t.Context(), p))
+			s := w.look(0)
+			if got := reasonOf(s, v1alpha1.ConditionCapacityShort); got != tc.short || !strings.Contains(s.Forecasts[1].Message, tc.says) {
+				t.Errorf("\nReason: %s\nCapacityShort is %q, message %q", tc.reason, got, s.Forecasts[1].Message)
+			}
+		})
+	}
+}
+
+func TestProvisioningRequest(t *testing.T) {
+	atomic := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesProvisioningRequest }
+	w := newWorld(t, ramp+" 10 10 10 10 10 10 10 10 10 10 10 10", pool(noImages, atomic))
+	s := w.look(2)
+	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False MissingAPI" || len(w.ours(rolePlaceholder)) != 0 {
+		t.Fatalf("without the API NodesWarm is %q, and nothing else holds nodes", got)
+	}
+	w.mapper.there["ProvisioningRequest"] = true
+	get := func() *unstructured.Unstructured {
+		t.Helper()
+		u := newObject(provisioningRequest, "shop", objectName(pool(), "demand"))
+		if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
+			w.must(client.IgnoreNotFound(err))
+			return nil
+		}
+		return u
+	}
+	set := func(kind string) {
+		t.Helper()
+		u := get()
+		w.must(unstructured.SetNestedSlice(u.Object, []any{map[string]any{"type": kind, "status": "True", "message": "no quota"}}, "status", "conditions"))
+		w.must(w.client.Update(t.Context(), u))
+	}
+	s = w.look(3.1)
+	u := get()
+	class, _, _ := unstructured.NestedString(u.Object, "spec", "provisioningClassName")
+	if podsOf(u) != 5 || class != defaultProvisioningClass || reasonOf(s, v1alpha1.ConditionNodesWarm) != "True AsPlanned" {
+		t.Fatalf("one request for all five: %+v, %+v", u.Object["spec"], s.Conditions)
+	}
+	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(u), &corev1.PodTemplate{}); err != nil {
+		t.Errorf("a request needs its template: %v", err)
+	}
+	w.replica("")
+	writes := len(w.writes)
+	set("Provisioned")
+	writes++
+	if w.look(3.25); len(w.writes) != writes {
+		t.Errorf("pods that come are no reason for another request: %v", w.writes[writes:])
+	}
+	set("BookingExpired")
+	w.look(3.5)
+	w.look(3.75)
+	if u = get(); u == nil || podsOf(u) != 4 {
+		t.Errorf("once the booking is over what is still wanted is asked for anew: %+v", u)
+	}
+	set("Failed")
+	s = w.look(4)
+	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False NotProvisioned" || !strings.Contains(s.Forecasts[0].Message, "no quota") || get() == nil {
+		t.Errorf("a failure is told, and not tried again at once: %q, %+v", got, s.Forecasts)
+	}
+	if w.look(8.5); get() != nil {
+		t.Error("the peak is over, and so is the request")
+	}
+	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: objectName(pool(), "demand")}, &corev1.PodTemplate{}); err == nil {
+		t.Error("its template is left")
+	}
+}
+
+// Leads that are not given are learned, and not forgotten once everything is warm.
+func TestLearnedLeads(t *testing.T) {
+	free := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Lead, p.Spec.Images.Lead = "", "" }
+	w := newWorld(t, ramp, pool(free))
+	leads := func(minute float64) [2]v1alpha1.Duration {
+		t.Helper()
+		f := w.look(minute).Forecasts[0]
+		return [2]v1alpha1.Duration{f.NodeLead, f.ImageLead}
+	}
+	if got := leads(0); got != [2]v1alpha1.Duration{"5m", "15m"} {
+		t.Errorf("nothing is known: %v", got)
+	}
+	fc := w.forecast(ramp)
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
+	fc.Status.LeadTime = &v1alpha1.LeadTimeStatus{RecentStarts: []v1alpha1.StartRecord{{NodeSeconds: 90, PullSeconds: 20}, {NodeSeconds: 100, PullSeconds: 30}, {NodeSeconds: 120, PullSeconds: 40}}}
+	w.must(w.client.Status().Update(t.Context(), fc))
+	if got := leads(0.25); got != [2]v1alpha1.Duration{"2m", "40s"} {
+		t.Errorf("three starts were seen: %v", got)
+	}
+	fc.Status.LeadTime.RecentStarts = nil
+	w.must(w.client.Status().Update(t.Context(), fc))
+	if got := leads(0.5); got != [2]v1alpha1.Duration{"2m", "40s"} {
+		t.Errorf("all starts are warm since: %v", got)
+	}
+}
+
+// A Forecast whose warming fails leaves the others warmed for.
+func TestOneFailureHarmsNobodyElse(t *testing.T) {
+	w := newWorld(t, ramp, pool(noImages))
+	w.service("other", ramp, "")
+	broken := forecastHash("shop", "demand")
+	w.refuse = func(_ string, o client.Object) error {
+		if o.GetLabels()[labelForecast] == broken {
+			return errInternal
+		}
+		return nil
+	}
+	if _, err := w.tryLook(2); err == nil {
+		t.Error("the failure is to slow the looks down")
+	}
+	if n := len(w.ours(rolePlaceholder)); n != 5 {
+		t.Errorf("%d placeholders for the other, want 5", n)
+	}
+}
