@@ -1,12 +1,18 @@
 package e2e
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,27 +37,40 @@ const (
 // warmWorld is a control plane with the warmer alone, under its own rights; the plan of the one Forecast, and the replicas that follow it, are the test's.
 type warmWorld struct {
 	*controlplane.ControlPlane
-	t *testing.T
+	t       *testing.T
+	proxy   *proxy
+	metrics string // where the warmer serves them
 }
 
-func newWarmWorld(t *testing.T, nodes int) *warmWorld {
+// warmOptions say what a warmWorld is like.
+type warmOptions struct {
+	nodes    int           // of one GPU each
+	interval time.Duration // between two looks
+	stages   func(defaults []byte) []byte
+	before   string // is applied before the warmer starts
+}
+
+func newWarmWorld(t *testing.T, o warmOptions) *warmWorld {
 	t.Helper()
 	opts := controlplane.DefaultOptions(env.layout.Bin)
 	opts.StateRoot, opts.Log = t.TempDir(), t.Output()
-	opts.Nodes = []controlplane.NodePool{controlplane.GPUNodes(nodes, 1)}
+	opts.Nodes = []controlplane.NodePool{controlplane.GPUNodes(o.nodes, 1)}
+	if o.stages != nil {
+		opts.Stages = o.stages(opts.Stages)
+	}
 	cp, err := controlplane.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cp.Stop)
-	w := &warmWorld{ControlPlane: cp, t: t}
-	w.install()
+	w := &warmWorld{ControlPlane: cp, t: t, proxy: newProxy(t, cp)}
+	w.install(o)
 	w.apply(warmObjects)
 	return w
 }
 
 // install applies the base and the component for warming, and runs the warmer with the ServiceAccount's rights.
-func (w *warmWorld) install() {
+func (w *warmWorld) install(o warmOptions) {
 	w.t.Helper()
 	dir, err := filepath.EvalSymlinks(w.Dir)
 	w.must(err)
@@ -79,15 +98,52 @@ patches:
 	if out, err := build.CombinedOutput(); err != nil {
 		w.t.Fatalf("build the warmer: %v\n%s", err, out)
 	}
+	if o.before != "" {
+		w.apply(o.before)
+		_, err = w.Kubectl(w.t.Context(), nil, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+		w.must(err)
+	}
 	kubeconfig, err := w.ServiceAccountKubeconfig(w.t.Context(), harness.Namespace, harness.Name)
 	w.must(err)
-	_, err = w.Run("warmer", binary, []string{"-cluster=" + kubeconfig, "-interval=500ms"}, 5*time.Second)
+	kubeconfig, err = w.proxy.through(kubeconfig)
 	w.must(err)
+	w.metrics = freeAddress(w.t)
+	interval := cmp.Or(o.interval, 500*time.Millisecond)
+	_, err = w.Run("warmer", binary, []string{"-cluster=" + kubeconfig, "-interval=" + interval.String(), "-metrics=" + w.metrics}, 5*time.Second)
+	w.must(err)
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// metric is the sum of the warmer's samples of a name that have all the labels.
+func (w *warmWorld) metric(name string, labels ...string) float64 {
+	w.t.Helper()
+	response, err := http.Get("http://" + w.metrics + "/metrics") //nolint:noctx // the test's own process
+	w.must(err)
+	defer func() { _ = response.Body.Close() }()
+	sum := 0.0
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		series, value, _ := strings.Cut(lines.Text(), " ")
+		if strings.HasPrefix(series, name+"{") && !slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(series, l) }) {
+			v, err := strconv.ParseFloat(value, 64)
+			w.must(err)
+			sum += v
+		}
+	}
+	return sum
 }
 
 // in is the same world for a subtest.
 func (w *warmWorld) in(t *testing.T) *warmWorld {
-	return &warmWorld{ControlPlane: w.ControlPlane, t: t}
+	return &warmWorld{ControlPlane: w.ControlPlane, t: t, proxy: w.proxy, metrics: w.metrics}
 }
 
 func (w *warmWorld) must(err error) {
@@ -135,8 +191,8 @@ kind: WarmPool
 metadata: {name: warm, namespace: shop}
 spec:
   forecastSelector: {}
-  nodes: {lead: 7s}
-  images: {lead: 6s, parallelism: 10}
+  nodes: {lead: 9s}
+  images: {lead: 7s, parallelism: 10}
 `
 
 // plan is what the Forecast's status says from start on, in replicas per warmPlanStep.
@@ -187,9 +243,12 @@ func (w *warmWorld) placeholders() (all, bound int) {
 type warmStatus struct {
 	Conditions []metav1.Condition `json:"conditions"`
 	Forecasts  []struct {
-		NodesBy string `json:"nodesBy"`
-		Hold    int    `json:"hold"`
-		Message string `json:"message"`
+		NodesBy   string `json:"nodesBy"`
+		ImagesBy  string `json:"imagesBy"`
+		WeightsBy string `json:"weightsBy"`
+		Weights   string `json:"weights"`
+		Hold      int    `json:"hold"`
+		Message   string `json:"message"`
 	} `json:"forecasts"`
 }
 
@@ -232,13 +291,10 @@ func repeat(replicas int, d time.Duration) []int {
 // Placeholders give way to real pods at once, do not come back for them, and go with their WarmPool; quota, a CapacityBuffer that appears and vanishes, and a
 // namespace that goes leave nothing behind.
 func TestWarmPlaceholders(t *testing.T) {
-	onRequest(t)
-	w := newWarmWorld(t, 6)
+	w := newWarmWorld(t, warmOptions{nodes: 6})
 	w.plan(time.Now(), repeat(6, 20*time.Minute))
 	w.await("six placeholders on six nodes", 60*time.Second, func() bool { _, bound := w.placeholders(); return bound == 6 })
-	if got := w.status().reason("Ready"); got != "True AsPlanned" {
-		t.Errorf("Ready is %q", got)
-	}
+	w.await("Ready", 10*time.Second, func() bool { return w.status().reason("Ready") == "True AsPlanned" })
 
 	t.Run("GiveWay", func(t *testing.T) {
 		w := w.in(t)
@@ -281,7 +337,7 @@ func TestWarmPlaceholders(t *testing.T) {
 
 	t.Run("CapacityBuffer", func(t *testing.T) {
 		w := w.in(t)
-		w.apply(capacityBufferCRD)
+		w.apply(crd("autoscaling.x-k8s.io", "v1beta1", "CapacityBuffer", "Namespaced", capacityBufferSpec))
 		w.await("the buffer takes over", 120*time.Second, func() bool {
 			all, _ := w.placeholders()
 			s := w.status()
@@ -305,33 +361,3 @@ func TestWarmPlaceholders(t *testing.T) {
 		})
 	})
 }
-
-// capacityBufferCRD has the fields of the published CRD that are used.
-const capacityBufferCRD = `
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: capacitybuffers.autoscaling.x-k8s.io
-  annotations: {api-approved.kubernetes.io: "https://github.com/kubernetes/autoscaler/pull/8151"}
-spec:
-  group: autoscaling.x-k8s.io
-  names: {kind: CapacityBuffer, listKind: CapacityBufferList, plural: capacitybuffers, singular: capacitybuffer}
-  scope: Namespaced
-  versions:
-  - name: v1beta1
-    served: true
-    storage: true
-    schema:
-      openAPIV3Schema:
-        type: object
-        properties:
-          spec:
-            type: object
-            properties:
-              podTemplateRef: {type: object, required: [name], properties: {name: {type: string}}}
-              replicas: {type: integer, format: int32, minimum: 0}
-              limits: {type: object, additionalProperties: {x-kubernetes-int-or-string: true}}
-              provisioningStrategy: {type: string}
-          status: {type: object, x-kubernetes-preserve-unknown-fields: true}
-    subresources: {status: {}}
-`

@@ -20,6 +20,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -40,6 +41,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("standalone", flag.ContinueOnError)
 	// controller-runtime owns a flag of the name kubeconfig, on the global set.
 	path := flags.String("cluster", "", "kubeconfig file of the cluster")
+	address := flags.String("metrics", "0", "address to serve metrics on")
 	interval := flags.Duration("interval", time.Second, "time between two looks at a WarmPool")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -56,7 +58,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Metrics: server.Options{BindAddress: "0"},
+		Scheme: scheme, Metrics: server.Options{BindAddress: *address},
 		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}: {Transform: gpuwarm.StripPod}, &corev1.Node{}: {Transform: gpuwarm.StripNode},
 		}},
@@ -66,7 +68,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	r, err := warmer.New(warmer.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Mapper: mgr.GetRESTMapper(), Recorder: mgr.GetEventRecorder("headstart"),
-		Logger: logger, Clock: clock.RealClock{}, Interval: *interval,
+		Registerer: metrics.Registry, Logger: logger, Clock: clock.RealClock{}, Interval: *interval,
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,264 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+)
+
+// The optional APIs, in the groups, versions and fields that their projects publish, as far as they are used.
+const (
+	capacityBufferSpec = `
+              podTemplateRef: {type: object, required: [name], properties: {name: {type: string}}}
+              replicas: {type: integer, format: int32, minimum: 0}
+              limits: {type: object, additionalProperties: {x-kubernetes-int-or-string: true}}
+              provisioningStrategy: {type: string}`
+	provisioningRequestSpec = `
+              provisioningClassName: {type: string, maxLength: 253}
+              parameters: {type: object, additionalProperties: {type: string}}
+              podSets:
+                type: array
+                minItems: 1
+                maxItems: 32
+                items:
+                  type: object
+                  required: [count, podTemplateRef]
+                  properties: {count: {type: integer, format: int32, minimum: 1}, podTemplateRef: {type: object, properties: {name: {type: string}}}}`
+	imagePullJobSpec = `
+              image: {type: string}
+              pullSecrets: {type: array, items: {type: string}}
+              parallelism: {x-kubernetes-int-or-string: true}
+              imagePullPolicy: {type: string}
+              selector: {type: object, properties: {names: {type: array, items: {type: string}}, matchLabels: {type: object, additionalProperties: {type: string}}}}
+              pullPolicy: {type: object, properties: {timeoutSeconds: {type: integer, format: int32}, backoffLimit: {type: integer, format: int32}}}
+              completionPolicy: {type: object, properties: {type: {type: string}, activeDeadlineSeconds: {type: integer, format: int64}, ttlSecondsAfterFinished: {type: integer, format: int32}}}`
+	localModelCacheSpec = `
+              sourceModelUri: {type: string}
+              modelSize: {x-kubernetes-int-or-string: true}
+              nodeGroups: {type: array, items: {type: string}}`
+	dataLoadSpec = `
+              dataset: {type: object, required: [name], properties: {name: {type: string}, namespace: {type: string}}}
+              loadMetadata: {type: boolean}
+              policy: {type: string, enum: [Once, Cron, OnEvent]}
+              target: {type: array, items: {type: object, required: [path], properties: {path: {type: string}, replicas: {type: integer, format: int32}}}}`
+)
+
+// crd is a CustomResourceDefinition with these fields in spec and nothing else, so that a misspelt one is dropped and missed.
+func crd(group, version, kind, scope, spec string) string {
+	plural := strings.ToLower(kind) + "s"
+	return fmt.Sprintf(`
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: %[4]s.%[1]s
+  annotations: {api-approved.kubernetes.io: "https://github.com/kubernetes/autoscaler/pull/8151"}
+spec:
+  group: %[1]s
+  names: {kind: %[3]s, listKind: %[3]sList, plural: %[4]s, singular: %[5]s}
+  scope: %[6]s
+  versions:
+  - name: %[2]s
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:%[7]s
+          status: {type: object, x-kubernetes-preserve-unknown-fields: true}
+    subresources: {status: {}}
+---
+`, group, version, kind, plural, strings.ToLower(kind), scope, spec)
+}
+
+func allCRDs() string {
+	return crd("autoscaling.x-k8s.io", "v1beta1", "CapacityBuffer", "Namespaced", capacityBufferSpec) +
+		crd("autoscaling.x-k8s.io", "v1", "ProvisioningRequest", "Namespaced", provisioningRequestSpec) +
+		crd("apps.kruise.io", "v1alpha1", "ImagePullJob", "Namespaced", imagePullJobSpec) +
+		crd("serving.kserve.io", "v1alpha1", "LocalModelCache", "Cluster", localModelCacheSpec) +
+		crd("data.fluid.io", "v1alpha1", "DataLoad", "Namespaced", dataLoadSpec)
+}
+
+const loadWeights = `
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: load-weights, namespace: shop}
+spec:
+  suspend: true
+  schedule: "0 0 1 1 *"
+  jobTemplate:
+    spec:
+      ttlSecondsAfterFinished: 1
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: load, image: registry.example/load:1}]
+`
+
+// kube runs kubectl in the service's namespace.
+func (w *warmWorld) kube(args ...string) string {
+	w.t.Helper()
+	out, err := w.Kubectl(w.t.Context(), nil, append(args, "-n", namespace)...)
+	w.must(err)
+	return out
+}
+
+// spec merges into the WarmPool's spec.
+func (w *warmWorld) spec(patch string) {
+	w.t.Helper()
+	w.kube("patch", "warmpool", "warm", "--type=merge", "-p", `{"spec":`+patch+`}`)
+}
+
+// of reads one field of the only object of a kind; empty where there is none.
+func (w *warmWorld) of(kind, path string) string {
+	w.t.Helper()
+	return w.kube("get", kind, "-o", "jsonpath={.items[*]"+path+"}")
+}
+
+// becomes sets the status of the only object of a kind, as its controller would.
+func (w *warmWorld) becomes(kind, status string) {
+	w.t.Helper()
+	w.kube("patch", kind, w.of(kind, ".metadata.name"), "--subresource=status", "--type=merge", "-p", `{"status":`+status+`}`)
+}
+
+// Every optional API is driven as its project publishes it, what is not asked for any more goes, and all of it with the rights of the manifests: those are used, and
+// no others are missed.
+func TestWarmKinds(t *testing.T) {
+	w := newWarmWorld(t, warmOptions{nodes: 6, before: allCRDs()})
+	w.apply(loadWeights)
+	begin := time.Now()
+	w.plan(begin, repeat(6, 20*time.Minute))
+
+	t.Run("CapacityBuffer", func(t *testing.T) {
+		w := w.in(t)
+		w.await("a buffer of 6", 60*time.Second, func() bool { return w.of("capacitybuffers", ".spec.replicas") == "6" })
+		if w.of("podtemplates", ".metadata.name") != w.of("capacitybuffers", ".spec.podTemplateRef.name") {
+			t.Error("the buffer names no PodTemplate that there is")
+		}
+		w.scale(2)
+		w.await("two replicas are on their way", 30*time.Second, func() bool { return w.of("capacitybuffers", ".spec.replicas") == "4" })
+		w.kube("set", "resources", "deployment/model", "--requests=cpu=3")
+		w.await("the template follows a rollout", 30*time.Second, func() bool {
+			return w.of("podtemplates", ".template.spec.containers[0].resources.requests.cpu") == "3"
+		})
+		w.scale(0)
+	})
+	t.Run("ImagePullJob", func(t *testing.T) {
+		w := w.in(t)
+		w.await("a job for six nodes", 60*time.Second, func() bool { return len(strings.Fields(w.of("imagepulljobs", ".spec.selector.names[*]"))) == 6 })
+		if got := w.of("imagepulljobs", ".spec.image") + w.of("imagepulljobs", ".spec.completionPolicy.type"); got != warmImage+"Always" {
+			t.Errorf("the job is for %q", got)
+		}
+		for i := range 6 {
+			patch := fmt.Sprintf(`{"status":{"images":[{"names":[%q],"sizeBytes":20000000000}]}}`, warmImage)
+			_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), fmt.Sprint("gpu-", i), types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
+			w.must(err)
+		}
+		w.becomes("imagepulljobs", `{"completionTime":"2026-01-01T00:00:00Z","succeeded":6}`)
+		w.await("all nodes have the image, and the job is gone", 30*time.Second, func() bool {
+			return w.status().reason("ImagesWarm") == "True AsPlanned" && w.of("imagepulljobs", ".metadata.name") == ""
+		})
+	})
+	t.Run("Weights", func(t *testing.T) {
+		w := w.in(t)
+		weights := func(by string) { w.spec(`{"weights":[{"forecast":"model","lead":"1m",` + by + `}]}`) }
+		weights(`"dataLoad":{"dataset":"llama","paths":["/70b"]}`)
+		w.await("a DataLoad", 30*time.Second, func() bool {
+			return w.of("dataloads", ".spec.dataset.name")+w.of("dataloads", ".spec.target[0].path")+w.of("dataloads", ".spec.policy") == "llama/70bOnce"
+		})
+		w.becomes("dataloads", `{"phase":"Complete"}`)
+		w.await("its weights are warm", 30*time.Second, func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
+		weights(`"cronJob":"load-weights"`)
+		w.await("a Job has run, and the DataLoad is gone", 60*time.Second, func() bool {
+			s := w.status()
+			return s.reason("WeightsWarm") == "True AsPlanned" && s.Forecasts[0].WeightsBy == "Job" && w.of("dataloads", ".metadata.name") == "" && w.of("jobs", ".status.succeeded") == "1"
+		})
+		weights(`"localModelCache":"llama"`)
+		w.await("a cache that is missing is told", 30*time.Second, func() bool {
+			return w.status().reason("WeightsWarm") == "False LoadFails" && w.of("jobs", ".metadata.name") == ""
+		})
+		w.apply(`{apiVersion: serving.kserve.io/v1alpha1, kind: LocalModelCache, metadata: {name: llama}, spec: {sourceModelUri: "hf://llama", modelSize: 1Gi, nodeGroups: [gpu]}}`)
+		w.becomes("localmodelcaches", `{"copies":{"total":6,"available":6},"nodeStatus":{"gpu-0":"NodeDownloaded"}}`)
+		w.await("a cache that is full is warm", 30*time.Second, func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
+	})
+	t.Run("ProvisioningRequest", func(t *testing.T) {
+		w := w.in(t)
+		w.spec(`{"nodes":{"policy":"ProvisioningRequest"}}`)
+		w.await("one request for all six, and no buffer", 60*time.Second, func() bool {
+			return w.of("provisioningrequests", ".spec.podSets[0].count") == "6" && w.of("capacitybuffers", ".metadata.name") == ""
+		})
+		w.becomes("provisioningrequests", `{"conditions":[{"type":"Failed","status":"True","reason":"CapacityIsNotFound","message":"none left","lastTransitionTime":"2026-01-01T00:00:00Z"}]}`)
+		w.await("its failure is told", 30*time.Second, func() bool { return w.status().reason("NodesWarm") == "False NotProvisioned" })
+	})
+	t.Run("Fallback", func(t *testing.T) {
+		w := w.in(t)
+		w.spec(`{"nodes":{"policy":"Placeholders"},"images":{"policy":"Pods"},"weights":[]}`)
+		w.await("six placeholders, and no request", 60*time.Second, func() bool {
+			all, _ := w.placeholders()
+			return all == 6 && w.of("provisioningrequests", ".metadata.name") == "" && w.of("podtemplates", ".metadata.name") == ""
+		})
+		_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "gpu-0", types.StrategicMergePatchType, []byte(`{"status":{"images":null}}`), metav1.PatchOptions{}, "status")
+		w.must(err)
+		w.await("a pod pulls onto the node that lost the image", 30*time.Second, func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })
+	})
+	t.Run("DryRun", func(t *testing.T) {
+		w := w.in(t)
+		w.spec(`{"mode":"DryRun"}`)
+		w.await("nothing is held, and status says what would be", 60*time.Second, func() bool {
+			all, _ := w.placeholders()
+			s := w.status()
+			return all == 0 && len(w.pods(namespace, "headstart.dev/role=image-pull")) == 0 && s.reason("NodesWarm") == "False DryRun" && s.Forecasts[0].Hold == 6
+		})
+	})
+	t.Run("Rights", func(t *testing.T) { w.in(t).checkRights(begin) })
+}
+
+// checkRights holds what was asked against what the component for warming grants: each verb is used, and none was missed.
+func (w *warmWorld) checkRights(begin time.Time) {
+	used := map[string]bool{}
+	for _, a := range w.proxy.since(begin.Add(-time.Minute)) {
+		scope := ""
+		if a.namespace == warmNamespace {
+			scope = warmNamespace
+		}
+		used[strings.Join([]string{scope, a.verb, a.group, a.resource}, " ")] = true
+		if a.status == 403 && !strings.Contains(a.body, "exceeded quota") {
+			w.t.Errorf("%s of %s in %q was denied: %s", a.verb, a.resource, a.namespace, a.body)
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(env.layout.Root, "manifests/components/warm/rbac.yaml"))
+	w.must(err)
+	for doc := range strings.SplitSeq(string(data), "\n---\n") {
+		var role rbacv1.ClusterRole
+		w.must(yaml.Unmarshal([]byte(doc), &role))
+		if role.Kind != "ClusterRole" && role.Kind != "Role" {
+			continue
+		}
+		for _, rule := range role.Rules {
+			for _, verb := range rule.Verbs {
+				for _, resource := range rule.Resources {
+					if resource == "warmpools/finalizers" {
+						continue // admission asks for it, no request names it
+					}
+					if !used[strings.Join([]string{role.Namespace, verb, rule.APIGroups[0], resource}, " ")] {
+						w.t.Errorf("%s grants %s on %s, which is not used", role.Kind, verb, resource)
+					}
+				}
+				if verb == "*" || slices.Contains(rule.Resources, "*") {
+					w.t.Errorf("%s grants *", role.Kind)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package e2e
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"headstart.dev/headstart/test/controlplane"
+)
+
+// proxy stands between the warmer and the API server: it counts what is asked, and can refuse writes.
+type proxy struct {
+	*httptest.Server
+	mu      sync.Mutex
+	asked   []asked
+	refuses bool
+}
+
+// asked is one request, in RBAC's words. namespace is empty for what is of no namespace or asked of all.
+type asked struct {
+	at                               time.Time
+	verb, group, resource, namespace string
+	status                           int
+	body                             string // of an answer that denies
+}
+
+func (a asked) writes() bool {
+	return a.verb != "get" && a.verb != "list" && a.verb != "watch"
+}
+
+// counted is whether a request counts as one that the warmer makes of its own: watches and Events are the libraries'.
+func (a asked) counted() bool { return a.verb != "watch" && a.resource != "events" && a.resource != "" }
+
+func newProxy(t *testing.T, cp *controlplane.ControlPlane) *proxy {
+	t.Helper()
+	target, err := url.Parse(cp.Config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport, err := rest.TransportFor(rest.AnonymousClientConfig(cp.Config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{}
+	forward := &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: transport, FlushInterval: -1,
+		ModifyResponse: p.remember,
+	}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := askedBy(r)
+		p.mu.Lock()
+		refuse := p.refuses && a.writes()
+		if refuse {
+			a.status = http.StatusServiceUnavailable
+			p.asked = append(p.asked, a)
+		}
+		p.mu.Unlock()
+		if refuse {
+			http.Error(w, "etcd is away", http.StatusServiceUnavailable)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *proxy) remember(r *http.Response) error {
+	a := askedBy(r.Request)
+	a.status = r.StatusCode
+	if r.StatusCode == http.StatusForbidden {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		a.body = string(body)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = append(p.asked, a)
+	return nil
+}
+
+// refuse has the API server refuse writes, or not.
+func (p *proxy) refuse(yes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuses = yes
+}
+
+// since returns what was asked since a time.
+func (p *proxy) since(t time.Time) []asked {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []asked
+	for _, a := range p.asked {
+		if a.at.After(t) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// askedBy reads a request of the Kubernetes API.
+func askedBy(r *http.Request) asked {
+	a := asked{at: time.Now()}
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	switch {
+	case len(parts) > 2 && parts[0] == "api":
+		parts = parts[2:]
+	case len(parts) > 3 && parts[0] == "apis":
+		a.group, parts = parts[1], parts[3:]
+	default:
+		return a // discovery
+	}
+	if len(parts) > 2 && parts[0] == "namespaces" {
+		a.namespace, parts = parts[1], parts[2:]
+	}
+	a.resource = parts[0]
+	if len(parts) > 2 {
+		a.resource += "/" + parts[2]
+	}
+	named := len(parts) > 1
+	switch r.Method {
+	case http.MethodGet:
+		a.verb = "list"
+		if named {
+			a.verb = "get"
+		} else if r.URL.Query().Get("watch") != "" {
+			a.verb = "watch"
+		}
+	case http.MethodPost:
+		a.verb = "create"
+	case http.MethodPut:
+		a.verb = "update"
+	case http.MethodPatch:
+		a.verb = "patch"
+	case http.MethodDelete:
+		a.verb = "delete"
+	}
+	return a
+}
+
+// through rewrites a kubeconfig to go through the proxy, with the same account.
+func (p *proxy) through(kubeconfig string) (string, error) {
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range config.Clusters {
+		c.Server, c.CertificateAuthorityData = p.URL, nil
+	}
+	path := filepath.Join(filepath.Dir(kubeconfig), "proxied.kubeconfig")
+	return path, clientcmd.WriteToFile(*config, path)
+}
