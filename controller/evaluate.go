@@ -280,10 +280,14 @@ func (e *evaluation) judgeForecast() {
 	described := e.state.model.Describe()
 	e.next.Model = modelStatus(described)
 	if outlook.Skilled {
-		e.v.ok(v1alpha1.ConditionSkilled, "Skilled", "the forecast beats repeating the last season")
+		how := "the forecast beats repeating the last season"
+		if described.Skill <= 0 {
+			how = "the last season is repeated, with a margin: no model beats that yet, and it beats the level as it is"
+		}
+		e.v.ok(v1alpha1.ConditionSkilled, "Skilled", "%s", how)
 		return
 	}
-	why := "the forecast does not beat repeating the last season"
+	why := "no forecast is better than the level as it is"
 	if len(described.Warnings) > 0 {
 		why = described.Warnings[0]
 	}

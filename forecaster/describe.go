@@ -11,7 +11,7 @@ type Description struct {
 	Points     int             // steps of history that the fit looked at
 	Periods    []time.Duration // seasons in use, shortest first
 	Models     []Weight        // what the served estimate is made of; weights sum to one
-	Skill      float64         // 1 − loss ÷ the benchmark's loss on held-out history and since; above zero is better
+	Skill      float64         // 1 − loss ÷ the better benchmark's, on held-out history and since; zero where the last season is repeated
 	Coverage   float64         // share of lead windows that were covered, there; NaN where none was scored
 	Components Components
 	Warnings   []string // what a reader should know, in full sentences
@@ -44,13 +44,23 @@ func (s *state) describe(start time.Time, dropped int) Description {
 		Skill: s.served.record.skill(), Coverage: s.served.record.covered.share(), Warnings: s.warnings,
 		Components: Components{Level: s.track.unit * s.track.exp(s.track.level[s.track.n()]), Seasonal: 1, Calendar: math.Exp(s.track.days.at(s.track.n()))},
 	}
-	for c, w := range s.served.control.weights(len(s.served.family.candidates)) {
-		d.Models = append(d.Models, Weight{Model: s.served.family.candidates[c].name(), Share: w})
-	}
+	d.Models = s.models()
 	for _, p := range []int{s.sub, s.day, s.week} {
 		if p > 0 {
 			d.Periods = append(d.Periods, time.Duration(p)*s.opts.Step)
 		}
 	}
 	return d
+}
+
+// models returns what the served estimate is made of.
+func (s *state) models() []Weight {
+	if s.served.record.repeats() {
+		return []Weight{{Model: s.served.record.naive.name(), Share: 1}}
+	}
+	var out []Weight
+	for c, w := range s.served.control.weights(len(s.served.family.candidates)) {
+		out = append(out, Weight{Model: s.served.family.candidates[c].name(), Share: w})
+	}
+	return out
 }

@@ -20,32 +20,23 @@ const (
 	offsetReach = 0.4 // largest margin that an expert adds to or takes from its candidate, on the log scale
 	coldness    = 100 // how sharply an expert's weight falls with its cost, relative to the least
 	halfLife    = 24 * time.Hour
-	maxBlocks   = 32 // bounds the work per step where the lead has many of them
 )
 
 // A mixer serves a shortage cost. Its experts are the candidates, each with a range of margins. Each expert's trailing cost is what a
 // fleet that followed it would have paid, and missed at the shortage cost; what is served is their average, weighted by how close to
 // the cheapest they came. Level, choice of model and trust in it are thereby one thing, learned from what happened.
-//
-// The fleets are played with twenty replicas at mean demand and a scale-down that waits five minutes: nothing better is known
-// here, and a cost without whole replicas would leave more margin than a real fleet, which rounds up, needs.
 type mixer struct {
-	cost    float64 // of a missed unit, in units of serving it
-	unit    float64 // demand that one replica serves
+	fleets
 	forget  float64 // factor on trailing costs per block
-	block   int     // steps between two decisions of the played fleets
 	factors [offsetCount]float64
 
-	trailing []float64   // cost of each expert
-	wishes   [][]float32 // of the last blocks of a scale-down wait, a ring
-	paid     [][]float32 // of the last blocks of a lead, a ring
-	covers   []float64   // of each expert, now
-	decided  int         // blocks decided so far
-	top      float64     // largest demand of the current block
+	trailing []float64 // cost of each expert
+	covers   []float64 // of each expert, now
 }
 
 func newMixer(c Contract, t *track, candidates, day int) *mixer {
-	m := &mixer{cost: c.ShortageCost, unit: 1.0 / 20, block: (t.lead + maxBlocks) / maxBlocks}
+	n := candidates * offsetCount
+	m := &mixer{fleets: newFleets(c.ShortageCost, t, n), trailing: make([]float64, n), covers: make([]float64, n)}
 	half := float64(day)
 	if day == 0 {
 		half = clamp(float64(halfLife/t.step), 100, 1440)
@@ -54,19 +45,7 @@ func newMixer(c Contract, t *track, candidates, day int) *mixer {
 	for k := range m.factors {
 		m.factors[k] = math.Exp(offsetReach * (2*float64(k)/(offsetCount-1) - 1))
 	}
-	n := candidates * offsetCount
-	m.trailing, m.covers = make([]float64, n), make([]float64, n)
-	wait := min(maxBlocks, int(5*time.Minute/t.step)/m.block)
-	m.wishes, m.paid = ring(wait+1, n), ring((t.lead+m.block-1)/m.block+1, n)
 	return m
-}
-
-func ring(k, n int) [][]float32 {
-	out := make([][]float32, k)
-	for i := range out {
-		out[i] = make([]float32, n)
-	}
-	return out
 }
 
 // decide returns the experts' average, weighted by trailing cost.
@@ -78,9 +57,7 @@ func (m *mixer) decide(t *track, i int, estimates []float64) float64 {
 			m.covers[c*offsetCount+k] = math.Max(floor, top*f-t.soft)
 		}
 	}
-	if i%m.block == 0 {
-		m.play()
-	}
+	m.play(i, m.covers)
 	least := m.least()
 	sum, total := 0.0, 0.0
 	for e, a := range m.trailing {
@@ -107,40 +84,9 @@ func (m *mixer) weight(cost, least float64) float64 {
 	return 0
 }
 
-// play lets every expert's fleet decide for the coming block.
-func (m *mixer) play() {
-	wish := m.wishes[m.decided%len(m.wishes)]
-	for e, v := range m.covers {
-		wish[e] = float32(math.Max(1, math.Ceil(v/m.unit)))
-	}
-	pay := m.paid[m.decided%len(m.paid)]
-	copy(pay, wish)
-	for _, w := range m.wishes {
-		for e, v := range w {
-			pay[e] = max(pay[e], v)
-		}
-	}
-	m.decided++
-	m.top = 0
-}
-
 // observe charges every expert at the end of a block.
 func (m *mixer) observe(t *track, i int) {
-	if t.sound[i] {
-		m.top = math.Max(m.top, t.x[i])
-	}
-	if (i+1)%m.block != 0 || m.decided < len(m.paid) || !t.sound[i] {
-		return
-	}
-	need := float32(m.top / m.unit)
-	newest := m.paid[(m.decided-1)%len(m.paid)]
-	for e, pay := range newest {
-		ready := pay
-		for _, p := range m.paid {
-			ready = min(ready, p[e])
-		}
-		m.trailing[e] = m.trailing[e]*m.forget + float64(pay) + m.cost*float64(max(0, need-ready))
-	}
+	m.charge(t, i, func(e int, cost float64) { m.trailing[e] = m.trailing[e]*m.forget + cost })
 }
 
 // weights returns each candidate's share in what is served.

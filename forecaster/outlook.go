@@ -93,7 +93,7 @@ func (s *state) ahead(n, i int) float64 {
 	return sum/k + damp*clamp(now-then/k, -reach, reach)
 }
 
-func (s *state) skilled() bool { return s.served.record.skill() > 0 }
+func (s *state) skilled() bool { return s.served.record.skilled() }
 
 func maxOf(v []float64) float64 {
 	top := v[0]

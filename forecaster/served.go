@@ -20,45 +20,78 @@ func (s *served) step(t *track) {
 		s.record.observe(t, n-1)
 	}
 	s.estimates = s.family.estimates(t, n, s.estimates)
-	s.cover = s.control.decide(t, n, s.estimates)
-	s.record.promise(t, n, s.cover)
+	s.cover = s.record.promise(t, n, s.control.decide(t, n, s.estimates))
 }
 
-// A record keeps how promises turned out, against two that anybody could give: that the level stays, and that demand rises as it
-// did a season ago. Each of them gets the margin that its own errors ask for.
+// A record keeps how promises turned out, against two that anybody could give: that the level stays, and that demand rises as it did a
+// season ago. The second is the floor of what is served: as long as it has the smallest loss, no model is good enough to replace it.
+//
+// A loss is what the contract is about. Under a service level it is the pinball loss of the lead window's maximum, and each of the two
+// gets the margin that its own errors ask for. Under a shortage cost it is what a fleet would have cost and missed, and the level has
+// no margin: that is what is served where there is no forecast.
 type record struct {
 	tau      float64
 	lead     int
 	naive    candidate
 	promises []promises // of the last lead + 1 steps, a ring by step
-	margin   [2]tracker
-	ours     float64
-	theirs   [2]float64
-	covered  tally
+	margin   [parties]tracker
+	loss     [parties]float64
+	covered  tally   // of what was served
+	fleets   *fleets // of the parties; nil under a service level
+	covers   [parties]float64
 }
+
+// Whose promises are recorded.
+const (
+	ours     = iota // the models under their controller
+	byLevel         // that the level stays
+	bySeason        // that demand rises as it did a season ago
+	parties
+)
 
 // promises are what was said before one step.
 type promises struct {
-	cover float64
-	naive [2]float64
+	served float64
+	by     [parties]float64
 }
 
-func newRecord(tau float64, lead int, f featurizer) record {
-	r := record{tau: tau, lead: lead, naive: hold{}, promises: make([]promises, lead+1)}
+func newRecord(c Contract, t *track, f featurizer) record {
+	r := record{tau: c.level(), lead: t.lead, naive: hold{}, promises: make([]promises, t.lead+1)}
 	if f.day > 0 {
-		r.naive = growthOf{"", f.days[0]}
+		r.naive = growthOf{"last season", f.days[0]}
 	}
 	for k := range r.margin {
-		r.margin[k] = tracker{aim: 1 - tau, rate: 0.02}
+		r.margin[k] = tracker{aim: 1 - r.tau, rate: 0.02}
+	}
+	if c.ShortageCost > 0 {
+		played := newFleets(c.ShortageCost, t, int(parties))
+		r.fleets, r.margin[byLevel] = &played, tracker{}
 	}
 	return r
 }
 
-func (r *record) promise(t *track, i int, cover float64) {
-	q := r.naive.estimate(t, &moment{i: i})
-	r.promises[i%len(r.promises)] = promises{cover, [2]float64{
-		t.exp(t.level[i] + r.margin[0].margin), t.exp(t.level[i] + clamp(q, -reach, reach) + r.margin[1].margin),
+// promise takes what the models would cover before step i, and returns what is served.
+func (r *record) promise(t *track, i int, cover float64) float64 {
+	q := clamp(r.naive.estimate(t, &moment{i: i}), -reach, reach)
+	p := promises{served: cover, by: [parties]float64{
+		ours: cover, byLevel: t.exp(t.level[i] + r.margin[byLevel].margin), bySeason: t.exp(t.level[i] + q + r.margin[bySeason].margin),
 	}}
+	if r.repeats() {
+		p.served = p.by[bySeason]
+	}
+	r.promises[i%len(r.promises)] = p
+	if r.fleets != nil {
+		for k, v := range p.by {
+			r.covers[k] = math.Max(v, t.last())
+		}
+		r.fleets.play(i, r.covers[:])
+	}
+	return p.served
+}
+
+// repeats says whether repeating the last season has been the best that could be said.
+func (r *record) repeats() bool {
+	return r.loss[bySeason] < math.Min(r.loss[ours], r.loss[byLevel])
 }
 
 // latest returns what the benchmarks said before step i.
@@ -66,31 +99,39 @@ func (r *record) latest(i int) [2]float64 { return r.promises[i%len(r.promises)]
 
 // observe scores the promise whose lead window step i completes.
 func (r *record) observe(t *track, i int) {
+	if r.fleets != nil {
+		r.fleets.charge(t, i, func(k int, cost float64) { r.loss[k] += cost })
+	}
 	from := i - r.lead
 	if from < 1 || !t.sound[i] || !t.sound[from] {
 		return
 	}
 	p := r.promises[from%len(r.promises)]
 	top := t.exp(t.peak[from])
-	if r.covered.n == 0 && p.cover == 0 && p.naive == [2]float64{} {
+	if r.covered.n == 0 && p == (promises{}) {
 		return
 	}
-	r.ours += pinball(top, p.cover, r.tau)
-	r.covered.add(top <= p.cover)
-	for k, q := range p.naive {
-		r.theirs[k] += pinball(top, q, r.tau)
-		r.margin[k].learn(top > q)
+	r.covered.add(top <= p.served)
+	for k, v := range p.by {
+		r.margin[k].learn(top > v)
+		if r.fleets == nil {
+			r.loss[k] += pinball(top, v, r.tau)
+		}
 	}
 }
 
-// skill returns 1 − loss ÷ the better benchmark's; zero where nothing was scored.
+// skill returns 1 − loss ÷ the better benchmark's, of what is served: zero where that is the last season repeated, or where nothing was
+// scored.
 func (r *record) skill() float64 {
-	best := math.Min(r.theirs[0], r.theirs[1])
-	if r.covered.n == 0 || best <= 0 {
+	best := math.Min(r.loss[byLevel], r.loss[bySeason])
+	if r.covered.n == 0 || best <= 0 || r.repeats() {
 		return 0
 	}
-	return 1 - r.ours/best
+	return 1 - r.loss[ours]/best
 }
+
+// skilled says whether what is promised is better than what would be served without a forecast: the level as it is.
+func (r *record) skilled() bool { return r.repeats() || r.skill() > 0 }
 
 // A tally counts how often something held.
 type tally struct{ held, n float64 }

@@ -27,7 +27,7 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	s.track = newTrack(start, o, raw, n+slack, s.seasons)
 	f := newFeaturizer(s.seasons, o.Lead, n)
 	s.served.contract = o.Contract
-	s.served.record = newRecord(o.Contract.level(), o.Lead, f)
+	s.served.record = newRecord(o.Contract, s.track, f)
 	learned := s.replay(f)
 	if learned {
 		s.served.family = learnFamily(s.track, f, n, maxRows, o.Contract)
