@@ -95,7 +95,10 @@ func (r *record) repeats() bool {
 }
 
 // latest returns what the benchmarks said before step i.
-func (r *record) latest(i int) [2]float64 { return r.promises[i%len(r.promises)].naive }
+func (r *record) latest(i int) [2]float64 {
+	said := r.promises[i%len(r.promises)].by
+	return [2]float64{said[byLevel], said[bySeason]}
+}
 
 // observe scores the promise whose lead window step i completes.
 func (r *record) observe(t *track, i int) {
