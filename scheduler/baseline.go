@@ -8,14 +8,36 @@ import (
 // OneOff reports, for each of n steps, whether some part of it lies in a declared one-off window or in its ramps.
 func OneOff(schedules []*Schedule, start time.Time, step time.Duration, n int) []bool {
 	inside := make([]bool, n)
-	sweep(schedules, start, step, n, func(i int, _, _ int64, _ bool, cursors []cursor, _, _ int64) {
-		for _, c := range cursors {
-			if c.window.cron == nil && !c.piece.idle() {
-				inside[i] = true
+	mark := func(p *part) {
+		for _, c := range p.cursors {
+			if c.window.cron == nil && c.window.touches(p.from, p.to) {
+				inside[p.i] = true
 			}
 		}
-	})
+	}
+	sweep(schedules, start, step, n, visitor{part: mark, rest: mark})
 	return inside
+}
+
+// looks is at how many instants the rest of a step is evaluated that has very many changes.
+const looks = 2
+
+// look is what a window says at an instant of the part that its cursor is at, without steps in its ramps.
+func (c *cursor) look(at int64) Demand {
+	piece := c.piece
+	if at >= piece.until {
+		piece = c.window.state(c.schedule.zone, c.schedule.zone.moment(floorSecond(at)), at)
+	}
+	if piece.idle() {
+		return Neutral()
+	}
+	return c.window.value(piece, at, false)
+}
+
+// touches reports whether a one-off or its ramps count somewhere in [from, to).
+func (w *window) touches(from, to int64) bool {
+	start := w.once * int64(time.Second)
+	return w.allowed && start-int64(w.rampUp) < to && start+int64(w.duration)+int64(w.rampDown) > from
 }
 
 // leastFactor is the smallest factor that observed demand is divided by.
@@ -38,20 +60,41 @@ func Baseline(schedules []*Schedule, start time.Time, step time.Duration, values
 	copy(baseline, values)
 	factors := make([]float64, len(values))
 	additions := make([]float64, len(values))
-	sweep(schedules, start, step, len(values), func(i int, stepFrom, stepTo int64, _ bool, cursors []cursor, from, to int64) {
-		demand := Neutral()
-		for _, c := range cursors {
-			if c.piece.idle() {
-				continue
+	add := func(p *part, demand Demand, time int64) {
+		share := float64(time) / float64(p.stepTo-p.stepFrom)
+		factors[p.i] += demand.Multiply * share
+		additions[p.i] += demand.Add * share
+	}
+	sweep(schedules, start, step, len(values), visitor{
+		part: func(p *part) {
+			demand := Neutral()
+			for _, c := range p.cursors {
+				if c.piece.idle() {
+					continue
+				}
+				if c.window.cron == nil {
+					baseline[p.i] = math.NaN()
+				}
+				demand = demand.And(c.window.value(c.piece, p.from+(p.to-p.from)/2, false))
 			}
-			if c.window.cron == nil {
-				baseline[i] = math.NaN()
+			add(p, demand, p.to-p.from)
+		},
+		rest: func(p *part) {
+			// A few looks stand for a time with more changes than are worth following.
+			length := (p.to - p.from) / looks
+			for look := range int64(looks) {
+				at := p.from + look*length + length/2
+				demand := Neutral()
+				for _, c := range p.cursors {
+					if c.window.cron == nil && c.window.touches(p.from, p.to) {
+						baseline[p.i] = math.NaN()
+					}
+					demand = demand.And(c.look(at))
+				}
+				add(p, demand, length)
 			}
-			demand = demand.And(c.window.value(c.piece, from+(to-from)/2, false))
-		}
-		share := float64(to-from) / float64(stepTo-stepFrom)
-		factors[i] += demand.Multiply * share
-		additions[i] += demand.Add * share
+			add(p, Neutral(), p.to-p.from-looks*length)
+		},
 	})
 	for i, value := range baseline {
 		switch {

@@ -94,6 +94,23 @@ func BenchmarkBaselineOf28Days(b *testing.B) {
 	}
 }
 
+func BenchmarkFranticTimelineOfADay(b *testing.B) {
+	schedules := frantic(b, 1)
+	at := time.Date(2026, 11, 1, 5, 30, 0, 0, time.UTC)
+	for b.Loop() {
+		Timeline(schedules, at, time.Minute, 24*60)
+	}
+}
+
+func BenchmarkFranticBaselineOf28Days(b *testing.B) {
+	schedules := frantic(b, 1)
+	values := make([]float64, 28*24*60)
+	at := time.Date(2026, 11, 1, 5, 30, 0, 0, time.UTC)
+	for b.Loop() {
+		Baseline(schedules, at, time.Minute, values)
+	}
+}
+
 func BenchmarkCompile(b *testing.B) {
 	spec := v1alpha1.PeakScheduleSpec{
 		TimeZone: "America/New_York",

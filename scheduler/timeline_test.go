@@ -64,6 +64,51 @@ func TestTimelineCoversEveryInstant(t *testing.T) {
 	}
 }
 
+// frantic are schedules whose windows change all the time, as nobody needs and anybody can write.
+func frantic(t testing.TB, schedules int) []*Schedule {
+	t.Helper()
+	var all []*Schedule
+	for k := range schedules {
+		var windows []v1alpha1.PeakWindow
+		for i := range 64 {
+			windows = append(windows, v1alpha1.PeakWindow{
+				Name: fmt.Sprintf("w%d", i), Schedule: "* * * * *", Duration: v1alpha1.Duration(fmt.Sprintf("%dms", 100+i*10+k)),
+				RampUp: new(v1alpha1.Duration("1s")), RampDown: new(v1alpha1.Duration("2s")), Demand: multiply("1.1"),
+			})
+		}
+		all = append(all, compile(t, "Europe/Berlin", windows...))
+	}
+	return all
+}
+
+// TestFranticWindowsAreBounded holds the promises of Timeline and Baseline where the changes of a step are too many to follow.
+func TestFranticWindowsAreBounded(t *testing.T) {
+	schedules := frantic(t, 1)
+	r := rand.New(rand.NewPCG(15, 16))
+	start := instant(t, "2026-10-25T00:00:00Z")
+	timeline := Timeline(schedules, start, time.Minute, 90)
+	full := math.Pow(1.1, 64)
+	for range 3000 {
+		i := r.IntN(len(timeline))
+		at := start.Add(time.Duration(i)*time.Minute + time.Duration(r.Int64N(int64(time.Minute))))
+		if want, got := combined(schedules, at).Multiply, timeline[i].Multiply; got < want*(1-1e-9) || got > full*(1+1e-9) {
+			t.Fatalf("step %d is ×%v, and ×%v at %s", i, got, want, at)
+		}
+	}
+	for i, value := range Baseline(schedules, start, time.Minute, make([]float64, 90)) {
+		if value != 0 {
+			t.Fatalf("step %d of nothing is %v", i, value)
+		}
+	}
+	// The work is bounded by steps and windows: a part for every change would be ten million cursors a step for eight of these.
+	visited := 0
+	count := func(p *part) { visited += len(p.cursors) }
+	sweep(frantic(t, 8), start, time.Minute, 60, visitor{part: count, rest: count})
+	if most := 60 * 8 * 64 * (mostParts(time.Minute, 8*64) + 1); visited > most {
+		t.Errorf("%d cursors were visited, want at most %d", visited, most)
+	}
+}
+
 func TestTimelineIsTight(t *testing.T) {
 	s := compile(
 		t, "UTC",

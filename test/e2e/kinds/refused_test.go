@@ -21,7 +21,7 @@ type refusal struct {
 
 // TestEveryBadFieldIsRefusedByTheRealServer asks the real API server, and waits for the real conditions.
 func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "scheduler", "testdata", "refused.yaml"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "scheduler", "refused", "testdata", "refused.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

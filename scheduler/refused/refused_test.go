@@ -1,4 +1,6 @@
-package scheduler
+// Package refused_test holds every bad field of PeakSchedules and Calendars against who refuses it. It is apart from the scheduler
+// because it needs the API server's own libraries, which take long to build.
+package refused_test
 
 import (
 	"encoding/json"
@@ -16,12 +18,12 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubejson "k8s.io/apimachinery/pkg/util/json" // whole numbers stay whole
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/scheduler"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -188,7 +190,7 @@ type server struct {
 
 func newServer(t *testing.T, file string) server {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "manifests", "base", "crds", file))
+	text, err := os.ReadFile(filepath.Join("..", "..", "manifests", "base", "crds", file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,13 +240,13 @@ func condition(t *testing.T, object map[string]any) string {
 		if err := json.Unmarshal(text, &spec); err != nil {
 			t.Fatal(err)
 		}
-		_, err = CompileCalendar("c", spec)
+		_, err = scheduler.CompileCalendar("c", spec)
 	} else {
 		var spec v1alpha1.PeakScheduleSpec
 		if err := json.Unmarshal(text, &spec); err != nil {
 			t.Fatal(err)
 		}
-		_, err = Compile("s", spec, nil)
+		_, err = scheduler.Compile("s", spec, nil)
 	}
 	if err != nil {
 		return err.Error()
@@ -318,33 +320,5 @@ func golden(t *testing.T, name string, v any) {
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s: -want, +got (run the test with -update)\n%s", file, diff)
-	}
-}
-
-// TestErrorsNameFieldValueAndRemedy reads the messages as a user does.
-func TestErrorsNameFieldValueAndRemedy(t *testing.T) {
-	_, err := Compile("s", v1alpha1.PeakScheduleSpec{
-		ForecastSelector: &metav1.LabelSelector{}, TimeZone: "Europe/Berlim", State: "Off",
-		Windows: []v1alpha1.PeakWindow{
-			{Name: "a", Schedule: "0 0 31 2 *", Duration: "0s", Demand: atLeast("1")},
-			{Name: "a", Start: "2026-02-30T00:00", Duration: "1h", Demand: v1alpha1.PeakDemand{}},
-		},
-		Only: &v1alpha1.Days{Calendars: []string{"gone"}},
-	}, nil)
-	if err == nil {
-		t.Fatal("it is accepted")
-	}
-	want := []string{
-		`spec.state "Off": write Active or Suspended`,
-		`spec.timeZone: unknown time zone "Europe/Berlim": name an IANA zone such as Europe/Berlin or UTC`,
-		`spec.only.calendars[0] "gone": there is no Calendar of this name that can be evaluated: create or repair it, or remove it here`,
-		`spec.windows[0].schedule "0 0 31 2 *": it never fires, for none of its months has such a day: name a day that exists`,
-		`spec.windows[0].duration "0s": a window must last: write a duration above 0, such as 2h`,
-		`spec.windows[1].name "a": another window has this name: give each its own`,
-		`spec.windows[1].start "2026-02-30T00:00": it is not a date and time that exist: write YYYY-MM-DDTHH:MM in the wall clock of spec.timeZone, without an offset, such as 2026-11-11T00:00`,
-		`spec.windows[1].demand: it makes 0 statements: give exactly one of atLeast, add, multiply, replicas and atMost`,
-	}
-	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
-		t.Errorf("-want, +got\n%s", diff)
 	}
 }
