@@ -43,12 +43,14 @@ func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if err != nil {
 		v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(err))
 	} else {
-		v.ok(v1alpha1.ConditionReady, "Read", "every day can be read")
 		today := now.UTC().Truncate(24 * time.Hour)
-		for _, d := range compiledCal.Days(time.UTC, today, today.AddDate(2, 0, 0)) {
-			if len(next.Next) < shownNext {
-				next.Next = append(next.Next, v1alpha1.NamedDate{Date: d.Date, Name: d.Name})
-			}
+		for _, d := range compiledCal.Next(time.UTC, today.Add(-time.Nanosecond), shownNext) {
+			next.Next = append(next.Next, v1alpha1.NamedDate{Date: d.Date, Name: d.Name})
+		}
+		if len(next.Next) > 0 {
+			v.ok(v1alpha1.ConditionReady, "Read", "every day can be read")
+		} else {
+			v.ok(v1alpha1.ConditionReady, "Expired", "every day of it is over: add those to come, or import the next years")
 		}
 	}
 	changed := v.merge(&next.Conditions)
