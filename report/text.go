@@ -235,7 +235,7 @@ func (r *Report) writeModel(p *printer) {
 	if len(periods) == 0 {
 		periods = []string{"none found"}
 	}
-	p.wrap("forecast: ", fmt.Sprintf("skill %.2f (above 0 it is served), served at %s of the steps; periods: %s", m.Skill, share(m.SkilledShare), strings.Join(periods, ", ")))
+	p.wrap("forecast: ", fmt.Sprintf("skill %.2f (below 0 it is not served), served at %s of the steps; periods: %s", m.Skill, share(m.SkilledShare), strings.Join(periods, ", ")))
 	asked := fmt.Sprintf("1 step in %s may be short", trim(r.Input.ShortageCost))
 	if r.Input.ServiceLevel > 0 {
 		asked = fmt.Sprintf("%s of lead windows covered", share(r.Input.ServiceLevel))

@@ -161,7 +161,7 @@ func (r *Report) doubts(head, today Figures) []string {
 	if r.Model != nil && r.Model.SkilledShare < 0.5 {
 		out = append(out, fmt.Sprintf("the forecast was good enough to be served at %s of the steps only; at the others observed demand was", share(r.Model.SkilledShare)))
 	}
-	if r.Input.LeadSeconds <= 2*hpaSync.Seconds() {
+	if r.Input.LeadSeconds <= 2*hpaSync.Seconds() && today.Unserved < 0.01 {
 		out = append(out, fmt.Sprintf("a replica serves %s after it is asked for, about as fast as an HPA looks: a reactive one is fast enough", seconds(r.Input.LeadSeconds)))
 	}
 	if today.Unserved < 0.0005 && head.ReplicaHours > 0.95*today.ReplicaHours {
