@@ -3,6 +3,7 @@ package accuracy
 import (
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"headstart.dev/headstart/forecaster"
@@ -161,10 +162,8 @@ func window(s forecaster.Series, at time.Time, lead int) []float64 {
 		return nil
 	}
 	w := s.Values[i : i+lead+1]
-	for _, v := range w {
-		if math.IsNaN(v) {
-			return nil
-		}
+	if slices.ContainsFunc(w, math.IsNaN) {
+		return nil
 	}
 	return w
 }
