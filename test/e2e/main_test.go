@@ -33,11 +33,3 @@ func build() (err error) {
 	}
 	return errors.Join(env.layout.Binaries(ctx, os.Stderr, controlplane.Commands()...), env.layout.Headstart(ctx, os.Stderr))
 }
-
-// onRequest skips a timed bar that is not met reliably yet, and says so. The CI script runs these bars and reports how they end.
-func onRequest(t *testing.T) {
-	t.Helper()
-	if os.Getenv("HEADSTART_BARS") == "" {
-		t.Skip("this bar is not met reliably yet: HEADSTART_BARS=1 runs it")
-	}
-}
