@@ -38,6 +38,8 @@ const (
 	demandAge = 5 * time.Minute
 	// firstLook is how long after a change of the spec the plans of the Forecasts are looked at again.
 	firstLook = 15 * time.Second
+	// leastSleep is how long a schedule is left alone whose windows change all the time: no status is worth more writes.
+	leastSleep = 30 * time.Second
 	// shownNames bounds the line of active windows.
 	shownNames = 128
 )
@@ -158,7 +160,7 @@ func missingForecasts(ps *v1alpha1.PeakSchedule, forecasts []v1alpha1.Forecast) 
 func describe(s *scheduler.Schedule, now time.Time, forecasts []v1alpha1.Forecast, into *v1alpha1.PeakScheduleStatus) time.Duration {
 	wait := longestSleep
 	if change, ok := s.NextChange(now); ok {
-		wait = min(wait, change.Sub(now)+time.Millisecond)
+		wait = min(wait, max(change.Sub(now)+time.Millisecond, leastSleep))
 	}
 	var names []string
 	for _, o := range s.Active(now) {
