@@ -436,6 +436,36 @@ func TestYearOfZalando(t *testing.T) {
 	}
 }
 
+// TestSecondsThatFallTogetherAreSaid converts the example of TKE's and cronhpa's documentation, which scales by the half minute.
+func TestSecondsThatFallTogetherAreSaid(t *testing.T) {
+	objects, err := manifest.Read(strings.NewReader(`
+apiVersion: autoscaling.cloud.tencent.com/v1
+kind: HorizontalPodCronscaler
+metadata: {name: hpc-deployment, namespace: default}
+spec:
+  scaleTarget: {apiVersion: apps/v1, kind: Deployment, name: nginx, namespace: default}
+  crons:
+  - {name: scale-down, schedule: "30 */1 * * * *", targetSize: 1}
+  - {name: scale-up, schedule: "0 */1 * * * *", targetSize: 3}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := Convert(objects, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notes strings.Builder
+	for _, n := range result.Notes {
+		notes.WriteString(n.Text + "\n")
+	}
+	for _, want := range []string{`second "30" of its schedule became 0`, "scale-down and scale-up act within the same minute", "it always wants 3 replicas"} {
+		if !strings.Contains(notes.String(), want) {
+			t.Errorf("the notes do not say %q:\n%s", want, notes.String())
+		}
+	}
+}
+
 // TestStopsTheOld names the HorizontalPodAutoscaler that would stand in the way.
 func TestStopsTheOld(t *testing.T) {
 	const schedule = "{apiVersion: zalando.org/v1, kind: ScalingSchedule, metadata: {name: flash}, spec: {scalingWindowDurationMinutes: 0, schedules: [" +

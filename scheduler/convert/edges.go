@@ -97,8 +97,38 @@ func (s *source) fromJobs(to target, jobs []job, exclude []string, seconds bool)
 	if err != nil {
 		return fmt.Errorf("--time-zone: %w", err)
 	}
-	var edges []edge
-	var once []onceAt
+	edges, once := s.actions(jobs, location, seconds)
+	if len(edges) == 0 {
+		return fmt.Errorf("none of its %d jobs recurs and can be carried over: declare one-off windows with start and duration by hand", len(jobs))
+	}
+	except, skip := s.exceptions(exclude, weekly(edges))
+	stretches, dates, err := levels(edges, skip)
+	if err != nil {
+		return err
+	}
+	base, most := stretches[0].value, stretches[0].value
+	for _, x := range stretches {
+		base, most = min(base, x.value), max(most, x.value)
+	}
+	group := peaks{name: s.meta.Name, timeZone: zone, windows: windowsAbove(stretches, base, dates)}
+	group.except = except
+	for _, o := range once {
+		most = max(most, o.value)
+		group.windows = append(group.windows, s.oneOff(o, stretches, dates, location))
+	}
+	if len(edges) > 1 {
+		s.noteSameMinute(edges)
+	}
+	if len(group.windows) == 0 {
+		s.note("it always wants %d replicas, so there is no window: minReplicas says it", base)
+	}
+	s.noteEdges(dates, base)
+	s.whatToStop = "delete it"
+	return s.emit(plan{name: s.meta.Name, target: s.workload(to), min: base, max: most, capacity: "1", peaks: []peaks{group}})
+}
+
+// actions reads the jobs that recur, and those that happen once. What can be neither is noted.
+func (s *source) actions(jobs []job, location *time.Location, seconds bool) (edges []edge, once []onceAt) {
 	for _, j := range jobs {
 		size := j.TargetSize
 		if size == nil {
@@ -127,30 +157,7 @@ func (s *source) fromJobs(to target, jobs []job, exclude []string, seconds bool)
 		}
 		edges = append(edges, edge{j.Name, cron, *size})
 	}
-	if len(edges) == 0 {
-		return fmt.Errorf("none of its %d jobs recurs and can be carried over: declare one-off windows with start and duration by hand", len(jobs))
-	}
-	except, skip := s.exceptions(exclude, weekly(edges))
-	stretches, dates, err := levels(edges, skip)
-	if err != nil {
-		return err
-	}
-	base, most := stretches[0].value, stretches[0].value
-	for _, x := range stretches {
-		base, most = min(base, x.value), max(most, x.value)
-	}
-	group := peaks{name: s.meta.Name, timeZone: zone, windows: windowsAbove(stretches, base, dates)}
-	group.except = except
-	for _, o := range once {
-		most = max(most, o.value)
-		group.windows = append(group.windows, s.oneOff(o, stretches, dates, location))
-	}
-	if len(group.windows) == 0 {
-		s.note("it always wants %d replicas, so there is no window: minReplicas says it", base)
-	}
-	s.noteEdges(dates, base)
-	s.whatToStop = "delete it"
-	return s.emit(plan{name: s.meta.Name, target: s.workload(to), min: base, max: most, capacity: "1", peaks: []peaks{group}})
+	return edges, once
 }
 
 // fiveFields takes the seconds off a schedule.
@@ -244,6 +251,17 @@ func (s *source) oneOff(o onceAt, stretches []stretch, dates string, location *t
 	return v1alpha1.PeakWindow{
 		Name: unique(map[string]int{}, o.name+"-"+o.at.Format("20060102")), Start: o.at.Format("2006-01-02T15:04"),
 		Duration: v1alpha1.FormatDuration(time.Duration(wait) * time.Minute), Demand: v1alpha1.PeakDemand{Replicas: &o.value},
+	}
+}
+
+// noteSameMinute says where actions fall together once their seconds are gone.
+func (s *source) noteSameMinute(edges []edge) {
+	first := map[string]edge{}
+	for _, e := range edges {
+		if before, ok := first[e.cron]; ok && before.value != e.value {
+			s.note("%s and %s act within the same minute, %q without its seconds: the larger size holds", before.name, e.name, e.cron)
+		}
+		first[e.cron] = e
 	}
 }
 

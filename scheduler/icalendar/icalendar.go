@@ -90,20 +90,28 @@ func (in *reader) event(event *ics.VEvent) {
 		in.note(name, "left out: %v", err)
 		return
 	}
-	timed := strings.Contains(event.GetProperty(ics.ComponentPropertyDtStart).Value, "T")
 	days, err := lengthOf(event, first)
-	if timed && (err != nil || days < 1) {
+	if timed(event) && (err != nil || days < 1) {
 		in.note(name, "left out, for it does not last from one midnight to another, and a Calendar has whole days: declare it as a window of a PeakSchedule")
 		return
 	}
 	if err != nil {
 		in.note(name, "only its first day is kept: %v", err)
 	}
-	days = max(days, 1) // some programs write the same day as the end
+	in.occurrences(event, name, first, max(days, 1)) // some programs write the same day as the end
+}
+
+// timed reports whether an event begins at a time of day, be it midnight.
+func timed(event *ics.VEvent) bool {
+	return strings.Contains(event.GetProperty(ics.ComponentPropertyDtStart).Value, "T")
+}
+
+// occurrences keeps the days of an event that begins on first and lasts so many days, as often as it recurs.
+func (in *reader) occurrences(event *ics.VEvent, name string, first time.Time, days int) {
 	except := in.listed(event, name, ics.ComponentPropertyExdate)
 	starts := []time.Time{first}
 	if property := event.GetProperty(ics.ComponentPropertyRrule); property != nil {
-		recurs, err := parseRecurrence(property.Value, first, timed)
+		recurs, err := parseRecurrence(property.Value, first, timed(event))
 		yearly, isYearly := recurs.(rule)
 		switch {
 		case err != nil:
@@ -113,8 +121,7 @@ func (in *reader) event(event *ics.VEvent) {
 			starts = nil
 		default:
 			var complete bool
-			starts, complete = recurs.expand(first)
-			if !complete {
+			if starts, complete = recurs.expand(first); !complete {
 				in.note(name, "its dates are kept until %d: import the file again by then", first.Year()+yearsOfRepeats)
 			}
 		}
@@ -194,7 +201,7 @@ func parseDate(text string) (time.Time, error) {
 // it lasts, lasts none.
 func lengthOf(event *ics.VEvent, first time.Time) (int, error) {
 	days := 1
-	if strings.Contains(event.GetProperty(ics.ComponentPropertyDtStart).Value, "T") {
+	if timed(event) {
 		days = 0
 	}
 	if property := event.GetProperty(ics.ComponentPropertyDtEnd); property != nil {
