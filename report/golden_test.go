@@ -14,7 +14,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 )
 
@@ -184,5 +187,32 @@ func TestNumbersInWords(t *testing.T) {
 	}
 	if got := significant(1234567.89); got != "1234600" || math.IsNaN(mustFloat("x")) {
 		t.Errorf("significant: %q", got)
+	}
+}
+
+// What a Forecast has already stays as it is in what is proposed for it.
+func TestProposalKeepsWhatIsThere(t *testing.T) {
+	r := fixed(t)
+	most := resource.MustParse("900")
+	r.options.Existing = &v1alpha1.Forecast{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+		Spec: v1alpha1.ForecastSpec{
+			Demand:    &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "x", Source: "second"}},
+			TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "web-v2"},
+			LeadTime:  v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeFixed}, Mode: v1alpha1.ForecastActive,
+			Seasonality: v1alpha1.Seasonality{Calendars: []string{"holidays"}}, Bounds: v1alpha1.Bounds{Max: &most},
+		},
+	}
+	r.conclude()
+	for _, want := range []string{
+		"  name: web\n  namespace: shop\n", "source: 'second'", "kind: StatefulSet, name: web-v2", "leadTime: {mode: Fixed, fixed: 10m}",
+		"calendars: [holidays]", "bounds: {max: '900'}\n", "mode: Active\n",
+	} {
+		if !strings.Contains(r.Proposal.Forecast, want) {
+			t.Errorf("%q is missing in\n%s", want, r.Proposal.Forecast)
+		}
+	}
+	if !strings.Contains(r.Proposal.HPA, "scaleTargetRef: {apiVersion: apps/v1, kind: StatefulSet, name: web-v2}") || !strings.Contains(r.Proposal.HPA, "metric: {name: web}") {
+		t.Errorf("the HPA is\n%s", r.Proposal.HPA)
 	}
 }

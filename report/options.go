@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
@@ -65,6 +66,8 @@ type Options struct {
 	Price float64
 	// Service names the proposed manifests; "" is "my-service".
 	Service string
+	// Existing is the Forecast that the proposal is about, where there is one; nil proposes a new one.
+	Existing *v1alpha1.Forecast
 	// Query is the PromQL that the proposed Forecast reads; "" leaves it to be filled in.
 	Query string
 	// Progress is called now and then with what is done and what there is to do; nil for none.

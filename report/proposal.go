@@ -16,13 +16,13 @@ type Proposal struct {
 	HPA      string `json:"hpa"`
 }
 
-// proposal fills in what the replay knows; what it does not know stands in angle brackets or is the user's choice.
+// proposal fills in what the replay knows; what it does not know is that of the Forecast that exists, or the user's to check.
 func (r *Report) proposal(head Figures) *Proposal {
 	o := r.options
-	name := serviceName(o.Service)
+	n := r.names()
 	query := o.Query
 	if query == "" {
-		query = fmt.Sprintf(`sum(rate(http_requests_total{service="%s"}[2m]))`, name)
+		query = fmt.Sprintf(`sum(rate(http_requests_total{service="%s"}[2m]))`, n.name)
 	}
 	contract := fmt.Sprintf("{serviceLevel: %q}", trim(o.Contract.ServiceLevel))
 	if o.Contract.ShortageCost > 0 {
@@ -32,45 +32,40 @@ func (r *Report) proposal(head Figures) *Proposal {
 	if ceiling == 0 {
 		ceiling = int(math.Ceil(1.25 * head.PeakReplicas))
 	}
-	zone := "UTC"
-	if o.Location != nil {
-		zone = o.Location.String()
-	}
 	capacity := significant(o.Capacity)
 	return &Proposal{
 		Forecast: strings.Join([]string{
 			"apiVersion: headstart.dev/v1alpha1",
 			"kind: Forecast",
-			"metadata:",
-			"  name: " + name,
+			"metadata:" + n.metadata,
 			"spec:",
 			"  demand:",
 			"    prometheus:",
-			"      query: " + quoteYAML(query),
+			"      query: " + quoteYAML(query) + n.source,
 			"    resolution: " + duration(r.trace.step),
 			"    history: " + duration(r.historySpan()),
-			"  targetRef: {apiVersion: apps/v1, kind: Deployment, name: " + name + "}",
+			"  targetRef: " + n.target,
 			"  capacityPerReplica: " + quoteYAML(capacity),
-			"  leadTime: {mode: Learned, default: " + duration(o.Lead) + "}",
+			"  leadTime: " + n.lead,
 			"  provisionFor: " + contract,
 			"  horizon: " + duration(o.Horizon),
-			"  seasonality: {timeZone: " + zone + "}",
-			"  mode: DryRun # Active once you have seen what it plans",
+			"  seasonality: " + n.seasonality,
+			"  bounds: " + r.bounds(float64(ceiling)*mustFloat(capacity)),
+			"  mode: " + n.mode,
 			"",
 		}, "\n"),
 		HPA: strings.Join([]string{
 			"apiVersion: autoscaling/v2",
 			"kind: HorizontalPodAutoscaler",
-			"metadata:",
-			"  name: " + name,
+			"metadata:" + n.metadata,
 			"spec:",
-			"  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: " + name + "}",
+			"  scaleTargetRef: " + n.target,
 			fmt.Sprintf("  minReplicas: %d", max(1, r.trace.least)),
 			fmt.Sprintf("  maxReplicas: %d # the dry run asked for %s at most", ceiling, whole(head.PeakReplicas)),
 			"  metrics:",
 			"  - type: External",
 			"    external:",
-			"      metric: {name: " + name + "}",
+			"      metric: {name: " + n.name + "}",
 			"      target: {type: AverageValue, averageValue: " + quoteYAML(capacity) + "}",
 			"  behavior:",
 			"    scaleUp:",
@@ -86,6 +81,51 @@ func (r *Report) proposal(head Figures) *Proposal {
 			"",
 		}, "\n"),
 	}
+}
+
+// bounds are those that are there, or what the HPA can serve at most.
+func (r *Report) bounds(most float64) string {
+	var parts []string
+	if fc := r.options.Existing; fc != nil {
+		if v := fc.Spec.Bounds.Min; v != nil {
+			parts = append(parts, "min: "+quoteYAML(v.String()))
+		}
+		if v := fc.Spec.Bounds.Max; v != nil {
+			return "{" + strings.Join(append(parts, "max: "+quoteYAML(v.String())), ", ") + "}"
+		}
+	}
+	return "{" + strings.Join(append(parts, "max: "+quoteYAML(significant(most))), ", ") + "} # what maxReplicas serve"
+}
+
+// names are the parts of the manifests that a Forecast which exists has already.
+type names struct{ name, metadata, source, target, lead, seasonality, mode string }
+
+func (r *Report) names() names {
+	o := r.options
+	name := serviceName(o.Service)
+	n := names{
+		name: name, metadata: "\n  name: " + name,
+		target: "{apiVersion: apps/v1, kind: Deployment, name: " + name + "}",
+		lead:   "{mode: Learned, default: " + duration(o.Lead) + "}",
+		mode:   "DryRun # Active once you have seen what it plans",
+	}
+	zone := "{timeZone: " + r.zone().String()
+	if fc := o.Existing; fc != nil {
+		n.name, n.metadata, n.mode = fc.Name, "\n  name: "+fc.Name+"\n  namespace: "+fc.Namespace, string(fc.Spec.Mode)
+		ref := fc.Spec.TargetRef
+		n.target = fmt.Sprintf("{apiVersion: %s, kind: %s, name: %s}", ref.APIVersion, ref.Kind, ref.Name)
+		if fc.Spec.LeadTime.Mode == v1alpha1.LeadTimeFixed {
+			n.lead = "{mode: Fixed, fixed: " + duration(o.Lead) + "}"
+		}
+		if d := fc.Spec.Demand; d != nil && d.Prometheus.Source != "" {
+			n.source = "\n      source: " + quoteYAML(d.Prometheus.Source)
+		}
+		if c := fc.Spec.Seasonality.Calendars; len(c) > 0 {
+			zone += ", calendars: [" + strings.Join(c, ", ") + "]"
+		}
+	}
+	n.seasonality = zone + "}"
+	return n
 }
 
 // historySpan is what the Forecast should read: what was at hand here, four weeks at least, as far as a fit looks.

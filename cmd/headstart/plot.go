@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,7 +163,7 @@ func (p *plot) draw(w io.Writer, width, height int, colour bool) error {
 	if zone, err := fc.Spec.Seasonality.TimeZone.Location(); err == nil && fc.Spec.Seasonality.TimeZone != "" {
 		chart.Location = zone
 	}
-	var notes []string
+	notes := slices.Clone(p.peaks.Warnings)
 	if p.demand != nil {
 		chart.Start = p.now.Add(-p.back)
 		chart.Area = report.SeriesOf("demand", p.demand.Start, p.demand.Step, p.demand.Values)

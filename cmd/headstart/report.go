@@ -194,7 +194,7 @@ func (o *reportOptions) replay(ctx context.Context, streams ioStreams, now time.
 		options.Name = chosen.source
 	}
 	if fc != nil {
-		options.Name = fc.Namespace + "/" + fc.Name
+		options.Name, options.Existing = fc.Namespace+"/"+fc.Name, fc
 	}
 	if options.From, err = chosen.index(o.from); err != nil {
 		return nil, errors.Join(partial, err)
@@ -209,6 +209,7 @@ func (o *reportOptions) replay(ctx context.Context, streams ioStreams, now time.
 	if err != nil {
 		return nil, errors.Join(partial, fmt.Errorf("%s: %w", options.Name, err))
 	}
+	made.Notes = append(made.Notes, peaks.Warnings...)
 	if partial != nil {
 		made.Notes = append(made.Notes, "the history could be read in part only, and this report is about that part: "+partial.Error())
 		return made, partial

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -230,7 +231,7 @@ func (o *reportOptions) takeContract(spec *v1alpha1.ForecastSpec, given func(fla
 func clusterPeaks(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast) (report.Peaks, error) {
 	out := report.Peaks{Calendars: scheduler.Calendars{}}
 	var calendars v1alpha1.CalendarList
-	if err := c.List(ctx, &calendars); err != nil {
+	if err := c.List(ctx, &calendars); forbidden(err, "calendars", &out) != nil {
 		return out, fmt.Errorf("list calendars: %w", err)
 	}
 	for _, cal := range calendars.Items {
@@ -241,7 +242,7 @@ func clusterPeaks(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast) (
 		out.Calendars[cal.Name] = compiled
 	}
 	var schedules v1alpha1.PeakScheduleList
-	if err := c.List(ctx, &schedules, client.InNamespace(fc.Namespace)); err != nil {
+	if err := c.List(ctx, &schedules, client.InNamespace(fc.Namespace)); forbidden(err, "peak schedules", &out) != nil {
 		return out, fmt.Errorf("list peak schedules: %w", err)
 	}
 	for _, s := range schedules.Items {
@@ -257,6 +258,15 @@ func clusterPeaks(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast) (
 		out.Schedules = append(out.Schedules, compiled)
 	}
 	return out, nil
+}
+
+// forbidden turns an error about missing permission into a warning: what the user may not read is left out, and said.
+func forbidden(err error, what string, into *report.Peaks) error {
+	if !apierrors.IsForbidden(err) {
+		return err
+	}
+	into.Warnings = append(into.Warnings, fmt.Sprintf("you may not list %s (the role headstart-view may), so they are left out: %v", what, err))
+	return nil
 }
 
 // picks says whether a PeakSchedule lifts a Forecast.

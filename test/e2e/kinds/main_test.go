@@ -21,6 +21,9 @@ import (
 // shared is the control plane of all tests of this package.
 var shared *controlplane.ControlPlane
 
+// goodURL is where the Prometheus of sourceGood is.
+var goodURL string
+
 // sources are servers that a Forecast may ask, by name.
 const (
 	sourceGood   = "default"
@@ -78,7 +81,7 @@ func start(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return stop, err
 	}
-	answers[sourceGood] = prom.URL
+	answers[sourceGood], goodURL = prom.URL, prom.URL
 	if err := harness.Install(ctx, c, layout, "both", ports[0]); err != nil {
 		return stop, err
 	}
