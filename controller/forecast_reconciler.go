@@ -219,7 +219,7 @@ func openFrom(sources *history.Sources, c history.Clock) func(string, settings) 
 		if err != nil {
 			return nil, err
 		}
-		reader, err := history.NewReader(src, history.ReaderConfig{Query: set.query, Step: set.step, History: set.history, Settle: set.settle}, c)
+		reader, err := history.NewReader(src, history.ReaderConfig{Query: set.query, Step: set.step, History: set.readSpan(), Settle: set.settle}, c)
 		if err != nil {
 			return nil, err // not the typed nil, which would not be nil as an interface
 		}

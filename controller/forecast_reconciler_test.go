@@ -41,7 +41,7 @@ func (r *trace) Read(context.Context) (history.Series, int, error) {
 		return history.Series{}, 0, r.err
 	}
 	end := history.FloorTo(r.clock.Now().Add(-r.set.settle), r.set.step)
-	start := end.Add(-r.set.history)
+	start := end.Add(-r.set.readSpan())
 	s := history.Series{Start: start, Step: r.set.step}
 	for at := start; at.Before(end); at = at.Add(r.set.step) {
 		s.Values = append(s.Values, r.demand(at))

@@ -45,6 +45,27 @@ func TestRestartInAnOutageKeepsTheForecastBesideAPeak(t *testing.T) {
 	}
 }
 
+// A plan is a function of the series, not of how long the leader has been there.
+func TestRestartMakesTheSamePlan(t *testing.T) {
+	h := newHouse(t, map[string]*trace{"q": {demand: daily(0.2)}}, coarse(nil), deployment())
+	for range 9 * 12 { // across a fit, and well into the span after it
+		h.step(t, "fc", 5*time.Minute)
+	}
+	state := h.states[named("fc")]
+	lived := state.model.Outlook()
+	h.states = map[types.NamespacedName]*forecastState{} // a new leader
+	h.step(t, "fc", 0)
+	anew := h.states[named("fc")].model.Outlook()
+	if !lived.Start.Equal(anew.Start) {
+		t.Fatalf("forecasts from %s and %s cannot be compared", lived.Start, anew.Start)
+	}
+	for i := range lived.Cover {
+		if lived.Cover[i] != anew.Cover[i] {
+			t.Fatalf("step %d: %v under the old leader and %v under the new one", i, lived.Cover[i], anew.Cover[i])
+		}
+	}
+}
+
 func TestOutlivedPlanIsNotCalledServed(t *testing.T) {
 	q := &trace{demand: daily(0.05)}
 	h := newHouse(t, map[string]*trace{"q": q}, shortForecast("fc", "q"), deployment())

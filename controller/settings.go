@@ -49,6 +49,10 @@ type settings struct {
 	static float64
 }
 
+// readSpan is how much of the series is read: what a fit looks back on, and what may lie between the last fit and now. So a leader that
+// starts anew fits on the same steps as one that has been there all along, and as a replay.
+func (s settings) readSpan() time.Duration { return s.history + forecaster.FitInterval(s.step) }
+
 type leadSettings struct {
 	fixed      bool
 	value      time.Duration // of mode Fixed

@@ -96,7 +96,7 @@ func (f *Forecaster) total() int { return f.dropped + len(f.raw) }
 
 // slack is how many steps arrive between two fits, at most.
 func (f *Forecaster) slack() int {
-	return int(min(fitInterval(f.opts.Step)/f.opts.Step, 100_000)) + 2
+	return int(min(FitInterval(f.opts.Step)/f.opts.Step, 100_000)) + 2
 }
 
 // drop forgets the bookkeeping of n steps at the beginning.

@@ -15,7 +15,7 @@ const (
 // FitInstant returns the last regular fit instant at or before t: a multiple, since the Unix epoch, of six hours or of 100
 // steps, whichever is longer. Fit instants come from data time alone, so a replay fits when serving did.
 func FitInstant(t time.Time, step time.Duration) time.Time {
-	every := fitInterval(step)
+	every := FitInterval(step)
 	if every%time.Second == 0 {
 		s := int64(every / time.Second) // in seconds, since nanoseconds overflow within three centuries
 		return t.Add(-time.Duration(((t.Unix()%s)+s)%s)*time.Second - time.Duration(t.Nanosecond()))
@@ -36,7 +36,8 @@ func after(t time.Time, step time.Duration, n int) time.Time {
 	return t.Add(time.Duration(n) * step)
 }
 
-func fitInterval(step time.Duration) time.Duration {
+// FitInterval is the time between two regular fits of a series of this step: six hours, or 100 steps where that is longer.
+func FitInterval(step time.Duration) time.Duration {
 	return max(fitEvery, fitEverySteps*step)
 }
 
@@ -48,7 +49,7 @@ func lastFit(start time.Time, step time.Duration, n int) int {
 	regular := int(FitInstant(end, step).Sub(start) / step)
 	regular = max(0, min(regular, n))
 	young := 0
-	limit := int(4 * fitInterval(step) / step)
+	limit := int(4 * FitInterval(step) / step)
 	for size := float64(firstFit); int(size) <= min(n, limit); size = math.Ceil(size * growth) {
 		young = int(size)
 	}
@@ -62,7 +63,7 @@ func NextFit(start time.Time, step time.Duration, n int) int { return nextFit(st
 
 // nextFit returns the smallest number of steps above n at which lastFit changes, that is, at which a fit is due.
 func nextFit(start time.Time, step time.Duration, n int) int {
-	every := fitInterval(step)
+	every := FitInterval(step)
 	end := start.Add(time.Duration(n) * step)
 	at := FitInstant(end, step).Add(every)
 	regular := int((at.Sub(start) + step - 1) / step)
