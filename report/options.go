@@ -48,6 +48,8 @@ type Options struct {
 	Ramp planner.Ramp
 	// History is how many steps a fit looks back on; 0 is the forecaster's own limit.
 	History int
+	// Periods are the seasons of the demand; they are detected without any.
+	Periods []time.Duration
 	// Location is the zone of the daily cycle; nil is UTC.
 	Location *time.Location
 	// Days are named days, past and to come.
@@ -70,6 +72,8 @@ type Options struct {
 	Existing *v1alpha1.Forecast
 	// Query is the PromQL that the proposed Forecast reads; "" leaves it to be filled in.
 	Query string
+	// Plans is called with the plan of each step, whole, before anything is made of it; nil for none.
+	Plans func(planner.Plan)
 	// Progress is called now and then with what is done and what there is to do; nil for none.
 	Progress func(done, total int)
 }

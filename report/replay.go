@@ -43,7 +43,7 @@ type replayer struct {
 
 func newReplayer(o Options, t *trace) (*replayer, error) {
 	r := &replayer{o: o, t: t, steps: max(1, int(o.Horizon/t.step)), baseline: t.raw}
-	if o.Refresh == RefreshStep {
+	if o.Refresh == RefreshStep && o.Plans == nil {
 		// Only the first value of each plan is served: what lies beyond the reach of the HPA's ramp does not matter to it.
 		r.steps = min(r.steps, 1+int((o.Ramp.Reach(maxRampReplicas)+t.step-1)/t.step))
 	}
@@ -56,7 +56,7 @@ func newReplayer(o Options, t *trace) (*replayer, error) {
 		return nil, err
 	}
 	r.model = forecaster.Options{
-		Step: t.step, Lead: t.lead, Horizon: r.steps, Contract: o.Contract, Location: o.Location, Days: o.Days, MaxHistory: o.History,
+		Step: t.step, Lead: t.lead, Horizon: r.steps, Contract: o.Contract, Location: o.Location, Days: o.Days, Periods: o.Periods, MaxHistory: o.History,
 	}
 	return r, nil
 }
@@ -112,6 +112,9 @@ func (r *replayer) decide(k int, outlook forecaster.Outlook) (float64, error) {
 	plan, _, err := planner.Build(in)
 	if err != nil {
 		return 0, err
+	}
+	if r.o.Plans != nil {
+		r.o.Plans(plan)
 	}
 	current := &plan
 	if r.o.Refresh == RefreshStatus {

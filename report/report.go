@@ -121,6 +121,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		one := o
 		if i > 0 {
 			one.Lead, one.Policies, one.Headroom = leads[i-1], []string{PolicyHeadstart, PolicyReactive, PolicyOracle}, false
+			one.Plans = nil
 		}
 		wait.Go(func() { reports[i], errs[i] = replayOnce(ctx, one, pool) })
 	}
@@ -287,7 +288,7 @@ func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 func (r *runner) headstart(ctx context.Context, name string) (*Replay, error) {
 	o := r.o
 	if name == PolicyHeadstartNoPeaks {
-		o.Peaks = nil
+		o.Peaks, o.Plans = nil, nil
 	}
 	player, err := newReplayer(o, r.t)
 	if err != nil {

@@ -48,6 +48,7 @@ type reportOptions struct {
 	price        float64
 	service      string
 	decisions    string
+	plans        string
 	output       string
 	day          string
 	colour       string
@@ -105,6 +106,7 @@ func (o *reportOptions) register(cmd *cobra.Command) {
 	flags.Float64Var(&o.price, "price", 0, "price of one GPU-hour, or of one replica-hour without --gpus-per-replica")
 	flags.StringVar(&o.service, "service", "", "name of the service in the proposed manifests")
 	flags.StringVar(&o.decisions, "decisions", "", "write Headstart's replicas, step by step, to this CSV file")
+	flags.StringVar(&o.plans, "plans", "", "write the plan of each step to this file, as a Forecast's status has it, one JSON object a line")
 	flags.StringVarP(&o.output, "output", "o", "text", "text, json, csv or html")
 	flags.StringVar(&o.day, "day", "", "day that the text's chart shows, such as 2026-03-18, or none (default the one on which what runs today left the most unserved)")
 	flags.StringVar(&o.colour, "color", "auto", "colours in text: auto (on a terminal), always or never")
@@ -204,6 +206,8 @@ func (o *reportOptions) replay(ctx context.Context, streams ioStreams, now time.
 	}
 	bar := newProgress(streams.Err, "replaying "+options.Name)
 	options.Progress = bar.show
+	options.History, options.Periods = o.lookBack(options.Series.Step), o.forecast.periods
+	writePlans := o.collectPlans(&options)
 	made, err := report.Run(ctx, options)
 	bar.end()
 	if err != nil {
@@ -213,6 +217,9 @@ func (o *reportOptions) replay(ctx context.Context, streams ioStreams, now time.
 	if partial != nil {
 		made.Notes = append(made.Notes, "the history could be read in part only, and this report is about that part: "+partial.Error())
 		return made, partial
+	}
+	if err := writePlans(); err != nil {
+		return nil, err
 	}
 	if o.decisions != "" {
 		return made, writeDecisions(o.decisions, chosen, options.From, made)

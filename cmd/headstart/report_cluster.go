@@ -26,6 +26,8 @@ import (
 type forecastFlags struct {
 	name    string
 	cluster *clusterFlags
+	history promDuration    // of the spec: what a fit looks back on, whatever is read
+	periods []time.Duration // of the spec
 }
 
 func (f *forecastFlags) register(flags *pflag.FlagSet) {
@@ -112,8 +114,8 @@ func (o *reportOptions) runSeveral(ctx context.Context, streams ioStreams, now t
 	switch {
 	case o.in.input != "":
 		return errors.New("--input is one series: name the Forecast that it is the history of")
-	case o.decisions != "":
-		return errors.New("--decisions are those of one Forecast: name it alone")
+	case o.decisions != "" || o.plans != "":
+		return errors.New("--decisions and --plans are those of one Forecast: name it alone")
 	}
 	c, err := o.forecast.cluster.client()
 	if err != nil {
@@ -186,6 +188,15 @@ func (o *reportOptions) takeSpec(fc *v1alpha1.Forecast, given func(flag string) 
 		}
 		set("step", &o.in.step, d.Resolution)
 		set("history", &o.in.history, d.History)
+	}
+	if d := spec.Demand; d != nil && d.History != "" {
+		errs = append(errs, o.forecast.history.Set(string(d.History)))
+	}
+	o.forecast.periods = nil
+	for _, p := range spec.Seasonality.Periods {
+		d, err := p.Parse()
+		errs = append(errs, err)
+		o.forecast.periods = append(o.forecast.periods, d)
 	}
 	set("horizon", &o.horizon, spec.Horizon)
 	switch {

@@ -23,7 +23,7 @@ func TestReportFromForecast(t *testing.T) {
 		Spec: v1alpha1.ForecastSpec{
 			Demand:             &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(x[2m]))"}, Resolution: "5m", History: "14d"},
 			CapacityPerReplica: &capacity, ProvisionFor: v1alpha1.ProvisionFor{ServiceLevel: &level}, Horizon: "12h",
-			Seasonality: v1alpha1.Seasonality{TimeZone: "Asia/Shanghai"},
+			Seasonality: v1alpha1.Seasonality{TimeZone: "Asia/Shanghai", Periods: []v1alpha1.Duration{"12h"}},
 		},
 		Status: v1alpha1.ForecastStatus{LeadTime: &v1alpha1.LeadTimeStatus{Value: "7m", Source: v1alpha1.LeadSourceLearned}},
 	}
@@ -49,6 +49,10 @@ func TestReportFromForecast(t *testing.T) {
 	if o.in.query != "sum(rate(x[2m]))" || o.in.step != 0 || time.Duration(o.in.history) != 14*24*time.Hour || time.Duration(o.horizon) != 12*time.Hour ||
 		time.Duration(o.lead) != 7*time.Minute || o.capacity != 2.5 || o.serviceLevel != "0.95" || o.timeZone != "Asia/Shanghai" || o.service != "web" {
 		t.Errorf("taken over: %+v", o)
+	}
+	// However much is read, fits look back on what the spec says, and know its periods, as they do when it is served.
+	if got := o.lookBack(5 * time.Minute); got != 14*288 || len(o.forecast.periods) != 1 || o.forecast.periods[0] != 12*time.Hour {
+		t.Errorf("a fit looks back on %d steps with periods %v, want 14 days of them and 12h", got, o.forecast.periods)
 	}
 	if len(peaks.Schedules) != 2 || peaks.Schedules[0].Name() != "named" || peaks.Schedules[1].Name() != "selected" {
 		t.Errorf("peaks %v", peaks.Schedules)

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/report"
+)
+
+// collectPlans has a replay hand over its plans, where --plans asks for them. The returned function writes them to the file, each as a
+// Forecast's status would have it, one a line.
+func (o *reportOptions) collectPlans(options *report.Options) (write func() error) {
+	if o.plans == "" {
+		return func() error { return nil }
+	}
+	var b bytes.Buffer
+	lines := json.NewEncoder(&b)
+	var failed error
+	options.Plans = func(p planner.Plan) {
+		if err := lines.Encode(p.Encode()); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	return func() error {
+		if failed != nil {
+			return failed
+		}
+		return writeWhole(o.plans, b.Bytes())
+	}
+}
+
+// lookBack is how many steps a fit looks back on, as the Forecast's spec has it; 0, the forecaster's own limit, without one.
+func (o *reportOptions) lookBack(step time.Duration) int {
+	if o.forecast.history == 0 || step <= 0 {
+		return 0
+	}
+	return int(time.Duration(o.forecast.history) / step)
+}
