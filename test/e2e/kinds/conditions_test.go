@@ -49,7 +49,7 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 	}{
 		"one-series":     {sourceGood, "vector(7)", "HistoryReady", "Read", nil},
 		"ten-series":     {sourceGood, tenSeries(), "HistoryReady", "SeveralSeries", []string{"10 series", "sum("}},
-		"no-series":      {sourceGood, "nothing_of_this_name", "HistoryReady", "NoSeries", []string{"check", "or vector(0)"}},
+		"no-series":      {sourceGood, "nothing_of_this_name", "HistoryReady", "NoSeries", []string{"check the metric's name"}},
 		"not-a-number":   {sourceGood, "vector(0) / vector(0)", "HistoryReady", "NotFinite", []string{"NaN", "guard"}},
 		"not-promql":     {sourceGood, "sum(rate(requests_total[1m])", "HistoryReady", "BadQuery", []string{"parse", "unclosed left parenthesis"}},
 		"unauthorized":   {source401, "up", "HistoryReady", "Unauthorized", []string{"401", "httpClientConfig"}},
