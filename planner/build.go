@@ -213,7 +213,7 @@ func (in Input) alone(counts func(scheduler.Demand) bool) []float64 {
 			continue
 		}
 		base := 0.0
-		if !in.PeaksAlone && (d.Multiply != 1 || d.Add != 0) {
+		if !in.PeaksAlone && (d.Multiply != 1 || d.Add != 0 || d.MultiplyTo > 1 || d.AddTo > 0) {
 			base = number(in.Observed)
 			if number(in.PeakBase) > 0 {
 				base = number(in.PeakBase) // what is observed has been lifted already
@@ -277,7 +277,7 @@ func Replicas(demand, capacity float64) int {
 
 // lifts says whether d declares demand, rather than the lack of it.
 func lifts(d scheduler.Demand) bool {
-	return d.Multiply > 1 || d.Add > 0 || d.AtLeast > 0 || d.Replicas > 0
+	return d.Multiply > 1 || d.Add > 0 || d.MultiplyTo > 1 || d.AddTo > 0 || d.AtLeast > 0 || d.Replicas > 0
 }
 
 // number is v, or 0 where v is NaN or below 0.

@@ -169,6 +169,7 @@ func (c *compiler) demand(field string, d v1alpha1.PeakDemand) Demand {
 			c.add(field+".replicas", fmt.Sprint(*d.Replicas), "write a number of replicas from 0 to %d", maxReplicas)
 		}
 	}
+	demand.MultiplyTo, demand.AddTo = demand.Multiply, demand.Add
 	if given != 1 {
 		c.add(field, "", "it makes %d statements: give exactly one of atLeast, add, multiply, replicas and atMost", given)
 	}

@@ -118,7 +118,7 @@ func TestTimelineIsTight(t *testing.T) {
 	)
 	got := Timeline([]*Schedule{s}, instant(t, "2026-06-01T08:00:00Z"), time.Hour, 4)
 	tripled, capped := Neutral(), Neutral()
-	tripled.Multiply, capped.AtMost = 3, 50
+	tripled.Multiply, tripled.MultiplyTo, capped.AtMost = 3, 3, 50
 	// Two windows that follow each other inside one step are ×3, not ×9.
 	if diff := cmp.Diff([]Demand{Neutral(), tripled, capped, Neutral()}, got); diff != "" {
 		t.Errorf("-want, +got\n%s", diff)
@@ -178,6 +178,42 @@ func TestRampsReachFullReplicasWithinTolerance(t *testing.T) {
 			// What the tolerance swallows from the very level that was there before the ramp, no ramp can help.
 			if swallowed := float64(want) <= float64(from)*(1+tolerance); replicas != want && !swallowed {
 				t.Errorf("from %d: %d replicas at the start, want %d", from, replicas, want)
+			}
+		}
+	}
+}
+
+// TestRampsOnAForecastReachTheirValueWithinTolerance ramps additions and factors on top of a forecast, where what is added is little
+// beside the whole.
+func TestRampsOnAForecastReachTheirValueWithinTolerance(t *testing.T) {
+	const capacity, tolerance = 5.0, 0.1
+	up := new(v1alpha1.Duration("15m"))
+	ramped := func(d v1alpha1.PeakDemand) v1alpha1.PeakWindow {
+		return v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "1h", RampUp: up, Demand: d}
+	}
+	all := v1alpha1.PeakWindow{Schedule: "0 0 * * *", Duration: "1d", Demand: v1alpha1.PeakDemand{Add: quantity("400")}}
+	for name, windows := range map[string][]v1alpha1.PeakWindow{
+		"Addition":           {ramped(v1alpha1.PeakDemand{Add: quantity("200")})},
+		"SmallAddition":      {ramped(v1alpha1.PeakDemand{Add: quantity("120")})},
+		"Factor":             {ramped(multiply("1.3"))},
+		"FactorOnAnAddition": {ramped(multiply("1.5")), all},
+		"FactorAndAddition":  {ramped(multiply("1.2")), ramped(v1alpha1.PeakDemand{Add: quantity("150")})},
+		"TwoAdditions":       {ramped(v1alpha1.PeakDemand{Add: quantity("100")}), ramped(v1alpha1.PeakDemand{Add: quantity("70")})},
+	} {
+		s := compile(t, "UTC", windows...)
+		for forecast := 600.0; forecast <= 1000; forecast += 37 {
+			start := instant(t, "2026-06-01T12:00:00Z")
+			replicas := 0
+			for at := start.Add(-20 * time.Minute); !at.After(start); at = at.Add(15 * time.Second) {
+				metric := s.At(at).Apply(forecast, capacity)
+				if ratio := metric / (capacity * float64(replicas)); replicas == 0 || ratio > 1+tolerance || ratio < 1-tolerance {
+					replicas = int(math.Ceil(metric / capacity))
+				}
+			}
+			full, before := s.At(start).Apply(forecast, capacity), s.At(start.Add(-20*time.Minute)).Apply(forecast, capacity)
+			swallowed := math.Ceil(before/capacity)*(1+tolerance) >= full/capacity
+			if want := int(math.Ceil(full / capacity)); replicas < want && !swallowed {
+				t.Errorf("%s on %v: %d replicas at the start, want %d", name, forecast, replicas, want)
 			}
 		}
 	}

@@ -220,6 +220,12 @@ func (w *window) stronger(a, b Demand) Demand {
 	strong := a.envelope(b)
 	if w.demand.Multiply < 1 {
 		strong.Multiply = min(a.Multiply, b.Multiply)
+		strong.MultiplyTo = strong.Multiply
+		if a.Multiply < b.Multiply {
+			strong.MultiplyTo = a.MultiplyTo
+		} else if b.Multiply < a.Multiply {
+			strong.MultiplyTo = b.MultiplyTo
+		}
 	}
 	return strong
 }
@@ -233,13 +239,15 @@ func ramp(from, to Demand, share float64, stepped bool) Demand {
 		}
 		return value
 	}
-	return Demand{
+	d := Demand{
 		Multiply: line(from.Multiply, to.Multiply),
 		Add:      line(from.Add, to.Add),
 		AtLeast:  line(from.AtLeast, to.AtLeast),
 		Replicas: line(from.Replicas, to.Replicas),
 		AtMost:   math.Inf(1),
 	}
+	d.MultiplyTo, d.AddTo = math.Max(d.Multiply, to.Multiply), math.Max(d.Add, to.Add)
+	return d
 }
 
 // floorSecond returns the second that a nanosecond lies in.
