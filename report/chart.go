@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -114,13 +115,7 @@ func (c *canvas) row(y int, colour bool) string {
 
 // Lines are the rows of the chart, without blanks at their ends. A chart without any value is a sentence.
 func (c Chart) Lines() []string {
-	width, height := max(40, c.Width), max(4, c.Height)
-	if c.Width == 0 {
-		width = columns
-	}
-	if c.Height == 0 {
-		height = 12
-	}
+	width, height := max(40, cmp.Or(c.Width, columns)), max(4, cmp.Or(c.Height, 12))
 	n := width - axisColumns
 	area, dots, line := c.sample(c.Area, n), c.sample(c.Dots, n), c.sample(c.Line, n)
 	top := 0.0
@@ -143,12 +138,7 @@ func (c Chart) Lines() []string {
 	k.dot(dots, top)
 	k.draw(line, top)
 	out := []string{c.Title}
-	every := height // rows between labels: quarters or thirds, where they fall on rows
-	for _, parts := range []int{2, 3, 4} {
-		if height%parts == 0 {
-			every = height / parts
-		}
-	}
+	every := labelEvery(height)
 	for y := range height {
 		label := ""
 		if v := top * float64(height-y) / float64(height); y%every == 0 {
@@ -157,6 +147,16 @@ func (c Chart) Lines() []string {
 		out = append(out, fmt.Sprintf("%*s ┤%s", axisColumns-2, label, k.row(y, c.Colour)))
 	}
 	return append(append(out, c.timeAxis(n)...), c.foot(n)...)
+}
+
+// labelEvery is the rows between labels: quarters or thirds, where they fall on rows.
+func labelEvery(height int) int {
+	for _, parts := range []int{4, 3, 2} {
+		if height%parts == 0 {
+			return height / parts
+		}
+	}
+	return height
 }
 
 // sample is the largest value within each column; NaN is none.
@@ -227,9 +227,9 @@ func significant3(v float64) string {
 }
 
 // fill draws an area in eighths of a row.
-func (k *canvas) fill(x []float64, top float64) {
+func (c *canvas) fill(x []float64, top float64) {
 	eighths := []rune(" ▁▂▃▄▅▆▇█")
-	height := len(k.cells)
+	height := len(c.cells)
 	for i, v := range x {
 		if math.IsNaN(v) {
 			continue
@@ -239,45 +239,45 @@ func (k *canvas) fill(x []float64, top float64) {
 			full = 1
 		}
 		for y := 0; y < height && full > 8*y; y++ {
-			k.put(i, y, eighths[min(8, full-8*y)], ansiArea)
+			c.put(i, y, eighths[min(8, full-8*y)], ansiArea)
 		}
 	}
 }
 
 // level is the row of a value.
-func (k *canvas) level(v, top float64) int {
-	return min(len(k.cells)-1, int(v/top*float64(len(k.cells))))
+func (c *canvas) level(v, top float64) int {
+	return min(len(c.cells)-1, int(v/top*float64(len(c.cells))))
 }
 
-func (k *canvas) dot(x []float64, top float64) {
+func (c *canvas) dot(x []float64, top float64) {
 	for i, v := range x {
 		if !math.IsNaN(v) {
-			k.put(i, k.level(v, top), '·', ansiDots)
+			c.put(i, c.level(v, top), '·', ansiDots)
 		}
 	}
 }
 
 // draw draws a line of steps.
-func (k *canvas) draw(x []float64, top float64) {
+func (c *canvas) draw(x []float64, top float64) {
 	last := -1
 	for i, v := range x {
 		if math.IsNaN(v) {
 			last = -1
 			continue
 		}
-		y := k.level(v, top)
+		y := c.level(v, top)
 		switch {
 		case last < 0 || y == last:
-			k.put(i, y, '─', ansiLine)
+			c.put(i, y, '─', ansiLine)
 		case y > last:
-			k.put(i, last, '╯', ansiLine)
-			k.put(i, y, '╭', ansiLine)
+			c.put(i, last, '╯', ansiLine)
+			c.put(i, y, '╭', ansiLine)
 		default:
-			k.put(i, last, '╮', ansiLine)
-			k.put(i, y, '╰', ansiLine)
+			c.put(i, last, '╮', ansiLine)
+			c.put(i, y, '╰', ansiLine)
 		}
 		for between := min(y, last) + 1; last >= 0 && between < max(y, last); between++ {
-			k.put(i, between, '│', ansiLine)
+			c.put(i, between, '│', ansiLine)
 		}
 		last = y
 	}
@@ -340,13 +340,13 @@ func (c Chart) foot(n int) []string {
 	var out []string
 	alarmed := false
 	for _, lane := range c.Lanes {
-		marks, any := []rune(strings.Repeat(" ", n)), false
+		marks, on := []rune(strings.Repeat(" ", n)), false
 		for x := range marks {
 			if lane.On(c.instant(x, n), c.instant(x+1, n)) {
-				marks[x], any = lane.Mark, true
+				marks[x], on = lane.Mark, true
 			}
 		}
-		if !any {
+		if !on {
 			continue
 		}
 		text := strings.TrimRight(string(marks), " ")
