@@ -18,14 +18,14 @@ func NewRoom(nodes []corev1.Node, pods []corev1.Pod, ignore func(*corev1.Pod) bo
 // Path is the one that the last of so many more pods of a shape would take: Warm where nodes that list the image have room for all of them, ColdImage where
 // nodes have, ColdNode where a node would have to come up.
 func (r *Room) Path(s Shape, image string, more int) Path {
-	warm, any := 0, 0
+	warm, all := 0, 0
 	for i := range r.nodes {
 		n := &r.nodes[i]
 		if !s.Admits(n) {
 			continue
 		}
 		room := s.Room(r.free[n.Name])
-		any += room
+		all += room
 		if HasImage(n, image) {
 			warm += room
 		}
@@ -33,7 +33,7 @@ func (r *Room) Path(s Shape, image string, more int) Path {
 			return PathWarm
 		}
 	}
-	if any >= more {
+	if all >= more {
 		return PathColdImage
 	}
 	return PathColdNode

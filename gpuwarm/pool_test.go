@@ -39,27 +39,39 @@ func TestTogether(t *testing.T) {
 		"Nothing": {"Nothing is needed.", []Member{member("2 2 2", "1 1 1", 2, 1), member("1 1 1", "1 1 1", 3, 1)}, 0, Joint{[]int{0, 0}, 0, 0}},
 		"TakeTurns": {
 			"One rises as the other falls: the most of the sum counts.",
-			[]Member{member("1 9 1 1", "1 9 1 1", 1, 1), member("1 1 9 1", "1 1 9 1", 1, 1)}, 1, Joint{[]int{4, 4}, 8, 16},
+			[]Member{member("1 9 1 1", "1 9 1 1", 1, 1), member("1 1 9 1", "1 1 9 1", 1, 1)},
+			1,
+			Joint{[]int{4, 4}, 8, 16},
 		},
 		"Alike": {
 			"Errors that go together add up.",
-			[]Member{member("10 10 10", "6 6 6", 6, 1), member("9 9 9", "6 6 6", 6, 1)}, 1, Joint{[]int{4, 3}, 7, 7},
+			[]Member{member("10 10 10", "6 6 6", 6, 1), member("9 9 9", "6 6 6", 6, 1)},
+			1,
+			Joint{[]int{4, 3}, 7, 7},
 		},
 		"Independent": {
 			"Errors of 4 and 3 that do not go together come to 5.",
-			[]Member{member("10 10 10", "6 6 6", 6, 1), member("9 9 9", "6 6 6", 6, 1)}, 0, Joint{[]int{3, 2}, 5, 7},
+			[]Member{member("10 10 10", "6 6 6", 6, 1), member("9 9 9", "6 6 6", 6, 1)},
+			0,
+			Joint{[]int{3, 2}, 5, 7},
 		},
 		"ExpectedIsNotSaved": {
 			"What both are expected to need is held for in full.",
-			[]Member{member("8 8 8", "8 8 8", 6, 1), member("8 8 8", "8 8 8", 6, 1)}, 0, Joint{[]int{2, 2}, 4, 4},
+			[]Member{member("8 8 8", "8 8 8", 6, 1), member("8 8 8", "8 8 8", 6, 1)},
+			0,
+			Joint{[]int{2, 2}, 4, 4},
 		},
 		"Units": {
 			"A replica of two GPUs counts twice; what is shared comes in whole replicas.",
-			[]Member{member("8 8 8", "6 6 6", 6, 2), member("9 9 9", "6 6 6", 6, 1)}, 0, Joint{[]int{2, 2}, 6, 7},
+			[]Member{member("8 8 8", "6 6 6", 6, 2), member("9 9 9", "6 6 6", 6, 1)},
+			0,
+			Joint{[]int{2, 2}, 6, 7},
 		},
 		"SurplusIsNotLent": {
 			"Replicas too many of one are no replicas of the other.",
-			[]Member{member("1 1 1", "1 1 1", 9, 1), member("5 5 5", "5 5 5", 1, 1)}, 0, Joint{[]int{0, 4}, 4, 4},
+			[]Member{member("1 1 1", "1 1 1", 9, 1), member("5 5 5", "5 5 5", 1, 1)},
+			0,
+			Joint{[]int{0, 4}, 4, 4},
 		},
 	}
 	for name, tc := range cases {

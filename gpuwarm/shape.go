@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -84,15 +85,16 @@ func (s Shape) Scarce() (corev1.ResourceName, float64) {
 // ask for. Shapes of one pool that ask for different amounts of the accelerator are of one pool all the same.
 func (s Shape) Pool() string {
 	name, _ := s.Scarce()
-	text := fmt.Sprint(name, s.selector, s.tolerate, s.affinity.String())
+	var text strings.Builder
+	fmt.Fprint(&text, name, s.selector, s.tolerate, s.affinity.String())
 	if name == corev1.ResourcePods {
 		names := slices.Sorted(maps.Keys(s.Requests))
 		for _, n := range names {
 			q := s.Requests[n]
-			text += fmt.Sprint(n, "=", q.String(), " ")
+			fmt.Fprint(&text, n, "=", q.String(), " ")
 		}
 	}
-	return text
+	return text.String()
 }
 
 func add(to, from corev1.ResourceList) {

@@ -78,7 +78,7 @@ func (r *Reconciler) warmNodes(ctx context.Context, l *look, j *job, out *outcom
 		if !gone {
 			return err
 		}
-		by, want = r.instead(l, j, by, want, out)
+		want = r.instead(l, j, by, want, out)
 	}
 	if err := r.unask(ctx, l.pool, j.fc.Name, ""); err != nil {
 		return err
@@ -108,16 +108,16 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 	return false, err
 }
 
-// instead is what holds nodes where the API that was to vanished just now.
-func (r *Reconciler) instead(l *look, j *job, by v1alpha1.WarmNodesPolicy, want int, out *outcome) (v1alpha1.WarmNodesPolicy, int) {
+// instead settles what holds nodes where the API that was to vanished just now, and returns how many placeholders that takes.
+func (r *Reconciler) instead(l *look, j *job, by v1alpha1.WarmNodesPolicy, want int, out *outcome) int {
 	r.apis.gone(kindOfPolicy[by], l.now)
 	if l.pool.Spec.Nodes.Policy == v1alpha1.WarmNodesAuto {
 		j.status.NodesBy = string(v1alpha1.WarmNodesPlaceholders)
-		return v1alpha1.WarmNodesPlaceholders, want
+		return want
 	}
 	j.status.NodesBy, j.status.Hold = string(v1alpha1.WarmNodesOff), 0
 	out.lacks(&out.nodes, &j.status, "spec.nodes.policy", string(by))
-	return v1alpha1.WarmNodesOff, 0
+	return 0
 }
 
 func (r *Reconciler) warmByPlaceholders(ctx context.Context, l *look, j *job, want int, out *outcome) error {
