@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -106,10 +107,8 @@ func (s *source) fromJobs(to target, jobs []job, exclude []string, seconds bool)
 	if err != nil {
 		return err
 	}
-	base, most := stretches[0].value, stretches[0].value
-	for _, x := range stretches {
-		base, most = min(base, x.value), max(most, x.value)
-	}
+	byValue := func(a, b stretch) int { return cmp.Compare(a.value, b.value) }
+	base, most := slices.MinFunc(stretches, byValue).value, slices.MaxFunc(stretches, byValue).value
 	group := peaks{name: s.meta.Name, timeZone: zone, windows: windowsAbove(stretches, base, dates)}
 	group.except = except
 	for _, o := range once {
