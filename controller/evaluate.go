@@ -82,6 +82,9 @@ func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast
 	return err
 }
 
+// name of the Forecast, as the other Forecasts are told from it.
+func (e *evaluation) name() string { return e.fc.Namespace + "/" + e.fc.Name }
+
 func (e *evaluation) readHPAs(ctx context.Context) error {
 	var err error
 	if e.scaling, err = readHPAs(ctx, e.client, e.fc, e.rates.HPASync); err != nil {
@@ -112,6 +115,7 @@ func (e *evaluation) readLead(ctx context.Context) error {
 		return missing
 	}
 	e.lead = learner.Lead(e.now)
+	e.neighbours.Tell(e.name(), learner.Place(), e.lead.WarmUp, e.lead.Starts)
 	e.leadTime = e.lead.WarmUp + delay
 	e.next.LeadTime = &v1alpha1.LeadTimeStatus{
 		Value: v1alpha1.FormatDuration(e.leadTime.Round(time.Second)), Source: e.lead.Source, Starts: int32(e.lead.Starts), //nolint:gosec // at most 64
@@ -166,11 +170,17 @@ func (e *evaluation) collect(ctx context.Context, learner *gpuwarm.Learner) erro
 	if err != nil {
 		return err
 	}
-	starts, err := gpuwarm.Collect(ctx, e.client, e.fc.Namespace, selector)
+	starts, err := gpuwarm.Collector{Reader: e.client, Events: e.live, Done: learner.Knows}.Collect(ctx, e.fc.Namespace, selector)
 	if err != nil {
 		return fmt.Errorf("list the pods of %s/%s: %w", e.fc.Namespace, e.fc.Spec.TargetRef.Name, err)
 	}
 	e.starts.Observe(learner.Sync(e.now, starts))
+	learner.SetPool(e.neighbours.Of(e.name(), learner.Place()))
+	next, err := e.nextPath(ctx, selector, learner.Records())
+	if err != nil {
+		return err
+	}
+	learner.SetNext(next)
 	return nil
 }
 

@@ -67,6 +67,10 @@ type ForecastReconciler struct {
 	metrics  *reconcilerMetrics
 	starts   *gpuwarm.Metrics
 	fetch    *fetcher
+	live     client.Reader // of Events, which are too many to be cached; nil reads none
+
+	neighbours gpuwarm.Neighbours
+	rooms      rooms
 	// floor tells of the observed demand that this replica polls, and floors of changes in that; a floor above maxFloorAge is dropped.
 	floor       func(types.NamespacedName) floor
 	floors      <-chan event.GenericEvent
@@ -173,6 +177,7 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 	r.mu.Unlock()
 	r.fetch.forget(key)
 	r.metrics.forget(key)
+	r.neighbours.Forget(key.Namespace + "/" + key.Name)
 }
 
 // read starts a read of history where one is due, and says whether the result must be waited for.

@@ -118,7 +118,7 @@ func New(opts Options) (ctrl.Manager, *Plans, error) {
 	for _, c := range []interface{ setup(ctrl.Manager) error }{
 		&ForecastReconciler{
 			client: mgr.GetClient(), open: openFrom(opts.Sources, opts.Clock), compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock,
-			logger: opts.Logger, metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(), states: map[types.NamespacedName]*forecastState{},
+			logger: opts.Logger, metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(), live: mgr.GetAPIReader(), states: map[types.NamespacedName]*forecastState{},
 			floor: observer.floorOf, floors: observer.changed, maxFloorAge: observer.maxAge(),
 		},
 		&PeakScheduleReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},

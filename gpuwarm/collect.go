@@ -22,10 +22,10 @@ func Collect(ctx context.Context, reader client.Reader, namespace string, select
 type Collector struct {
 	// Reader has the pods and the nodes.
 	Reader client.Reader
-	// Events reads events, best uncached: it is asked once for each pod that has just become Ready or is not yet. Optional: without it
-	// the pull of an image is told by the times alone.
+	// Events reads events, best uncached. Optional: without it the pull of an image is told by the times alone.
 	Events client.Reader
-	// Done says of which pods no events are needed any more, because their start is known. Optional.
+	// Done says of which pods no events are needed any more, because their start is known. With it events are asked for once for each pod, when it is seen to
+	// have become Ready; without it, for those that start as well. Optional.
 	Done func(uid string) bool
 }
 
@@ -77,7 +77,7 @@ func (c Collector) node(ctx context.Context, known map[string]*corev1.Node, name
 
 // events of a pod whose start is not known yet. Not being allowed to read them is no error: they make the path surer, no more.
 func (c Collector) events(ctx context.Context, pod *corev1.Pod) ([]corev1.Event, error) {
-	if c.Events == nil || (c.Done != nil && c.Done(string(pod.UID))) {
+	if c.Events == nil || (c.Done != nil && (trueSince(pod, corev1.PodReady).IsZero() || c.Done(string(pod.UID)))) {
 		return nil, nil
 	}
 	var list corev1.EventList
@@ -131,6 +131,7 @@ func StripPod(obj any) (any, error) {
 	p.Spec = corev1.PodSpec{
 		NodeName: s.NodeName, Containers: stripContainers(s.Containers), InitContainers: stripContainers(s.InitContainers),
 		Overhead: s.Overhead, Priority: s.Priority, SchedulerName: s.SchedulerName, Resources: s.Resources,
+		NodeSelector: s.NodeSelector, Tolerations: s.Tolerations, Affinity: stripAffinity(s.Affinity),
 	}
 	st := p.Status
 	p.Status = corev1.PodStatus{
@@ -159,6 +160,16 @@ func StripNode(obj any) (any, error) {
 		}
 	}
 	return n, nil
+}
+
+// stripAffinity leaves which nodes a pod must have.
+func stripAffinity(a *corev1.Affinity) *corev1.Affinity {
+	if a == nil || a.NodeAffinity == nil || a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return nil
+	}
+	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution,
+	}}
 }
 
 func stripMeta(m metav1.ObjectMeta) metav1.ObjectMeta {

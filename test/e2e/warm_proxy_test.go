@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -58,7 +59,7 @@ func newProxy(t *testing.T, cp *controlplane.ControlPlane) *proxy {
 		Transport: transport, FlushInterval: -1,
 		ModifyResponse: p.remember,
 	}
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := askedBy(r)
 		p.mu.Lock()
 		refuse := p.refuses && a.writes()
@@ -73,6 +74,8 @@ func newProxy(t *testing.T, cp *controlplane.ControlPlane) *proxy {
 		}
 		forward.ServeHTTP(w, r)
 	}))
+	p.EnableHTTP2 = true
+	p.StartTLS() // client-go sends no token without
 	t.Cleanup(p.Close)
 	return p
 }
@@ -160,8 +163,9 @@ func (p *proxy) through(kubeconfig string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw})
 	for _, c := range config.Clusters {
-		c.Server, c.CertificateAuthorityData = p.URL, nil
+		c.Server, c.CertificateAuthorityData = p.URL, ca
 	}
 	path := filepath.Join(filepath.Dir(kubeconfig), "proxied.kubeconfig")
 	return path, clientcmd.WriteToFile(*config, path)

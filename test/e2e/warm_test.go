@@ -39,7 +39,18 @@ type warmWorld struct {
 	*controlplane.ControlPlane
 	t       *testing.T
 	proxy   *proxy
-	metrics string // where the warmer serves them
+	warmer  *controlplane.Process
+	metrics string // where it serves them
+}
+
+// Failed is as the control plane's own, and tells as well when the warmer has ended.
+func (w *warmWorld) Failed() error {
+	select {
+	case <-w.warmer.Done():
+		return fmt.Errorf("the warmer has ended: %s", w.warmer.Tail())
+	default:
+		return w.ControlPlane.Failed()
+	}
 }
 
 // warmOptions say what a warmWorld is like.
@@ -109,7 +120,7 @@ patches:
 	w.must(err)
 	w.metrics = freeAddress(w.t)
 	interval := cmp.Or(o.interval, 500*time.Millisecond)
-	_, err = w.Run("warmer", binary, []string{"-cluster=" + kubeconfig, "-interval=" + interval.String(), "-metrics=" + w.metrics}, 5*time.Second)
+	w.warmer, err = w.Run("warmer", binary, []string{"-cluster=" + kubeconfig, "-interval=" + interval.String(), "-metrics=" + w.metrics}, 5*time.Second)
 	w.must(err)
 }
 
@@ -143,7 +154,7 @@ func (w *warmWorld) metric(name string, labels ...string) float64 {
 
 // in is the same world for a subtest.
 func (w *warmWorld) in(t *testing.T) *warmWorld {
-	return &warmWorld{ControlPlane: w.ControlPlane, t: t, proxy: w.proxy, metrics: w.metrics}
+	return &warmWorld{ControlPlane: w.ControlPlane, t: t, proxy: w.proxy, warmer: w.warmer, metrics: w.metrics}
 }
 
 func (w *warmWorld) must(err error) {

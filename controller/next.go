@@ -1,0 +1,155 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
+	"headstart.dev/headstart/planner"
+)
+
+const (
+	// roomAge is how long it is taken that the cluster has the room that it had: going through all pods once for each Forecast would be too much.
+	roomAge = 15 * time.Second
+	// warmStarts of the newest starts must all have been warm before the next ones are taken to be.
+	warmStarts = 5
+	// roleLabel marks pods of the warmer's.
+	roleLabel = "headstart.dev/role"
+)
+
+// rooms remembers what room the cluster has. It is safe for concurrent use.
+type rooms struct {
+	mu   sync.Mutex
+	room *gpuwarm.Room
+	at   time.Time
+}
+
+// now is the room as it is. Placeholders take theirs: whether what they hold comes to the next pod is for the WarmPool to say.
+func (r *rooms) now(ctx context.Context, c client.Client, now time.Time) (*gpuwarm.Room, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.room != nil && now.Sub(r.at) < roomAge {
+		return r.room, nil
+	}
+	var pods corev1.PodList
+	var nodes corev1.NodeList
+	if err := c.List(ctx, &nodes, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	if err := c.List(ctx, &pods, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	r.room, r.at = gpuwarm.NewRoom(nodes.Items, pods.Items, nil), now
+	return r.room, nil
+}
+
+// nextPath is the path that the next pods would take. It is Warm where a WarmPool sees to that and the newest starts bear it out, and not because there
+// happens to be room now: that may be gone when the plan rises, and a lead that is short for as long as a node is idle comes too late when it is not. That there is
+// no room counts at once. Where neither is so the next pods are taken to be like the recent ones.
+func (e *evaluation) nextPath(ctx context.Context, pods labels.Selector, records []v1alpha1.StartRecord) (gpuwarm.Path, error) {
+	kept, err := e.keptWarm(ctx)
+	if err != nil {
+		return gpuwarm.PathUnknown, err
+	}
+	if kept {
+		if newestWarm(records) {
+			return gpuwarm.PathWarm, nil
+		}
+		return gpuwarm.PathUnknown, nil
+	}
+	var list corev1.PodList
+	if err := e.client.List(ctx, &list, client.InNamespace(e.fc.Namespace), client.MatchingLabelsSelector{Selector: pods}, client.UnsafeDisableDeepCopy); err != nil {
+		return gpuwarm.PathUnknown, fmt.Errorf("list the target's pods in namespace %s: %w", e.fc.Namespace, err)
+	}
+	newest := -1
+	for i := range list.Items {
+		if newest < 0 || list.Items[i].CreationTimestamp.After(list.Items[newest].CreationTimestamp.Time) {
+			newest = i
+		}
+	}
+	if newest < 0 {
+		return gpuwarm.PathUnknown, nil // nothing says what a replica looks like
+	}
+	room, err := e.rooms.now(ctx, e.client, e.now)
+	if err != nil {
+		return gpuwarm.PathUnknown, err
+	}
+	spec := &list.Items[newest].Spec
+	path := room.Path(gpuwarm.ShapeOf(spec), gpuwarm.MainImage(spec), e.more(len(list.Items)))
+	if path == gpuwarm.PathWarm {
+		path = gpuwarm.PathUnknown
+	}
+	return path, nil
+}
+
+// more is how many replicas beyond those that there are the published plan asks for within a lead; at least one.
+func (e *evaluation) more(replicas int) int {
+	capacity := e.capacity
+	if e.state.plan == nil || capacity <= 0 {
+		return 1
+	}
+	ahead := e.set.lead.max
+	if was := e.fc.Status.LeadTime; was != nil {
+		if d, err := was.Value.Parse(); err == nil {
+			ahead = d
+		}
+	}
+	most, ok := e.state.plan.Max(e.now, e.now.Add(ahead))
+	if !ok {
+		return 1
+	}
+	return max(1, planner.Replicas(most, capacity)-replicas)
+}
+
+// newestWarm is whether the newest starts whose path is known were all warm, and enough of them.
+func newestWarm(records []v1alpha1.StartRecord) bool {
+	n := 0
+	for _, r := range slices.Backward(records) {
+		if r.Path == "" {
+			continue
+		}
+		if r.Path != string(gpuwarm.PathWarm) {
+			return false
+		}
+		if n++; n == warmStarts {
+			return true
+		}
+	}
+	return false
+}
+
+// keptWarm is whether a WarmPool that acts holds nodes and images for this Forecast, and nothing keeps it from that.
+func (e *evaluation) keptWarm(ctx context.Context) (bool, error) {
+	var pools v1alpha1.WarmPoolList
+	if err := e.client.List(ctx, &pools, client.InNamespace(e.fc.Namespace)); err != nil {
+		return false, fmt.Errorf("list WarmPools: %w", err)
+	}
+	for i := range pools.Items {
+		p := &pools.Items[i]
+		selector, err := metav1.LabelSelectorAsSelector(&p.Spec.ForecastSelector)
+		if err != nil || !selector.Matches(labels.Set(e.fc.Labels)) || p.Spec.Mode == v1alpha1.WarmPoolDryRun {
+			continue
+		}
+		ok := p.Spec.Nodes.Policy != v1alpha1.WarmNodesOff && p.Spec.Images.Policy != v1alpha1.WarmImagesOff &&
+			meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady) && !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionCapacityShort)
+		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionNodesWarm); c == nil || c.Reason == "Limited" {
+			ok = false
+		}
+		for _, f := range p.Status.Forecasts {
+			if f.Name == e.fc.Name && f.Message == "" && ok {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
