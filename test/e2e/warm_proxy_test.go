@@ -76,7 +76,7 @@ func newProxy(t *testing.T, cp *controlplane.ControlPlane) *proxy {
 	}))
 	p.EnableHTTP2 = true
 	p.StartTLS() // client-go sends no token without
-	t.Cleanup(p.Close)
+	t.Cleanup(func() { _ = p.Config.Close() }) // and not the server's own Close, which waits for the watches to end
 	return p
 }
 
