@@ -95,7 +95,7 @@ func (r *Reconciler) pullPods(ctx context.Context, pool *v1alpha1.WarmPool, fc s
 			out.ready++
 		case p == nil:
 			missing = append(missing, n)
-		case state == pullFailed:
+		case state == pullFailed && out.failure == "":
 			out.failure = fmt.Sprintf("the image %s is not pulled onto node %s: %s", t.image, n.Name, pullReason(p))
 		}
 		if p == nil {

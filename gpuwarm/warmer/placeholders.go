@@ -179,6 +179,17 @@ func (r *Reconciler) hold(ctx context.Context, pool *v1alpha1.WarmPool, fc strin
 	return kept, nil
 }
 
+// live is how many of the pods are not gone or going.
+func live(pods []corev1.Pod) int {
+	n := 0
+	for i := range pods {
+		if alive(&pods[i]) {
+			n++
+		}
+	}
+	return n
+}
+
 // rank orders placeholders by what they are worth: bound, waiting, of no use.
 func rank(p *corev1.Pod, shape string) int {
 	switch {

@@ -16,9 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -34,6 +36,7 @@ type Reconciler struct {
 	// What follows is for one worker, as a controller has unless it is told otherwise. It is lost in a restart, which costs a few looks or savings.
 	errors map[types.NamespacedName]*gpuwarm.Errors // of the forecasts of a WarmPool
 	clean  map[string]time.Time                     // until when it is taken that an object is not there
+	denied map[string]denial                        // by Forecast and what was tried for it
 }
 
 // New returns a Reconciler.
@@ -48,7 +51,7 @@ func New(opts Options) (*Reconciler, error) {
 	}
 	return &Reconciler{
 		opts: opts, metrics: m, apis: &apis{mapper: opts.Mapper, seen: map[schema.GroupVersionKind]sighting{}},
-		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]time.Time{},
+		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]time.Time{}, denied: map[string]denial{},
 	}, nil
 }
 
@@ -58,7 +61,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := mgr.Add(manager.RunnableFunc(r.sweepAlways)); err != nil {
 		return err
 	}
-	return ctrl.NewControllerManagedBy(mgr).Named("warmpool").For(&v1alpha1.WarmPool{}).
+	return ctrl.NewControllerManagedBy(mgr).Named("warmpool").
+		For(&v1alpha1.WarmPool{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})). // a status that was written is no reason to look again
 		WithOptions(controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, 2*time.Minute)}).
 		Complete(r)
 }
@@ -160,6 +164,8 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (*look, 
 	}
 	l.pods, l.nodes, l.quotas = pods.Items, nodes.Items, quotas.Items
 	l.free = gpuwarm.Free(l.nodes, l.pods, func(p *corev1.Pod) bool { return p.Labels[labelRole] != "" })
+	// A cache has no order, and what is said is to be the same as long as nothing changes.
+	slices.SortFunc(l.nodes, func(a, b corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(fcs.Items, func(a, b v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) })
 	return l, fcs.Items, nil
 }

@@ -89,10 +89,17 @@ func (r *Reconciler) warmNodes(ctx context.Context, l *look, j *job, out *outcom
 // warmByAPI has the cluster's autoscaler hold nodes. It reports whether the API is gone.
 func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1.WarmNodesPolicy, want int, out *outcome) (gone bool, err error) {
 	failure := ""
-	if by == v1alpha1.WarmNodesCapacityBuffer {
+	waiting := false
+	err, waiting = r.deniedLately(j, string(by), l.now)
+	switch {
+	case waiting:
+	case by == v1alpha1.WarmNodesCapacityBuffer:
 		err = r.buffer(ctx, l.pool, j.fc.Name, j.target, want)
-	} else {
+	default:
 		failure, err = r.request(ctx, l.pool, j.fc.Name, j.target, want)
+	}
+	if !waiting {
+		r.noteDenied(j, string(by), l.now, err)
 	}
 	if absent(err) {
 		return true, nil
@@ -122,7 +129,16 @@ func (r *Reconciler) instead(l *look, j *job, by v1alpha1.WarmNodesPolicy, want 
 
 func (r *Reconciler) warmByPlaceholders(ctx context.Context, l *look, j *job, want int, out *outcome) error {
 	have := l.mine(rolePlaceholder, j.fc.Name)
+	before, waiting := r.deniedLately(j, "placeholders", l.now)
+	if waiting {
+		want = min(want, live(have))
+	}
 	n, err := r.hold(ctx, l.pool, j.fc.Name, j.target, have, want)
+	if waiting && err == nil {
+		err = before
+	} else {
+		r.noteDenied(j, "placeholders", l.now, err)
+	}
 	out.placeholders = int32(n)
 	for i := range have {
 		if rank(&have[i], shapeHash(j.target)) == 0 && have[i].DeletionTimestamp == nil {
@@ -171,8 +187,12 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outco
 		nodes, missing = nil, nil
 	}
 	have := l.mine(rolePull, fc.Name)
+	if before, waiting := r.deniedLately(j, "images", l.now); waiting {
+		return out.denied(&out.images, &j.status, "image pulls", before)
+	}
 	if by == v1alpha1.WarmImagesImagePullJob {
 		failure, err := r.pullJob(ctx, l.pool, fc.Name, t, sortedNames(missing))
+		r.noteDenied(j, "images", l.now, err)
 		if !absent(err) {
 			out.fails(&out.pulls, &j.status, reasonPullFails, failure)
 			if err := out.denied(&out.images, &j.status, "ImagePullJob", err); err != nil {
@@ -191,6 +211,7 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outco
 		return err
 	}
 	p, err := r.pullPods(ctx, l.pool, fc.Name, t, nodes, have)
+	r.noteDenied(j, "images", l.now, err)
 	out.fails(&out.pulls, &j.status, reasonPullFails, p.failure)
 	j.status.ImageNodesReady = max(j.status.ImageNodesReady, int32(p.ready))
 	return out.denied(&out.images, &j.status, "image pulls", err)

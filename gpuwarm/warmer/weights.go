@@ -56,8 +56,9 @@ func (r *Reconciler) warmWeights(ctx context.Context, l *look, j *job, out *outc
 		return r.unload(ctx, l, j.fc.Name, "")
 	}
 	var is loading
-	var err error
+	err, waiting := r.deniedLately(j, "weights", l.now)
 	switch {
+	case waiting:
 	case spec.LocalModelCache != "":
 		j.status.WeightsBy = byModelCache
 		is, err = r.modelCache(ctx, spec.LocalModelCache)
@@ -70,6 +71,9 @@ func (r *Reconciler) warmWeights(ctx context.Context, l *look, j *job, out *outc
 	default:
 		j.status.WeightsBy = byJob
 		is, err = r.load(ctx, l, j, newJob(l.pool.Namespace, objectName(l.pool, j.fc.Name)), func() (client.Object, error) { return r.jobFrom(ctx, l, j, spec.CronJob) })
+	}
+	if !waiting {
+		r.noteDenied(j, "weights", l.now, err)
 	}
 	if absent(err) {
 		out.lacks(&out.weights, &j.status, "spec.weights", j.status.WeightsBy)
