@@ -75,7 +75,7 @@ func newProxy(t *testing.T, cp *controlplane.ControlPlane) *proxy {
 		forward.ServeHTTP(w, r)
 	}))
 	p.EnableHTTP2 = true
-	p.StartTLS() // client-go sends no token without
+	p.StartTLS()                               // client-go sends no token without
 	t.Cleanup(func() { _ = p.Config.Close() }) // and not the server's own Close, which waits for the watches to end
 	return p
 }
