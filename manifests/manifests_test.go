@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -47,6 +48,22 @@ func TestExamples(t *testing.T) {
 		if !seen[kind] {
 			t.Errorf("no example shows a %s", kind)
 		}
+	}
+}
+
+// A placeholder's priority is below every real pod's and not below the cluster autoscaler's cutoff of -10, under which a pod brings no node up; and it preempts
+// nothing.
+func TestPlaceholderPriority(t *testing.T) {
+	data, err := os.ReadFile("components/warm/priorityclass.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var class schedulingv1.PriorityClass
+	if err := yaml.UnmarshalStrict(data, &class); err != nil {
+		t.Fatal(err)
+	}
+	if class.Value < -10 || class.Value >= 0 || class.PreemptionPolicy == nil || *class.PreemptionPolicy != "Never" || class.GlobalDefault {
+		t.Errorf("value %d, preemptionPolicy %v, globalDefault %v", class.Value, class.PreemptionPolicy, class.GlobalDefault)
 	}
 }
 

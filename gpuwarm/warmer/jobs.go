@@ -284,12 +284,7 @@ var remedies = map[string]string{
 func (l *look) shortAlone(j *job) lack {
 	t := j.target
 	c := gpuwarm.Capacity{Grows: l.pool.Spec.Nodes.Policy != v1alpha1.WarmNodesOff, Quota: gpuwarm.QuotaRoom(l.quotas, t.shape)}
-	for i := range l.nodes {
-		if n := &l.nodes[i]; t.shape.Admits(n) {
-			c.Fits += t.shape.Room(l.free[n.Name])
-		}
-	}
-	c.Fits = max(0, c.Fits-t.waiting) // what waits will take its place there
+	c.Fits = l.roomFor(t)
 	if pool := l.pool.Spec.Nodes.Capacity; len(pool) > 0 {
 		c.Pool = within(pool, corev1.ResourceList{}, t.shape, 1<<20)
 	}

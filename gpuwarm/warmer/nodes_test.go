@@ -68,12 +68,13 @@ func TestPlaceholderIsHarmless(t *testing.T) {
 	got := map[string]any{
 		"namespace": p.Namespace, "grace": *p.Spec.TerminationGracePeriodSeconds, "priority": p.Spec.PriorityClassName, "token": *p.Spec.AutomountServiceAccountToken,
 		"selector": p.Spec.NodeSelector, "tolerations": p.Spec.Tolerations, "ends": *p.Spec.ActiveDeadlineSeconds,
-		"gpu": p.Spec.Containers[0].Resources.Limits.Name("nvidia.com/gpu", resource.DecimalSI).String(),
-		"cpu": p.Spec.Containers[0].Resources.Requests.Cpu().String(), "image": p.Spec.Containers[0].Image,
+		"consolidates": p.Annotations["karpenter.sh/do-not-disrupt"], // trap T5: Karpenter takes nodes away that pull
+		"gpu":          p.Spec.Containers[0].Resources.Limits.Name("nvidia.com/gpu", resource.DecimalSI).String(),
+		"cpu":          p.Spec.Containers[0].Resources.Requests.Cpu().String(), "image": p.Spec.Containers[0].Image,
 	}
 	want := map[string]any{
 		"namespace": "headstart-warm", "grace": int64(0), "priority": "headstart-placeholder", "token": false,
-		"selector": template().Spec.NodeSelector, "tolerations": template().Spec.Tolerations, "ends": int64(3600), "gpu": "1", "cpu": "4",
+		"selector": template().Spec.NodeSelector, "tolerations": template().Spec.Tolerations, "ends": int64(3600), "consolidates": "true", "gpu": "1", "cpu": "4",
 		"image": DefaultPauseImage,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

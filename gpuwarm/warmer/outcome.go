@@ -176,8 +176,8 @@ func (o *outcome) nodesWarm(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool,
 		return finding{false, o.nodes.reason, o.nodes.message}
 	case o.limited > 0:
 		return found(false, reasonLimited, "spec.limits keeps what is held below what the plans need, for %d Forecasts", o.limited)
-	case by(s) != "":
-		return found(true, reasonAsPlanned, "%ss ask for nodes for %d replicas", by(s), hold)
+	case by(s) != "" && held < hold:
+		return found(false, reasonGettingThere, "%ss ask for nodes for %d replicas; nodes that are Ready have room for %d", by(s), hold, held)
 	case held < hold:
 		return found(false, reasonGettingThere, "nodes are held for %d of %d replicas; the others wait for theirs", held, hold)
 	}

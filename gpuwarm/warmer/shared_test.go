@@ -110,7 +110,7 @@ func TestProvisioningRequest(t *testing.T) {
 	s = w.look(3.1)
 	u := get()
 	class, _, _ := unstructured.NestedString(u.Object, "spec", "provisioningClassName")
-	if podsOf(u) != 5 || class != defaultProvisioningClass || reasonOf(s, v1alpha1.ConditionNodesWarm) != "True AsPlanned" {
+	if podsOf(u) != 5 || class != defaultProvisioningClass || reasonOf(s, v1alpha1.ConditionNodesWarm) != "False InProgress" {
 		t.Fatalf("one request for all five: %+v, %+v", u.Object["spec"], s.Conditions)
 	}
 	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(u), &corev1.PodTemplate{}); err != nil {
@@ -184,5 +184,24 @@ func TestOneFailureHarmsNobodyElse(t *testing.T) {
 	}
 	if n := len(w.ours(rolePlaceholder)); n != 5 {
 		t.Errorf("%d placeholders for the other, want 5", n)
+	}
+}
+
+// Trap T2: a CapacityBuffer that says Provisioning=True has no nodes by that, on the cluster autoscaler; nodes that are Ready and have room do.
+func TestBufferIsWarmByItsNodes(t *testing.T) {
+	w := newWorld(t, "20 20 20 20", pool(noImages), node("a"))
+	w.mapper.there["CapacityBuffer"] = true
+	w.look(0)
+	u := newObject(capacityBuffer, "shop", objectName(pool(), "demand"))
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
+	w.must(unstructured.SetNestedSlice(u.Object, []any{map[string]any{"type": "Provisioning", "status": "True", "reason": "FakePodsInjected"}}, "status", "conditions"))
+	w.must(w.client.Update(t.Context(), u))
+	s := w.look(0.25)
+	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False InProgress" || s.Forecasts[0].Held != 1 {
+		t.Errorf("one of two nodes is there, but NodesWarm is %q: %+v", got, s.Forecasts[0])
+	}
+	w.must(w.client.Create(t.Context(), node("b")))
+	if got := reasonOf(w.look(0.5), v1alpha1.ConditionNodesWarm); got != "True AsPlanned" {
+		t.Errorf("both nodes are there, but NodesWarm is %q", got)
 	}
 }

@@ -104,6 +104,9 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 	if absent(err) {
 		return true, nil
 	}
+	// What such an object's own conditions say is not taken for nodes: Provisioning is True of a CapacityBuffer where pods were injected into a simulation (the
+	// cluster autoscaler) or where they fit (Karpenter). Room on nodes that are Ready counts.
+	j.status.Held = int32(min(want, l.roomFor(j.target)))
 	out.fails(&out.nodes, &j.status, reasonNotProvisioned, failure)
 	if err := out.denied(&out.nodes, &j.status, string(by), err); err != nil {
 		return false, err
@@ -113,6 +116,17 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 	}
 	_, err = r.hold(ctx, l.pool, j.fc.Name, j.target, l.mine(rolePlaceholder, j.fc.Name), 0)
 	return false, err
+}
+
+// roomFor is how many more replicas the nodes that there are have room for.
+func (l *look) roomFor(t *target) int {
+	room := 0
+	for i := range l.nodes {
+		if n := &l.nodes[i]; t.shape.Admits(n) {
+			room += t.shape.Room(l.free[n.Name])
+		}
+	}
+	return max(0, room-t.waiting) // what waits will take its place there
 }
 
 // instead settles what holds nodes where the API that was to vanished just now, and returns how many placeholders that takes.
