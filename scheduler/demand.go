@@ -64,6 +64,13 @@ func (d Demand) And(other Demand) Demand {
 	}
 }
 
+// arrived returns d at the end of its way up. It is what covers a time in which other factors change: whether the last part of the
+// whole is taken is then decided differently at each instant.
+func (d Demand) arrived() Demand {
+	d.Multiply, d.Add = d.top()
+	return d
+}
+
 // envelope returns a Demand whose Apply is never below that of d or of other.
 func (d Demand) envelope(other Demand) Demand {
 	multiply, add := d.top()

@@ -15,11 +15,15 @@ func Timeline(schedules []*Schedule, start time.Time, step time.Duration, n int)
 	}
 	sweep(schedules, start, step, n, visitor{
 		part: func(p *part) {
-			demand := Neutral()
+			demand, wavers := Neutral(), false
 			for c := range p.cursors {
 				if w, piece := p.cursors[c].window, p.cursors[c].piece; !piece.idle() {
 					demand = demand.And(w.cover(piece, p.from, p.to))
+					wavers = wavers || w.wavers(piece)
 				}
+			}
+			if wavers {
+				demand = demand.arrived()
 			}
 			add(p, demand)
 		},
@@ -28,7 +32,7 @@ func Timeline(schedules []*Schedule, start time.Time, step time.Duration, n int)
 			for c := range p.cursors {
 				demand = demand.And(p.cursors[c].cover(p.from, p.to))
 			}
-			add(p, demand)
+			add(p, demand.arrived())
 		},
 	})
 	return timeline

@@ -43,7 +43,7 @@ func combined(schedules []*Schedule, at time.Time) Demand {
 
 func TestTimelineCoversEveryInstant(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
-	for range 300 {
+	for range 1000 {
 		schedules, specs, start := randomSchedules(t, r)
 		step := []time.Duration{time.Second, time.Minute, 7 * time.Minute, time.Hour, 25 * time.Hour}[r.IntN(5)]
 		timeline := Timeline(schedules, start, step, 20)

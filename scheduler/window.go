@@ -11,6 +11,11 @@ import (
 // replicas, for every whole number of them.
 const RampStep = 1.25
 
+// wavers reports whether the window's factor changes during the piece in any way but a rise above 1.
+func (w *window) wavers(p piece) bool {
+	return w.demand.Multiply != 1 && !p.full && (p.falling || p.rising && w.demand.Multiply < 1)
+}
+
 // rounding is what the arithmetic of a ramp may be off by.
 const rounding = 1e-9
 
@@ -208,7 +213,9 @@ func (w *window) cover(p piece, from, to int64) Demand {
 }
 
 func (w *window) rise(p piece, now int64, stepped bool) Demand {
-	return ramp(Neutral(), w.demand, 1-float64(p.start-now)/float64(w.rampUp), stepped)
+	d := ramp(Neutral(), w.demand, 1-float64(p.start-now)/float64(w.rampUp), stepped)
+	d.MultiplyTo, d.AddTo = math.Max(d.Multiply, w.demand.Multiply), w.demand.Add
+	return d
 }
 
 func (w *window) fall(p piece, now int64, stepped bool) Demand {
@@ -221,11 +228,6 @@ func (w *window) stronger(a, b Demand) Demand {
 	if w.demand.Multiply < 1 {
 		strong.Multiply = min(a.Multiply, b.Multiply)
 		strong.MultiplyTo = strong.Multiply
-		if a.Multiply < b.Multiply {
-			strong.MultiplyTo = a.MultiplyTo
-		} else if b.Multiply < a.Multiply {
-			strong.MultiplyTo = b.MultiplyTo
-		}
 	}
 	return strong
 }
@@ -246,7 +248,7 @@ func ramp(from, to Demand, share float64, stepped bool) Demand {
 		Replicas: line(from.Replicas, to.Replicas),
 		AtMost:   math.Inf(1),
 	}
-	d.MultiplyTo, d.AddTo = math.Max(d.Multiply, to.Multiply), math.Max(d.Add, to.Add)
+	d.MultiplyTo, d.AddTo = d.Multiply, d.Add
 	return d
 }
 
