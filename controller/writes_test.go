@@ -89,9 +89,9 @@ func TestStatusIsWhatCountsAsPublished(t *testing.T) {
 		reason string
 		change func(t *testing.T, h *house)
 	}{
-		"TakenOut": {"somebody restored an older status", func(t *testing.T, h *house) {
+		"TakenOut": {"somebody took the plan out of the status", func(t *testing.T, h *house) {
 			fc := h.get(t, "fc")
-			fc.Status = v1alpha1.ForecastStatus{}
+			fc.Status.Plan = nil
 			if err := h.client.Status().Update(t.Context(), fc); err != nil {
 				t.Fatal(err)
 			}
@@ -113,8 +113,12 @@ func TestStatusIsWhatCountsAsPublished(t *testing.T) {
 			h.step(t, "fc", time.Minute)
 			c.change(t, h)
 			h.step(t, "fc", time.Minute)
-			if h.get(t, "fc").Status.Plan == nil {
+			fc := h.get(t, "fc")
+			if fc.Status.Plan == nil {
 				t.Errorf("the plan is not published again: %s", c.reason)
+			}
+			if state := h.states[named("fc")]; state.uid != fc.UID {
+				t.Errorf("what is remembered is of another Forecast: %s", c.reason)
 			}
 		})
 	}
