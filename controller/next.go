@@ -23,8 +23,6 @@ const (
 	roomAge = 15 * time.Second
 	// warmStarts of the newest starts must all have been warm before the next ones are taken to be.
 	warmStarts = 5
-	// roleLabel marks pods of the warmer's.
-	roleLabel = "headstart.dev/role"
 )
 
 // rooms remembers what room the cluster has. It is safe for concurrent use.

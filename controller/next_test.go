@@ -64,8 +64,11 @@ func TestNextPath(t *testing.T) {
 		"Unproved":  {"It promises, but the newest starts were not all warm.", []client.Object{pod, pool(asIs)}, startsOn(warm, warm, cold, warm, warm, warm), ""},
 		"TooFew":    {"Four are too few.", []client.Object{pod, pool(asIs)}, startsOn(warm, warm, warm, warm), ""},
 		"DryRun":    {"A WarmPool that does not act promises nothing.", []client.Object{pod, pool(func(p *v1alpha1.WarmPool) { p.Spec.Mode = v1alpha1.WarmPoolDryRun }), node("a")}, startsOn(warm, warm, warm, warm, warm), gpuwarm.PathColdNode},
-		"NotReady": {"Nor does one that something keeps from it.", []client.Object{pod, pool(func(p *v1alpha1.WarmPool) { p.Status.Conditions[0].Status = "False" }), node("a")},
-			startsOn(warm, warm, warm, warm, warm), gpuwarm.PathColdNode},
+		"NotReady": {
+			"Nor does one that something keeps from it.",
+			[]client.Object{pod, pool(func(p *v1alpha1.WarmPool) { p.Status.Conditions[0].Status = "False" }), node("a")},
+			startsOn(warm, warm, warm, warm, warm), gpuwarm.PathColdNode,
+		},
 		"Limited": {"Or its limits.", []client.Object{pod, pool(func(p *v1alpha1.WarmPool) { p.Status.Conditions[1].Reason = "Limited" }), node("a")}, startsOn(warm, warm, warm, warm, warm), gpuwarm.PathColdNode},
 	}
 	for name, tc := range cases {
