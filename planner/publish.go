@@ -41,7 +41,7 @@ func (o PublisherOptions) validate() error {
 // its calls.
 //
 // The fewer writes are left, the more it takes: a refresh waits up to three times as long, and never takes the last write; the
-// movement that is worth a write is Moved while half of the writes or more are left, and rises to twenty times that for the last
+// movement that is worth a write is Moved while half of the writes or more are left, and rises to sixteen times that for the last
 // one. So a quiet series is refreshed, and a noisy one cannot use up what a real jump needs.
 type Publisher struct {
 	opts   PublisherOptions
@@ -117,14 +117,15 @@ func (p *Publisher) left(now time.Time) int {
 	return p.opts.Writes - len(kept)
 }
 
-// threshold rises from Moved, at half of the writes left, to 20 × Moved at the last one.
+// threshold rises from Moved, at half of the writes left, to 16 × Moved at the last one: by default, demand five times as high or as low is
+// worth it.
 func (p *Publisher) threshold(left int) float64 {
 	half := float64(p.opts.Writes) / 2
 	if float64(left) >= half || half <= 1 {
 		return p.opts.Moved
 	}
 	scarcity := (half - float64(left)) / (half - 1)
-	return p.opts.Moved * math.Pow(20, scarcity)
+	return p.opts.Moved * math.Pow(16, scarcity)
 }
 
 // patience is how old a published plan must be before it is refreshed. At one and a half times Refresh a third of the default

@@ -97,6 +97,27 @@ func TestPublisherKeepsAWriteForAJump(t *testing.T) {
 	}
 }
 
+// The last write is for demand more than five times as high or as low, and is not spent on less.
+func TestPublisherSpendsTheLastWriteOnAJump(t *testing.T) {
+	for _, tc := range []struct {
+		value float64
+		want  bool
+	}{{110, false}, {210, false}, {490, false}, {510, true}, {19, true}, {1000, true}} {
+		p, err := NewPublisher(DefaultPublisherOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := origin.Add(10 * time.Minute)
+		for range DefaultPublisherOptions().Writes - 1 {
+			p.Wrote(now)
+		}
+		published := flatPlan(origin, 100)
+		if d := p.Decide(now, &published, flatPlan(now, tc.value), 10*time.Minute); d.Publish != tc.want {
+			t.Errorf("from 100 to %g: %v (%s), want %v", tc.value, d.Publish, d.Reason, tc.want)
+		}
+	}
+}
+
 // While nothing new can be read, the plan stays what it is and costs no write, to its end; the plan after the outage has them all.
 func TestPublisherSpendsNothingOnAnOutage(t *testing.T) {
 	p, err := NewPublisher(DefaultPublisherOptions())
