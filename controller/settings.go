@@ -25,6 +25,8 @@ const (
 	maxHistoryPoints = 3 * 40320
 	// maxHorizonPoints bounds a plan: a week at one minute.
 	maxHorizonPoints = 10080
+	// maxLead bounds each part of a lead: what a plan takes in memory grows with it, and one Forecast must not starve the others.
+	maxLead = 24 * time.Hour
 )
 
 // settings is a ForecastSpec with every string parsed and every default applied.
@@ -207,6 +209,7 @@ func (p *specParser) relations(s settings) {
 	case s.horizon/s.step > maxHorizonPoints:
 		p.fail("spec.horizon: %s at a resolution of %s is %d steps, more than %d: shorten it", s.horizon, s.step, s.horizon/s.step, maxHorizonPoints)
 	}
+	p.leadBounds(s)
 	if s.min > s.max {
 		p.fail("spec.bounds: min %v is above max %v", s.min, s.max)
 	}
@@ -214,5 +217,27 @@ func (p *specParser) relations(s settings) {
 		if d < 2*s.step {
 			p.fail("spec.seasonality.periods: %s must be at least two steps of %s", d, s.step)
 		}
+	}
+}
+
+// leadBounds holds the lead, and what is waited for a step to fill up, to what can be planned for.
+func (p *specParser) leadBounds(s settings) {
+	ok := true
+	for _, part := range []struct {
+		field string
+		d     time.Duration
+	}{{"leadTime.fixed", s.lead.value}, {"leadTime.default", s.lead.fallback}, {"leadTime.max", s.lead.max}, {"demand.settle", s.settle}} {
+		if part.d > maxLead {
+			p.fail("spec.%s: %s is more than %s: shorten it", part.field, v1alpha1.FormatDuration(part.d), v1alpha1.FormatDuration(maxLead))
+			ok = false
+		}
+	}
+	longest := s.lead.max + s.settle
+	if s.lead.fixed {
+		longest = s.lead.value
+	}
+	if ok && longest/s.step > maxHorizonPoints {
+		p.fail("spec.leadTime: a lead of up to %s at a resolution of %s is %d steps, more than %d: use a coarser spec.demand.resolution, or a shorter spec.leadTime.max or fixed",
+			v1alpha1.FormatDuration(longest), v1alpha1.FormatDuration(s.step), longest/s.step, maxHorizonPoints)
 	}
 }

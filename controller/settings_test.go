@@ -58,6 +58,14 @@ func TestParseSpecRefuses(t *testing.T) {
 		"TooFine":      {"below a second pods and metrics have no resolution", func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution = "100ms" }, []string{"spec.demand.resolution", "1s"}},
 		"TooMuch":      {"a year of seconds does not fit", func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution, s.Demand.History = "1s", "1y" }, []string{"spec.demand.history", "coarser"}},
 		"FixedWithout": {"mode Fixed without a value", func(s *v1alpha1.ForecastSpec) { s.LeadTime.Mode = v1alpha1.LeadTimeFixed }, []string{"spec.leadTime.fixed"}},
+		"FixedForAges": {"a plan for a lead of a century takes all the memory, and every other Forecast's with it", func(s *v1alpha1.ForecastSpec) {
+			s.LeadTime = v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeFixed, Fixed: new(v1alpha1.Duration("100y"))}
+		}, []string{"spec.leadTime.fixed", "1d", "shorten"}},
+		"SettleForAges": {"what is waited for is part of the lead", func(s *v1alpha1.ForecastSpec) { s.Demand.Settle = "100y" }, []string{"spec.demand.settle", "shorten"}},
+		"MaxForAges":    {"a sum of two such durations overflows", func(s *v1alpha1.ForecastSpec) { s.LeadTime.Max = "292y" }, []string{"spec.leadTime.max", "shorten"}},
+		"LeadTooFine": {"a day of seconds is more than a plan holds", func(s *v1alpha1.ForecastSpec) {
+			s.LeadTime.Max, s.Demand.Resolution, s.Demand.History, s.Horizon = "1d", "1s", "1d", "1h"
+		}, []string{"spec.leadTime", "coarser"}},
 		"BoundsCrossed": {"min above max", func(s *v1alpha1.ForecastSpec) {
 			s.Bounds = v1alpha1.Bounds{Min: new(resource.MustParse("5")), Max: new(resource.MustParse("4"))}
 		}, []string{"spec.bounds"}},
