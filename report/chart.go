@@ -210,8 +210,11 @@ func niceTop(v float64) float64 {
 	return 10 * unit
 }
 
-// significant3 writes at most three significant digits, with k, M, G for what is long.
+// significant3 writes at most three significant digits, with k, M, G for what is long, and as a power of ten what those do not shorten.
 func significant3(v float64) string {
+	if v >= 1e12 {
+		return fmt.Sprintf("%.3g", v)
+	}
 	for _, u := range []struct {
 		size float64
 		name string

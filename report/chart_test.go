@@ -102,3 +102,13 @@ func TestSeriesOfBounds(t *testing.T) {
 		})
 	}
 }
+
+func TestSignificant3(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 0.25: "0.25", 999: "999", 12_000: "12k", 3.2e6: "3.2M", 8e9: "8G", 8e11: "800G", 1e12: "1e+12", 1.6e300: "1.6e+300", math.Inf(1): "+Inf",
+	} {
+		if got := significant3(v); got != want {
+			t.Errorf("significant3(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
