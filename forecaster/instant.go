@@ -8,7 +8,7 @@ import (
 const (
 	fitEvery      = 6 * time.Hour // data time between fits
 	fitEverySteps = 100           // and the least number of steps between them
-	growth        = 1.25          // a young series is fitted again whenever it has grown by this factor
+	growth        = 1.15          // a young series is fitted again whenever it has grown by this factor
 	firstFit      = 60            // steps after which a young series is fitted for the first time
 )
 
@@ -43,7 +43,7 @@ func FitInterval(step time.Duration) time.Duration {
 
 // lastFit returns the number of steps of a series that begins at start and has n steps which the last fit at or before its
 // end may use. Beside the regular instants, a series younger than four fit intervals is fitted again whenever it has grown by
-// a quarter: otherwise a fresh series, or a demonstration that compresses a day into minutes, would wait hours for its first.
+// a sixth: otherwise a fresh series, or a demonstration that compresses a day into minutes, would wait hours for its first.
 func lastFit(start time.Time, step time.Duration, n int) int {
 	end := start.Add(time.Duration(n) * step)
 	regular := int(FitInstant(end, step).Sub(start) / step)

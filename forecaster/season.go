@@ -97,7 +97,7 @@ func repeats(raw []float64, day int) (period int, strength, atDay float64) {
 	}
 	for _, k := range peaks {
 		if r[k] >= 0.9*r[best] {
-			return int(math.Round(sharpen(r, k) * float64(block))), r[k], atDay
+			return int(math.Round(spacing(r, sharpen(r, k)) * float64(block))), r[k], atDay
 		}
 	}
 	return 0, 0, atDay
@@ -181,6 +181,25 @@ func sharpen(r []float64, k int) float64 {
 		period = crest(r, m*period, period/8) / m
 	}
 	return period
+}
+
+// spacing returns how far the crests of r at the multiples of a period lie apart, where there are enough of them to tell: a weekend in a short
+// history pulls all of them to one side.
+func spacing(r []float64, period float64) float64 {
+	var n, sx, sy, sxx, sxy float64
+	at := 0.0
+	for m := 1.0; m*period < float64(len(r))*0.7; m++ {
+		at = crest(r, at+period, period/8)
+		n, sx, sy, sxx, sxy = n+1, sx+m, sy+at, sxx+m*m, sxy+m*at
+	}
+	if n < 4 {
+		return period
+	}
+	slope := (n*sxy - sx*sy) / (n*sxx - sx*sx)
+	if math.Abs(slope-period) > 0.03*period {
+		return period
+	}
+	return slope
 }
 
 // crest returns the middle of the crest of r around lag at, within so many lags: its centre of gravity above the rim.

@@ -34,6 +34,12 @@ func TestFindSeasons(t *testing.T) {
 			},
 			want: seasons{day: 240},
 		},
+		"compressed weekend": {
+			reason: "a weekend among few days does not move the period",
+			step:   2 * time.Second, n: 889,
+			value: func(i int, _ *rand.Rand) float64 { return weekdays(8)[i] },
+			want:  seasons{day: 120},
+		},
 		"days and weeks": {
 			reason: "the calendar's day and week, through noise, gaps, a trend and a level shift",
 			step:   10 * time.Minute, n: 144 * 20,
