@@ -36,8 +36,9 @@ func (c boosted) estimate(_ *track, m *moment) float64 {
 
 // A profile expects a high quantile of the same window in earlier seasons, whatever the level is now.
 type profile struct {
-	label string
-	lags  []int
+	label  string
+	season int
+	lags   []int
 }
 
 // profileLevel is the quantile over seasons that a profile takes.
@@ -48,9 +49,10 @@ func (c profile) name() string { return c.label }
 func (c profile) estimate(t *track, m *moment) float64 {
 	var buf [max(daysBack, weeksBack)]float64
 	seen := buf[:0]
+	moved := t.shifted(m.i, c.season, c.lags)
 	for _, lag := range c.lags {
 		if j := t.back(m.i, lag); j >= 0 && j < len(t.peak) && j+t.lead < m.i {
-			seen = append(seen, t.peak[j])
+			seen = append(seen, t.peak[j]+moved.of(lag))
 		}
 	}
 	if len(seen) == 0 {

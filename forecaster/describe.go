@@ -28,6 +28,8 @@ type Components struct {
 	Level    float64 // demand now
 	Seasonal float64 // factor by which the season is expected to move it within the lead window
 	Calendar float64 // factor of the named day; 1 where there is none
+	// Uncalibrated is the demand to cover over the coming lead window as the first model has it, before the contract's controller.
+	Uncalibrated float64
 }
 
 // Describe says what the state is made of.
@@ -39,10 +41,15 @@ func (f *Forecaster) Describe() Description {
 }
 
 func (s *state) describe(start time.Time, dropped int) Description {
+	t, n := s.track, s.track.n()
+	calendar := math.Exp(t.days.at(n))
 	d := Description{
 		FittedAt: start.Add(time.Duration(s.fittedAt-dropped) * s.opts.Step), Points: s.points,
 		Skill: s.served.record.skill(), Coverage: s.served.record.covered.share(), Warnings: s.warnings,
-		Components: Components{Level: s.track.unit * s.track.exp(s.track.level[s.track.n()]), Seasonal: 1, Calendar: math.Exp(s.track.days.at(s.track.n()))},
+		Components: Components{
+			Level: t.unit * t.exp(t.level[n]), Seasonal: s.seasonal(), Calendar: calendar,
+			Uncalibrated: t.unit * t.exp(t.level[n]+s.served.estimates[0]) * math.Exp(t.days.most(n, t.lead+1)),
+		},
 	}
 	d.Models = s.models()
 	for _, p := range []int{s.sub, s.day, s.week} {
@@ -63,4 +70,15 @@ func (s *state) models() []Weight {
 		out = append(out, Weight{Model: s.served.family.candidates[c].name(), Share: w})
 	}
 	return out
+}
+
+// seasonal returns the factor by which the season is expected to move demand within the lead window, from the level now; 1 where either is
+// nothing.
+func (s *state) seasonal() float64 {
+	t := s.track
+	now, top := t.exp(t.level[t.n()]), t.exp(s.highest(t.n(), 0))
+	if now <= 0 || top <= 0 {
+		return 1
+	}
+	return top / now
 }

@@ -31,22 +31,51 @@ const maxRows = 5000
 // trialRows is the same for a family that is only tried on held-out history.
 const trialRows = 3000
 
-// learnFamily fits to so many, at most, of the lead windows that were complete before step end.
+// learnFamily fits the candidates that a shortage cost chooses between to so many, at most, of the lead windows that were complete before
+// step end.
 func learnFamily(t *track, f featurizer, end, rows int, c Contract) *family {
 	fam := &family{features: f}
 	if d := buildDesign(t, f, end, rows); d.rows() >= 3*d.p {
 		fam.learned = true
 		fam.moment.row = make([]float64, d.p)
-		if c.ShortageCost > 0 {
-			fam.candidates = tradeoffCandidates(d, f, c.level())
-		} else {
-			fam.candidates = promiseCandidates(d, c.level())
-		}
+		fam.candidates = tradeoffCandidates(d, f, c.level())
 	}
-	if !fam.learned || c.ShortageCost > 0 {
-		fam.candidates = append(fam.candidates, simpleCandidates(f)...)
-	}
+	fam.candidates = append(fam.candidates, simpleCandidates(f)...)
 	return fam
+}
+
+// promiseFamily is the one estimate that a service level is calibrated on, fitted to d. It starts from near, the same fitted to other
+// rows, where that is not nil.
+func promiseFamily(d *design, f featurizer, tau float64, near *family) *family {
+	fam := &family{features: f}
+	if d.rows() < 3*d.p {
+		fam.candidates = []candidate{hold{}}
+		return fam
+	}
+	var start []float64
+	if near != nil && near.learned {
+		start = near.candidates[0].(linear).beta
+	}
+	fam.learned = true
+	fam.moment.row = make([]float64, d.p)
+	for i := range d.w {
+		d.w[i] = 1
+	}
+	fam.candidates = []candidate{linear{"quantile regression", d.regress(tau, ridgeOf(d.rows()), start)}}
+	return fam
+}
+
+// spread returns the mean error of the family's first candidate on some of the rows that it was fitted to.
+func (f *family) spread(d *design) float64 {
+	var sum, n float64
+	for i := 0; i < d.rows(); i += 7 {
+		sum += math.Abs(d.y[i] - f.candidates[0].estimate(nil, &moment{row: d.row(i)}))
+		n++
+	}
+	if n == 0 {
+		return 0.1
+	}
+	return sum / n
 }
 
 // estimates writes what each candidate says before step i.
@@ -81,6 +110,7 @@ func buildDesign(t *track, f featurizer, end, most int) *design {
 		}
 		f.fill(t, i, row)
 		d.x = append(d.x, row...)
+		d.at = append(d.at, int32(i))
 		d.y = append(d.y, grain(clamp(t.peak[i]-t.level[i], -reach, reach)))
 		// A missed unit costs the same at any hour: busy hours count for more, but not in full proportion, since that would learn
 		// from a few of them.
@@ -88,6 +118,19 @@ func buildDesign(t *track, f featurizer, end, most int) *design {
 	}
 	d.normalise()
 	return d
+}
+
+// without returns the rows of the steps outside of [from, to).
+func (d *design) without(from, to int) *design {
+	out := &design{p: d.p, stride: d.stride, x: make([]float64, 0, len(d.x)), y: make([]float64, 0, len(d.y)), w: make([]float64, 0, len(d.w))}
+	for i, at := range d.at {
+		if int(at) < from || int(at) >= to {
+			out.x = append(out.x, d.row(i)...)
+			out.y = append(out.y, d.y[i])
+			out.w = append(out.w, d.w[i])
+		}
+	}
+	return out
 }
 
 // normalise scales the weights to a mean of one.
@@ -126,25 +169,17 @@ func tradeoffCandidates(d *design, f featurizer, tau float64) []candidate {
 	return out
 }
 
-// promiseCandidates is the one estimate that a service level is calibrated on.
-func promiseCandidates(d *design, tau float64) []candidate {
-	for i := range d.w {
-		d.w[i] = 1
-	}
-	return []candidate{linear{"quantile regression", d.regress(tau, ridgeOf(d.rows()), nil)}}
-}
-
 // simpleCandidates need no fitting.
 func simpleCandidates(f featurizer) []candidate {
 	out := []candidate{hold{}}
 	if f.week > 0 && len(f.weeks) > 1 {
-		out = append(out, profile{"weekly profile", f.weeks})
+		out = append(out, profile{"weekly profile", f.day, f.weeks})
 	}
 	if f.day > 0 {
-		out = append(out, profile{"daily profile", f.days}, growthOf{"yesterday, at today's level", f.days[0]})
+		out = append(out, profile{"daily profile", f.day, f.days}, growthOf{"yesterday, at today's level", f.days[0]})
 	}
 	if f.sub > f.lead {
-		out = append(out, profile{"inner profile", []int{f.sub, 2 * f.sub, 3 * f.sub}})
+		out = append(out, profile{"inner profile", f.sub, []int{f.sub, 2 * f.sub, 3 * f.sub}})
 	}
 	return out
 }

@@ -1,6 +1,9 @@
 package forecaster
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // reach bounds every feature and every target: demand is not expected to move by more than e² within a lead window, and a
 // feature that says so is noise that a linear model must not extrapolate.
@@ -20,6 +23,7 @@ type featurizer struct {
 	windows   []int
 	days      []int // lags of whole short seasons, ascending
 	weeks     []int
+	lags      []int // both, ascending
 }
 
 func newFeaturizer(s seasons, lead, history int) featurizer {
@@ -38,7 +42,18 @@ func newFeaturizer(s seasons, lead, history int) featurizer {
 	if len(f.weeks) > 0 {
 		f.week = week
 	}
+	if f.lags = f.days; len(f.weeks) > 0 && (len(f.days) == 0 || f.weeks[0] >= f.days[len(f.days)-1]) {
+		f.lags = append(slices.Clone(f.days), f.weeks...)
+	}
 	return f
+}
+
+// shifted returns the shifts of the lags before step i.
+func (f *featurizer) shifted(t *track, i int) shifts {
+	if f.day == 0 {
+		return shifts{}
+	}
+	return t.shifted(i, f.day, f.lags)
 }
 
 // lagsOf returns up to most multiples of a season that a history of so many steps has seen often enough to learn from.
@@ -94,12 +109,13 @@ func (f *featurizer) fill(t *track, i int, out []float64) {
 	put(t.log(top) - now)
 	put(rough)
 	put(t.level[i] - t.level[max(0, i-f.lead-1)])
+	moved := f.shifted(t, i)
 	if f.day > 0 {
-		f.seasonal(t, i, f.days, 3, put)
+		f.seasonal(t, i, f.days, 3, &moved, put)
 		harmonics(t, i, f.day, 2, put)
 	}
 	if f.week > 0 {
-		f.seasonal(t, i, f.weeks, 2, put)
+		f.seasonal(t, i, f.weeks, 2, &moved, put)
 		harmonics(t, i, f.week, 1, put)
 	}
 }
@@ -137,7 +153,7 @@ func harmonics(t *track, i, season, order int, put func(float64)) {
 
 // seasonal writes how much the lead windows that many seasons ago rose above the level then, and how far they lie above the
 // level now: singly for the latest seasons, and averaged over all lags. Seasons before the history count as the average.
-func (f *featurizer) seasonal(t *track, i int, lags []int, single int, put func(float64)) {
+func (f *featurizer) seasonal(t *track, i int, lags []int, single int, moved *shifts, put func(float64)) {
 	now := t.level[i]
 	var rises, overs [max(daysBack, weeksBack)]float64
 	n := 0
@@ -149,13 +165,14 @@ func (f *featurizer) seasonal(t *track, i int, lags []int, single int, put func(
 			continue
 		}
 		rise := clamp(t.peak[j]-t.level[j], -reach, reach)
-		over := clamp(t.peak[j]-now, -reach, reach)
+		by := moved.of(lag)
+		over := clamp(t.peak[j]+by-now, -reach, reach)
 		rises[n], overs[n] = rise, over
 		n++
 		sumRise += rise
 		sumOver += over
 		sumHinge += math.Max(0, over)
-		sumThen += t.level[j]
+		sumThen += t.level[j] + by
 		most = math.Max(most, over)
 	}
 	c := math.Max(float64(n), 1)

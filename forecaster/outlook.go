@@ -59,16 +59,22 @@ func (s *state) outlook() Outlook {
 	}
 	o.Level *= t.unit * math.Exp(t.days.at(n-1))
 	for i := range o.Cover {
+		o.Cover[i] = math.Min(o.Cover[i], coverReach*t.top)
 		o.Cover[i] *= t.unit * math.Exp(t.days.most(n+i, s.opts.Lead+1))
 		o.Median[i] *= t.unit * math.Exp(t.days.at(n+i))
 	}
 	return o
 }
 
+// coverReach bounds what is provisioned for, in units of the most that was ever seen: margins are factors, and one that was learned in a quiet
+// hour may meet a busy one.
+const coverReach = 2
+
 // ahead returns the log of the demand expected i steps after step n.
 func (s *state) ahead(n, i int) float64 {
 	t := s.track
 	now := t.level[n]
+	moved := s.shifted(n)
 	sum, then, k := 0.0, 0.0, 0.0
 	for _, season := range [...]struct {
 		period int
@@ -81,8 +87,9 @@ func (s *state) ahead(n, i int) float64 {
 		share := math.Max(season.share, 1e-9) // so that the other one steps in where this one has nothing to say
 		lag := p * (i/p + 1)
 		if j := t.back(n+i, lag); j >= 0 && j < n {
-			sum += share * t.log(t.x[j])
-			then += share * t.level[max(0, j-i)]
+			by := moved.of(lag)
+			sum += share * (t.log(t.x[j]) + by)
+			then += share * (t.level[max(0, j-i)] + by)
 			k += share
 		}
 	}
@@ -91,6 +98,15 @@ func (s *state) ahead(n, i int) float64 {
 	}
 	damp := math.Exp(-float64(i) / float64(max(1, s.day/4)))
 	return sum/k + damp*clamp(now-then/k, -reach, reach)
+}
+
+// shifted returns the shifts of earlier seasons before step n; those of the last n that was asked for are kept.
+func (s *state) shifted(n int) *shifts {
+	if s.moved == nil || s.movedAt != n {
+		moved := s.features.shifted(s.track, n)
+		s.moved, s.movedAt = &moved, n
+	}
+	return s.moved
 }
 
 func (s *state) skilled() bool { return s.served.record.skilled() }

@@ -20,7 +20,8 @@ type design struct {
 	y []float64
 	w []float64
 
-	stride int // steps from one row to the next
+	at     []int32 // step of each row; nil where nobody asks
+	stride int     // steps from one row to the next
 }
 
 func (d *design) rows() int           { return len(d.y) }

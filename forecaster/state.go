@@ -17,6 +17,10 @@ type state struct {
 	margins  farMargins
 	weekly   float64 // share of last week in the path; the rest is yesterday's
 	warnings []string
+
+	features featurizer
+	moved    *shifts // of earlier seasons, before step movedAt
+	movedAt  int
 }
 
 // fitState fits to raw, the history up to the fit instant.
@@ -26,12 +30,10 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	s.seasons = findSeasons(o, raw)
 	s.track = newTrack(start, o, raw, n+slack, s.seasons)
 	f := newFeaturizer(s.seasons, o.Lead, n)
+	s.features = f
 	s.served.contract = o.Contract
 	s.served.record = newRecord(o.Contract, s.track, f)
-	learned := s.replay(f)
-	if learned {
-		s.served.family = learnFamily(s.track, f, n, maxRows, o.Contract)
-	}
+	learned := s.learn(f)
 	s.served.step(s.track)
 	s.weighSeasons()
 	s.margins = s.measureFar()
@@ -39,72 +41,72 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	return s
 }
 
-// promiseFolds is how often the estimate behind a service level is fitted anew while the history is replayed.
+// promiseFolds is how many fits the estimate behind a service level is replayed on, each without the part that it is replayed over.
 const promiseFolds = 5
 
-// heldOut returns how many steps at the end of a history of n are replayed, and on how many fits, each of which knows nothing of the
-// steps that it is replayed over. A margin at a high service level is learned from rare events, and must have lived with estimates
-// like those that it will serve with: a regression is cheap, so there are several. Weights at a shortage cost settle in days.
-func (s *state) heldOut(n int) (steps, folds int) {
+// heldOut returns how many steps at the end of a history of n are replayed. Margins at a high service level are learned from rare events;
+// weights at a shortage cost settle in days.
+func (s *state) heldOut(n int) int {
 	if s.opts.Contract.ServiceLevel > 0 {
-		steps = min(n/2, max(14*s.day, 4000))
-		if s.week > 0 { // what is left to the first fit must know more than one week
-			steps = max(n/4, min(steps, n-3*s.week/2))
-		}
-		return steps, promiseFolds
+		return min(n/2, max(14*s.day, 4000))
 	}
-	return min(n/3, max(min(3*s.day, 3000), 400, s.day)), 1
+	return min(n/3, max(min(3*s.day, 3000), 400, s.day))
 }
 
-// replay carries the controller through the held-out end of the history, on estimates that did not see it. It reports whether there
-// was enough to learn from.
-func (s *state) replay(f featurizer) (learned bool) {
-	full := s.track
-	n := full.n()
-	hold, folds := s.heldOut(n)
-	t := *full
+// learn fits the candidates, and carries the controller through the held-out end of the history on estimates that did not see it. It
+// reports whether there was enough to learn from.
+func (s *state) learn(f featurizer) (learned bool) {
+	if s.opts.Contract.ServiceLevel > 0 {
+		s.learnPromise(f)
+	} else {
+		s.learnTradeoff(f)
+	}
+	return s.served.family.learned
+}
+
+// learnTradeoff replays the end of the history on candidates that were fitted to what came before it.
+func (s *state) learnTradeoff(f featurizer) {
+	n := s.track.n()
+	from := n - s.heldOut(n)
+	trial := learnFamily(s.track, f, from, trialRows, s.opts.Contract)
+	s.served.control = newMixer(s.opts.Contract, s.track, len(trial.candidates), s.day)
+	s.far = 2 * s.replay(trial, from, n)
+	if trial.learned {
+		s.served.family = learnFamily(s.track, f, n, maxRows, s.opts.Contract)
+	}
+}
+
+// learnPromise replays the end of the history in parts, each on an estimate that was fitted to everything else: to what came after as well,
+// since an estimate from half of the history errs more than the one that will serve, and margins would be as much too wide.
+func (s *state) learnPromise(f featurizer) {
+	n := s.track.n()
+	d := buildDesign(s.track, f, n, maxRows)
+	final := promiseFamily(d, f, s.opts.Contract.ServiceLevel, nil)
+	s.served.control = newSteerer(s.opts.Contract, s.track.lead, s.day, final.spread(d))
+	hold := s.heldOut(n)
+	errs := 0.0
+	for k := range promiseFolds {
+		from, to := n-hold+hold*k/promiseFolds, n-hold+hold*(k+1)/promiseFolds
+		rest := d.without(from-2*s.track.lead-1, to+s.track.lead+1)
+		errs += s.replay(promiseFamily(rest, f, s.opts.Contract.ServiceLevel, final), from, to)
+	}
+	s.far = 2 * errs / promiseFolds
+	s.served.family = final
+}
+
+// replay serves the steps from … to with a family's estimates and returns their mean error.
+func (s *state) replay(trial *family, from, to int) float64 {
+	full, view := s.track, *s.track
 	var errs, size float64
-	for k := range folds {
-		from, to := n-hold+hold*k/folds, n-hold+hold*(k+1)/folds
-		trial := learnFamily(full, f, from, trialRows, s.opts.Contract)
-		learned = trial.learned
-		s.served.family = trial
-		if k == 0 {
-			s.served.control = s.newController(trial, from)
-		}
-		for i := from; i < to; i++ {
-			s.served.step(full.prefix(i, &t))
-			if i+full.lead < n {
-				errs += math.Abs(full.peak[i] - full.level[i] - s.served.estimates[0])
-				size++
-			}
+	s.served.family = trial
+	for i := from; i < to; i++ {
+		s.served.step(full.prefix(i, &view))
+		if i+full.lead < full.n() {
+			errs += math.Abs(full.peak[i] - full.level[i] - s.served.estimates[0])
+			size++
 		}
 	}
-	s.far = 2 * errs / math.Max(size, 1)
-	return learned
-}
-
-func (s *state) newController(trial *family, from int) controller {
-	if c := s.opts.Contract; c.ShortageCost > 0 {
-		return newMixer(c, s.track, len(trial.candidates), s.day)
-	}
-	return newSteerer(s.opts.Contract, s.track.lead, s.day, spread(s.track, trial, from))
-}
-
-// spread returns the mean error of a family's first candidate before step end, on some of the windows that it was fitted to.
-func spread(t *track, f *family, end int) float64 {
-	var sum, n float64
-	var buf []float64
-	view := *t
-	for i := max(f.features.first(), end-2000); i+t.lead < end; i += 7 {
-		buf = f.estimates(t.prefix(i, &view), i, buf)
-		sum += math.Abs(t.peak[i] - t.level[i] - buf[0])
-		n++
-	}
-	if n == 0 {
-		return 0.1
-	}
-	return sum / n
+	return errs / math.Max(size, 1)
 }
 
 // push takes one more step into account.

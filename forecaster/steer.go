@@ -1,5 +1,7 @@
 package forecaster
 
+import "math"
+
 // A tracker moves a margin, on the log scale, up when a promise was broken and down when it was kept, so that in the long run the
 // share of broken promises is the one aimed at (adaptive conformal inference, Gibbs and Candès 2021).
 type tracker struct {
@@ -32,17 +34,19 @@ const dayParts = 6
 
 func newSteerer(c Contract, lead, day int, spread float64) *steerer {
 	s := &steerer{lead: lead, season: day, pending: make([]float64, lead+1)}
-	rate := spread / sqrt(lead+1)
-	s.all = tracker{aim: 1 - c.ServiceLevel, rate: steerRate * rate}
+	aim := 1 - c.ServiceLevel
+	// The rarer a broken promise may be, the more it says.
+	rate := steerRate * spread / sqrt(lead+1) / math.Pow(aim, 0.25)
+	s.all = tracker{aim: aim, rate: rate}
 	for k := range s.parts {
-		s.parts[k] = tracker{aim: 1 - c.ServiceLevel, rate: partRate * rate}
+		s.parts[k] = tracker{aim: aim, rate: partRate * rate}
 	}
 	return s
 }
 
 const (
-	steerRate = 0.12 // how far a broken promise moves the margin, in units of the spread of the estimate's errors
-	partRate  = 0.06
+	steerRate = 0.11 // how far a broken promise moves the margin for all hours, in units of the spread of the estimate's errors
+	partRate  = 0.5  // and that of its part of the day, in units of the other
 )
 
 // part returns the part of the day that step i lies in.

@@ -14,6 +14,7 @@ type track struct {
 	width int       // steps that the level is averaged over
 	unit  float64   // mean demand; everything below is in units of it
 	soft  float64   // added to demand before logs are taken, so that quiet hours do not dominate
+	top   float64   // most demand so far
 	days  *calendar // effects of named days, taken off; nil for none
 	zeros bool      // whether zeros are demand; where they are not, a run of them is an outage
 	idle  int       // zeros in a row
@@ -31,6 +32,9 @@ const (
 	softShare = 0.05 // share of mean demand that is added before logs are taken
 	zeroShare = 0.02 // where zeros are rarer than this, they are outages
 	zeroAt    = 1e-3 // demand below this share of the mean counts as zero
+
+	sparseShare = 0.5  // where fewer of the steps than this have demand, logs begin at the demand of those that do
+	sparseSoft  = 0.25 // share of it that is added then
 )
 
 func newTrack(start time.Time, o Options, raw []float64, room int, s seasons) *track {
@@ -44,6 +48,9 @@ func newTrack(start time.Time, o Options, raw []float64, room int, s seasons) *t
 	}
 	if unit <= 0 {
 		t.unit, t.zeros = 1, true
+	}
+	if busy := share(raw, func(v float64) bool { return v > zeroAt*unit }); busy < sparseShare {
+		t.soft = sparseSoft / math.Max(busy, zeroAt)
 	}
 	t.level[0] = math.Log(t.soft)
 	for _, v := range raw {
@@ -94,6 +101,7 @@ func (t *track) push(v float64) {
 		v = t.fill(n)
 	}
 	t.x = append(t.x, v)
+	t.top = math.Max(t.top, v)
 	t.sound = append(t.sound, sound)
 	t.cum = append(t.cum, t.cum[n]+v)
 	n++
