@@ -73,8 +73,8 @@ bench-adapter: ## Measure the adapter against custom-metrics-apiserver's own tes
 	cd test && go test -run='^$$' -bench=. -benchtime=$(BENCHTIME) -timeout=30m ./...
 
 .PHONY: bench-forecast
-bench-forecast: ## Run the benchmarks of the forecaster and the report.
-	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./forecaster/... ./report/...
+bench-forecast: build ## Measure the forecaster against its bars and write one table; BAR=speed, m4, calibration, loop or harm measures one.
+	go run ./forecaster/bench $(BAR)
 
 .PHONY: verify
 verify: ## Check that generated files are current.

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -45,16 +46,16 @@ type harmRow struct {
 }
 
 // harmBar measures J against the reactive policy's with head-room tuned on the unharmed history.
-func harmBar(args []string) error {
+func harmBar(w io.Writer, args []string) ([]bar, error) {
 	fs := flag.NewFlagSet("harm", flag.ContinueOnError)
 	only := fs.String("only", "", "measure traces whose name contains this")
 	most := fs.Int("max-steps", 0, "leave out traces with more scored steps than this; 0 for none")
 	if err := fs.Parse(args); err != nil {
-		return err
+		return nil, err
 	}
 	shared, err := closedloop.Shared()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var traces []*closedloop.Trace
 	for _, c := range closedloop.Cases() {
@@ -63,7 +64,7 @@ func harmBar(args []string) error {
 		}
 		t, err := c.Open(shared)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if *most == 0 || len(t.Raw)-t.Warm <= *most {
 			traces = append(traces, t)
@@ -71,27 +72,28 @@ func harmBar(args []string) error {
 	}
 	all := harms()
 	rows := each(len(traces), func(i int) harmRow { return harmTrace(traces[i], all) })
-	fmt.Printf("%-40s", "J / tuned reactive's, harmed by")
+	fmt.Fprintf(w, "%-40s", "J / tuned reactive's, harmed by")
 	for _, h := range all {
-		fmt.Printf(" %9s", h.name)
+		fmt.Fprintf(w, " %9s", h.name)
 	}
-	fmt.Println()
-	worse := 0
+	fmt.Fprintln(w)
+	worse, worst := 0, 0.0
 	for i, r := range rows {
 		if r.err != nil {
-			return r.err
+			return nil, r.err
 		}
-		fmt.Printf("%-40s", traces[i].Name)
+		fmt.Fprintf(w, "%-40s", traces[i].Name)
 		for _, x := range r.ratio {
-			fmt.Printf(" %9.3f", x)
+			fmt.Fprintf(w, " %9.3f", x)
+			worst = math.Max(worst, x)
 			if x > 1.02 {
 				worse++
 			}
 		}
-		fmt.Println()
+		fmt.Fprintln(w)
 	}
-	fmt.Printf("above 1.02: %d of %d\n", worse, len(rows)*len(all))
-	return nil
+	fmt.Fprintf(w, "above 1.02: %d of %d\n", worse, len(rows)*len(all))
+	return []bar{atMost("harm: worst case, against the reactive policy with head-room", worst, 1.02)}, nil
 }
 
 func harmTrace(t *closedloop.Trace, all []harm) harmRow {

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -16,48 +17,74 @@ import (
 	"headstart.dev/headstart/forecaster/internal/closedloop"
 )
 
-// A tally of the competition's measures.
+// An m4Score is a tally of the competition's measures over n series.
 type m4Score struct {
 	smape, mase, msis, covered float64
 	naiveSMAPE, naiveMASE      float64
 	n                          float64
 }
 
-func m4(args []string) error {
+func m4(w io.Writer, args []string) ([]bar, error) {
 	fs := flag.NewFlagSet("m4", flag.ContinueOnError)
 	every := fs.Int("every", 1, "measure every k-th series")
 	ends := fs.Int("ends", 3, "pseudo tests, each 48 h before the last")
+	command := fs.String("headstart", "bin/headstart", "the command whose time and memory are measured; empty for none")
 	if err := fs.Parse(args); err != nil {
-		return err
+		return nil, err
 	}
 	shared, err := closedloop.Shared()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	series, err := loadM4(filepath.Join(shared, "data", "m4_hourly_train.csv.gz"))
+	input := filepath.Join(shared, "data", "m4_hourly_train.csv.gz")
+	series, err := loadM4(input)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	at := time.Now()
+	var total m4Score
 	for end := range *ends {
-		scores := each((len(series)+*every-1) / *every, func(i int) m4Score {
-			return m4Series(series[i**every], 48*(end+1))
-		})
 		var s m4Score
-		for _, x := range scores {
-			s.smape += x.smape
-			s.mase += x.mase
-			s.msis += x.msis
-			s.covered += x.covered
-			s.naiveSMAPE += x.naiveSMAPE
-			s.naiveMASE += x.naiveMASE
-			s.n++
+		for _, x := range each((len(series)+*every-1) / *every, func(i int) m4Score { return m4Series(series[i**every], 48*(end+1)) }) {
+			s.add(x)
 		}
-		fmt.Printf("ending %3d h before the end: OWA %.4f  sMAPE %.3f  MASE %.3f  MSIS %.3f  coverage %.4f  (Naive2 %.2f %.3f)\n", 48*end,
-			(s.smape/s.naiveSMAPE+s.mase/s.naiveMASE)/2, s.smape/s.n, s.mase/s.n, s.msis/s.n, s.covered/s.n, s.naiveSMAPE/s.n, s.naiveMASE/s.n)
+		s.print(w, fmt.Sprintf("ending %3d h before the end", 48*end))
+		total.add(s)
 	}
-	fmt.Printf("%.1f s\n", time.Since(at).Seconds())
-	return nil
+	total.print(w, "all")
+	bars := []bar{
+		atMost("M4 pseudo tests: OWA", total.owa(), 0.42),
+		atMost("M4 pseudo tests: 95 % MSIS", total.msis/total.n, 7.5),
+		{"M4 pseudo tests: coverage of 95 %", total.covered / total.n, 0.93, 0.97},
+	}
+	if *command == "" {
+		return bars, nil
+	}
+	_, used, err := execute(*command, "forecast", "--input", input, "--horizon", "48h", "--quantiles", "0.025,0.5,0.975")
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(w, "all %d series by the command line: %.1f s, %.1f s of processor time, %d MiB\n", len(series), used.wall.Seconds(), used.processor.Seconds(), used.resident>>20)
+	return append(bars,
+		atMost("M4, all series by the command line: seconds", used.wall.Seconds(), 60),
+		atMost("M4, all series by the command line: MiB", float64(used.resident)/(1<<20), 500)), nil
+}
+
+func (s *m4Score) add(x m4Score) {
+	s.smape += x.smape
+	s.mase += x.mase
+	s.msis += x.msis
+	s.covered += x.covered
+	s.naiveSMAPE += x.naiveSMAPE
+	s.naiveMASE += x.naiveMASE
+	s.n += x.n
+}
+
+// owa is the competition's overall weighted average: against Naive2, on both measures.
+func (s *m4Score) owa() float64 { return (s.smape/s.naiveSMAPE + s.mase/s.naiveMASE) / 2 }
+
+func (s *m4Score) print(w io.Writer, what string) {
+	fmt.Fprintf(w, "%s: OWA %.4f  sMAPE %.3f  MASE %.3f  MSIS %.3f  coverage %.4f  (Naive2 %.2f %.3f)\n", what,
+		s.owa(), s.smape/s.n, s.mase/s.n, s.msis/s.n, s.covered/s.n, s.naiveSMAPE/s.n, s.naiveMASE/s.n)
 }
 
 // m4Series forecasts the 48 hours that begin back steps before the end.
@@ -76,7 +103,7 @@ func m4Series(v []float64, back int) m4Score {
 	}
 	scale /= float64(n - m)
 	naive := naive2(train, h, m)
-	var s m4Score
+	s := m4Score{n: 1}
 	for i, y := range test {
 		lo, q, hi := b.Values[i][0], b.Values[i][1], b.Values[i][2]
 		s.smape += 200 * math.Abs(y-q) / (math.Abs(y) + math.Abs(q)) / h

@@ -1,40 +1,60 @@
-// Command bench measures the forecaster against its bars: the closed loop, many-step accuracy, calibration, speed and harm.
+// Command bench measures the forecaster against its bars and writes one table:
 //
-//	go run ./forecaster/bench loop   what its decisions cost on the open traces, against the oracle and simple policies
-//	go run ./forecaster/bench m4     many-step accuracy and intervals on pseudo tests within the M4 hourly training data
-//	go run ./forecaster/bench harm   what its decisions cost on traces that break in the middle
-//	go run ./forecaster/bench speed  processor time and memory of one Forecast, and what ten thousand would take
+//	go run ./forecaster/bench              everything below
+//	go run ./forecaster/bench loop         what its decisions cost on the open traces, against the oracle and the policies of today
+//	go run ./forecaster/bench m4           many-step accuracy and intervals on pseudo tests within the M4 hourly training data
+//	go run ./forecaster/bench calibration  how service levels are kept on the open traces
+//	go run ./forecaster/bench speed        processor time and memory of one Forecast, and what ten thousand would take
+//	go run ./forecaster/bench harm         what its decisions cost on traces that break in the middle
 //
-// Calibration needs the inside of the package and is measured by its tests:
-//
-//	HEADSTART_BARS=1 go test ./forecaster -run Calibration -v -timeout 1h
+// loop and m4 run the command line itself, bin/headstart unless -headstart names another. The traces are read from
+// $HEADSTART_SHARED, or from a folder `shared` beside the repository.
 package main
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"slices"
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := run(os.Stdout, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
-	if len(args) == 0 {
-		return fmt.Errorf("say what to measure: loop, m4, harm or speed")
+// A measurement prints what it found in detail, and returns its bars.
+type measurement struct {
+	name string
+	run  func(w io.Writer, args []string) ([]bar, error)
+}
+
+func measurements() []measurement {
+	return []measurement{{"speed", speed}, {"m4", m4}, {"calibration", calibration}, {"loop", loop}, {"harm", harmBar}}
+}
+
+// run measures what the first argument names, with the arguments after it, or everything.
+func run(w io.Writer, args []string) error {
+	all := measurements()
+	if len(args) > 0 {
+		k := slices.IndexFunc(all, func(m measurement) bool { return m.name == args[0] })
+		if k < 0 {
+			return fmt.Errorf("unknown measurement %q: use speed, m4, calibration, loop or harm, or none of them for all", args[0])
+		}
+		all, args = all[k:k+1], args[1:]
 	}
-	switch args[0] {
-	case "loop":
-		return loop(args[1:])
-	case "harm":
-		return harmBar(args[1:])
-	case "speed":
-		return speed()
-	case "m4":
-		return m4(args[1:])
+	var bars []bar
+	for _, m := range all {
+		fmt.Fprintf(w, "# %s\n", m.name)
+		found, err := m.run(w, args)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		bars = append(bars, found...)
+		fmt.Fprintln(w)
 	}
-	return fmt.Errorf("unknown measurement %q: use loop, m4, harm or speed", args[0])
+	writeBars(w, bars)
+	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -12,8 +13,8 @@ import (
 )
 
 // speed measures processor time, not wall time, so that a busy machine does not spoil it, on 28 days of minutes.
-func speed() error {
-	runtime.GOMAXPROCS(1)
+func speed(w io.Writer, _ []string) ([]bar, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	s := forecaster.Series{Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Step: time.Minute}
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range 40320 {
@@ -26,10 +27,10 @@ func speed() error {
 	for range kept {
 		f, err := forecaster.New(o)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := f.Start(s); err != nil {
-			return err
+			return nil, err
 		}
 		all = append(all, f)
 	}
@@ -37,7 +38,7 @@ func speed() error {
 	at := processor()
 	for range fits {
 		if err := all[0].Start(s); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	fit := (processor() - at) / fits
@@ -45,7 +46,7 @@ func speed() error {
 	for i := range updates {
 		for _, f := range all {
 			if err := f.Update(s.Values[i]); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
@@ -58,9 +59,14 @@ func speed() error {
 	runtime.KeepAlive(all)
 	const forecasts = 10_000
 	share := forecasts * (fit.Seconds()/(6*3600) + update.Seconds()/60)
-	fmt.Printf("fit %s, update %s, outlook of a day %s of processor time; %d KiB kept\n", fit.Round(time.Millisecond), update.Round(time.Microsecond), read.Round(time.Microsecond), size/1024)
-	fmt.Printf("%d Forecasts: %d × (%.3f s ÷ 6 h + %.6f s ÷ 1 min) = %.2f of one core\n", forecasts, forecasts, fit.Seconds(), update.Seconds(), share)
-	return nil
+	fmt.Fprintf(w, "fit %s, update %s, outlook of a day %s of processor time; %d KiB kept\n", fit.Round(time.Millisecond), update.Round(time.Microsecond), read.Round(time.Microsecond), size/1024)
+	fmt.Fprintf(w, "%d Forecasts: %d × (%.3f s ÷ 6 h + %.6f s ÷ 1 min) = %.2f of one core\n", forecasts, forecasts, fit.Seconds(), update.Seconds(), share)
+	return []bar{
+		atMost("speed: a fit to 40,320 points, ms of processor time", 1000*fit.Seconds(), 250),
+		atMost("speed: an update, ms of processor time", 1000*update.Seconds(), 0.1),
+		atMost("speed: kept per Forecast, MiB", float64(size)/(1<<20), 2),
+		atMost("speed: ten thousand Forecasts, cores", share, 0.5),
+	}, nil
 }
 
 // processor returns the processor time that this process has used.

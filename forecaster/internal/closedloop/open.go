@@ -69,9 +69,12 @@ func Shared() (string, error) {
 	}
 }
 
+// Path returns where the trace of a case lies.
+func (c Case) Path(shared string) string { return filepath.Join(shared, "data", c.Name+".csv.gz") }
+
 // Open loads a case from the shared folder.
 func (c Case) Open(shared string) (*Trace, error) {
-	start, raw, err := Load(filepath.Join(shared, "data", c.Name+".csv.gz"))
+	start, raw, err := Load(c.Path(shared))
 	if err != nil {
 		return nil, err
 	}
