@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -248,5 +250,47 @@ headstart_warm_placeholders{namespace="shop",warmpool="warm"} 3
 	}
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
+	}
+}
+
+// A replica counts once, when it comes onto a node, by whether the image was there; one that was there before its Forecast had a plan does not.
+func TestPlacements(t *testing.T) {
+	w := newWorld(t, ramp, pool(noNodes), node("a", image), node("b"))
+	registry := prometheus.NewPedanticRegistry()
+	opts := w.r.opts
+	opts.Registerer = registry
+	r, err := New(opts)
+	w.must(err)
+	w.r = r
+	scheduled := func(p *corev1.Pod, minute float64) {
+		t.Helper()
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(start.Add(time.Duration(minute * float64(time.Minute))))}}
+		w.must(w.client.Status().Update(t.Context(), p))
+	}
+	fc := w.forecast(ramp)
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
+	plan := fc.Status.Plan
+	fc.Status.Plan = nil
+	w.must(w.client.Status().Update(t.Context(), fc))
+	w.look(0)
+	scheduled(w.replica("a"), 0.1)
+	w.look(0.25)
+	fc.Status.Plan = plan
+	w.must(w.client.Status().Update(t.Context(), fc))
+	w.look(0.5)
+	waits := w.replica("")
+	w.look(0.75)
+	w.bind(waits, "b")
+	scheduled(w.replica("a"), 0.8)
+	w.look(1)
+	w.look(1.25)
+	want := `
+# HELP headstart_warm_placements_total Replicas of the warmed services that came onto a node, by whether it listed the image when that was seen first.
+# TYPE headstart_warm_placements_total counter
+headstart_warm_placements_total{namespace="shop",node="cold",warmpool="warm"} 1
+headstart_warm_placements_total{namespace="shop",node="warm",warmpool="warm"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "headstart_warm_placements_total"); err != nil {
+		t.Error(err)
 	}
 }

@@ -109,8 +109,8 @@ func spend(c *prometheus.CounterVec, pool types.NamespacedName, resources corev1
 	}
 }
 
-// placements counts replicas that came onto a node since the last look, and returns what all of them ask for. Those that were there at the first look came
-// nobody knows how.
+// placements counts replicas that came onto a node since the last look, and returns what all of them ask for. Those that were there at the first look, or before
+// their Forecast had a plan, came nobody knows how.
 func (m *metrics) placements(pool types.NamespacedName, l *look, jobs []*job) corev1.ResourceList {
 	nodes := map[string]*corev1.Node{}
 	for i := range l.nodes {
@@ -137,13 +137,24 @@ func (m *metrics) placements(pool types.NamespacedName, l *look, jobs []*job) co
 				sum.Add(q)
 				using[name] = sum
 			}
-			if !before[p.UID] && !first {
+			was, known := before[p.UID]
+			if !was && !first && (known || boundSince(p, m.last[pool])) {
 				m.placed.WithLabelValues(pool.Namespace, pool.Name, warmth(n, j.target.image)).Inc()
 			}
 		}
 	}
 	m.placedOn[pool] = now
 	return using
+}
+
+// boundSince is whether a pod came onto its node at a time or later, as far as the API's seconds tell.
+func boundSince(p *corev1.Pod, t time.Time) bool {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue {
+			return !c.LastTransitionTime.Time.Before(t.Truncate(time.Second))
+		}
+	}
+	return false
 }
 
 func warmth(n *corev1.Node, image string) string {
