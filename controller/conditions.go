@@ -107,9 +107,9 @@ func isTrue(conditions []metav1.Condition, kind string) bool {
 	return meta.IsStatusConditionTrue(conditions, kind)
 }
 
-// isTrouble says whether a condition calls for somebody: all say what is well when they are True, but Drifting.
+// isTrouble says whether a condition calls for somebody: all say what is well when they are True, but Drifting and StartsFailing.
 func isTrouble(c metav1.Condition) bool {
-	if c.Type == v1alpha1.ConditionDrifting {
+	if c.Type == v1alpha1.ConditionDrifting || c.Type == v1alpha1.ConditionStartsFailing {
 		return c.Status == metav1.ConditionTrue
 	}
 	return c.Status == metav1.ConditionFalse

@@ -128,12 +128,18 @@ func (e *evaluation) readLead(ctx context.Context) error {
 }
 
 func (e *evaluation) judgeLead(missing error) {
+	switch {
+	case e.lead.Failing:
+		e.v.ok(v1alpha1.ConditionStartsFailing, "StartsFail", "%s", e.lead.FailingMessage())
+	case e.lead.Decided > 0:
+		e.v.fail(v1alpha1.ConditionStartsFailing, "StartsFinish", "starts become Ready")
+	default:
+		e.v.unknown(v1alpha1.ConditionStartsFailing, "NoStarts", "no start was seen to end yet")
+	}
 	var target *targetError
 	switch {
 	case errors.As(missing, &target):
 		e.v.fail(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
-	case e.lead.Failing:
-		e.v.fail(v1alpha1.ConditionLeadTimeLearned, "StartsFailing", "%s", e.lead.FailingMessage())
 	case e.lead.Source == v1alpha1.LeadSourceLearned:
 		e.v.ok(v1alpha1.ConditionLeadTimeLearned, "Learned", "the lead rests on the starts of %s/%s", e.fc.Spec.TargetRef.Kind, e.fc.Spec.TargetRef.Name)
 	default:

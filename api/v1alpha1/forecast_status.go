@@ -15,6 +15,8 @@ const (
 	ConditionSkilled = "Skilled"
 	// ConditionLeadTimeLearned is True once the lead rests on the target's own starts.
 	ConditionLeadTimeLearned = "LeadTimeLearned"
+	// ConditionStartsFailing is True while starts of the target's pods fail to finish, more than now and then; the lead is that of those that finish.
+	ConditionStartsFailing = "StartsFailing"
 	// ConditionServing is True while a plan that is not outlived is published.
 	ConditionServing = "Serving"
 	// ConditionHPALinted is True when the HPA that reads the Forecast is set up to follow it.

@@ -1,0 +1,69 @@
+package warmer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// denied takes an error that only a person can mend as a problem to be told, and returns any other.
+func (o *outcome) denied(p *problem, w *v1alpha1.WarmForecast, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	reason, remedy, known := remedyOf(err)
+	if !known {
+		return err
+	}
+	message := fmt.Sprintf("%s for %s: %v: %s", what, w.Name, err, remedy)
+	p.set(reason, message)
+	w.Message = clip(message)
+	return nil
+}
+
+// remedyOf says what a person can do about an error; known is false for those that pass, or that nobody foresaw.
+func remedyOf(err error) (reason, remedy string, known bool) {
+	switch text := err.Error(); {
+	case apierrors.IsForbidden(err) && strings.Contains(text, "exceeded quota"):
+		return reasonQuota, "raise the quota there, or lower spec.limits", true
+	case apierrors.IsForbidden(err) && strings.Contains(text, "PriorityClass"):
+		return reasonDenied, "create the PriorityClass of the placeholders (value -10, preemptionPolicy Never)", true
+	case apierrors.IsForbidden(err):
+		return reasonDenied, "grant what is missing, or have it done another way in spec", true
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		return reasonDenied, "the target's template asks for what this cluster refuses", true
+	case apierrors.IsNotFound(err):
+		return reasonDenied, "create the namespace", true
+	}
+	return "", "", false
+}
+
+// denyPause is how long something that was denied is not tried again. Only a person can mend it.
+const denyPause = 15 * time.Second
+
+// denial is an error that only a person can mend.
+type denial struct {
+	until time.Time
+	err   error
+}
+
+// deniedLately is the error that something came to so lately that it is not tried again yet.
+func (r *Reconciler) deniedLately(j *job, what string, now time.Time) (error, bool) { //nolint:revive // the error is a value here, and no failure of this
+	d := r.denied[j.fc.Namespace+"/"+j.fc.Name+"/"+what]
+	return d.err, now.Before(d.until)
+}
+
+func (r *Reconciler) noteDenied(j *job, what string, now time.Time, err error) {
+	key := j.fc.Namespace + "/" + j.fc.Name + "/" + what
+	delete(r.denied, key)
+	if err == nil || absent(err) {
+		return
+	}
+	if _, _, known := remedyOf(err); known {
+		r.denied[key] = denial{now.Add(denyPause), err}
+	}
+}
