@@ -118,13 +118,8 @@ func (c Chart) Lines() []string {
 	width, height := max(40, cmp.Or(c.Width, columns)), max(4, cmp.Or(c.Height, 12))
 	n := width - axisColumns
 	area, dots, line := c.sample(c.Area, n), c.sample(c.Dots, n), c.sample(c.Line, n)
-	top := 0.0
-	for _, v := range append(append(append([]float64{}, area...), dots...), line...) {
-		if !math.IsNaN(v) {
-			top = math.Max(top, v)
-		}
-	}
-	if !c.End.After(c.Start) || top == 0 && allNaN(area) && allNaN(dots) && allNaN(line) {
+	top, known := topOf(area, dots, line)
+	if !known || !c.End.After(c.Start) {
 		return []string{c.Title, "  nothing is known of this span"}
 	}
 	top = niceTop(top)
@@ -187,13 +182,16 @@ func (c Chart) column(t time.Time, n int) int {
 	return int(float64(n) * float64(t.Sub(c.Start)) / float64(c.End.Sub(c.Start)))
 }
 
-func allNaN(x []float64) bool {
-	for _, v := range x {
-		if !math.IsNaN(v) {
-			return false
+// topOf is the largest of all values; false where there is none.
+func topOf(all ...[]float64) (top float64, known bool) {
+	for _, x := range all {
+		for _, v := range x {
+			if !math.IsNaN(v) {
+				top, known = math.Max(top, v), true
+			}
 		}
 	}
-	return true
+	return top, known
 }
 
 // niceTop is the end of an axis: 1, 1.2, 1.6, 2, 2.4, 2.8, 3.2, 4, 5, 6, 8 times a power of ten.
@@ -343,45 +341,55 @@ func (c Chart) foot(n int) []string {
 	var out []string
 	alarmed := false
 	for _, lane := range c.Lanes {
-		marks, on := []rune(strings.Repeat(" ", n)), false
-		for x := range marks {
-			if lane.On(c.instant(x, n), c.instant(x+1, n)) {
-				marks[x], on = lane.Mark, true
-			}
+		if text := c.lane(lane, n); text != "" {
+			out = append(out, text)
+			alarmed = alarmed || lane.Mark == alarm
 		}
-		if !on {
-			continue
-		}
-		text := strings.TrimRight(string(marks), " ")
-		alarmed = alarmed || lane.Mark == '!'
-		if c.Colour {
-			style := ansiLane
-			if lane.Mark == '!' {
-				style = ansiAlarm
-			}
-			text = style + text + ansiReset
-		}
-		name := []rune(lane.Name)
-		if len(name) > axisColumns-2 {
-			name = append(name[:axisColumns-3], '…')
-		}
-		out = append(out, fmt.Sprintf("%*s  %s", axisColumns-2, string(name), text))
 	}
 	var signs []string
 	for _, s := range []struct{ sign, name, style string }{{"█", c.Area.Name, ansiArea}, {"·", c.Dots.Name, ansiDots}, {"─", c.Line.Name, ansiLine}} {
-		if s.name == "" {
-			continue
+		if s.name != "" {
+			signs = append(signs, c.paint(s.sign, s.style)+" "+s.name)
 		}
-		if c.Colour {
-			s.sign = s.style + s.sign + ansiReset
-		}
-		signs = append(signs, s.sign+" "+s.name)
 	}
 	if alarmed {
-		signs = append(signs, "! not all served")
+		signs = append(signs, string(alarm)+" not all served")
 	}
 	if !c.Now.IsZero() {
 		signs = append(signs, "┊ now")
 	}
 	return append(out, strings.Repeat(" ", axisColumns)+strings.Join(signs, "   "))
+}
+
+// alarm marks what went wrong.
+const alarm = '!'
+
+// lane is a row of marks; "" without any.
+func (c Chart) lane(lane ChartLane, n int) string {
+	marks, marked := []rune(strings.Repeat(" ", n)), false
+	for x := range marks {
+		if lane.On(c.instant(x, n), c.instant(x+1, n)) {
+			marks[x], marked = lane.Mark, true
+		}
+	}
+	if !marked {
+		return ""
+	}
+	name := []rune(lane.Name)
+	if len(name) > axisColumns-2 {
+		name = append(name[:axisColumns-3], '…')
+	}
+	style := ansiLane
+	if lane.Mark == alarm {
+		style = ansiAlarm
+	}
+	return fmt.Sprintf("%*s  %s", axisColumns-2, string(name), c.paint(strings.TrimRight(string(marks), " "), style))
+}
+
+// paint puts a text in a colour, where there are colours.
+func (c Chart) paint(text, style string) string {
+	if !c.Colour {
+		return text
+	}
+	return style + text + ansiReset
 }

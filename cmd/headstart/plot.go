@@ -156,14 +156,27 @@ func (p *plot) readDemand(ctx context.Context, in inputFlags, streams ioStreams)
 
 // draw writes the chart and what to know about it.
 func (p *plot) draw(w io.Writer, width, height int, colour bool) error {
-	fc := p.forecast
-	chart := report.Chart{
-		Title: p.title(), Start: p.now, End: p.now.Add(p.ahead), Now: p.now, Width: width, Height: height, Colour: colour,
+	chart, notes, err := p.chart()
+	if err != nil {
+		return fmt.Errorf("forecast %s/%s: %w", p.forecast.Namespace, p.forecast.Name, err)
 	}
+	chart.Width, chart.Height, chart.Colour = width, height, colour
+	lines := chart.Lines()
+	for _, n := range notes {
+		lines = append(lines, report.Wrap("note: ", n)...)
+	}
+	_, err = fmt.Fprintln(w, strings.Join(lines, "\n"))
+	return err
+}
+
+// chart is what is known, and notes about what is not.
+func (p *plot) chart() (report.Chart, []string, error) {
+	fc := p.forecast
+	notes := slices.Clone(p.peaks.Warnings)
+	chart := report.Chart{Title: p.title(), Start: p.now, End: p.now.Add(p.ahead), Now: p.now}
 	if zone, err := fc.Spec.Seasonality.TimeZone.Location(); err == nil && fc.Spec.Seasonality.TimeZone != "" {
 		chart.Location = zone
 	}
-	notes := slices.Clone(p.peaks.Warnings)
 	if p.demand != nil {
 		chart.Start = p.now.Add(-p.back)
 		chart.Area = report.SeriesOf("demand", p.demand.Start, p.demand.Step, p.demand.Values)
@@ -175,37 +188,33 @@ func (p *plot) draw(w io.Writer, width, height int, colour bool) error {
 		notes = append(notes, "give --prometheus with an address that you can reach to see the demand too, such as http://localhost:9090 after "+
 			"kubectl port-forward -n MONITORING service/PROMETHEUS 9090")
 	}
-	if status := fc.Status.Plan; status != nil {
-		plan, err := planner.Decode(*status)
-		if err != nil {
-			return fmt.Errorf("forecast %s/%s: %w", fc.Namespace, fc.Name, err)
-		}
-		chart.Line = report.ChartSeries{Name: "plan: demand to provision for", At: func(from, to time.Time) (float64, bool) {
-			return plan.Max(from, to.Add(-time.Nanosecond))
-		}}
-		if !plan.End().After(p.now) {
-			notes = append(notes, fmt.Sprintf("the plan was outlived at %s: kubectl headstart status %s/%s says why there is no newer one",
-				stamp(status.End), fc.Namespace, fc.Name))
-		}
-	} else {
-		notes = append(notes, fmt.Sprintf("there is no plan: kubectl headstart status %s/%s says why", fc.Namespace, fc.Name))
+	line, note, err := p.plan()
+	if chart.Line = line; note != "" {
+		notes = append(notes, note)
 	}
 	if len(p.peaks.Schedules) > 0 {
 		chart.Lanes = []report.ChartLane{{Name: "peak", Mark: '▀', On: func(from, to time.Time) bool { return peakIn(p.peaks.Schedules, from, to) }}}
 	}
-	for _, line := range chart.Lines() {
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
-		}
+	return chart, notes, err
+}
+
+// plan is the one in status, or a note about why there is none.
+func (p *plot) plan() (report.ChartSeries, string, error) {
+	fc := p.forecast
+	if fc.Status.Plan == nil {
+		return report.ChartSeries{}, fmt.Sprintf("there is no plan: kubectl headstart status %s/%s says why", fc.Namespace, fc.Name), nil
 	}
-	for _, n := range notes {
-		for _, line := range report.Wrap("note: ", n) {
-			if _, err := fmt.Fprintln(w, line); err != nil {
-				return err
-			}
-		}
+	plan, err := planner.Decode(*fc.Status.Plan)
+	if err != nil {
+		return report.ChartSeries{}, "", err
 	}
-	return nil
+	note := ""
+	if !plan.End().After(p.now) {
+		note = fmt.Sprintf("the plan was outlived at %s: kubectl headstart status %s/%s says why there is no newer one", stamp(fc.Status.Plan.End), fc.Namespace, fc.Name)
+	}
+	return report.ChartSeries{Name: "plan: demand to provision for", At: func(from, to time.Time) (float64, bool) {
+		return plan.Max(from, to.Add(-time.Nanosecond))
+	}}, note, nil
 }
 
 // title says what is served and why, in a line.
