@@ -40,12 +40,36 @@ func (r *Report) conclude() {
 			r.Doubts = r.doubts(*head.Figures, *today.Figures)
 			r.Gain = gainOf(head, today)
 			r.advice = advice(1-ratio(head.Cost, today.Cost), r.Gain, len(r.Doubts) > 0)
+			if better := r.cheaper(head); better != "" {
+				r.Doubts = append(r.Doubts, better)
+			}
 			r.Verdict = verdict(*head.Figures, *today.Figures, todayName(name), r.advice)
 			r.Changes = changes(*head.Figures, *today.Figures)
 			break
 		}
 	}
 	r.Proposal = r.proposal(*head.Figures)
+}
+
+// cheaper names what came out cheaper than Headstart by more than 2 %, with its head-room or without: a report that kept quiet about it
+// could not be trusted.
+func (r *Report) cheaper(head Result) string {
+	least, name := 0.98*head.Cost, ""
+	for _, p := range r.Policies {
+		if p.Figures == nil || p.Policy == PolicyOracle || p.Policy == PolicyHeadstart || p.Policy == PolicyHeadstartNoPeaks {
+			continue
+		}
+		if p.Cost < least {
+			least, name = p.Cost, p.Policy
+		}
+		if p.Tuned != nil && p.Tuned.Cost < least {
+			least, name = p.Tuned.Cost, p.Policy+" with head-room"
+		}
+	}
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s came out %.0f %% cheaper than Headstart here, unserved demand weighed in: see the table", name, 100*(1-ratio(least, head.Cost)))
 }
 
 func todayName(policy string) string {

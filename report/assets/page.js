@@ -40,10 +40,20 @@
       c.save();
       box(start, start + data.from * step, css("--c-past"));
       for (const m of data.marks || []) box(m.from, m.to, css(m.kind === "peak" ? "--c-peak" : "--c-day"));
-      const short = data.short || [], color = css("--c-short"); // pairs: a step of the replay, and how many are short from there on
+      const short = data.short || [], wide = (u.scales.x.max - u.scales.x.min) / u.bbox.width > step; // pairs: a step of the replay, and how many are short from there on
+      const columns = wide ? new Float32Array(Math.ceil(u.bbox.width) + 1) : null; // the share of each column of pixels that is short
       for (let i = 0; i < short.length; i += 2) {
         const from = start + (data.from + short[i]) * step, to = from + short[i + 1] * step;
-        if (to > u.scales.x.min && from < u.scales.x.max) box(from, to, color, devicePixelRatio);
+        if (to <= u.scales.x.min || from >= u.scales.x.max) continue;
+        if (!wide) { box(from, to, css("--c-short"), devicePixelRatio); continue; }
+        const a = Math.max(0, u.valToPos(from, "x", true) - u.bbox.left), b = Math.min(u.bbox.width, u.valToPos(to, "x", true) - u.bbox.left);
+        for (let x = Math.floor(a); x < b; x++) columns[x] += Math.min(b, x + 1) - Math.max(a, x);
+      }
+      if (wide) { // a strip at the foot: whole bands would hide what they are about
+        const tall = 8 * devicePixelRatio;
+        c.fillStyle = css("--c-alarm");
+        columns.forEach((share, x) => { if (share > 0) { c.globalAlpha = 0.25 + 0.75 * Math.min(1, share); c.fillRect(u.bbox.left + x, top + height - tall, 1, tall); } });
+        c.globalAlpha = 1;
       }
       c.restore();
     }
@@ -79,10 +89,12 @@
       for (const u of charts) u.destroy();
       charts = [];
       const tall = Math.max(200, Math.min(320, width * 0.4));
-      const series = [timeSeries, {label: "demand", stroke: css("--c-demand"), width: 1.25, value, points: {show: false}}], columns = [times, data.demand], bands = [];
-      if (expected) { series.push({label: "expected", stroke: css("--c-served"), dash: [4, 3], width: 1, value, points: {show: false}}); columns.push(expected); }
-      if (served) { series.push({label: "served", stroke: css("--c-served"), width: 1.75, value, points: {show: false}}); columns.push(served); }
-      if (served && expected) bands.push({series: [3, 2], fill: css("--c-band")});
+      const series = [timeSeries], columns = [times], bands = [];
+      const add = (values, how) => { series.push(Object.assign({value, points: {show: false}}, how)); columns.push(values); };
+      if (expected) add(expected, {label: "expected", stroke: css("--c-served"), dash: [4, 3], width: 1});
+      if (served) add(served, {label: "served", stroke: css("--c-served"), width: 1.75});
+      if (served && expected) bands.push({series: [2, 1], fill: css("--c-band")});
+      add(data.demand, {label: "demand", stroke: css("--c-demand"), width: 1.25}); // over the others, which it hides less than they would hide it
       charts.push(new uPlot(options(width, tall, series, bands), columns, places.demand));
       const second = [timeSeries, {label: "needed", stroke: css("--c-demand"), width: 1, paths: stepped, value, points: {show: false}}], counts = [times, need];
       lines.forEach((l, i) => {
