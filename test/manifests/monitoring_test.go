@@ -106,6 +106,10 @@ tests:
   - {series: 'headstart_forecast_condition{namespace="shop", forecast="young", type="Drifting"}', values: '-1x30'}
   - {series: 'headstart_forecast_condition{namespace="shop", forecast="short", type="WithinMaxReplicas"}', values: '0x30'}
   - {series: 'headstart_forecast_condition{namespace="shop", forecast="holds", type="WithinMaxReplicas"}', values: '1x30'}
+  - {series: 'headstart_forecast_condition{namespace="shop", forecast="crashes", type="StartsFailing"}', values: '1x30'}
+  - {series: 'headstart_forecast_condition{namespace="shop", forecast="holds", type="StartsFailing"}', values: '0x30'}
+  - {series: 'headstart_capacity_shortfall_replicas{namespace="shop", warmpool="gpus"}', values: '3x30'}
+  - {series: 'headstart_capacity_shortfall_replicas{namespace="shop", warmpool="cpus"}', values: '0x30'}
   alert_rule_test:
   - {eval_time: 14m, alertname: HeadstartForecastDrifting, exp_alerts: []}
   - eval_time: 16m
@@ -122,6 +126,20 @@ tests:
       exp_annotations:
         summary: The plan of shop/short needs more replicas than the HPA may have.
         description: "The condition WithinMaxReplicas says from when on, and how many: kubectl describe forecast short -n shop."
+  - eval_time: 16m
+    alertname: HeadstartStartsFailing
+    exp_alerts:
+    - exp_labels: {severity: warning, namespace: shop, forecast: crashes}
+      exp_annotations:
+        summary: Pods of shop/crashes start and do not become Ready.
+        description: "The condition StartsFailing says how many, and what they say: kubectl describe forecast crashes -n shop."
+  - eval_time: 16m
+    alertname: HeadstartCapacityShort
+    exp_alerts:
+    - exp_labels: {severity: warning, namespace: shop, warmpool: gpus}
+      exp_annotations:
+        summary: Plans that WarmPool shop/gpus warms for need more than there can be.
+        description: "The condition CapacityShort says from when on, how many, and what to do: kubectl describe warmpool gpus -n shop."
 `
 
 // TestAlerts lets Prometheus' own promtool run the alerts against made-up series.
@@ -163,7 +181,7 @@ var metricName = regexp.MustCompile(`headstart_[a-z_]+`)
 // TestMetricsExist looks every metric that alerts and dashboard name up in the code that exports it.
 func TestMetricsExist(t *testing.T) {
 	var source strings.Builder
-	for _, pattern := range []string{"adapter/*.go", "controller/*.go"} {
+	for _, pattern := range []string{"adapter/*.go", "controller/*.go", "gpuwarm/warmer/*.go"} {
 		files, err := filepath.Glob(repository + "/" + pattern)
 		if err != nil {
 			t.Fatal(err)
