@@ -286,7 +286,7 @@ func (c *canvas) draw(x []float64, top float64) {
 
 // timeAxis is the rule with its ticks, and what stands below them.
 func (c Chart) timeAxis(n int) []string {
-	rule, labels := []rune(strings.Repeat("─", n)), []rune(strings.Repeat(" ", n+6))
+	rule, labels := []rune(strings.Repeat("─", n)), []rune(strings.Repeat(" ", n))
 	zone := c.Location
 	if zone == nil {
 		zone = time.UTC
@@ -310,17 +310,13 @@ func (c Chart) timeAxis(n int) []string {
 		if every >= 24*time.Hour || at.Hour() == 0 && at.Minute() == 0 {
 			layout = "Jan 2"
 		}
-		if text := []rune(at.Format(layout)); x >= free {
+		if text := []rune(at.Format(layout)); x >= free && x+len(text) <= n {
 			copy(labels[x:], text)
 			free = x + len(text) + 1
 		}
 	}
 	pad := strings.Repeat(" ", axisColumns-1)
-	text := strings.TrimRight(string(labels), " ")
-	if long := []rune(text); len(long) > n {
-		text = strings.TrimRight(string(long[:n]), " ")
-	}
-	return []string{pad + "└" + string(rule), strings.TrimRight(pad+" "+text, " ")}
+	return []string{pad + "└" + string(rule), strings.TrimRight(pad+" "+string(labels), " ")}
 }
 
 // tickEvery is how far apart ticks stand.
