@@ -31,7 +31,7 @@ type Input struct {
 	// PeaksAlone says that the Forecast has no demand series: its peaks are all there is, and outside of them 0 is meant.
 	PeaksAlone bool
 	// PeakBase is, without a skilled forecast, what factors and additions build on while some are on at Start: the demand before
-	// they began, see [scheduler.Undisturbed]. NaN or 0 when none is on, and then Observed stands in.
+	// they began, see [scheduler.Undisturbed]; 0 is a demand like any other. NaN when none is on, and then Observed stands in.
 	PeakBase float64
 	// Observed is the demand that was measured last; NaN when it is unknown.
 	Observed float64
@@ -215,7 +215,7 @@ func (in Input) alone(counts func(scheduler.Demand) bool) []float64 {
 		base := 0.0
 		if !in.PeaksAlone && (d.Multiply != 1 || d.Add != 0 || d.MultiplyTo > 1 || d.AddTo > 0) {
 			base = number(in.Observed)
-			if number(in.PeakBase) > 0 {
+			if !math.IsNaN(in.PeakBase) {
 				base = number(in.PeakBase) // what is observed has been lifted already
 			}
 		}

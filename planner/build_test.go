@@ -104,6 +104,11 @@ func TestBuild(t *testing.T) {
 			},
 			want: []float64{60, nan, 60, nan, 100, nan},
 		},
+		"UnskilledPeakOnNothing": {
+			reason: "a service without any demand when the window began has none to multiply: what it has since is not taken for that",
+			in:     Input{Horizon: 3, Observed: 50, PeakBase: 0, Peaks: peaks(4, map[int]scheduler.Demand{0: times3, 1: {Multiply: 1, MultiplyTo: 1, Add: 7, AddTo: 7, AtMost: math.Inf(1)}})},
+			want:   []float64{nan, 7, nan},
+		},
 		"UnskilledPeakToCome": {
 			reason: "before a window, what is observed is its base",
 			in:     Input{Horizon: 3, Observed: 50, PeakBase: nan, Peaks: peaks(4, map[int]scheduler.Demand{2: times3})},
