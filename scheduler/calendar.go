@@ -10,7 +10,10 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-const maxCalendarDays = 512
+const (
+	maxCalendarDays = 512
+	maxDatesOfDay   = 64
+)
 
 // Calendar is one compiled Calendar: a set of named days, in no zone of its own. It is immutable and safe for concurrent use.
 type Calendar struct {
@@ -53,10 +56,52 @@ func CompileCalendar(name string, spec v1alpha1.CalendarSpec) (*Calendar, error)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
+	c.named = joined(c.named)
 	for _, n := range c.named {
-		n.each(firstYear, lastYear, func(day int) { c.days.add(day) })
+		for _, s := range n.spans {
+			c.days.addSpan(s)
+		}
+		n.spans = nil
+		n.each(firstYear, lastYear, c.days.add)
 	}
 	return c, nil
+}
+
+// joined gathers the dates of each name, and makes one run of those that overlap or touch: so a walk over the days of a name
+// meets each of them once, however often they are declared.
+func joined(named []namedDays) []namedDays {
+	var out []namedDays
+	spans := map[string][]span{}
+	for _, n := range named {
+		if n.rule != nil {
+			out = append(out, n)
+			continue
+		}
+		if spans[n.name] == nil {
+			out = append(out, namedDays{name: n.name})
+		}
+		spans[n.name] = append(spans[n.name], n.spans...)
+	}
+	for i := range out {
+		if out[i].rule == nil {
+			out[i].spans = runs(spans[out[i].name])
+		}
+	}
+	return out
+}
+
+// runs sorts spans and joins those that overlap or touch.
+func runs(spans []span) []span {
+	slices.SortFunc(spans, func(a, b span) int { return a.first - b.first })
+	var out []span
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.first <= out[n-1].last+1 {
+			out[n-1].last = max(out[n-1].last, s.last)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func compileDay(p *problems, field string, day v1alpha1.CalendarDay) namedDays {
@@ -66,6 +111,10 @@ func compileDay(p *problems, field string, day v1alpha1.CalendarDay) namedDays {
 	}
 	if (len(day.Dates) > 0) == (day.Yearly != nil) {
 		p.add(field, "", "give exactly one of dates and yearly")
+	}
+	if len(day.Dates) > maxDatesOfDay {
+		p.add(field+".dates", "", "%d dates: give up to %d, those that follow each other as ranges, and put further ones into another day of this name", len(day.Dates), maxDatesOfDay)
+		return n
 	}
 	for i, text := range day.Dates {
 		s, err := parseSpan(text)

@@ -159,3 +159,63 @@ func TestWarnsOfWindowsThatNeverStart(t *testing.T) {
 		t.Errorf("occurrences of two centuries: %v", got)
 	}
 }
+
+// TestManyRanges declares every day of all years over and over, as an API server would let a Calendar do.
+func TestManyRanges(t *testing.T) {
+	var spec v1alpha1.CalendarSpec
+	for range maxCalendarDays {
+		day := v1alpha1.CalendarDay{Name: "always"}
+		for range maxDatesOfDay {
+			day.Dates = append(day.Dates, "1970-01-01/2199-12-31")
+		}
+		spec.Days = append(spec.Days, day)
+	}
+	c, err := CompileCalendar("c", spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(c.named); n != 1 || len(c.named[0].spans) != 1 {
+		t.Errorf("%d names are walked over, the first of them by %v", n, c.named[0].spans)
+	}
+	for _, day := range []int{0, 63, 64, dayCount - 1} {
+		if !c.days.has(day) {
+			t.Errorf("day %d is missing", day)
+		}
+	}
+}
+
+// TestDaySetSpans compares runs of days that are added at once with the same days added one by one.
+func TestDaySetSpans(t *testing.T) {
+	for _, s := range []span{{0, 0}, {0, 62}, {0, 63}, {0, 64}, {63, 64}, {64, 127}, {5, 700}, {dayCount - 70, dayCount - 1}, {9, 8}} {
+		var want, got daySet
+		for day := s.first; day <= s.last; day++ {
+			want.add(day)
+		}
+		if got.addSpan(s); want != got {
+			t.Errorf("%v differs", s)
+		}
+	}
+}
+
+// TestRunsOfOneName mixes dates and rules of one name, and dates that overlap, touch and stand apart.
+func TestRunsOfOneName(t *testing.T) {
+	day, c := int32(5), v1alpha1.CalendarSpec{}
+	c.Days = []v1alpha1.CalendarDay{
+		{Name: "a", Dates: []string{"2026-01-10", "2026-01-03/2026-01-04"}},
+		{Name: "a", Yearly: &v1alpha1.YearlyRule{Month: 1, Day: &day}},
+		{Name: "b", Dates: []string{"2026-01-04"}},
+		{Name: "a", Dates: []string{"2026-01-04/2026-01-06", "2026-01-07"}},
+	}
+	compiled, err := CompileCalendar("c", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range compiled.Days(time.UTC, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)) {
+		got = append(got, d.Name+" "+d.Date)
+	}
+	want := []string{"a 2026-01-03", "a 2026-01-04", "b 2026-01-04", "a 2026-01-05", "a 2026-01-06", "a 2026-01-07", "a 2026-01-10"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want, +got\n%s", diff)
+	}
+}

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -16,7 +17,15 @@ const (
 	maxDuration = 3650 * 24 * time.Hour
 	maxFactor   = 1000
 	maxReplicas = 100000
+
+	// As the API server has it, so that what is evaluated without one is refused alike.
+	maxName      = 63
+	maxDates     = 366
+	maxCalendars = 8
+	maxCron      = 128
 )
+
+var windowName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 
 // compiler turns the API's strings into what can be evaluated, and collects every field that cannot.
 type compiler struct {
@@ -67,15 +76,15 @@ func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedu
 
 func (c *compiler) window(field string, w v1alpha1.PeakWindow, z *zone, allowed *daySet) window {
 	compiled := window{name: w.Name}
-	if w.Name == "" {
-		c.add(field+".name", "", "name the window, so that status and messages can")
-	}
+	c.name(field+".name", w.Name)
 	switch {
 	case w.Schedule != "" && w.Start != "":
 		c.add(field, "", "it has both schedule and start: give exactly one of schedule (five cron fields) and start (a wall-clock date and time)")
 	case w.Schedule != "":
 		m, err := parseCron(w.Schedule)
-		if err != nil {
+		if len(w.Schedule) > maxCron {
+			c.add(field+".schedule", w.Schedule[:maxCron]+"…", "it has %d characters: write at most %d, with ranges such as 0-5, or split the window", len(w.Schedule), maxCron)
+		} else if err != nil {
 			c.add(field+".schedule", w.Schedule, "%v", err)
 		}
 		m.allowed = allowed
@@ -105,6 +114,15 @@ func (c *compiler) window(field string, w v1alpha1.PeakWindow, z *zone, allowed 
 		}
 	}
 	return compiled
+}
+
+func (c *compiler) name(field, name string) {
+	switch {
+	case name == "":
+		c.add(field, "", "name the window, so that status and messages can")
+	case len(name) > maxName || !windowName.MatchString(name):
+		c.add(field, name, "write up to %d small letters, digits and dashes, such as black-friday", maxName)
+	}
 }
 
 // duration returns -1 for one that cannot be read, and 0 for none.
@@ -199,15 +217,18 @@ func (c *compiler) days(field string, days v1alpha1.Days, into *daySet) {
 	if len(days.Dates)+len(days.Calendars) == 0 {
 		c.add(field, "", "it names no day: give dates or calendars, or remove it")
 	}
+	if len(days.Dates) > maxDates || len(days.Calendars) > maxCalendars {
+		c.add(field, "", "%d dates and %d calendars: give up to %d and %d, dates that follow each other as ranges, and put further ones into a Calendar",
+			len(days.Dates), len(days.Calendars), maxDates, maxCalendars)
+		return
+	}
 	for i, text := range days.Dates {
 		s, err := parseSpan(text)
 		if err != nil {
 			c.add(fmt.Sprintf("%s.dates[%d]", field, i), text, "%v", err)
 			continue
 		}
-		for day := s.first; day <= s.last; day++ {
-			into.add(day)
-		}
+		into.addSpan(s)
 	}
 	for i, name := range days.Calendars {
 		calendar, ok := c.calendars[name]

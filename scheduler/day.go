@@ -27,6 +27,21 @@ func (s *daySet) add(day int) {
 	}
 }
 
+// addSpan adds every day of a span by whole words: a thousand ranges over all years cost no more than a few dates.
+func (s *daySet) addSpan(x span) {
+	first, last := max(x.first, 0), min(x.last, dayCount-1)
+	for i := first / 64; first <= last && i <= last/64; i++ {
+		word := ^uint64(0)
+		if i == first/64 {
+			word = word >> (first % 64) << (first % 64)
+		}
+		if i == last/64 {
+			word &= 2<<(last%64) - 1
+		}
+		s[i] |= word
+	}
+}
+
 func (s *daySet) has(day int) bool {
 	return day >= 0 && day < dayCount && s[day/64]>>(day%64)&1 == 1
 }
