@@ -99,7 +99,7 @@ func Convert(objects []manifest.Object, options Options) (Result, error) {
 		if o.Kind == "HorizontalPodAutoscaler" {
 			var h hpa
 			if err := json.Unmarshal(o.Raw, &h); err != nil {
-				errs = append(errs, fmt.Errorf("HorizontalPodAutoscaler %s: cannot read it: %w", o.Name, err))
+				errs = append(errs, fmt.Errorf("HorizontalPodAutoscaler %s: cannot read it: %w", o.Name, manifest.Readable(err)))
 				continue
 			}
 			c.hpas = append(c.hpas, h)
@@ -116,7 +116,9 @@ func Convert(objects []manifest.Object, options Options) (Result, error) {
 			continue
 		}
 		converted++
+		before := len(c.result.Objects)
 		if err := read(s); err != nil {
+			c.result.Objects = c.result.Objects[:before] // a part of what one object becomes is worse than nothing of it
 			errs = append(errs, fmt.Errorf("%s %s: %w", s.kind, s.meta.Name, err))
 		}
 	}

@@ -90,8 +90,28 @@ func TestConvertRefuses(t *testing.T) {
 			"CronHPA a: CronHPA of the same name and namespace is converted already",
 		},
 		"NoTarget": {"it would scale nothing", "{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {triggers: [{type: cron, metadata: {timezone: UTC, start: 0 8 * * *, end: 0 9 * * *, desiredReplicas: '1'}}]}}", "what it scales"},
-		"NoTime":   {"nothing is left", "{apiVersion: zalando.org/v1, kind: ScalingSchedule, metadata: {name: a}, spec: {schedules: []}}", "lasts any time"},
-		"BadHPA":   {"a field has another type", "{kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {maxReplicas: many}}", "HorizontalPodAutoscaler h"},
+		"FieldOfAnotherType": {
+			"the field is named in the words of the file",
+			"{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: hi}",
+			"ScaledObject a: cannot read it: spec: string is not a mapping of fields",
+		},
+		"FewerThanNone": {
+			"an HPA with a negative minimum is refused by the API server, so it is not written",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: -3}]}}",
+			"it wants -3 replicas: write a number from 0",
+		},
+		"NeverFires": {
+			"a size that is never asked for is no minimum",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 0 31 2 *, targetReplicas: 3}]}}",
+			"it never fires",
+		},
+		"NothingOfAFailure": {
+			"a Forecast without its peaks is not written",
+			"{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, triggers: [{type: cron, metadata: {timezone: Mars/X, start: 0 8 * * *, end: 0 9 * * *, desiredReplicas: '1'}}]}}",
+			"Mars/X",
+		},
+		"NoTime": {"nothing is left", "{apiVersion: zalando.org/v1, kind: ScalingSchedule, metadata: {name: a}, spec: {schedules: []}}", "lasts any time"},
+		"BadHPA": {"a field has another type", "{kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {maxReplicas: many}}", "HorizontalPodAutoscaler h"},
 		"BadCron": {
 			"the cron is refused with the reason that a PeakSchedule would give",
 			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 99 * * *, targetReplicas: 2}]}}",
@@ -104,8 +124,12 @@ func TestConvertRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Convert(objects, Options{}); err == nil || !strings.Contains(err.Error(), tc.want) {
+			result, err := Convert(objects, Options{})
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("\nReason: %s\ngot %v, want %q", tc.reason, err, tc.want)
+			}
+			if len(objects) == 1 && len(result.Objects) > 0 {
+				t.Errorf("what failed is written in part: %v", result.Objects)
 			}
 		})
 	}

@@ -115,6 +115,12 @@ func commonDates(edges []edge) (string, error) {
 func actionsOf(edges []edge, dates string, length int, skip map[int]bool) ([]action, error) {
 	var actions []action
 	for _, e := range edges {
+		if e.value < 0 {
+			return nil, fmt.Errorf("%s: it wants %d replicas: write a number from 0", e.name, e.value)
+		}
+		if _, err := timesOf(e.cron, 0); err != nil { // one whose date never comes, too
+			return nil, fmt.Errorf("%s: %w", e.name, err)
+		}
 		cron := e.cron
 		if dates != "" {
 			f := strings.Fields(cron)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/scheduler/manifest"
 )
 
 func workloadFields() shape { return fields("apiVersion", "kind", "name") }
@@ -39,7 +40,7 @@ func fromCronHPA(s *source) error {
 		} `json:"spec"`
 	}
 	if err := json.Unmarshal(s.raw, &in); err != nil {
-		return fmt.Errorf("cannot read it: %w", err)
+		return fmt.Errorf("cannot read it: %w", manifest.Readable(err))
 	}
 	s.leftovers(fields("excludeDates").with("scaleTargetRef", workloadFields()).
 		with("jobs", fields("name", "schedule", "targetSize", "runOnce")))
@@ -54,7 +55,7 @@ func fromTKE(s *source) error {
 		} `json:"spec"`
 	}
 	if err := json.Unmarshal(s.raw, &in); err != nil {
-		return fmt.Errorf("cannot read it: %w", err)
+		return fmt.Errorf("cannot read it: %w", manifest.Readable(err))
 	}
 	s.leftovers(shape{}.with("scaleTarget", workloadFields().with("namespace", nil)).
 		with("crons", fields("name", "schedule", "targetSize", "excludeDates")))
@@ -77,7 +78,7 @@ func fromTKEStack(s *source) error {
 		} `json:"spec"`
 	}
 	if err := json.Unmarshal(s.raw, &in); err != nil {
-		return fmt.Errorf("cannot read it: %w", err)
+		return fmt.Errorf("cannot read it: %w", manifest.Readable(err))
 	}
 	s.leftovers(shape{}.with("scaleTargetRef", workloadFields()).
 		with("crons", fields("name", "schedule", "targetReplicas")))

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/scheduler/manifest"
 )
 
 // period is a pair of crons, from one to the other.
@@ -72,7 +73,7 @@ func fromKEDA(s *source) error {
 		} `json:"spec"`
 	}
 	if err := json.Unmarshal(s.raw, &in); err != nil {
-		return fmt.Errorf("cannot read it: %w", err)
+		return fmt.Errorf("cannot read it: %w", manifest.Readable(err))
 	}
 	p := plan{name: s.meta.Name, target: in.Spec.ScaleTargetRef, min: deref(in.Spec.MinReplicaCount, 0), max: deref(in.Spec.MaxReplicaCount, 100), capacity: "1"}
 	p.target.APIVersion, p.target.Kind = cmp.Or(p.target.APIVersion, "apps/v1"), cmp.Or(p.target.Kind, "Deployment")
@@ -149,7 +150,7 @@ func fromCrane(s *source) error {
 		} `json:"spec"`
 	}
 	if err := json.Unmarshal(s.raw, &in); err != nil {
-		return fmt.Errorf("cannot read it: %w", err)
+		return fmt.Errorf("cannot read it: %w", manifest.Readable(err))
 	}
 	if len(in.Spec.Crons) == 0 {
 		return fmt.Errorf("it has no crons")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/scheduler/manifest"
 )
 
 // Zalando's adapter reads a missing or unknown zone as this one.
@@ -35,7 +36,7 @@ func fromZalando(s *source) error {
 		} `json:"spec"`
 	}
 	if err := json.Unmarshal(s.raw, &in); err != nil {
-		return fmt.Errorf("cannot read it: %w", err)
+		return fmt.Errorf("cannot read it: %w", manifest.Readable(err))
 	}
 	s.leftovers(fields("scalingWindowDurationMinutes").with("schedules", fields("type", "date", "endDate", "durationMinutes", "value").
 		with("period", fields("startTime", "endTime", "days", "timezone"))))

@@ -39,7 +39,7 @@ func (o Object) Group() string {
 // Decode reads the object as the API server does: the case of a field's name matters, and an unknown field is an error.
 func (o Object) Decode(into any) error {
 	unknown, err := kubejson.UnmarshalStrict(o.Raw, into)
-	return errors.Join(append(unknown, err)...)
+	return errors.Join(append(unknown, Readable(err))...)
 }
 
 // Read returns the objects of a file in their order, those of Lists among them. Empty documents are left out. The error names the
@@ -101,7 +101,7 @@ func open(raw []byte, depth int) ([]Object, error) {
 		Items []json.RawMessage `json:"items"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return nil, fmt.Errorf("this is not a manifest: %w", err)
+		return nil, fmt.Errorf("this is not a manifest: %w", Readable(err))
 	}
 	if head.Kind == "" {
 		return nil, errors.New("this is not a manifest: it has no kind")

@@ -22,6 +22,7 @@ func TestRead(t *testing.T) {
 		"EmptyList":       {"nothing was found", "kind: List\nitems: []\n", ""},
 		"NullItems":       {"nothing was found", "kind: List\nitems: null\n", ""},
 		"DuplicateKey":    {"the API server refuses it too", "kind: A\nkind: B\n", "!document 1 is not YAML"},
+		"BoolForText":     {"n is no text in YAML", "kind: A\nmetadata: {name: a, namespace: n}\n", "!metadata.namespace: bool is not text: put it into quotes"},
 		"NoKind":          {"some other YAML", "---\na: b\n", "!document 2: this is not a manifest: it has no kind"},
 		"Text":            {"no manifest", "hello\n", "!this is not a manifest"},
 		"Broken":          {"no YAML", "kind: [\n", "!document 1 is not YAML"},
@@ -81,6 +82,9 @@ func TestReadPeaks(t *testing.T) {
 		"OtherGroup":     {"the version matters", strings.Replace(noon, "v1alpha1", "v1", 1), "!is not headstart.dev/v1alpha1"},
 		"UnknownField":   {"nobody would read it", strings.Replace(noon, "duration:", "lasts:", 1), `!unknown field "spec.windows[0].lasts"`},
 		"CaseOfAField":   {"the API server tells them apart", strings.Replace(noon, "timeZone:", "timezone:", 1), `!unknown field "spec.timezone"`},
+		"NoQuantity":     {"the field is named", strings.Replace(noon, `"400"`, "many", 1) + "---\n" + off, `!spec.windows[0].demand.atLeast "many": write demand`},
+		"NumberForText":  {"in the words of the file", strings.Replace(noon, "timeZone: UTC", "timeZone: 8", 1) + "---\n" + off, "!spec.timeZone: number is not text: put it into quotes"},
+		"TextForNumber":  {"in the words of the file", strings.Replace(noon, `atLeast: "400"`, "replicas: four", 1) + "---\n" + off, "!spec.windows.demand.replicas: string is not a whole number within range"},
 		"BadCalendarDay": {"the day is named", noon + "---\n" + strings.Replace(off, "03-10", "02-30", 1), "!spec.days[0].dates[0]"},
 	}
 	for name, tc := range tests {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ func CompilePeaks(objects []Object) (Peaks, error) {
 			problems = append(problems, fmt.Errorf("%s %s: apiVersion %q is not %s", o.Kind, o.Name, o.APIVersion, v1alpha1.GroupVersion))
 		case o.Kind == "PeakSchedule":
 			var p v1alpha1.PeakSchedule
-			if err := o.Decode(&p); err != nil {
+			if err := cmp.Or(quantities(o.Raw), o.Decode(&p)); err != nil {
 				problems = append(problems, fmt.Errorf("PeakSchedule %s: %w", o.Name, err))
 				continue
 			}
