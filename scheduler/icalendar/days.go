@@ -61,7 +61,7 @@ func parseEveryDays(parts map[string]string, first time.Time) (everyDays, error)
 		case "COUNT":
 			e.count, err = number, positive(number, numberErr)
 		case "UNTIL":
-			e.until, err = parseDate(strings.SplitN(value, "T", 2)[0])
+			e.until, err = parseUntil(value)
 		case "BYDAY":
 			e.weekdays, err = weekdaysOf(value)
 			if parts["FREQ"] == "DAILY" && parts["INTERVAL"] != "" {
@@ -84,7 +84,9 @@ func weekdaysOf(value string) ([]time.Weekday, error) {
 		if i < 0 {
 			return nil, fmt.Errorf("%q is not a weekday such as MO", code)
 		}
-		days = append(days, time.Weekday(i))
+		if !slices.Contains(days, time.Weekday(i)) {
+			days = append(days, time.Weekday(i))
+		}
 	}
 	return days, nil
 }
@@ -95,17 +97,17 @@ func (e everyDays) expand(first time.Time) ([]time.Time, bool) {
 	if !e.until.IsZero() && e.until.Before(last) {
 		last, complete = e.until, true
 	}
-	monday := first.AddDate(0, 0, -(int(first.Weekday())+6)%7)
+	sinceMonday := (int(first.Weekday()) + 6) % 7
 	var starts []time.Time
-	for day := first; !day.After(last); day = day.AddDate(0, 0, 1) {
+	for i, most := 0, int(last.Sub(first)/(24*time.Hour)); i <= most; i++ {
 		if e.weekdays == nil {
-			if int(day.Sub(first)/(24*time.Hour))%e.interval != 0 {
+			if i%e.interval != 0 {
 				continue
 			}
-		} else if !slices.Contains(e.weekdays, day.Weekday()) || int(day.Sub(monday)/(7*24*time.Hour))%e.interval != 0 {
+		} else if !slices.Contains(e.weekdays, time.Weekday((int(first.Weekday())+i)%7)) || (sinceMonday+i)/7%e.interval != 0 {
 			continue
 		}
-		if starts = append(starts, day); len(starts) == e.count {
+		if starts = append(starts, first.AddDate(0, 0, i)); len(starts) == e.count {
 			return starts, true
 		}
 	}

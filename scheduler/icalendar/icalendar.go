@@ -26,7 +26,10 @@ const (
 	maxDatesPerName = 64
 	maxEventDays    = 366
 	yearsOfRepeats  = 10
-	dateLayout      = "2006-01-02"
+	lastYear        = 2199
+	// mostExpanded is how many days all events of a file may come to, recurrences and all: many times what a Calendar holds.
+	mostExpanded = 1 << 18
+	dateLayout   = "2006-01-02"
 )
 
 // Options say what to read.
@@ -49,6 +52,8 @@ type reader struct {
 	dates   map[string]map[string]bool // name to dates
 	rules   map[string][]v1alpha1.YearlyRule
 	notes   []string
+	// expanded counts the days of all events.
+	expanded int
 }
 
 // Read reads an iCalendar file.
@@ -66,7 +71,9 @@ func Read(r io.Reader, options Options) (Result, error) {
 	}
 	in := reader{options: options, dates: map[string]map[string]bool{}, rules: map[string][]v1alpha1.YearlyRule{}}
 	for _, event := range calendar.Events() {
-		in.event(event)
+		if in.event(event); in.expanded > mostExpanded {
+			return Result{Notes: in.notes}, fmt.Errorf("the events of the iCalendar file come to more than %d days: end their recurrences earlier, or split the file", mostExpanded)
+		}
 	}
 	return in.result()
 }
@@ -108,7 +115,10 @@ func timed(event *ics.VEvent) bool {
 
 // occurrences keeps the days of an event that begins on first and lasts so many days, as often as it recurs.
 func (in *reader) occurrences(event *ics.VEvent, name string, first time.Time, days int) {
-	except := in.listed(event, name, ics.ComponentPropertyExdate)
+	except := map[time.Time]bool{}
+	for _, day := range in.listed(event, name, ics.ComponentPropertyExdate) {
+		except[day] = true
+	}
 	starts := []time.Time{first}
 	if property := event.GetProperty(ics.ComponentPropertyRrule); property != nil {
 		recurs, err := parseRecurrence(property.Value, first, timed(event))
@@ -121,13 +131,21 @@ func (in *reader) occurrences(event *ics.VEvent, name string, first time.Time, d
 			starts = nil
 		default:
 			var complete bool
-			if starts, complete = recurs.expand(first); !complete {
+			starts, complete = recurs.expand(first)
+			switch {
+			case len(starts) == 0:
+				in.note(name, "left out, for its recurrence %q ends before it begins", property.Value)
+			case !complete:
 				in.note(name, "its dates are kept until %d: import the file again by then", first.Year()+yearsOfRepeats)
 			}
 		}
 	}
-	for _, start := range append(starts, in.listed(event, name, ics.ComponentPropertyRdate)...) {
-		if !slices.ContainsFunc(except, start.Equal) {
+	starts = append(starts, in.listed(event, name, ics.ComponentPropertyRdate)...)
+	if in.expanded += len(starts) * days; in.expanded > mostExpanded {
+		return
+	}
+	for _, start := range starts {
+		if !except[start] {
 			in.keep(name, start, days)
 		}
 	}
@@ -191,7 +209,7 @@ func parseDate(text string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%q is a time of day, and a Calendar has whole days: declare it as a window of a PeakSchedule", text)
 	}
 	day, err := time.Parse("20060102", text)
-	if err != nil || day.Year() < 1970 || day.Year() > 2199 {
+	if err != nil || day.Year() < 1970 || day.Year() > lastYear {
 		return time.Time{}, fmt.Errorf("%q is not a date from 1970 to 2199", text)
 	}
 	return day, nil
@@ -209,7 +227,9 @@ func lengthOf(event *ics.VEvent, first time.Time) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		days = int(end.Sub(first) / (24 * time.Hour))
+		if days = int(end.Sub(first) / (24 * time.Hour)); days < 0 {
+			return 0, errors.New("it ends before it begins")
+		}
 	} else if property := event.GetProperty(ics.ComponentPropertyDuration); property != nil {
 		var n int
 		var unit string

@@ -40,7 +40,7 @@ func parseRule(parts map[string]string, first time.Time) (rule, error) {
 		case "COUNT":
 			r.count, err = number, positive(number, numberErr)
 		case "UNTIL":
-			r.until, err = parseDate(strings.SplitN(value, "T", 2)[0])
+			r.until, err = parseUntil(value)
 		case "BYMONTH":
 			r.yearly.Month, err = int32(number), within(number, numberErr, 12)
 		case "BYMONTHDAY":
@@ -58,7 +58,19 @@ func parseRule(parts map[string]string, first time.Time) (rule, error) {
 			return rule{}, fmt.Errorf("%s=%s: %w", key, value, err)
 		}
 	}
+	if y := r.yearly; y.Day != nil && int(*y.Day) > time.Date(2000, time.Month(y.Month)+1, 0, 0, 0, 0, 0, time.UTC).Day() {
+		return rule{}, fmt.Errorf("month %d has no day %d in any year", y.Month, *y.Day)
+	}
 	return r, nil
+}
+
+// parseUntil reads the last day of a recurrence; zero for one that ends after all years that are known here.
+func parseUntil(value string) (time.Time, error) {
+	text, _, _ := strings.Cut(value, "T")
+	if day, err := time.Parse("20060102", text); err == nil && day.Year() > lastYear {
+		return time.Time{}, nil
+	}
+	return parseDate(text)
 }
 
 // weekday reads BYDAY with its ordinal, as in "4TH", or with BYSETPOS beside it.
