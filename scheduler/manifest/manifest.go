@@ -17,6 +17,9 @@ import (
 // maxBytes is more than any file of manifests has, and less than what a machine cannot hold.
 const maxBytes = 64 << 20
 
+// mostDocuments is more than any file of manifests has, and not so many that opening them one by one takes its time.
+const mostDocuments = 100_000
+
 // Object is one object of a file.
 type Object struct {
 	APIVersion string
@@ -52,8 +55,12 @@ func Read(r io.Reader) ([]Object, error) {
 	if len(text) > maxBytes {
 		return nil, fmt.Errorf("the file is larger than %d MiB: split it", maxBytes>>20)
 	}
+	documents := split(bytes.TrimPrefix(text, []byte("\ufeff")))
+	if len(documents) > mostDocuments {
+		return nil, fmt.Errorf("the file has %d documents: split it into files of at most %d", len(documents), mostDocuments)
+	}
 	var all []Object
-	for i, document := range split(bytes.TrimPrefix(text, []byte("\ufeff"))) {
+	for i, document := range documents {
 		raw, err := yaml.YAMLToJSONStrict(document)
 		if err != nil {
 			return nil, fmt.Errorf("document %d is not YAML: %w", i+1, err)

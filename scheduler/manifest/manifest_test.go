@@ -27,6 +27,7 @@ func TestRead(t *testing.T) {
 		"Text":            {"no manifest", "hello\n", "!this is not a manifest"},
 		"Broken":          {"no YAML", "kind: [\n", "!document 1 is not YAML"},
 		"BrokenItem":      {"the item is counted", "kind: List\nitems: [{kind: A}, 7]\n", "!item 1"},
+		"ManyDocuments":   {"opening a document takes a while, however little is in it", strings.Repeat("---\n", mostDocuments), "!the file has 100001 documents: split it"},
 		"SecondIsBroken":  {"the document is counted", "kind: A\n---\nkind: [\n", "!document 2"},
 		"ListsWithoutEnd": {"a stack is not for the taking", strings.Repeat("{kind: List, items: [", 20) + strings.Repeat("]}", 20), "!Lists hold Lists"},
 	}
