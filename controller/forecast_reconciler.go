@@ -31,6 +31,9 @@ import (
 // planWorkers is how many Forecasts are fitted and planned at once. A fit takes a core.
 const planWorkers = 2
 
+// maxPatience bounds how long a Forecast is left alone while a read that was asked for waits or runs.
+const maxPatience = time.Minute
+
 // badQueryRetry is how long a query is left alone that fails in a way that time does not mend.
 const badQueryRetry = 30 * time.Second
 
@@ -124,7 +127,7 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	now := r.clock.Now()
 	if set.hasDemand && set.mode != v1alpha1.ForecastPaused {
 		if started := r.read(req.NamespacedName, state, set, now); started {
-			return ctrl.Result{RequeueAfter: readTimeout}, nil // the read's end brings us back, much sooner
+			return ctrl.Result{RequeueAfter: max(state.patience(set).Sub(now), 100*time.Millisecond)}, nil // the read's end brings us back, as a rule much sooner
 		}
 	}
 	if err := r.evaluate(ctx, &fc, state, set, now); err != nil {
@@ -180,7 +183,8 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 	r.neighbours.Forget(key.Namespace + "/" + key.Name)
 }
 
-// read starts a read of history where one is due, and says whether the result must be waited for.
+// read starts a read of history where one is due, and says whether the result is worth waiting for: a plan made without it would be
+// written twice. The wait is a short one, since peaks and conditions must not wait for a source that never answers.
 func (r *ForecastReconciler) read(key types.NamespacedName, state *forecastState, set settings, now time.Time) bool {
 	wanted := fmt.Sprintf("%s|%s|%s|%s|%s", set.source, set.query, set.step, set.history, set.settle)
 	if state.readerKey != wanted {
@@ -207,12 +211,12 @@ func (r *ForecastReconciler) read(key types.NamespacedName, state *forecastState
 		if !now.Before(state.nextRead) {
 			state.nextRead = nextRead(key, set, now) // a read that lasts longer than a step must not have us come back at once, again and again
 		}
-		return !state.hasRead && state.readErr == nil
+		return !state.hasRead && state.readErr == nil && now.Before(state.patience(set))
 	}
 	if now.Before(state.nextRead) {
 		return false
 	}
-	state.nextRead = nextRead(key, set, now)
+	state.nextRead, state.askedAt = nextRead(key, set, now), now
 	r.fetch.request(key, set.source, state.reader)
 	return true
 }

@@ -31,6 +31,7 @@ type forecastState struct {
 	readerKey string
 	reader    seriesReader
 	nextRead  time.Time
+	askedAt   time.Time // when the newest read was asked for
 	series    history.Series
 	readErr   error
 	hasRead   bool
@@ -63,6 +64,11 @@ func (s *forecastState) adopt(published *v1alpha1.Plan) {
 			s.plan = &plan
 		}
 	}
+}
+
+// patience is until when the newest read is waited for, and nothing is evaluated without it.
+func (s *forecastState) patience(set settings) time.Time {
+	return s.askedAt.Add(min(set.step, maxPatience))
 }
 
 // take stores what a read came to; an error keeps the series that is there.

@@ -1,0 +1,125 @@
+package controller
+
+import (
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// hang has the house's history never answer, to a leader that has just begun.
+func (h *house) hang() {
+	h.states = map[types.NamespacedName]*forecastState{}
+	h.open = func(string, settings) (seriesReader, error) { return hung{}, nil }
+}
+
+// reconcileFor reconciles whenever it is asked to come back, until d has gone by, and says how often that was.
+func (h *house) reconcileFor(t *testing.T, name string, d time.Duration) (times int) {
+	t.Helper()
+	for end := h.clock.Now().Add(d); h.clock.Now().Before(end); times++ {
+		got, err := h.Reconcile(t.Context(), ctrl.Request{NamespacedName: named(name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.RequeueAfter <= 0 {
+			t.Fatal("a Forecast whose history is being read is not come back to")
+		}
+		h.clock.SetTime(h.clock.Now().Add(got.RequeueAfter))
+	}
+	return times
+}
+
+func (h *house) historyReady(t *testing.T, name string) metav1.Condition {
+	t.Helper()
+	if c := meta.FindStatusCondition(h.get(t, name).Status.Conditions, v1alpha1.ConditionHistoryReady); c != nil {
+		return *c
+	}
+	return metav1.Condition{}
+}
+
+func TestPeaksArePlannedWhileHistoryIsRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason  string
+		fc      *v1alpha1.Forecast
+		objects []client.Object
+		plan    bool
+		writes  int // at most, in two hours
+	}{
+		"Peak":   {"a declared peak needs no history", shortForecast("fc", "q"), []client.Object{noonPeak("fc")}, true, 24},
+		"Coarse": {"a long step is no reason to wait for as long", coarse(nil), []client.Object{noonPeak("fc")}, true, 24},
+		"NoPeak": {"there is nothing to plan with, and nothing changes after the first word", shortForecast("fc", "q"), nil, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, nil, append(c.objects, c.fc, deployment())...)
+			h.hang()
+			if h.reconcileFor(t, "fc", time.Second); len(h.writes["fc"]) != 0 {
+				t.Error("status was written before the read had any time")
+			}
+			h.reconcileFor(t, "fc", 2*time.Minute)
+			fc := h.get(t, "fc")
+			if got := h.historyReady(t, "fc"); got.Status != metav1.ConditionUnknown || got.Reason != "Reading" {
+				t.Errorf("HistoryReady = %+v, want Unknown with Reading", got)
+			}
+			if got := fc.Status.Plan != nil; got != c.plan {
+				t.Fatalf("plan published: %t, want %t: %s", got, c.plan, c.reason)
+			}
+			if times := h.reconcileFor(t, "fc", 2*time.Hour); times > 125 {
+				t.Errorf("came back %d times in two hours, want once a step", times)
+			}
+			if n := len(h.writes["fc"]); n > c.writes {
+				t.Errorf("%d writes, want %d at most: %s", n, c.writes, c.reason)
+			}
+			if at := metav1.NewTime(epoch.Add(12*time.Hour + time.Minute)); c.plan {
+				if got, ok := h.states[named("fc")].plan.At(at.Time); !ok || got != 500 {
+					t.Errorf("the plan says %v, %t at noon, want the 500 that were declared", got, ok)
+				}
+			}
+		})
+	}
+}
+
+// A peak that is declared while the read lasts is planned when it comes, not a step later.
+func TestPeakDeclaredWhileHistoryIsRead(t *testing.T) {
+	h := newHouse(t, nil, shortForecast("fc", "q"), deployment())
+	h.hang()
+	h.reconcileFor(t, "fc", 10*time.Minute)
+	if err := h.client.Create(t.Context(), noonPeak("fc")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Reconcile(t.Context(), ctrl.Request{NamespacedName: named("fc")}); err != nil {
+		t.Fatal(err)
+	}
+	if h.get(t, "fc").Status.Plan == nil {
+		t.Error("the peak is not planned")
+	}
+}
+
+func TestReadingAfterARestartKeepsTheForecastBesideAPeak(t *testing.T) {
+	h := newHouse(t, map[string]*trace{"q": {demand: daily(0.05)}}, shortForecast("fc", "q"), deployment(), noonPeak("fc"))
+	h.step(t, "fc", time.Minute)
+	before := h.get(t, "fc").Status.Plan
+	if before == nil {
+		t.Fatal("no plan was made")
+	}
+	h.hang()
+	h.reconcileFor(t, "fc", time.Hour)
+	fc := h.get(t, "fc")
+	if fc.Status.Plan == nil || !fc.Status.Plan.ComputedAt.Equal(&before.ComputedAt) {
+		t.Fatalf("the peaks alone replaced a plan that rests on a forecast: %+v", fc.Status.Plan)
+	}
+	if got := h.historyReady(t, "fc"); got.Reason != "Reading" {
+		t.Errorf("HistoryReady = %+v, want Reading", got)
+	}
+	if !meta.IsStatusConditionTrue(fc.Status.Conditions, v1alpha1.ConditionReady) {
+		t.Errorf("the plan is served while history is read, so the Forecast should stay ready: %+v", fc.Status.Conditions)
+	}
+	if n := len(h.writes["fc"]); n > 2 {
+		t.Errorf("%d writes, want the plan's and the condition's", n)
+	}
+}
