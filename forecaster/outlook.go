@@ -59,11 +59,47 @@ func (s *state) outlook() Outlook {
 	}
 	o.Level *= t.unit * math.Exp(t.days.at(n-1))
 	for i := range o.Cover {
-		o.Cover[i] = math.Min(o.Cover[i], coverReach*t.top)
+		o.Cover[i] = orNothing(math.Min(o.Cover[i], coverReach*t.top))
+		if s.idle(n, i) {
+			o.Cover[i] = 0
+		}
+		o.Median[i] = orNothing(o.Median[i])
 		o.Cover[i] *= t.unit * math.Exp(t.days.most(n+i, s.opts.Lead+1))
 		o.Median[i] *= t.unit * math.Exp(t.days.at(n+i))
 	}
 	return o
+}
+
+// idleSeasons is how many seasons must have been without demand at this time for none to be provided for.
+const idleSeasons = 3
+
+// idle says whether nothing is to be provided for the lead window that begins i steps after step n: nothing is asked for now, nor was at
+// this time in the last seasons. A margin, which is learned from all hours, would keep a replica up all night.
+func (s *state) idle(n, i int) bool {
+	t := s.track
+	if s.day == 0 || n == 0 || !t.zeros || t.x[n-1] > zeroAt {
+		return false
+	}
+	seen := 0
+	for k := 1; k <= 7; k++ {
+		j := t.back(n+i, k*s.day)
+		if j < 0 || j >= len(t.peak) {
+			continue
+		}
+		if t.exp(t.peak[j]) > zeroAt {
+			return false
+		}
+		seen++
+	}
+	return seen >= idleSeasons
+}
+
+// orNothing returns 0 for what counts as zero in the history: the smallest remainder of a logarithm would keep a replica up all night.
+func orNothing(v float64) float64 {
+	if v < zeroAt {
+		return 0
+	}
+	return v
 }
 
 // coverReach bounds what is provisioned for, in units of the most that was ever seen: margins are factors, and one that was learned in a quiet

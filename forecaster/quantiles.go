@@ -24,6 +24,9 @@ type Bands struct {
 	Values    [][]float64 // one row a step, one column a quantile; never decreasing along a row
 }
 
+// rounding is the share of mean demand below which a quantile is what logarithms leave of zero.
+const rounding = 1e-9
+
 // Quantiles forecasts a series many steps ahead, for people and calendars.
 func Quantiles(s Series, o QuantileOptions) (Bands, error) {
 	if err := validStep(s.Step); err != nil {
@@ -54,7 +57,10 @@ func Quantiles(s Series, o QuantileOptions) (Bands, error) {
 	for i, z := range e.path(o.Horizon) {
 		row := make([]float64, len(o.Quantiles))
 		for k, q := range o.Quantiles {
-			row[k] = math.Max(0, math.Exp(z+e.quantile(i, q))-series.soft) * series.mean * math.Exp(days.at(len(values)+i))
+			share := math.Exp(z+e.quantile(i, q)) - series.soft
+			if share > rounding {
+				row[k] = share * series.mean * math.Exp(days.at(len(values)+i))
+			}
 		}
 		b.Values = append(b.Values, row)
 	}

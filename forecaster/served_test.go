@@ -78,3 +78,44 @@ func TestRecordChooses(t *testing.T) {
 		})
 	}
 }
+
+// Nights without demand are planned as nothing, not as what logarithms leave of it: a replica would stay up for that.
+func TestIdleNightsAreNothing(t *testing.T) {
+	const day = 96
+	raw := make([]float64, 8*day)
+	for i := range raw {
+		if i%day >= day/3 {
+			raw[i] = 50 + float64(i%5)
+		}
+	}
+	for _, c := range []Contract{{ServiceLevel: 0.99}, {ShortageCost: 20}} {
+		f, err := New(Options{Step: 15 * time.Minute, Lead: 1, Horizon: day, Contract: c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Start(Series{Start: time.Unix(0, 0).UTC(), Step: 15 * time.Minute, Values: raw}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range day / 2 {
+			o := f.Outlook()
+			if i >= 4 && i < day/3-4 && (o.Cover[0] != 0 || o.Median[0] != 0) {
+				t.Fatalf("%+v: for step %d of the night %g is served, median %g, want nothing", c, i, o.Cover[0], o.Median[0])
+			}
+			if i > day/3+1 && o.Cover[0] < 50 {
+				t.Errorf("%+v: for step %d, by day, %g is served", c, i, o.Cover[0])
+			}
+			if err := f.Update(raw[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	bands, err := Quantiles(Series{Start: time.Unix(0, 0).UTC(), Step: time.Hour, Values: make([]float64, 200)}, QuantileOptions{Horizon: 24, Quantiles: []float64{0.5, 0.99}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range bands.Values {
+		if row[0] != 0 || row[1] != 0 {
+			t.Fatalf("step %d of nothing is forecast as %g", i, row)
+		}
+	}
+}

@@ -16,6 +16,12 @@ import (
 // and not all of the memory.
 const maxSteps = 1 << 24
 
+// minStep is what a resolution may be, here as in a Forecast.
+const minStep = time.Second
+
+// maxValue bounds demand, so that sums over a history stay finite and exact enough.
+const maxValue = 1e18
+
 // maxStep is a year: no demand is told in longer steps.
 const maxStep = 366 * 24 * time.Hour
 
@@ -175,6 +181,8 @@ func parseValue(field string, allowNegative bool) (float64, error) {
 	switch {
 	case err != nil || math.IsInf(v, 0):
 		return 0, fmt.Errorf("value %q is not a finite number: write a plain number, or leave it empty for a gap", abridge(field))
+	case math.Abs(v) > maxValue:
+		return 0, fmt.Errorf("value %q is beyond ±%.0g: use a larger unit", abridge(field), float64(maxValue))
 	case v < 0 && !allowNegative:
 		return 0, fmt.Errorf("value %q is negative, and demand never is: leave it empty for a gap", abridge(field))
 	}
@@ -210,6 +218,10 @@ func (s *rawSeries) series(step time.Duration, budget int) (NamedSeries, error) 
 		}
 	}
 	last := s.rows[len(s.rows)-1]
+	if step < minStep {
+		return NamedSeries{}, &RowError{first.line, fmt.Sprintf("rows are %s apart, and demand is told in steps of at least %s: sum or average "+
+			"the rows of a second, or give a longer step", step, minStep)}
+	}
 	if step > maxStep {
 		return NamedSeries{}, &RowError{last.line, fmt.Sprintf("rows are more than a year apart: check %s and %s on line %d",
 			last.text, first.text, first.line)}

@@ -156,6 +156,8 @@ func TestReadCSVErrors(t *testing.T) {
 		"year out of range":   {head + "9999-01-01T00:00:00Z,1\n", 4, "between the years"},
 		"bad value":           {head + "2026-01-01T00:02:00Z,12x\n", 4, `value "12x" is not a finite number`},
 		"infinite value":      {head + "2026-01-01T00:02:00Z,+Inf\n", 4, "not a finite number"},
+		"value too large":     {head + "2026-01-01T00:02:00Z,1e19\n", 4, "use a larger unit"},
+		"split seconds":       {"timestamp,value\n2026-01-01T00:00:00.0Z,1\n2026-01-01T00:00:00.1Z,1\n2026-01-01T00:00:00.2Z,1\n", 2, "steps of at least 1s"},
 		"negative value":      {head + "2026-01-01T00:02:00Z,-3\n", 4, "negative"},
 		"too few fields":      {head + "2026-01-01T00:02:00Z\n", 4, "1 fields, but the header has 2"},
 		"too many fields":     {head + "a,2026-01-01T00:02:00Z,3\n", 4, "3 fields, but the header has 2"},

@@ -115,11 +115,17 @@ func (o Options) validate() error {
 	return o.validateService()
 }
 
+// Bounds of what one replica serves, so that figures stay readable.
+const (
+	minCapacity = 1e-9
+	maxCapacity = 1e15
+)
+
 // validateService checks what is said about the service and its HPA.
 func (o Options) validateService() error {
 	switch {
-	case !(o.Capacity > 0) || math.IsInf(o.Capacity, 1):
-		return errors.New("capacity must be above 0: give the demand that one replica serves, as --capacity")
+	case !(o.Capacity >= minCapacity && o.Capacity <= maxCapacity):
+		return fmt.Errorf("capacity must be above 0, from %g to %g: give the demand that one replica serves, as --capacity", minCapacity, maxCapacity)
 	case o.Lead < 0 || o.Lead > 24*time.Hour:
 		return fmt.Errorf("lead %s must be from 0 to 24h", o.Lead)
 	case o.MinReplicas < 0 || o.MaxReplicas < 0 || (o.MaxReplicas > 0 && o.MaxReplicas < o.MinReplicas):

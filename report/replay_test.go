@@ -178,19 +178,21 @@ func TestRunRefuses(t *testing.T) {
 		spoil func(*Options)
 		want  string
 	}{
-		"OneRow":      {func(o *Options) { o.Series.Values = []float64{1} }, "1 rows are not enough"},
-		"Empty":       {func(o *Options) { o.Series.Values = nil }, "0 rows are not enough"},
-		"FromZero":    {func(o *Options) { o.From = 0 }, "no history before it"},
-		"FromEnd":     {func(o *Options) { o.From = 4 }, "when the input ends"},
-		"NoHistory":   {func(o *Options) { o.Series.Values = []float64{nan, nan, 3, 4} }, "no row before"},
-		"NoFuture":    {func(o *Options) { o.Series.Values = []float64{1, 2, nan, nan} }, "nothing to replay"},
-		"Capacity":    {func(o *Options) { o.Capacity = 0 }, "--capacity"},
-		"CapacityNaN": {func(o *Options) { o.Capacity = nan }, "--capacity"},
-		"Lead":        {func(o *Options) { o.Lead = -1 }, "lead"},
-		"Replicas":    {func(o *Options) { o.MinReplicas, o.MaxReplicas = 3, 2 }, "min and max replicas"},
-		"Refresh":     {func(o *Options) { o.Refresh = "often" }, "step or status"},
-		"Policy":      {func(o *Options) { o.Policies = []string{"magic"} }, "crane"},
-		"Contract":    {func(o *Options) { o.Policies, o.Contract = []string{PolicyHeadstart}, forecaster.Contract{} }, "service level"},
+		"OneRow":       {func(o *Options) { o.Series.Values = []float64{1} }, "1 rows are not enough"},
+		"Empty":        {func(o *Options) { o.Series.Values = nil }, "0 rows are not enough"},
+		"FromZero":     {func(o *Options) { o.From = 0 }, "no history before it"},
+		"FromEnd":      {func(o *Options) { o.From = 4 }, "when the input ends"},
+		"NoHistory":    {func(o *Options) { o.Series.Values = []float64{nan, nan, 3, 4} }, "no row before"},
+		"NoFuture":     {func(o *Options) { o.Series.Values = []float64{1, 2, nan, nan} }, "nothing to replay"},
+		"Capacity":     {func(o *Options) { o.Capacity = 0 }, "--capacity"},
+		"CapacityTiny": {func(o *Options) { o.Capacity = 1e-300 }, "--capacity"},
+		"CapacityHuge": {func(o *Options) { o.Capacity = 1e300 }, "--capacity"},
+		"CapacityNaN":  {func(o *Options) { o.Capacity = nan }, "--capacity"},
+		"Lead":         {func(o *Options) { o.Lead = -1 }, "lead"},
+		"Replicas":     {func(o *Options) { o.MinReplicas, o.MaxReplicas = 3, 2 }, "min and max replicas"},
+		"Refresh":      {func(o *Options) { o.Refresh = "often" }, "step or status"},
+		"Policy":       {func(o *Options) { o.Policies = []string{"magic"} }, "crane"},
+		"Contract":     {func(o *Options) { o.Policies, o.Contract = []string{PolicyHeadstart}, forecaster.Contract{} }, "service level"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/controller"
@@ -29,18 +31,33 @@ func newNamespacedFlags(f *pflag.FlagSet) *clusterFlags {
 	return c
 }
 
+// clusterTimeout ends a request to an API server that does not answer.
+const clusterTimeout = 30 * time.Second
+
 // client reads the cluster with the user's own permissions.
 func (c *clusterFlags) client() (client.Client, error) {
-	config, err := c.config.ToRESTConfig()
+	config, err := c.restConfig()
 	if err != nil {
-		return nil, fmt.Errorf("no cluster to ask: give --kubeconfig or --context: %w", err)
+		return nil, err
 	}
-	config.QPS, config.Burst = 50, 100
 	reader, err := client.New(config, client.Options{Scheme: controller.NewScheme()})
 	if err != nil {
 		return nil, fmt.Errorf("reach the cluster: %w", err)
 	}
 	return reader, nil
+}
+
+// restConfig bounds how often the cluster is asked, and for how long an answer is waited for.
+func (c *clusterFlags) restConfig() (*rest.Config, error) {
+	config, err := c.config.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no cluster to ask: give --kubeconfig or --context: %w", err)
+	}
+	config.QPS, config.Burst = 50, 100
+	if config.Timeout == 0 {
+		config.Timeout = clusterTimeout // --request-timeout says otherwise
+	}
+	return config, nil
 }
 
 // namespace is the one to look at; "" for all of them.
