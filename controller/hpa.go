@@ -112,8 +112,11 @@ func (s *scaling) take(r reading, fc *v1alpha1.Forecast, sync time.Duration) {
 	case s.capacity == 0:
 		s.capacity, s.from, s.maxReplicas = capacity, name, int(r.hpa.Spec.MaxReplicas)
 		s.ramp = rampOf(r.hpa.Spec.Behavior, sync)
-	case s.capacity != capacity:
-		s.add("CapacityDisagrees", "HPAs %s and %s read the forecast with averageValue %v and %v: one replica serves one amount; make them equal, or set spec.capacityPerReplica", s.from, name, s.capacity, capacity)
+	case s.capacity != capacity && fc.Spec.CapacityPerReplica == nil:
+		s.add("CapacityDisagrees", "HPAs %s and %s read the forecast with averageValue %v and %v: one replica serves one amount; make them equal", s.from, name, s.capacity, capacity)
+	}
+	if own := fc.Spec.CapacityPerReplica; own != nil && own.Cmp(*r.target.AverageValue) != 0 {
+		s.add("CapacityDiffers", "HPA %s counts one replica for every %s of demand (averageValue), and the plan one for every %s (spec.capacityPerReplica): make the two equal, or leave spec.capacityPerReplica out", name, r.target.AverageValue, own)
 	}
 	if ref := r.hpa.Spec.ScaleTargetRef; ref.Kind != fc.Spec.TargetRef.Kind || ref.Name != fc.Spec.TargetRef.Name {
 		s.add("TargetDiffers", "HPA %s scales %s/%s and the forecast learns its lead from %s/%s: name the same target in both", name, ref.Kind, ref.Name, fc.Spec.TargetRef.Kind, fc.Spec.TargetRef.Name)

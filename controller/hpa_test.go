@@ -98,6 +98,43 @@ func TestJudgeHPAs(t *testing.T) {
 	}
 }
 
+func TestCapacityOfSpecAndHPA(t *testing.T) {
+	both := []autoscalingv2.HorizontalPodAutoscaler{
+		hpaReading("a", "face-fusion", nil),
+		hpaReading("b", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
+			h.Spec.Metrics[0].External.Target.AverageValue = new(resource.MustParse("7500m"))
+		}),
+	}
+	cases := map[string]struct {
+		reason, own string
+		hpas        []autoscalingv2.HorizontalPodAutoscaler
+		want        string
+		says        []string
+	}{
+		"Left":      {"the HPA's counts", "", both[:1], "Follows", nil},
+		"Equal":     {"however it is written", "5000m", both[:1], "Follows", nil},
+		"Differs":   {"the plan counts replicas by the one and the HPA by the other", "8", both[:1], "CapacityDiffers", []string{"HPA a", "every 5 ", "every 8 ", "spec.capacityPerReplica", "averageValue"}},
+		"OneOfTwo":  {"the one that differs is named", "5", both, "CapacityDiffers", []string{"HPA b", "every 7500m ", "every 5 "}},
+		"EachOther": {"without a word of the spec they are compared with each other", "", both, "CapacityDisagrees", []string{"a and b", "5 and 7.5"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			fc := faceFusion()
+			fc.Spec.CapacityPerReplica = nil
+			if c.own != "" {
+				fc.Spec.CapacityPerReplica = new(resource.MustParse(c.own))
+			}
+			v := verdicts{}
+			s := judgeHPAs(c.hpas, fc, time.Second)
+			lintHPAs(&v, s, fc, nil)
+			got := v.get(v1alpha1.ConditionHPALinted)
+			if got == nil || got.Reason != c.want || !contains(got.Message, c.says...) || len(s.findings) > 1 {
+				t.Errorf("condition = %+v, want %s alone, saying %q: %s", got, c.want, c.says, c.reason)
+			}
+		})
+	}
+}
+
 func TestLintSaysWhatSharesATarget(t *testing.T) {
 	v := verdicts{}
 	lintHPAs(&v, judgeHPAs([]autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", nil)}, faceFusion(), time.Second), faceFusion(), []string{"other"})
