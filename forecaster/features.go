@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// reach bounds every feature and every target: demand is not expected to move by more than e² within a lead window, and a
-// feature that says so is noise that a linear model must not extrapolate.
-const reach = 2.0
+// reach bounds every feature and every target: demand is not expected to move by more than e³, from idle to the mean, within a lead
+// window, and a feature that says so is noise that a linear model must not extrapolate.
+const reach = 3.0
 
 const (
 	daysBack  = 7 // short seasons that averages look back on
