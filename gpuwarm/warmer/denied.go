@@ -2,6 +2,7 @@ package warmer
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -60,6 +61,7 @@ func (r *Reconciler) deniedLately(j *job, what string, now time.Time) (error, bo
 func (r *Reconciler) noteDenied(j *job, what string, now time.Time, err error) {
 	key := j.fc.Namespace + "/" + j.fc.Name + "/" + what
 	delete(r.denied, key)
+	maps.DeleteFunc(r.denied, func(_ string, d denial) bool { return !now.Before(d.until) }) // of Forecasts that are gone, too
 	if err == nil || absent(err) {
 		return
 	}

@@ -333,6 +333,66 @@ func TestCapacityBufferComesAndGoes(t *testing.T) {
 	}
 }
 
+// A Forecast that goes takes its buffer with it, although no look that made one came to write its status.
+func TestBufferOfAForecastThatNoStatusNames(t *testing.T) {
+	w := newWorld(t, ramp, pool(noImages))
+	w.mapper.there["CapacityBuffer"] = true
+	w.service("other", ramp, "")
+	broken := objectName(pool(), "demand")
+	w.refuse = func(_ string, o client.Object) error {
+		if o.GetName() == broken {
+			return errInternal
+		}
+		return nil
+	}
+	if _, err := w.tryLook(2); err == nil {
+		t.Fatal("a look that could not make a buffer is to fail")
+	}
+	key := client.ObjectKey{Namespace: "shop", Name: objectName(pool(), "other")}
+	w.must(w.client.Get(t.Context(), key, newObject(capacityBuffer, "", "")))
+
+	fc := w.forecast(ramp)
+	fc.Name = "other"
+	w.must(w.client.Delete(t.Context(), fc))
+	w.refuse = nil
+	w.look(2.25)
+	if err := w.client.Get(t.Context(), key, newObject(capacityBuffer, "", "")); !apierrors.IsNotFound(err) {
+		t.Errorf("the buffer of a Forecast that is gone holds nodes on: %v", err)
+	}
+}
+
+// Autoscalers go by the PodTemplate, so what is taken out of the workload's template is to go from it as well.
+func TestBufferFollowsWhatIsTakenOut(t *testing.T) {
+	w := newWorld(t, ramp, pool(noImages))
+	w.mapper.there["CapacityBuffer"] = true
+	w.look(2)
+	changeTemplate(func(s *corev1.PodSpec) { s.NodeSelector = nil })(w, nil)
+	w.look(2.25)
+	var got corev1.PodTemplate
+	w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: objectName(pool(), "demand")}, &got))
+	if len(got.Template.Spec.NodeSelector) != 0 {
+		t.Errorf("the node selector %v was taken out of the workload", got.Template.Spec.NodeSelector)
+	}
+	writes := len(w.writes)
+	if w.look(2.5); len(w.writes) != writes {
+		t.Errorf("nothing changed, but wrote %v", w.writes[writes:])
+	}
+}
+
+func TestDenialsAreForgotten(t *testing.T) {
+	r := &Reconciler{denied: map[string]denial{}}
+	gone := &job{fc: &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "gone"}}}
+	other := &job{fc: &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other"}}}
+	r.noteDenied(gone, "images", start, apierrors.NewBadRequest("no"))
+	if _, waiting := r.deniedLately(gone, "images", start.Add(denyPause-1)); !waiting {
+		t.Fatal("what was denied is to wait")
+	}
+	r.noteDenied(other, "images", start.Add(denyPause), nil)
+	if len(r.denied) != 0 {
+		t.Errorf("a Forecast that is gone is remembered for ever: %v", r.denied)
+	}
+}
+
 func TestShortfall(t *testing.T) {
 	off := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }
 	grow := func(gpus string) func(*v1alpha1.WarmPool) {

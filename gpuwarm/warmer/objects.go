@@ -2,6 +2,7 @@ package warmer
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +19,9 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
+
+// annotationTemplate has a hash of the template that a PodTemplate was made of.
+const annotationTemplate = "headstart.dev/template-hash"
 
 // objectName is that of what the warmer makes for one Forecast in the Forecast's namespace.
 func objectName(pool *v1alpha1.WarmPool, fc string) string {
@@ -80,12 +84,18 @@ func (r *Reconciler) template(ctx context.Context, pool *v1alpha1.WarmPool, fc s
 	if err := r.owned(pool, fc, template); err != nil {
 		return err
 	}
+	raw, err := json.Marshal(template.Template)
+	if err != nil {
+		return err
+	}
+	template.Annotations[annotationTemplate] = hash(string(raw))
 	return r.put(ctx, template, func(have client.Object) bool {
 		old := have.(*corev1.PodTemplate)
-		if equality.Semantic.DeepDerivative(template.Template, old.Template) {
+		// What is derived from a template has the API server's defaults beside; only the hash tells of what was taken out of it.
+		if old.Annotations[annotationTemplate] == template.Annotations[annotationTemplate] && equality.Semantic.DeepDerivative(template.Template, old.Template) {
 			return false
 		}
-		old.Template = template.Template
+		old.Template, old.Annotations = template.Template, template.Annotations
 		return true
 	}, &corev1.PodTemplate{})
 }

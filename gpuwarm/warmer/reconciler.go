@@ -37,6 +37,7 @@ type Reconciler struct {
 	errors map[types.NamespacedName]*gpuwarm.Errors // of the forecasts of a WarmPool
 	clean  map[string]time.Time                     // until when it is taken that an object is not there
 	denied map[string]denial                        // by Forecast and what was tried for it
+	served map[types.NamespacedName]map[string]bool // Forecasts of a WarmPool that something may have been made for, whether its status says so or not
 }
 
 // New returns a Reconciler.
@@ -52,6 +53,7 @@ func New(opts Options) (*Reconciler, error) {
 	return &Reconciler{
 		opts: opts, metrics: m, apis: &apis{mapper: opts.Mapper, seen: map[schema.GroupVersionKind]sighting{}},
 		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]time.Time{}, denied: map[string]denial{},
+		served: map[types.NamespacedName]map[string]bool{},
 	}, nil
 }
 
@@ -109,6 +111,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	wanted := map[string]bool{}
 	for _, j := range jobs {
 		wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
+		r.serve(req.NamespacedName, j.fc.Name)
 		// What fails for one Forecast is no reason to leave the others cold.
 		if err := r.warm(ctx, l, j, outcome); err != nil {
 			failures = append(failures, fmt.Errorf("warm for Forecast %s/%s: %w", j.fc.Namespace, j.fc.Name, err))

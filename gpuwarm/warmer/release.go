@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -33,14 +34,29 @@ func (r *Reconciler) forsake(ctx context.Context, l *look, wanted map[string]boo
 			}
 		}
 	}
+	key := types.NamespacedName{Namespace: l.pool.Namespace, Name: l.pool.Name}
 	for _, f := range l.pool.Status.Forecasts {
-		if !wanted[forecastHash(l.pool.Namespace, f.Name)] {
-			if err := r.let(ctx, l, f.Name); err != nil {
-				return err
-			}
+		r.serve(key, f.Name)
+	}
+	for fc := range r.served[key] {
+		if wanted[forecastHash(key.Namespace, fc)] {
+			continue
 		}
+		if err := r.let(ctx, l, fc); err != nil {
+			return err
+		}
+		delete(r.served[key], fc)
 	}
 	return nil
+}
+
+// serve remembers that something may be made for a Forecast. The status alone would not do: it has the first 64, and is not written where a look fails,
+// and a buffer that nobody remembers would hold its nodes for as long as the WarmPool is there.
+func (r *Reconciler) serve(pool types.NamespacedName, fc string) {
+	if r.served[pool] == nil {
+		r.served[pool] = map[string]bool{}
+	}
+	r.served[pool][fc] = true
 }
 
 // release deletes all pods of a WarmPool that is gone. What it owns in its own namespace the garbage collector sees to.

@@ -97,4 +97,7 @@ func (r *Reconciler) errorsOf(l *look, jobs []*job) *gpuwarm.Errors {
 }
 
 // forget drops what is remembered about a WarmPool.
-func (r *Reconciler) forget(pool types.NamespacedName) { delete(r.errors, pool) }
+func (r *Reconciler) forget(pool types.NamespacedName) {
+	delete(r.errors, pool)
+	delete(r.served, pool)
+}
