@@ -121,10 +121,15 @@ func (s *scaling) take(r reading, fc *v1alpha1.Forecast, sync time.Duration) {
 	if ref := r.hpa.Spec.ScaleTargetRef; ref.Kind != fc.Spec.TargetRef.Kind || ref.Name != fc.Spec.TargetRef.Name {
 		s.add("TargetDiffers", "HPA %s scales %s/%s and the forecast learns its lead from %s/%s: name the same target in both", name, ref.Kind, ref.Name, fc.Spec.TargetRef.Kind, fc.Spec.TargetRef.Name)
 	}
-	if b := r.hpa.Spec.Behavior; b == nil || b.ScaleUp == nil || b.ScaleUp.Tolerance == nil || !b.ScaleUp.Tolerance.IsZero() {
+	s.takeBehavior(name, r.hpa.Spec.Behavior)
+}
+
+// takeBehavior adds what keeps an HPA from scaling up as the forecast asks.
+func (s *scaling) takeBehavior(name string, b *autoscalingv2.HorizontalPodAutoscalerBehavior) {
+	if b == nil || b.ScaleUp == nil || b.ScaleUp.Tolerance == nil || !b.ScaleUp.Tolerance.IsZero() {
 		s.add("Tolerance", "HPA %s ignores changes of up to 10 %% (20 to 22 replicas, say): set spec.behavior.scaleUp.tolerance to 0 (Kubernetes 1.35 and later)", name)
 	}
-	if b := r.hpa.Spec.Behavior; b != nil && b.ScaleUp != nil && b.ScaleUp.SelectPolicy != nil && *b.ScaleUp.SelectPolicy == autoscalingv2.DisabledPolicySelect {
+	if b != nil && b.ScaleUp != nil && b.ScaleUp.SelectPolicy != nil && *b.ScaleUp.SelectPolicy == autoscalingv2.DisabledPolicySelect {
 		s.add("ScaleUpDisabled", "HPA %s never scales up (selectPolicy Disabled)", name)
 	}
 }
