@@ -83,7 +83,9 @@ func (e *ensemble) trials(models []pathModel, n, reach int) {
 				if math.IsNaN(z) {
 					z, out[i] = 0, 0
 				}
-				loss += s.pathLoss(z, o+i)
+				if s.known[o+i] {
+					loss += s.pathLoss(z, o+i)
+				}
 			}
 			paths[k] = append(paths[k], out)
 		}
@@ -130,6 +132,9 @@ func (e *ensemble) spread(origins []int, paths [][][]float64) {
 	var errs []miss
 	for k, o := range origins {
 		for i := range paths[0][k] {
+			if !s.known[o+i] {
+				continue
+			}
 			z := 0.0
 			for m := range paths {
 				z += e.weights[m] * paths[m][k][i]

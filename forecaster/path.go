@@ -18,12 +18,13 @@ type pathFit interface {
 // A pathSeries is a gapless history on both scales, with its seasons.
 type pathSeries struct {
 	clock
-	raw  []float64 // demand over its mean
-	z    []float64 // log(raw + soft)
-	mean float64
-	soft float64
-	day  int
-	week int
+	raw   []float64 // demand over its mean
+	z     []float64 // log(raw + soft)
+	known []bool    // false where a gap was filled: nothing is to be judged there
+	mean  float64
+	soft  float64
+	day   int
+	week  int
 }
 
 // pathSoft is the share of mean demand added before logs are taken.
@@ -34,16 +35,11 @@ func newPathSeries(c clock, values []float64, day, week int) *pathSeries {
 	if s.mean <= 0 {
 		s.mean = 1
 	}
-	last := math.NaN()
-	for _, v := range values {
-		if !math.IsNaN(v) {
-			last = v
-			break
-		}
+	s.known = make([]bool, len(values))
+	for i, v := range values {
+		s.known[i] = !math.IsNaN(v)
 	}
-	if math.IsNaN(last) {
-		last = 0
-	}
+	values = filled(values, day, week)
 	low := math.Inf(1)
 	for _, v := range values {
 		low = math.Min(low, v)
@@ -52,12 +48,60 @@ func newPathSeries(c clock, values []float64, day, week int) *pathSeries {
 		s.soft = 0
 	}
 	for _, v := range values {
-		if math.IsNaN(v) {
-			v = last
-		}
-		last = v
 		s.raw = append(s.raw, v/s.mean)
 		s.z = append(s.z, math.Log(v/s.mean+s.soft))
 	}
 	return s
+}
+
+// holdSeason is the part of a day over which the last value stands in for missing ones; longer gaps are filled from other seasons.
+const holdSeason = 24
+
+// filled returns values without gaps. A value held over a long gap would be learned as a night, or as a peak, that lasted all day: there
+// the same step of the seasons around stands in, of the nearest ones first.
+func filled(values []float64, day, week int) []float64 {
+	out := make([]float64, len(values))
+	last := 0.0
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			last = v
+			break
+		}
+	}
+	for i := 0; i < len(values); {
+		if !math.IsNaN(values[i]) {
+			last, out[i] = values[i], values[i]
+			i++
+			continue
+		}
+		end := i
+		for end < len(values) && math.IsNaN(values[end]) {
+			end++
+		}
+		long := day > 0 && end-i > day/holdSeason
+		for ; i < end; i++ {
+			out[i] = last
+			if long {
+				out[i] = seasonOf(values, i, day, week, last)
+			}
+		}
+	}
+	return out
+}
+
+// seasonOf returns what was seen at step i of the nearest seasons, or otherwise.
+func seasonOf(values []float64, i, day, week int, otherwise float64) float64 {
+	for _, period := range [...]int{week, day} {
+		if period == 0 {
+			continue
+		}
+		for k := 1; k <= 3; k++ {
+			for _, j := range [...]int{i - k*period, i + k*period} {
+				if j >= 0 && j < len(values) && !math.IsNaN(values[j]) {
+					return values[j]
+				}
+			}
+		}
+	}
+	return otherwise
 }
