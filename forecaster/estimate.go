@@ -90,7 +90,7 @@ func (f *family) estimates(t *track, i int, out []float64) []float64 {
 		if math.IsNaN(q) {
 			q = 0
 		}
-		out = append(out, clamp(q, -reach, reach))
+		out = append(out, clamp(q, -f.features.reach, f.features.reach))
 	}
 	return out
 }
@@ -111,7 +111,7 @@ func buildDesign(t *track, f featurizer, end, most int) *design {
 		f.fill(t, i, row)
 		d.x = append(d.x, row...)
 		d.at = append(d.at, int32(i))
-		d.y = append(d.y, grain(clamp(t.peak[i]-t.level[i], -reach, reach)))
+		d.y = append(d.y, grain(clamp(t.peak[i]-t.level[i], -f.reach, f.reach)))
 		// A missed unit costs the same at any hour: busy hours count for more, but not in full proportion, since that would learn
 		// from a few of them.
 		d.w = append(d.w, math.Exp(t.level[i]/2))

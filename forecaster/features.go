@@ -5,9 +5,21 @@ import (
 	"slices"
 )
 
-// reach bounds every feature and every target: demand is not expected to move by more than e³, from idle to the mean, within a lead
-// window, and a feature that says so is noise that a linear model must not extrapolate.
-const reach = 3.0
+// reach bounds features and targets: demand is not expected to move by more than e² within a lead window, and a feature that says so is
+// noise that a linear model must not extrapolate. Under a shortage cost, whose margins are learned from every step and not from rare
+// misses, it is far enough to rise from idle to the mean.
+const (
+	reach    = 2.0
+	farReach = 3.0
+)
+
+// reach returns the bound under a contract.
+func (c Contract) reach() float64 {
+	if c.ShortageCost > 0 {
+		return farReach
+	}
+	return reach
+}
 
 const (
 	daysBack  = 7 // short seasons that averages look back on
@@ -17,8 +29,9 @@ const (
 // A featurizer describes the moment before step t by numbers that do not depend on the unit of demand: how the recent levels, and
 // the same windows one or more seasons ago, compare with the level now.
 type featurizer struct {
-	day, week int // steps in a short and in a long season; zero where there is none
-	sub       int // a season within the short one; zero where there is none
+	reach     float64 // bound of features and targets
+	day, week int     // steps in a short and in a long season; zero where there is none
+	sub       int     // a season within the short one; zero where there is none
 	lead      int
 	windows   []int
 	days      []int // lags of whole short seasons, ascending
@@ -26,9 +39,9 @@ type featurizer struct {
 	lags      []int // both, ascending
 }
 
-func newFeaturizer(s seasons, lead, history int) featurizer {
+func newFeaturizer(s seasons, lead, history int, reach float64) featurizer {
 	day, week := s.day, s.week
-	f := featurizer{lead: lead, sub: s.sub}
+	f := featurizer{reach: reach, lead: lead, sub: s.sub}
 	for _, w := range []int{1, lead + 1, 2 * (lead + 1), 4 * (lead + 1), 8 * (lead + 1), day / 4, day} {
 		if w > 0 && (len(f.windows) == 0 || w > f.windows[len(f.windows)-1]) {
 			f.windows = append(f.windows, w)
@@ -100,7 +113,7 @@ func clamp(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
 func (f *featurizer) fill(t *track, i int, out []float64) {
 	now := t.level[i]
 	k := 0
-	put := func(v float64) { out[k] = grain(clamp(v, -reach, reach)); k++ }
+	put := func(v float64) { out[k] = grain(clamp(v, -f.reach, f.reach)); k++ }
 	put(1)
 	for _, w := range f.windows {
 		put(t.log(t.mean(i, w)) - now)
@@ -158,15 +171,15 @@ func (f *featurizer) seasonal(t *track, i int, lags []int, single int, moved *sh
 	var rises, overs [max(daysBack, weeksBack)]float64
 	n := 0
 	var sumRise, sumOver, sumHinge, sumThen float64
-	most := -reach
+	most := -f.reach
 	for _, lag := range lags {
 		j := t.back(i, lag)
 		if j < 0 || j >= len(t.peak) || j+t.lead >= i {
 			continue
 		}
-		rise := clamp(t.peak[j]-t.level[j], -reach, reach)
+		rise := clamp(t.peak[j]-t.level[j], -f.reach, f.reach)
 		by := moved.of(lag)
-		over := clamp(t.peak[j]+by-now, -reach, reach)
+		over := clamp(t.peak[j]+by-now, -f.reach, f.reach)
 		rises[n], overs[n] = rise, over
 		n++
 		sumRise += rise

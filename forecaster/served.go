@@ -31,6 +31,7 @@ func (s *served) step(t *track) {
 // no margin: that is what is served where there is no forecast.
 type record struct {
 	tau      float64
+	reach    float64
 	lead     int
 	naive    candidate
 	promises []promises // of the last lead + 1 steps, a ring by step
@@ -56,7 +57,7 @@ type promises struct {
 }
 
 func newRecord(c Contract, t *track, f featurizer) record {
-	r := record{tau: c.level(), lead: t.lead, naive: hold{}, promises: make([]promises, t.lead+1)}
+	r := record{tau: c.level(), reach: c.reach(), lead: t.lead, naive: hold{}, promises: make([]promises, t.lead+1)}
 	if f.day > 0 {
 		r.naive = growthOf{"last season", f.days[0]}
 	}
@@ -72,7 +73,7 @@ func newRecord(c Contract, t *track, f featurizer) record {
 
 // promise takes what the models would cover before step i, and returns what is served.
 func (r *record) promise(t *track, i int, cover float64) float64 {
-	q := clamp(r.naive.estimate(t, &moment{i: i}), -reach, reach)
+	q := clamp(r.naive.estimate(t, &moment{i: i}), -r.reach, r.reach)
 	p := promises{served: cover, by: [parties]float64{
 		ours: cover, byLevel: t.exp(t.level[i] + r.margin[byLevel].margin), bySeason: t.exp(t.level[i] + q + r.margin[bySeason].margin),
 	}}

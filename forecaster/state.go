@@ -29,7 +29,7 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	n := len(raw)
 	s.seasons = findSeasons(o, raw)
 	s.track = newTrack(start, o, raw, n+slack, s.seasons)
-	f := newFeaturizer(s.seasons, o.Lead, n)
+	f := newFeaturizer(s.seasons, o.Lead, n, o.Contract.reach())
 	s.features = f
 	s.served.contract = o.Contract
 	s.served.record = newRecord(o.Contract, s.track, f)

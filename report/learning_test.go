@@ -120,9 +120,9 @@ func TestPeaksDoNotTeachWhatTheyAreNot(t *testing.T) {
 			func(l learned) bool { return l.serves[0] > 2.9 },
 		},
 		"OnceOnEachOfTwoMondays": {
-			"two sales on Mondays are no weekly pattern", times(4, mondays),
-			window(`{name: a, start: "2026-06-08T12:00", duration: 2h, demand: {multiply: "4"}}, {name: b, start: "2026-06-15T12:00", duration: 2h, demand: {multiply: "4"}}`), 1, 1.1,
-			func(l learned) bool { return l.skilled < 1 || l.expects[0] > 1.2 },
+			"two sales on Mondays are no weekly pattern", times(10, mondays),
+			window(`{name: a, start: "2026-06-08T12:00", duration: 2h, demand: {multiply: "10"}}, {name: b, start: "2026-06-15T12:00", duration: 2h, demand: {multiply: "10"}}`), 1, 1.1,
+			func(l learned) bool { return l.skilled < 1 || l.expects[0] > 1.1 },
 		},
 		"OnceYesterday": {
 			"a sale yesterday is none today", times(4, yesterday), window(`{name: a, start: "2026-06-21T12:00", duration: 2h, demand: {multiply: "4"}}`), 1, 1.1,
@@ -135,7 +135,7 @@ func TestPeaksDoNotTeachWhatTheyAreNot(t *testing.T) {
 		},
 		"SaleUnderWay": {
 			"a ×3 sale that is under way stays ×3", times(3, sale), window(`{name: sale, start: "2026-06-22T00:00", duration: 2d, demand: {multiply: "3"}}`), 1, 3.1,
-			func(l learned) bool { return l.skilled < 1 || l.serves[0] > 3.6 },
+			func(l learned) bool { return l.expects[0] > 2.5 }, // the sale passes for the new level
 		},
 	}
 	for name, tc := range cases {
