@@ -83,7 +83,7 @@ func TestPlaceholderIsHarmless(t *testing.T) {
 }
 
 func TestAffinityReadsFromAnotherNamespace(t *testing.T) {
-	term := corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, TopologyKey: "zone"}
+	term := corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, TopologyKey: corev1.LabelHostname}
 	elsewhere := term
 	elsewhere.Namespaces = []string{"other"}
 	a := &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
@@ -100,6 +100,26 @@ func TestAffinityReadsFromAnotherNamespace(t *testing.T) {
 	}
 	if len(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].Namespaces) != 0 {
 		t.Error("the template was changed")
+	}
+}
+
+func TestPlaceholdersKeepNobodyOutOfAZone(t *testing.T) {
+	term := func(key string) corev1.PodAffinityTerm {
+		return corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "other"}}, TopologyKey: key}
+	}
+	got := placing(&corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term(corev1.LabelTopologyZone), term(corev1.LabelHostname)},
+	}}, "shop").PodAntiAffinity
+	in := func(term corev1.PodAffinityTerm) corev1.PodAffinityTerm {
+		term.Namespaces = []string{"shop"}
+		return term
+	}
+	want := &corev1.PodAntiAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution:  []corev1.PodAffinityTerm{in(term(corev1.LabelHostname))},
+		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 100, PodAffinityTerm: in(term(corev1.LabelTopologyZone))}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("an eviction frees a node, and no zone. -want, +got:\n%s", diff)
 	}
 }
 

@@ -121,8 +121,25 @@ func placing(a *corev1.Affinity, namespace string) *corev1.Affinity {
 	if a.PodAntiAffinity != nil {
 		terms(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution)
 		weighted(a.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+		soften(a.PodAntiAffinity)
 	}
 	return a
+}
+
+// soften makes preferences of what a placeholder would demand of more than its own node. The scheduler holds required anti-affinity both ways,
+// and looks for victims on one node only: a placeholder would keep the pods that it names out of a whole zone, and could not be evicted for
+// them.
+func soften(a *corev1.PodAntiAffinity) {
+	var own []corev1.PodAffinityTerm
+	for _, term := range a.RequiredDuringSchedulingIgnoredDuringExecution {
+		if term.TopologyKey == corev1.LabelHostname {
+			own = append(own, term)
+			continue
+		}
+		a.PreferredDuringSchedulingIgnoredDuringExecution = append(a.PreferredDuringSchedulingIgnoredDuringExecution,
+			corev1.WeightedPodAffinityTerm{Weight: 100, PodAffinityTerm: term})
+	}
+	a.RequiredDuringSchedulingIgnoredDuringExecution = own
 }
 
 // shapeHash changes with everything about the template that a placeholder copies.
