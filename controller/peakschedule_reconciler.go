@@ -62,6 +62,13 @@ func (r *PeakScheduleReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
+// planLags says whether a plan provides for nothing while a window is on or comes within it: most likely it was made before the schedule.
+func planLags(lifted []v1alpha1.LiftedForecast) bool {
+	return slices.ContainsFunc(lifted, func(f v1alpha1.LiftedForecast) bool {
+		return (f.Demand != nil && f.Demand.IsZero()) || (f.DemandAtNext != nil && f.DemandAtNext.IsZero())
+	})
+}
+
 // gotAPlan is true where a Forecast has a plan for the first time.
 func gotAPlan(e event.UpdateEvent) bool {
 	before, ok := e.ObjectOld.(*v1alpha1.Forecast)
@@ -100,7 +107,7 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		wait = describe(s, now, forecasts, &next)
 		judge(&v, &ps, s, forecasts, next.Expired)
 	}
-	if ps.Status.ObservedGeneration != ps.Generation {
+	if ps.Status.ObservedGeneration != ps.Generation || planLags(next.Forecasts) {
 		wait = min(wait, firstLook)
 	}
 	changed := v.merge(&next.Conditions)
