@@ -210,8 +210,11 @@ func niceTop(v float64) float64 {
 
 // significant3 writes at most three significant digits, with k, M, G for what is long, and as a power of ten what those do not shorten.
 func significant3(v float64) string {
-	if v >= 1e12 {
+	switch {
+	case v >= 1e12:
 		return fmt.Sprintf("%.3g", v)
+	case v > 0 && v < 1e-9:
+		return fmt.Sprintf("%.1g", v) // more digits would not fit beside the axis
 	}
 	for _, u := range []struct {
 		size float64
