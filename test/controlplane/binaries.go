@@ -84,19 +84,29 @@ func FindLayout() (Layout, error) {
 
 // Headstart builds bin/headstart from the main module. The go command's own cache makes that quick when nothing changed.
 func (l Layout) Headstart(ctx context.Context, progress io.Writer) error {
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	b := builder{dir: l.Root, bin: l.Bin, progress: progress}
 	// The flags of `make build`, so that both share the build cache.
 	flags := []string{"-trimpath", "-ldflags", "-s -w"}
 	return b.build(ctx, Command{Name: "headstart", Package: "./cmd/headstart", Cold: 2 * time.Minute}, flags, "CGO_ENABLED=0")
 }
 
+// lock has one process at a time build into l.Bin; it makes the folder where it is missing.
+func (l Layout) lock(ctx context.Context) (unlock func(), err error) {
+	if err := os.MkdirAll(l.Bin, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of binaries: %w", err)
+	}
+	return lock(ctx, filepath.Join(l.Bin, ".lock"))
+}
+
 // Binaries builds those of the commands that are missing from l.Bin, or that were built from other versions than the go.mod of
 // the test module pins, and says so on progress. One process at a time builds; others wait for it.
 func (l Layout) Binaries(ctx context.Context, progress io.Writer, commands ...Command) error {
-	if err := os.MkdirAll(l.Bin, 0o755); err != nil {
-		return fmt.Errorf("make the folder of binaries: %w", err)
-	}
-	unlock, err := lock(ctx, filepath.Join(l.Bin, ".lock"))
+	unlock, err := l.lock(ctx)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ spec:
 }
 
 func TestConditionsSayWhatToChange(t *testing.T) {
+	t.Parallel() // waits most of the time
 	ns := namespace(t)
 	cases := map[string]struct {
 		source, query string

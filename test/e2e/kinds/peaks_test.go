@@ -77,6 +77,7 @@ spec:
 
 // A peak of a service that nobody has ever measured has its replicas ready when it starts, and one on an excepted day does nothing.
 func TestPeakIsReadyAtItsStart(t *testing.T) {
+	t.Parallel() // waits most of the time
 	const zone = "Asia/Shanghai"
 	ns := namespace(t)
 	start := time.Now().Add(150 * time.Second).Truncate(time.Second)

@@ -21,6 +21,7 @@ type refusal struct {
 
 // TestEveryBadFieldIsRefusedByTheRealServer asks the real API server, and waits for the real conditions.
 func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
+	t.Parallel() // waits most of the time
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "scheduler", "refused", "testdata", "refused.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +92,7 @@ func TestConversionsAreAccepted(t *testing.T) {
 
 // TestPeaksAtAGlance looks at what kubectl shows of a schedule whose windows are all in a different state.
 func TestPeaksAtAGlance(t *testing.T) {
+	t.Parallel() // waits most of the time
 	ns := namespace(t)
 	now := time.Now().UTC()
 	wall := func(d time.Duration) string { return now.Add(d).Format("2006-01-02T15:04:05") }

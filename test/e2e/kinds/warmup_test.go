@@ -37,6 +37,7 @@ func learned(t *testing.T, ns string) (starts []startRecord) {
 
 // On real pods: the lead is learned from their first transitions to Ready, and readiness that flaps later changes nothing.
 func TestWarmUpIsLearned(t *testing.T) {
+	t.Parallel() // waits most of the time
 	ns := namespace(t)
 	annotations, err := json.Marshal(warmUp.Annotations())
 	if err != nil {
