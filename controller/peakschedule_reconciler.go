@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -17,10 +18,8 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/planner"
@@ -36,8 +35,11 @@ const (
 	longestSleep = time.Hour
 	// demandAge is how old the demand of the lifted Forecasts in status gets while their plans reach the schedule's windows.
 	demandAge = 5 * time.Minute
-	// firstLook is how long after a change of the spec the plans of the Forecasts are looked at again.
-	firstLook = 15 * time.Second
+	// planGathers is how long after a plan was published the schedules that lift its Forecast are looked at: a change of a schedule makes
+	// plans anew together, and status is written once for them.
+	planGathers = 2 * time.Second
+	// figuresDiffer is by how much of the larger one a demand differs from the one in status where that is worth a write at once.
+	figuresDiffer = 0.05
 	// leastSleep is how long a schedule is left alone whose windows change all the time: no status is worth more writes.
 	leastSleep = 30 * time.Second
 	// shownNames bounds the line of active windows.
@@ -51,32 +53,18 @@ type PeakScheduleReconciler struct {
 	compiler *Compiler
 	recorder events.EventRecorder
 	clock    clock.Clock
+
+	mu      sync.Mutex
+	written map[types.NamespacedName]time.Time // when status was written last
 }
 
 func (r *PeakScheduleReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.PeakSchedule{}, withGeneration()).
 		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.allSchedules)).
-		Watches(&v1alpha1.Forecast{}, handler.EnqueueRequestsFromMapFunc(r.schedulesOf),
-			withPredicate(predicate.Or(predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: gotAPlan}))).
+		Watches(&v1alpha1.Forecast{}, handler.EnqueueRequestsFromMapFunc(r.schedulesOf), withPredicate(predicate.LabelChangedPredicate{})).
+		Watches(&v1alpha1.Forecast{}, handler.Funcs{UpdateFunc: r.planChanged}).
 		Complete(r)
-}
-
-// planLags says whether a plan provides for nothing while a window is on or comes within it: most likely it was made before the schedule.
-func planLags(lifted []v1alpha1.LiftedForecast) bool {
-	return slices.ContainsFunc(lifted, func(f v1alpha1.LiftedForecast) bool {
-		return (f.Demand != nil && f.Demand.IsZero()) || (f.DemandAtNext != nil && f.DemandAtNext.IsZero())
-	})
-}
-
-// gotAPlan is true where a Forecast has a plan for the first time.
-func gotAPlan(e event.UpdateEvent) bool {
-	before, ok := e.ObjectOld.(*v1alpha1.Forecast)
-	if !ok {
-		return false
-	}
-	after, ok := e.ObjectNew.(*v1alpha1.Forecast)
-	return ok && before.Status.Plan == nil && after.Status.Plan != nil
 }
 
 // Reconcile evaluates a schedule at this instant and comes back at its next change.
@@ -85,6 +73,7 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err := r.client.Get(ctx, req.NamespacedName, &ps); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.compiler.forgetSchedule(req.NamespacedName)
+			r.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -107,11 +96,11 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		wait = describe(s, now, forecasts, &next)
 		judge(&v, &ps, s, forecasts, next.Expired)
 	}
-	if ps.Status.ObservedGeneration != ps.Generation || planLags(next.Forecasts) {
-		wait = min(wait, firstLook)
-	}
 	changed := v.merge(&next.Conditions)
-	if equality.Semantic.DeepEqual(ps.Status, next) {
+	if age := now.Sub(r.lastWrite(req.NamespacedName)); sameStatus(&ps.Status, &next, age < demandAge) {
+		if !equality.Semantic.DeepEqual(ps.Status, next) {
+			wait = min(wait, demandAge-age) // the figures are renewed then
+		}
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	before := ps.DeepCopy()
@@ -122,6 +111,7 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		}
 		return orConflict(fmt.Errorf("write the status of peak schedule %s: %w", req, err))
 	}
+	r.wrote(req.NamespacedName, now)
 	emit(r.recorder, &ps, changed)
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
@@ -246,24 +236,4 @@ func round(demand float64) float64 {
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(demand))-2)
 	return math.Ceil(demand/unit-1e-9) * unit
-}
-
-func (r *PeakScheduleReconciler) allSchedules(ctx context.Context, _ client.Object) []reconcile.Request {
-	return r.schedulesIn(ctx, "")
-}
-
-func (r *PeakScheduleReconciler) schedulesOf(ctx context.Context, obj client.Object) []reconcile.Request {
-	return r.schedulesIn(ctx, obj.GetNamespace())
-}
-
-func (r *PeakScheduleReconciler) schedulesIn(ctx context.Context, namespace string) []reconcile.Request {
-	var list v1alpha1.PeakScheduleList
-	if err := r.client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return nil
-	}
-	out := make([]reconcile.Request, 0, len(list.Items))
-	for i := range list.Items {
-		out = append(out, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: list.Items[i].Namespace, Name: list.Items[i].Name}})
-	}
-	return out
 }

@@ -100,8 +100,8 @@ func TestPeakScheduleStatus(t *testing.T) {
 	d := newDesk(peakSchedule(noon, sale), forecastNamed("lifted", plan), forecastNamed("other", nil))
 
 	first, again := d.look(t)
-	if again != firstLook {
-		t.Errorf("a new schedule is looked at again in %s, when its Forecasts have had time to plan", again)
+	if again != demandAge {
+		t.Errorf("a new schedule is looked at again in %s, and its Forecasts have plans", again)
 	}
 	if c := meta.FindStatusCondition(first.Conditions, "Ready"); c == nil || c.Status != metav1.ConditionTrue || c.Reason != "Evaluated" {
 		t.Errorf("Ready is %+v", c)

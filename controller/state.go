@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -50,19 +51,22 @@ type forecastState struct {
 	selectorAt  time.Time
 
 	publisher *planner.Publisher
-	plan      *planner.Plan // the one in status
+	plan      *planner.Plan  // the one in status
+	published *v1alpha1.Plan // the same as it stands there
 }
 
-// adopt takes the plan in status for the published one, whoever wrote it or took it out.
+// adopt takes the plan in status for the published one, whoever wrote it or took it out. Two plans of the same second are told apart by
+// what they say.
 func (s *forecastState) adopt(published *v1alpha1.Plan) {
-	switch {
-	case published == nil:
-		s.plan = nil
-	case s.plan == nil || !s.plan.ComputedAt.Truncate(time.Second).Equal(published.ComputedAt.Time):
-		s.plan = nil
-		if plan, err := planner.Decode(*published); err == nil {
-			s.plan = &plan
-		}
+	if published != nil && s.published != nil && equality.Semantic.DeepEqual(s.published, published) {
+		return
+	}
+	s.plan, s.published = nil, published.DeepCopy()
+	if published == nil {
+		return
+	}
+	if plan, err := planner.Decode(*published); err == nil {
+		s.plan = &plan
 	}
 }
 
