@@ -28,6 +28,7 @@ type seriesReader interface {
 type job struct {
 	source string
 	reader seriesReader
+	cancel context.CancelFunc // of the read that is under way
 }
 
 // result is what a read came to.
@@ -44,7 +45,7 @@ type fetcher struct {
 	mu     sync.Mutex
 	ctx    context.Context //nolint:containedctx // the run that the workers belong to
 	queues map[string]workqueue.TypedInterface[types.NamespacedName]
-	jobs   map[types.NamespacedName]job
+	jobs   map[types.NamespacedName]*job
 	ready  map[types.NamespacedName]result
 	wg     sync.WaitGroup
 }
@@ -53,7 +54,7 @@ func newFetcher() *fetcher {
 	return &fetcher{
 		done:   make(chan event.GenericEvent, 1024),
 		queues: map[string]workqueue.TypedInterface[types.NamespacedName]{},
-		jobs:   map[types.NamespacedName]job{},
+		jobs:   map[types.NamespacedName]*job{},
 		ready:  map[types.NamespacedName]result{},
 	}
 }
@@ -83,7 +84,7 @@ func (f *fetcher) request(key types.NamespacedName, source string, r seriesReade
 	if _, busy := f.jobs[key]; busy {
 		return
 	}
-	f.jobs[key] = job{source, r}
+	f.jobs[key] = &job{source: source, reader: r}
 	q, ok := f.queues[source]
 	if !ok {
 		q = workqueue.NewTyped[types.NamespacedName]()
@@ -114,11 +115,13 @@ func (f *fetcher) work(source string, q workqueue.TypedInterface[types.Namespace
 func (f *fetcher) read(source string, key types.NamespacedName) {
 	f.mu.Lock()
 	j, ctx := f.jobs[key], f.ctx
-	f.mu.Unlock()
-	if j.reader == nil || j.source != source {
+	if j == nil || j.reader == nil || j.source != source {
+		f.mu.Unlock()
 		return
 	}
 	bounded, cancel := context.WithTimeout(ctx, readTimeout)
+	j.cancel = cancel
+	f.mu.Unlock()
 	series, _, err := j.reader.Read(bounded)
 	cancel()
 	f.mu.Lock()
@@ -152,10 +155,13 @@ func (f *fetcher) busy(key types.NamespacedName) bool {
 	return ok
 }
 
-// forget drops what is known of a Forecast; a read that is under way comes to nothing.
+// forget drops what is known of a Forecast. A read that is under way is called off: nobody waits for it, and others wait for its worker.
 func (f *fetcher) forget(key types.NamespacedName) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if j := f.jobs[key]; j != nil && j.cancel != nil {
+		j.cancel()
+	}
 	delete(f.jobs, key)
 	delete(f.ready, key)
 }
