@@ -14,6 +14,9 @@ import (
 // maxMessage keeps a condition's message readable, and far below the API's limit.
 const maxMessage = 900
 
+// reasonLastPlan is the reason of the condition Serving while the last plan is served.
+const reasonLastPlan = "LastPlan"
+
 // verdicts collects the conditions of one reconciliation.
 type verdicts struct {
 	generation int64
@@ -48,29 +51,55 @@ func (v *verdicts) get(kind string) *metav1.Condition {
 	return meta.FindStatusCondition(v.list, kind)
 }
 
+// kept is what a published plan still has to serve while no new one can be made.
+type kept int
+
+const (
+	keptNothing  kept = iota // there is no plan
+	keptPeaks                // a plan without a forecast: observed demand, and the peaks in it
+	keptForecast             // a plan that rests on a forecast throughout
+)
+
 // ready sums the other conditions up. A Forecast is Ready when what its mode asks for is served; a missing HPA, or a lead
 // that is not learned yet, does not make it unready.
-func (v *verdicts) ready(mode v1alpha1.ForecastMode, waitsForHistory bool) {
-	if reason, message := v.obstacle(mode, waitsForHistory); reason != "" {
+func (v *verdicts) ready(mode v1alpha1.ForecastMode, last kept) {
+	if reason, message := v.obstacle(mode, last); reason != "" {
 		v.fail(v1alpha1.ConditionReady, reason, "%s", message)
 		return
 	}
-	switch mode {
-	case v1alpha1.ForecastPaused:
+	skilled := v.get(v1alpha1.ConditionSkilled)
+	switch {
+	case mode == v1alpha1.ForecastPaused:
 		v.ok(v1alpha1.ConditionReady, "Paused", "nothing is planned; observed demand is served")
-	case v1alpha1.ForecastDryRun:
+	case mode == v1alpha1.ForecastDryRun:
 		v.ok(v1alpha1.ConditionReady, "DryRun", "the plan is made and not served; observed demand is served")
+	case v.servesLast() && last == keptForecast:
+		v.ok(v1alpha1.ConditionReady, "ServingPlan", "%s, never below observed demand; no new one can be made: %s", v.get(v1alpha1.ConditionServing).Message, v.whyLast())
+	case v.servesLast():
+		v.ok(v1alpha1.ConditionReady, "ServingObserved", "observed demand and the peaks of the last plan are served; no new one can be made: %s", v.whyLast())
+	case skilled != nil && skilled.Status != metav1.ConditionTrue:
+		v.ok(v1alpha1.ConditionReady, "ServingObserved", "observed demand and peaks are served: %s", skilled.Message)
 	default:
-		if c := v.get(v1alpha1.ConditionSkilled); c != nil && c.Status != metav1.ConditionTrue {
-			v.ok(v1alpha1.ConditionReady, "ServingObserved", "observed demand and peaks are served: %s", c.Message)
-			return
-		}
 		v.ok(v1alpha1.ConditionReady, "ServingPlan", "the plan is served, never below observed demand")
 	}
 }
 
+// servesLast says whether the last plan is served, since no new one can be made: after a restart until history is read, say.
+func (v *verdicts) servesLast() bool {
+	serving := v.get(v1alpha1.ConditionServing)
+	return serving != nil && serving.Reason == reasonLastPlan
+}
+
+// whyLast says what keeps a new plan from being made.
+func (v *verdicts) whyLast() string {
+	if c := v.get(v1alpha1.ConditionHistoryReady); c != nil && c.Status != metav1.ConditionTrue {
+		return c.Message
+	}
+	return "see the condition HistoryReady"
+}
+
 // obstacle returns what keeps a Forecast from being Ready; empty where nothing does.
-func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, waitsForHistory bool) (reason, message string) {
+func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, last kept) (reason, message string) {
 	for _, kind := range []string{v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid, v1alpha1.ConditionServing} {
 		c := v.get(kind)
 		if c == nil || c.Status == metav1.ConditionTrue {
@@ -79,7 +108,7 @@ func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, waitsForHistory bool) (r
 		if mode == v1alpha1.ForecastPaused && c.Status == metav1.ConditionUnknown {
 			continue // nothing is planned, as was asked
 		}
-		if kind == v1alpha1.ConditionHistoryReady && waitsForHistory {
+		if kind == v1alpha1.ConditionHistoryReady && last != keptNothing {
 			continue
 		}
 		return c.Reason, c.Message
@@ -87,16 +116,19 @@ func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, waitsForHistory bool) (r
 	if c := v.get(v1alpha1.ConditionLeadTimeLearned); c != nil && c.Reason == reasonTargetNotFound {
 		return c.Reason, c.Message
 	}
-	if c := v.get(v1alpha1.ConditionObserved); c != nil && c.Status == metav1.ConditionFalse && v.servesObserved(mode) {
+	if c := v.get(v1alpha1.ConditionObserved); c != nil && c.Status == metav1.ConditionFalse && v.servesObserved(mode, last) {
 		return c.Reason, "observed demand is all there is to serve, and it is not known: " + c.Message
 	}
 	return "", ""
 }
 
 // servesObserved says whether observed demand is what is served, rather than what holds a plan up.
-func (v *verdicts) servesObserved(mode v1alpha1.ForecastMode) bool {
+func (v *verdicts) servesObserved(mode v1alpha1.ForecastMode, last kept) bool {
 	if mode == v1alpha1.ForecastPaused || mode == v1alpha1.ForecastDryRun {
 		return true
+	}
+	if v.servesLast() {
+		return last == keptPeaks
 	}
 	skilled := v.get(v1alpha1.ConditionSkilled)
 	return skilled != nil && skilled.Status == metav1.ConditionFalse

@@ -64,7 +64,7 @@ func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast
 	e.judgeFloor()
 	if set.mode == v1alpha1.ForecastPaused {
 		e.v.unknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
-		e.v.ready(set.mode, false)
+		e.v.ready(set.mode, keptNothing)
 		return e.publish(ctx, nil)
 	}
 	if err := e.readPeaks(ctx); err != nil {
@@ -75,7 +75,7 @@ func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast
 	}
 	e.score()
 	plan := e.plan()
-	e.v.ready(set.mode, e.state.plan != nil)
+	e.v.ready(set.mode, e.kept())
 	before := e.state.plan
 	err := e.publish(ctx, plan)
 	e.promise(before)
@@ -352,15 +352,20 @@ func (e *evaluation) hpaName() string {
 // foretold says whether the published plan rests on a forecast and still lasts a while: then peaks alone do not replace it, after a
 // restart in the middle of an outage of Prometheus, say.
 func (e *evaluation) foretold() bool {
-	if e.state.plan == nil || !e.now.Add(2*e.set.step).Before(e.state.plan.End()) {
-		return false
+	return e.kept() == keptForecast && e.now.Add(2*e.set.step).Before(e.state.plan.End())
+}
+
+// kept is what the published plan has to serve.
+func (e *evaluation) kept() kept {
+	if e.state.plan == nil {
+		return keptNothing
 	}
 	for _, s := range e.state.plan.Segments {
 		if slices.ContainsFunc(s.Values, math.IsNaN) {
-			return false
+			return keptPeaks
 		}
 	}
-	return true
+	return keptForecast
 }
 
 // keepServing says what is served while no new plan can be made.
@@ -374,7 +379,7 @@ func (e *evaluation) keepServing() {
 		e.v.unknown(v1alpha1.ConditionServing, "NoPlan", "there is no plan yet: observed demand is served where it can be polled")
 		return
 	}
-	e.v.ok(v1alpha1.ConditionServing, "LastPlan", "the last plan is served until %s", e.state.plan.End().UTC().Format(time.RFC3339))
+	e.v.ok(v1alpha1.ConditionServing, reasonLastPlan, "the last plan is served until %s", e.state.plan.End().UTC().Format(time.RFC3339))
 }
 
 func (e *evaluation) judgeCeiling(notes planner.Notes) {

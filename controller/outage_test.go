@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -155,5 +156,73 @@ func TestFetcherLeavesOldQueuesJobsAlone(t *testing.T) {
 	}
 	if !f.busy(key) {
 		t.Error("the new job is gone")
+	}
+}
+
+// While no new plan can be made, Ready says that the last one is served, and with what is known why no new one comes: it is not observed
+// demand that is served.
+func TestReadyWhileTheLastPlanIsServed(t *testing.T) {
+	q := &trace{demand: daily(0.05)}
+	h := newHouse(t, map[string]*trace{"q": q}, shortForecast("fc", "q"), deployment())
+	h.step(t, "fc", time.Minute)
+	q.err = &history.Error{Kind: history.ErrUnreachable, Message: "no connection"}
+	h.states = map[types.NamespacedName]*forecastState{} // a new leader
+	for range 3 {
+		h.step(t, "fc", time.Minute)
+	}
+	fc := h.get(t, "fc")
+	if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionServing); c == nil || c.Reason != reasonLastPlan {
+		t.Errorf("Serving = %+v, want %s", c, reasonLastPlan)
+	}
+	if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Status != "True" || c.Reason != "ServingPlan" {
+		t.Errorf("Ready = %+v, want ServingPlan", c)
+	}
+	// The reason is that of the time before, so that the message costs no write; with one it says what is going on.
+	fc.Spec.LeadTime.Percentile, fc.Generation = 95, 2
+	if err := h.client.Update(t.Context(), fc); err != nil {
+		t.Fatal(err)
+	}
+	h.step(t, "fc", time.Minute)
+	c := meta.FindStatusCondition(h.get(t, "fc").Status.Conditions, v1alpha1.ConditionReady)
+	if !contains(c.Message, "the last plan is served until", "no connection") {
+		t.Errorf("Ready says %q", c.Message)
+	}
+}
+
+// A plan without a forecast has no more than observed demand and peaks to serve, whoever leads.
+func TestReadyOverThePlanThatIsKept(t *testing.T) {
+	type condition struct {
+		kind   string
+		status metav1.ConditionStatus
+		reason string
+	}
+	waiting := []condition{{v1alpha1.ConditionHistoryReady, "Unknown", "Reading"}, {v1alpha1.ConditionSkilled, "Unknown", "NoHistory"}}
+	lastPlan := append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "True", reasonLastPlan})
+	dropped := condition{v1alpha1.ConditionObserved, "False", reasonFloorDropped}
+	for name, tc := range map[string]struct {
+		reason     string
+		conditions []condition
+		last       kept
+		want       string
+	}{
+		"Forecast":        {"the plan is what is served", lastPlan, keptForecast, "True ServingPlan"},
+		"ForecastDropped": {"a plan holds without a floor", append(slices.Clone(lastPlan), dropped), keptForecast, "True ServingPlan"},
+		"Peaks":           {"observed demand is what is served", lastPlan, keptPeaks, "True ServingObserved"},
+		"PeaksDropped":    {"nothing is left to serve", append(slices.Clone(lastPlan), dropped), keptPeaks, "False FloorDropped"},
+		"FirstPlan":       {"peaks are planned while history is read", append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "True", "PlanPublished"}), keptPeaks, "True ServingObserved"},
+		"NoPlan":          {"nothing was ever planned", append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "Unknown", "NoPlan"}), keptNothing, "False Reading"},
+		"Expired":         {"the plan has been outlived", append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "False", "PlanExpired"}), keptForecast, "False PlanExpired"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var v verdicts
+			for _, c := range tc.conditions {
+				v.set(c.kind, c.status, c.reason, "because")
+			}
+			v.ready(v1alpha1.ForecastActive, tc.last)
+			c := v.get(v1alpha1.ConditionReady)
+			if got := string(c.Status) + " " + c.Reason; got != tc.want {
+				t.Errorf("Ready is %s (%s), want %s: %s", got, c.Message, tc.want, tc.reason)
+			}
+		})
 	}
 }
