@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -112,6 +113,33 @@ func (o Options) validate() error {
 	case o.Series.Between(o.at(o.From), o.Series.End()).Known() == 0:
 		return fmt.Errorf("no row from %s on has a value: there is nothing to replay", o.stamp(o.From))
 	}
+	return o.validateSize()
+}
+
+// Bounds of what is replayed, so that a step much finer than was meant does not run for days. The horizon's is that of a Forecast.
+const (
+	maxSteps        = 1_000_000
+	maxHorizonSteps = 10080
+	// A long series of which less than one step in sparse has a value was read at another step than it was written at.
+	longSeries, sparse = 10_000, 100
+)
+
+// validateSize checks how much there is to do.
+func (o Options) validateSize() error {
+	step := v1alpha1.FormatDuration(o.Series.Step)
+	const remedy = "give a coarser --step, or a shorter"
+	if n := len(o.Series.Values); n > maxSteps {
+		return fmt.Errorf("the input has %d steps of %s, more than %d: %s input", n, step, maxSteps, remedy)
+	}
+	if n, known := len(o.Series.Values), o.Series.Known(); n > longSeries && known < n/sparse {
+		return fmt.Errorf("only %d of %d steps of %s have a value: give the input's own --step", known, n, step)
+	}
+	for what, span := range map[string]time.Duration{"horizon": o.Horizon, "lead": o.Lead} {
+		if steps := span / o.Series.Step; steps > maxHorizonSteps {
+			return fmt.Errorf("a %s of %s has %d steps of %s, more than the %d that a Forecast may have: %s --%s",
+				what, v1alpha1.FormatDuration(span), steps, step, maxHorizonSteps, remedy, what)
+		}
+	}
 	return o.validateService()
 }
 
@@ -149,7 +177,10 @@ func (o Options) validateChoices() error {
 			return fmt.Errorf("lead %s of the sweep must be from 0 to 24h", lead)
 		}
 	}
-	for _, name := range o.Policies {
+	for i, name := range o.Policies {
+		if slices.Contains(o.Policies[:i], name) {
+			return fmt.Errorf("policy %q is named twice: leave one out", name)
+		}
 		if _, ok := policies[name]; !ok {
 			return fmt.Errorf("policy %q is unknown: choose from %s", name, policyNames())
 		}

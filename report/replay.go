@@ -72,6 +72,9 @@ func (r *replayer) run(ctx context.Context, enter func() (leave func()), progres
 	hold := r.t.replicas(0)
 	err := r.forecast(ctx, enter, func(part forecasts) error {
 		for _, outlook := range part.outlooks {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			served, err := r.decide(r.t.from+len(out.Wish), outlook)
 			if err != nil {
 				return fmt.Errorf("at %s: %w", r.o.stamp(r.t.from+len(out.Wish)), err)
@@ -85,8 +88,8 @@ func (r *replayer) run(ctx context.Context, enter func() (leave func()), progres
 				hold = r.t.replicas(served)
 			}
 			out.Served, out.Expected, out.Wish = append(out.Served, served), append(out.Expected, expected), append(out.Wish, hold)
+			progress(len(out.Wish))
 		}
-		progress(len(out.Wish))
 		out.Final = part.final
 		return nil
 	})
@@ -133,12 +136,11 @@ func (r *replayer) decide(k int, outlook forecaster.Outlook) (float64, error) {
 
 // observed is the last demand that was measured before step k, and when.
 func (r *replayer) observed(k int) (float64, time.Time) {
-	for i := k - 1; i >= 0; i-- {
-		if !math.IsNaN(r.t.raw[i]) {
-			return r.t.raw[i], r.o.at(i + 1)
-		}
+	i := r.t.newest[k]
+	if i < 0 {
+		return math.NaN(), time.Time{}
 	}
-	return math.NaN(), time.Time{}
+	return r.t.raw[i], r.o.at(i + 1)
 }
 
 // publish writes the plan where that is worth it, and returns what stands in status.

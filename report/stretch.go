@@ -88,6 +88,9 @@ func (r *replayer) forecastStretch(ctx context.Context, s stretch) forecasts {
 	}
 	out := forecasts{outlooks: make([]forecaster.Outlook, 0, s.to-s.from)}
 	for k := s.from; k < s.to; k++ {
+		if err := ctx.Err(); err != nil {
+			return forecasts{err: err}
+		}
 		out.outlooks = append(out.outlooks, model.Outlook())
 		if k == s.to-1 && s.to < len(r.t.raw) {
 			break // the next stretch begins with what this update would fit

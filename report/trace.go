@@ -13,6 +13,7 @@ type trace struct {
 	step     time.Duration
 	raw      []float64 // NaN is a gap
 	held     []float64 // gaps hold the last known value
+	newest   []int     // by step, the last one before it that is known; -1 is none
 	from     int       // the first scored step
 	lead     int       // S, in steps
 	stab     int       // scale-down stabilisation, in steps
@@ -28,7 +29,7 @@ type trace struct {
 func newTrace(o Options) *trace {
 	s := o.Series
 	return &trace{
-		start: s.Start, step: s.Step, raw: s.Values, held: hold(s.Values), from: o.From,
+		start: s.Start, step: s.Step, raw: s.Values, held: hold(s.Values), newest: newest(s.Values), from: o.From,
 		lead: int((o.Lead + s.Step - 1) / s.Step), stab: int(o.Stabilization / s.Step),
 		capacity: o.Capacity, penalty: o.shortageCost(), least: o.MinReplicas, most: o.MaxReplicas,
 		day: int(24 * time.Hour / s.Step), gpus: o.GPUs, price: o.Price,
@@ -50,6 +51,18 @@ func hold(v []float64) []float64 {
 			last = x
 		}
 		out[i] = last
+	}
+	return out
+}
+
+// newest finds, for each step, the last one before it that is no gap. Gaps may be as long as the series, so it is not looked for anew.
+func newest(v []float64) []int {
+	out, last := make([]int, len(v)), -1
+	for i, x := range v {
+		out[i] = last
+		if !math.IsNaN(x) {
+			last = i
+		}
 	}
 	return out
 }

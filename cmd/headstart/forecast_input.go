@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/common/config"
@@ -122,6 +124,9 @@ func (d *promDuration) String() string { return string(v1alpha1.FormatDuration(t
 
 func (d *promDuration) Set(text string) error {
 	parsed, err := v1alpha1.Duration(text).Parse()
+	if _, noNumber := strconv.ParseFloat(text, 64); err != nil && noNumber == nil {
+		return errors.New("a duration needs a unit, such as 90s, 5m or 28d, and 0s for none")
+	}
 	if err != nil {
 		return err
 	}
@@ -131,27 +136,49 @@ func (d *promDuration) Set(text string) error {
 
 func (d *promDuration) Type() string { return "duration" }
 
-// progress is one line on a terminal, and nothing elsewhere.
+// How long a job takes before a pipe or a file hears of its progress, and how often.
+const (
+	firstWord = 30 * time.Second
+	nextWord  = 30 * time.Second
+)
+
+// progress is one line on a terminal that is rewritten; elsewhere it is a line now and then, and none for what is soon done.
 type progress struct {
-	w     *os.File
-	what  string
-	last  time.Time
+	w    io.Writer
+	what string
+	tty  bool
+	now  func() time.Time
+
+	mu    sync.Mutex // several replays tell of one progress
+	due   time.Time  // of the next line
 	wrote bool
 }
 
-func newProgress(w any, what string) *progress {
-	p := &progress{what: what}
-	if isTerminal(w) {
-		p.w = w.(*os.File)
+func newProgress(w io.Writer, what string) *progress {
+	return progressAt(w, what, isTerminal(w), time.Now)
+}
+
+func progressAt(w io.Writer, what string, tty bool, now func() time.Time) *progress {
+	p := &progress{w: w, what: what, tty: tty, now: now}
+	if !tty {
+		p.due = now().Add(firstWord)
 	}
 	return p
 }
 
 func (p *progress) show(done, total int) {
-	if p.w == nil || total <= 0 || time.Since(p.last) < 100*time.Millisecond {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if total <= 0 || now.Before(p.due) {
 		return
 	}
-	p.last, p.wrote = time.Now(), true
+	if !p.tty {
+		p.due = now.Add(nextWord)
+		fmt.Fprintf(p.w, "%s: %d %%\n", p.what, 100*done/total)
+		return
+	}
+	p.due, p.wrote = now.Add(100*time.Millisecond), true
 	fmt.Fprintf(p.w, "\r\x1b[K%s: %d %%", p.what, 100*done/total)
 }
 

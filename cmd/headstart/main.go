@@ -4,16 +4,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // zones must not depend on the machine
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // version is stamped by the build.
@@ -32,12 +35,19 @@ func run() int {
 func execute(ctx context.Context, args []string, streams ioStreams) int {
 	root := newRootCommand(filepath.Base(args[0]), streams)
 	root.SetArgs(args[1:])
-	if err := root.ExecuteContext(ctx); err != nil {
+	err := root.ExecuteContext(ctx)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = errInterrupted
+	}
+	if err != nil {
 		fmt.Fprintf(streams.Err, "%s: %v\n", root.Name(), err)
 		return 1
 	}
 	return 0
 }
+
+// errInterrupted takes the place of what a signal made of a job that was under way.
+var errInterrupted = errors.New("interrupted before it was done")
 
 func newRootCommand(name string, streams ioStreams) *cobra.Command {
 	root := &cobra.Command{
@@ -53,6 +63,7 @@ func newRootCommand(name string, streams ioStreams) *cobra.Command {
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(plainFlagError)
 	for _, add := range commands {
 		root.AddCommand(add(streams))
 	}
@@ -71,6 +82,34 @@ var commands = []func(ioStreams) *cobra.Command{
 	newCalendarCommand,
 	newConvertCommand,
 	newPreflightCommand,
+	newVersionCommand,
+}
+
+// newVersionCommand says what --version says: a word that people try first.
+func newVersionCommand(ioStreams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Say which version this is",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			root := cmd.Root()
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s version %s\n", root.DisplayName(), root.Version)
+			return err
+		},
+	}
+}
+
+// plainFlagError says what a flag takes, where the flag's own words are those of the language that it is written in.
+func plainFlagError(_ *cobra.Command, err error) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) || !errors.As(err, new(*strconv.NumError)) {
+		return err
+	}
+	kind := "a number, such as 2.5"
+	if strings.HasPrefix(bad.GetFlag().Value.Type(), "int") {
+		kind = "a whole number, such as 2"
+	}
+	return fmt.Errorf("--%s %q is not %s", bad.GetFlag().Name, bad.GetValue(), kind)
 }
 
 // usage is an error about how a command was called.

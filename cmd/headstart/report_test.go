@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,12 +18,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// progressLine is what a job that takes long says of itself: how fast this machine is, which no test is about.
+var progressLine = regexp.MustCompile(`(?m)^.+: \d+ %\n`)
+
 // headstart runs one command line and returns what it wrote.
 func headstart(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = execute(context.Background(), append([]string{"headstart"}, args...), ioStreams{strings.NewReader(""), &out, &errs})
-	return out.String(), errs.String(), code
+	return out.String(), progressLine.ReplaceAllString(errs.String(), ""), code
 }
 
 // file writes a file of its own for a test.
@@ -126,6 +130,13 @@ func TestReportRefuses(t *testing.T) {
 		"FromAfterEnd":  {append([]string{"--input", good, "--from", "2027-01-01"}, level...), []string{"2026-03-16T00:00:00Z", "earlier --from"}},
 		"FromBefore":    {append([]string{"--input", good, "--from", "2025-01-01"}, level...), []string{"later --from"}},
 		"FromWord":      {append([]string{"--input", good, "--from", "soon"}, level...), []string{"soon", "14d"}},
+		"PolicyTwice":   {append([]string{"--input", good, "--policies", "static,headstart,static"}, level...), []string{`"static" is named twice`, "leave one out"}},
+		"LeadBare":      {append([]string{"--input", good, "--lead", "0"}, level...), []string{"--lead", "needs a unit", "0s"}},
+		"CapacityWord":  {append([]string{"--input", good, "--capacity", "abc"}, level...), []string{`--capacity "abc" is not a number`}},
+		"ReplicasWord":  {append([]string{"--input", good, "--min-replicas", "1.5"}, level...), []string{`--min-replicas "1.5" is not a whole number`}},
+		"StepsTooMany":  {append([]string{"--input", good, "--step", "1s"}, level...), []string{"steps of 1s", "more than 1000000", "coarser --step"}},
+		"StepsEmpty":    {append([]string{"--input", good, "--step", "30s"}, level...), []string{"only 334 of 40201 steps of 30s have a value", "own --step"}},
+		"HorizonTooFar": {append([]string{"--input", good, "--horizon", "2y"}, level...), []string{"horizon of 730d has 17520 steps of 1h", "--horizon"}},
 		"Policy":        {append([]string{"--input", good, "--policies", "magic"}, level...), []string{"magic", "oracle"}},
 		"Decisions":     {append([]string{"--input", good, "--policies", "static", "--decisions", "x.csv"}, level...), []string{"headstart"}},
 		"Output":        {append([]string{"--input", good, "-o", "xml"}, level...), []string{"xml", "html"}},
@@ -182,5 +193,23 @@ func TestReportLeavesNoPartialFile(t *testing.T) {
 	}
 	if _, stderr, code := headstart(t, append(args[:len(args)-1], filepath.Join(dir, "none", "d.csv"))...); code == 0 || !strings.Contains(stderr, "none") {
 		t.Errorf("exit %d: %q, want an error that names the folder", code, stderr)
+	}
+}
+
+// A signal in the middle of a replay ends it, and the message says so and not what the code is made of.
+func TestReportInterrupted(t *testing.T) {
+	decisions := filepath.Join(t.TempDir(), "decisions.csv")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	code := execute(ctx, []string{
+		"headstart", "report", "--input", file(t, "demand.csv", twoWeeks()), "--lead", "1h", "--capacity", "5", "--service-level", "0.99",
+		"--decisions", decisions,
+	}, ioStreams{strings.NewReader(""), &out, &errs})
+	if want := "headstart: interrupted before it was done\n"; code == 0 || out.String() != "" || errs.String() != want {
+		t.Errorf("exit %d, %q on stderr and %q on stdout; want %q", code, errs.String(), out.String(), want)
+	}
+	if _, err := os.Stat(decisions); err == nil {
+		t.Error("half a replay left decisions")
 	}
 }
