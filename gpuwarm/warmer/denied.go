@@ -31,10 +31,18 @@ func remedyOf(err error) (reason, remedy string, known bool) {
 	switch text := err.Error(); {
 	case apierrors.IsForbidden(err) && strings.Contains(text, "exceeded quota"):
 		return reasonQuota, "raise the quota there, or lower spec.limits", true
+	case apierrors.IsForbidden(err) && strings.Contains(text, "failed quota"): // it bounds what these pods do not ask for
+		return reasonQuota, "have a LimitRange there give what the quota misses by default, or take that out of the quota", true
 	case apierrors.IsForbidden(err) && strings.Contains(text, "PriorityClass"):
 		return reasonDenied, "create the PriorityClass of the placeholders (value -10, preemptionPolicy Never)", true
+	case apierrors.IsForbidden(err) && strings.Contains(text, "violates PodSecurity"):
+		return reasonDenied, "the pods are as restricted as they can be: see what the namespace's pod security asks for beyond that", true
+	case apierrors.IsForbidden(err) && strings.Contains(text, " usage per "):
+		return reasonDenied, "have the namespace's LimitRange admit it", true
+	case apierrors.IsForbidden(err) && strings.Contains(text, "cannot "):
+		return reasonDenied, "grant it (in a WarmPool's namespace by a RoleBinding to the ClusterRole headstart-warm-namespace), or have it done another way in spec", true
 	case apierrors.IsForbidden(err):
-		return reasonDenied, "grant what is missing, or have it done another way in spec", true
+		return reasonDenied, "have what refuses it admit it, or have it done another way in spec", true
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return reasonDenied, "the target's template asks for what this cluster refuses", true
 	case apierrors.IsNotFound(err):

@@ -3,36 +3,140 @@ package warmer
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
 )
 
-const (
-	annotationNodes = "headstart.dev/nodes-hash"
-	labelNode       = "headstart.dev/node-hash"
-	labelImage      = "headstart.dev/image-hash"
-	// pullDeadline is after how many seconds a pull is given up on.
-	pullDeadline = 1800
-	// retryPull is how long after a pull that came to nothing it is tried again.
-	retryPull = 10 * time.Minute
-	// listed is how many images a kubelet lists; on a node that lists as many the image may be there unlisted.
-	listed = 50
-)
+// warmImages brings the image to the nodes that the plan will use.
+func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outcome) error {
+	by, lacking := r.imagesBy(l)
+	if lacking {
+		out.lacks(&out.images, &j.status, "spec.images.policy", string(v1alpha1.WarmImagesImagePullJob))
+	}
+	fc, t := j.fc, j.target
+	var nodes []*corev1.Node
+	if by != v1alpha1.WarmImagesOff {
+		nodes = usedBy(t, l.nodes, r.freeFor(l, fc, t), l.busy(fc, t), j.hold.Images-t.replicas)
+	}
+	j.status.ImagesBy = string(by)
+	defer func() { j.countImages(nodes) }()
+	if !l.act {
+		by = v1alpha1.WarmImagesOff
+	}
+	have := l.mine(rolePull, fc.Name)
+	if before, waiting := r.deniedLately(j, "images", l.now); waiting {
+		return out.denied(&out.images, &j.status, "image pulls", before)
+	}
+	if by == v1alpha1.WarmImagesImagePullJob {
+		gone, err := r.pullByJob(ctx, l, j, nodes, have, out)
+		if !gone {
+			return err
+		}
+		by = r.insteadOfJob(l, j, out)
+	}
+	if err := r.unjob(ctx, l, fc.Name); err != nil {
+		return err
+	}
+	if by == v1alpha1.WarmImagesOff {
+		t = nil
+	}
+	p, err := r.pullPods(ctx, l, fc.Name, t, nodes, have)
+	j.pulled = p.done
+	r.noteDenied(j, "images", l.now, err)
+	out.fails(&out.pulls, &j.status, reasonPullFails, p.failure)
+	return out.denied(&out.images, &j.status, "image pulls", err)
+}
 
-// pulling is how the images of one Forecast stand.
-type pulling struct {
-	nodes   int    // that are to have it
-	ready   int    // that do
-	failure string // of a pull, for people; empty where none fails
+// pullByJob has OpenKruise pull. It reports whether its API is gone.
+func (r *Reconciler) pullByJob(ctx context.Context, l *look, j *job, nodes []*corev1.Node, have []corev1.Pod, out *outcome) (gone bool, err error) {
+	missing := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool { return gpuwarm.HasImage(n, j.target.image) })
+	p, err := r.pullJob(ctx, l, j.fc.Name, j.target, missing)
+	j.pulled = p.done
+	r.noteDenied(j, "images", l.now, err)
+	if absent(err) {
+		return true, nil
+	}
+	out.fails(&out.pulls, &j.status, reasonPullFails, p.failure)
+	if err := out.denied(&out.images, &j.status, "ImagePullJob", err); err != nil {
+		return false, err
+	}
+	_, err = r.pullPods(ctx, l, j.fc.Name, nil, nil, have)
+	return false, err
+}
+
+// insteadOfJob settles what pulls images where the API that was to vanished just now.
+func (r *Reconciler) insteadOfJob(l *look, j *job, out *outcome) v1alpha1.WarmImagesPolicy {
+	r.apis.gone(imagePullJob, l.now)
+	by := v1alpha1.WarmImagesPods
+	if l.pool.Spec.Images.Policy == v1alpha1.WarmImagesImagePullJob {
+		out.lacks(&out.images, &j.status, "spec.images.policy", string(v1alpha1.WarmImagesImagePullJob))
+		by = v1alpha1.WarmImagesOff
+	}
+	j.status.ImagesBy = string(by)
+	return by
+}
+
+// countImages says on how many of the nodes that are to have the image it is.
+func (j *job) countImages(nodes []*corev1.Node) {
+	j.status.ImageNodes, j.status.ImageNodesReady = int32(len(nodes)), 0
+	for _, n := range nodes {
+		if j.has(n) {
+			j.status.ImageNodesReady++
+		}
+	}
+}
+
+// has is whether a node has the target's image: it lists it; or it lists its largest images only, and a pull came through.
+func (j *job) has(n *corev1.Node) bool {
+	return gpuwarm.HasImage(n, j.target.image) || (j.pulled[n.Name] && len(n.Status.Images) >= listed)
+}
+
+// unjob removes the ImagePullJob of one Forecast, as far as there is one.
+func (r *Reconciler) unjob(ctx context.Context, l *look, fc string) error {
+	if !r.apis.has(imagePullJob, l.now) {
+		return nil
+	}
+	return r.removeOnce(ctx, l.pool, newObject(imagePullJob, l.pool.Namespace, objectName(l.pool, fc)))
+}
+
+// imagesBy is what pulls images now, and whether the API that was asked for is missing.
+func (r *Reconciler) imagesBy(l *look) (by v1alpha1.WarmImagesPolicy, missing bool) {
+	p := l.pool.Spec.Images.Policy
+	switch there := r.apis.has(imagePullJob, l.now); {
+	case p == v1alpha1.WarmImagesOff, p == v1alpha1.WarmImagesPods:
+		return p, false
+	case there:
+		return v1alpha1.WarmImagesImagePullJob, false
+	case p == v1alpha1.WarmImagesImagePullJob:
+		return v1alpha1.WarmImagesOff, true
+	}
+	return v1alpha1.WarmImagesPods, false
+}
+
+// freeFor is what the nodes have beside others' pods: the target's own and all placeholders leave their room to it.
+func (r *Reconciler) freeFor(l *look, fc *v1alpha1.Forecast, t *target) map[string]corev1.ResourceList {
+	return gpuwarm.Free(l.nodes, l.pods, func(p *corev1.Pod) bool {
+		return p.Labels[labelRole] != "" || (p.Namespace == fc.Namespace && t.selector.Matches(labels.Set(p.Labels)))
+	})
+}
+
+// busy are the nodes with replicas of the target or places held for it.
+func (l *look) busy(fc *v1alpha1.Forecast, t *target) map[string]bool {
+	out := map[string]bool{}
+	for i := range l.pods {
+		p := &l.pods[i]
+		own := p.Namespace == fc.Namespace && p.Labels[labelRole] == "" && t.selector.Matches(labels.Set(p.Labels))
+		held := p.Labels[labelRole] == rolePlaceholder && p.Labels[labelForecast] == forecastHash(fc.Namespace, fc.Name)
+		if p.Spec.NodeName != "" && alive(p) && (own || held) {
+			out[p.Spec.NodeName] = true
+		}
+	}
+	return out
 }
 
 // usedBy picks the nodes that the target will be on: those that have replicas or hold places for them, and as many of those with free room, most room
@@ -72,155 +176,3 @@ func usedBy(t *target, nodes []corev1.Node, free map[string]corev1.ResourceList,
 	return out
 }
 
-// pullPods pulls by pods of our own, one per node, a few at a time. have are those that there are for this Forecast. nodes is nil to pull nothing.
-func (r *Reconciler) pullPods(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, nodes []*corev1.Node, have []corev1.Pod) (pulling, error) {
-	out := pulling{nodes: len(nodes)}
-	byNode, stale := map[string]*corev1.Pod{}, []*corev1.Pod(nil)
-	for i := range have {
-		p := &have[i]
-		if t != nil && p.Labels[labelImage] == hash(t.image) && p.DeletionTimestamp == nil {
-			byNode[p.Labels[labelNode]] = p
-		} else {
-			stale = append(stale, p)
-		}
-	}
-	active := 0
-	var missing []*corev1.Node
-	for _, n := range nodes {
-		p := byNode[hash(n.Name)]
-		delete(byNode, hash(n.Name))
-		state := pullState(n, p, t.image)
-		switch {
-		case state == pullDone:
-			out.ready++
-		case p == nil:
-			missing = append(missing, n)
-		case state == pullFailed && out.failure == "":
-			out.failure = fmt.Sprintf("the image %s is not pulled onto node %s: %s", t.image, n.Name, pullReason(p))
-		}
-		if p == nil {
-			continue
-		}
-		if r.over(n, p, t.image) {
-			stale = append(stale, p)
-		} else if alive(p) && state != pullDone {
-			active++ // where it fails the kubelet tries on, ever more slowly
-		}
-	}
-	stale = slices.AppendSeq(stale, maps.Values(byNode)) // of nodes that the plan does not use any more
-	if err := r.dropAll(ctx, stale); err != nil {
-		return out, err
-	}
-	return out, r.pullOnto(ctx, pool, fc, t, missing[:min(len(missing), max(0, parallelism(pool)-active))])
-}
-
-func (r *Reconciler) dropAll(ctx context.Context, pods []*corev1.Pod) error {
-	for _, p := range pods {
-		if err := r.drop(ctx, p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// over is whether a pull pod has done what it can: the node lists the image, or it ended a while ago without that.
-func (r *Reconciler) over(n *corev1.Node, p *corev1.Pod, image string) bool {
-	if gpuwarm.HasImage(n, image) {
-		return true
-	}
-	return !alive(p) && r.opts.Clock.Since(p.CreationTimestamp.Time) >= retryPull
-}
-
-func (r *Reconciler) pullOnto(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, nodes []*corev1.Node) error {
-	for _, n := range nodes {
-		p, err := r.pullPod(pool, fc, t, n.Name)
-		if err != nil {
-			return err
-		}
-		if err := r.opts.Client.Create(ctx, p); err != nil && !apierrors.IsAlreadyExists(err) {
-			return err
-		}
-	}
-	return nil
-}
-
-type pullProgress int
-
-const (
-	pullGoing pullProgress = iota
-	pullDone
-	pullFailed
-)
-
-// pullState is how a pull stands. The image is there once the node lists it; or, on a node that lists no more than its largest fifty, once a container
-// was made of it. What the container does then is of no interest: the image may have nothing to run that does nothing.
-func pullState(n *corev1.Node, p *corev1.Pod, image string) pullProgress {
-	if gpuwarm.HasImage(n, image) {
-		return pullDone
-	}
-	if p == nil {
-		return pullGoing
-	}
-	made := false
-	for _, c := range p.Status.ContainerStatuses {
-		made = made || (c.ImageID != "" && c.State.Waiting == nil)
-	}
-	switch {
-	case made && len(n.Status.Images) >= listed:
-		return pullDone
-	case made:
-		return pullGoing // until the node lists it
-	case p.Status.Phase == corev1.PodFailed || pullReason(p) != "":
-		return pullFailed
-	}
-	return pullGoing
-}
-
-// pullReason is why a pull does not get on; empty while it does.
-func pullReason(p *corev1.Pod) string {
-	for _, c := range p.Status.ContainerStatuses {
-		if w := c.State.Waiting; w != nil {
-			switch w.Reason {
-			case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "SignatureValidationFailed":
-				return w.Reason
-			}
-		}
-	}
-	if p.Status.Phase == corev1.PodFailed {
-		return cmp.Or(p.Status.Reason, "Failed")
-	}
-	return ""
-}
-
-// pullPod is a pod on one node that asks for nothing, has the target's image pulled with the target's credentials, and ends.
-func (r *Reconciler) pullPod(pool *v1alpha1.WarmPool, fc string, t *target, node string) (*corev1.Pod, error) {
-	zero, seconds, no, yes, user := int64(0), int64(pullDeadline), false, true, int64(65534)
-	spec := t.template.Spec
-	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: "pull-" + hash(pool.Namespace, pool.Name, fc, t.image, node)},
-		Spec: corev1.PodSpec{
-			Containers: []corev1.Container{{
-				Name: "pull", Image: t.image, ImagePullPolicy: corev1.PullIfNotPresent, Command: []string{"true"},
-				Env: []corev1.EnvVar{{Name: "NVIDIA_VISIBLE_DEVICES", Value: "void"}},
-				SecurityContext: &corev1.SecurityContext{
-					AllowPrivilegeEscalation: &no, RunAsNonRoot: &yes, RunAsUser: &user, ReadOnlyRootFilesystem: &yes,
-					Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-					SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-				},
-			}},
-			RestartPolicy: corev1.RestartPolicyNever, TerminationGracePeriodSeconds: &zero, ActiveDeadlineSeconds: &seconds,
-			PriorityClassName: r.opts.PriorityClass, AutomountServiceAccountToken: &no, EnableServiceLinks: &no,
-			ServiceAccountName: spec.ServiceAccountName, ImagePullSecrets: spec.ImagePullSecrets, Tolerations: spec.Tolerations,
-			Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-				NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{
-					Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{node},
-				}}}},
-			}}},
-		},
-	}
-	if err := r.owned(pool, fc, p); err != nil {
-		return nil, err
-	}
-	p.Labels[labelRole], p.Labels[labelNode], p.Labels[labelImage] = rolePull, hash(node), hash(t.image)
-	return p, nil
-}

@@ -1,6 +1,7 @@
 package warmer
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,8 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -63,8 +66,8 @@ func TestImagesAheadOfThePlan(t *testing.T) {
 	}
 	p := w.ours(rolePull)[0]
 	if p.Namespace != "shop" || p.Spec.ServiceAccountName != "model" || p.Spec.ImagePullSecrets[0].Name != "registry" || p.Spec.Containers[0].Image != image ||
-		len(p.Spec.Containers[0].Resources.Requests) > 0 || p.OwnerReferences[0].UID != "pool-uid" {
-		t.Errorf("a pull needs the target's credentials, asks for nothing and goes with its WarmPool: %+v", p)
+		p.Spec.Containers[0].Resources.Requests.Cpu().MilliValue() > 10 || p.OwnerReferences[0].UID != "pool-uid" {
+		t.Errorf("a pull needs the target's credentials, asks for next to nothing and goes with its WarmPool: %+v", p)
 	}
 	w.lists("b", image)
 	w.lists("c", "registry.example/model@sha256:abc", image)
@@ -82,6 +85,9 @@ func TestImagesAheadOfThePlan(t *testing.T) {
 	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = "registry.example/model:2" })(w, nil)
 	if s = w.look(2.75); len(w.ours(rolePull)) != 2 || s.Forecasts[0].ImageNodesReady != 0 {
 		t.Errorf("the new image is to be pulled: %+v", s.Forecasts)
+	}
+	for _, p := range w.ours(rolePull) {
+		w.bind(&p, pullTargets([]corev1.Pod{p})[0])
 	}
 	if w.look(9); len(w.ours(rolePull)) != 1 {
 		t.Errorf("the peak is over: only the replica's node is to have it, but %v pull", pullTargets(w.ours(rolePull)))
@@ -107,43 +113,17 @@ func TestHeldNodesPullFirst(t *testing.T) {
 	}
 }
 
-func TestPullsThatFail(t *testing.T) {
-	w := newWorld(t, "20 20 20 20 20 20 20 20 20 20 20 20 20 20 20 20 20", pool(noNodes), node("a"), node("b"))
-	w.look(0)
-	for _, p := range w.ours(rolePull) {
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}}}
-		w.must(w.client.Status().Update(t.Context(), &p))
-	}
-	writes := len(w.writes)
-	for i := range 20 {
-		s := w.look(0.25 + float64(i)/60)
-		if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" || !strings.Contains(s.Forecasts[0].Message, "ImagePullBackOff") {
-			t.Fatalf("ImagesWarm is %q: %+v", got, s.Forecasts)
-		}
-	}
-	if len(w.writes) != writes {
-		t.Errorf("an image that does not exist made for writes: %v", w.writes[writes:])
-	}
-	for _, p := range w.ours(rolePull) {
-		p.Status.Phase = corev1.PodFailed
-		w.must(w.client.Status().Update(t.Context(), &p))
-	}
-	writes = len(w.writes)
-	if w.look(5); len(w.writes) != writes {
-		t.Error("a pull that failed is to be tried again after ten minutes, not five")
-	}
-	w.look(11)
-	w.look(11.25)
-	if got := w.writes[writes:]; len(got) != 4 {
-		t.Errorf("after ten minutes each is to be tried again, once: %v", got)
-	}
-}
-
 func TestPullEnded(t *testing.T) {
 	made := corev1.ContainerStatus{ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError"}}}
 	full := node("full")
 	for i := range 50 {
 		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("i", i)}})
+	}
+	waits := func(reason string) *corev1.Pod {
+		return &corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}}}
+	}
+	at := func(age time.Duration) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(start.Add(-age))}}
 	}
 	cases := map[string]struct {
 		reason string
@@ -153,16 +133,18 @@ func TestPullEnded(t *testing.T) {
 	}{
 		"Listed":     {"The node says so.", node("n", image), nil, pullDone},
 		"None":       {"No pod, no pull.", node("n"), nil, pullGoing},
-		"Waits":      {"Nothing is known yet.", node("n"), &corev1.Pod{}, pullGoing},
-		"NoTrue":     {"An image without the command was pulled all the same: the node will list it.", node("n"), &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{made}}}, pullGoing},
+		"New":        {"Nothing is known yet.", node("n"), at(10 * time.Second), pullGoing},
+		"NoPlace":    {"The scheduler has had time enough.", node("n"), at(time.Minute), pullFailed},
+		"NoTrue":     {"An image without the command was pulled all the same: the node will list it.", node("n"), &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{made}}}, pullMade},
 		"NotListed":  {"A node that lists its largest fifty only may have it unlisted.", full, &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{made}}}, pullDone},
 		"Deadline":   {"It took too long.", node("n"), &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "DeadlineExceeded"}}, pullFailed},
-		"BadImage":   {"There is no such image.", node("n"), &corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}}}, pullFailed},
-		"BeingBuilt": {"ContainerCreating is what a pull looks like.", node("n"), &corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}}}}}, pullGoing},
+		"BadImage":   {"There is no such image.", node("n"), waits("ErrImagePull"), pullFailed},
+		"BeingBuilt": {"ContainerCreating is what a pull looks like.", node("n"), waits("ContainerCreating"), pullGoing},
+		"NoConfig":   {"The kubelet makes a container of an image that it has.", node("n"), waits("CreateContainerError"), pullMade},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := pullState(tc.node, tc.pod, image); got != tc.want {
+			if got := pullState(tc.node, tc.pod, image, start); got != tc.want {
 				t.Errorf("\nReason: %s\ngot %d, want %d", tc.reason, got, tc.want)
 			}
 		})
@@ -195,8 +177,26 @@ func TestImagePullJob(t *testing.T) {
 	if w.look(2.25); len(w.writes) != writes {
 		t.Errorf("a job that runs is to be left alone: %v", w.writes[writes:])
 	}
+	// A node comes up while the job runs, and another goes: the job is extended, not made anew.
+	w.must(w.client.Create(t.Context(), node("f")))
+	w.must(w.client.Delete(t.Context(), node("c")))
+	writes = len(w.writes)
+	w.look(2.5)
+	if names, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(names, []string{"a", "b", "d", "e", "f"}) || get().GetUID() != job.GetUID() {
+		t.Errorf("the job is to go on for what is there now: %v", names)
+	}
+	if diff := cmp.Diff([]string{"update ImagePullJob"}, w.writes[writes:]); diff != "" {
+		t.Errorf("one update: %s", diff)
+	}
+	w.must(w.client.Create(t.Context(), node("c")))
+	w.refuse = func(string, client.Object) error { return apierrors.NewConflict(schema.GroupResource{}, "x", errors.New("changed")) }
+	if _, err := w.tryLook(2.6); err != nil {
+		t.Errorf("a job whose status changed meanwhile is for the next look: %v", err)
+	}
+	w.refuse = nil
+	w.look(2.7)
 	// Through, but e has no image: a new job for what is missing, not again and again.
-	for _, n := range []string{"b", "c", "d"} {
+	for _, n := range []string{"b", "c", "d", "f"} {
 		w.lists(n, image)
 	}
 	job = get()
@@ -219,6 +219,30 @@ func TestImagePullJob(t *testing.T) {
 	}
 }
 
+// On a node that lists its largest images only, a job that came through is all that tells of the image.
+func TestImagePullJobOfUnlistedImages(t *testing.T) {
+	full := node("full")
+	for i := range 50 {
+		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("i", i)}})
+	}
+	w := newWorld(t, steady, pool(noNodes), full)
+	w.mapper.there["ImagePullJob"] = true
+	w.look(0)
+	job := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
+	w.must(unstructured.SetNestedField(job.Object, "2026-03-01T12:00:10Z", "status", "completionTime"))
+	w.must(unstructured.SetNestedStringSlice(job.Object, []string{"full"}, "status", "failedNodes"))
+	w.must(w.client.Update(t.Context(), job))
+	if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 0 {
+		t.Errorf("the job failed on the node: %+v", s.Forecasts[0])
+	}
+	unstructured.RemoveNestedField(job.Object, "status", "failedNodes")
+	w.must(w.client.Update(t.Context(), job))
+	if s := w.look(0.5); s.Forecasts[0].ImageNodesReady != 1 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
+		t.Errorf("the job came through on the node: %+v", s)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	registry := prometheus.NewPedanticRegistry()
@@ -236,7 +260,7 @@ func TestMetrics(t *testing.T) {
 	w.look(3)
 	w.look(4)
 	want := `
-# HELP headstart_warm_held_seconds_total Time that resources were held by placeholders, by resource: GPU-seconds for nvidia.com/gpu.
+# HELP headstart_warm_held_seconds_total Time that resources were held ahead, by placeholders or by what a CapacityBuffer or ProvisioningRequest brought up, by resource: GPU-seconds for nvidia.com/gpu.
 # TYPE headstart_warm_held_seconds_total counter
 headstart_warm_held_seconds_total{namespace="shop",resource="cpu",warmpool="warm"} 1440
 headstart_warm_held_seconds_total{namespace="shop",resource="memory",warmpool="warm"} 6.18475290624e+12
@@ -248,8 +272,35 @@ headstart_warm_placeholders{namespace="shop",warmpool="warm"} 3
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "headstart_warm_held_seconds_total", "headstart_warm_placeholders"); err != nil {
 		t.Error(err)
 	}
+	defer func() {
+		w.must(w.client.Delete(t.Context(), pool()))
+		w.look(5)
+		if got, err := registry.Gather(); err != nil || len(got) > 0 {
+			t.Errorf("series of a WarmPool that is gone stay: %v %v", got, err)
+		}
+	}()
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
+	}
+}
+
+// What a CapacityBuffer holds counts as well: the room on nodes that are Ready, as far as it was asked for.
+func TestMetricOfABuffer(t *testing.T) {
+	w := newWorld(t, steady, pool(noImages), node("a"))
+	w.mapper.there["CapacityBuffer"] = true
+	registry := prometheus.NewPedanticRegistry()
+	opts := w.r.opts
+	opts.Registerer = registry
+	r, err := New(opts)
+	w.must(err)
+	w.r = r
+	w.look(0)
+	w.look(1)
+	w.must(w.client.Create(t.Context(), node("b")))
+	w.must(w.client.Create(t.Context(), node("c"))) // nobody asked for it
+	w.look(2)
+	if got := testutil.ToFloat64(r.metrics.heldTime.WithLabelValues("shop", "warm", "nvidia.com/gpu")); got != 60+120 {
+		t.Errorf("one GPU for a minute and two for another are %v GPU-seconds, want 180", got)
 	}
 }
 

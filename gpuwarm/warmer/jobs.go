@@ -27,6 +27,11 @@ type job struct {
 	hold   gpuwarm.Hold
 	short  string // what it is short of, for people
 	status v1alpha1.WarmForecast
+
+	places []string        // nodes that placeholders hold
+	there  int             // replicas that nodes are held for, with the image or without
+	byAPI  bool            // the cluster's autoscaler holds them, and not placeholders
+	pulled map[string]bool // nodes that a pull came through on, whether they list the image or not
 }
 
 // jobs are those of the selected Forecasts, in their order.

@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
 )
 
@@ -30,7 +29,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "headstart_warm_placeholders", Help: "Placeholders that hold a node now.",
 		}, pool),
 		heldTime: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "headstart_warm_held_seconds_total", Help: "Time that resources were held by placeholders, by resource: GPU-seconds for nvidia.com/gpu.",
+			Name: "headstart_warm_held_seconds_total", Help: "Time that resources were held ahead, by placeholders or by what a CapacityBuffer or ProvisioningRequest brought up, by resource: GPU-seconds for nvidia.com/gpu.",
 		}, append(pool[:2:2], "resource")),
 		usedTime: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "headstart_warm_used_seconds_total", Help: "Time that the same resources were taken by replicas of the warmed services, to compare with what was held.",
@@ -59,7 +58,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 }
 
 // report is called once a look, by one worker.
-func (m *metrics) report(pool types.NamespacedName, l *look, jobs []*job, s *v1alpha1.WarmPoolStatus, shortBy int) {
+func (m *metrics) report(pool types.NamespacedName, l *look, jobs []*job, out *outcome) {
 	held, using := 0.0, corev1.ResourceList{}
 	for i := range l.pods {
 		p := &l.pods[i]
@@ -75,6 +74,11 @@ func (m *metrics) report(pool types.NamespacedName, l *look, jobs []*job, s *v1a
 			}
 		}
 	}
+	for _, j := range jobs {
+		if j.byAPI {
+			times(using, j.target.shape.Requests, int64(j.there))
+		}
+	}
 	if last, ok := m.last[pool]; ok {
 		elapsed := max(0, l.now.Sub(last).Seconds())
 		spend(m.heldTime, pool, using, elapsed)
@@ -83,24 +87,36 @@ func (m *metrics) report(pool types.NamespacedName, l *look, jobs []*job, s *v1a
 		m.placements(pool, l, jobs)
 	}
 	m.last[pool] = l.now
-	var nodes, have int32
-	for _, f := range s.Forecasts {
-		nodes, have = nodes+f.ImageNodes, have+f.ImageNodesReady
-	}
+	nodes, have := out.totals.images, out.totals.have
 	m.held.WithLabelValues(pool.Namespace, pool.Name).Set(held)
 	m.images.WithLabelValues(pool.Namespace, pool.Name, "warm").Set(float64(have))
 	m.images.WithLabelValues(pool.Namespace, pool.Name, "cold").Set(float64(max(0, nodes-have)))
-	m.shortfall.WithLabelValues(pool.Namespace, pool.Name).Set(float64(shortBy))
+	m.shortfall.WithLabelValues(pool.Namespace, pool.Name).Set(float64(out.shortBy))
 }
 
-// forget drops the gauges of a WarmPool that is gone; what it held in its time stays counted.
+// times adds so many times a list of resources to another, but for the places of pods.
+func times(to, list corev1.ResourceList, n int64) {
+	for name, q := range list {
+		if name == corev1.ResourcePods || n == 0 {
+			continue
+		}
+		q = q.DeepCopy()
+		q.Mul(n)
+		q.Add(to[name])
+		to[name] = q
+	}
+}
+
+// forget drops the series of a WarmPool that is gone. Names that come and go would add up to ever more.
 func (m *metrics) forget(pool types.NamespacedName) {
 	delete(m.last, pool)
 	delete(m.placedOn, pool)
 	labels := prometheus.Labels{"namespace": pool.Namespace, "warmpool": pool.Name}
-	m.held.DeletePartialMatch(labels)
-	m.images.DeletePartialMatch(labels)
-	m.shortfall.DeletePartialMatch(labels)
+	for _, v := range []*prometheus.MetricVec{
+		m.held.MetricVec, m.images.MetricVec, m.shortfall.MetricVec, m.heldTime.MetricVec, m.usedTime.MetricVec, m.placed.MetricVec,
+	} {
+		v.DeletePartialMatch(labels)
+	}
 }
 
 func spend(c *prometheus.CounterVec, pool types.NamespacedName, resources corev1.ResourceList, seconds float64) {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -55,6 +56,28 @@ func TestPlaceholdersFollowThePlan(t *testing.T) {
 	}
 	if s = w.look(8.5); len(w.ours(rolePlaceholder)) != 0 || reasonOf(s, v1alpha1.ConditionNodesWarm) != "True AsPlanned" {
 		t.Errorf("the peak is over, but %d are held", len(w.ours(rolePlaceholder)))
+	}
+}
+
+// A node that the warm pool brought up pulls the image before it counts as held.
+func TestANodeIsHeldOnceItHasTheImage(t *testing.T) {
+	w := newWorld(t, steady, pool(), node("a"), node("b"))
+	w.look(0)
+	for i, p := range w.ours(rolePlaceholder) {
+		w.bind(&p, []string{"a", "b"}[i])
+	}
+	says := func(s v1alpha1.WarmPoolStatus) string { return meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionNodesWarm).Message }
+	s := w.look(0.25)
+	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False InProgress" || s.Forecasts[0].Held != 0 || !strings.Contains(says(s), "for 0 have the image") {
+		t.Errorf("both nodes lack the image, but NodesWarm is %q: %s", got, says(s))
+	}
+	w.lists("a", image)
+	if s = w.look(0.5); s.Forecasts[0].Held != 1 || reasonOf(s, v1alpha1.ConditionNodesWarm) != "False InProgress" {
+		t.Errorf("one of them has it: %+v", s.Forecasts[0])
+	}
+	w.lists("b", image)
+	if s = w.look(0.75); s.Forecasts[0].Held != 2 || reasonOf(s, v1alpha1.ConditionNodesWarm) != "True AsPlanned" {
+		t.Errorf("both have it: %+v", s.Forecasts[0])
 	}
 }
 
@@ -378,6 +401,60 @@ func TestBufferOfAForecastThatNoStatusNames(t *testing.T) {
 	w.look(2.25)
 	if err := w.client.Get(t.Context(), key, newObject(capacityBuffer, "", "")); !apierrors.IsNotFound(err) {
 		t.Errorf("the buffer of a Forecast that is gone holds nodes on: %v", err)
+	}
+}
+
+// What an earlier process made for more Forecasts than a status names is found by its labels, and goes with them.
+func TestNothingIsForgottenInARestart(t *testing.T) {
+	w := newWorld(t, steady, pool())
+	for _, kind := range []string{"CapacityBuffer", "ImagePullJob"} {
+		w.mapper.there[kind] = true
+	}
+	const others = 70
+	for i := range others {
+		w.service(fmt.Sprintf("other-%02d", i), steady, "")
+	}
+	w.must(w.client.Create(t.Context(), node("a")))
+	if s := w.look(0); len(s.Forecasts) != 64 {
+		t.Fatalf("status names %d Forecasts, and is to have no room for all", len(s.Forecasts))
+	}
+	strange := newObject(capacityBuffer, "shop", "strange")
+	strange.SetLabels(map[string]string{labelPool: poolHash("shop", "another"), labelForecast: forecastHash("shop", "other-69")})
+	w.must(w.client.Create(t.Context(), strange))
+	count := func(gvk schema.GroupVersionKind) int {
+		t.Helper()
+		var list unstructured.UnstructuredList
+		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+		w.must(w.client.List(t.Context(), &list))
+		return len(list.Items)
+	}
+	templates := func() int {
+		t.Helper()
+		var list corev1.PodTemplateList
+		w.must(w.client.List(t.Context(), &list))
+		return len(list.Items)
+	}
+	if b, j, p := count(capacityBuffer), count(imagePullJob), templates(); b != others+2 || j != others+1 || p != others+1 {
+		t.Fatalf("%d buffers, %d jobs, %d templates", b, j, p)
+	}
+	// Headstart restarts, and meanwhile all Forecasts but one go.
+	r, err := New(w.r.opts)
+	w.must(err)
+	w.r = r
+	var fcs v1alpha1.ForecastList
+	w.must(w.client.List(t.Context(), &fcs))
+	for i := range fcs.Items {
+		if fc := &fcs.Items[i]; fc.Name != "other-69" {
+			w.must(w.client.Delete(t.Context(), fc))
+		}
+	}
+	w.look(0.25)
+	if b, j, p := count(capacityBuffer), count(imagePullJob), templates(); b != 2 || j != 1 || p != 1 {
+		t.Errorf("%d buffers, %d jobs, %d templates are left, want those of the Forecast that is, and another WarmPool's buffer", b, j, p)
+	}
+	writes := len(w.writes)
+	if w.look(0.5); len(w.writes) != writes {
+		t.Errorf("nothing changed, but wrote %v", w.writes[writes:])
 	}
 }
 

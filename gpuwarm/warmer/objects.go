@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -191,64 +190,3 @@ func (r *Reconciler) remove(ctx context.Context, pool *v1alpha1.WarmPool, obj cl
 	return client.IgnoreNotFound(r.opts.Client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationBackground)))
 }
 
-// pullJob has OpenKruise pull the image onto the nodes. A job is for one image and one set of nodes, so a new one takes the place of one that is through;
-// one that is not is left to it.
-func (r *Reconciler) pullJob(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, nodes []string) (failure string, err error) {
-	name := objectName(pool, fc)
-	have := newObject(imagePullJob, pool.Namespace, name)
-	err = r.opts.Live.Get(ctx, client.ObjectKeyFromObject(have), have)
-	switch {
-	case err == nil:
-		if n, ok, _ := unstructured.NestedInt64(have.Object, "status", "failed"); ok && n > 0 {
-			failure = fmt.Sprintf("ImagePullJob %s/%s failed to pull %s onto %d nodes: see its status", pool.Namespace, name, t.image, n)
-		}
-		image, _, _ := unstructured.NestedString(have.Object, "spec", "image")
-		through, _, _ := unstructured.NestedString(have.Object, "status", "completionTime")
-		of := have.GetAnnotations()[annotationNodes] == hash(nodes...)
-		young := r.opts.Clock.Since(have.GetCreationTimestamp().Time) < retryPull
-		if len(nodes) > 0 && image == t.image && (through == "" || (of && young)) {
-			return failure, nil
-		}
-		return failure, r.remove(ctx, pool, have) // the next look makes the next one
-	case !apierrors.IsNotFound(err) || absent(err):
-		return "", err
-	case len(nodes) == 0:
-		return "", nil
-	}
-	u := newObject(imagePullJob, pool.Namespace, name)
-	if err := r.owned(pool, fc, u); err != nil {
-		return "", err
-	}
-	annotations := u.GetAnnotations()
-	annotations[annotationNodes] = hash(nodes...)
-	u.SetAnnotations(annotations)
-	names := make([]any, len(nodes))
-	for i, n := range nodes {
-		names[i] = n
-	}
-	secrets := []any{}
-	for _, s := range t.template.Spec.ImagePullSecrets {
-		secrets = append(secrets, s.Name)
-	}
-	u.Object["spec"] = map[string]any{
-		"image": t.image, "pullSecrets": secrets, "parallelism": int64(parallelism(pool)), "imagePullPolicy": "IfNotPresent",
-		"selector": map[string]any{"names": names},
-		// Kruise gives a pull ten minutes unless told otherwise, which images of tens of gigabytes do not do in.
-		"pullPolicy":       map[string]any{"timeoutSeconds": int64(pullDeadline), "backoffLimit": int64(3)},
-		"completionPolicy": map[string]any{"type": "Always", "activeDeadlineSeconds": int64(2 * pullDeadline)},
-	}
-	return "", r.create(ctx, u)
-}
-
-func parallelism(pool *v1alpha1.WarmPool) int {
-	return max(1, int(pool.Spec.Images.Parallelism))
-}
-
-func sortedNames(nodes []*corev1.Node) []string {
-	out := make([]string, len(nodes))
-	for i, n := range nodes {
-		out[i] = n.Name
-	}
-	slices.Sort(out)
-	return out
-}

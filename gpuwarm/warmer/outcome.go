@@ -40,9 +40,25 @@ type outcome struct {
 	nodes, images  problem
 	pulls, weights problem
 	loads          []string // how the weights of each Forecast that has any stand
+	totals         totals
 	shortBy        int
 	shortFrom      time.Time
 	shortForecasts []string
+}
+
+// totals are over all Forecasts, of which status shows no more than so many.
+type totals struct {
+	hold, held, there int    // replicas that nodes are to be held for, are with the image, and are
+	images, have      int32  // nodes that are to have an image, and do
+	by                string // the API that nodes are asked for by; empty where placeholders hold them
+}
+
+func (t *totals) add(j *job) {
+	t.hold, t.held, t.there = t.hold+int(j.status.Hold), t.held+int(j.status.Held), t.there+j.there
+	t.images, t.have = t.images+j.status.ImageNodes, t.have+j.status.ImageNodesReady
+	if j.byAPI && t.by == "" {
+		t.by = j.status.NodesBy
+	}
 }
 
 type problem struct{ reason, message string }
@@ -51,6 +67,15 @@ func (p *problem) set(reason, message string) {
 	if p.reason == "" {
 		p.reason, p.message = reason, message
 	}
+}
+
+// rights takes that what is needed in the WarmPool's namespace was not granted.
+func (o *outcome) rights(l *look) {
+	if l.unread == nil {
+		return
+	}
+	reason, remedy, _ := remedyOf(l.unread)
+	o.nodes.set(reason, fmt.Sprintf("quotas are not looked at: %v: %s", l.unread, remedy))
 }
 
 // fails takes a failure of something that was made, for people, where there is one.
@@ -96,40 +121,36 @@ func (o *outcome) conditions(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool
 		})
 	}
 	dry := pool.Spec.Mode == v1alpha1.WarmPoolDryRun
-	set(v1alpha1.ConditionNodesWarm, o.nodesWarm(s, pool, dry))
-	set(v1alpha1.ConditionImagesWarm, o.imagesWarm(s, pool, dry))
+	set(v1alpha1.ConditionNodesWarm, o.nodesWarm(pool, dry))
+	set(v1alpha1.ConditionImagesWarm, o.imagesWarm(pool, dry))
 	set(v1alpha1.ConditionWeightsWarm, o.weightsWarm(pool, dry))
 	set(v1alpha1.ConditionCapacityShort, o.capacityShort())
 	set(v1alpha1.ConditionReady, o.ready(selected, dry))
 }
 
-func (o *outcome) nodesWarm(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool, dry bool) finding {
-	var hold, held int32
-	for _, f := range s.Forecasts {
-		hold, held = hold+f.Hold, held+f.Held
-	}
-	switch {
+func (o *outcome) nodesWarm(pool *v1alpha1.WarmPool, dry bool) finding {
+	switch t := o.totals; {
 	case dry:
-		return found(false, reasonDryRun, "would hold nodes for %d replicas", hold)
+		return found(false, reasonDryRun, "would hold nodes for %d replicas", t.hold)
 	case pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff:
 		return found(true, reasonOff, "no nodes are held: spec.nodes.policy is Off")
 	case o.nodes.reason != "":
 		return finding{false, o.nodes.reason, o.nodes.message}
 	case o.limited > 0:
 		return found(false, reasonLimited, "spec.limits keeps what is held below what the plans need, for %d Forecasts", o.limited)
-	case by(s) != "" && held < hold:
-		return found(false, reasonGettingThere, "%ss ask for nodes for %d replicas; nodes that are Ready have room for %d", by(s), hold, held)
-	case held < hold:
-		return found(false, reasonGettingThere, "nodes are held for %d of %d replicas; the others wait for theirs", held, hold)
+	case t.there < t.hold && t.by != "":
+		return found(false, reasonGettingThere, "%ss ask for nodes for %d replicas; nodes that are Ready have room for %d, with the image for %d", t.by, t.hold, t.there, t.held)
+	case t.there < t.hold:
+		return found(false, reasonGettingThere, "nodes are held for %d of %d replicas, with the image for %d; the others wait for theirs", t.there, t.hold, t.held)
+	case t.held < t.hold:
+		return found(false, reasonGettingThere, "nodes are held for %d replicas; those for %d have the image, the others pull it", t.hold, t.held)
+	default:
+		return found(true, reasonAsPlanned, "nodes are held for %d replicas", t.held)
 	}
-	return found(true, reasonAsPlanned, "nodes are held for %d replicas", held)
 }
 
-func (o *outcome) imagesWarm(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool, dry bool) finding {
-	var images, have int32
-	for _, f := range s.Forecasts {
-		images, have = images+f.ImageNodes, have+f.ImageNodesReady
-	}
+func (o *outcome) imagesWarm(pool *v1alpha1.WarmPool, dry bool) finding {
+	images, have := o.totals.images, o.totals.have
 	switch {
 	case dry:
 		return found(false, reasonDryRun, "would have images on %d nodes, %d of which have them", images, have)
@@ -199,17 +220,6 @@ func (o *outcome) first() problem {
 		}
 	}
 	return problem{}
-}
-
-// by is the API that nodes are asked for by; empty where placeholders hold them.
-func by(s *v1alpha1.WarmPoolStatus) string {
-	for _, f := range s.Forecasts {
-		switch v1alpha1.WarmNodesPolicy(f.NodesBy) {
-		case v1alpha1.WarmNodesCapacityBuffer, v1alpha1.WarmNodesProvisioningRequest:
-			return f.NodesBy
-		}
-	}
-	return ""
 }
 
 // announce writes an Event for each condition that changed.

@@ -37,7 +37,8 @@ type Reconciler struct {
 	errors map[types.NamespacedName]*gpuwarm.Errors // of the forecasts of a WarmPool
 	clean  map[string]time.Time                     // until when it is taken that an object is not there
 	denied map[string]denial                        // by Forecast and what was tried for it
-	served map[types.NamespacedName]map[string]bool // Forecasts of a WarmPool that something may have been made for, whether its status says so or not
+	trials map[string]*trials                       // by Forecast, of its image's pulls
+	swept  map[types.NamespacedName]sweep           // when what a WarmPool made was looked through last
 }
 
 // New returns a Reconciler.
@@ -53,7 +54,7 @@ func New(opts Options) (*Reconciler, error) {
 	return &Reconciler{
 		opts: opts, metrics: m, apis: &apis{mapper: opts.Mapper, seen: map[schema.GroupVersionKind]sighting{}},
 		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]time.Time{}, denied: map[string]denial{},
-		served: map[types.NamespacedName]map[string]bool{},
+		trials: map[string]*trials{}, swept: map[types.NamespacedName]sweep{},
 	}, nil
 }
 
@@ -79,6 +80,7 @@ type look struct {
 	free   map[string]corev1.ResourceList // beside all pods but placeholders
 	used   corev1.ResourceList            // of the limits, by what is held so far
 	act    bool
+	unread error // of the quotas, where the rights are missing
 }
 
 // Reconcile looks at one WarmPool.
@@ -101,6 +103,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	status.ObservedGeneration = pool.Generation
 	status.Forecasts, status.Shared, status.Placeholders = nil, nil, 0
 	outcome := &outcome{}
+	outcome.rights(l)
 	jobs, err := r.jobs(ctx, l, selected)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -111,11 +114,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	wanted := map[string]bool{}
 	for _, j := range jobs {
 		wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
-		r.serve(req.NamespacedName, j.fc.Name)
 		// What fails for one Forecast is no reason to leave the others cold.
 		if err := r.warm(ctx, l, j, outcome); err != nil {
 			failures = append(failures, fmt.Errorf("warm for Forecast %s/%s: %w", j.fc.Namespace, j.fc.Name, err))
 		}
+		outcome.totals.add(j)
 		if len(status.Forecasts) < 64 {
 			status.Forecasts = append(status.Forecasts, j.status)
 		}
@@ -126,7 +129,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, err
 	}
 	outcome.conditions(status, &pool, len(selected), l.now)
-	r.metrics.report(req.NamespacedName, l, jobs, status, outcome.shortBy)
+	r.metrics.report(req.NamespacedName, l, jobs, outcome)
 	return reconcile.Result{RequeueAfter: r.opts.Interval}, r.write(ctx, &pool, status)
 }
 
@@ -161,7 +164,7 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (*look, 
 		r.opts.Client.List(ctx, &fcs, client.InNamespace(pool.Namespace), client.MatchingLabelsSelector{Selector: selector}),
 		r.opts.Client.List(ctx, &pods, client.UnsafeDisableDeepCopy),
 		r.opts.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy),
-		r.opts.Live.List(ctx, &quotas, client.InNamespace(pool.Namespace)),
+		r.quotas(ctx, l, &quotas),
 	); err != nil {
 		return nil, nil, fmt.Errorf("look at the cluster: %w", err)
 	}
@@ -171,6 +174,24 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (*look, 
 	slices.SortFunc(l.nodes, func(a, b corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(fcs.Items, func(a, b v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) })
 	return l, fcs.Items, nil
+}
+
+// quotas lists those of the WarmPool's namespace. That they may not be read is a problem to be told, and no error.
+func (r *Reconciler) quotas(ctx context.Context, l *look, list *corev1.ResourceQuotaList) error {
+	err := r.opts.Live.List(ctx, list, client.InNamespace(l.pool.Namespace))
+	if apierrors.IsForbidden(err) {
+		l.unread, err = err, nil
+	}
+	return err
+}
+
+// node of that name; nil where there is none.
+func (l *look) node(name string) *corev1.Node {
+	i, ok := slices.BinarySearchFunc(l.nodes, name, func(n corev1.Node, name string) int { return cmp.Compare(n.Name, name) })
+	if !ok {
+		return nil
+	}
+	return &l.nodes[i]
 }
 
 // mine are the pods of a role that were made for one Forecast.

@@ -4,10 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -18,45 +27,74 @@ func (r *Reconciler) let(ctx context.Context, l *look, fc string) error {
 	if _, err := r.hold(ctx, l.pool, fc, nil, l.mine(rolePlaceholder, fc), 0); err != nil {
 		return err
 	}
-	if _, err := r.pullPods(ctx, l.pool, fc, nil, nil, l.mine(rolePull, fc)); err != nil {
+	if _, err := r.pullPods(ctx, l, fc, nil, nil, l.mine(rolePull, fc)); err != nil {
 		return err
 	}
 	return errors.Join(r.unask(ctx, l.pool, fc, ""), r.unjob(ctx, l, fc), r.unload(ctx, l, fc, ""))
 }
 
-// forsake lets go of what is held for Forecasts that are not selected any more.
+// sweep is when what a WarmPool made was looked through, and which Forecasts it was for then.
+type sweep struct {
+	wanted string
+	until  time.Time // when it is looked through again
+}
+
+// forsake lets go of what is held for Forecasts that are not selected any more. Labels say what that is, and not what is remembered: what an earlier process
+// made, or a look that failed, would hold its nodes for as long as the WarmPool is there.
 func (r *Reconciler) forsake(ctx context.Context, l *look, wanted map[string]bool) error {
+	key, pool := client.ObjectKeyFromObject(l.pool), poolHash(l.pool.Namespace, l.pool.Name)
 	for i := range l.pods {
 		p := &l.pods[i]
-		if p.Labels[labelPool] == poolHash(l.pool.Namespace, l.pool.Name) && !wanted[p.Labels[labelForecast]] && p.DeletionTimestamp == nil {
+		if p.Labels[labelPool] == pool && !wanted[p.Labels[labelForecast]] && p.DeletionTimestamp == nil {
 			if err := r.drop(ctx, p); err != nil {
 				return err
 			}
 		}
 	}
-	key := types.NamespacedName{Namespace: l.pool.Namespace, Name: l.pool.Name}
-	for _, f := range l.pool.Status.Forecasts {
-		r.serve(key, f.Name)
+	maps.DeleteFunc(r.trials, func(k string, _ *trials) bool {
+		of, fc, _ := strings.Cut(k, "/")
+		return of == pool && !wanted[fc]
+	})
+	all := hash(slices.Sorted(maps.Keys(wanted))...)
+	if s := r.swept[key]; s.wanted == all && l.now.Before(s.until) {
+		return nil
 	}
-	for fc := range r.served[key] {
-		if wanted[forecastHash(key.Namespace, fc)] {
-			continue
-		}
-		if err := r.let(ctx, l, fc); err != nil {
-			return err
-		}
-		delete(r.served[key], fc)
+	if err := r.sweepObjects(ctx, l, wanted); err != nil {
+		return err
 	}
+	r.swept[key] = sweep{all, l.now.Add(recheck)}
 	return nil
 }
 
-// serve remembers that something may be made for a Forecast. The status alone would not do: it has the first 64, and is not written where a look fails,
-// and a buffer that nobody remembers would hold its nodes for as long as the WarmPool is there.
-func (r *Reconciler) serve(pool types.NamespacedName, fc string) {
-	if r.served[pool] == nil {
-		r.served[pool] = map[string]bool{}
+// sweepObjects removes all that the WarmPool made beside pods for Forecasts that are not wanted.
+func (r *Reconciler) sweepObjects(ctx context.Context, l *look, wanted map[string]bool) error {
+	lists := []client.ObjectList{&corev1.PodTemplateList{}, &batchv1.JobList{}}
+	for _, gvk := range []schema.GroupVersionKind{capacityBuffer, provisioningRequest, imagePullJob, dataLoad} {
+		if r.apis.has(gvk, l.now) {
+			u := &unstructured.UnstructuredList{}
+			u.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+			lists = append(lists, u)
+		}
 	}
-	r.served[pool][fc] = true
+	for _, list := range lists {
+		err := r.opts.Live.List(ctx, list, client.InNamespace(l.pool.Namespace), client.MatchingLabels{labelPool: poolHash(l.pool.Namespace, l.pool.Name)})
+		if absent(err) || apierrors.IsForbidden(err) {
+			continue // what may not be listed was not made either
+		}
+		if err != nil {
+			return fmt.Errorf("look for what was made: %w", err)
+		}
+		if err := meta.EachListItem(list, func(o runtime.Object) error {
+			obj := o.(client.Object)
+			if wanted[obj.GetLabels()[labelForecast]] || obj.GetDeletionTimestamp() != nil {
+				return nil
+			}
+			return client.IgnoreNotFound(r.opts.Client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationBackground)))
+		}); err != nil {
+			return fmt.Errorf("remove what is not wanted any more: %w", err)
+		}
+	}
+	return nil
 }
 
 // release deletes all pods of a WarmPool that is gone. What it owns in its own namespace the garbage collector sees to.

@@ -1,7 +1,9 @@
 package warmer
 
 import (
+	"maps"
 	"math"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -99,5 +101,7 @@ func (r *Reconciler) errorsOf(l *look, jobs []*job) *gpuwarm.Errors {
 // forget drops what is remembered about a WarmPool.
 func (r *Reconciler) forget(pool types.NamespacedName) {
 	delete(r.errors, pool)
-	delete(r.served, pool)
+	delete(r.swept, pool)
+	of := poolHash(pool.Namespace, pool.Name) + "/"
+	maps.DeleteFunc(r.trials, func(k string, _ *trials) bool { return strings.HasPrefix(k, of) })
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/gpuwarm"
 )
 
 // warm does for one Forecast what is to be done now.
@@ -30,6 +28,7 @@ func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) er
 		r.warmImages(ctx, l, j, out),
 		r.warmWeights(ctx, l, j, out),
 	)
+	l.countHeld(j)
 	if j.status.Message == "" {
 		j.status.Message = clip(j.short)
 	}
@@ -106,7 +105,7 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 	}
 	// What such an object's own conditions say is not taken for nodes: Provisioning is True of a CapacityBuffer where pods were injected into a simulation (the
 	// cluster autoscaler) or where they fit (Karpenter). Room on nodes that are Ready counts.
-	j.status.Held = int32(min(want, l.roomFor(j.target)))
+	j.there, j.byAPI = min(want, l.roomFor(j.target, anyNode)), true
 	out.fails(&out.nodes, &j.status, reasonNotProvisioned, failure)
 	if err := out.denied(&out.nodes, &j.status, string(by), err); err != nil {
 		return false, err
@@ -118,15 +117,33 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 	return false, err
 }
 
-// roomFor is how many more replicas the nodes that there are have room for.
-func (l *look) roomFor(t *target) int {
+// roomFor is how many more replicas the nodes that there are and that count have room for.
+func (l *look) roomFor(t *target, counts func(*corev1.Node) bool) int {
 	room := 0
 	for i := range l.nodes {
-		if n := &l.nodes[i]; t.shape.Admits(n) {
+		if n := &l.nodes[i]; t.shape.Admits(n) && counts(n) {
 			room += t.shape.Room(l.free[n.Name])
 		}
 	}
 	return max(0, room-t.waiting) // what waits will take its place there
+}
+
+func anyNode(*corev1.Node) bool { return true }
+
+// countHeld says for how many replicas nodes are held that are warm. One that has not got the image yet would make a replica wait as a node that comes up does.
+func (l *look) countHeld(j *job) {
+	pulls := j.status.ImagesBy != string(v1alpha1.WarmImagesOff)
+	warm := func(n *corev1.Node) bool { return !pulls || (n != nil && j.has(n)) }
+	held := 0
+	if j.byAPI {
+		held = l.roomFor(j.target, warm)
+	}
+	for _, name := range j.places {
+		if warm(l.node(name)) {
+			held++
+		}
+	}
+	j.status.Held = int32(min(held, j.there))
 }
 
 // instead settles what holds nodes where the API that was to vanished just now, and returns how many placeholders that takes.
@@ -156,10 +173,10 @@ func (r *Reconciler) warmByPlaceholders(ctx context.Context, l *look, j *job, wa
 	out.placeholders = int32(n)
 	for i := range have {
 		if rank(&have[i], shapeHash(j.target)) == 0 && have[i].DeletionTimestamp == nil {
-			j.status.Held++
+			j.places = append(j.places, have[i].Spec.NodeName)
 		}
 	}
-	j.status.Held = min(j.status.Held, int32(n))
+	j.there = min(len(j.places), n)
 	return out.denied(&out.nodes, &j.status, "placeholders", err)
 }
 
@@ -184,92 +201,3 @@ func (r *Reconciler) nodesBy(l *look) (by v1alpha1.WarmNodesPolicy, missing stri
 	return v1alpha1.WarmNodesPlaceholders, ""
 }
 
-// warmImages brings the image to the nodes that the plan will use.
-func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outcome) error {
-	by, lacking := r.imagesBy(l)
-	if lacking {
-		out.lacks(&out.images, &j.status, "spec.images.policy", string(v1alpha1.WarmImagesImagePullJob))
-	}
-	fc, t := j.fc, j.target
-	var nodes []*corev1.Node
-	if by != v1alpha1.WarmImagesOff {
-		nodes = usedBy(t, l.nodes, r.freeFor(l, fc, t), l.busy(fc, t), j.hold.Images-t.replicas)
-	}
-	missing := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool { return gpuwarm.HasImage(n, t.image) })
-	j.status.ImagesBy, j.status.ImageNodes, j.status.ImageNodesReady = string(by), int32(len(nodes)), int32(len(nodes)-len(missing))
-	if !l.act {
-		nodes, missing = nil, nil
-	}
-	have := l.mine(rolePull, fc.Name)
-	if before, waiting := r.deniedLately(j, "images", l.now); waiting {
-		return out.denied(&out.images, &j.status, "image pulls", before)
-	}
-	if by == v1alpha1.WarmImagesImagePullJob {
-		failure, err := r.pullJob(ctx, l.pool, fc.Name, t, sortedNames(missing))
-		r.noteDenied(j, "images", l.now, err)
-		if !absent(err) {
-			out.fails(&out.pulls, &j.status, reasonPullFails, failure)
-			if err := out.denied(&out.images, &j.status, "ImagePullJob", err); err != nil {
-				return err
-			}
-			_, err = r.pullPods(ctx, l.pool, fc.Name, nil, nil, have)
-			return err
-		}
-		r.apis.gone(imagePullJob, l.now)
-		j.status.ImagesBy = string(v1alpha1.WarmImagesPods)
-		if l.pool.Spec.Images.Policy == v1alpha1.WarmImagesImagePullJob {
-			out.lacks(&out.images, &j.status, "spec.images.policy", string(v1alpha1.WarmImagesImagePullJob))
-			j.status.ImagesBy, nodes = string(v1alpha1.WarmImagesOff), nil
-		}
-	} else if err := r.unjob(ctx, l, fc.Name); err != nil {
-		return err
-	}
-	p, err := r.pullPods(ctx, l.pool, fc.Name, t, nodes, have)
-	r.noteDenied(j, "images", l.now, err)
-	out.fails(&out.pulls, &j.status, reasonPullFails, p.failure)
-	j.status.ImageNodesReady = max(j.status.ImageNodesReady, int32(p.ready))
-	return out.denied(&out.images, &j.status, "image pulls", err)
-}
-
-// unjob removes the ImagePullJob of one Forecast, as far as there is one.
-func (r *Reconciler) unjob(ctx context.Context, l *look, fc string) error {
-	if !r.apis.has(imagePullJob, l.now) {
-		return nil
-	}
-	return r.removeOnce(ctx, l.pool, newObject(imagePullJob, l.pool.Namespace, objectName(l.pool, fc)))
-}
-
-// imagesBy is what pulls images now, and whether the API that was asked for is missing.
-func (r *Reconciler) imagesBy(l *look) (by v1alpha1.WarmImagesPolicy, missing bool) {
-	p := l.pool.Spec.Images.Policy
-	switch there := r.apis.has(imagePullJob, l.now); {
-	case p == v1alpha1.WarmImagesOff, p == v1alpha1.WarmImagesPods:
-		return p, false
-	case there:
-		return v1alpha1.WarmImagesImagePullJob, false
-	case p == v1alpha1.WarmImagesImagePullJob:
-		return v1alpha1.WarmImagesOff, true
-	}
-	return v1alpha1.WarmImagesPods, false
-}
-
-// freeFor is what the nodes have beside others' pods: the target's own and all placeholders leave their room to it.
-func (r *Reconciler) freeFor(l *look, fc *v1alpha1.Forecast, t *target) map[string]corev1.ResourceList {
-	return gpuwarm.Free(l.nodes, l.pods, func(p *corev1.Pod) bool {
-		return p.Labels[labelRole] != "" || (p.Namespace == fc.Namespace && t.selector.Matches(labels.Set(p.Labels)))
-	})
-}
-
-// busy are the nodes with replicas of the target or places held for it.
-func (l *look) busy(fc *v1alpha1.Forecast, t *target) map[string]bool {
-	out := map[string]bool{}
-	for i := range l.pods {
-		p := &l.pods[i]
-		own := p.Namespace == fc.Namespace && p.Labels[labelRole] == "" && t.selector.Matches(labels.Set(p.Labels))
-		held := p.Labels[labelRole] == rolePlaceholder && p.Labels[labelForecast] == forecastHash(fc.Namespace, fc.Name)
-		if p.Spec.NodeName != "" && alive(p) && (own || held) {
-			out[p.Spec.NodeName] = true
-		}
-	}
-	return out
-}

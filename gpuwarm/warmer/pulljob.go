@@ -1,0 +1,120 @@
+package warmer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// annotationNodes has a hash of the nodes that an ImagePullJob is for.
+const annotationNodes = "headstart.dev/nodes-hash"
+
+// pullJob has OpenKruise pull the image onto the nodes that miss it: one job at a time, which is extended while it runs. One that is through makes room for the next.
+func (r *Reconciler) pullJob(ctx context.Context, l *look, fc string, t *target, missing []*corev1.Node) (pulling, error) {
+	names := sortedNames(missing)
+	have := newObject(imagePullJob, l.pool.Namespace, objectName(l.pool, fc))
+	err := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(have), have)
+	switch {
+	case err == nil:
+		return r.tendJob(ctx, l, t, have, names)
+	case !apierrors.IsNotFound(err) || absent(err):
+		return pulling{}, err
+	case len(names) == 0:
+		return pulling{}, nil
+	}
+	return pulling{}, r.makeJob(ctx, l.pool, fc, t, names)
+}
+
+// tendJob looks at a job that there is.
+func (r *Reconciler) tendJob(ctx context.Context, l *look, t *target, have *unstructured.Unstructured, missing []string) (pulling, error) {
+	out := pulling{done: map[string]bool{}}
+	if n, ok, _ := unstructured.NestedInt64(have.Object, "status", "failed"); ok && n > 0 {
+		out.failure = fmt.Sprintf("ImagePullJob %s/%s failed to pull %s onto %d nodes: see its status", have.GetNamespace(), have.GetName(), t.image, n)
+	}
+	image, _, _ := unstructured.NestedString(have.Object, "spec", "image")
+	if image != t.image || len(missing) == 0 {
+		return out, r.remove(ctx, l.pool, have) // the next look makes the next one
+	}
+	if through, _, _ := unstructured.NestedString(have.Object, "status", "completionTime"); through == "" {
+		return out, r.extendJob(ctx, l, have, missing)
+	}
+	names, _, _ := unstructured.NestedStringSlice(have.Object, "spec", "selector", "names")
+	failed, _, _ := unstructured.NestedStringSlice(have.Object, "status", "failedNodes")
+	for _, n := range names {
+		out.done[n] = !slices.Contains(failed, n)
+	}
+	if have.GetAnnotations()[annotationNodes] == hash(missing...) && r.opts.Clock.Since(have.GetCreationTimestamp().Time) < retryPull {
+		return out, nil
+	}
+	return out, r.remove(ctx, l.pool, have)
+}
+
+// extendJob adds nodes to a job that runs, such as those that came up since it was made. OpenKruise reads the selector anew whenever the job changes. Nodes that
+// went are taken out on the way.
+func (r *Reconciler) extendJob(ctx context.Context, l *look, have *unstructured.Unstructured, missing []string) error {
+	names, _, _ := unstructured.NestedStringSlice(have.Object, "spec", "selector", "names")
+	more := slices.DeleteFunc(slices.Clone(missing), func(n string) bool { return slices.Contains(names, n) })
+	if len(more) == 0 {
+		return nil
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return l.node(n) == nil })
+	names = append(names, more...)
+	slices.Sort(names)
+	if err := unstructured.SetNestedStringSlice(have.Object, names, "spec", "selector", "names"); err != nil {
+		return err
+	}
+	annotations := have.GetAnnotations()
+	annotations[annotationNodes] = hash(names...)
+	have.SetAnnotations(annotations)
+	err := r.opts.Client.Update(ctx, have)
+	if apierrors.IsConflict(err) {
+		return nil // OpenKruise wrote its status meanwhile: the next look tries again
+	}
+	return err
+}
+
+func (r *Reconciler) makeJob(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, nodes []string) error {
+	u := newObject(imagePullJob, pool.Namespace, objectName(pool, fc))
+	if err := r.owned(pool, fc, u); err != nil {
+		return err
+	}
+	annotations := u.GetAnnotations()
+	annotations[annotationNodes] = hash(nodes...)
+	u.SetAnnotations(annotations)
+	names := make([]any, len(nodes))
+	for i, n := range nodes {
+		names[i] = n
+	}
+	secrets := []any{}
+	for _, s := range t.template.Spec.ImagePullSecrets {
+		secrets = append(secrets, s.Name)
+	}
+	u.Object["spec"] = map[string]any{
+		"image": t.image, "pullSecrets": secrets, "parallelism": int64(parallelism(pool)), "imagePullPolicy": "IfNotPresent",
+		"selector": map[string]any{"names": names},
+		// Kruise gives a pull ten minutes unless told otherwise, which images of tens of gigabytes do not do in.
+		"pullPolicy":       map[string]any{"timeoutSeconds": int64(pullDeadline), "backoffLimit": int64(3)},
+		"completionPolicy": map[string]any{"type": "Always", "activeDeadlineSeconds": int64(2 * pullDeadline)},
+	}
+	return r.create(ctx, u)
+}
+
+func parallelism(pool *v1alpha1.WarmPool) int {
+	return max(1, int(pool.Spec.Images.Parallelism))
+}
+
+func sortedNames(nodes []*corev1.Node) []string {
+	out := make([]string, len(nodes))
+	for i, n := range nodes {
+		out[i] = n.Name
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,223 @@
+package warmer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// twelve hours of two replicas.
+var steady = strings.Repeat("20 ", 720)
+
+// failing has the kubelet of those nodes say of each pull that it comes to nothing; with "" no node takes the pods at all.
+func (w *world) failing(reason string, nodes ...string) {
+	w.t.Helper()
+	for _, p := range w.ours(rolePull) {
+		on := pullTargets([]corev1.Pod{p})[0]
+		if len(nodes) > 0 && !strings.Contains(strings.Join(nodes, " "), on) {
+			continue
+		}
+		if reason == "" {
+			continue
+		}
+		if p.Spec.NodeName == "" {
+			w.bind(&p, on)
+		}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "manifest unknown"}}}}
+		w.must(w.client.Status().Update(w.t.Context(), &p))
+	}
+}
+
+// podWrites is how many pods were made and removed.
+func (w *world) podWrites() int {
+	n := 0
+	for _, what := range w.writes {
+		if what == "create Pod" || what == "delete Pod" {
+			n++
+		}
+	}
+	return n
+}
+
+// A pull that fails, or finds no place, gives its slot to another node's, is told, and is tried again after a while; once it comes through nothing is told any more.
+func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
+	cases := map[string]struct {
+		reason, says string
+		seconds      float64 // until it is seen
+	}{
+		"Fails":   {"ErrImagePull", "ErrImagePull (manifest unknown)", 15},
+		"NoPlace": {"", "finds no place there", 30},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, strings.Repeat("40 ", 60), pool(noNodes), node("a"), node("b"), node("c"), node("d"))
+			w.look(0)
+			if diff := cmp.Diff([]string{"a", "b"}, pullTargets(w.ours(rolePull))); diff != "" {
+				t.Fatalf("two at a time: %s", diff)
+			}
+			w.failing(tc.reason)
+			s := w.look(tc.seconds / 60)
+			if diff := cmp.Diff([]string{"c", "d"}, pullTargets(w.ours(rolePull))); diff != "" {
+				t.Fatalf("others are to pull instead: %s", diff)
+			}
+			if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" && got != "False InProgress" {
+				t.Errorf("ImagesWarm is %q", got)
+			}
+			s = w.look(tc.seconds/60 + 0.01)
+			if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" || !strings.Contains(s.Forecasts[0].Message, "node a and 1 others: ") || !strings.Contains(s.Forecasts[0].Message, tc.says) {
+				t.Errorf("ImagesWarm is %q: %+v", got, s.Forecasts)
+			}
+			w.lists("c", image)
+			w.lists("d", image)
+			w.look(tc.seconds/60 + 0.3)
+			if n := len(w.ours(rolePull)); n != 0 {
+				t.Errorf("it is too early to try again, but %d do", n)
+			}
+			w.look(tc.seconds/60 + 0.6)
+			if diff := cmp.Diff([]string{"a", "b"}, pullTargets(w.ours(rolePull))); diff != "" {
+				t.Errorf("half a minute later it is to be tried again: %s", diff)
+			}
+			w.lists("a", image)
+			w.lists("b", image)
+			if s = w.look(tc.seconds/60 + 0.9); reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
+				t.Errorf("all have the image: %+v", s)
+			}
+		})
+	}
+}
+
+// An image that does not exist costs next to no requests, however many nodes are to have it and may pull at a time; when it appears all have it soon.
+func TestAnImageThatDoesNotExist(t *testing.T) {
+	many := func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 10 }
+	objects := []client.Object{pool(noNodes, many)}
+	for i := range 100 {
+		objects = append(objects, node(fmt.Sprintf("n%03d", i)))
+	}
+	w := newWorld(t, strings.Repeat("1000 ", 720), objects...)
+	perMinute := func(from int) (most int) {
+		for minute := from; minute < from+20; minute++ {
+			writes := w.podWrites()
+			for quarter := range 4 {
+				s := w.look(float64(minute) + float64(quarter)/4)
+				if minute > from && reasonOf(s, v1alpha1.ConditionImagesWarm) != "False PullFails" {
+					t.Fatalf("minute %d: %+v", minute, s.Conditions)
+				}
+				w.failing("ImagePullBackOff")
+			}
+			most = max(most, w.podWrites()-writes)
+		}
+		return most
+	}
+	if first := perMinute(0); first > 22 {
+		t.Errorf("%d writes a minute, want at most ten pods made and removed, and a try", first)
+	}
+	if later := perMinute(20); later > 2 {
+		t.Errorf("%d writes a minute later on, want at most one try", later)
+	}
+	for quarter := range 4 * 25 {
+		w.look(40 + float64(quarter)/4)
+		for _, p := range w.ours(rolePull) {
+			w.lists(pullTargets([]corev1.Pod{p})[0], image)
+		}
+	}
+	if s := w.look(65); reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" || s.Forecasts[0].ImageNodesReady != 100 {
+		t.Errorf("the image is there since 25 minutes: %+v", s)
+	}
+}
+
+// Whatever fails, no more than parallel nodes pull at a time, none is tried before it is due, a node that was never tried goes before those that were, and no pause
+// is longer than the longest.
+func TestTrials(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		past, now, parallel := newTrials(image), start, rapid.IntRange(1, 5).Draw(t, "parallel")
+		var nodes []*corev1.Node
+		for i := range rapid.IntRange(1, 12).Draw(t, "nodes") {
+			nodes = append(nodes, node(fmt.Sprint("n", i)))
+		}
+		tried := map[string]bool{}
+		for range 60 {
+			now = now.Add(15 * time.Second)
+			got := past.next(nodes, 0, parallel, now)
+			if len(got) > parallel {
+				t.Fatalf("%d pull, parallelism is %d", len(got), parallel)
+			}
+			for i, n := range got {
+				if now.Before(past.nodes[n.Name].due) {
+					t.Fatalf("%s is tried before %v", n.Name, past.nodes[n.Name].due)
+				}
+				if i > 0 && !tried[n.Name] && tried[got[i-1].Name] {
+					t.Fatalf("%s was tried before, %s was not", got[i-1].Name, n.Name)
+				}
+			}
+			for _, n := range got {
+				tried[n.Name] = true
+				switch rapid.SampledFrom([]string{"through", "image", "node"}).Draw(t, "ends") {
+				case "through":
+					past.have(n.Name)
+					past.through()
+					nodes = slices.DeleteFunc(nodes, func(have *corev1.Node) bool { return have == n })
+				case "image":
+					past.fail(n.Name, "why", true, now)
+				case "node":
+					past.fail(n.Name, "why", false, now)
+				}
+			}
+			if past.pause.Sub(now) > retryPull {
+				t.Fatalf("the image is in doubt until %v", past.pause)
+			}
+		}
+		if past.prune(nodes, now.Add(2*time.Hour)); len(nodes) < len(past.nodes) {
+			t.Fatalf("more nodes are remembered than are to have the image: %v", past.nodes)
+		}
+		if past.prune(nil, now.Add(2*time.Hour)); len(past.nodes)+len(past.doubt) != 0 {
+			t.Fatalf("nodes that are of no use any more are remembered: %v %v", past.nodes, past.doubt)
+		}
+	})
+}
+
+// What a namespace's admission says about pull pods is told by what can be done about it.
+func TestDeniedPulls(t *testing.T) {
+	pods := schema.GroupResource{Resource: "pods"}
+	cases := map[string]struct{ text, reason, says string }{
+		"Exceeded":    {"exceeded quota: few, requested: requests.cpu=10m, used: requests.cpu=2, limited: requests.cpu=2", "False QuotaDenied", "raise the quota"},
+		"Unsaid":      {"failed quota: few: must specify requests.ephemeral-storage for: pull", "False QuotaDenied", "LimitRange"},
+		"LimitRange":  {"minimum cpu usage per Container is 100m, but request is 10m", "False Denied", "LimitRange admit"},
+		"PodSecurity": {`violates PodSecurity "restricted:latest": x`, "False Denied", "pod security"},
+		"Rights":      {`User "headstart" cannot create resource "pods" in API group "" in the namespace "shop"`, "False Denied", "headstart-warm-namespace"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, steady, pool(noNodes), node("a"))
+			w.refuse = func(string, client.Object) error { return apierrors.NewForbidden(pods, "x", errors.New(tc.text)) }
+			s := w.look(0)
+			if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != tc.reason || !strings.Contains(s.Forecasts[0].Message, tc.says) {
+				t.Errorf("ImagesWarm is %q: %+v", got, s.Forecasts)
+			}
+		})
+	}
+}
+
+// A quota on CPU or memory admits only pods that say what they ask for.
+func TestPullsSayWhatTheyAskFor(t *testing.T) {
+	w := newWorld(t, steady, pool(noNodes), node("a"))
+	w.look(0)
+	got := w.ours(rolePull)[0].Spec.Containers[0].Resources
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		request, limit := got.Requests[name], got.Limits[name]
+		if request.IsZero() || request.Cmp(limit) != 0 {
+			t.Errorf("%s: requests %s, limited to %s", name, request.String(), limit.String())
+		}
+	}
+}

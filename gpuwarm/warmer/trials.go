@@ -1,0 +1,153 @@
+package warmer
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+const (
+	// firstRetry is how long after a pull that came to nothing it is tried again on that node; each time that is twice as long, up to retryPull.
+	firstRetry = 30 * time.Second
+	// retryPull is the longest.
+	retryPull = 10 * time.Minute
+	// doubtful is on how many nodes pulls of an image come to nothing, with none that comes through between, before it is taken that the image is
+	// what is wrong and not the nodes: then one node tries at a time, ever more rarely.
+	doubtful = 3
+)
+
+func backOff(tries int) time.Duration {
+	return min(firstRetry<<min(max(tries-1, 0), 10), retryPull)
+}
+
+// trials remembers the pulls of one image for one Forecast that came to nothing. It is lost in a restart, which costs another try.
+type trials struct {
+	image string
+	nodes map[string]trial // by node, those whose last pull came to nothing
+	doubt map[string]bool  // nodes where that was the image's fault, since a pull came through last
+	rows  int              // tries in a row, all of them in vain, since the image is in doubt
+	pause time.Time        // until when none is begun since it is
+}
+
+type trial struct {
+	tries int
+	due   time.Time // when it may be tried again
+	why   string
+}
+
+func newTrials(image string) *trials {
+	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}}
+}
+
+// fail takes that a pull onto a node came to nothing; ofImage is whether the node was not at fault.
+func (t *trials) fail(node, why string, ofImage bool, now time.Time) {
+	n := t.nodes[node].tries + 1
+	t.nodes[node] = trial{n, now.Add(backOff(n)), why}
+	if !ofImage {
+		return
+	}
+	t.doubt[node] = true
+	if len(t.doubt) >= doubtful && !now.Before(t.pause) { // those that began together count once
+		t.rows++
+		t.pause = now.Add(backOff(t.rows))
+	}
+}
+
+// through takes that a pull came through: the image is there to be pulled.
+func (t *trials) through() {
+	t.doubt, t.rows, t.pause = map[string]bool{}, 0, time.Time{}
+}
+
+// have takes that a node has the image, whoever pulled it.
+func (t *trials) have(node string) {
+	delete(t.nodes, node)
+	delete(t.doubt, node)
+}
+
+// next picks those of the nodes that are to pull now, when active do and at most parallel may. Nodes on which it was not tried come first, then those that have
+// waited longest: a node that cannot pull keeps no other from it.
+func (t *trials) next(nodes []*corev1.Node, active, parallel int, now time.Time) []*corev1.Node {
+	if len(t.doubt) >= doubtful {
+		parallel = 1
+		if now.Before(t.pause) {
+			return nil
+		}
+	}
+	due := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool { return now.Before(t.nodes[n.Name].due) })
+	slices.SortStableFunc(due, func(a, b *corev1.Node) int { return t.nodes[a.Name].due.Compare(t.nodes[b.Name].due) })
+	return due[:min(len(due), max(0, parallel-active))]
+}
+
+// failure is what comes to nothing on the nodes, for people; empty where nothing does.
+func (t *trials) failure(nodes []*corev1.Node) string {
+	var failing []string
+	for _, n := range nodes {
+		if t.nodes[n.Name].tries > 0 {
+			failing = append(failing, n.Name)
+		}
+	}
+	if len(failing) == 0 {
+		return ""
+	}
+	first := slices.Min(failing)
+	others := ""
+	if n := len(failing) - 1; n > 0 {
+		others = fmt.Sprintf(" and %d others", n)
+	}
+	return fmt.Sprintf("the image %s is not pulled onto node %s%s: %s: it is tried again, ever more rarely, at last every ten minutes", t.image, first, others, t.nodes[first].why)
+}
+
+// prune forgets nodes that are not to have the image any more, some time after they could have been tried again: a plan that wavers is not to begin anew.
+func (t *trials) prune(wanted []*corev1.Node, now time.Time) {
+	names := map[string]bool{}
+	for _, n := range wanted {
+		names[n.Name] = true
+	}
+	maps.DeleteFunc(t.nodes, func(node string, f trial) bool {
+		over := !names[node] && now.Sub(f.due) > retryPull
+		if over {
+			delete(t.doubt, node)
+		}
+		return over
+	})
+}
+
+func trialsKey(pool *v1alpha1.WarmPool, fc string) string {
+	return poolHash(pool.Namespace, pool.Name) + "/" + forecastHash(pool.Namespace, fc)
+}
+
+// trialsOf are those of the image that a target has now.
+func (r *Reconciler) trialsOf(l *look, fc, image string) *trials {
+	key := trialsKey(l.pool, fc)
+	t := r.trials[key]
+	if t == nil || t.image != image {
+		t = newTrials(image)
+		r.trials[key] = t
+	}
+	return t
+}
+
+// pullFailure is why a pull does not get on, and whether the node is not at fault; why is empty while it gets on.
+func pullFailure(p *corev1.Pod, now time.Time) (why string, ofImage bool) {
+	if p.Spec.NodeName == "" && alive(p) && now.Sub(p.CreationTimestamp.Time) >= firstRetry {
+		return "the pod that is to pull it finds no place there", false
+	}
+	for _, c := range p.Status.ContainerStatuses {
+		if w := c.State.Waiting; w != nil {
+			switch w.Reason {
+			case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "SignatureValidationFailed", "ImageInspectError":
+				return w.Reason, true
+			}
+		}
+	}
+	if p.Status.Phase == corev1.PodFailed {
+		return cmp.Or(p.Status.Reason, "Failed"), p.Status.Reason == "DeadlineExceeded"
+	}
+	return "", false
+}
