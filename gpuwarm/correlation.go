@@ -1,8 +1,10 @@
 package gpuwarm
 
 import (
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -20,6 +22,14 @@ const (
 type Errors struct {
 	ahead    []foresight
 	observed map[string]map[int64]float64 // by service and slot
+	recalled map[string]Measured          // by the services, what was measured before a restart
+}
+
+// Measured is what was known at a time about how much services err together: what [Errors.Correlation] said, and from how many slots.
+type Measured struct {
+	Correlation float64
+	Samples     int
+	At          time.Time
 }
 
 // foresight is what was planned for one service some time ago.
@@ -73,9 +83,29 @@ func (e *Errors) Observe(service string, at time.Time, demand float64) {
 	}
 }
 
+// Recall takes over what was measured before a restart, as far as it is of the time that is remembered. It counts for exactly these services, and less and
+// less as they are measured anew.
+func (e *Errors) Recall(services []string, m Measured, now time.Time) {
+	m.Samples = min(m.Samples, slots-int(slotOf(now)-slotOf(m.At)))
+	if m.Samples < fewSlots || !(m.Correlation >= 0 && m.Correlation <= 1) {
+		return
+	}
+	if e.recalled == nil {
+		e.recalled = map[string]Measured{}
+	}
+	e.recalled[together(services)] = m
+}
+
+func together(services []string) string {
+	return strings.Join(slices.Sorted(slices.Values(services)), "\x00")
+}
+
 // Forget drops a service.
 func (e *Errors) Forget(service string) {
 	delete(e.observed, service)
+	maps.DeleteFunc(e.recalled, func(services string, _ Measured) bool {
+		return slices.Contains(strings.Split(services, "\x00"), service)
+	})
 	e.ahead = slices.DeleteFunc(e.ahead, func(f foresight) bool { return f.service == service })
 }
 
@@ -83,7 +113,7 @@ func (e *Errors) Forget(service string) {
 // standard errors, and 1 as long as hardly anything was: then nothing is saved that might be needed.
 func (e *Errors) Correlation(services []string) (correlation float64, n int) {
 	sum, weight := 0.0, 0.0
-	together := map[int64]bool{}
+	seen := map[int64]bool{}
 	for i, a := range services {
 		for _, b := range services[:i] {
 			products, squares, pairs := 0.0, 0.0, 0
@@ -97,7 +127,7 @@ func (e *Errors) Correlation(services []string) (correlation float64, n int) {
 				products += x * y
 				squares += (x*x + y*y) / 2
 				pairs++
-				together[s] = true
+				seen[s] = true
 			}
 			weight++
 			if pairs >= fewSlots && squares > 0 {
@@ -107,12 +137,28 @@ func (e *Errors) Correlation(services []string) (correlation float64, n int) {
 			}
 		}
 	}
-	n = len(together)
-	if weight == 0 || n < fewSlots {
-		return 1, n
-	}
-	return min(1, max(0, sum/weight+2/math.Sqrt(float64(n)))), n
+	return e.known(services, sum/max(weight, 1), len(seen))
 }
+
+// known is on the safe side of what was measured in n slots, with what is recalled of the slots before.
+func (e *Errors) known(services []string, measured float64, n int) (float64, int) {
+	old := e.recalled[together(services)]
+	before := min(old.Samples, slots-n)
+	switch {
+	case n < fewSlots && before < fewSlots:
+		return 1, n
+	case n < fewSlots:
+		return old.Correlation, before
+	case before > 0:
+		// What was said then had its own two standard errors on top.
+		measured = (float64(n)*measured + float64(before)*(old.Correlation-safety(old.Samples))) / float64(n+before)
+		n += before
+	}
+	return min(1, max(0, measured+safety(n))), n
+}
+
+// safety is two standard errors of a correlation of n pairs.
+func safety(n int) float64 { return 2 / math.Sqrt(float64(n)) }
 
 // mean error of a service, which is no part of how errors go together: a plan covers a lead window, and demand is of an instant.
 func (e *Errors) mean(service string) float64 {

@@ -73,3 +73,52 @@ func TestCorrelation(t *testing.T) {
 		t.Errorf("%d errors are remembered", got)
 	}
 }
+
+// What was measured before a restart counts on, less and less, and not for other services or for ever.
+func TestCorrelationIsRecalled(t *testing.T) {
+	pair := []string{"b", "a"}
+	end := epoch.Add(281 * slot)
+	before, n := errorsWith(t, 0.2, 144).Correlation(pair)
+	measured := Measured{before, n, end}
+	cases := map[string]struct {
+		reason   string
+		services []string
+		now      time.Time
+		fresh    int // slots measured since, in which the services err alike
+		low      float64
+		high     float64
+		samples  int
+	}{
+		"AtOnce":   {"A restart of a few minutes loses nothing.", []string{"a", "b"}, end, 0, before, before, n},
+		"Few":      {"A few slots since say nothing yet.", pair, end, 8, before, before, n},
+		"Both":     {"As much again that differs moves it half way.", pair, end, 142, (before + 1) / 2, 1, n + 142},
+		"Replaced": {"After two days what was recalled counts no more.", pair, end, 289, 0.95, 1, 289},
+		"Old":      {"A restart of two days forgets.", pair, end.Add(slots * slot), 0, 1, 1, 0},
+		"Other":    {"It is about two services and not about three.", []string{"a", "b", "c"}, end, 0, 1, 1, 0},
+		"One":      {"And not about one of them and another.", []string{"a", "c"}, end, 0, 1, 1, 0},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			e := &Errors{}
+			if tc.fresh > 0 {
+				e = errorsWith(t, 1, tc.fresh)
+			}
+			e.Recall([]string{"a", "b"}, measured, tc.now)
+			got, n := e.Correlation(tc.services)
+			if got < tc.low-1e-9 || got > tc.high || (tc.samples != n && tc.samples+1 != n && tc.samples-1 != n) {
+				t.Errorf("\nReason: %s\ngot %.3f from %d slots, want from %.3f to %v from %d", tc.reason, got, n, tc.low, tc.high, tc.samples)
+			}
+		})
+	}
+	e := &Errors{}
+	for _, bad := range []Measured{{2, 100, end}, {-1, 100, end}, {math.NaN(), 100, end}, {0.5, 3, end}} {
+		if e.Recall(pair, bad, end); len(e.recalled) > 0 {
+			t.Errorf("%v was taken over", bad)
+		}
+	}
+	e.Recall(pair, measured, end)
+	e.Forget("a")
+	if got, _ := e.Correlation(pair); got != 1 {
+		t.Errorf("a service that was forgotten is not known: %v", got)
+	}
+}

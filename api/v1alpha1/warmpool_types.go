@@ -251,6 +251,9 @@ type WarmShared struct {
 	// samples that the correlation was measured on.
 	// +optional
 	Samples int32 `json:"samples,omitempty"`
+	// measuredAt is when that was, to the hour; after a restart it counts on from there.
+	// +optional
+	MeasuredAt *metav1.Time `json:"measuredAt,omitempty"`
 }
 
 // WarmForecast is what is, or in mode DryRun would be, held warm for one Forecast.
@@ -268,7 +271,7 @@ type WarmForecast struct {
 	// hold is how many replicas' worth of nodes are to be held now: needed less replicas, less what Forecasts that share a node pool save, within the limits.
 	// +optional
 	Hold int32 `json:"hold,omitempty"`
-	// held is how many are.
+	// held is how many are, on nodes that have the image.
 	// +optional
 	Held int32 `json:"held,omitempty"`
 	// imageNodes is how many nodes are to have the image now.

@@ -175,4 +175,3 @@ func usedBy(t *target, nodes []corev1.Node, free map[string]corev1.ResourceList,
 	}
 	return out
 }
-

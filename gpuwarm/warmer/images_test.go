@@ -189,7 +189,9 @@ func TestImagePullJob(t *testing.T) {
 		t.Errorf("one update: %s", diff)
 	}
 	w.must(w.client.Create(t.Context(), node("c")))
-	w.refuse = func(string, client.Object) error { return apierrors.NewConflict(schema.GroupResource{}, "x", errors.New("changed")) }
+	w.refuse = func(string, client.Object) error {
+		return apierrors.NewConflict(schema.GroupResource{}, "x", errors.New("changed"))
+	}
 	if _, err := w.tryLook(2.6); err != nil {
 		t.Errorf("a job whose status changed meanwhile is for the next look: %v", err)
 	}

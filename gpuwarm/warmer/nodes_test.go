@@ -66,7 +66,9 @@ func TestANodeIsHeldOnceItHasTheImage(t *testing.T) {
 	for i, p := range w.ours(rolePlaceholder) {
 		w.bind(&p, []string{"a", "b"}[i])
 	}
-	says := func(s v1alpha1.WarmPoolStatus) string { return meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionNodesWarm).Message }
+	says := func(s v1alpha1.WarmPoolStatus) string {
+		return meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionNodesWarm).Message
+	}
 	s := w.look(0.25)
 	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False InProgress" || s.Forecasts[0].Held != 0 || !strings.Contains(says(s), "for 0 have the image") {
 		t.Errorf("both nodes lack the image, but NodesWarm is %q: %s", got, says(s))
@@ -102,47 +104,6 @@ func TestPlaceholderIsHarmless(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
-	}
-}
-
-func TestAffinityReadsFromAnotherNamespace(t *testing.T) {
-	term := corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, TopologyKey: corev1.LabelHostname}
-	elsewhere := term
-	elsewhere.Namespaces = []string{"other"}
-	a := &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution:  []corev1.PodAffinityTerm{term, elsewhere},
-		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 1, PodAffinityTerm: term}},
-	}}
-	got := placing(a, "shop").PodAntiAffinity
-	names := [][]string{
-		got.RequiredDuringSchedulingIgnoredDuringExecution[0].Namespaces, got.RequiredDuringSchedulingIgnoredDuringExecution[1].Namespaces,
-		got.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.Namespaces,
-	}
-	if diff := cmp.Diff([][]string{{"shop"}, {"other"}, {"shop"}}, names); diff != "" {
-		t.Errorf("-want, +got:\n%s", diff)
-	}
-	if len(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].Namespaces) != 0 {
-		t.Error("the template was changed")
-	}
-}
-
-func TestPlaceholdersKeepNobodyOutOfAZone(t *testing.T) {
-	term := func(key string) corev1.PodAffinityTerm {
-		return corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "other"}}, TopologyKey: key}
-	}
-	got := placing(&corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term(corev1.LabelTopologyZone), term(corev1.LabelHostname)},
-	}}, "shop").PodAntiAffinity
-	in := func(term corev1.PodAffinityTerm) corev1.PodAffinityTerm {
-		term.Namespaces = []string{"shop"}
-		return term
-	}
-	want := &corev1.PodAntiAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution:  []corev1.PodAffinityTerm{in(term(corev1.LabelHostname))},
-		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 100, PodAffinityTerm: in(term(corev1.LabelTopologyZone))}},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("an eviction frees a node, and no zone. -want, +got:\n%s", diff)
 	}
 }
 

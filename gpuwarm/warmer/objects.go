@@ -189,4 +189,3 @@ func (r *Reconciler) remove(ctx context.Context, pool *v1alpha1.WarmPool, obj cl
 	}
 	return client.IgnoreNotFound(r.opts.Client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationBackground)))
 }
-

@@ -60,6 +60,7 @@ func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, 
 			limits[name] = q // extended resources must be limited to what is requested
 		}
 	}
+	others := metav1.LabelSelector{MatchLabels: map[string]string{labelRole: rolePlaceholder, labelForecast: forecastHash(pool.Namespace, fc)}}
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: r.opts.Namespace,
@@ -87,65 +88,18 @@ func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, 
 			}},
 			PriorityClassName: r.opts.PriorityClass, TerminationGracePeriodSeconds: &zero, ActiveDeadlineSeconds: &seconds,
 			RestartPolicy: corev1.RestartPolicyAlways, AutomountServiceAccountToken: &no, EnableServiceLinks: &no,
-			NodeSelector: t.template.Spec.NodeSelector, Affinity: placing(t.template.Spec.Affinity, pool.Namespace),
-			Tolerations: t.template.Spec.Tolerations, SchedulerName: t.template.Spec.SchedulerName,
+			NodeSelector: t.template.Spec.NodeSelector, Affinity: among(placing(t.template.Spec.Affinity, pool.Namespace), t, pool.Namespace, others),
+			TopologySpreadConstraints: spread(t, others),
+			Tolerations:               t.template.Spec.Tolerations, SchedulerName: t.template.Spec.SchedulerName,
 		},
 	}
-}
-
-// placing is the target's affinity as it reads from another namespace. Terms that pick pods "of my own namespace" mean the target's. A spread over
-// topology cannot be said from elsewhere, and is left to the real pods.
-func placing(a *corev1.Affinity, namespace string) *corev1.Affinity {
-	if a == nil {
-		return nil
-	}
-	a = a.DeepCopy()
-	terms := func(in []corev1.PodAffinityTerm) {
-		for i := range in {
-			if len(in[i].Namespaces) == 0 && in[i].NamespaceSelector == nil {
-				in[i].Namespaces = []string{namespace}
-			}
-		}
-	}
-	weighted := func(in []corev1.WeightedPodAffinityTerm) {
-		for i := range in {
-			one := []corev1.PodAffinityTerm{in[i].PodAffinityTerm}
-			terms(one)
-			in[i].PodAffinityTerm = one[0]
-		}
-	}
-	if a.PodAffinity != nil {
-		terms(a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution)
-		weighted(a.PodAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
-	}
-	if a.PodAntiAffinity != nil {
-		terms(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution)
-		weighted(a.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
-		soften(a.PodAntiAffinity)
-	}
-	return a
-}
-
-// soften makes preferences of what a placeholder would demand of more than its own node. The scheduler holds required anti-affinity both ways,
-// and looks for victims on one node only: a placeholder would keep the pods that it names out of a whole zone, and could not be evicted for
-// them.
-func soften(a *corev1.PodAntiAffinity) {
-	var own []corev1.PodAffinityTerm
-	for _, term := range a.RequiredDuringSchedulingIgnoredDuringExecution {
-		if term.TopologyKey == corev1.LabelHostname {
-			own = append(own, term)
-			continue
-		}
-		a.PreferredDuringSchedulingIgnoredDuringExecution = append(a.PreferredDuringSchedulingIgnoredDuringExecution,
-			corev1.WeightedPodAffinityTerm{Weight: 100, PodAffinityTerm: term})
-	}
-	a.RequiredDuringSchedulingIgnoredDuringExecution = own
 }
 
 // shapeHash changes with everything about the template that a placeholder copies.
 func shapeHash(t *target) string {
 	s := t.template.Spec
-	return hash(fmt.Sprint(t.shape.Requests), fmt.Sprint(s.NodeSelector), s.Affinity.String(), fmt.Sprint(s.Tolerations), s.SchedulerName)
+	return hash(fmt.Sprint(t.shape.Requests), fmt.Sprint(s.NodeSelector), s.Affinity.String(), fmt.Sprint(s.Tolerations), s.SchedulerName,
+		among(nil, t, "", metav1.LabelSelector{}).String(), fmt.Sprint(spread(t, metav1.LabelSelector{})))
 }
 
 // hold makes the placeholders of one Forecast as many as want, and returns how many there are. Those of another shape go first, then those that wait

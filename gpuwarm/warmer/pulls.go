@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	labelNode       = "headstart.dev/node-hash"
-	labelImage      = "headstart.dev/image-hash"
+	labelNode  = "headstart.dev/node-hash"
+	labelImage = "headstart.dev/image-hash"
 	// pullDeadline is after how many seconds a pull is given up on.
 	pullDeadline = 1800
 	// unlistedKept is how long a pull pod tells that the image is on a node that does not list it; the kubelet may have thrown it away by then.

@@ -4,9 +4,11 @@ import (
 	"maps"
 	"math"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -64,13 +66,21 @@ func (r *Reconciler) share(l *look, jobs []*job) []v1alpha1.WarmShared {
 			j.hold.Nodes = joint.Holds[i]
 		}
 		if len(out) < 16 {
-			out = append(out, v1alpha1.WarmShared{
-				Forecasts: names[:min(16, len(names))], Resource: string(g.resource), Hold: units(joint.Units), Alone: units(joint.Alone),
-				Correlation: v1alpha1.FormatDecimal(correlation, 2), Samples: int32(n),
-			})
+			out = append(out, shared(g, names, joint, correlation, n, l.now))
 		}
 	}
 	return out
+}
+
+func shared(g *group, names []string, joint gpuwarm.Joint, correlation float64, samples int, now time.Time) v1alpha1.WarmShared {
+	s := v1alpha1.WarmShared{
+		Forecasts: names[:min(mostShared, len(names))], Resource: string(g.resource), Hold: units(joint.Units), Alone: units(joint.Alone),
+		Correlation: v1alpha1.FormatDecimal(correlation, 2), Samples: int32(samples),
+	}
+	if samples > 0 {
+		s.MeasuredAt = new(metav1.NewTime(now.Truncate(time.Hour))) // so that status is not written for that alone
+	}
+	return s
 }
 
 func units(v float64) resource.Quantity {
@@ -82,7 +92,7 @@ func (r *Reconciler) errorsOf(l *look, jobs []*job) *gpuwarm.Errors {
 	key := types.NamespacedName{Namespace: l.pool.Namespace, Name: l.pool.Name}
 	errs := r.errors[key]
 	if errs == nil {
-		errs = &gpuwarm.Errors{}
+		errs = recall(l)
 		r.errors[key] = errs
 	}
 	for _, j := range jobs {
@@ -94,6 +104,22 @@ func (r *Reconciler) errorsOf(l *look, jobs []*job) *gpuwarm.Errors {
 			errs.Observe(j.fc.Name, o.Time.Time, o.Value.AsApproximateFloat64())
 		}
 		errs.Foresee(j.fc.Name, l.now, j.target.timeline)
+	}
+	return errs
+}
+
+// mostShared is how many Forecasts status names of those that share a node pool.
+const mostShared = 16
+
+// recall has what was measured before a restart from status.
+func recall(l *look) *gpuwarm.Errors {
+	errs := &gpuwarm.Errors{}
+	for _, s := range l.pool.Status.Shared {
+		correlation, err := s.Correlation.Parse()
+		if err != nil || s.MeasuredAt == nil || len(s.Forecasts) >= mostShared { // of more it is not known which they were
+			continue
+		}
+		errs.Recall(s.Forecasts, gpuwarm.Measured{Correlation: correlation, Samples: int(s.Samples), At: s.MeasuredAt.Time}, l.now)
 	}
 	return errs
 }

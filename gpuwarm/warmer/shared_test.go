@@ -43,6 +43,25 @@ func TestHeldTogether(t *testing.T) {
 	}
 }
 
+// What was measured of how forecasts err together outlives a restart; it is kept in status.
+func TestCorrelationOutlivesARestart(t *testing.T) {
+	w := newWorld(t, steady, pool(noImages))
+	w.service("other", steady, "")
+	w.look(0)
+	p := pool()
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(p), p))
+	p.Status.Shared[0].Correlation, p.Status.Shared[0].Samples, p.Status.Shared[0].MeasuredAt = "0.35", 144, &metav1.Time{Time: start}
+	w.must(w.client.Status().Update(t.Context(), p))
+	r, err := New(w.r.opts)
+	w.must(err)
+	w.r = r
+	for _, minutes := range []float64{5, 6} { // the second look has status of the first
+		if got := w.look(minutes).Shared[0]; got.Correlation != "0.35" || got.Samples != 144 || got.MeasuredAt == nil {
+			t.Errorf("after a restart %+v", got)
+		}
+	}
+}
+
 // What two plans need together is compared with what the pool, the nodes or a quota can give.
 func TestShortTogether(t *testing.T) {
 	grow := func(gpus string) func(*v1alpha1.WarmPool) {

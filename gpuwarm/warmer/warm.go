@@ -200,4 +200,3 @@ func (r *Reconciler) nodesBy(l *look) (by v1alpha1.WarmNodesPolicy, missing stri
 	}
 	return v1alpha1.WarmNodesPlaceholders, ""
 }
-

@@ -1,0 +1,138 @@
+package warmer
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestAffinityReadsFromAnotherNamespace(t *testing.T) {
+	term := corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, TopologyKey: corev1.LabelHostname}
+	elsewhere := term
+	elsewhere.Namespaces = []string{"other"}
+	a := &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution:  []corev1.PodAffinityTerm{term, elsewhere},
+		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 1, PodAffinityTerm: term}},
+	}}
+	got := placing(a, "shop").PodAntiAffinity
+	names := [][]string{
+		got.RequiredDuringSchedulingIgnoredDuringExecution[0].Namespaces, got.RequiredDuringSchedulingIgnoredDuringExecution[1].Namespaces,
+		got.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.Namespaces,
+	}
+	if diff := cmp.Diff([][]string{{"shop"}, {"other"}, {"shop"}}, names); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
+	if len(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].Namespaces) != 0 {
+		t.Error("the template was changed")
+	}
+}
+
+func TestPlaceholdersKeepNobodyOutOfAZone(t *testing.T) {
+	term := func(key string) corev1.PodAffinityTerm {
+		return corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "other"}}, TopologyKey: key}
+	}
+	got := placing(&corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term(corev1.LabelTopologyZone), term(corev1.LabelHostname)},
+	}}, "shop").PodAntiAffinity
+	in := func(term corev1.PodAffinityTerm) corev1.PodAffinityTerm {
+		term.Namespaces = []string{"shop"}
+		return term
+	}
+	want := &corev1.PodAntiAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution:  []corev1.PodAffinityTerm{in(term(corev1.LabelHostname))},
+		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 100, PodAffinityTerm: in(term(corev1.LabelTopologyZone))}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("an eviction frees a node, and no zone. -want, +got:\n%s", diff)
+	}
+}
+
+// Placeholders keep from each other what the target's pods keep from each other, and spread as they do.
+func TestPlaceholdersAmongThemselves(t *testing.T) {
+	picks := func(app string) *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}
+	}
+	others := &metav1.LabelSelector{MatchLabels: map[string]string{labelRole: rolePlaceholder, labelForecast: forecastHash("shop", "demand")}}
+	anti := func(terms ...corev1.PodAffinityTerm) *corev1.Affinity {
+		return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: terms}}
+	}
+	skew := func(selector *metav1.LabelSelector, keys ...string) corev1.TopologySpreadConstraint {
+		return corev1.TopologySpreadConstraint{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: selector, MatchLabelKeys: keys}
+	}
+	cases := map[string]struct {
+		reason string
+		change func(*corev1.PodSpec)
+		terms  []corev1.PodAffinityTerm
+		soft   int
+		spread []corev1.TopologySpreadConstraint
+	}{
+		"Nothing": {"Nothing is asked for.", func(*corev1.PodSpec) {}, nil, 0, nil},
+		"OneANode": {
+			"Two of the target's pods may not share a node, so none is held for two.",
+			func(s *corev1.PodSpec) {
+				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname})
+			},
+			[]corev1.PodAffinityTerm{
+				{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"shop"}},
+				{LabelSelector: others, TopologyKey: corev1.LabelHostname},
+			}, 0, nil,
+		},
+		"OneAZone": {
+			"A zone is kept from other placeholders and from no real pod.",
+			func(s *corev1.PodSpec) {
+				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("model"), TopologyKey: corev1.LabelTopologyZone})
+			},
+			[]corev1.PodAffinityTerm{{LabelSelector: others, TopologyKey: corev1.LabelTopologyZone}}, 1, nil,
+		},
+		"Others": {
+			"What is kept from others is no matter among placeholders.",
+			func(s *corev1.PodSpec) {
+				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("db"), TopologyKey: corev1.LabelHostname})
+			},
+			[]corev1.PodAffinityTerm{{LabelSelector: picks("db"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"shop"}}}, 0, nil,
+		},
+		"Elsewhere": {
+			"Pods of that label in another namespace are not the target's.",
+			func(s *corev1.PodSpec) {
+				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"other"}})
+			},
+			[]corev1.PodAffinityTerm{{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"other"}}}, 0, nil,
+		},
+		"Spread": {
+			"Zones get alike; a spread over other pods is no matter.",
+			func(s *corev1.PodSpec) {
+				s.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{skew(picks("model"), "pod-template-hash"), skew(picks("db")), skew(nil)}
+			},
+			nil, 0, []corev1.TopologySpreadConstraint{skew(others)},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, steady, pool(noImages))
+			changeTemplate(tc.change)(w, nil)
+			w.look(0)
+			got := w.ours(rolePlaceholder)[0].Spec
+			var terms []corev1.PodAffinityTerm
+			soft := 0
+			if got.Affinity != nil && got.Affinity.PodAntiAffinity != nil {
+				terms = got.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+				soft = len(got.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution)
+			}
+			if diff := cmp.Diff(tc.terms, terms, cmpopts.EquateEmpty()); diff != "" || soft != tc.soft {
+				t.Errorf("\nReason: %s\n%d preferred, want %d; -want, +got:\n%s", tc.reason, soft, tc.soft, diff)
+			}
+			if diff := cmp.Diff(tc.spread, got.TopologySpreadConstraints, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
+			}
+			// What changes about it has placeholders made anew.
+			changeTemplate(func(s *corev1.PodSpec) { s.Affinity, s.TopologySpreadConstraints = nil, nil })(w, nil)
+			w.look(0.25)
+			if got := w.ours(rolePlaceholder); len(got) != 2 || got[0].Spec.Affinity != nil || len(got[0].Spec.TopologySpreadConstraints) > 0 {
+				t.Errorf("\nReason: %s\nplaceholders are to follow a rollout: %d", tc.reason, len(got))
+			}
+		})
+	}
+}
