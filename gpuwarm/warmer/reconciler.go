@@ -59,14 +59,14 @@ func New(opts Options) (*Reconciler, error) {
 }
 
 // SetupWithManager adds the reconciler to a manager. It needs leadership. A failing API server is asked again after a second, then ever more slowly
-// up to two minutes; what a person has to mend is looked at once an interval.
+// up to a minute; what a person has to mend is looked at once an interval.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := mgr.Add(manager.RunnableFunc(r.sweepAlways)); err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).Named("warmpool").
 		For(&v1alpha1.WarmPool{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})). // a status that was written is no reason to look again
-		WithOptions(controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, 2*time.Minute)}).
+		WithOptions(controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Minute)}).
 		Complete(r)
 }
 

@@ -1,6 +1,7 @@
 package manifests_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
 )
 
 const repository = "../.."
@@ -87,11 +89,12 @@ func TestWarm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("resources: [%[1]s/manifests/overlays/both]\ncomponents: [%[1]s/manifests/components/warm]\n", up)
+	text := fmt.Sprintf("resources: [%[1]s/manifests/overlays/both]\ncomponents: [%[1]s/manifests/components/warm, %[1]s/manifests/components/warm-all-namespaces]\n", up)
 	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	warms := false
+	var everywhere []string // roles that are bound for all namespaces
 	for _, obj := range render(t, down) {
 		checkNamespace(t, obj)
 		checkWildcards(t, obj)
@@ -99,9 +102,48 @@ func TestWarm(t *testing.T) {
 			checkRestricted(t, d)
 			warms = slices.Contains(d.Spec.Template.Spec.Containers[0].Args, "--warm-pools")
 		}
+		if b, ok := obj.(*rbacv1.ClusterRoleBinding); ok && strings.HasPrefix(b.Name, "headstart-warm") {
+			everywhere = append(everywhere, b.RoleRef.Name)
+		}
 	}
 	if !warms {
 		t.Error("serve lacks --warm-pools")
+	}
+	if diff := cmp.Diff([]string{"headstart-warm", "headstart-warm-namespace"}, everywhere); diff != "" {
+		t.Errorf("bound for all namespaces (-want +got):\n%s", diff)
+	}
+}
+
+// TestWarmIsNamespaced since who may create pods everywhere may do nearly anything: that is granted by name only.
+func TestWarmIsNamespaced(t *testing.T) {
+	data, err := os.ReadFile(repository + "/manifests/components/warm/rbac.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := map[string]bool{}
+	roles := map[string][]rbacv1.PolicyRule{}
+	for doc := range strings.SplitSeq(string(data), "\n---\n") {
+		var o rbacv1.ClusterRole
+		var b rbacv1.ClusterRoleBinding
+		if err := errors.Join(yaml.Unmarshal([]byte(doc), &o), yaml.Unmarshal([]byte(doc), &b)); err != nil {
+			t.Fatal(err)
+		}
+		switch o.Kind {
+		case "ClusterRole":
+			roles[o.Name] = o.Rules
+		case "ClusterRoleBinding":
+			bound[b.RoleRef.Name] = true
+		}
+	}
+	if len(roles["headstart-warm-namespace"]) == 0 || bound["headstart-warm-namespace"] {
+		t.Errorf("headstart-warm-namespace is to be there for RoleBindings: %v, bound: %v", roles, bound)
+	}
+	for name := range bound {
+		for _, rule := range roles[name] {
+			if !slices.Equal(rule.Resources, []string{"localmodelcaches"}) {
+				t.Errorf("%s grants %v on %v in all namespaces", name, rule.Verbs, rule.Resources)
+			}
+		}
 	}
 }
 

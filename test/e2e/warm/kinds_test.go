@@ -9,10 +9,13 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
+
+	"headstart.dev/headstart/test/controlplane"
 )
 
 // The optional APIs, in the groups, versions and fields that their projects publish, as far as they are used.
@@ -160,7 +163,21 @@ func TestWarmKinds(t *testing.T) {
 		if got := w.of("imagepulljobs", ".spec.image") + w.of("imagepulljobs", ".spec.completionPolicy.type"); got != warmImage+"Always" {
 			t.Errorf("the job is for %q", got)
 		}
-		for i := range 6 {
+		// One node goes and another comes up while the job runs: the job is extended to it, and not made anew.
+		job := w.of("imagepulljobs", ".metadata.uid")
+		w.must(w.Client.CoreV1().Nodes().Delete(t.Context(), "gpu-5", metav1.DeleteOptions{}))
+		capacity := controlplane.GPUNodes(1, 1).Capacity
+		_, err := w.Client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: "gpu-6"}, Status: corev1.NodeStatus{Capacity: capacity, Allocatable: capacity},
+		}, metav1.CreateOptions{})
+		w.must(err)
+		w.await("the job is for the node that came up", 60*time.Second, func() bool {
+			return w.of("imagepulljobs", ".spec.selector.names[*]") == "gpu-0 gpu-1 gpu-2 gpu-3 gpu-4 gpu-6"
+		})
+		if now := w.of("imagepulljobs", ".metadata.uid"); now != job {
+			t.Errorf("the job %s was made anew: %s", job, now)
+		}
+		for _, i := range []int{0, 1, 2, 3, 4, 6} {
 			patch := fmt.Sprintf(`{"status":{"images":[{"names":[%q],"sizeBytes":20000000000}]}}`, warmImage)
 			_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), fmt.Sprint("gpu-", i), types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
 			w.must(err)
@@ -207,6 +224,9 @@ func TestWarmKinds(t *testing.T) {
 			all, _ := w.placeholders()
 			return all == 6 && w.of("provisioningrequests", ".metadata.name") == "" && w.of("podtemplates", ".metadata.name") == ""
 		})
+		// A quota on CPU and memory admits no pod that does not say what it asks for.
+		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: tight, namespace: shop}, spec: {hard: {requests.cpu: "1", limits.cpu: "1", requests.memory: 1Gi, limits.memory: 1Gi}}}`)
+		w.await("the quota counts", 30*time.Second, func() bool { return w.of("resourcequotas", ".status.hard.limits\\.cpu") == "1" })
 		_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "gpu-0", types.StrategicMergePatchType, []byte(`{"status":{"images":null}}`), metav1.PatchOptions{}, "status")
 		w.must(err)
 		w.await("a pod pulls onto the node that lost the image", 30*time.Second, func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })

@@ -169,11 +169,21 @@ func (w *warmWorld) apply(yaml string) {
 	w.must(w.Apply(w.t.Context(), yaml))
 }
 
+// rightsHere has Headstart warm for the WarmPools of the namespace, as manifests/examples/warm-namespace.yaml does.
+const rightsHere = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: headstart-warm, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: headstart-warm-namespace}
+subjects: [{kind: ServiceAccount, name: headstart, namespace: headstart-system}]`
+
 // warmObjects are a service of one GPU a replica, its Forecast with a capacity of 1 a replica, and the WarmPool.
 const warmObjects = `
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
+---
+` + rightsHere + `
 ---
 apiVersion: apps/v1
 kind: Deployment
