@@ -26,23 +26,27 @@ func (o *outcome) denied(p *problem, w *v1alpha1.WarmForecast, what string, err 
 	return nil
 }
 
+// forbidden are what admission and authorisation say when they deny, and what a person can do about it; the first that fits counts.
+var forbidden = []struct{ says, reason, remedy string }{
+	{"exceeded quota", reasonQuota, "raise the quota there, or lower spec.limits"},
+	// A quota bounds what these pods do not ask for.
+	{"failed quota", reasonQuota, "have a LimitRange there give what the quota misses by default, or take that out of the quota"},
+	{"PriorityClass", reasonDenied, "create the PriorityClass of the placeholders (value -10, preemptionPolicy Never)"},
+	{"violates PodSecurity", reasonDenied, "the pods are as restricted as they can be: see what the namespace's pod security asks for beyond that"},
+	{" usage per ", reasonDenied, "have the namespace's LimitRange admit it"},
+	{"cannot ", reasonDenied, "grant it (in a WarmPool's namespace by a RoleBinding to the ClusterRole headstart-warm-namespace), or have it done another way in spec"},
+	{"", reasonDenied, "have what refuses it admit it, or have it done another way in spec"},
+}
+
 // remedyOf says what a person can do about an error; known is false for those that pass, or that nobody foresaw.
 func remedyOf(err error) (reason, remedy string, known bool) {
-	switch text := err.Error(); {
-	case apierrors.IsForbidden(err) && strings.Contains(text, "exceeded quota"):
-		return reasonQuota, "raise the quota there, or lower spec.limits", true
-	case apierrors.IsForbidden(err) && strings.Contains(text, "failed quota"): // it bounds what these pods do not ask for
-		return reasonQuota, "have a LimitRange there give what the quota misses by default, or take that out of the quota", true
-	case apierrors.IsForbidden(err) && strings.Contains(text, "PriorityClass"):
-		return reasonDenied, "create the PriorityClass of the placeholders (value -10, preemptionPolicy Never)", true
-	case apierrors.IsForbidden(err) && strings.Contains(text, "violates PodSecurity"):
-		return reasonDenied, "the pods are as restricted as they can be: see what the namespace's pod security asks for beyond that", true
-	case apierrors.IsForbidden(err) && strings.Contains(text, " usage per "):
-		return reasonDenied, "have the namespace's LimitRange admit it", true
-	case apierrors.IsForbidden(err) && strings.Contains(text, "cannot "):
-		return reasonDenied, "grant it (in a WarmPool's namespace by a RoleBinding to the ClusterRole headstart-warm-namespace), or have it done another way in spec", true
+	switch {
 	case apierrors.IsForbidden(err):
-		return reasonDenied, "have what refuses it admit it, or have it done another way in spec", true
+		for _, f := range forbidden {
+			if strings.Contains(err.Error(), f.says) {
+				return f.reason, f.remedy, true
+			}
+		}
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return reasonDenied, "the target's template asks for what this cluster refuses", true
 	case apierrors.IsNotFound(err):

@@ -78,35 +78,40 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			[]corev1.PodAffinityTerm{
 				{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"shop"}},
 				{LabelSelector: others, TopologyKey: corev1.LabelHostname},
-			}, 0, nil,
+			},
+			0, nil,
 		},
 		"OneAZone": {
 			"A zone is kept from other placeholders and from no real pod.",
 			func(s *corev1.PodSpec) {
 				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("model"), TopologyKey: corev1.LabelTopologyZone})
 			},
-			[]corev1.PodAffinityTerm{{LabelSelector: others, TopologyKey: corev1.LabelTopologyZone}}, 1, nil,
+			[]corev1.PodAffinityTerm{{LabelSelector: others, TopologyKey: corev1.LabelTopologyZone}},
+			1, nil,
 		},
 		"Others": {
 			"What is kept from others is no matter among placeholders.",
 			func(s *corev1.PodSpec) {
 				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("db"), TopologyKey: corev1.LabelHostname})
 			},
-			[]corev1.PodAffinityTerm{{LabelSelector: picks("db"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"shop"}}}, 0, nil,
+			[]corev1.PodAffinityTerm{{LabelSelector: picks("db"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"shop"}}},
+			0, nil,
 		},
 		"Elsewhere": {
 			"Pods of that label in another namespace are not the target's.",
 			func(s *corev1.PodSpec) {
 				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"other"}})
 			},
-			[]corev1.PodAffinityTerm{{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"other"}}}, 0, nil,
+			[]corev1.PodAffinityTerm{{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"other"}}},
+			0, nil,
 		},
 		"Spread": {
 			"Zones get alike; a spread over other pods is no matter.",
 			func(s *corev1.PodSpec) {
 				s.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{skew(picks("model"), "pod-template-hash"), skew(picks("db")), skew(nil)}
 			},
-			nil, 0, []corev1.TopologySpreadConstraint{skew(others)},
+			nil, 0,
+			[]corev1.TopologySpreadConstraint{skew(others)},
 		},
 	}
 	for name, tc := range cases {
