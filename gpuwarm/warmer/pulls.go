@@ -43,16 +43,7 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 	}
 	past := r.trialsOf(l, fc, t.image)
 	past.prune(nodes, l.now)
-	byNode, stale := map[string]*corev1.Pod{}, []corev1.Pod(nil)
-	for i := range have {
-		switch p := &have[i]; {
-		case p.DeletionTimestamp != nil:
-		case p.Labels[labelImage] == hash(t.image):
-			byNode[p.Labels[labelNode]] = p
-		default:
-			stale = append(stale, *p)
-		}
-	}
+	byNode, stale := sortPulls(have, t.image)
 	active := 0
 	var missing []*corev1.Node
 	for _, n := range nodes {
@@ -62,6 +53,9 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 		if state == pullDone {
 			out.done[n.Name] = true
 			past.have(n.Name)
+			if p != nil {
+				past.through(n.Name, p.UID)
+			}
 		}
 		switch {
 		case p != nil && r.over(n, p, t.image, state):
@@ -84,12 +78,24 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 	return out, r.pullOnto(ctx, l.pool, fc, t, past.next(missing, active, parallelism(l.pool), l.now))
 }
 
+// sortPulls tells the pods that pull an image, by the hash of their node, from those that pull another.
+func sortPulls(have []corev1.Pod, image string) (byNode map[string]*corev1.Pod, stale []corev1.Pod) {
+	byNode = map[string]*corev1.Pod{}
+	for i := range have {
+		switch p := &have[i]; {
+		case p.DeletionTimestamp != nil:
+		case p.Labels[labelImage] == hash(image):
+			byNode[p.Labels[labelNode]] = p
+		default:
+			stale = append(stale, *p)
+		}
+	}
+	return byNode, stale
+}
+
 // end removes a pull pod that is of no more use, and remembers how it ended. The next look makes the next one.
 func (r *Reconciler) end(ctx context.Context, past *trials, node string, p *corev1.Pod, state pullProgress, now time.Time) error {
 	if state != pullFailed {
-		if state == pullDone {
-			past.through()
-		}
 		return r.drop(ctx, p)
 	}
 	why, ofImage := pullFailure(p, now)

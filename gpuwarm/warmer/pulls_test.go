@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -166,7 +167,10 @@ func TestTrials(t *testing.T) {
 				switch rapid.SampledFrom([]string{"through", "image", "node"}).Draw(t, "ends") {
 				case "through":
 					past.have(n.Name)
-					past.through()
+					past.through(n.Name, types.UID(now.String()))
+					if past.through(n.Name, types.UID(now.String())); len(past.doubt) > 0 || now.Before(past.pause) {
+						t.Fatalf("a pull came through, and the image is in doubt: %v", past.doubt)
+					}
 					nodes = slices.DeleteFunc(nodes, func(have *corev1.Node) bool { return have == n })
 				case "image":
 					past.fail(n.Name, "why", true, now)
@@ -185,6 +189,23 @@ func TestTrials(t *testing.T) {
 			t.Fatalf("nodes that are of no use any more are remembered: %v %v", past.nodes, past.doubt)
 		}
 	})
+}
+
+// A pull that came through once is no evidence for ever.
+func TestOldPullsClearNoDoubt(t *testing.T) {
+	past := newTrials(image)
+	past.through("a", "uid")
+	for _, n := range []string{"b", "c", "d"} {
+		past.fail(n, "why", true, start)
+	}
+	past.through("a", "uid")
+	if got := past.next([]*corev1.Node{node("e"), node("f")}, 0, 4, start.Add(time.Minute)); len(got) != 1 {
+		t.Errorf("an image that fails since is in doubt, but %d nodes try at a time", len(got))
+	}
+	past.through("a", "another")
+	if got := past.next([]*corev1.Node{node("e"), node("f")}, 0, 4, start.Add(time.Minute)); len(got) != 2 {
+		t.Errorf("it came through anew, but %d nodes try at a time", len(got))
+	}
 }
 
 // What a namespace's admission says about pull pods is told by what can be done about it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -29,10 +30,11 @@ func backOff(tries int) time.Duration {
 // trials remembers the pulls of one image for one Forecast that came to nothing. It is lost in a restart, which costs another try.
 type trials struct {
 	image string
-	nodes map[string]trial // by node, those whose last pull came to nothing
-	doubt map[string]bool  // nodes where that was the image's fault, since a pull came through last
-	rows  int              // tries in a row, all of them in vain, since the image is in doubt
-	pause time.Time        // until when none is begun since it is
+	nodes map[string]trial     // by node, those whose last pull came to nothing
+	doubt map[string]bool      // nodes where that was the image's fault, since a pull came through last
+	rows  int                  // tries in a row, all of them in vain, since the image is in doubt
+	pause time.Time            // until when none is begun since it is
+	came  map[string]types.UID // by node, the pull that came through last
 }
 
 type trial struct {
@@ -42,7 +44,7 @@ type trial struct {
 }
 
 func newTrials(image string) *trials {
-	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}}
+	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}, came: map[string]types.UID{}}
 }
 
 // fail takes that a pull onto a node came to nothing; ofImage is whether the node was not at fault.
@@ -59,8 +61,12 @@ func (t *trials) fail(node, why string, ofImage bool, now time.Time) {
 	}
 }
 
-// through takes that a pull came through: the image is there to be pulled.
-func (t *trials) through() {
+// through takes that a pull came through: the image is there to be pulled. One that is seen again says nothing new.
+func (t *trials) through(node string, pull types.UID) {
+	if t.came[node] == pull {
+		return
+	}
+	t.came[node] = pull
 	t.doubt, t.rows, t.pause = map[string]bool{}, 0, time.Time{}
 }
 
@@ -116,6 +122,7 @@ func (t *trials) prune(wanted []*corev1.Node, now time.Time) {
 		}
 		return over
 	})
+	maps.DeleteFunc(t.came, func(node string, _ types.UID) bool { return !names[node] })
 }
 
 func trialsKey(pool *v1alpha1.WarmPool, fc string) string {

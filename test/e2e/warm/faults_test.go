@@ -144,8 +144,11 @@ func TestWarmFaults(t *testing.T) {
 		w := w.in(t)
 		begin := time.Now()
 		w.proxy.refuse(true)
-		w.scale(4)
+		w.plan(time.Now(), repeat(3, 20*time.Minute)) // three are to go
 		w.quiet("an API server that refuses writes", writesRefused)
+		if all, _ := w.placeholders(); all != 6 {
+			t.Fatalf("%d placeholders: their removal was not refused, the fault was not played", all)
+		}
 		refused := 0
 		for _, a := range w.proxy.since(begin) {
 			if a.status == http.StatusServiceUnavailable && a.counted() {
@@ -159,10 +162,10 @@ func TestWarmFaults(t *testing.T) {
 		w.proxy.refuse(false)
 		w.await("what was missed is made up for", 90*time.Second, func() bool {
 			all, _ := w.placeholders()
-			return all == 2 && w.status().reason("Ready") == "True AsPlanned"
+			return all == 3 && w.status().Forecasts[0].Hold == 3 && w.status().reason("Ready") == "True AsPlanned"
 		})
 		t.Logf("made up for after %s", time.Since(begin).Round(time.Second))
-		w.scale(0)
+		w.plan(time.Now(), repeat(6, 20*time.Minute))
 		w.await("and goes on", 60*time.Second, func() bool { all, _ := w.placeholders(); return all == 6 })
 		time.Sleep(10 * time.Second)
 		w.quietSince("an API server that takes writes again", begin)
