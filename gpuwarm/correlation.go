@@ -112,6 +112,21 @@ func (e *Errors) Forget(service string) {
 // Correlation is how much the services err together, from 0 to 1, and from how many slots that is known. It is on the safe side of what was measured by two
 // standard errors, and 1 as long as hardly anything was: then nothing is saved that might be needed.
 func (e *Errors) Correlation(services []string) (correlation float64, n int) {
+	measured, n := e.measure(services)
+	return e.known(services, measured, n)
+}
+
+// MeasuredAt is when what [Errors.Correlation] says was measured: now, or before a restart where that is all there is. It is what Recall is to be told.
+func (e *Errors) MeasuredAt(services []string, now time.Time) time.Time {
+	old, ok := e.recalled[together(services)]
+	if _, n := e.measure(services); ok && n < fewSlots {
+		return old.At
+	}
+	return now
+}
+
+// measure is the mean correlation of each two of the services, and in how many slots that was measured.
+func (e *Errors) measure(services []string) (correlation float64, n int) {
 	sum, weight := 0.0, 0.0
 	seen := map[int64]bool{}
 	for i, a := range services {
@@ -137,7 +152,7 @@ func (e *Errors) Correlation(services []string) (correlation float64, n int) {
 			}
 		}
 	}
-	return e.known(services, sum/max(weight, 1), len(seen))
+	return sum / max(weight, 1), len(seen)
 }
 
 // known is on the safe side of what was measured in n slots, with what is recalled of the slots before.

@@ -88,14 +88,15 @@ func TestCorrelationIsRecalled(t *testing.T) {
 		low      float64
 		high     float64
 		samples  int
+		recalled bool // that is all there is
 	}{
-		"AtOnce":   {"A restart of a few minutes loses nothing.", []string{"a", "b"}, end, 0, before, before, n},
-		"Few":      {"A few slots since say nothing yet.", pair, end, 8, before, before, n},
-		"Both":     {"As much again that differs moves it half way.", pair, end, 142, (before + 1) / 2, 1, n + 142},
-		"Replaced": {"After two days what was recalled counts no more.", pair, end, 289, 0.95, 1, 289},
-		"Old":      {"A restart of two days forgets.", pair, end.Add(slots * slot), 0, 1, 1, 0},
-		"Other":    {"It is about two services and not about three.", []string{"a", "b", "c"}, end, 0, 1, 1, 0},
-		"One":      {"And not about one of them and another.", []string{"a", "c"}, end, 0, 1, 1, 0},
+		"AtOnce":   {"A restart of a few minutes loses nothing.", []string{"a", "b"}, end, 0, before, before, n, true},
+		"Few":      {"A few slots since say nothing yet.", pair, end, 8, before, before, n, true},
+		"Both":     {"As much again that differs moves it half way.", pair, end, 142, (before + 1) / 2, 1, n + 142, false},
+		"Replaced": {"After two days what was recalled counts no more.", pair, end, 289, 0.95, 1, 289, false},
+		"Old":      {"A restart of two days forgets.", pair, end.Add(slots * slot), 0, 1, 1, 0, false},
+		"Other":    {"It is about two services and not about three.", []string{"a", "b", "c"}, end, 0, 1, 1, 0, false},
+		"One":      {"And not about one of them and another.", []string{"a", "c"}, end, 0, 1, 1, 0, false},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -104,6 +105,14 @@ func TestCorrelationIsRecalled(t *testing.T) {
 				e = errorsWith(t, 1, tc.fresh)
 			}
 			e.Recall([]string{"a", "b"}, measured, tc.now)
+			now := tc.now.Add(time.Hour)
+			at := now
+			if tc.recalled {
+				at = end
+			}
+			if got := e.MeasuredAt(tc.services, now); !got.Equal(at) {
+				t.Errorf("\nReason: %s\nmeasured at %v, want %v", tc.reason, got, at)
+			}
 			got, n := e.Correlation(tc.services)
 			if got < tc.low-1e-9 || got > tc.high || (tc.samples != n && tc.samples+1 != n && tc.samples-1 != n) {
 				t.Errorf("\nReason: %s\ngot %.3f from %d slots, want from %.3f to %v from %d", tc.reason, got, n, tc.low, tc.high, tc.samples)

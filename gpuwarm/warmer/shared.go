@@ -66,19 +66,19 @@ func (r *Reconciler) share(l *look, jobs []*job) []v1alpha1.WarmShared {
 			j.hold.Nodes = joint.Holds[i]
 		}
 		if len(out) < 16 {
-			out = append(out, shared(g, names, joint, correlation, n, l.now))
+			out = append(out, shared(g, names, joint, correlation, n, errs.MeasuredAt(names, l.now)))
 		}
 	}
 	return out
 }
 
-func shared(g *group, names []string, joint gpuwarm.Joint, correlation float64, samples int, now time.Time) v1alpha1.WarmShared {
+func shared(g *group, names []string, joint gpuwarm.Joint, correlation float64, samples int, at time.Time) v1alpha1.WarmShared {
 	s := v1alpha1.WarmShared{
 		Forecasts: names[:min(mostShared, len(names))], Resource: string(g.resource), Hold: units(joint.Units), Alone: units(joint.Alone),
 		Correlation: v1alpha1.FormatDecimal(correlation, 2), Samples: int32(samples),
 	}
 	if samples > 0 {
-		s.MeasuredAt = new(metav1.NewTime(now.Truncate(time.Hour))) // so that status is not written for that alone
+		s.MeasuredAt = new(metav1.NewTime(at.Truncate(time.Hour))) // so that status is not written for that alone
 	}
 	return s
 }

@@ -55,8 +55,8 @@ func TestCorrelationOutlivesARestart(t *testing.T) {
 	r, err := New(w.r.opts)
 	w.must(err)
 	w.r = r
-	for _, minutes := range []float64{5, 6} { // the second look has status of the first
-		if got := w.look(minutes).Shared[0]; got.Correlation != "0.35" || got.Samples != 144 || got.MeasuredAt == nil {
+	for _, minutes := range []float64{5, 100} { // the second look has status of the first
+		if got := w.look(minutes).Shared[0]; got.Correlation != "0.35" || got.Samples != 144 || got.MeasuredAt == nil || !got.MeasuredAt.Time.Equal(start) {
 			t.Errorf("after a restart %+v", got)
 		}
 	}
