@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"testing"
+	"time"
 
 	"headstart.dev/headstart/history"
 )
@@ -30,7 +31,11 @@ func TestForgottenReadIsCalledOff(t *testing.T) {
 	f.request(key, "default", r)
 	<-r.begun
 	f.forget(key)
-	<-r.ended
+	select {
+	case <-r.ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the read goes on")
+	}
 	<-f.done
 	if got, ok := f.take(key); ok || f.busy(key) {
 		t.Errorf("a forgotten Forecast has %+v, or is busy", got)
