@@ -7,21 +7,29 @@ import (
 
 const (
 	fitEvery      = 6 * time.Hour // data time between fits
-	fitEverySteps = 100           // and the least number of steps between them
-	growth        = 1.15          // a young series is fitted again whenever it has grown by this factor
-	firstFit      = 60            // steps after which a young series is fitted for the first time
+	fitEverySteps = 100           // and the least number of steps between them, where that is not more than a week
+	week          = 7 * 24 * time.Hour
+	growth        = 1.15 // a young series is fitted again whenever it has grown by this factor
+	firstFit      = 60   // steps after which a young series is fitted for the first time
 )
 
-// FitInstant returns the last regular fit instant at or before t: a multiple, since the Unix epoch, of six hours or of 100
-// steps, whichever is longer. Fit instants come from data time alone, so a replay fits when serving did.
+// FitInstant returns the last regular fit instant at or before t: a multiple of the FitInterval since the Unix epoch. Fit instants come from
+// data time alone, so a replay fits when serving did.
 func FitInstant(t time.Time, step time.Duration) time.Time {
-	every := FitInterval(step)
-	if every%time.Second == 0 {
-		s := int64(every / time.Second) // in seconds, since nanoseconds overflow within three centuries
-		return t.Add(-time.Duration(((t.Unix()%s)+s)%s)*time.Second - time.Duration(t.Nanosecond()))
+	s := int64(FitInterval(step) / time.Second) // in seconds, since nanoseconds overflow within three centuries
+	return t.Add(-time.Duration(((t.Unix()%s)+s)%s)*time.Second - time.Duration(t.Nanosecond()))
+}
+
+// FitInterval is the time between two regular fits of a series of this step: at least six hours and 100 steps, and the shortest such that a
+// week is a whole number of intervals and an interval one of seconds, so that a series that is moved by a week is fitted at the same of
+// its steps. No interval is longer than a week.
+func FitInterval(step time.Duration) time.Duration {
+	for k := week / max(fitEvery, fitEverySteps*step); k > 1; k-- {
+		if week%(k*time.Second) == 0 {
+			return week / k
+		}
 	}
-	ns := t.UnixNano()
-	return t.Add(-time.Duration(((ns % int64(every)) + int64(every)) % int64(every)))
+	return week
 }
 
 // maxSpan bounds the time that a history covers, so that differences of instants stay exact.
@@ -34,11 +42,6 @@ func after(t time.Time, step time.Duration, n int) time.Time {
 		t = t.Add(time.Duration(chunk) * step)
 	}
 	return t.Add(time.Duration(n) * step)
-}
-
-// FitInterval is the time between two regular fits of a series of this step: six hours, or 100 steps where that is longer.
-func FitInterval(step time.Duration) time.Duration {
-	return max(fitEvery, fitEverySteps*step)
 }
 
 // lastFit returns the number of steps of a series that begins at start and has n steps which the last fit at or before its

@@ -104,26 +104,54 @@ func outlookOf(t interface{ Fatal(...any) }, s Series, o Options) Outlook {
 	return f.Outlook()
 }
 
+// Weeks are whole numbers of fit intervals, so a shifted series is fitted at the same of its steps.
 func TestScaleAndShift(t *testing.T) {
-	// At three minutes and less a week is a whole number of fit intervals, so that a shifted series is fitted at the same of its steps.
-	for _, c := range []Contract{{ShortageCost: 20}, {ServiceLevel: 0.95}} {
-		o := Options{Step: 3 * time.Minute, Lead: 2, Horizon: 30, Contract: c}
-		s := Series{Start: epoch.Add(-90 * time.Minute), Step: o.Step, Values: wave(1440, 480, 3)}
-		base := outlookOf(t, s, o)
-		scaled := Series{Start: s.Start, Step: s.Step}
-		for _, v := range s.Values {
-			scaled.Values = append(scaled.Values, 1000*v)
-		}
-		shifted := Series{Start: s.Start.AddDate(0, 0, 21), Step: s.Step, Values: s.Values}
-		large, later := outlookOf(t, scaled, o), outlookOf(t, shifted, o)
-		for i, v := range base.Cover {
-			if !near(1000*v, large.Cover[i]) || !near(1000*base.Median[i], large.Median[i]) {
-				t.Errorf("contract %+v, step %d: %g becomes %g when demand is scaled by 1000", c, i, v, large.Cover[i])
+	for _, step := range []time.Duration{7 * time.Second, 3 * time.Minute, 5 * time.Minute, 10 * time.Minute, 12 * time.Minute, time.Hour, 24 * time.Hour} {
+		for _, c := range []Contract{{ShortageCost: 20}, {ServiceLevel: 0.95}} {
+			o := Options{Step: step, Lead: 2, Horizon: 30, Contract: c}
+			s := Series{Start: epoch.Add(-30 * step), Step: step, Values: wave(1440, 480, 3)}
+			base := outlookOf(t, s, o)
+			scaled := Series{Start: s.Start, Step: step}
+			for _, v := range s.Values {
+				scaled.Values = append(scaled.Values, 1000*v)
 			}
-			if !near(v, later.Cover[i]) || !near(base.Median[i], later.Median[i]) {
-				t.Errorf("contract %+v, step %d: %g becomes %g three weeks later", c, i, v, later.Cover[i])
+			shifted := Series{Start: s.Start.AddDate(0, 0, 21), Step: step, Values: s.Values}
+			large, later := outlookOf(t, scaled, o), outlookOf(t, shifted, o)
+			for i, v := range base.Cover {
+				if !near(1000*v, large.Cover[i]) || !near(1000*base.Median[i], large.Median[i]) {
+					t.Errorf("step %s, contract %+v, %d ahead: %g becomes %g when demand is scaled by 1000", step, c, i, v, large.Cover[i])
+				}
+				if !near(v, later.Cover[i]) || !near(base.Median[i], later.Median[i]) {
+					t.Errorf("step %s, contract %+v, %d ahead: %g becomes %g three weeks later", step, c, i, v, later.Cover[i])
+				}
 			}
 		}
+	}
+}
+
+func TestFitInterval(t *testing.T) {
+	cases := map[string]struct {
+		reason     string
+		step, want time.Duration
+	}{
+		"second":      {reason: "six hours are enough steps", step: time.Second, want: 6 * time.Hour},
+		"minute":      {reason: "six hours are enough steps", step: time.Minute, want: 6 * time.Hour},
+		"ten minutes": {reason: "100 steps are 16 h 40 min, a tenth of a week is the next", step: 10 * time.Minute, want: 16*time.Hour + 48*time.Minute},
+		"hour":        {reason: "100 steps are more than half a week", step: time.Hour, want: 7 * 24 * time.Hour},
+		"six hours":   {reason: "100 steps would be more than a week", step: 6 * time.Hour, want: 7 * 24 * time.Hour},
+		"seven days":  {reason: "every step", step: 7 * 24 * time.Hour, want: 7 * 24 * time.Hour},
+		"odd":         {reason: "rounded up to what a week is a multiple of", step: 17 * time.Minute, want: 7 * 24 * time.Hour / 5},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := FitInterval(c.step)
+			if got != c.want {
+				t.Errorf("\nReason: %s\ngot %s, want %s", c.reason, got, c.want)
+			}
+			if week := 7 * 24 * time.Hour; week%got != 0 || got%time.Second != 0 {
+				t.Errorf("a week is no whole number of %s, or that none of seconds", got)
+			}
+		})
 	}
 }
 
