@@ -54,6 +54,15 @@ func newPathSeries(c clock, values []float64, day, week int) *pathSeries {
 	return s
 }
 
+// top returns the largest demand over the mean; zero without a history.
+func (s *pathSeries) top() float64 {
+	top := 0.0
+	for _, v := range s.raw {
+		top = math.Max(top, v)
+	}
+	return top
+}
+
 // holdSeason is the part of a day over which the last value stands in for missing ones; longer gaps are filled from other seasons.
 const holdSeason = 24
 

@@ -27,7 +27,8 @@ type Bands struct {
 // rounding is the share of mean demand below which a quantile is what logarithms leave of zero.
 const rounding = 1e-9
 
-// Quantiles forecasts a series many steps ahead, for people and calendars.
+// Quantiles forecasts a series many steps ahead, for people and calendars. But for named days, nothing lies above twice the most that was ever
+// seen: the errors of sparse demand are factors, and one from idle to busy would otherwise be applied to a busy hour.
 func Quantiles(s Series, o QuantileOptions) (Bands, error) {
 	if err := validStep(s.Step); err != nil {
 		return Bands{}, fmt.Errorf("forecaster: %w", err)
@@ -54,10 +55,11 @@ func Quantiles(s Series, o QuantileOptions) (Bands, error) {
 	days := newCalendar(opts, from, values, found)
 	series := newPathSeries(newClock(from, s.Step, opts.Location), days.plain(values), found.day, found.week)
 	e := learnEnsemble(series, pathModels(), o.Horizon)
+	most := coverReach * series.top()
 	for i, z := range e.path(o.Horizon) {
 		row := make([]float64, len(o.Quantiles))
 		for k, q := range o.Quantiles {
-			share := math.Exp(z+e.quantile(i, q)) - series.soft
+			share := math.Min(most, math.Exp(z+e.quantile(i, q))-series.soft)
 			if share > rounding {
 				row[k] = share * series.mean * math.Exp(days.at(len(values)+i))
 			}

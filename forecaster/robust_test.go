@@ -264,3 +264,23 @@ func TestDayFollowsTheWallClock(t *testing.T) {
 		}
 	}
 }
+
+func TestBandsOfSparseDemandAreBounded(t *testing.T) {
+	// A few requests an hour, at no regular time: from idle to busy is a factor that must not be applied to busy hours.
+	s := Series{Start: epoch, Step: 5 * time.Minute, Values: make([]float64, 14*288)}
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range s.Values {
+		if random.Float64() < 0.05 {
+			s.Values[i] = float64(1 + random.IntN(5))
+		}
+	}
+	b, err := Quantiles(s, QuantileOptions{Horizon: 288, Quantiles: []float64{0.5, 0.9, 0.99, 0.999}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range b.Values {
+		if v := row[len(row)-1]; v > coverReach*5*(1+1e-9) {
+			t.Fatalf("step %d: the 0.999-quantile is %g, where demand was never above 5", i, v)
+		}
+	}
+}
