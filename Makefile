@@ -13,9 +13,9 @@ FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
 # Go leaves folders named testdata out of ./...: this one holds the generator of the synthetic traces.
 LINTED    := ./... ./testdata/generate ./testdata/traces
-# The end-to-end tests mostly wait: two packages at a time, each with control planes of its own, and the tests that share one all at
-# once, leave two cores air. The longest packages come first, so that none is left over at the end.
-E2E_FLAGS ?= -p=2 -parallel=8 -count=1 -timeout=20m
+# The end-to-end tests mostly wait, each on a control plane of its own: two packages at a time leave two cores air. The longest come
+# first, so that neither is left over at the end.
+E2E_FLAGS ?= -p=2 -count=1 -timeout=20m
 E2E_TESTS ?= ./e2e/warm ./e2e ./e2e/kinds ./...
 
 .PHONY: help

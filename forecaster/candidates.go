@@ -1,6 +1,9 @@
 package forecaster
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // A hold expects the level to stay.
 type hold struct{}
@@ -76,4 +79,18 @@ func (c growthOf) estimate(t *track, m *moment) float64 {
 		return 0
 	}
 	return t.peak[j] - t.level[j]
+}
+
+// A trend expects demand to rise for the whole lead window half as fast as it does now. It never expects a fall.
+type trend struct{}
+
+func (trend) name() string { return "trend, damped" }
+
+func (trend) estimate(t *track, m *moment) float64 {
+	if m.i <= t.width {
+		return 0
+	}
+	now := t.x[m.i-1]
+	slope := (now - t.x[m.i-1-t.width]) / float64(t.width)
+	return t.log(now+math.Max(0, slope*float64(t.lead+1)/2)) - t.level[m.i]
 }

@@ -33,14 +33,15 @@ const trialRows = 3000
 
 // learnFamily fits the candidates that a shortage cost chooses between to so many, at most, of the lead windows that were complete before
 // step end.
-func learnFamily(t *track, f featurizer, end, rows int, c Contract) *family {
+func learnFamily(t *track, f featurizer, end, rows int, o Options) *family {
 	fam := &family{features: f}
 	if d := buildDesign(t, f, end, rows); d.rows() >= 3*d.p {
 		fam.learned = true
 		fam.moment.row = make([]float64, d.p)
-		fam.candidates = tradeoffCandidates(d, f, c.level())
+		fam.candidates = tradeoffCandidates(d, f, o.Contract.level())
 	}
 	fam.candidates = append(fam.candidates, simpleCandidates(f)...)
+	fam.candidates = slices.DeleteFunc(fam.candidates, func(c candidate) bool { return !o.has(c.name()) })
 	return fam
 }
 
@@ -171,7 +172,7 @@ func tradeoffCandidates(d *design, f featurizer, tau float64) []candidate {
 
 // simpleCandidates need no fitting.
 func simpleCandidates(f featurizer) []candidate {
-	out := []candidate{hold{}}
+	out := []candidate{hold{}, trend{}}
 	if f.week > 0 && len(f.weeks) > 1 {
 		out = append(out, profile{"weekly profile", f.day, f.weeks})
 	}

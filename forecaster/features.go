@@ -86,7 +86,7 @@ func lagsOf(season, most, lead, history int) []int {
 
 // size returns the number of features.
 func (f *featurizer) size() int {
-	n := 1 + len(f.windows) + 3
+	n := 1 + len(f.windows) + 4
 	if f.day > 0 {
 		n += 2*min(3, len(f.days)) + 6 + 4
 	}
@@ -122,6 +122,7 @@ func (f *featurizer) fill(t *track, i int, out []float64) {
 	put(t.log(top) - now)
 	put(rough)
 	put(t.level[i] - t.level[max(0, i-f.lead-1)])
+	put(math.Max(0, t.log(t.mean(i, 1))-now)) // a rise says more about the maximum to come than a fall
 	moved := f.shifted(t, i)
 	if f.day > 0 {
 		f.seasonal(t, i, f.days, 3, &moved, put)

@@ -20,23 +20,38 @@ const (
 	offsetReach = 0.4 // largest margin that an expert adds to or takes from its candidate, on the log scale
 	coldness    = 100 // how sharply an expert's weight falls with its cost, relative to the least
 	halfLife    = 24 * time.Hour
+
+	elsewhere = 0.35 // what a cost counts for in the other of quiet and busy times
 )
 
 // A mixer serves a shortage cost. Its experts are the candidates, each with a range of margins. Each expert's trailing cost is what a
 // fleet that followed it would have paid, and missed at the shortage cost; what is served is their average, weighted by how close to
 // the cheapest they came. Level, choice of model and trust in it are thereby one thing, learned from what happened.
+//
+// Two books are kept, of what was decided while demand was below its mean and above: what is noise in a busy hour is a multiple of demand in
+// a quiet one, and a model may be good at one of them.
 type mixer struct {
 	fleets
 	forget  float64 // factor on trailing costs per block
 	factors [offsetCount]float64
 
-	trailing []float64 // cost of each expert
-	covers   []float64 // of each expert, now
+	books    [2][]float64 // trailing cost of each expert, in quiet and in busy times
+	busy     []bool       // which of them the decisions of the last lead were made in, a ring by step
+	trailing []float64    // cost of each expert, as it counts now
+	covers   []float64    // of each expert, now
+
+	elsewhere float64 // what a cost counts for in the other book
 }
 
-func newMixer(c Contract, t *track, candidates, day int) *mixer {
+func newMixer(o Options, t *track, candidates, day int) *mixer {
 	n := candidates * offsetCount
-	m := &mixer{fleets: newFleets(c.ShortageCost, t, n), trailing: make([]float64, n), covers: make([]float64, n)}
+	m := &mixer{
+		fleets: newFleets(o.Contract.ShortageCost, t, n), busy: make([]bool, t.lead+1), trailing: make([]float64, n), covers: make([]float64, n),
+		elsewhere: elsewhere,
+	}
+	for k := range m.books {
+		m.books[k] = make([]float64, n)
+	}
 	half := float64(day)
 	if day == 0 {
 		half = clamp(float64(halfLife/t.step), 100, 1440)
@@ -45,7 +60,23 @@ func newMixer(c Contract, t *track, candidates, day int) *mixer {
 	for k := range m.factors {
 		m.factors[k] = math.Exp(offsetReach * (2*float64(k)/(offsetCount-1) - 1))
 	}
+	m.leaveOut(o)
 	return m
+}
+
+// leaveOut takes away what an ablation is about.
+func (m *mixer) leaveOut(o Options) {
+	if !o.has(partMargins) {
+		for k := range m.factors {
+			m.factors[k] = 1
+		}
+	}
+	if !o.has(partBooks) {
+		m.elsewhere = 1
+	}
+	if !o.has(partReplicas) {
+		m.unit, m.wishes = 1e-6, m.wishes[:1]
+	}
 }
 
 // decide returns the experts' average, weighted by trailing cost.
@@ -58,6 +89,12 @@ func (m *mixer) decide(t *track, i int, estimates []float64) float64 {
 		}
 	}
 	m.play(i, m.covers)
+	busy := t.exp(t.level[i]) > 1
+	m.busy[i%len(m.busy)] = busy
+	here, other := m.book(busy), m.book(!busy)
+	for e := range m.trailing {
+		m.trailing[e] = here[e] + m.elsewhere*other[e]
+	}
 	least := m.least()
 	sum, total := 0.0, 0.0
 	for e, a := range m.trailing {
@@ -67,6 +104,13 @@ func (m *mixer) decide(t *track, i int, estimates []float64) float64 {
 		}
 	}
 	return sum / total
+}
+
+func (m *mixer) book(busy bool) []float64 {
+	if busy {
+		return m.books[1]
+	}
+	return m.books[0]
 }
 
 func (m *mixer) least() float64 {
@@ -84,9 +128,14 @@ func (m *mixer) weight(cost, least float64) float64 {
 	return 0
 }
 
-// observe charges every expert at the end of a block.
+// observe charges every expert at the end of a block, for what it decided a lead ago.
 func (m *mixer) observe(t *track, i int) {
-	m.charge(t, i, func(e int, cost float64) { m.trailing[e] = m.trailing[e]*m.forget + cost })
+	busy := m.busy[max(0, i-t.lead)%len(m.busy)]
+	here, other := m.book(busy), m.book(!busy)
+	m.charge(t, i, func(e int, cost float64) {
+		here[e] = here[e]*m.forget + cost
+		other[e] *= m.forget
+	})
 }
 
 // weights returns each candidate's share in what is served.

@@ -3,6 +3,7 @@ package forecaster
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -35,7 +36,12 @@ type Options struct {
 	Periods    []time.Duration // seasons; nil detects them
 	Days       []Day           // named days, past and to come
 	MaxHistory int             // steps that a fit looks back on; default DefaultMaxHistory
+
+	without []string // parts and candidates that are left out, by name: what an ablation measures
 }
+
+// has says whether a part is not left out.
+func (o Options) has(part string) bool { return !slices.Contains(o.without, part) }
 
 // maxLead bounds the lead window, in steps.
 const maxLead = 10_000

@@ -40,6 +40,7 @@ type record struct {
 	covered  tally   // of what was served
 	fleets   *fleets // of the parties; nil under a service level
 	covers   [parties]float64
+	open     bool // whether the models are served whatever their loss is
 }
 
 // Whose promises are recorded.
@@ -56,8 +57,9 @@ type promises struct {
 	by     [parties]float64
 }
 
-func newRecord(c Contract, t *track, f featurizer) record {
-	r := record{tau: c.level(), reach: c.reach(), lead: t.lead, naive: hold{}, promises: make([]promises, t.lead+1)}
+func newRecord(o Options, t *track, f featurizer) record {
+	c := o.Contract
+	r := record{tau: c.level(), reach: c.reach(), lead: t.lead, naive: hold{}, promises: make([]promises, t.lead+1), open: !o.has(partGate)}
 	if f.day > 0 {
 		r.naive = growthOf{"last season", f.days[0]}
 	}
@@ -92,7 +94,7 @@ func (r *record) promise(t *track, i int, cover float64) float64 {
 
 // repeats says whether repeating the last season has been the best that could be said.
 func (r *record) repeats() bool {
-	return r.loss[bySeason] < math.Min(r.loss[ours], r.loss[byLevel])
+	return !r.open && r.loss[bySeason] < math.Min(r.loss[ours], r.loss[byLevel])
 }
 
 // latest returns what the benchmarks said before step i.
@@ -135,7 +137,7 @@ func (r *record) skill() float64 {
 }
 
 // skilled says whether what is promised is better than what would be served without a forecast: the level as it is.
-func (r *record) skilled() bool { return r.repeats() || r.skill() > 0 }
+func (r *record) skilled() bool { return r.open || r.repeats() || r.skill() > 0 }
 
 // A tally counts how often something held.
 type tally struct{ held, n float64 }

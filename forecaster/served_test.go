@@ -57,7 +57,7 @@ func TestRecordChooses(t *testing.T) {
 			o := Options{Step: 30 * time.Minute, Lead: lead, Horizon: day, Contract: tc.contract}.withDefaults()
 			seasons := seasons{day: day}
 			tr := newTrack(time.Unix(0, 0).UTC(), o, raw, n, seasons)
-			r := newRecord(tc.contract, tr, newFeaturizer(seasons, lead, n, tc.contract.reach()))
+			r := newRecord(Options{Contract: tc.contract}, tr, newFeaturizer(seasons, lead, n, tc.contract.reach()))
 			view := *tr
 			var served, repeated float64
 			for i := day; i+lead < n; i++ {

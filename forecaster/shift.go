@@ -27,6 +27,9 @@ func (s *shifts) of(lag int) float64 {
 // come back. A weekend is no shift: the one before lies at its level.
 func (t *track) shifted(i, season int, lags []int) shifts {
 	out := shifts{lags: lags}
+	if t.still {
+		return out
+	}
 	hour := max(2, season/24)
 	var level [daysBack + weeksBack]float64
 	n := 0

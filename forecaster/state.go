@@ -32,7 +32,7 @@ func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	f := newFeaturizer(s.seasons, o.Lead, n, o.Contract.reach())
 	s.features = f
 	s.served.contract = o.Contract
-	s.served.record = newRecord(o.Contract, s.track, f)
+	s.served.record = newRecord(o, s.track, f)
 	learned := s.learn(f)
 	s.served.step(s.track)
 	s.weighSeasons()
@@ -68,11 +68,11 @@ func (s *state) learn(f featurizer) (learned bool) {
 func (s *state) learnTradeoff(f featurizer) {
 	n := s.track.n()
 	from := n - s.heldOut(n)
-	trial := learnFamily(s.track, f, from, trialRows, s.opts.Contract)
-	s.served.control = newMixer(s.opts.Contract, s.track, len(trial.candidates), s.day)
+	trial := learnFamily(s.track, f, from, trialRows, s.opts)
+	s.served.control = newMixer(s.opts, s.track, len(trial.candidates), s.day)
 	s.far = 2 * s.replay(trial, from, n)
 	if trial.learned {
-		s.served.family = learnFamily(s.track, f, n, maxRows, s.opts.Contract)
+		s.served.family = learnFamily(s.track, f, n, maxRows, s.opts)
 	}
 }
 

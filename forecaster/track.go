@@ -17,6 +17,7 @@ type track struct {
 	top   float64   // most demand so far
 	days  *calendar // effects of named days, taken off; nil for none
 	zeros bool      // whether zeros are demand; where they are not, a run of them is an outage
+	still bool      // whether shifts of the level are not looked for
 	idle  int       // zeros in a row
 	gap   int       // filled steps in a row
 	ratio float64   // demand before the gap, relative to a season earlier
@@ -42,6 +43,7 @@ func newTrack(start time.Time, o Options, raw []float64, room int, s seasons) *t
 	unit := meanKnown(raw)
 	t := &track{
 		clock: newClock(start, o.Step, o.Location), lead: o.Lead, day: s.day, days: days, width: max(1, (o.Lead+2)/3), unit: unit, soft: softShare,
+		still: !o.has(partShifts),
 		zeros: share(raw, func(v float64) bool { return v <= zeroAt*unit }) > zeroShare,
 		x:     make([]float64, 0, room), cum: make([]float64, 1, room+1), peak: make([]float64, 0, room),
 		level: make([]float64, 1, room+1), sound: make([]bool, 0, room),

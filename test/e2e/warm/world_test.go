@@ -269,7 +269,6 @@ type warmStatus struct {
 		WeightsBy string `json:"weightsBy"`
 		Weights   string `json:"weights"`
 		Hold      int    `json:"hold"`
-		Held      int    `json:"held"`
 		Message   string `json:"message"`
 	} `json:"forecasts"`
 }

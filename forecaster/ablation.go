@@ -1,0 +1,10 @@
+package forecaster
+
+// Parts that an ablation may leave out, beside candidates by their names: see TestAblation.
+const (
+	partShifts   = "level shifts"
+	partGate     = "floor and gate"
+	partBooks    = "books of quiet and busy times"
+	partMargins  = "margins"
+	partReplicas = "whole replicas"
+)

@@ -1,0 +1,125 @@
+package forecaster
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"headstart.dev/headstart/forecaster/internal/closedloop"
+)
+
+// ablated are configurations, each by what it leaves out.
+func ablated() [][]string {
+	const (
+		main, low, high, recent = "quantile regression", "quantile regression, low", "quantile regression, high", "quantile regression, recent"
+		onTop, alone            = "trees on the regression", "trees"
+		daily, weekly, inner    = "daily profile", "weekly profile", "inner profile"
+		growth, damped, level   = "yesterday, at today's level", "trend, damped", "level now"
+	)
+	simple := []string{daily, weekly, inner, growth, damped, level}
+	others := append([]string{low, high, recent, onTop, alone}, simple...)
+	return [][]string{
+		nil,
+		{partShifts},
+		{partGate},
+		{partBooks},
+		{partMargins},
+		{partReplicas},
+		{onTop},
+		{alone},
+		{onTop, alone},
+		{low, high},
+		{recent},
+		{daily, weekly, inner},
+		{growth},
+		{damped},
+		{level},
+		simple,
+		{main, low, high, recent, onTop, alone},
+		others, append([]string{partMargins}, others...),
+	}
+}
+
+// TestAblation measures what each part is worth, for the table in docs/forecasting.md: on the open traces with at most 9,000 scored steps, at
+// the yardstick's shortage cost. It takes minutes, so it runs on request.
+func TestAblation(t *testing.T) {
+	if os.Getenv("HEADSTART_ALL_TRACES") == "" {
+		t.Skip("minutes of replays: HEADSTART_ALL_TRACES=1 runs them")
+	}
+	shared, err := closedloop.Shared()
+	if err != nil {
+		t.Skip("NOT MEASURED: " + err.Error())
+	}
+	var traces []*closedloop.Trace
+	for _, c := range closedloop.Cases() {
+		trace, err := c.Open(shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(trace.Raw)-trace.Warm <= 9000 {
+			traces = append(traces, trace)
+		}
+	}
+	for _, without := range ablated() {
+		logs := make([]float64, len(traces))
+		var wg sync.WaitGroup
+		free := make(chan struct{}, runtime.GOMAXPROCS(0))
+		for i, trace := range traces {
+			wg.Go(func() {
+				free <- struct{}{}
+				defer func() { <-free }()
+				logs[i] = math.Log(costOf(t, trace, without) / trace.Oracle.J)
+			})
+		}
+		wg.Wait()
+		t.Logf("%.4f on %d traces without %s", math.Exp(mean(logs)), len(traces), strings.Join(without, " + "))
+	}
+}
+
+// costOf replays a trace and returns J.
+func costOf(t *testing.T, trace *closedloop.Trace, without []string) float64 {
+	o := Options{Step: trace.Step, Lead: trace.Lead, Horizon: 1, Contract: Contract{ShortageCost: closedloop.Penalty}, without: without}
+	f, err := New(o)
+	if err != nil {
+		t.Error(err)
+		return math.NaN()
+	}
+	if err := f.Start(Series{Start: trace.Start, Step: trace.Step, Values: trace.Raw[:trace.Warm]}); err != nil {
+		t.Error(err)
+	}
+	var wish []float64
+	for i := trace.Warm; i < len(trace.Raw); i++ {
+		demand := trace.Full[i-1]
+		if o := f.Outlook(); o.Skilled {
+			demand = math.Max(o.Cover[0], demand)
+		}
+		wish = append(wish, trace.Replicas(demand))
+		if err := f.Update(trace.Raw[i]); err != nil {
+			t.Error(err)
+		}
+	}
+	return trace.Judge(wish).J
+}
+
+// A name that nothing has would measure nothing.
+func TestAblationsNameWhatThereIs(t *testing.T) {
+	f := mustNew(t, Options{Step: time.Hour, Lead: 1, Contract: Contract{ShortageCost: 20}})
+	if err := f.Start(Series{Start: epoch, Step: time.Hour, Values: wave(24*40, 24, 3)}); err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{partShifts: true, partGate: true, partBooks: true, partMargins: true, partReplicas: true, "inner profile": true}
+	for _, c := range f.state.served.family.candidates {
+		there[c.name()] = true
+	}
+	for _, without := range ablated() {
+		for _, part := range without {
+			if !there[part] {
+				t.Errorf("there is no %q to leave out", part)
+			}
+		}
+	}
+}
