@@ -146,6 +146,9 @@ func checkExamples(t *testing.T, c *controlplane.ControlPlane) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := c.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"); err != nil { // of the examples that name one
+		t.Fatal(err)
+	}
 	for _, file := range files {
 		if _, err := c.Kubectl(t.Context(), nil, "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", file); err != nil {
 			t.Errorf("%s: %v", filepath.Base(file), err)
