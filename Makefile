@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 TOOL      := go tool -modfile=go.tools.mod
 GOLANGCI  := bin/golangci-lint
+HELM      := bin/helm
 VERSION   ?= v0.1.0
 GO_LDFLAGS := -s -w -X main.version=$(VERSION)
 # Rooms whose tests run under the race detector: the ones with goroutines. The others are pure.
@@ -30,9 +31,10 @@ build: ## Build bin/headstart and bin/kubectl-headstart.
 	ln -sf headstart bin/kubectl-headstart
 
 .PHONY: generate
-generate: ## Regenerate deepcopy code and CRDs.
+generate: ## Regenerate deepcopy code, CRDs, and the Helm chart's copies of the manifests.
 	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:artifacts:config=manifests/base/crds
+	hack/chart.sh
 
 .PHONY: figures
 figures: ## Draw the figures of the documentation anew, by a replay with the forecaster as it is now.
@@ -59,7 +61,7 @@ race: ## Run the tests of the concurrent rooms under the race detector.
 
 # Built first, so that go test's time limit is the tests' own.
 .PHONY: e2e
-e2e: bin ## Run the end-to-end tests on a real control plane, which is built into bin/ when it is missing (about 13 minutes on 2 cores, once).
+e2e: bin $(HELM) ## Run the end-to-end tests on a real control plane, which is built into bin/ when it is missing (about 13 minutes on 2 cores, once).
 	cd test && go test $(E2E_FLAGS) $(E2E_TESTS)
 
 .PHONY: fuzz
@@ -109,6 +111,16 @@ vuln: ## Look for known vulnerabilities (needs vuln.go.dev).
 manifests: bin/kubectl ## Render every overlay into dist/.
 	@mkdir -p dist
 	@for o in manifests/overlays/*/; do n=$$(basename $$o); bin/kubectl kustomize $$o > dist/headstart-$$n.yaml; echo dist/headstart-$$n.yaml; done
+
+.PHONY: chart
+chart: $(HELM) ## Package the Helm chart into dist/.
+	@mkdir -p dist
+	$(HELM) package manifests/chart/headstart --destination dist
+
+$(HELM): go.helm.mod
+	@echo "building helm into bin/ (one to two minutes, once)"
+	@mkdir -p bin
+	go build -modfile=go.helm.mod -trimpath -ldflags '-s -w' -o $@ helm.sh/helm/v4/cmd/helm
 
 bin/kubectl:
 	@echo "building kubectl into bin/ (half a minute, once)"

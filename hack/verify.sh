@@ -10,7 +10,7 @@ check() {
 }
 
 # Compared with what was there before rather than with the last commit, so that it can be run with work in progress.
-generated() { find api manifests/base/crds -type f \( -name 'zz_generated*' -o -name '*.yaml' \) -print0 | sort -z | xargs -0 sha256sum; }
+generated() { find api manifests/base/crds manifests/chart/headstart/files -type f \( -name 'zz_generated*' -o -name '*.yaml' -o -name '*.json' \) -print0 | sort -z | xargs -0 sha256sum; }
 code_and_crds() {
 	local before
 	before=$(generated)
@@ -40,7 +40,7 @@ tidy() {
 	return 1
 }
 
-check "generated code and CRDs" code_and_crds
+check "generated code, CRDs and chart" code_and_crds
 check "traces" traces
 check "go.mod" tidy
 exit "$failed"

@@ -95,6 +95,19 @@ func (l Layout) Headstart(ctx context.Context, progress io.Writer) error {
 	return b.build(ctx, Command{Name: "headstart", Package: "./cmd/headstart", Cold: 2 * time.Minute}, flags, "CGO_ENABLED=0")
 }
 
+// Helm builds bin/helm, at the version that go.helm.mod of the main module pins. It renders the chart, and is no part of the control plane.
+func (l Layout) Helm(ctx context.Context, progress io.Writer) error {
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	b := builder{dir: l.Root, bin: l.Bin, progress: progress}
+	// The flags of the Makefile.
+	flags := []string{"-modfile=go.helm.mod", "-trimpath", "-ldflags", "-s -w"}
+	return b.build(ctx, Command{Name: "helm", Package: "helm.sh/helm/v4/cmd/helm", Cold: 2 * time.Minute}, flags)
+}
+
 // lock has one process at a time build into l.Bin; it makes the folder where it is missing.
 func (l Layout) lock(ctx context.Context) (unlock func(), err error) {
 	if err := os.MkdirAll(l.Bin, 0o755); err != nil {

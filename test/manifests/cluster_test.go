@@ -66,6 +66,7 @@ func TestOnRealAPIServer(t *testing.T) {
 	t.Run("examples", func(t *testing.T) { checkExamples(t, c) })
 	t.Run("rights of the server", func(t *testing.T) { checkRights(t, c) })
 	t.Run("uninstall", func(t *testing.T) { checkUninstall(t, c) })
+	t.Run("helm", func(t *testing.T) { checkHelm(t, c) })
 }
 
 // awaitGuard waits until the policy is in force, which takes a moment after it was made.

@@ -22,6 +22,7 @@ import (
 	psaapi "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
@@ -72,6 +73,31 @@ func TestOverlays(t *testing.T) {
 
 // TestWarm adds the component for warming to an overlay, as docs/install.md says.
 func TestWarm(t *testing.T) {
+	dir := together(t, []string{"overlays/both"}, []string{"components/warm", "components/warm-all-namespaces"})
+	warms := false
+	var everywhere []string // roles that are bound for all namespaces
+	for _, obj := range render(t, dir) {
+		checkNamespace(t, obj)
+		checkWildcards(t, obj)
+		if d, ok := obj.(*appsv1.Deployment); ok {
+			checkRestricted(t, d)
+			warms = slices.Contains(d.Spec.Template.Spec.Containers[0].Args, "--warm-pools")
+		}
+		if b, ok := obj.(*rbacv1.ClusterRoleBinding); ok && strings.HasPrefix(b.Name, "headstart-warm") {
+			everywhere = append(everywhere, b.RoleRef.Name)
+		}
+	}
+	if !warms {
+		t.Error("serve lacks --warm-pools")
+	}
+	if diff := cmp.Diff([]string{"headstart-warm", "headstart-warm-namespace"}, everywhere); diff != "" {
+		t.Errorf("bound for all namespaces (-want +got):\n%s", diff)
+	}
+}
+
+// together writes a kustomization of resources and components, both below manifests, and returns its folder, relative to the repository.
+func together(t *testing.T, resources, components []string) string {
+	t.Helper()
 	// Kustomize takes relative paths only, and follows no link in between.
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -89,29 +115,17 @@ func TestWarm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("resources: [%[1]s/manifests/overlays/both]\ncomponents: [%[1]s/manifests/components/warm, %[1]s/manifests/components/warm-all-namespaces]\n", up)
-	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+	var text strings.Builder
+	for field, paths := range map[string][]string{"resources": resources, "components": components} {
+		fmt.Fprintf(&text, "%s:\n", field)
+		for _, path := range paths {
+			fmt.Fprintf(&text, "- %s/manifests/%s\n", up, path)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	warms := false
-	var everywhere []string // roles that are bound for all namespaces
-	for _, obj := range render(t, down) {
-		checkNamespace(t, obj)
-		checkWildcards(t, obj)
-		if d, ok := obj.(*appsv1.Deployment); ok {
-			checkRestricted(t, d)
-			warms = slices.Contains(d.Spec.Template.Spec.Containers[0].Args, "--warm-pools")
-		}
-		if b, ok := obj.(*rbacv1.ClusterRoleBinding); ok && strings.HasPrefix(b.Name, "headstart-warm") {
-			everywhere = append(everywhere, b.RoleRef.Name)
-		}
-	}
-	if !warms {
-		t.Error("serve lacks --warm-pools")
-	}
-	if diff := cmp.Diff([]string{"headstart-warm", "headstart-warm-namespace"}, everywhere); diff != "" {
-		t.Errorf("bound for all namespaces (-want +got):\n%s", diff)
-	}
+	return down
 }
 
 // TestWarmIsNamespaced since who may create pods everywhere may do nearly anything: that is granted by name only.
@@ -193,12 +207,8 @@ func render(t *testing.T, dir string) []runtime.Object {
 		}
 	}
 	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(repository, dir))
-	if err != nil {
-		t.Fatalf("kustomize build %s: %v", dir, err)
-	}
 	var objects []runtime.Object
-	for _, resource := range built.Resources() {
+	for _, resource := range build(t, dir).Resources() {
 		data, err := resource.AsYAML()
 		if err != nil {
 			t.Fatal(err)
@@ -211,6 +221,16 @@ func render(t *testing.T, dir string) []runtime.Object {
 		objects = append(objects, obj)
 	}
 	return objects
+}
+
+// build renders a kustomization, whose folder is relative to the repository.
+func build(t *testing.T, dir string) resmap.ResMap {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(repository, dir))
+	if err != nil {
+		t.Fatalf("kustomize build %s: %v", dir, err)
+	}
+	return built
 }
 
 // checkNamespace wants every namespaced object in one of Headstart's own namespaces, but for the one that has to be elsewhere.

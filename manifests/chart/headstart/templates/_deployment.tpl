@@ -1,0 +1,67 @@
+{{/* Lays the values over the Deployment, in place. */}}
+{{- define "headstart.patchDeployment" -}}
+{{- $root := index . 0 -}}
+{{- $deployment := index . 1 -}}
+{{- $_ := set $deployment.spec "replicas" $root.Values.replicas -}}
+{{- include "headstart.patchPodMetadata" (list $root $deployment.spec.template) -}}
+{{- include "headstart.patchPodSpec" (list $root $deployment.spec.template.spec) -}}
+{{- include "headstart.patchContainer" (list $root (first $deployment.spec.template.spec.containers)) -}}
+{{- end -}}
+
+{{- define "headstart.patchPodMetadata" -}}
+{{- $root := index . 0 -}}
+{{- $pod := index . 1 -}}
+{{- $labels := merge $pod.metadata.labels (dict "app.kubernetes.io/name" "headstart" "app.kubernetes.io/part-of" "headstart") -}}
+{{- range $name, $_ := $root.Values.podLabels -}}
+{{- if hasKey $labels $name }}{{ fail (printf "podLabels: the chart itself sets %s" $name) }}{{ end -}}
+{{- end -}}
+{{- $_ := set $pod.metadata "labels" (merge $labels $root.Values.podLabels) -}}
+{{- /* The server reads changed sources anew by itself. New pods show at once, and before the old ones end, whether they can be used. */ -}}
+{{- $checksum := dict "checksum/sources" (include "headstart.sources" $root | sha256sum) -}}
+{{- $_ := set $pod.metadata "annotations" (merge $checksum $root.Values.podAnnotations) -}}
+{{- end -}}
+
+{{- define "headstart.patchPodSpec" -}}
+{{- $values := (index . 0).Values -}}
+{{- $spec := index . 1 -}}
+{{- with $values.image.pullSecrets }}{{ $_ := set $spec "imagePullSecrets" . }}{{ end -}}
+{{- with $values.nodeSelector }}{{ $_ := set $spec "nodeSelector" . }}{{ end -}}
+{{- with $values.tolerations }}{{ $_ := set $spec "tolerations" . }}{{ end -}}
+{{- with $values.affinity }}{{ $_ := set $spec "affinity" . }}{{ end -}}
+{{- with $values.priorityClassName }}{{ $_ := set $spec "priorityClassName" . }}{{ end -}}
+{{- if kindIs "slice" $values.topologySpreadConstraints -}}
+{{- $_ := unset $spec "topologySpreadConstraints" -}}
+{{- with $values.topologySpreadConstraints }}{{ $_ := set $spec "topologySpreadConstraints" . }}{{ end -}}
+{{- end -}}
+{{- range $spec.volumes -}}
+{{- if .configMap }}{{ $_ := set .configMap "name" "headstart-sources" }}{{ end -}}
+{{- if .secret }}{{ $_ := set .secret "secretName" $values.credentialsSecret }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "headstart.patchContainer" -}}
+{{- $root := index . 0 -}}
+{{- $container := index . 1 -}}
+{{- $values := $root.Values -}}
+{{- $_ := set $container "image" (include "headstart.image" $root) -}}
+{{- with $values.image.pullPolicy }}{{ $_ := set $container "imagePullPolicy" . }}{{ end -}}
+{{- $_ := set $container "resources" $values.resources -}}
+{{- $_ := set $container "env" (concat $container.env $values.extraEnv) -}}
+{{- $args := $container.args -}}
+{{- if has "external" $values.metricsAPIs }}{{ $args = append $args "--external-metrics" }}{{ end -}}
+{{- if has "custom" $values.metricsAPIs }}{{ $args = append $args "--custom-metrics" }}{{ end -}}
+{{- if $values.warm.enabled }}{{ $args = append $args "--warm-pools" }}{{ end -}}
+{{- $flags := list "--external-metrics" "--custom-metrics" "--warm-pools" -}}
+{{- range $container.args }}{{ $flags = append $flags (splitList "=" . | first) }}{{ end -}}
+{{- range $values.extraArgs -}}
+{{- if has (splitList "=" . | first) $flags }}{{ fail (printf "extraArgs: the chart itself decides on %s" .) }}{{ end -}}
+{{- end -}}
+{{- $_ := set $container "args" (concat $args $values.extraArgs) -}}
+{{- end -}}
+
+{{- define "headstart.image" -}}
+{{- with .Values.image -}}
+{{- $tag := .tag | default (ternary "" $.Chart.AppVersion (ne .digest "")) -}}
+{{- .repository }}{{ with $tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,14 @@
+{{/* Lays the values over the NetworkPolicy, in place. */}}
+{{- define "headstart.patchNetworkPolicy" -}}
+{{- $values := (index . 0).Values.networkPolicy -}}
+{{- $spec := (index . 1).spec -}}
+{{- range $spec.ingress -}}
+{{- if .from }}{{ $_ := set . "from" $values.metricsFrom }}{{ end -}}
+{{- end -}}
+{{- /* The last rule is the one for Prometheus: TestChartEqualsOverlays and TestChartValues hold it. */ -}}
+{{- $ports := list -}}
+{{- range $values.prometheusPorts }}{{ $ports = append $ports (dict "port" (int .) "protocol" "TCP") }}{{ end -}}
+{{- $egress := initial $spec.egress -}}
+{{- if $ports }}{{ $egress = append $egress (dict "ports" $ports) }}{{ end -}}
+{{- $_ := set $spec "egress" $egress -}}
+{{- end -}}

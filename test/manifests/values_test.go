@@ -1,0 +1,308 @@
+package manifests_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+)
+
+// Where most values go, in the way in which flatten writes it.
+const (
+	deployment = "Deployment/headstart-system/headstart"
+	pod        = deployment + " spec.template."
+	container  = pod + "spec.containers.0."
+	network    = "NetworkPolicy/headstart-system/headstart"
+	checksum   = pod + "metadata.annotations.checksum/sources"
+	sources    = "ConfigMap/headstart-system/headstart-sources data.sources.yaml"
+)
+
+// chartValues says what each value changes in what the defaults render, and nothing else: an added or removed object by its key
+// alone.
+var chartValues = map[string]struct {
+	values string
+	want   map[string]string
+}{
+	"other API": {"{metricsAPIs: [custom]}", map[string]string{
+		container + "args.8":                            "--custom-metrics",
+		"APIService/v1beta1.external.metrics.k8s.io":    "removed",
+		"ClusterRole/headstart-external-metrics":        "removed",
+		"ClusterRoleBinding/headstart-external-metrics": "removed",
+		"APIService/v1beta1.custom.metrics.k8s.io":      "added",
+		"ClusterRole/headstart-custom-metrics":          "added",
+		"ClusterRoleBinding/headstart-custom-metrics":   "added",
+	}},
+	"tag":            {"{image: {repository: 'mirror:5000/headstart', tag: v9}}", map[string]string{container + "image": "mirror:5000/headstart:v9"}},
+	"digest":         {"{image: {digest: 'sha256:" + digest + "'}}", map[string]string{container + "image": "headstart.dev/headstart@sha256:" + digest}},
+	"tag and digest": {"{image: {tag: v9, digest: 'sha256:" + digest + "'}}", map[string]string{container + "image": "headstart.dev/headstart:v9@sha256:" + digest}},
+	"pull": {"{image: {pullPolicy: Always, pullSecrets: [{name: a}, {name: b}]}}", map[string]string{
+		container + "imagePullPolicy":        "Always",
+		pod + "spec.imagePullSecrets.0.name": "a",
+		pod + "spec.imagePullSecrets.1.name": "b",
+	}},
+	"replicas": {"{replicas: 3}", map[string]string{deployment + " spec.replicas": "3"}},
+	"sources": {"{sources: [{name: a, url: 'https://a', namespaces: [shop], httpClientConfig: {authorization: {credentials_file: /etc/headstart-credentials/token}}}]}", map[string]string{
+		sources:  "sources:\n- httpClientConfig:\n    authorization:\n      credentials_file: /etc/headstart-credentials/token\n  name: a\n  namespaces:\n  - shop\n  url: https://a\n",
+		checksum: "changed",
+	}},
+	"credentials": {"{credentialsSecret: tokens}", map[string]string{pod + "spec.volumes.1.secret.secretName": "tokens"}},
+	"arguments": {"{extraArgs: [--log-format=json, --plan-writes-per-hour=6]}", map[string]string{
+		container + "args.9": "--log-format=json", container + "args.10": "--plan-writes-per-hour=6",
+	}},
+	"environment": {"{extraEnv: [{name: HTTPS_PROXY, value: 'http://proxy'}]}", map[string]string{
+		container + "env.2.name": "HTTPS_PROXY", container + "env.2.value": "http://proxy",
+	}},
+	"resources": {"{resources: {requests: {cpu: 2}, limits: {memory: 4Gi, cpu: '4'}, claims: [{name: a}]}}", map[string]string{
+		container + "resources.requests.cpu":  "2",
+		container + "resources.limits.memory": "4Gi",
+		container + "resources.limits.cpu":    "4",
+		container + "resources.claims.0.name": "a",
+	}},
+	"node selector": {"{nodeSelector: {kubernetes.io/arch: arm64}}", map[string]string{pod + "spec.nodeSelector.kubernetes.io/arch": "arm64"}},
+	"tolerations": {"{tolerations: [{key: a, operator: Exists}]}", map[string]string{
+		pod + "spec.tolerations.0.key": "a", pod + "spec.tolerations.0.operator": "Exists",
+	}},
+	"affinity": {"{affinity: {nodeAffinity: {a: b}, podAffinity: {c: d}, podAntiAffinity: {e: f}}}", map[string]string{
+		pod + "spec.affinity.nodeAffinity.a": "b", pod + "spec.affinity.podAffinity.c": "d", pod + "spec.affinity.podAntiAffinity.e": "f",
+	}},
+	"no spread": {"{topologySpreadConstraints: []}", removed(
+		spread+"0.labelSelector.matchLabels.app.kubernetes.io/component", spread+"0.labelSelector.matchLabels.app.kubernetes.io/name", spread+"0.matchLabelKeys.0",
+		spread+"0.maxSkew", spread+"0.topologyKey", spread+"0.whenUnsatisfiable",
+		spread+"1.labelSelector.matchLabels.app.kubernetes.io/component", spread+"1.labelSelector.matchLabels.app.kubernetes.io/name", spread+"1.matchLabelKeys.0",
+		spread+"1.maxSkew", spread+"1.topologyKey", spread+"1.whenUnsatisfiable",
+	)},
+	"priority": {"{priorityClassName: system-cluster-critical}", map[string]string{pod + "spec.priorityClassName": "system-cluster-critical"}},
+	"pod metadata": {"{podLabels: {team: a}, podAnnotations: {note: b}}", map[string]string{
+		pod + "metadata.labels.team": "a", pod + "metadata.annotations.note": "b",
+	}},
+	"service account":   {"{serviceAccount: {annotations: {role: a}}}", map[string]string{"ServiceAccount/headstart-system/headstart metadata.annotations.role": "a"}},
+	"no network policy": {"{networkPolicy: {enabled: false}}", map[string]string{network: "removed"}},
+	"network": {"{networkPolicy: {prometheusPorts: [8428, 8481], metricsFrom: [{ipBlock: {cidr: 10.0.0.0/8}}]}}", map[string]string{
+		network + " spec.egress.2.ports.0.port":              "8428",
+		network + " spec.egress.2.ports.1.port":              "8481",
+		network + " spec.egress.2.ports.1.protocol":          "TCP",
+		network + " spec.ingress.1.from.0.ipBlock.cidr":      "10.0.0.0/8",
+		network + " spec.ingress.1.from.0.namespaceSelector": "removed",
+	}},
+	"warm": {"{warm: {enabled: true, namespaces: [shop, web]}}", map[string]string{
+		container + "args.9":                        "--warm-pools",
+		"Namespace/headstart-warm":                  "added",
+		"PriorityClass/headstart-placeholder":       "added",
+		"ClusterRole/headstart-warm":                "added",
+		"ClusterRoleBinding/headstart-warm":         "added",
+		"ClusterRole/headstart-warm-namespace":      "added",
+		"Role/headstart-warm/headstart-warm":        "added",
+		"RoleBinding/headstart-warm/headstart-warm": "added",
+		"RoleBinding/shop/headstart-warm-namespace": "added",
+		"RoleBinding/web/headstart-warm-namespace":  "added",
+	}},
+	"warm everywhere": {"{warm: {enabled: true, allNamespaces: true}}", map[string]string{
+		container + "args.9":                          "--warm-pools",
+		"Namespace/headstart-warm":                    "added",
+		"PriorityClass/headstart-placeholder":         "added",
+		"ClusterRole/headstart-warm":                  "added",
+		"ClusterRoleBinding/headstart-warm":           "added",
+		"ClusterRole/headstart-warm-namespace":        "added",
+		"ClusterRoleBinding/headstart-warm-namespace": "added",
+		"Role/headstart-warm/headstart-warm":          "added",
+		"RoleBinding/headstart-warm/headstart-warm":   "added",
+	}},
+	"pod monitor": {"{monitoring: {podMonitor: {enabled: true}}}", map[string]string{"PodMonitor/headstart-system/headstart": "added"}},
+	"alerts":      {"{monitoring: {alerts: {enabled: true}}}", map[string]string{"PrometheusRule/headstart-system/headstart": "added"}},
+	"dashboard":   {"{monitoring: {dashboard: {enabled: true}}}", map[string]string{"ConfigMap/headstart-system/headstart-dashboard": "added"}},
+	"no CRDs": {"{crds: {install: false}}", map[string]string{
+		"CustomResourceDefinition/calendars.headstart.dev":     "removed",
+		"CustomResourceDefinition/forecasts.headstart.dev":     "removed",
+		"CustomResourceDefinition/peakschedules.headstart.dev": "removed",
+		"CustomResourceDefinition/warmpools.headstart.dev":     "removed",
+	}},
+	"CRDs go too": {"{crds: {keep: false}}", removed(
+		"CustomResourceDefinition/calendars.headstart.dev"+keep, "CustomResourceDefinition/forecasts.headstart.dev"+keep,
+		"CustomResourceDefinition/peakschedules.headstart.dev"+keep, "CustomResourceDefinition/warmpools.headstart.dev"+keep,
+	)},
+	"namespace":             {"{createNamespace: true}", map[string]string{"Namespace/headstart-system": "added"}},
+	"part of another chart": {"{global: {a: b}}", map[string]string{}},
+}
+
+const (
+	digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	spread = pod + "spec.topologySpreadConstraints."
+	keep   = " metadata.annotations.helm.sh/resource-policy"
+)
+
+func removed(paths ...string) map[string]string {
+	m := map[string]string{}
+	for _, p := range paths {
+		m[p] = "removed"
+	}
+	return m
+}
+
+func TestChartValues(t *testing.T) {
+	defaults, err := template(t, "headstart-system", "{}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range chartValues {
+		t.Run(name, func(t *testing.T) {
+			objects, err := template(t, "headstart-system", tc.values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := changes(defaults, objects)
+			if got[checksum] != "" {
+				got[checksum] = "changed" // to what, Helm knows
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s changes (-want +got):\n%s", tc.values, diff)
+			}
+		})
+	}
+}
+
+// TestChartMonitoringValues has what changes inside of objects that the defaults do not render.
+func TestChartMonitoringValues(t *testing.T) {
+	const on = "{monitoring: {podMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}"
+	before, err := template(t, "headstart-system", on)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := template(t, "headstart-system", monitoringValues)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"PodMonitor/headstart-system/headstart metadata.labels.release":             "a",
+		"PodMonitor/headstart-system/headstart spec.podMetricsEndpoints.0.interval": "15s",
+		"PrometheusRule/headstart-system/headstart metadata.labels.release":         "b",
+		"ConfigMap/headstart-system/headstart-dashboard metadata.labels.grafana":    "c",
+	}
+	if diff := cmp.Diff(want, changes(before, after)); diff != "" {
+		t.Errorf("%s changes (-want +got):\n%s", monitoringValues, diff)
+	}
+}
+
+const monitoringValues = `{monitoring: {podMonitor: {enabled: true, labels: {release: a}, interval: 15s},
+	alerts: {enabled: true, labels: {release: b}}, dashboard: {enabled: true, labels: {grafana: c}}}}`
+
+// TestChartValuesAreComplete since a value without a default is not documented, and one without a test may go nowhere.
+func TestChartValuesAreComplete(t *testing.T) {
+	var schema map[string]any
+	if err := json.Unmarshal(read(t, chart+"/values.schema.json"), &schema); err != nil {
+		t.Fatal(err)
+	}
+	known := schemaPaths("", schema)
+	tested := map[string]bool{}
+	for _, tc := range chartValues {
+		maps.Copy(tested, valuePaths(t, tc.values, known))
+	}
+	maps.Copy(tested, valuePaths(t, monitoringValues, known))
+	documented := valuePaths(t, string(read(t, chart+"/values.yaml")), known)
+	documented["global"] = true // Helm's own
+	if diff := cmp.Diff(known, documented); diff != "" {
+		t.Errorf("values.schema.json (-) and values.yaml (+) know different values:\n%s", diff)
+	}
+	if diff := cmp.Diff(known, tested); diff != "" {
+		t.Errorf("values.schema.json (-) and the tests (+) know different values:\n%s", diff)
+	}
+}
+
+// schemaPaths returns the values that a user may set: those of named properties, without what is inside of lists and free maps.
+func schemaPaths(at string, schema map[string]any) map[string]bool {
+	properties, ok := schema["properties"].(object)
+	// Kubernetes' own types go where they go as a whole.
+	if !ok || slices.Contains([]string{"resources", "affinity"}, at) {
+		return map[string]bool{at: true}
+	}
+	paths := map[string]bool{}
+	for name, p := range properties {
+		maps.Copy(paths, schemaPaths(strings.TrimPrefix(at+"."+name, "."), p.(object)))
+	}
+	return paths
+}
+
+// valuePaths returns the paths at which values has something, down to those that are known.
+func valuePaths(t *testing.T, values string, known map[string]bool) map[string]bool {
+	t.Helper()
+	var tree object
+	if err := yaml.UnmarshalStrict([]byte(values), &tree); err != nil {
+		t.Fatal(err)
+	}
+	paths := map[string]bool{}
+	var walk func(at string, v any)
+	walk = func(at string, v any) {
+		m, ok := v.(object)
+		if !ok || known[at] {
+			paths[at] = true
+			return
+		}
+		for name, inner := range m {
+			walk(strings.TrimPrefix(at+"."+name, "."), inner)
+		}
+	}
+	walk("", tree)
+	return paths
+}
+
+// changes says what is different in after: the new value of each path, or that it was removed.
+func changes(before, after map[string]object) map[string]string {
+	result := map[string]string{}
+	for k := range before {
+		if after[k] == nil {
+			result[k] = "removed"
+		}
+	}
+	for k, o := range after {
+		if before[k] == nil {
+			result[k] = "added"
+			continue
+		}
+		was, is := map[string]string{}, map[string]string{}
+		flatten(k+" ", before[k], was)
+		flatten(k+" ", o, is)
+		for path := range was {
+			if _, ok := is[path]; !ok {
+				result[path] = "removed"
+			}
+		}
+		for path, v := range is {
+			if old, ok := was[path]; !ok || old != v {
+				result[path] = v
+			}
+		}
+	}
+	return result
+}
+
+// flatten writes every scalar, and every empty list or map, by its path.
+func flatten(at string, v any, into map[string]string) {
+	switch v := v.(type) {
+	case object:
+		for name, inner := range v {
+			flatten(join(at, name), inner, into)
+		}
+		if len(v) > 0 {
+			return
+		}
+	case []any:
+		for i, inner := range v {
+			flatten(join(at, fmt.Sprint(i)), inner, into)
+		}
+		if len(v) > 0 {
+			return
+		}
+	}
+	into[at] = fmt.Sprint(v)
+}
+
+func join(at, name string) string {
+	if strings.HasSuffix(at, " ") {
+		return at + name
+	}
+	return at + "." + name
+}
