@@ -61,7 +61,7 @@ func checkHelm(t *testing.T, c *controlplane.ControlPlane) {
 	if _, err := release("upgrade", chart, "--set", "metricsAPIs={external,custom}", "--set", "warm.enabled=true", "--set", "warm.namespaces={default}"); err != nil {
 		t.Fatal(err)
 	}
-	if got := kubectl("get", crdNames[0], "-o", "jsonpath={.spec.names.shortNames}"); got != "" {
+	if got := kubectl("get", crdNames[0], "-o", "jsonpath={.spec.names.shortNames}"); got != `["cal"]` {
 		t.Errorf("short names after the upgrade of the CRD: %s", got)
 	}
 	for _, args := range [][]string{
@@ -100,11 +100,11 @@ func olderChart(t *testing.T) string {
 	}
 	file := filepath.Join(dir, "files/base/crds/headstart.dev_calendars.yaml")
 	text := string(read(t, file))
-	const kind = "\n    kind: Calendar\n"
-	if strings.Count(text, kind) != 1 {
-		t.Fatalf("%s: %d times %q", file, strings.Count(text, kind), kind)
+	const shortName = "\n    - cal\n"
+	if strings.Count(text, shortName) != 1 {
+		t.Fatalf("%s: %d times %q", file, strings.Count(text, shortName), shortName)
 	}
-	text = strings.Replace(text, kind, kind+"    shortNames: [older]\n", 1)
+	text = strings.Replace(text, shortName, "\n    - older\n", 1)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
