@@ -26,7 +26,7 @@ type family struct {
 }
 
 // maxRows bounds how many rows are learned from; longer histories are thinned evenly.
-const maxRows = 5000
+const maxRows = 6500
 
 // trialRows is the same for a family that is only tried on held-out history.
 const trialRows = 3000

@@ -14,6 +14,7 @@ const maxBlocks = 32
 // whole replicas would leave more margin than a real fleet, which rounds up, needs.
 type fleets struct {
 	cost    float64     // of a missed unit, in units of serving it
+	most    float64     // share of demand that is charged as missed, at most
 	unit    float64     // demand that one replica serves
 	block   int         // steps between two decisions
 	wishes  [][]float32 // of the last blocks of a scale-down wait, a ring
@@ -24,11 +25,15 @@ type fleets struct {
 
 // newFleets returns n fleets that pay cost for a missed unit.
 func newFleets(cost float64, t *track, n int) fleets {
-	f := fleets{cost: cost, unit: 1.0 / 20, block: (t.lead + maxBlocks) / maxBlocks}
+	f := fleets{cost: cost, most: mostMissed(cost), unit: 1.0 / 20, block: (t.lead + maxBlocks) / maxBlocks}
 	wait := min(maxBlocks, int(5*time.Minute/t.step)/f.block)
 	f.wishes, f.paid = ring(wait+1, n), ring((t.lead+f.block-1)/f.block+1, n)
 	return f
 }
+
+// mostMissed is the share of demand that is charged as missed at once, at most: a jump that nobody foresaw would otherwise decide on the
+// margins of the days after it. Under a high shortage cost there is little else to learn from, under a low one there is much.
+func mostMissed(cost float64) float64 { return clamp(20/cost, 0.2, 1) }
 
 func ring(k, n int) [][]float32 {
 	out := make([][]float32, k)
@@ -73,6 +78,6 @@ func (f *fleets) charge(t *track, i int, to func(e int, cost float64)) {
 		for _, p := range f.paid {
 			ready = min(ready, p[e])
 		}
-		to(e, float64(pay)+f.cost*float64(max(0, need-ready)))
+		to(e, float64(pay)+f.cost*math.Min(float64(max(0, need-ready)), f.most*float64(need)))
 	}
 }

@@ -45,7 +45,7 @@ func newSteerer(c Contract, lead, day int, spread float64) *steerer {
 }
 
 const (
-	steerRate = 0.11 // how far a broken promise moves the margin for all hours, in units of the spread of the estimate's errors
+	steerRate = 0.10 // how far a broken promise moves the margin for all hours, in units of the spread of the estimate's errors
 	partRate  = 0.5  // and that of its part of the day, in units of the other
 )
 
