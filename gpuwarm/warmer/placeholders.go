@@ -3,6 +3,7 @@ package warmer
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -95,11 +96,18 @@ func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, 
 	}
 }
 
-// shapeHash changes with everything about the template that a placeholder copies.
+// shapeHash changes with everything about the template that a placeholder copies, and with nothing else: it is of the JSON, since printed
+// pointers would be other ones each time that the template is read.
 func shapeHash(t *target) string {
 	s := t.template.Spec
-	return hash(fmt.Sprint(t.shape.Requests), fmt.Sprint(s.NodeSelector), s.Affinity.String(), fmt.Sprint(s.Tolerations), s.SchedulerName,
-		among(nil, t, "", metav1.LabelSelector{}).String(), fmt.Sprint(spread(t, metav1.LabelSelector{})))
+	shape, err := json.Marshal([]any{
+		t.shape.Requests, s.NodeSelector, s.Affinity, s.Tolerations, s.SchedulerName,
+		among(nil, t, "", metav1.LabelSelector{}), spread(t, metav1.LabelSelector{}),
+	})
+	if err != nil {
+		shape = []byte(err.Error()) // types of the API always marshal
+	}
+	return hash(string(shape))
 }
 
 // hold makes the placeholders of one Forecast as many as want, and returns how many there are. Those of another shape go first, then those that wait

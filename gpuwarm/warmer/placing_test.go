@@ -141,3 +141,28 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 		})
 	}
 }
+
+// A template is decoded anew at each look: what it points to lies elsewhere each time, and is the same.
+func TestShapeOutlivesADecoding(t *testing.T) {
+	seconds, domains, policy := int64(30), int32(2), corev1.NodeInclusionPolicyHonor
+	of := func(seconds int64) string {
+		constraint := corev1.TopologySpreadConstraint{
+			MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule, MinDomains: &domains, NodeTaintsPolicy: &policy,
+			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}},
+		}
+		template := corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "model"}},
+			Spec: corev1.PodSpec{
+				Tolerations:               []corev1.Toleration{{Key: "gpu", TolerationSeconds: &seconds}},
+				TopologySpreadConstraints: []corev1.TopologySpreadConstraint{constraint},
+			},
+		}
+		return shapeHash(&target{template: *template.DeepCopy()})
+	}
+	if a, b := of(seconds), of(seconds); a != b {
+		t.Errorf("the same template has the shapes %s and %s: its placeholders would be made anew at each look", a, b)
+	}
+	if of(seconds) == of(seconds+1) {
+		t.Error("another toleration has to be another shape")
+	}
+}
