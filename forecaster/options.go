@@ -43,8 +43,8 @@ type Options struct {
 // has says whether a part is not left out.
 func (o Options) has(part string) bool { return !slices.Contains(o.without, part) }
 
-// maxLead bounds the lead window, in steps.
-const maxLead = 10_000
+// MaxLead bounds the lead window, in steps.
+const MaxLead = 10_000
 
 func (o Options) withDefaults() Options {
 	if o.Horizon == 0 {
@@ -66,8 +66,8 @@ func (o Options) validate() error {
 	if err := validStep(o.Step); err != nil {
 		return err
 	}
-	if o.Lead < 0 || o.Lead > maxLead {
-		return fmt.Errorf("lead of %d steps: must be between 0 and %d", o.Lead, maxLead)
+	if o.Lead < 0 || o.Lead > MaxLead {
+		return fmt.Errorf("lead of %d steps: must be between 0 and %d", o.Lead, MaxLead)
 	}
 	if o.Horizon < 0 {
 		return fmt.Errorf("horizon of %d steps: must not be negative", o.Horizon)

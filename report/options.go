@@ -134,10 +134,14 @@ func (o Options) validateSize() error {
 	if n, known := len(o.Series.Values), o.Series.Known(); n > longSeries && known < n/sparse {
 		return fmt.Errorf("only %d of %d steps of %s have a value: give the input's own --step", known, n, step)
 	}
-	for what, span := range map[string]time.Duration{"horizon": o.Horizon, "lead": o.Lead} {
-		if steps := span / o.Series.Step; steps > maxHorizonSteps {
+	for _, b := range []struct {
+		what string
+		span time.Duration
+		most int
+	}{{"horizon", o.Horizon, maxHorizonSteps}, {"lead", o.Lead, forecaster.MaxLead}} {
+		if steps := int((b.span + o.Series.Step - 1) / o.Series.Step); steps > b.most {
 			return fmt.Errorf("a %s of %s has %d steps of %s, more than the %d that a Forecast may have: %s --%s",
-				what, v1alpha1.FormatDuration(span), steps, step, maxHorizonSteps, remedy, what)
+				b.what, v1alpha1.FormatDuration(b.span), steps, step, b.most, remedy, b.what)
 		}
 	}
 	return o.validateService()
