@@ -6,14 +6,11 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -38,9 +35,8 @@ const (
 	// planGathers is how long after a plan was published the schedules that lift its Forecast are looked at: a change of a schedule makes
 	// plans anew together, and status is written once for them.
 	planGathers = 2 * time.Second
-	// figuresDiffer is by how much of the larger one a demand differs from the one in status where that is worth a write at once.
-	figuresDiffer = 0.05
-	// leastSleep is how long a schedule is left alone whose windows change all the time: no status is worth more writes.
+	// leastSleep is how long a status is left alone whose windows change all the time, or that lifts many Forecasts: none is worth more
+	// writes.
 	leastSleep = 30 * time.Second
 	// shownNames bounds the line of active windows.
 	shownNames = 128
@@ -54,8 +50,7 @@ type PeakScheduleReconciler struct {
 	recorder events.EventRecorder
 	clock    clock.Clock
 
-	mu      sync.Mutex
-	written map[types.NamespacedName]time.Time // when status was written last
+	writes scheduleWrites
 }
 
 func (r *PeakScheduleReconciler) setup(mgr ctrl.Manager) error {
@@ -73,47 +68,52 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err := r.client.Get(ctx, req.NamespacedName, &ps); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.compiler.forgetSchedule(req.NamespacedName)
-			r.forget(req.NamespacedName)
+			r.writes.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
 	v := verdicts{generation: ps.Generation, now: metaTime(now)}
-	next := v1alpha1.PeakScheduleStatus{ObservedGeneration: ps.Generation, Conditions: cloneConditions(ps.Status.Conditions)}
-	wait := longestSleep
-	s, _, err := r.compiler.schedule(ctx, &ps)
-	switch {
-	case err != nil:
-		v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(err))
-		wait = time.Minute // a missing calendar may appear
-	case ps.Spec.State == v1alpha1.PeakScheduleSuspended:
-		v.ok(v1alpha1.ConditionReady, "Suspended", "state is Suspended: no window counts")
-	default:
-		forecasts, err := r.forecastsOf(ctx, &ps)
-		if err != nil {
-			return ctrl.Result{}, err
-		}
-		wait = describe(s, now, forecasts, &next)
-		judge(&v, &ps, s, forecasts, next.Expired)
+	next, wait, err := r.evaluate(ctx, &ps, now, &v)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
 	changed := v.merge(&next.Conditions)
-	if age := now.Sub(r.lastWrite(req.NamespacedName)); sameStatus(&ps.Status, &next, age < demandAge) {
-		if !equality.Semantic.DeepEqual(ps.Status, next) {
-			wait = min(wait, demandAge-age) // the figures are renewed then
-		}
-		return ctrl.Result{RequeueAfter: wait}, nil
+	if later := r.writes.later(req.NamespacedName, &ps.Status, next, now); later > 0 {
+		return ctrl.Result{RequeueAfter: min(wait, later)}, nil
 	}
 	before := ps.DeepCopy()
-	ps.Status = next
+	ps.Status = *next
 	if err := r.client.Status().Patch(ctx, &ps, unlessChanged(before)); err != nil {
 		if apierrors.IsNotFound(err) {
 			return ctrl.Result{}, nil
 		}
 		return orConflict(fmt.Errorf("write the status of peak schedule %s: %w", req, err))
 	}
-	r.wrote(req.NamespacedName, now)
+	r.writes.wrote(req.NamespacedName, now, before.Status.ObservedGeneration != next.ObservedGeneration)
 	emit(r.recorder, &ps, changed)
 	return ctrl.Result{RequeueAfter: wait}, nil
+}
+
+// evaluate says what a schedule means at now, and how long that stays so. The conditions are those of before: the verdicts are new.
+func (r *PeakScheduleReconciler) evaluate(ctx context.Context, ps *v1alpha1.PeakSchedule, now time.Time, v *verdicts) (*v1alpha1.PeakScheduleStatus, time.Duration, error) {
+	next := &v1alpha1.PeakScheduleStatus{ObservedGeneration: ps.Generation, Conditions: cloneConditions(ps.Status.Conditions)}
+	s, _, err := r.compiler.schedule(ctx, ps)
+	switch {
+	case err != nil:
+		v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(err))
+		return next, time.Minute, nil // a missing calendar may appear
+	case ps.Spec.State == v1alpha1.PeakScheduleSuspended:
+		v.ok(v1alpha1.ConditionReady, "Suspended", "state is Suspended: no window counts")
+		return next, longestSleep, nil
+	}
+	forecasts, err := r.forecastsOf(ctx, ps)
+	if err != nil {
+		return nil, 0, err
+	}
+	wait := describe(s, now, forecasts, next)
+	judge(v, ps, s, forecasts, next.Expired)
+	return next, wait, nil
 }
 
 // judge says whether a schedule that can be evaluated does anything.
