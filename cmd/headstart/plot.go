@@ -262,9 +262,15 @@ func useColour(flag string, w io.Writer) (bool, error) {
 	return false, fmt.Errorf("--color %q is unknown: auto, always or never", flag)
 }
 
+// isTerminal says whether somebody watches a stream. One that is no file may know that for itself.
 func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	switch w := w.(type) {
+	case *os.File:
+		return term.IsTerminal(int(w.Fd()))
+	case interface{ IsTerminal() bool }:
+		return w.IsTerminal()
+	}
+	return false
 }
 
 // columnsOf is the width that was asked for, or that of the terminal; 100 elsewhere.

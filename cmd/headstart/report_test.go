@@ -195,21 +195,3 @@ func TestReportLeavesNoPartialFile(t *testing.T) {
 		t.Errorf("exit %d: %q, want an error that names the folder", code, stderr)
 	}
 }
-
-// A signal in the middle of a replay ends it, and the message says so and not what the code is made of.
-func TestReportInterrupted(t *testing.T) {
-	decisions := filepath.Join(t.TempDir(), "decisions.csv")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	var out, errs bytes.Buffer
-	code := execute(ctx, []string{
-		"headstart", "report", "--input", file(t, "demand.csv", twoWeeks()), "--lead", "1h", "--capacity", "5", "--service-level", "0.99",
-		"--decisions", decisions,
-	}, ioStreams{strings.NewReader(""), &out, &errs})
-	if want := "headstart: interrupted before it was done\n"; code == 0 || out.String() != "" || errs.String() != want {
-		t.Errorf("exit %d, %q on stderr and %q on stdout; want %q", code, errs.String(), out.String(), want)
-	}
-	if _, err := os.Stat(decisions); err == nil {
-		t.Error("half a replay left decisions")
-	}
-}
