@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,9 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/forecaster"
-	"headstart.dev/headstart/history"
-	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/report"
 )
 
@@ -225,192 +217,4 @@ func (o *reportOptions) replay(ctx context.Context, streams ioStreams, now time.
 		return made, writeDecisions(o.decisions, chosen, options.From, made)
 	}
 	return made, nil
-}
-
-// demand reads the one series to replay. Where reading stopped half-way, partial says why, and the series ends there.
-func (o *reportOptions) demand(ctx context.Context, streams ioStreams, now time.Time) (chosen named, partial, err error) {
-	all, err := o.in.read(ctx, streams, now)
-	if err != nil {
-		err = reachable(err)
-		if len(all) == 0 || !history.KindOf(err).Temporary() {
-			return named{}, nil, err
-		}
-		partial = err
-	}
-	chosen, err = choose(all, o.in.series)
-	return chosen, partial, err
-}
-
-// options are those that need no input.
-func (o *reportOptions) options() (report.Options, error) {
-	out := report.DefaultOptions()
-	out.Lead, out.Capacity = time.Duration(o.lead), o.capacity
-	out.MinReplicas, out.MaxReplicas = o.minReplicas, o.maxReplicas
-	out.Stabilization, out.Horizon = time.Duration(o.stabilize), time.Duration(o.horizon)
-	out.Refresh, out.Headroom = report.Refresh(o.refresh), o.headroom
-	out.GPUs, out.Price, out.Service, out.Query = o.gpus, o.price, o.service, o.in.query
-	if o.sweep {
-		out.Sweep = sweepLeads
-	}
-	var err error
-	if out.Contract, err = parseContract(o.serviceLevel, o.shortageCost); err != nil {
-		return out, err
-	}
-	switch o.ramp {
-	case "proposed":
-	case "default":
-		out.Ramp = planner.Ramp{}
-	case "none":
-		out.Ramp = planner.Ramp{None: true}
-	default:
-		return out, fmt.Errorf("--hpa-ramp %q is unknown: proposed, default or none", o.ramp)
-	}
-	if out.Location, err = v1alpha1.TimeZone(o.timeZone).Location(); err != nil {
-		return out, fmt.Errorf("--time-zone: %w", err)
-	}
-	if out.Policies = o.policies; slices.Contains(out.Policies, "all") {
-		out.Policies = report.AllPolicies()
-	}
-	if o.decisions != "" && !slices.Contains(out.Policies, report.PolicyHeadstart) {
-		return out, errors.New("--decisions are those of the policy headstart: add it to --policies")
-	}
-	return out, nil
-}
-
-// sweepLeads are those of --sweep.
-var sweepLeads = []time.Duration{
-	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
-}
-
-// declare adds the peaks: those of the Forecast, or of a file in their place.
-func (o *reportOptions) declare(out *report.Options, peaks report.Peaks) error {
-	where := "the cluster"
-	if o.peaks != "" {
-		var err error
-		if peaks, err = report.OpenPeaks(o.peaks); err != nil {
-			return err
-		}
-		where = o.peaks
-	} else if len(o.calendars) > 0 && peaks.Calendars == nil {
-		return errors.New("--calendars needs --peaks, the file that holds them")
-	}
-	out.Peaks = peaks.Schedules
-	for _, name := range o.calendars {
-		c := peaks.Calendars[name]
-		if c == nil {
-			return fmt.Errorf("--calendars: there is no Calendar %q in %s", name, where)
-		}
-		for _, d := range c.Days(out.Location, out.Series.Start, out.Series.End().Add(out.Horizon+out.Lead)) {
-			out.Days = append(out.Days, forecaster.Day{Name: d.Name, Start: d.Start, End: d.End})
-		}
-	}
-	return nil
-}
-
-// parseContract reads exactly one of the two contracts, within the bounds that a Forecast has.
-func parseContract(serviceLevel, shortageCost string) (forecaster.Contract, error) {
-	switch {
-	case serviceLevel != "" && shortageCost != "":
-		return forecaster.Contract{}, errors.New("give --service-level or --shortage-cost, not both: a promise and a trade-off are different numbers")
-	case serviceLevel != "":
-		v, err := strconv.ParseFloat(serviceLevel, 64)
-		if err != nil || !(v >= 0.5 && v <= 0.9999) {
-			return forecaster.Contract{}, fmt.Errorf("--service-level %s must be from 0.5 to 0.9999, such as 0.99", serviceLevel)
-		}
-		return forecaster.Contract{ServiceLevel: v}, nil
-	case shortageCost != "":
-		v, err := strconv.ParseFloat(shortageCost, 64)
-		if err != nil || !(v > 1 && v <= 10000) {
-			return forecaster.Contract{}, fmt.Errorf("--shortage-cost %s must be above 1 and at most 10000, such as 20", shortageCost)
-		}
-		return forecaster.Contract{ShortageCost: v}, nil
-	}
-	return forecaster.Contract{}, errors.New("give --service-level (the probability of covering a lead window, such as 0.99) or --shortage-cost (how many times unserved demand costs, such as 20)")
-}
-
-// choose picks the one series to replay.
-func choose(all []named, name string) (named, error) {
-	var names []string
-	for _, s := range all {
-		if s.Name == name || (name == "" && len(all) == 1) {
-			return s, nil
-		}
-		names = append(names, s.Name)
-	}
-	const few = 5
-	more := ""
-	if len(names) > few {
-		more = fmt.Sprintf(" and %d more", len(names)-few)
-		names = names[:few]
-	}
-	if name == "" {
-		return named{}, fmt.Errorf("the input has %d series: choose one with --series (%s%s)", len(all), strings.Join(names, ", "), more)
-	}
-	return named{}, fmt.Errorf("there is no series %q in the input: it has %s%s", name, strings.Join(names, ", "), more)
-}
-
-// timeLayouts are how --from may be written; without an offset it is UTC.
-var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
-
-func parseTime(text string) (time.Time, bool) {
-	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, true
-		}
-	}
-	return time.Time{}, false
-}
-
-// index is the first step at or after --from; a third of the series without it.
-func (n named) index(from string) (int, error) {
-	s := n.Series
-	if from == "" {
-		return max(1, len(s.Values)/3), nil
-	}
-	if d, err := v1alpha1.Duration(from).Parse(); err == nil {
-		return int(min((d+s.Step-1)/s.Step, time.Duration(len(s.Values)))), nil
-	}
-	at, ok := parseTime(from)
-	if !ok {
-		return 0, fmt.Errorf("--from %q is neither a time such as 2006-01-02T15:04:05Z nor a duration such as 14d", from)
-	}
-	first := s.Start
-	if t, ok := parseTime(n.stamp(0)); ok {
-		first = t // rows need not stand on the grid
-	}
-	since := at.Sub(first)
-	if since <= 0 {
-		return 0, nil
-	}
-	return int(min((since+s.Step-1)/s.Step, time.Duration(len(s.Values)))), nil
-}
-
-// writeDecisions writes the file whole or not at all.
-func writeDecisions(path string, s named, from int, made *report.Report) error {
-	wishes, ok := made.Wishes()
-	if !ok {
-		return errors.New("--decisions are those of the policy headstart, which was not run")
-	}
-	var b bytes.Buffer
-	b.WriteString("timestamp,replicas\n")
-	for i, w := range wishes {
-		fmt.Fprintf(&b, "%s,%d\n", s.stamp(from+i), w)
-	}
-	return writeWhole(path, b.Bytes())
-}
-
-func writeWhole(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already after the rename
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"time"
 
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/report"
@@ -29,12 +28,4 @@ func (o *reportOptions) collectPlans(options *report.Options) (write func() erro
 		}
 		return writeWhole(o.plans, b.Bytes())
 	}
-}
-
-// lookBack is how many steps a fit looks back on, as the Forecast's spec has it; 0, the forecaster's own limit, without one.
-func (o *reportOptions) lookBack(step time.Duration) int {
-	if o.forecast.history == 0 || step <= 0 {
-		return 0
-	}
-	return int(time.Duration(o.forecast.history) / step)
 }
