@@ -1,0 +1,74 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/scheduler"
+)
+
+func (e *evaluation) readPeaks(ctx context.Context) error {
+	var err error
+	if e.peaks, err = e.compiler.peaksOf(ctx, e.fc); err != nil {
+		return err
+	}
+	if len(e.peaks.errs) > 0 {
+		e.v.fail(v1alpha1.ConditionPeaksValid, "PeakScheduleInvalid", "left out: %s", oneLine(errors.Join(e.peaks.errs...)))
+		return nil
+	}
+	if reason, message := e.withoutEffect(); reason != "" {
+		e.v.fail(v1alpha1.ConditionPeaksValid, reason, "%s", message)
+		return nil
+	}
+	e.v.ok(v1alpha1.ConditionPeaksValid, "Valid", "every declared peak can be evaluated")
+	return nil
+}
+
+// withoutEffect names the declared windows that need something which this Forecast does not have.
+func (e *evaluation) withoutEffect() (reason, message string) {
+	var messages []string
+	for _, s := range e.peaks.schedules {
+		capacity, forecast := s.Needs(e.now)
+		if len(forecast) > 0 && !e.set.hasDemand {
+			reason = "NothingToMultiply"
+			messages = append(messages, fmt.Sprintf("PeakSchedule %s: %s multiply the forecast, and without spec.demand there is none: declare atLeast or replicas there, or set spec.demand here",
+				s.Name(), strings.Join(forecast, ", ")))
+		}
+		if len(capacity) > 0 && e.capacity <= 0 {
+			reason = "CapacityUnknown"
+			messages = append(messages, fmt.Sprintf("PeakSchedule %s: %s ask for replicas, and what one replica serves is not known: set spec.capacityPerReplica here, or averageValue in the HPA",
+				s.Name(), strings.Join(capacity, ", ")))
+		}
+	}
+	return reason, strings.Join(messages, "; ")
+}
+
+func (e *evaluation) nextPeak() *v1alpha1.PeakOccurrence {
+	var best *scheduler.Occurrence
+	for _, s := range e.peaks.schedules {
+		for _, o := range append(s.Active(e.now), s.Next(e.now, 1)...) {
+			if best == nil || o.Start.Before(best.Start) {
+				best = &o
+			}
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	return &v1alpha1.PeakOccurrence{Schedule: best.Schedule, Window: best.Window, Start: metaTime(best.Start), End: metaTime(best.End)}
+}
+
+// peakBase is the demand before the windows began that multiply it or add to it now: what they build on while no skilled forecast
+// says what would be without them.
+func (e *evaluation) peakBase(start time.Time) float64 {
+	if !e.state.hasRead || e.outlook != nil && e.outlook.Skilled {
+		return math.NaN()
+	}
+	series := e.state.series
+	return scheduler.Undisturbed(e.peaks.schedules, series.Start, series.Step, series.Values, start)
+}
