@@ -18,8 +18,16 @@ type Proposal struct {
 
 // proposal fills in what the replay knows; what it does not know is that of the Forecast that exists, or the user's to check.
 func (r *Report) proposal(head Figures) *Proposal {
+	ceiling := r.trace.most
+	if ceiling == 0 {
+		ceiling = int(math.Ceil(1.25 * head.PeakReplicas))
+	}
+	n, capacity := r.names(), significant(r.options.Capacity)
+	return &Proposal{Forecast: r.proposedForecast(n, capacity, ceiling), HPA: r.proposedHPA(n, capacity, ceiling, head.PeakReplicas)}
+}
+
+func (r *Report) proposedForecast(n names, capacity string, ceiling int) string {
 	o := r.options
-	n := r.names()
 	query := o.Query
 	if query == "" {
 		query = fmt.Sprintf(`sum(rate(http_requests_total{service="%s"}[2m]))`, n.name)
@@ -28,59 +36,55 @@ func (r *Report) proposal(head Figures) *Proposal {
 	if o.Contract.ShortageCost > 0 {
 		contract = fmt.Sprintf("{shortageCost: %q}", trim(o.Contract.ShortageCost))
 	}
-	ceiling := r.trace.most
-	if ceiling == 0 {
-		ceiling = int(math.Ceil(1.25 * head.PeakReplicas))
-	}
-	capacity := significant(o.Capacity)
-	return &Proposal{
-		Forecast: strings.Join([]string{
-			"apiVersion: headstart.dev/v1alpha1",
-			"kind: Forecast",
-			"metadata:" + n.metadata,
-			"spec:",
-			"  demand:",
-			"    prometheus:",
-			"      query: " + quoteYAML(query) + n.source,
-			"    resolution: " + duration(r.trace.step),
-			"    history: " + duration(r.historySpan()),
-			"  targetRef: " + n.target,
-			"  capacityPerReplica: " + quoteYAML(capacity),
-			"  leadTime: " + n.lead,
-			"  provisionFor: " + contract,
-			"  horizon: " + duration(o.Horizon),
-			"  seasonality: " + n.seasonality,
-			"  bounds: " + r.bounds(float64(ceiling)*mustFloat(capacity)),
-			"  mode: " + n.mode,
-			"",
-		}, "\n"),
-		HPA: strings.Join([]string{
-			"apiVersion: autoscaling/v2",
-			"kind: HorizontalPodAutoscaler",
-			"metadata:" + n.metadata,
-			"spec:",
-			"  scaleTargetRef: " + n.target,
-			fmt.Sprintf("  minReplicas: %d", max(1, r.trace.least)),
-			fmt.Sprintf("  maxReplicas: %d # the dry run asked for %s at most", ceiling, whole(head.PeakReplicas)),
-			"  metrics:",
-			"  - type: External",
-			"    external:",
-			"      metric: {name: " + n.name + "}",
-			"      target: {type: AverageValue, averageValue: " + quoteYAML(capacity) + "}",
-			"  behavior:",
-			"    scaleUp:",
-			"      tolerance: \"0\" # Kubernetes 1.35 and later; before, 10 % more demand is not acted on",
-			"      stabilizationWindowSeconds: 0",
-			"      policies:",
-			"      - {type: Percent, value: 900, periodSeconds: 15}",
-			"      - {type: Pods, value: 20, periodSeconds: 15}",
-			"      selectPolicy: Max",
-			"    scaleDown:",
-			"      tolerance: \"0\"",
-			fmt.Sprintf("      stabilizationWindowSeconds: %d", int(min(o.Stabilization, time.Hour).Seconds())),
-			"",
-		}, "\n"),
-	}
+	return strings.Join([]string{
+		"apiVersion: headstart.dev/v1alpha1",
+		"kind: Forecast",
+		"metadata:" + n.metadata,
+		"spec:",
+		"  demand:",
+		"    prometheus:",
+		"      query: " + quoteYAML(query) + n.source,
+		"    resolution: " + duration(r.trace.step),
+		"    history: " + duration(r.historySpan()),
+		"  targetRef: " + n.target,
+		"  capacityPerReplica: " + quoteYAML(capacity),
+		"  leadTime: " + n.lead,
+		"  provisionFor: " + contract,
+		"  horizon: " + duration(o.Horizon),
+		"  seasonality: " + n.seasonality,
+		"  bounds: " + r.bounds(float64(ceiling)*mustFloat(capacity)),
+		"  mode: " + n.mode,
+		"",
+	}, "\n")
+}
+
+func (r *Report) proposedHPA(n names, capacity string, ceiling int, peak float64) string {
+	return strings.Join([]string{
+		"apiVersion: autoscaling/v2",
+		"kind: HorizontalPodAutoscaler",
+		"metadata:" + n.metadata,
+		"spec:",
+		"  scaleTargetRef: " + n.target,
+		fmt.Sprintf("  minReplicas: %d", max(1, r.trace.least)),
+		fmt.Sprintf("  maxReplicas: %d # the dry run asked for %s at most", ceiling, whole(peak)),
+		"  metrics:",
+		"  - type: External",
+		"    external:",
+		"      metric: {name: " + n.name + "}",
+		"      target: {type: AverageValue, averageValue: " + quoteYAML(capacity) + "}",
+		"  behavior:",
+		"    scaleUp:",
+		"      tolerance: \"0\" # Kubernetes 1.35 and later; before, 10 % more demand is not acted on",
+		"      stabilizationWindowSeconds: 0",
+		"      policies:",
+		"      - {type: Percent, value: 900, periodSeconds: 15}",
+		"      - {type: Pods, value: 20, periodSeconds: 15}",
+		"      selectPolicy: Max",
+		"    scaleDown:",
+		"      tolerance: \"0\"",
+		fmt.Sprintf("      stabilizationWindowSeconds: %d", int(min(r.options.Stabilization, time.Hour).Seconds())),
+		"",
+	}, "\n")
 }
 
 // bounds are those that are there, or what the HPA can serve at most.

@@ -168,53 +168,65 @@ func (o *reportOptions) writer(w io.Writer) (func(rendered) error, error) {
 // replay makes one report: of what the flags say, or of a Forecast. Where history could be read in part, it returns what that came to,
 // and the error.
 func (o *reportOptions) replay(ctx context.Context, streams ioStreams, now time.Time, c client.Reader, fc *v1alpha1.Forecast, given func(flag string) bool) (*report.Report, error) {
-	var peaks report.Peaks
-	if fc != nil {
-		var err error
-		if peaks, err = o.fromForecast(ctx, c, fc, given); err != nil {
-			return nil, err
-		}
-	}
-	options, err := o.options()
+	job, err := o.prepare(ctx, streams, now, c, fc, given)
 	if err != nil {
 		return nil, err
 	}
-	chosen, partial, err := o.demand(ctx, streams, now)
-	if err != nil {
-		return nil, err
-	}
-	options.Series = chosen.Series
-	if options.Name = chosen.Name; options.Name == "" {
-		options.Name = chosen.source
-	}
-	if fc != nil {
-		options.Name, options.Existing = fc.Namespace+"/"+fc.Name, fc
-	}
-	if options.From, err = chosen.index(o.from); err != nil {
-		return nil, errors.Join(partial, err)
-	}
-	if err := o.declare(&options, peaks); err != nil {
-		return nil, err
-	}
-	bar := newProgress(streams.Err, "replaying "+options.Name)
-	options.Progress = bar.show
-	options.History, options.Periods = o.lookBack(options.Series.Step), o.forecast.periods
-	writePlans := o.collectPlans(&options)
-	made, err := report.Run(ctx, options)
+	bar := newProgress(streams.Err, "replaying "+job.options.Name)
+	job.options.Progress = bar.show
+	writePlans := o.collectPlans(&job.options)
+	made, err := report.Run(ctx, job.options)
 	bar.end()
 	if err != nil {
-		return nil, errors.Join(partial, fmt.Errorf("%s: %w", options.Name, err))
+		return nil, errors.Join(job.partial, fmt.Errorf("%s: %w", job.options.Name, err))
 	}
-	made.Notes = append(made.Notes, peaks.Warnings...)
-	if partial != nil {
-		made.Notes = append(made.Notes, "the history could be read in part only, and this report is about that part: "+partial.Error())
-		return made, partial
+	made.Notes = append(made.Notes, job.warnings...)
+	if job.partial != nil {
+		made.Notes = append(made.Notes, "the history could be read in part only, and this report is about that part: "+job.partial.Error())
+		return made, job.partial
 	}
 	if err := writePlans(); err != nil {
 		return nil, err
 	}
 	if o.decisions != "" {
-		return made, writeDecisions(o.decisions, chosen, options.From, made)
+		return made, writeDecisions(o.decisions, job.chosen, job.options.From, made)
 	}
 	return made, nil
+}
+
+// replayJob is a replay with all that it needs.
+type replayJob struct {
+	options  report.Options
+	chosen   named
+	warnings []string // of the peaks
+	partial  error    // why the series ends early
+}
+
+// prepare reads what is to be replayed: the Forecast's own, the demand, the peaks.
+func (o *reportOptions) prepare(ctx context.Context, streams ioStreams, now time.Time, c client.Reader, fc *v1alpha1.Forecast, given func(flag string) bool) (job replayJob, err error) {
+	var peaks report.Peaks
+	if fc != nil {
+		if peaks, err = o.fromForecast(ctx, c, fc, given); err != nil {
+			return job, err
+		}
+	}
+	job.warnings = peaks.Warnings
+	if job.options, err = o.options(); err != nil {
+		return job, err
+	}
+	if job.chosen, job.partial, err = o.demand(ctx, streams, now); err != nil {
+		return job, err
+	}
+	job.options.Series = job.chosen.Series
+	if job.options.Name = job.chosen.Name; job.options.Name == "" {
+		job.options.Name = job.chosen.source
+	}
+	if fc != nil {
+		job.options.Name, job.options.Existing = fc.Namespace+"/"+fc.Name, fc
+	}
+	job.options.History, job.options.Periods = o.lookBack(job.options.Series.Step), o.forecast.periods
+	if job.options.From, err = job.chosen.index(o.from); err != nil {
+		return job, errors.Join(job.partial, err)
+	}
+	return job, o.declare(&job.options, peaks)
 }
