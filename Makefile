@@ -6,8 +6,8 @@ SHELL := /bin/bash
 TOOL      := go tool -modfile=go.tools.mod
 GOLANGCI  := bin/golangci-lint
 HELM      := bin/helm
-VERSION   ?= v0.1.0
-GO_LDFLAGS := -s -w -X main.version=$(VERSION)
+VERSION   ?= $(shell sed -n 's/^appVersion: *//p' manifests/chart/headstart/Chart.yaml)
+export VERSION
 # Rooms whose tests run under the race detector: the ones with goroutines. The others are pure.
 RACE      := ./history/... ./gpuwarm/... ./adapter/... ./controller/...
 FUZZTIME  ?= 20s
@@ -27,7 +27,7 @@ help: ## Show this list.
 
 .PHONY: build
 build: ## Build bin/headstart and bin/kubectl-headstart.
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(GO_LDFLAGS)' -o bin/headstart ./cmd/headstart
+	hack/build.sh
 	ln -sf headstart bin/kubectl-headstart
 
 .PHONY: generate

@@ -56,66 +56,6 @@ func TestAdapter() Command {
 	return Command{"test-adapter", "sigs.k8s.io/custom-metrics-apiserver/test-adapter", 20 * time.Second}
 }
 
-// Layout says where the parts of the repository are.
-type Layout struct {
-	// Root of the repository, with the main module.
-	Root string
-	// Module is the folder of the test module, whose go.mod pins the versions.
-	Module string
-	// Bin is the folder that binaries are built into.
-	Bin string
-}
-
-// FindLayout walks up from the working directory to the root of the repository.
-func FindLayout() (Layout, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return Layout{}, fmt.Errorf("find the repository: %w", err)
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if isFile(filepath.Join(d, "go.mod")) && isFile(filepath.Join(d, "test", "go.mod")) {
-			return Layout{Root: d, Module: filepath.Join(d, "test"), Bin: filepath.Join(d, "bin")}, nil
-		}
-		if d == filepath.Dir(d) {
-			return Layout{}, fmt.Errorf("find the repository: no folder above %s has go.mod and test/go.mod; run this inside a checkout", dir)
-		}
-	}
-}
-
-// Headstart builds bin/headstart from the main module. The go command's own cache makes that quick when nothing changed.
-func (l Layout) Headstart(ctx context.Context, progress io.Writer) error {
-	unlock, err := l.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	b := builder{dir: l.Root, bin: l.Bin, progress: progress}
-	// The flags of `make build`, so that both share the build cache.
-	flags := []string{"-trimpath", "-ldflags", "-s -w"}
-	return b.build(ctx, Command{Name: "headstart", Package: "./cmd/headstart", Cold: 2 * time.Minute}, flags, "CGO_ENABLED=0")
-}
-
-// Helm builds bin/helm, at the version that go.helm.mod of the main module pins. It renders the chart, and is no part of the control plane.
-func (l Layout) Helm(ctx context.Context, progress io.Writer) error {
-	unlock, err := l.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	b := builder{dir: l.Root, bin: l.Bin, progress: progress}
-	// The flags of the Makefile.
-	flags := []string{"-modfile=go.helm.mod", "-trimpath", "-ldflags", "-s -w"}
-	return b.build(ctx, Command{Name: "helm", Package: "helm.sh/helm/v4/cmd/helm", Cold: 2 * time.Minute}, flags)
-}
-
-// lock has one process at a time build into l.Bin; it makes the folder where it is missing.
-func (l Layout) lock(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(l.Bin, 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder of binaries: %w", err)
-	}
-	return lock(ctx, filepath.Join(l.Bin, ".lock"))
-}
-
 // Binaries builds those of the commands that are missing from l.Bin, or that were built from other versions than the go.mod of
 // the test module pins, and says so on progress. One process at a time builds; others wait for it.
 func (l Layout) Binaries(ctx context.Context, progress io.Writer, commands ...Command) error {
@@ -210,31 +150,35 @@ func pinnedVersions(ctx context.Context, module string) (map[string]string, erro
 	return pinned, nil
 }
 
-// builder runs go build and shows the seconds while it runs.
+// builder runs a build and shows the seconds while it runs.
 type builder struct {
 	dir, bin string
 	progress io.Writer
 }
 
-func (b builder) build(ctx context.Context, c Command, flags []string, env ...string) error {
-	target := filepath.Join(b.bin, c.Name)
-	args := append(append([]string{"build"}, flags...), "-o", target, c.Package)
-	cmd := exec.CommandContext(ctx, "go", args...)
+// build builds a command of a module with the go command.
+func (b builder) build(ctx context.Context, c Command, flags []string) error {
+	args := append(append([]string{"build"}, flags...), "-o", filepath.Join(b.bin, c.Name), c.Package)
+	return b.run(ctx, c.Name, "go", args...)
+}
+
+// run runs what builds the binary of a name.
+func (b builder) run(ctx context.Context, name, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = b.dir
-	cmd.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // go removes its temporary files
 	cmd.WaitDelay = 10 * time.Second
 	began := time.Now()
-	stop := tick(b.progress, c.Name, began)
+	stop := tick(b.progress, name, began)
 	err := cmd.Run()
 	stop(err == nil)
 	if err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("build %s: %w", c.Name, ctx.Err())
+			return fmt.Errorf("build %s: %w", name, ctx.Err())
 		}
-		return fmt.Errorf("build %s: %w\n%s\nThe first build needs a Go module proxy (GOPROXY) that can be reached", c.Name, err,
+		return fmt.Errorf("build %s: %w\n%s\nThe first build needs a Go module proxy (GOPROXY) that can be reached", name, err,
 			strings.TrimSpace(stderr.String()))
 	}
 	return nil

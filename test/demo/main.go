@@ -47,14 +47,8 @@ func demo(ctx context.Context, opts options) error {
 	if err := opts.validate(); err != nil {
 		return err
 	}
-	layout, err := controlplane.FindLayout()
+	layout, err := controlplane.BuiltWithHeadstart(ctx, os.Stdout)
 	if err != nil {
-		return err
-	}
-	if err := layout.Binaries(ctx, os.Stdout, controlplane.Commands()...); err != nil {
-		return err
-	}
-	if err := layout.Headstart(ctx, os.Stdout); err != nil {
 		return err
 	}
 	if opts.build {

@@ -3,12 +3,8 @@
 package e2e
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"headstart.dev/headstart/test/controlplane"
 )
@@ -17,19 +13,5 @@ import (
 var env struct{ layout controlplane.Layout }
 
 func TestMain(m *testing.M) {
-	if err := build(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
-
-// build makes what is missing, and headstart as it is now.
-func build() (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-	defer cancel()
-	if env.layout, err = controlplane.FindLayout(); err != nil {
-		return err
-	}
-	return errors.Join(env.layout.Binaries(ctx, os.Stderr, controlplane.Commands()...), env.layout.Headstart(ctx, os.Stderr))
+	os.Exit(controlplane.RunTests(m, &env.layout, controlplane.BuiltWithHeadstart))
 }

@@ -1,9 +1,7 @@
 package harness_test
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -17,19 +15,7 @@ import (
 
 var layout controlplane.Layout
 
-func TestMain(m *testing.M) {
-	var err error
-	if layout, err = controlplane.FindLayout(); err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-		err = layout.Binaries(ctx, os.Stderr, controlplane.Commands()...)
-		cancel()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { os.Exit(controlplane.RunTests(m, &layout, controlplane.Built)) }
 
 // TestInstall applies every overlay, and the objects of a service, to a real API server: names, schemas and rules are right.
 func TestInstall(t *testing.T) {

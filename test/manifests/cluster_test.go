@@ -40,11 +40,8 @@ spec:
 func TestOnRealAPIServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
-	layout, err := controlplane.FindLayout()
+	layout, err := controlplane.Built(ctx, os.Stderr)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := layout.Binaries(ctx, os.Stderr, controlplane.Commands()...); err != nil {
 		t.Fatal(err)
 	}
 	opts := controlplane.DefaultOptions(layout.Bin)

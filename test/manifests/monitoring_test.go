@@ -146,11 +146,8 @@ tests:
 func TestAlerts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	layout, err := controlplane.FindLayout()
+	layout, err := controlplane.Built(ctx, os.Stderr)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := layout.Binaries(ctx, os.Stderr, controlplane.Commands()...); err != nil {
 		t.Fatal(err)
 	}
 	var rule struct {

@@ -3,7 +3,6 @@ package kinds_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -55,11 +54,8 @@ func start(ctx context.Context) (stop func(), err error) {
 			f()
 		}
 	}
-	layout, err := controlplane.FindLayout()
+	layout, err := controlplane.BuiltWithHeadstart(ctx, os.Stderr)
 	if err != nil {
-		return stop, err
-	}
-	if err := errors.Join(layout.Binaries(ctx, os.Stderr, controlplane.Commands()...), layout.Headstart(ctx, os.Stderr)); err != nil {
 		return stop, err
 	}
 	c, err := controlplane.Start(ctx, controlplane.DefaultOptions(layout.Bin))

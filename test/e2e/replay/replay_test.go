@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -50,11 +49,8 @@ func demand(n int) []float64 {
 func TestServePlansWhatReportReplays(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // the binaries may have to be built
 	defer cancel()
-	layout, err := controlplane.FindLayout()
+	layout, err := controlplane.BuiltWithHeadstart(ctx, os.Stderr)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(layout.Binaries(ctx, os.Stderr, controlplane.Commands()...), layout.Headstart(ctx, os.Stderr)); err != nil {
 		t.Fatal(err)
 	}
 	c, err := controlplane.Start(ctx, controlplane.DefaultOptions(layout.Bin))

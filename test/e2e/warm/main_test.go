@@ -3,11 +3,8 @@
 package warm
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"headstart.dev/headstart/test/controlplane"
 )
@@ -18,20 +15,4 @@ var env struct{ layout controlplane.Layout }
 // namespace of the service that is warmed for.
 const namespace = "shop"
 
-func TestMain(m *testing.M) {
-	if err := build(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
-
-// build makes what is missing.
-func build() (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-	defer cancel()
-	if env.layout, err = controlplane.FindLayout(); err != nil {
-		return err
-	}
-	return env.layout.Binaries(ctx, os.Stderr, controlplane.Commands()...)
-}
+func TestMain(m *testing.M) { os.Exit(controlplane.RunTests(m, &env.layout, controlplane.Built)) }

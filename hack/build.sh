@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Builds headstart, one static binary, into the given file (bin/headstart without one; from the top of the repository), for this machine or
+# for GOOS and GOARCH. Make, the image and the end-to-end tests all build by this, so that they run the same binary.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=${VERSION:-$(sed -n 's/^appVersion: *//p' manifests/chart/headstart/Chart.yaml)}
+export CGO_ENABLED=0
+exec go build -trimpath -ldflags "-s -w -X main.version=$version" -o "${1:-bin/headstart}" ./cmd/headstart

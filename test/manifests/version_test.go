@@ -1,0 +1,49 @@
+package manifests_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/yaml"
+
+	"headstart.dev/headstart/test/controlplane"
+)
+
+// TestOneVersion holds the binary and the image of the manifests to the version of the chart: a release changes it in one place, and is
+// told of the other.
+func TestOneVersion(t *testing.T) {
+	t.Setenv("VERSION", "") // of the build
+	var c struct {
+		Version, AppVersion string
+	}
+	if err := yaml.Unmarshal(read(t, chart+"/Chart.yaml"), &c); err != nil {
+		t.Fatal(err)
+	}
+	if c.AppVersion == "" || c.AppVersion != "v"+c.Version {
+		t.Errorf("the chart is %q of %q", c.Version, c.AppVersion)
+	}
+	var d appsv1.Deployment
+	if err := yaml.Unmarshal(read(t, repository+"/manifests/base/deployment.yaml"), &d); err != nil {
+		t.Fatal(err)
+	}
+	if image := d.Spec.Template.Spec.Containers[0].Image; !strings.HasSuffix(image, ":"+c.AppVersion) {
+		t.Errorf("the image is %s, and the chart is of %s", image, c.AppVersion)
+	}
+	layout, err := controlplane.FindLayout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := layout.Headstart(t.Context(), os.Stderr); err != nil {
+		t.Fatal(err)
+	}
+	for name, argument := range map[string]string{"headstart": "version", "flag": "--version"} {
+		out, err := exec.CommandContext(t.Context(), filepath.Join(layout.Bin, "headstart"), argument).Output()
+		if want := "headstart version " + c.AppVersion + "\n"; err != nil || string(out) != want {
+			t.Errorf("%s: %q, %v; want %q", name, out, err, want)
+		}
+	}
+}
