@@ -1,6 +1,7 @@
 package warmer
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -11,10 +12,10 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// denied takes an error that only a person can mend as a problem to be told, and returns any other.
+// denied takes an error that only a person can mend as a problem to be told, and returns any other, for [outcome.settle].
 func (o *outcome) denied(p *problem, w *v1alpha1.WarmForecast, what string, err error) error {
-	if err == nil {
-		return nil
+	if _, ok := errors.AsType[unseen](err); ok || err == nil {
+		return err
 	}
 	reason, remedy, known := remedyOf(err)
 	if !known {
@@ -34,6 +35,8 @@ var forbidden = []struct{ says, reason, remedy string }{
 	{"PriorityClass", reasonDenied, "create the PriorityClass of the placeholders (value -10, preemptionPolicy Never)"},
 	{"violates PodSecurity", reasonDenied, "the pods are as restricted as they can be: see what the namespace's pod security asks for beyond that"},
 	{" usage per ", reasonDenied, "have the namespace's LimitRange admit it"},
+	{"because it is being terminated", reasonDenied, "wait until the namespace is gone, and create it anew"},
+	{"error looking up service account", reasonDenied, "create the ServiceAccount that the target's template names"},
 	{"cannot ", reasonDenied, "grant it (in a WarmPool's namespace by a RoleBinding to the ClusterRole headstart-warm-namespace), or have it done another way in spec"},
 	{"", reasonDenied, "have what refuses it admit it, or have it done another way in spec"},
 }
@@ -49,10 +52,20 @@ func remedyOf(err error) (reason, remedy string, known bool) {
 		}
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return reasonDenied, "the target's template asks for what this cluster refuses", true
-	case apierrors.IsNotFound(err):
+	case noNamespace(err):
 		return reasonDenied, "create the namespace", true
 	}
 	return "", "", false
+}
+
+// noNamespace is whether an error says that the namespace is not there. Anything else that is not there went just now.
+func noNamespace(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || !apierrors.IsNotFound(err) {
+		return false
+	}
+	details := status.Status().Details
+	return details != nil && details.Kind == "namespaces"
 }
 
 // denyPause is how long something that was denied is not tried again. Only a person can mend it.
@@ -74,7 +87,7 @@ func (r *Reconciler) noteDenied(j *job, what string, now time.Time, err error) {
 	key := j.fc.Namespace + "/" + j.fc.Name + "/" + what
 	delete(r.denied, key)
 	maps.DeleteFunc(r.denied, func(_ string, d denial) bool { return !now.Before(d.until) }) // of Forecasts that are gone, too
-	if err == nil || absent(err) {
+	if _, ok := errors.AsType[unseen](err); ok || err == nil || absent(err) {
 		return
 	}
 	if _, _, known := remedyOf(err); known {

@@ -3,6 +3,7 @@ package warmer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,9 +40,7 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outco
 		}
 		by = r.insteadOfJob(l, j, out)
 	}
-	if err := r.unjob(ctx, l, fc.Name); err != nil {
-		return err
-	}
+	left := r.unjob(ctx, l, fc.Name)
 	if by == v1alpha1.WarmImagesOff {
 		t = nil
 	}
@@ -49,7 +48,7 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outco
 	j.pulled = p.done
 	r.noteDenied(j, "images", l.now, err)
 	out.fails(&out.pulls, &j.status, reasonPullFails, p.failure)
-	return out.denied(&out.images, &j.status, "image pulls", err)
+	return errors.Join(left, out.denied(&out.images, &j.status, "image pulls", err))
 }
 
 // pullByJob has OpenKruise pull. It reports whether its API is gone.

@@ -3,7 +3,6 @@ package warmer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -22,20 +21,22 @@ const (
 // job is what there is to do for one Forecast at one look.
 type job struct {
 	fc     *v1alpha1.Forecast
-	target *target // nil where nothing is to be warmed for it, and then status says why
+	target *target // nil where nothing is to be warmed for it, and then status says why, or where it could not be read
+	err    error   // of reading the target
 	stages gpuwarm.Stages
 	hold   gpuwarm.Hold
 	short  string // what it is short of, for people
 	status v1alpha1.WarmForecast
 
 	places []string        // nodes that placeholders hold
+	asked  int             // replicas that the cluster's autoscaler is asked to hold nodes for
 	there  int             // replicas that nodes are held for, with the image or without
 	byAPI  bool            // the cluster's autoscaler holds them, and not placeholders
 	pulled map[string]bool // nodes that a pull came through on, whether they list the image or not
 }
 
 // jobs are those of the selected Forecasts, in their order.
-func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Forecast) ([]*job, error) {
+func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Forecast) []*job {
 	jobs := make([]*job, 0, len(selected))
 	for i := range selected {
 		j := &job{fc: &selected[i], status: v1alpha1.WarmForecast{Name: selected[i].Name}}
@@ -46,14 +47,25 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("look at the target of Forecast %s/%s: %w", j.fc.Namespace, j.fc.Name, err)
+			j.err, j.status = err, l.before(j.fc.Name)
+			continue
 		}
 		j.target, j.stages = t, l.stagesOf(j.fc)
 		j.hold = gpuwarm.Staging(t.timeline, l.now, j.stages, t.replicas)
 		j.status.Needed, j.status.Replicas = int32(j.hold.Needed), int32(t.replicas)
 		j.status.NodeLead, j.status.ImageLead = v1alpha1.FormatDuration(j.stages.Node), v1alpha1.FormatDuration(j.stages.Image)
 	}
-	return jobs, nil
+	return jobs
+}
+
+// before is what status said of a Forecast at the last look.
+func (l *look) before(fc string) v1alpha1.WarmForecast {
+	for _, was := range l.pool.Status.Forecasts {
+		if was.Name == fc {
+			return was
+		}
+	}
+	return v1alpha1.WarmForecast{Name: fc}
 }
 
 // stagesOf are the leads for one Forecast: given, or learned from its starts, or what they were at the last look, or assumed. Nodes that are held ahead leave
@@ -63,11 +75,8 @@ func (l *look) stagesOf(fc *v1alpha1.Forecast) gpuwarm.Stages {
 	if fc.Status.LeadTime != nil {
 		node, image = gpuwarm.LearnedStages(fc.Status.LeadTime.RecentStarts)
 	}
-	for _, was := range l.pool.Status.Forecasts {
-		if was.Name == fc.Name {
-			node, image = known(node, was.NodeLead), known(image, was.ImageLead)
-		}
-	}
+	was := l.before(fc.Name)
+	node, image = known(node, was.NodeLead), known(image, was.ImageLead)
 	s := gpuwarm.Stages{Node: lead(l.pool.Spec.Nodes.Lead, node, defaultNodeLead), Image: lead(l.pool.Spec.Images.Lead, image, defaultImageLead)}
 	if l.pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff {
 		s.Node = 0

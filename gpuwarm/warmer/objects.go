@@ -3,6 +3,7 @@ package warmer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -114,24 +115,26 @@ func (r *Reconciler) put(ctx context.Context, obj client.Object, change func(hav
 	if !change(have) {
 		return nil
 	}
-	return r.opts.Client.Update(ctx, have)
+	err = r.opts.Client.Update(ctx, have)
+	if apierrors.IsConflict(err) || (apierrors.IsNotFound(err) && !absent(err)) {
+		return nil // somebody was faster: the next look sees what is then
+	}
+	return err
 }
 
 // unask removes what asks the cluster for nodes for one Forecast, but for what keep names and needs.
 func (r *Reconciler) unask(ctx context.Context, pool *v1alpha1.WarmPool, fc, keep string) error {
 	name := objectName(pool, fc)
+	var errs []error
 	for policy, gvk := range kindOfPolicy {
-		if string(policy) == keep || !r.apis.has(gvk, r.opts.Clock.Now()) {
-			continue
-		}
-		if err := r.removeOnce(ctx, pool, newObject(gvk, pool.Namespace, name)); err != nil {
-			return err
+		if string(policy) != keep && r.apis.has(gvk, r.opts.Clock.Now()) {
+			errs = append(errs, r.removeOnce(ctx, pool, newObject(gvk, pool.Namespace, name)))
 		}
 	}
-	if keep != "" {
-		return nil
+	if keep == "" {
+		errs = append(errs, r.removeOnce(ctx, pool, &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: name}}))
 	}
-	return r.removeOnce(ctx, pool, &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: name}})
+	return errors.Join(errs...)
 }
 
 // create makes an object that may not have been there.
@@ -140,8 +143,14 @@ func (r *Reconciler) create(ctx context.Context, obj client.Object) error {
 	return r.opts.Client.Create(ctx, obj)
 }
 
-// recheck is after how long it is looked again whether an object that was not there still is not.
+// recheck is after how long it is looked again whether an object that was not there still is not; one that may not be looked for is after [remembered].
 const recheck = 10 * time.Minute
+
+// absence is until when it is taken that an object is not there, or may not be looked for.
+type absence struct {
+	until time.Time
+	err   error // unseen, or nil
+}
 
 // cleanKey names an object. Typed ones lose their kind in a client, so it is the type that counts.
 func cleanKey(obj client.Object) string {
@@ -152,39 +161,50 @@ func cleanKey(obj client.Object) string {
 	return kind + "/" + obj.GetNamespace() + "/" + obj.GetName()
 }
 
+// knownClean is whether an object is known not to be there.
 func (r *Reconciler) knownClean(obj client.Object) bool {
-	return r.opts.Clock.Now().Before(r.clean[cleanKey(obj)])
+	a := r.clean[cleanKey(obj)]
+	return a.err == nil && r.opts.Clock.Now().Before(a.until)
 }
 
 func (r *Reconciler) noteClean(obj client.Object) {
-	now := r.opts.Clock.Now()
-	maps.DeleteFunc(r.clean, func(_ string, until time.Time) bool { return !now.Before(until) })
-	r.clean[cleanKey(obj)] = now.Add(recheck)
+	r.note(obj, absence{until: r.opts.Clock.Now().Add(recheck)})
 }
 
-// removeOnce removes an object of this WarmPool's, and remembers for a while that it is not there: most often there never was one. One that may not be read
-// cannot have been made.
+func (r *Reconciler) note(obj client.Object, a absence) {
+	now := r.opts.Clock.Now()
+	maps.DeleteFunc(r.clean, func(_ string, a absence) bool { return !now.Before(a.until) })
+	r.clean[cleanKey(obj)] = a
+}
+
+// removeOnce removes an object of this WarmPool's, and remembers for a while that it is not there: most often there never was one. Of one that may not be read that is
+// not known, and said.
 func (r *Reconciler) removeOnce(ctx context.Context, pool *v1alpha1.WarmPool, obj client.Object) error {
-	if r.knownClean(obj) {
-		return nil
+	now := r.opts.Clock.Now()
+	if a := r.clean[cleanKey(obj)]; now.Before(a.until) {
+		return a.err
 	}
-	if err := r.remove(ctx, pool, obj); err != nil && !apierrors.IsForbidden(err) {
-		return err
+	err := r.remove(ctx, pool, obj)
+	if _, ok := errors.AsType[unseen](err); ok {
+		r.note(obj, absence{now.Add(remembered), err})
 	}
-	r.noteClean(obj)
-	return nil
+	if err == nil {
+		r.noteClean(obj)
+	}
+	return err
 }
 
 // remove deletes an object of this WarmPool's. It looks first: a delete would be a write.
 func (r *Reconciler) remove(ctx context.Context, pool *v1alpha1.WarmPool, obj client.Object) error {
 	err := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(obj), obj)
-	if apierrors.IsNotFound(err) || absent(err) {
+	switch {
+	case apierrors.IsNotFound(err) || absent(err):
 		return nil
-	}
-	if err != nil {
+	case apierrors.IsForbidden(err):
+		return unseen{err}
+	case err != nil:
 		return err
-	}
-	if obj.GetLabels()[labelPool] != poolHash(pool.Namespace, pool.Name) {
+	case obj.GetLabels()[labelPool] != poolHash(pool.Namespace, pool.Name):
 		return nil
 	}
 	return client.IgnoreNotFound(r.opts.Client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationBackground)))

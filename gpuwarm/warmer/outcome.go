@@ -19,6 +19,7 @@ const (
 	reasonNothing        = "NothingSelected"
 	reasonOff            = "Off"
 	reasonDenied         = "Denied"
+	reasonFailed         = "Failed"
 	reasonQuota          = "QuotaDenied"
 	reasonLimited        = "Limited"
 	reasonPullFails      = "PullFails"
@@ -39,6 +40,9 @@ type outcome struct {
 	limited        int
 	nodes, images  problem
 	pulls, weights problem
+	left           problem  // what was made and is not wanted any more
+	rights         problem  // in the WarmPool's namespace
+	unseen         string   // what may be left and may not be looked for, as the end of a message
 	loads          []string // how the weights of each Forecast that has any stand
 	totals         totals
 	shortBy        int
@@ -69,13 +73,12 @@ func (p *problem) set(reason, message string) {
 	}
 }
 
-// rights takes that what is needed in the WarmPool's namespace was not granted.
-func (o *outcome) rights(l *look) {
-	if l.unread == nil {
-		return
+// unread takes that quotas may not be looked at in the WarmPool's namespace. All rights there are granted together.
+func (o *outcome) unread(err error) {
+	if err != nil {
+		reason, remedy, _ := remedyOf(err)
+		o.rights.set(reason, fmt.Sprintf("quotas are not looked at: %v: %s", err, remedy))
 	}
-	reason, remedy, _ := remedyOf(l.unread)
-	o.nodes.set(reason, fmt.Sprintf("quotas are not looked at: %v: %s", l.unread, remedy))
 }
 
 // fails takes a failure of something that was made, for people, where there is one.
@@ -190,7 +193,10 @@ func (o *outcome) weightsWarm(pool *v1alpha1.WarmPool, dry bool) finding {
 }
 
 func (o *outcome) capacityShort() finding {
-	if len(o.shortForecasts) == 0 {
+	switch {
+	case len(o.shortForecasts) == 0 && o.rights.reason != "":
+		return found(false, reasonCapacityGiven, "nothing that is known keeps the plans from being followed, but quotas are not looked at")
+	case len(o.shortForecasts) == 0:
 		return found(false, reasonCapacityGiven, "nothing that is known keeps the plans from being followed")
 	}
 	return found(true, reasonCapacity, "from %s on plans need up to %d replicas more than there can be, of %s: see their messages",
@@ -199,6 +205,8 @@ func (o *outcome) capacityShort() finding {
 
 func (o *outcome) ready(selected int, dry bool) finding {
 	switch problem := o.first(); {
+	case selected == 0 && o.left.reason != "":
+		return finding{false, o.left.reason, o.left.message}
 	case selected == 0:
 		return found(false, reasonNothing, "spec.forecastSelector selects no Forecast of this namespace: write {} for all of them")
 	case problem.reason != "":
@@ -208,13 +216,13 @@ func (o *outcome) ready(selected int, dry bool) finding {
 	case dry:
 		return found(true, reasonDryRun, "says in status what it would do")
 	case o.refused > 0:
-		return found(true, reasonAsPlanned, "warms for %d of %d Forecasts: see status.forecasts for the others", selected-o.refused, selected)
+		return found(true, reasonAsPlanned, "warms for %d of %d Forecasts: see status.forecasts for the others%s", selected-o.refused, selected, o.unseen)
 	}
-	return found(true, reasonAsPlanned, "warms for %d Forecasts", selected)
+	return found(true, reasonAsPlanned, "warms for %d Forecasts%s", selected, o.unseen)
 }
 
 func (o *outcome) first() problem {
-	for _, p := range []problem{o.nodes, o.images, o.pulls, o.weights} {
+	for _, p := range []problem{o.nodes, o.images, o.pulls, o.weights, o.left, o.rights} {
 		if p.reason != "" {
 			return p
 		}

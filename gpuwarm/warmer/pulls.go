@@ -75,7 +75,7 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 	if err := r.dropAll(ctx, stale); err != nil {
 		return out, err
 	}
-	return out, r.pullOnto(ctx, l.pool, fc, t, past.next(missing, active, parallelism(l.pool), l.now))
+	return out, r.pullOnto(ctx, l.pool, fc, t, past.next(missing, len(out.done) > 0, active, parallelism(l.pool), l.now))
 }
 
 // sortPulls tells the pods that pull an image, by the hash of their node, from those that pull another.

@@ -150,7 +150,11 @@ func TestTrials(t *testing.T) {
 		tried := map[string]bool{}
 		for range 60 {
 			now = now.Add(15 * time.Second)
-			got := past.next(nodes, 0, parallel, now)
+			had := rapid.Bool().Draw(t, "had")
+			got := past.next(nodes, had, 0, parallel, now)
+			if len(past.doubt) >= doubtful && !had && len(got) > 1 {
+				t.Fatalf("the image is in doubt, and %d nodes try at a time", len(got))
+			}
 			if len(got) > parallel {
 				t.Fatalf("%d pull, parallelism is %d", len(got), parallel)
 			}
@@ -191,6 +195,41 @@ func TestTrials(t *testing.T) {
 	})
 }
 
+// Nodes that cannot pull keep no other from it, whether that was wanted before or came up since; where none has the image those are tried one at a time.
+func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		had    bool
+		nodes  []string
+		after  time.Duration // since the third failed
+		want   int
+	}{
+		"Had":         {"the image is there to be pulled, so it is not what is wrong", true, []string{"e", "f"}, time.Second, 2},
+		"JustFailed":  {"the image is in doubt: the next try waits a little", false, []string{"new", "newer"}, firstRetry - 1, 0},
+		"CameUp":      {"what came up during the pause is tried before it is over, one at a time", false, []string{"new", "newer"}, firstRetry, 1},
+		"KnownBefore": {"what was wanted when the pause began waits for its end", false, []string{"e", "f"}, 5 * time.Minute, 0},
+		"Over":        {"then one of them is tried", false, []string{"e", "f"}, retryPull, 1},
+		"Tried":       {"one that was tried is not new", false, []string{"a"}, 5 * time.Minute, 0},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			past := newTrials(image)
+			past.rows = 10 // it is long that nothing comes through
+			past.next([]*corev1.Node{node("a"), node("b"), node("c"), node("e"), node("f")}, false, 0, 4, start)
+			for _, n := range []string{"a", "b", "c"} {
+				past.fail(n, "why", true, start)
+			}
+			var nodes []*corev1.Node
+			for _, n := range tc.nodes {
+				nodes = append(nodes, node(n))
+			}
+			if got := past.next(nodes, tc.had, 0, 4, start.Add(tc.after)); len(got) != tc.want {
+				t.Errorf("\nReason: %s\n%d of %v pull, want %d", tc.reason, len(got), tc.nodes, tc.want)
+			}
+		})
+	}
+}
+
 // A pull that came through once is no evidence for ever.
 func TestOldPullsClearNoDoubt(t *testing.T) {
 	past := newTrials(image)
@@ -199,11 +238,11 @@ func TestOldPullsClearNoDoubt(t *testing.T) {
 		past.fail(n, "why", true, start)
 	}
 	past.through("a", "uid")
-	if got := past.next([]*corev1.Node{node("e"), node("f")}, 0, 4, start.Add(time.Minute)); len(got) != 1 {
+	if got := past.next([]*corev1.Node{node("e"), node("f")}, false, 0, 4, start.Add(time.Minute)); len(got) != 1 {
 		t.Errorf("an image that fails since is in doubt, but %d nodes try at a time", len(got))
 	}
 	past.through("a", "another")
-	if got := past.next([]*corev1.Node{node("e"), node("f")}, 0, 4, start.Add(time.Minute)); len(got) != 2 {
+	if got := past.next([]*corev1.Node{node("e"), node("f")}, false, 0, 4, start.Add(time.Minute)); len(got) != 2 {
 		t.Errorf("it came through anew, but %d nodes try at a time", len(got))
 	}
 }

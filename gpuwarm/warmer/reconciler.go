@@ -35,10 +35,12 @@ type Reconciler struct {
 
 	// What follows is for one worker, as a controller has unless it is told otherwise. It is lost in a restart, which costs a few looks or savings.
 	errors map[types.NamespacedName]*gpuwarm.Errors // of the forecasts of a WarmPool
-	clean  map[string]time.Time                     // until when it is taken that an object is not there
+	clean  map[string]absence                       // objects that it is taken are not there
 	denied map[string]denial                        // by Forecast and what was tried for it
 	trials map[string]*trials                       // by Forecast, of its image's pulls
 	swept  map[types.NamespacedName]sweep           // when what a WarmPool made was looked through last
+
+	failing map[types.NamespacedName]bool // whether the last look at a WarmPool failed
 }
 
 // New returns a Reconciler.
@@ -53,8 +55,9 @@ func New(opts Options) (*Reconciler, error) {
 	}
 	return &Reconciler{
 		opts: opts, metrics: m, apis: &apis{mapper: opts.Mapper, seen: map[schema.GroupVersionKind]sighting{}},
-		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]time.Time{}, denied: map[string]denial{},
+		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{},
 		trials: map[string]*trials{}, swept: map[types.NamespacedName]sweep{},
+		failing: map[types.NamespacedName]bool{},
 	}, nil
 }
 
@@ -78,6 +81,7 @@ type look struct {
 	nodes  []corev1.Node
 	quotas []corev1.ResourceQuota
 	free   map[string]corev1.ResourceList // beside all pods but placeholders
+	spare  map[string]corev1.ResourceList // beside what waits and what is held ahead, too
 	used   corev1.ResourceList            // of the limits, by what is held so far
 	act    bool
 	unread error // of the quotas, where the rights are missing
@@ -103,34 +107,35 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	status.ObservedGeneration = pool.Generation
 	status.Forecasts, status.Shared, status.Placeholders = nil, nil, 0
 	outcome := &outcome{}
-	outcome.rights(l)
-	jobs, err := r.jobs(ctx, l, selected)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
+	outcome.unread(l.unread)
+	jobs := r.jobs(ctx, l, selected)
 	status.Shared = r.share(l, jobs)
+	l.claim(jobs)
 	r.shortfalls(l, jobs, outcome)
 	var failures []error
 	wanted := map[string]bool{}
 	for _, j := range jobs {
 		wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
 		// What fails for one Forecast is no reason to leave the others cold.
-		if err := r.warm(ctx, l, j, outcome); err != nil {
-			failures = append(failures, fmt.Errorf("warm for Forecast %s/%s: %w", j.fc.Namespace, j.fc.Name, err))
-		}
+		failures = append(failures, r.warm(ctx, l, j, outcome))
 		outcome.totals.add(j)
 		if len(status.Forecasts) < 64 {
 			status.Forecasts = append(status.Forecasts, j.status)
 		}
 		status.Placeholders += outcome.placeholders
 	}
-	failures = append(failures, r.forsake(ctx, l, wanted))
-	if err := errors.Join(failures...); err != nil {
-		return reconcile.Result{}, err
+	failures = append(failures, outcome.settle(&outcome.left, nil, "removal of what was warmed for Forecasts that are not selected any more", r.forsake(ctx, l, wanted)))
+	err = errors.Join(failures...)
+	again := r.failing[req.NamespacedName]
+	if r.failing[req.NamespacedName] = err != nil; err != nil && !again {
+		return reconcile.Result{}, err // most often the next look, a second later, has nothing to tell
 	}
 	outcome.conditions(status, &pool, len(selected), l.now)
 	r.metrics.report(req.NamespacedName, l, jobs, outcome)
-	return reconcile.Result{RequeueAfter: r.opts.Interval}, r.write(ctx, &pool, status)
+	if err := errors.Join(err, r.write(ctx, &pool, status)); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: r.opts.Interval}, nil
 }
 
 func (r *Reconciler) write(ctx context.Context, pool *v1alpha1.WarmPool, status *v1alpha1.WarmPoolStatus) error {

@@ -1,6 +1,7 @@
 package warmer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,50 +25,52 @@ import (
 
 // let lets go of everything that is held for a Forecast.
 func (r *Reconciler) let(ctx context.Context, l *look, fc string) error {
-	if _, err := r.hold(ctx, l.pool, fc, nil, l.mine(rolePlaceholder, fc), 0); err != nil {
-		return err
-	}
-	if _, err := r.pullPods(ctx, l, fc, nil, nil, l.mine(rolePull, fc)); err != nil {
-		return err
-	}
-	return errors.Join(r.unask(ctx, l.pool, fc, ""), r.unjob(ctx, l, fc), r.unload(ctx, l, fc, ""))
+	_, held := r.hold(ctx, l.pool, fc, nil, l.mine(rolePlaceholder, fc), 0)
+	_, pulling := r.pullPods(ctx, l, fc, nil, nil, l.mine(rolePull, fc))
+	return errors.Join(held, pulling, r.unask(ctx, l.pool, fc, ""), r.unjob(ctx, l, fc), r.unload(ctx, l, fc, ""))
 }
 
 // sweep is when what a WarmPool made was looked through, and which Forecasts it was for then.
 type sweep struct {
 	wanted string
 	until  time.Time // when it is looked through again
+	err    error     // unseen, or nil
 }
 
 // forsake lets go of what is held for Forecasts that are not selected any more. Labels say what that is, and not what is remembered: what an earlier process
 // made, or a look that failed, would hold its nodes for as long as the WarmPool is there.
 func (r *Reconciler) forsake(ctx context.Context, l *look, wanted map[string]bool) error {
 	key, pool := client.ObjectKeyFromObject(l.pool), poolHash(l.pool.Namespace, l.pool.Name)
+	var dropped []corev1.Pod
 	for i := range l.pods {
 		p := &l.pods[i]
 		if p.Labels[labelPool] == pool && !wanted[p.Labels[labelForecast]] && p.DeletionTimestamp == nil {
-			if err := r.drop(ctx, p); err != nil {
-				return err
-			}
+			dropped = append(dropped, *p)
 		}
 	}
+	pods := r.dropAll(ctx, dropped)
 	maps.DeleteFunc(r.trials, func(k string, _ *trials) bool {
 		of, fc, _ := strings.Cut(k, "/")
 		return of == pool && !wanted[fc]
 	})
 	all := hash(slices.Sorted(maps.Keys(wanted))...)
 	if s := r.swept[key]; s.wanted == all && l.now.Before(s.until) {
-		return nil
+		return errors.Join(pods, s.err)
 	}
-	if err := r.sweepObjects(ctx, l, wanted); err != nil {
-		return err
+	no, err := r.sweepObjects(ctx, l, wanted)
+	switch {
+	case err != nil:
+		delete(r.swept, key)
+	case no != nil:
+		r.swept[key] = sweep{all, l.now.Add(remembered), no}
+	default:
+		r.swept[key] = sweep{all, l.now.Add(recheck), nil}
 	}
-	r.swept[key] = sweep{all, l.now.Add(recheck)}
-	return nil
+	return errors.Join(pods, err, no)
 }
 
-// sweepObjects removes all that the WarmPool made beside pods for Forecasts that are not wanted.
-func (r *Reconciler) sweepObjects(ctx context.Context, l *look, wanted map[string]bool) error {
+// sweepObjects removes all that the WarmPool made beside pods for Forecasts that are not wanted. no is which of it may not be looked for.
+func (r *Reconciler) sweepObjects(ctx context.Context, l *look, wanted map[string]bool) (no, err error) {
 	lists := []client.ObjectList{&corev1.PodTemplateList{}, &batchv1.JobList{}}
 	for _, gvk := range []schema.GroupVersionKind{capacityBuffer, provisioningRequest, imagePullJob, dataLoad} {
 		if r.apis.has(gvk, l.now) {
@@ -76,25 +79,28 @@ func (r *Reconciler) sweepObjects(ctx context.Context, l *look, wanted map[strin
 			lists = append(lists, u)
 		}
 	}
+	var errs []error
 	for _, list := range lists {
 		err := r.opts.Live.List(ctx, list, client.InNamespace(l.pool.Namespace), client.MatchingLabels{labelPool: poolHash(l.pool.Namespace, l.pool.Name)})
-		if absent(err) || apierrors.IsForbidden(err) {
-			continue // what may not be listed was not made either
+		switch {
+		case absent(err):
+			continue
+		case apierrors.IsForbidden(err):
+			no = cmp.Or[error](no, unseen{err})
+			continue
+		case err != nil:
+			errs = append(errs, fmt.Errorf("look for what was made: %w", err))
+			continue
 		}
-		if err != nil {
-			return fmt.Errorf("look for what was made: %w", err)
-		}
-		if err := meta.EachListItem(list, func(o runtime.Object) error {
+		errs = append(errs, meta.EachListItem(list, func(o runtime.Object) error {
 			obj := o.(client.Object)
 			if wanted[obj.GetLabels()[labelForecast]] || obj.GetDeletionTimestamp() != nil {
 				return nil
 			}
 			return client.IgnoreNotFound(r.opts.Client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationBackground)))
-		}); err != nil {
-			return fmt.Errorf("remove what is not wanted any more: %w", err)
-		}
+		}))
 	}
-	return nil
+	return no, errors.Join(errs...)
 }
 
 // release deletes all pods of a WarmPool that is gone. What it owns in its own namespace the garbage collector sees to.

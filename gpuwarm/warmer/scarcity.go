@@ -107,7 +107,7 @@ var remedies = map[string]string{
 func (l *look) shortAlone(j *job) lack {
 	t := j.target
 	c := gpuwarm.Capacity{Grows: l.pool.Spec.Nodes.Policy != v1alpha1.WarmNodesOff, Quota: gpuwarm.QuotaRoom(l.quotas, t.shape)}
-	c.Fits = l.roomFor(t, anyNode)
+	c.Fits = l.roomFor(t)
 	if pool := l.pool.Spec.Nodes.Capacity; len(pool) > 0 {
 		c.Pool = within(pool, corev1.ResourceList{}, t.shape, 1<<20)
 	}

@@ -96,6 +96,9 @@ func (r *Reconciler) errorsOf(l *look, jobs []*job) *gpuwarm.Errors {
 		r.errors[key] = errs
 	}
 	for _, j := range jobs {
+		if j.err != nil {
+			continue
+		}
 		if j.target == nil {
 			errs.Forget(j.fc.Name)
 			continue
@@ -128,6 +131,7 @@ func recall(l *look) *gpuwarm.Errors {
 func (r *Reconciler) forget(pool types.NamespacedName) {
 	delete(r.errors, pool)
 	delete(r.swept, pool)
+	delete(r.failing, pool)
 	of := poolHash(pool.Namespace, pool.Name) + "/"
 	maps.DeleteFunc(r.trials, func(k string, _ *trials) bool { return strings.HasPrefix(k, of) })
 }

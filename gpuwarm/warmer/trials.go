@@ -33,7 +33,9 @@ type trials struct {
 	nodes map[string]trial     // by node, those whose last pull came to nothing
 	doubt map[string]bool      // nodes where that was the image's fault, since a pull came through last
 	rows  int                  // tries in a row, all of them in vain, since the image is in doubt
-	pause time.Time            // until when none is begun since it is
+	pause time.Time            // until when none is begun since it is, but on nodes that were not wanted when the pause began
+	met   map[string]bool      // those that were
+	last  time.Time            // when a pull came to nothing last
 	came  map[string]types.UID // by node, the pull that came through last
 }
 
@@ -50,6 +52,7 @@ func newTrials(image string) *trials {
 // fail takes that a pull onto a node came to nothing; ofImage is whether the node was not at fault.
 func (t *trials) fail(node, why string, ofImage bool, now time.Time) {
 	n := t.nodes[node].tries + 1
+	t.last = now
 	t.nodes[node] = trial{n, now.Add(backOff(n)), why}
 	if !ofImage {
 		return
@@ -77,15 +80,26 @@ func (t *trials) have(node string) {
 }
 
 // next picks those of the nodes that are to pull now, when active do and at most parallel may. Nodes on which it was not tried come first, then those that have
-// waited longest: a node that cannot pull keeps no other from it.
-func (t *trials) next(nodes []*corev1.Node, active, parallel int, now time.Time) []*corev1.Node {
-	if len(t.doubt) >= doubtful {
-		parallel = 1
-		if now.Before(t.pause) {
-			return nil
+// waited longest: a node that cannot pull keeps no other from it. had is whether any node that is to have the image has it: then the image is not what is wrong.
+// Where none has that is not certain either, so a node that came up during a pause is tried all the same, one at a time and a while after the last try.
+func (t *trials) next(nodes []*corev1.Node, had bool, active, parallel int, now time.Time) []*corev1.Node {
+	doubted := len(t.doubt) >= doubtful && !had
+	paused := doubted && now.Before(t.pause)
+	switch {
+	case paused && now.Sub(t.last) < firstRetry:
+		return nil
+	case !paused:
+		t.met = map[string]bool{}
+		for _, n := range nodes {
+			t.met[n.Name] = true
 		}
 	}
-	due := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool { return now.Before(t.nodes[n.Name].due) })
+	if doubted {
+		parallel = 1
+	}
+	due := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool {
+		return now.Before(t.nodes[n.Name].due) || (paused && (t.met[n.Name] || t.nodes[n.Name].tries > 0))
+	})
 	slices.SortStableFunc(due, func(a, b *corev1.Node) int { return t.nodes[a.Name].due.Compare(t.nodes[b.Name].due) })
 	return due[:min(len(due), max(0, parallel-active))]
 }

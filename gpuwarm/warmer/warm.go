@@ -18,15 +18,19 @@ import (
 // warm does for one Forecast what is to be done now.
 func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) error {
 	out.placeholders = 0
-	if j.target == nil {
+	of := " for Forecast " + j.fc.Name
+	switch {
+	case j.err != nil: // what is held for it stays
+		return out.settle(&out.nodes, &j.status, "the target"+of, j.err)
+	case j.target == nil:
 		out.refused++
-		return r.let(ctx, l, j.fc.Name)
+		return out.settle(&out.left, nil, "removal of what was warmed"+of, r.let(ctx, l, j.fc.Name))
 	}
 	// One stage's failure keeps none of the others from being warmed.
 	err := errors.Join(
-		r.warmNodes(ctx, l, j, out),
-		r.warmImages(ctx, l, j, out),
-		r.warmWeights(ctx, l, j, out),
+		out.settle(&out.nodes, &j.status, "nodes"+of, r.warmNodes(ctx, l, j, out)),
+		out.settle(&out.images, &j.status, "images"+of, r.warmImages(ctx, l, j, out)),
+		out.settle(&out.weights, &j.status, "weights"+of, r.warmWeights(ctx, l, j, out)),
 	)
 	l.countHeld(j)
 	if j.status.Message == "" {
@@ -79,10 +83,7 @@ func (r *Reconciler) warmNodes(ctx context.Context, l *look, j *job, out *outcom
 		}
 		want = r.instead(l, j, by, want, out)
 	}
-	if err := r.unask(ctx, l.pool, j.fc.Name, ""); err != nil {
-		return err
-	}
-	return r.warmByPlaceholders(ctx, l, j, want, out)
+	return errors.Join(r.unask(ctx, l.pool, j.fc.Name, ""), r.warmByPlaceholders(ctx, l, j, want, out))
 }
 
 // warmByAPI has the cluster's autoscaler hold nodes. It reports whether the API is gone.
@@ -105,39 +106,24 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 	}
 	// What such an object's own conditions say is not taken for nodes: Provisioning is True of a CapacityBuffer where pods were injected into a simulation (the
 	// cluster autoscaler) or where they fit (Karpenter). Room on nodes that are Ready counts.
-	j.there, j.byAPI = min(want, l.roomFor(j.target, anyNode)), true
+	j.asked, j.byAPI = want, true
 	out.fails(&out.nodes, &j.status, reasonNotProvisioned, failure)
 	if err := out.denied(&out.nodes, &j.status, string(by), err); err != nil {
 		return false, err
 	}
-	if err := r.unask(ctx, l.pool, j.fc.Name, string(by)); err != nil {
-		return false, err
-	}
 	_, err = r.hold(ctx, l.pool, j.fc.Name, j.target, l.mine(rolePlaceholder, j.fc.Name), 0)
-	return false, err
+	return false, errors.Join(r.unask(ctx, l.pool, j.fc.Name, string(by)), err)
 }
-
-// roomFor is how many more replicas the nodes that there are and that count have room for.
-func (l *look) roomFor(t *target, counts func(*corev1.Node) bool) int {
-	room := 0
-	for i := range l.nodes {
-		if n := &l.nodes[i]; t.shape.Admits(n) && counts(n) {
-			room += t.shape.Room(l.free[n.Name])
-		}
-	}
-	return max(0, room-t.waiting) // what waits will take its place there
-}
-
-func anyNode(*corev1.Node) bool { return true }
 
 // countHeld says for how many replicas nodes are held that are warm. One that has not got the image yet would make a replica wait as a node that comes up does.
 func (l *look) countHeld(j *job) {
 	pulls := j.status.ImagesBy != string(v1alpha1.WarmImagesOff)
 	warm := func(n *corev1.Node) bool { return !pulls || (n != nil && j.has(n)) }
-	held := 0
 	if j.byAPI {
-		held = l.roomFor(j.target, warm)
+		j.places = l.take(j.target, j.asked, warm)
+		j.there = len(j.places)
 	}
+	held := 0
 	for _, name := range j.places {
 		if warm(l.node(name)) {
 			held++

@@ -3,6 +3,7 @@ package warmer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -75,6 +76,10 @@ func (r *Reconciler) warmWeights(ctx context.Context, l *look, j *job, out *outc
 	if !waiting {
 		r.noteDenied(j, "weights", l.now, err)
 	}
+	left := error(nil)
+	if _, ok := errors.AsType[unseen](err); ok {
+		left, err = err, nil
+	}
 	if absent(err) {
 		out.lacks(&out.weights, &j.status, "spec.weights", j.status.WeightsBy)
 		j.status.Weights = weightsFailed
@@ -89,7 +94,7 @@ func (r *Reconciler) warmWeights(ctx context.Context, l *look, j *job, out *outc
 	if err := out.denied(&out.weights, &j.status, j.status.WeightsBy, err); err != nil {
 		return err
 	}
-	return r.unload(ctx, l, j.fc.Name, j.status.WeightsBy)
+	return errors.Join(left, r.unload(ctx, l, j.fc.Name, j.status.WeightsBy))
 }
 
 // modelCache looks at a KServe LocalModelCache, which loads onto all nodes of its groups by itself.
@@ -245,13 +250,12 @@ func fluidLoad(l *look, j *job, spec *v1alpha1.WarmDataLoad) *unstructured.Unstr
 // unload removes what loads weights for one Forecast, but for what keep names.
 func (r *Reconciler) unload(ctx context.Context, l *look, fc, keep string) error {
 	name := objectName(l.pool, fc)
+	var errs []error
 	if keep != byJob {
-		if err := r.removeOnce(ctx, l.pool, newJob(l.pool.Namespace, name)); err != nil {
-			return err
-		}
+		errs = append(errs, r.removeOnce(ctx, l.pool, newJob(l.pool.Namespace, name)))
 	}
 	if keep != byDataLoad && r.apis.has(dataLoad, l.now) {
-		return r.removeOnce(ctx, l.pool, newObject(dataLoad, l.pool.Namespace, name))
+		errs = append(errs, r.removeOnce(ctx, l.pool, newObject(dataLoad, l.pool.Namespace, name)))
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -41,6 +41,7 @@ type world struct {
 	reads  []string                                 // kinds that were got
 	writes []string                                 // "verb kind" of all writes but status
 	refuse func(verb string, o client.Object) error // of the API server
+	unread func(kind string) error                  // of the API server, for reads
 	pods   int
 }
 
@@ -94,10 +95,27 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 		},
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 			w.reads = append(w.reads, kindOf(o))
+			if w.unread != nil {
+				if err := w.unread(kindOf(o)); err != nil {
+					return err
+				}
+			}
 			if kind := kindOf(o); optional[kind] && !w.mapper.there[kind] {
 				return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: kind}}
 			}
 			return c.Get(ctx, key, o, opts...)
+		},
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if w.unread != nil {
+				kind := list.GetObjectKind().GroupVersionKind().Kind
+				if kind == "" {
+					kind = strings.TrimPrefix(fmt.Sprintf("%T", list), "*v1.")
+				}
+				if err := w.unread(kind); err != nil {
+					return err
+				}
+			}
+			return c.List(ctx, list, opts...)
 		},
 	}).Build()
 	r, err := New(Options{Client: w.client, Mapper: w.mapper, Logger: slog.New(slog.DiscardHandler), Clock: w.clock})
