@@ -12,19 +12,20 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// denied takes an error that only a person can mend as a problem to be told, and returns any other, for [outcome.settle].
+// denied takes the errors that only a person can mend as a problem to be told, and returns the others, for [outcome.settle].
 func (o *outcome) denied(p *problem, w *v1alpha1.WarmForecast, what string, err error) error {
-	if _, ok := errors.AsType[unseen](err); ok || err == nil {
-		return err
+	var others []error
+	for _, err := range each(err) {
+		reason, remedy, known := remedyOf(err)
+		if _, ok := errors.AsType[unseen](err); ok || !known {
+			others = append(others, err)
+			continue
+		}
+		message := fmt.Sprintf("%s for %s: %v: %s", what, w.Name, err, remedy)
+		p.set(reason, message)
+		w.Message = clip(message)
 	}
-	reason, remedy, known := remedyOf(err)
-	if !known {
-		return err
-	}
-	message := fmt.Sprintf("%s for %s: %v: %s", what, w.Name, err, remedy)
-	p.set(reason, message)
-	w.Message = clip(message)
-	return nil
+	return errors.Join(others...)
 }
 
 // forbidden are what admission and authorisation say when they deny, and what a person can do about it; the first that fits counts.

@@ -146,10 +146,10 @@ func (r *Reconciler) create(ctx context.Context, obj client.Object) error {
 // recheck is after how long it is looked again whether an object that was not there still is not; one that may not be looked for is after [remembered].
 const recheck = 10 * time.Minute
 
-// absence is until when it is taken that an object is not there, or may not be looked for.
+// absence is until when it is taken that an object is not there, or may not be looked for or removed.
 type absence struct {
 	until time.Time
-	err   error // unseen, or nil
+	err   error // unseen, denied, or nil
 }
 
 // cleanKey names an object. Typed ones lose their kind in a client, so it is the type that counts.
@@ -185,11 +185,13 @@ func (r *Reconciler) removeOnce(ctx context.Context, pool *v1alpha1.WarmPool, ob
 		return a.err
 	}
 	err := r.remove(ctx, pool, obj)
-	if _, ok := errors.AsType[unseen](err); ok {
+	switch _, ok := errors.AsType[unseen](err); {
+	case ok:
 		r.note(obj, absence{now.Add(remembered), err})
-	}
-	if err == nil {
+	case err == nil:
 		r.noteClean(obj)
+	case apierrors.IsForbidden(err):
+		r.note(obj, absence{now.Add(denyPause), err})
 	}
 	return err
 }

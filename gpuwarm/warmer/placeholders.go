@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -125,6 +128,7 @@ func (r *Reconciler) hold(ctx context.Context, pool *v1alpha1.WarmPool, fc strin
 		)
 	})
 	taken, kept := map[string]bool{}, 0
+	var needless []corev1.Pod
 	for i := range have {
 		p := &have[i]
 		if p.DeletionTimestamp != nil {
@@ -136,9 +140,10 @@ func (r *Reconciler) hold(ctx context.Context, pool *v1alpha1.WarmPool, fc strin
 			taken[p.Name] = true
 			continue
 		}
-		if err := r.drop(ctx, p); err != nil {
-			return kept, err
-		}
+		needless = append(needless, *p)
+	}
+	if err := r.dropAll(ctx, needless); err != nil {
+		return kept, err
 	}
 	for i, made := 0, 0; kept < want && made < burst; i++ {
 		p := r.placeholder(pool, fc, t, i)
@@ -180,11 +185,34 @@ func rank(p *corev1.Pod, shape string) int {
 	return 0
 }
 
-// drop deletes a pod of ours at once. That it is gone already is what was wanted.
+// drop deletes a pod of ours at once. That it is gone already is what was wanted. Where that is denied for want of rights no other pod of the namespace is tried for a while.
 func (r *Reconciler) drop(ctx context.Context, p *corev1.Pod) error {
+	now := r.opts.Clock.Now()
+	if d := r.stuck[p.Namespace]; now.Before(d.until) {
+		return d.err
+	}
 	err := r.opts.Client.Delete(ctx, p, client.GracePeriodSeconds(0), client.Preconditions{UID: &p.UID})
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		return fmt.Errorf("delete pod %s/%s: %w", p.Namespace, p.Name, err)
+		err = fmt.Errorf("delete pod %s/%s: %w", p.Namespace, p.Name, err)
+		if apierrors.IsForbidden(err) && strings.Contains(err.Error(), "cannot delete") {
+			maps.DeleteFunc(r.stuck, func(_ string, d denial) bool { return !now.Before(d.until) })
+			r.stuck[p.Namespace] = denial{now.Add(denyPause), err}
+		}
+		return err
 	}
 	return nil
+}
+
+// dropAll deletes pods. One that cannot be is no reason to leave the others, unless there are more of them.
+func (r *Reconciler) dropAll(ctx context.Context, pods []corev1.Pod) error {
+	var failures []error
+	for i := range pods {
+		if err := r.drop(ctx, &pods[i]); err != nil {
+			failures = append(failures, err)
+			if len(failures) == 3 || !apierrors.IsForbidden(err) {
+				break
+			}
+		}
+	}
+	return errors.Join(failures...)
 }

@@ -137,15 +137,6 @@ func (r *Reconciler) explain(ctx context.Context, p *corev1.Pod) (text string, g
 	return text, live.UID != p.UID
 }
 
-func (r *Reconciler) dropAll(ctx context.Context, pods []corev1.Pod) error {
-	for i := range pods {
-		if err := r.drop(ctx, &pods[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // over is whether a pull pod is of no more use: the node lists the image, the pull fails, or it ended a while ago. On a node that lists its largest images only
 // it is all that tells of the pull.
 func (r *Reconciler) over(n *corev1.Node, p *corev1.Pod, image string, state pullProgress) bool {

@@ -37,6 +37,7 @@ type Reconciler struct {
 	errors map[types.NamespacedName]*gpuwarm.Errors // of the forecasts of a WarmPool
 	clean  map[string]absence                       // objects that it is taken are not there
 	denied map[string]denial                        // by Forecast and what was tried for it
+	stuck  map[string]denial                        // by namespace, of removing pods
 	trials map[string]*trials                       // by Forecast, of its image's pulls
 	swept  map[types.NamespacedName]sweep           // when what a WarmPool made was looked through last
 
@@ -55,7 +56,7 @@ func New(opts Options) (*Reconciler, error) {
 	}
 	return &Reconciler{
 		opts: opts, metrics: m, apis: &apis{mapper: opts.Mapper, seen: map[schema.GroupVersionKind]sighting{}},
-		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{},
+		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{}, stuck: map[string]denial{},
 		trials: map[string]*trials{}, swept: map[types.NamespacedName]sweep{},
 		failing: map[types.NamespacedName]bool{},
 	}, nil

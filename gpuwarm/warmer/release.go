@@ -34,7 +34,7 @@ func (r *Reconciler) let(ctx context.Context, l *look, fc string) error {
 type sweep struct {
 	wanted string
 	until  time.Time // when it is looked through again
-	err    error     // unseen, or nil
+	err    error     // unseen, denied, or nil
 }
 
 // forsake lets go of what is held for Forecasts that are not selected any more. Labels say what that is, and not what is remembered: what an earlier process
@@ -59,6 +59,8 @@ func (r *Reconciler) forsake(ctx context.Context, l *look, wanted map[string]boo
 	}
 	no, err := r.sweepObjects(ctx, l, wanted)
 	switch {
+	case err != nil && apierrors.IsForbidden(err):
+		r.swept[key] = sweep{all, l.now.Add(denyPause), errors.Join(no, err)}
 	case err != nil:
 		delete(r.swept, key)
 	case no != nil:

@@ -2,17 +2,35 @@ package warm
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
-// pullsFail has kwok play a registry that has not got the image: pods that pull wait with ErrImagePull for ever.
+// Images that the registry has and has not, and one whose pull takes for ever.
+const (
+	imageMissing  = warmImage
+	imageThere    = "registry.example/model:2"
+	imageStuck    = "registry.example/model:3"
+	whatPodPulls  = `.metadata.labels["headstart.dev/role"] + " " + .spec.containers[0].image`
+	pullOf        = "image-pull "
+	pullsInFlight = "headstart.dev/role=image-pull"
+)
+
+// pullsFail has kwok play the registry: pods that pull the image that is missing wait with ErrImagePull for ever, those of the stuck one without.
 func pullsFail(defaults []byte) []byte {
 	const notDeleted = "    - {key: '.status.podIP', operator: DoesNotExist}\n"
-	const others = notDeleted + `    - {key: '.metadata.labels["headstart.dev/role"]', operator: NotIn, values: [image-pull]}` + "\n"
+	const others = notDeleted + `    - {key: '` + whatPodPulls + `', operator: NotIn, values: ['` + pullOf + imageMissing + `', '` + pullOf + imageStuck + `']}` + "\n"
 	return append(bytes.Replace(defaults, []byte(notDeleted), []byte(others), 1), []byte(`
 ---
 apiVersion: kwok.x-k8s.io/v1alpha1
@@ -24,7 +42,7 @@ spec:
     matchExpressions:
     - {key: '.metadata.deletionTimestamp', operator: DoesNotExist}
     - {key: '.status.podIP', operator: DoesNotExist}
-    - {key: '.metadata.labels["headstart.dev/role"]', operator: In, values: [image-pull]}
+    - {key: '`+whatPodPulls+`', operator: In, values: ['`+pullOf+imageMissing+`']}
   next:
     statusTemplate: |
       containerStatuses:
@@ -40,6 +58,59 @@ spec:
       podIP: 10.0.0.1
       phase: Pending
 `)...)
+}
+
+// kubelets list an image on each node that a pod has pulled it onto, until the test ends.
+func (w *warmWorld) kubelets(image string) {
+	w.t.Helper()
+	patch := fmt.Sprintf(`{"status":{"images":[{"names":[%q],"sizeBytes":20000000000}]}}`, image)
+	w.background(func(ctx context.Context) {
+		pods, err := w.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: pullsInFlight})
+		if err != nil {
+			return
+		}
+		for _, p := range pods.Items {
+			if p.Status.Phase == corev1.PodRunning && p.Spec.Containers[0].Image == image {
+				_, _ = w.Client.CoreV1().Nodes().Patch(ctx, p.Spec.NodeName, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status") // the next round tries again
+			}
+		}
+	})
+}
+
+// mostPulls counts, until the returned function is called, how many pull pods there are at a time.
+func (w *warmWorld) mostPulls() func() int {
+	w.t.Helper()
+	var most atomic.Int64
+	w.background(func(ctx context.Context) {
+		if pods, err := w.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: pullsInFlight}); err == nil {
+			most.Store(max(most.Load(), int64(len(pods.Items))))
+		}
+	})
+	return func() int { return int(most.Load()) }
+}
+
+// background does something every tenth of a second until the test ends.
+func (w *warmWorld) background(do func(context.Context)) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var done sync.WaitGroup
+	done.Go(func() {
+		for ctx.Err() == nil {
+			do(ctx)
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	w.t.Cleanup(func() { cancel(); done.Wait() })
+}
+
+// mode has the Forecast followed, or not.
+func (w *warmWorld) mode(mode string) {
+	w.t.Helper()
+	w.kube("patch", "forecast", warmService, "--type=merge", "-p", `{"spec":{"mode":"`+mode+`"}}`)
+}
+
+func (w *warmWorld) image(image string) {
+	w.t.Helper()
+	w.kube("set", "image", "deployment/"+warmService, "server="+image)
 }
 
 // How often the warmer looks in this test, and what it may ask in a minute then, watches and Events aside: each look reads the quotas and the workload, and the
@@ -88,6 +159,20 @@ func (w *warmWorld) quietSince(what string, begin time.Time) {
 	}
 }
 
+// webhookAway is asked about each pod of the placeholders' namespace, and does not answer.
+const webhookAway = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: away}
+webhooks:
+- name: away.example.com
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Fail
+  clientConfig: {url: "https://127.0.0.1:1/"}
+  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: headstart-warm}}
+  rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]`
+
 // Faults that last: each is told by a condition, costs no more requests than no fault, leaks nothing, and is got over once it is mended.
 func TestWarmFaults(t *testing.T) {
 	w := newWarmWorld(t, warmOptions{nodes: 6, interval: faultInterval, stages: pullsFail})
@@ -97,11 +182,9 @@ func TestWarmFaults(t *testing.T) {
 	t.Run("ImageDoesNotExist", func(t *testing.T) {
 		w := w.in(t)
 		// Two pull at a time. Those that fail keep no other node from it.
-		tried, most := map[string]bool{}, 0
+		most, tried := w.mostPulls(), map[string]bool{}
 		w.await("pulls were tried on other nodes than the first two", 60*time.Second, func() bool {
-			pods := w.pods(namespace, "headstart.dev/role=image-pull")
-			most = max(most, len(pods))
-			for _, p := range pods {
+			for _, p := range w.pods(namespace, pullsInFlight) {
 				if p.Spec.NodeName != "" {
 					tried[p.Spec.NodeName] = true
 				}
@@ -111,16 +194,17 @@ func TestWarmFaults(t *testing.T) {
 		w.await("six placeholders on six nodes", 60*time.Second, func() bool { _, bound := w.placeholders(); return bound == 6 })
 		w.await("the failing pull is told", 60*time.Second, func() bool { return w.status().reason("ImagesWarm") == "False PullFails" })
 		w.quiet("an image that does not exist", 60*time.Second)
-		if most > 2 {
-			t.Errorf("%d pods pull, parallelism is 2", most)
-		}
 		if r := w.status().reason("Ready"); r != "False PullFails" {
 			t.Errorf("Ready is %q", r)
 		}
-		w.spec(`{"images":{"policy":"Off"}}`)
-		w.await("nothing pulls any more", 30*time.Second, func() bool {
-			return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 0 && w.status().reason("Ready") == "True AsPlanned"
+		w.kubelets(imageThere)
+		w.image(imageThere)
+		w.await("all six nodes have the image of the next rollout, and nothing pulls any more", 60*time.Second, func() bool {
+			return len(w.pods(namespace, pullsInFlight)) == 0 && w.status().reason("ImagesWarm") == "True AsPlanned" && w.status().reason("Ready") == "True AsPlanned"
 		})
+		if n := most(); n != 2 {
+			t.Errorf("%d pods pulled at a time, parallelism is 2", n)
+		}
 	})
 
 	t.Run("Quota", func(t *testing.T) {
@@ -176,11 +260,43 @@ func TestWarmFaults(t *testing.T) {
 
 	t.Run("RightsMissing", func(t *testing.T) {
 		w := w.in(t)
+		w.image(imageStuck)
+		pulls := func() int { return len(w.pods(namespace, pullsInFlight)) }
+		w.await("two pulls in flight", 30*time.Second, func() bool { return pulls() == 2 })
 		w.kube("delete", "rolebinding", "headstart-warm")
 		w.await("it is told", 30*time.Second, func() bool { return w.status().reason("Ready") == "False Denied" })
+		w.mode("Paused")
+		w.await("what may still be removed is", 30*time.Second, func() bool { all, _ := w.placeholders(); return all == 0 })
 		w.quiet("rights that are missing", 10*time.Second)
+		ready := meta.FindStatusCondition(w.status().Conditions, "Ready")
+		if n := pulls(); n != 2 || ready.Reason != "Denied" || !strings.Contains(ready.Message, "cannot delete resource") {
+			t.Errorf("%d pulls are left, which may not be removed; Ready is %s: %s", n, ready.Reason, ready.Message)
+		}
 		w.apply(rightsHere)
-		w.await("Ready with the rights", 30*time.Second, func() bool { return w.status().reason("Ready") == "True AsPlanned" })
+		w.await("nothing is left with the rights", 60*time.Second, func() bool { return pulls() == 0 && w.status().reason("Ready") == "False NotWarmed" })
+		w.image(imageThere)
+		w.mode("Active")
+		w.await("and goes on", 60*time.Second, func() bool {
+			all, _ := w.placeholders()
+			return all == 6 && w.status().reason("Ready") == "True AsPlanned"
+		})
+	})
+
+	t.Run("WebhookAway", func(t *testing.T) {
+		w := w.in(t)
+		w.scale(3)
+		w.await("three places are left", 30*time.Second, func() bool { all, _ := w.placeholders(); return all == 3 })
+		w.apply(webhookAway)
+		w.scale(0)
+		w.await("it is told", 60*time.Second, func() bool {
+			return w.status().reason("NodesWarm") == "False Failed" && w.status().reason("Ready") == "False Failed"
+		})
+		w.quiet("a webhook that is away", 20*time.Second)
+		w.kube("delete", "validatingwebhookconfiguration", "away")
+		w.await("and goes on", 90*time.Second, func() bool {
+			all, _ := w.placeholders()
+			return all == 6 && w.status().reason("Ready") == "True AsPlanned"
+		})
 	})
 
 	t.Run("PlaceholdersNamespaceDeleted", func(t *testing.T) {
