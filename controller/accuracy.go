@@ -74,8 +74,9 @@ func (e *evaluation) judgeDrift(t *accuracy.Tracker) {
 	switch verdict.State {
 	case accuracy.Missed:
 		e.v.ok(v1alpha1.ConditionDrifting, "LevelMissed", "of the %s of the last %s the plan covered %.1f %%, and %.1f %% were asked for (p = %.1g on %.0f independent ones): "+
-			"look whether demand behaves in a new way, whether a peak was not declared or bounds.max caps the plan; models learn anew every 6 h of data; until they have, raise bounds.min or the service level",
-			what, spanName(verdict.Over), 100*verdict.Covered, 100*verdict.Asked, verdict.P, verdict.Independent)
+			"look whether demand behaves in a new way, whether a peak was not declared or bounds.max caps the plan; models learn anew every %s of data; until they have, raise bounds.min or the service level",
+			what, spanName(verdict.Over), 100*verdict.Covered, 100*verdict.Asked, verdict.P, verdict.Independent,
+			v1alpha1.FormatDuration(forecaster.FitInterval(e.set.step)))
 	case accuracy.Holds:
 		e.v.fail(v1alpha1.ConditionDrifting, "LevelHolds", "what the plan did not cover is not more than chance explains")
 	case accuracy.Unknown:

@@ -36,7 +36,7 @@ func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
 		observed: gauge("headstart_forecast_observed_demand", "Demand that was measured last, in the unit of the Forecast's query."),
 		served:   gauge("headstart_forecast_served_demand", "Demand that the metric had at the last evaluation, as the leader sees it, in the unit of the Forecast's query."),
 		lead:     gauge("headstart_forecast_lead_seconds", "Lead that the plan was made with."),
-		skill:    gauge("headstart_forecast_skill", "1 - loss / loss of the seasonal-naive forecast, on rolling origins; below 0 the forecast is not served."),
+		skill:    gauge("headstart_forecast_skill", "1 - loss / loss of the better simple rule (the level stays; demand rises as a season ago), on held-out history and since; below 0 the forecast is not served."),
 		planEnd:  gauge("headstart_forecast_plan_end_timestamp_seconds", "When the published plan is outlived."),
 		states: promauto.With(r).NewGaugeVec(prometheus.GaugeOpts{
 			Name: "headstart_forecast_condition", Help: "Conditions of Forecasts, by type: 1 is True, 0 False, -1 Unknown.",

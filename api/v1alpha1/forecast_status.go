@@ -11,7 +11,7 @@ const (
 	ConditionReady = "Ready"
 	// ConditionHistoryReady is True once the demand series was read and is long enough to forecast from.
 	ConditionHistoryReady = "HistoryReady"
-	// ConditionSkilled is True while the forecast beats the seasonal-naive one; a forecast without skill is not served.
+	// ConditionSkilled is True while the forecast, or the last season repeated, beats the level as it is; a forecast without skill is not served.
 	ConditionSkilled = "Skilled"
 	// ConditionLeadTimeLearned is True once the lead rests on the target's own starts.
 	ConditionLeadTimeLearned = "LeadTimeLearned"
@@ -109,7 +109,7 @@ type LeadTimeStatus struct {
 	// warmUp is the asked percentile of created to Ready.
 	// +optional
 	WarmUp Duration `json:"warmUp,omitempty"`
-	// controlLoopDelay is the time that HPA sync, HPA ramp and refresh take.
+	// controlLoopDelay is the time that HPA sync, settling and refresh take at the longest. The HPA's ramp is not in it: the plan begins earlier for that.
 	// +optional
 	ControlLoopDelay Duration `json:"controlLoopDelay,omitempty"`
 	// recentStarts are the newest starts, oldest first, so that a restart forgets nothing.
@@ -170,21 +170,22 @@ type ModelStatus struct {
 	// fittedAt is the instant of data time of the last fit.
 	// +optional
 	FittedAt *metav1.Time `json:"fittedAt,omitempty"`
-	// points of the series that are known.
+	// points of the series that the last fit looked at.
 	// +optional
 	Points int32 `json:"points,omitempty"`
-	// periods that were found or given, strongest first.
+	// periods that were found or given, shortest first.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=4
 	Periods []Duration `json:"periods,omitempty"`
-	// skill is 1 − loss / loss of the seasonal-naive forecast on rolling origins; above 0 the forecast is worth serving.
+	// skill is 1 − loss / loss of the better simple rule (the level stays; demand rises as a season ago), on history that was held out and
+	// since; above 0 the forecast is served. It is 0 where the last season is repeated, which is served then.
 	// +optional
 	Skill string `json:"skill,omitempty"`
-	// coverage is the share of lead windows (or of steps, under a shortage cost) that the estimate covered on rolling origins.
+	// coverage is the share of lead windows that the estimate covered there.
 	// +optional
 	Coverage string `json:"coverage,omitempty"`
-	// weights of the models in the combination, largest first.
+	// weights of the models in the combination.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16

@@ -183,11 +183,11 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="has(self.serviceLevel) != has(self.shortageCost)",message="give exactly one of serviceLevel (such as \"0.99\") and shortageCost (such as \"20\")"
 type ProvisionFor struct {
-	// serviceLevel is the probability that the served demand covers the whole lead window: above 0, below 1.
+	// serviceLevel is the probability that the served demand covers the whole lead window, from 0.5 to 0.9999.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+([.][0-9]+)?$') && double(self) >= 0.5 && double(self) <= 0.9999",message="serviceLevel must be from 0.5 to 0.9999, such as \"0.99\""
 	ServiceLevel *Decimal `json:"serviceLevel,omitempty"`
-	// shortageCost is how many times a unit of unserved demand costs what serving it would have cost.
+	// shortageCost is how many times a unit of unserved demand costs what serving it would have cost: above 1, at most 10000.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+([.][0-9]+)?$') && double(self) > 1.0 && double(self) <= 10000.0",message="shortageCost must be above 1 and at most 10000, such as \"20\""
 	ShortageCost *Decimal `json:"shortageCost,omitempty"`

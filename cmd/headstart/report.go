@@ -90,7 +90,7 @@ func (o *reportOptions) register(cmd *cobra.Command) {
 	flags.Var(&o.stabilize, "stabilization", "the HPA's scale-down stabilisation window")
 	flags.Var(&o.horizon, "horizon", "how far a plan reaches")
 	flags.StringVar(&o.refresh, "plan-refresh", "step", "step: serve from a fresh plan at each step; status: from what would stand in the Forecast's status, written at most 12 times an hour")
-	flags.StringVar(&o.ramp, "hpa-ramp", "proposed", "how fast the HPA adds replicas: proposed (the larger of 20 pods and 900 % in 15 s), default (2 × in 15 s), none")
+	flags.StringVar(&o.ramp, "hpa-ramp", "proposed", "how fast the HPA adds replicas: proposed (the larger of 20 pods and 900 % in 15 s), default (the larger of 2 × and 4 in 15 s), none")
 	flags.StringVar(&o.timeZone, "time-zone", "UTC", "IANA zone whose wall clock the daily cycle follows")
 	flags.BoolVar(&o.headroom, "headroom", false, "show each policy of today also with the head-room that did best on its history")
 	flags.BoolVar(&o.sweep, "sweep", false, "replay other leads too, from 30s to 30m: what a faster start would be worth")
