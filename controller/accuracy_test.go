@@ -81,7 +81,7 @@ func TestMissedLevelIsDrifting(t *testing.T) {
 			break
 		}
 	}
-	if status != "True" || reason != "LevelMissed" || !contains(message, "99.0 %", "bounds.max", "every 6h of data", "p = ") {
+	if status != "True" || reason != "LevelMissed" || !contains(message, "99.0 %", "bounds.max", "every 8h24m of data", "p = ") {
 		t.Fatalf("Drifting = %s with %s: %q; want True with what was asked, what came of it, and what to look at", status, reason, message)
 	}
 	if !meta.IsStatusConditionTrue(h.get(t, "fc").Status.Conditions, v1alpha1.ConditionReady) {
