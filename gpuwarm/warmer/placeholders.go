@@ -92,7 +92,7 @@ func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, 
 			}},
 			PriorityClassName: r.opts.PriorityClass, TerminationGracePeriodSeconds: &zero, ActiveDeadlineSeconds: &seconds,
 			RestartPolicy: corev1.RestartPolicyAlways, AutomountServiceAccountToken: &no, EnableServiceLinks: &no,
-			NodeSelector: t.template.Spec.NodeSelector, Affinity: among(placing(t.template.Spec.Affinity, pool.Namespace), t, pool.Namespace, others),
+			NodeSelector: t.template.Spec.NodeSelector, Affinity: among(gather(placing(t.template.Spec.Affinity, pool.Namespace), t, pool.Namespace, others), t, pool.Namespace, others),
 			TopologySpreadConstraints: spread(t, others),
 			Tolerations:               t.template.Spec.Tolerations, SchedulerName: t.template.Spec.SchedulerName,
 		},
@@ -105,7 +105,7 @@ func shapeHash(t *target) string {
 	s := t.template.Spec
 	shape, err := json.Marshal([]any{
 		t.shape.Requests, s.NodeSelector, s.Affinity, s.Tolerations, s.SchedulerName,
-		among(nil, t, "", metav1.LabelSelector{}), spread(t, metav1.LabelSelector{}),
+		among(nil, t, t.namespace, metav1.LabelSelector{}), spread(t, metav1.LabelSelector{}), t.togetherTerms(t.namespace),
 	})
 	if err != nil {
 		shape = []byte(err.Error()) // types of the API always marshal

@@ -92,6 +92,31 @@ func among(a *corev1.Affinity, t *target, namespace string, others metav1.LabelS
 	return a
 }
 
+// gather turns what the target's pods demand of being together towards the other placeholders, as long as no replica is on a node. The scheduler lets the first pod of
+// those that want to be together go anywhere, and a placeholder is no pod of the target's: it would wait for one for ever.
+func gather(a *corev1.Affinity, t *target, namespace string, others metav1.LabelSelector) *corev1.Affinity {
+	for _, i := range t.togetherTerms(namespace) {
+		term := &a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[i]
+		*term = corev1.PodAffinityTerm{LabelSelector: &others, TopologyKey: term.TopologyKey}
+	}
+	return a
+}
+
+// togetherTerms are which terms of the target's affinity demand that its pods be with one another, where none is yet.
+func (t *target) togetherTerms(namespace string) []int {
+	given := t.template.Spec.Affinity
+	if given == nil || given.PodAffinity == nil || t.replicas > t.waiting {
+		return nil
+	}
+	var out []int
+	for i, term := range given.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+		if t.names(term, namespace) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
 // names is whether a term of the target's picks the target's own pods.
 func (t *target) names(term corev1.PodAffinityTerm, namespace string) bool {
 	switch {

@@ -142,6 +142,37 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 	}
 }
 
+// Pods that are to be with one another are held for in one place before there is any, and where they are once there is one.
+func TestPlaceholdersOfPodsThatStayTogether(t *testing.T) {
+	term := func(selector *metav1.LabelSelector, namespaces ...string) []corev1.PodAffinityTerm {
+		return []corev1.PodAffinityTerm{{LabelSelector: selector, TopologyKey: corev1.LabelTopologyZone, Namespaces: namespaces}}
+	}
+	model := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}
+	cache := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "cache"}}
+	others := &metav1.LabelSelector{MatchLabels: map[string]string{labelRole: rolePlaceholder, labelForecast: forecastHash("shop", "demand")}}
+	w := newWorld(t, steady, pool(noImages), node("a"))
+	changeTemplate(func(s *corev1.PodSpec) {
+		s.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: append(term(model, "shop"), term(cache)...)}}
+	})(w, nil)
+	check := func(minute float64, when string, first []corev1.PodAffinityTerm) {
+		t.Helper()
+		w.look(minute)
+		for _, p := range w.ours(rolePlaceholder) {
+			if diff := cmp.Diff(append(first, term(cache, "shop")...), p.Spec.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution); diff != "" {
+				t.Errorf("%s: -want, +got:\n%s", when, diff)
+			}
+		}
+	}
+	check(0, "none is there", term(others))
+	replica := w.replica("")
+	check(0.25, "one waits", term(others))
+	w.bind(replica, "a")
+	check(0.5, "one has a node", term(model, "shop"))
+	if n := len(w.ours(rolePlaceholder)); n != 1 {
+		t.Errorf("%d placeholders for the second of two", n)
+	}
+}
+
 // A template is decoded anew at each look: what it points to lies elsewhere each time, and is the same.
 func TestShapeOutlivesADecoding(t *testing.T) {
 	seconds, domains, policy := int64(30), int32(2), corev1.NodeInclusionPolicyHonor

@@ -20,13 +20,14 @@ import (
 
 // target is the workload of one Forecast, as far as warming goes.
 type target struct {
-	template corev1.PodTemplateSpec
-	selector labels.Selector
-	shape    gpuwarm.Shape
-	image    string
-	timeline gpuwarm.Timeline
-	replicas int // that there are, Ready or on their way
-	waiting  int // of them, for a node
+	namespace string
+	template  corev1.PodTemplateSpec
+	selector  labels.Selector
+	shape     gpuwarm.Shape
+	image     string
+	timeline  gpuwarm.Timeline
+	replicas  int // that there are, Ready or on their way
+	waiting   int // of them, for a node
 }
 
 // A refusal is why a Forecast is not warmed, for its status. It is no error of the controller.
@@ -136,7 +137,7 @@ func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) (*targ
 		return nil, refuse("%s %s has no usable spec.selector", ref.Kind, ref.Name)
 	}
 	return &target{
-		template: *spec.Template, selector: selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(&spec.Template.Spec),
+		namespace: fc.Namespace, template: *spec.Template, selector: selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(&spec.Template.Spec),
 	}, nil
 }
 
