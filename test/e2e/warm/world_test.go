@@ -339,6 +339,39 @@ func TestWarmPlaceholders(t *testing.T) {
 		w.await("two placeholders are left", 10*time.Second, func() bool { all, _ := w.placeholders(); return all == 2 })
 	})
 
+	t.Run("StayTogether", func(t *testing.T) {
+		w := w.in(t)
+		affinity := func(value string) {
+			w.kube("patch", "deployment", warmService, "--type=merge", "-p", `{"spec":{"template":{"spec":{"affinity":`+value+`}}}}`)
+		}
+		w.scale(0)
+		w.await("no replica is left", 30*time.Second, func() bool { return len(w.pods(namespace, warmServiceKey)) == 0 })
+		affinity(`{"podAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{"topologyKey":"kubernetes.io/os","labelSelector":{"matchLabels":{"app":"model"}}}]}}`)
+		together := func(others bool) func() bool {
+			return func() bool {
+				all, bound := 0, 0
+				for _, p := range w.pods(warmNamespace, "headstart.dev/role=placeholder") {
+					if a := p.Spec.Affinity; a != nil && a.PodAffinity != nil {
+						term := a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0]
+						if _, of := term.LabelSelector.MatchLabels["headstart.dev/role"]; of == others && p.DeletionTimestamp == nil {
+							all++
+							if p.Spec.NodeName != "" {
+								bound++
+							}
+						}
+					}
+				}
+				return all == bound && all == 6-len(w.pods(namespace, warmServiceKey))
+			}
+		}
+		w.await("six placeholders before there is any replica to be with", 30*time.Second, together(true))
+		w.scale(1)
+		w.await("five that are with the first replica", 30*time.Second, together(false))
+		affinity("null")
+		w.scale(4)
+		w.await("two placeholders are left", 60*time.Second, func() bool { all, bound := w.placeholders(); return all == 2 && bound == 2 })
+	})
+
 	t.Run("Quota", func(t *testing.T) {
 		w := w.in(t)
 		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: headstart-warm}, spec: {hard: {pods: "3"}}}`)
