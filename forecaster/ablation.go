@@ -5,6 +5,7 @@ const (
 	partShifts   = "level shifts"
 	partGate     = "floor and gate"
 	partBooks    = "books of quiet and busy times"
+	partMemories = "memories of hours and of days"
 	partMargins  = "margins"
 	partReplicas = "whole replicas"
 )

@@ -27,6 +27,7 @@ func ablated() [][]string {
 		{partShifts},
 		{partGate},
 		{partBooks},
+		{partMemories},
 		{partMargins},
 		{partReplicas},
 		{onTop},
@@ -111,7 +112,7 @@ func TestAblationsNameWhatThereIs(t *testing.T) {
 	if err := f.Start(Series{Start: epoch, Step: time.Hour, Values: wave(24*40, 24, 3)}); err != nil {
 		t.Fatal(err)
 	}
-	there := map[string]bool{partShifts: true, partGate: true, partBooks: true, partMargins: true, partReplicas: true, "inner profile": true}
+	there := map[string]bool{partShifts: true, partGate: true, partBooks: true, partMemories: true, partMargins: true, partReplicas: true, "inner profile": true}
 	for _, c := range f.state.served.family.candidates {
 		there[c.name()] = true
 	}

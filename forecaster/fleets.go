@@ -19,13 +19,14 @@ type fleets struct {
 	block   int         // steps between two decisions
 	wishes  [][]float32 // of the last blocks of a scale-down wait, a ring
 	paid    [][]float32 // of the last blocks of a lead, a ring
+	ready   []float32   // by the newest block, of each fleet
 	decided int         // blocks decided so far
 	top     float64     // largest demand of the current block
 }
 
 // newFleets returns n fleets that pay cost for a missed unit.
 func newFleets(cost float64, t *track, n int) fleets {
-	f := fleets{cost: cost, most: mostMissed(cost), unit: 1.0 / 20, block: (t.lead + maxBlocks) / maxBlocks}
+	f := fleets{cost: cost, most: mostMissed(cost), unit: 1.0 / 20, ready: make([]float32, n), block: (t.lead + maxBlocks) / maxBlocks}
 	wait := min(maxBlocks, int(5*time.Minute/t.step)/f.block)
 	f.wishes, f.paid = ring(wait+1, n), ring((t.lead+f.block-1)/f.block+1, n)
 	return f
@@ -63,21 +64,24 @@ func (f *fleets) play(i int, covers []float64) {
 	f.top = 0
 }
 
-// charge tells what each fleet paid and missed in the block that step i ends, where one ends there.
-func (f *fleets) charge(t *track, i int, to func(e int, cost float64)) {
+// charge writes what each fleet paid and missed in the block that step i ends, and reports whether one ends there.
+func (f *fleets) charge(t *track, i int, costs []float64) bool {
 	if t.sound[i] {
 		f.top = math.Max(f.top, t.x[i])
 	}
 	if (i+1)%f.block != 0 || f.decided < len(f.paid) || !t.sound[i] {
-		return
+		return false
 	}
 	need := float32(f.top / f.unit)
 	newest := f.paid[(f.decided-1)%len(f.paid)]
-	for e, pay := range newest {
-		ready := pay
-		for _, p := range f.paid {
-			ready = min(ready, p[e])
+	copy(f.ready, newest)
+	for _, paid := range f.paid {
+		for e, pay := range paid {
+			f.ready[e] = min(f.ready[e], pay)
 		}
-		to(e, float64(pay)+f.cost*math.Min(float64(max(0, need-ready)), f.most*float64(need)))
 	}
+	for e, pay := range newest {
+		costs[e] = float64(pay) + f.cost*math.Min(float64(max(0, need-f.ready[e])), f.most*float64(need))
+	}
+	return true
 }

@@ -106,7 +106,12 @@ func (r *record) latest(i int) [2]float64 {
 // observe scores the promise whose lead window step i completes.
 func (r *record) observe(t *track, i int) {
 	if r.fleets != nil {
-		r.fleets.charge(t, i, func(k int, cost float64) { r.loss[k] += cost })
+		var costs [parties]float64
+		if r.fleets.charge(t, i, costs[:]) {
+			for k, cost := range costs {
+				r.loss[k] += cost
+			}
+		}
 	}
 	from := i - r.lead
 	if from < 1 || !t.sound[i] || !t.sound[from] {
