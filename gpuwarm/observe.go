@@ -136,7 +136,8 @@ func HasImage(node *corev1.Node, image string) bool {
 	return false
 }
 
-// normalImage spells a reference out: "nginx" is docker.io/library/nginx:latest.
+// normalImage spells a reference out: "nginx" is docker.io/library/nginx:latest. Of a reference with a digest the tag says nothing: the container runtime pulls, and
+// lists, what the digest names.
 func normalImage(ref string) string {
 	first, _, slash := strings.Cut(ref, "/")
 	switch {
@@ -145,8 +146,14 @@ func normalImage(ref string) string {
 	case !strings.ContainsAny(first, ".:") && first != "localhost":
 		ref = "docker.io/" + ref
 	}
-	if name := ref[strings.LastIndex(ref, "/")+1:]; !strings.ContainsAny(name, ":@") {
-		ref += ":latest"
+	repository, digest, pinned := strings.Cut(ref, "@")
+	name := repository[strings.LastIndex(repository, "/")+1:]
+	tag := strings.LastIndex(name, ":")
+	switch {
+	case pinned && tag >= 0:
+		return repository[:len(repository)-len(name)+tag] + "@" + digest
+	case !pinned && tag < 0:
+		return ref + ":latest"
 	}
 	return ref
 }

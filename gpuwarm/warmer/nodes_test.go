@@ -83,6 +83,24 @@ func TestANodeIsHeldOnceItHasTheImage(t *testing.T) {
 	}
 }
 
+// One that is pinned by its digest is listed without the tag.
+func TestANodeHasAPinnedImage(t *testing.T) {
+	const digest = "@sha256:0123456789012345678901234567890123456789012345678901234567890123"
+	w := newWorld(t, steady, pool(), node("a", "registry.example/model"+digest), node("b", "registry.example/model"+digest))
+	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = image + digest })(w, nil)
+	w.look(0)
+	for i, p := range w.ours(rolePlaceholder) {
+		w.bind(&p, []string{"a", "b"}[i])
+	}
+	s := w.look(0.25)
+	if f := s.Forecasts[0]; f.Held != 2 || f.ImageNodesReady != 2 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
+		t.Errorf("both nodes have it: %+v", f)
+	}
+	if n := len(w.ours(rolePull)); n != 0 {
+		t.Errorf("%d pods pull what is there", n)
+	}
+}
+
 func TestPlaceholderIsHarmless(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.look(2)
