@@ -129,9 +129,6 @@ func TestWhatKeepsFromWarming(t *testing.T) {
 	limit := func(p *v1alpha1.WarmPool) {
 		p.Spec.Limits = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse("3")}
 	}
-	older := func(p *v1alpha1.WarmPool) {
-		p.Name, p.UID, p.CreationTimestamp = "older", "older-uid", metav1.NewTime(start.Add(-1))
-	}
 	cases := map[string]struct {
 		reason  string
 		pool    *v1alpha1.WarmPool
@@ -147,10 +144,6 @@ func TestWhatKeepsFromWarming(t *testing.T) {
 		},
 		"Off":    {"Nodes are not to be held.", pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }), nil, 0, "True AsPlanned", "nodes"},
 		"Limits": {"Three GPUs at most.", pool(noImages, limit), nil, 3, "True AsPlanned", "spec.limits leaves room for 3 of the 5"},
-		"Other": {
-			"Two WarmPools do not hold twice.", pool(noImages),
-			func(w *world, _ *v1alpha1.Forecast) { w.must(w.client.Create(w.t.Context(), pool(older))) }, 5, "True AsPlanned", "",
-		},
 		"NothingSelected": {
 			"A selector that selects nothing is a mistake.",
 			pool(func(p *v1alpha1.WarmPool) { p.Spec.ForecastSelector.MatchLabels = map[string]string{"warm": "no"} }), nil, 0, "False NothingSelected", "",
@@ -184,14 +177,6 @@ func TestWhatKeepsFromWarming(t *testing.T) {
 				fc.Status = status
 				w.must(w.client.Status().Update(t.Context(), fc))
 				w.writes = nil
-			}
-			if name == "Other" {
-				// The older pool is not reconciled here: the younger one must leave the Forecast to it.
-				s := w.look(2)
-				if n := len(w.ours(rolePlaceholder)); n != 0 || !strings.Contains(s.Forecasts[0].Message, "WarmPool older") {
-					t.Errorf("\nReason: %s\n%d placeholders, %+v", tc.reason, n, s.Forecasts)
-				}
-				return
 			}
 			s := w.look(2)
 			if n := len(w.ours(rolePlaceholder)); n != tc.held {

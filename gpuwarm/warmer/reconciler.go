@@ -157,7 +157,7 @@ func (r *Reconciler) write(ctx context.Context, pool *v1alpha1.WarmPool, status 
 
 // look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.
 func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (*look, []v1alpha1.Forecast, error) {
-	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: pool.Spec.Mode != v1alpha1.WarmPoolDryRun}
+	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool)}
 	var fcs v1alpha1.ForecastList
 	var pods corev1.PodList
 	var nodes corev1.NodeList
