@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -139,8 +140,12 @@ func addWarmer(mgr ctrl.Manager, opts Options, recorder events.EventRecorder) er
 	if !opts.WarmPools {
 		return nil
 	}
+	apis, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("set the warmer's discovery up: %w", err)
+	}
 	w, err := warmer.New(warmer.Options{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Mapper: mgr.GetRESTMapper(), Recorder: recorder,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Discovery: apis, Recorder: recorder,
 		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock,
 	})
 	if err != nil {

@@ -2,11 +2,13 @@ package warmer
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 )
@@ -24,11 +26,17 @@ var (
 // remembered is how long it is taken that an API is there, or is not, before it is looked for again.
 const remembered = time.Minute
 
+// Discovery says which kinds the cluster serves now. A RESTMapper would not do: what it saw once it takes to be there for ever.
+type Discovery interface {
+	// ServerResourcesForGroupVersion lists the resources of one group in one version, NotFound where there is no such group or version.
+	ServerResourcesForGroupVersion(groupVersion string) (*metav1.APIResourceList, error)
+}
+
 // apis knows which optional APIs the cluster has. It is safe for concurrent use.
 type apis struct {
-	mapper meta.RESTMapper
-	mu     sync.Mutex
-	seen   map[schema.GroupVersionKind]sighting
+	discovery Discovery
+	mu        sync.Mutex
+	seen      map[schema.GroupVersionKind]sighting
 }
 
 type sighting struct {
@@ -44,9 +52,9 @@ func (a *apis) has(gvk schema.GroupVersionKind, now time.Time) bool {
 	if now.Before(s.until) {
 		return s.there
 	}
-	_, err := a.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
-	if err == nil || absent(err) {
-		s.there = err == nil
+	list, err := a.discovery.ServerResourcesForGroupVersion(gvk.GroupVersion().String())
+	if err == nil || apierrors.IsNotFound(err) {
+		s.there = err == nil && slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Kind == gvk.Kind })
 	}
 	s.until = now.Add(remembered)
 	a.seen[gvk] = s
@@ -65,13 +73,13 @@ func absent(err error) bool {
 	if meta.IsNoMatchError(err) || discovery.IsGroupDiscoveryFailedError(err) {
 		return true
 	}
-	// A path that the API server does not know is a NotFound about no object.
+	// A path that the API server does not know it answers in plain text, and the client makes a NotFound about the object that was asked for of that.
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || !apierrors.IsNotFound(err) {
 		return false
 	}
 	details := status.Status().Details
-	return details == nil || details.Name == ""
+	return details == nil || details.Name == "" || apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 // errAbsent is the error that says so.

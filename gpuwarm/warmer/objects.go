@@ -56,6 +56,11 @@ func newObject(gvk schema.GroupVersionKind, namespace, name string) *unstructure
 // each look; 0 keeps the object, which costs nothing, while the Forecast is selected.
 func (r *Reconciler) buffer(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, want int) error {
 	name := objectName(pool, fc)
+	have := newObject(capacityBuffer, pool.Namespace, name)
+	found := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(have), have)
+	if absent(found) {
+		return found // before a template is written that nothing would read
+	}
 	if err := r.template(ctx, pool, fc, t); err != nil {
 		return err
 	}
@@ -74,7 +79,7 @@ func (r *Reconciler) buffer(ctx context.Context, pool *v1alpha1.WarmPool, fc str
 			return false
 		}
 		return unstructured.SetNestedField(old.Object, int64(want), "spec", "replicas") == nil
-	}, newObject(capacityBuffer, "", ""))
+	}, have, found)
 }
 
 // template keeps the PodTemplate that buffers and requests are sized by. It is one of its own and not the workload's, because the latter is not read by every
@@ -89,6 +94,7 @@ func (r *Reconciler) template(ctx context.Context, pool *v1alpha1.WarmPool, fc s
 		return err
 	}
 	template.Annotations[annotationTemplate] = hash(string(raw))
+	have := &corev1.PodTemplate{}
 	return r.put(ctx, template, func(have client.Object) bool {
 		old := have.(*corev1.PodTemplate)
 		// What is derived from a template has the API server's defaults beside; only the hash tells of what was taken out of it.
@@ -97,12 +103,12 @@ func (r *Reconciler) template(ctx context.Context, pool *v1alpha1.WarmPool, fc s
 		}
 		old.Template, old.Annotations = template.Template, template.Annotations
 		return true
-	}, &corev1.PodTemplate{})
+	}, have, r.opts.Live.Get(ctx, client.ObjectKeyFromObject(template), have))
 }
 
-// put creates obj, or changes the one that there is as change says, if at all. Another's object of the same name is left alone.
-func (r *Reconciler) put(ctx context.Context, obj client.Object, change func(have client.Object) bool, have client.Object) error {
-	err := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(obj), have)
+// put creates obj, or changes have, which looking for it found, as change says, if at all. err is what looking for it came to. Another's object of the same name is left
+// alone.
+func (r *Reconciler) put(ctx context.Context, obj client.Object, change func(have client.Object) bool, have client.Object, err error) error {
 	if apierrors.IsNotFound(err) && !absent(err) {
 		return r.create(ctx, obj)
 	}

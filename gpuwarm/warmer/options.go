@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,14 +23,14 @@ const (
 	DefaultInterval = 15 * time.Second
 )
 
-// Options of a [Reconciler]. Client, Mapper, Logger and Clock are required.
+// Options of a [Reconciler]. Client, Discovery, Logger and Clock are required.
 type Options struct {
 	// Client reads Forecasts, pods and nodes from a cache, and everything else as it likes.
 	Client client.Client
 	// Live reads what is looked at too rarely to be cached: quotas. Client by default.
 	Live client.Reader
-	// Mapper says which APIs the cluster has.
-	Mapper meta.RESTMapper
+	// Discovery says which APIs the cluster has; a discovery client that remembers nothing.
+	Discovery Discovery
 	// Recorder writes Events; optional.
 	Recorder events.EventRecorder
 	// Registerer takes the metrics; optional.
@@ -54,8 +53,8 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.Client == nil:
 		return o, errors.New("warmer: Client is missing")
-	case o.Mapper == nil:
-		return o, errors.New("warmer: Mapper is missing")
+	case o.Discovery == nil:
+		return o, errors.New("warmer: Discovery is missing")
 	case o.Logger == nil:
 		return o, errors.New("warmer: Logger is missing")
 	case o.Clock == nil:

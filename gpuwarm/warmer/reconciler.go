@@ -55,7 +55,7 @@ func New(opts Options) (*Reconciler, error) {
 		return nil, fmt.Errorf("warmer: %w", err)
 	}
 	return &Reconciler{
-		opts: opts, metrics: m, apis: &apis{mapper: opts.Mapper, seen: map[schema.GroupVersionKind]sighting{}},
+		opts: opts, metrics: m, apis: &apis{discovery: opts.Discovery, seen: map[schema.GroupVersionKind]sighting{}},
 		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{}, stuck: map[string]denial{},
 		trials: map[string]*trials{}, swept: map[types.NamespacedName]sweep{},
 		failing: map[types.NamespacedName]bool{},

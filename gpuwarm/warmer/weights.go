@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -37,6 +38,8 @@ const (
 	// weightsKept is how long after they began to be loaded weights are taken to be where they were loaded to.
 	weightsKept = time.Hour
 )
+
+var kindOfLoad = map[string]schema.GroupVersionKind{byModelCache: localModelCache, byDataLoad: dataLoad}
 
 func weightsOf(pool *v1alpha1.WarmPool, fc string) *v1alpha1.WarmWeights {
 	for i := range pool.Spec.Weights {
@@ -63,9 +66,6 @@ func (r *Reconciler) warmWeights(ctx context.Context, l *look, j *job, out *outc
 	case spec.LocalModelCache != "":
 		j.status.WeightsBy = byModelCache
 		is, err = r.modelCache(ctx, spec.LocalModelCache)
-		if absent(err) {
-			r.apis.gone(localModelCache, l.now)
-		}
 	case spec.DataLoad != nil:
 		j.status.WeightsBy = byDataLoad
 		is, err = r.load(ctx, l, j, newObject(dataLoad, l.pool.Namespace, objectName(l.pool, j.fc.Name)), func() (client.Object, error) { return fluidLoad(l, j, spec.DataLoad), nil })
@@ -81,6 +81,9 @@ func (r *Reconciler) warmWeights(ctx context.Context, l *look, j *job, out *outc
 		left, err = err, nil
 	}
 	if absent(err) {
+		if gvk, custom := kindOfLoad[j.status.WeightsBy]; custom {
+			r.apis.gone(gvk, l.now)
+		}
 		out.lacks(&out.weights, &j.status, "spec.weights", j.status.WeightsBy)
 		j.status.Weights = weightsFailed
 		return nil
@@ -144,7 +147,6 @@ func (r *Reconciler) load(ctx context.Context, l *look, j *job, have client.Obje
 	err := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(have), have)
 	switch {
 	case absent(err):
-		r.apis.gone(gvk, l.now)
 		return loading{}, err
 	case apierrors.IsNotFound(err) && !wanted:
 		r.noteClean(have)

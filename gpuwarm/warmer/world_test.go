@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ type world struct {
 	client client.WithWatch
 	clock  *clocktesting.FakeClock
 	r      *Reconciler
-	mapper *fickleMapper
+	mapper *fickleDiscovery
 	reads  []string                                 // kinds that were got
 	writes []string                                 // "verb kind" of all writes but status
 	refuse func(verb string, o client.Object) error // of the API server
@@ -48,22 +49,34 @@ type world struct {
 // optional are the kinds that a cluster may not have.
 var optional = map[string]bool{"CapacityBuffer": true, "ProvisioningRequest": true, "ImagePullJob": true, "LocalModelCache": true, "DataLoad": true}
 
-// fickleMapper has the optional APIs or has not.
-type fickleMapper struct {
-	meta.RESTMapper
+// fickleDiscovery has the optional APIs or has not.
+type fickleDiscovery struct {
 	there map[string]bool
+	asked int
 }
 
-func (m *fickleMapper) RESTMapping(gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
-	if !m.there[gk.Kind] {
-		return nil, &meta.NoKindMatchError{GroupKind: gk, SearchedVersions: versions}
+func (d *fickleDiscovery) ServerResourcesForGroupVersion(gv string) (*metav1.APIResourceList, error) {
+	d.asked++
+	list := &metav1.APIResourceList{GroupVersion: gv}
+	for _, gvk := range []schema.GroupVersionKind{capacityBuffer, provisioningRequest, imagePullJob, localModelCache, dataLoad} {
+		if gvk.GroupVersion().String() == gv && d.there[gvk.Kind] {
+			list.APIResources = append(list.APIResources, metav1.APIResource{Name: strings.ToLower(gvk.Kind) + "s", Kind: gvk.Kind})
+		}
 	}
-	return &meta.RESTMapping{}, nil
+	if len(list.APIResources) == 0 {
+		return nil, unserved("")
+	}
+	return list, nil
+}
+
+// unserved is what client-go makes of what the API server says to a path that it does not know: about the object of that name, where one was asked for.
+func unserved(name string) error {
+	return apierrors.NewGenericServerResponse(http.StatusNotFound, "get", schema.GroupResource{Group: "example", Resource: "things"}, name, "404 page not found", 0, true)
 }
 
 func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 	t.Helper()
-	w := &world{t: t, clock: clocktesting.NewFakeClock(start), mapper: &fickleMapper{there: map[string]bool{}}}
+	w := &world{t: t, clock: clocktesting.NewFakeClock(start), mapper: &fickleDiscovery{there: map[string]bool{}}}
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -101,7 +114,7 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 				}
 			}
 			if kind := kindOf(o); optional[kind] && !w.mapper.there[kind] {
-				return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: kind}}
+				return unserved(key.Name)
 			}
 			return c.Get(ctx, key, o, opts...)
 		},
@@ -118,7 +131,7 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 			return c.List(ctx, list, opts...)
 		},
 	}).Build()
-	r, err := New(Options{Client: w.client, Mapper: w.mapper, Logger: slog.New(slog.DiscardHandler), Clock: w.clock})
+	r, err := New(Options{Client: w.client, Discovery: w.mapper, Logger: slog.New(slog.DiscardHandler), Clock: w.clock})
 	if err != nil {
 		t.Fatal(err)
 	}

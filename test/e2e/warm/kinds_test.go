@@ -207,6 +207,9 @@ func TestWarmKinds(t *testing.T) {
 		w.apply(`{apiVersion: serving.kserve.io/v1alpha1, kind: LocalModelCache, metadata: {name: llama}, spec: {sourceModelUri: "hf://llama", modelSize: 1Gi, nodeGroups: [gpu]}}`)
 		w.becomes("localmodelcaches", `{"copies":{"total":6,"available":6},"nodeStatus":{"gpu-0":"NodeDownloaded"}}`)
 		w.await("a cache that is full is warm", 30*time.Second, func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
+		_, err := w.Kubectl(t.Context(), nil, "delete", "crd", "localmodelcaches.serving.kserve.io")
+		w.must(err)
+		w.await("an API that went is told to be missing, and not the cache", 30*time.Second, func() bool { return w.status().reason("WeightsWarm") == "False MissingAPI" })
 	})
 	t.Run("ProvisioningRequest", func(t *testing.T) {
 		w := w.in(t)

@@ -14,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/utils/clock"
@@ -66,8 +67,12 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	apis, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return err
+	}
 	r, err := warmer.New(warmer.Options{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Mapper: mgr.GetRESTMapper(), Recorder: mgr.GetEventRecorder("headstart"),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Discovery: apis, Recorder: mgr.GetEventRecorder("headstart"),
 		Registerer: metrics.Registry, Logger: logger, Clock: clock.RealClock{}, Interval: *interval,
 	})
 	if err != nil {
