@@ -35,7 +35,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "headstart_warm_used_seconds_total", Help: "Time that the same resources were taken by replicas of the warmed services, to compare with what was held.",
 		}, append(pool[:2:2], "resource")),
 		placed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "headstart_warm_placements_total", Help: "Replicas of the warmed services that came onto a node, by whether it listed the image when that was seen first.",
+			Name: "headstart_warm_placements_total", Help: "Replicas of the warmed services that came onto a node, by whether it had their image when that was seen first.",
 		}, append(pool[:2:2], "node")),
 		images: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "headstart_warm_image_nodes", Help: "Nodes that are to have the image now, by whether they do.",
@@ -155,7 +155,7 @@ func (m *metrics) placements(pool types.NamespacedName, l *look, jobs []*job) co
 			}
 			was, known := before[p.UID]
 			if !was && !first && (known || boundSince(p, m.last[pool])) {
-				m.placed.WithLabelValues(pool.Namespace, pool.Name, warmth(n, j.target.image)).Inc()
+				m.placed.WithLabelValues(pool.Namespace, pool.Name, warmth(j, p, n)).Inc()
 			}
 		}
 	}
@@ -173,8 +173,10 @@ func boundSince(p *corev1.Pod, t time.Time) bool {
 	return false
 }
 
-func warmth(n *corev1.Node, image string) string {
-	if gpuwarm.HasImage(n, image) {
+// warmth is whether a replica found its image on its node. In a rollout those of the old template have another one than the target has now.
+func warmth(j *job, p *corev1.Pod, n *corev1.Node) string {
+	image := gpuwarm.MainImage(&p.Spec)
+	if gpuwarm.HasImage(n, image) || (image == j.target.image && j.has(n)) {
 		return "warm"
 	}
 	return "cold"

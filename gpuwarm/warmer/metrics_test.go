@@ -106,12 +106,62 @@ func TestPlacements(t *testing.T) {
 	w.look(1)
 	w.look(1.25)
 	want := `
-# HELP headstart_warm_placements_total Replicas of the warmed services that came onto a node, by whether it listed the image when that was seen first.
+# HELP headstart_warm_placements_total Replicas of the warmed services that came onto a node, by whether it had their image when that was seen first.
 # TYPE headstart_warm_placements_total counter
 headstart_warm_placements_total{namespace="shop",node="cold",warmpool="warm"} 1
 headstart_warm_placements_total{namespace="shop",node="warm",warmpool="warm"} 1
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "headstart_warm_placements_total"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A replica came onto a warm node where that had the replica's own image, whether the node lists it or a pull tells of it.
+func TestWarmPlacements(t *testing.T) {
+	const next = "registry.example/model:2"
+	rollout := func(w *world) { changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = next })(w, nil) }
+	full := node("a")
+	for i := range 50 {
+		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("i", i)}})
+	}
+	pulls := func(w *world) {
+		for _, p := range w.ours(rolePull) {
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+			w.must(w.client.Status().Update(w.t.Context(), &p))
+		}
+	}
+	cases := map[string]struct {
+		reason string
+		node   *corev1.Node
+		change func(*world)
+		want   string
+	}{
+		"Listed":      {"The node lists it.", node("a", image), func(*world) {}, "warm"},
+		"NotListed":   {"Or it lists all that it has, and not this.", node("a", next), func(*world) {}, "cold"},
+		"OldOfTwo":    {"In a rollout a replica of the old template finds the old image.", node("a", image), rollout, "warm"},
+		"OldOnNew":    {"And not the new one.", node("a", next), rollout, "cold"},
+		"Unlisted":    {"A pull came through on a node that lists its largest images only.", full, pulls, "warm"},
+		"NotPulled":   {"There none did.", full, func(*world) {}, "cold"},
+		"OldUnpulled": {"What was pulled for the new template says nothing of the old one.", full, func(w *world) { rollout(w); w.look(0.5); pulls(w) }, "cold"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, steady, pool(noNodes), tc.node.DeepCopy())
+			w.look(0)
+			p := w.replica("")
+			w.look(0.25)
+			tc.change(w)
+			w.bind(p, "a")
+			w.look(0.75)
+			for _, node := range []string{"warm", "cold"} {
+				want := 0.0
+				if node == tc.want {
+					want = 1
+				}
+				if got := testutil.ToFloat64(w.r.metrics.placed.WithLabelValues("shop", "warm", node)); got != want {
+					t.Errorf("\nReason: %s\n%v %s placements, want %v", tc.reason, got, node, want)
+				}
+			}
+		})
 	}
 }
