@@ -21,7 +21,7 @@ func (o *outcome) denied(p *problem, w *v1alpha1.WarmForecast, what string, err 
 			others = append(others, err)
 			continue
 		}
-		message := fmt.Sprintf("%s for %s: %v: %s", what, w.Name, err, remedy)
+		message := fmt.Sprintf("%s for %s: %s: %s", what, w.Name, brief(err), remedy)
 		p.set(reason, message)
 		w.Message = clip(message)
 	}

@@ -132,7 +132,8 @@ func (r *Reconciler) put(ctx context.Context, obj client.Object, change func(hav
 func (r *Reconciler) unask(ctx context.Context, pool *v1alpha1.WarmPool, fc, keep string) error {
 	name := objectName(pool, fc)
 	var errs []error
-	for policy, gvk := range kindOfPolicy {
+	for _, policy := range []v1alpha1.WarmNodesPolicy{v1alpha1.WarmNodesCapacityBuffer, v1alpha1.WarmNodesProvisioningRequest} {
+		gvk := kindOfPolicy[policy]
 		if string(policy) != keep && r.apis.has(gvk, r.opts.Clock.Now()) {
 			errs = append(errs, r.removeOnce(ctx, pool, newObject(gvk, pool.Namespace, name)))
 		}

@@ -20,6 +20,8 @@ const (
 	reasonOff            = "Off"
 	reasonDenied         = "Denied"
 	reasonFailed         = "Failed"
+	reasonSelector       = "InvalidSelector"
+	reasonHoldFails      = "PlaceholdersFail"
 	reasonQuota          = "QuotaDenied"
 	reasonLimited        = "Limited"
 	reasonPullFails      = "PullFails"
@@ -47,6 +49,7 @@ type outcome struct {
 	totals         totals
 	shortBy        int
 	shortFrom      time.Time
+	shortSince     string // the same for people
 	shortForecasts []string
 }
 
@@ -73,12 +76,18 @@ func (p *problem) set(reason, message string) {
 	}
 }
 
-// unread takes that quotas may not be looked at in the WarmPool's namespace. All rights there are granted together.
-func (o *outcome) unread(err error) {
-	if err != nil {
-		reason, remedy, _ := remedyOf(err)
-		o.rights.set(reason, fmt.Sprintf("quotas are not looked at: %v: %s", err, remedy))
+// unread takes that quotas could not be looked at in the WarmPool's namespace, and returns what time alone may mend. All rights there are granted together.
+func (o *outcome) unread(err error) error {
+	if err == nil {
+		return nil
 	}
+	if reason, remedy, known := remedyOf(err); known {
+		o.rights.set(reason, fmt.Sprintf("quotas are not looked at: %s: %s", brief(err), remedy))
+		return nil
+	}
+	err = fmt.Errorf("quotas are not looked at: %w", err)
+	o.rights.set(reasonFailed, brief(err)+": it is tried again, at least once a minute")
+	return err
 }
 
 // fails takes a failure of something that was made, for people, where there is one.
@@ -94,11 +103,11 @@ func (o *outcome) lacks(p *problem, w *v1alpha1.WarmForecast, field, api string)
 	o.fails(p, w, reasonMissing, fmt.Sprintf("%s asks for %s, and the cluster has no such API: install what serves it, or ask for another way", field, api))
 }
 
-func (o *outcome) short(fc string, by int, from time.Time) {
+func (o *outcome) short(l *look, fc string, by int, from time.Time) {
 	o.shortForecasts = append(o.shortForecasts, fc)
 	o.shortBy += by
 	if o.shortFrom.IsZero() || from.Before(o.shortFrom) {
-		o.shortFrom = from
+		o.shortFrom, o.shortSince = from, l.since(from)
 	}
 }
 
@@ -114,21 +123,23 @@ func found(good bool, reason, format string, args ...any) finding {
 
 // conditions writes what came out.
 func (o *outcome) conditions(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool, selected int, now time.Time) {
-	set := func(kind string, f finding) {
-		status := metav1.ConditionFalse
-		if f.good {
-			status = metav1.ConditionTrue
-		}
-		meta.SetStatusCondition(&s.Conditions, metav1.Condition{
-			Type: kind, Status: status, Reason: f.reason, Message: f.message, ObservedGeneration: pool.Generation, LastTransitionTime: metav1.NewTime(now),
-		})
-	}
+	set := func(kind string, f finding) { setCondition(s, pool, kind, f, now) }
 	dry := pool.Spec.Mode == v1alpha1.WarmPoolDryRun
 	set(v1alpha1.ConditionNodesWarm, o.nodesWarm(pool, dry))
 	set(v1alpha1.ConditionImagesWarm, o.imagesWarm(pool, dry))
 	set(v1alpha1.ConditionWeightsWarm, o.weightsWarm(pool, dry))
 	set(v1alpha1.ConditionCapacityShort, o.capacityShort())
 	set(v1alpha1.ConditionReady, o.ready(selected, dry))
+}
+
+func setCondition(s *v1alpha1.WarmPoolStatus, pool *v1alpha1.WarmPool, kind string, f finding, now time.Time) {
+	status := metav1.ConditionFalse
+	if f.good {
+		status = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(&s.Conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: f.reason, Message: cut(f.message, 1000), ObservedGeneration: pool.Generation, LastTransitionTime: metav1.NewTime(now),
+	})
 }
 
 func (o *outcome) nodesWarm(pool *v1alpha1.WarmPool, dry bool) finding {
@@ -199,8 +210,8 @@ func (o *outcome) capacityShort() finding {
 	case len(o.shortForecasts) == 0:
 		return found(false, reasonCapacityGiven, "nothing that is known keeps the plans from being followed")
 	}
-	return found(true, reasonCapacity, "from %s on plans need up to %d replicas more than there can be, of %s: see their messages",
-		o.shortFrom.UTC().Format(time.RFC3339), o.shortBy, strings.Join(o.shortForecasts[:min(8, len(o.shortForecasts))], ", "))
+	return found(true, reasonCapacity, "plans need up to %d replicas more than there can be, %s, of %s: see their messages",
+		o.shortBy, o.shortSince, strings.Join(o.shortForecasts[:min(8, len(o.shortForecasts))], ", "))
 }
 
 func (o *outcome) ready(selected int, dry bool) finding {
@@ -249,9 +260,13 @@ func (r *Reconciler) announce(old, now *v1alpha1.WarmPool) {
 	}
 }
 
-// clip holds a message to what the API takes.
-func clip(s string) string {
-	const most = 512
+// clip holds a message to what the API takes in status.forecasts. Conditions are Events, too, which take 1024.
+func clip(s string) string { return cut(s, 512) }
+
+// brief is an error as short as leaves room for what can be done about it.
+func brief(err error) string { return cut(err.Error(), 300) }
+
+func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

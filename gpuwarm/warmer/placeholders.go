@@ -4,18 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -113,16 +109,16 @@ func shapeHash(t *target) string {
 	return hash(string(shape))
 }
 
-// hold makes the placeholders of one Forecast as many as want, and returns how many there are. Those of another shape go first, then those that wait
+// hold makes the placeholders of one Forecast as many as want, and returns how many there are. Those that are of no use go first, then those that wait
 // for a node, then the newest. The names are numbered, so that a stale cache makes none twice.
-func (r *Reconciler) hold(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, have []corev1.Pod, want int) (int, error) {
+func (r *Reconciler) hold(ctx context.Context, l *look, fc string, t *target, have []corev1.Pod, want int) (int, error) {
 	shape := ""
 	if t != nil {
 		shape = shapeHash(t)
 	}
 	slices.SortFunc(have, func(a, b corev1.Pod) int {
 		return cmp.Or(
-			cmp.Compare(rank(&a, shape), rank(&b, shape)),
+			cmp.Compare(l.rank(&a, shape), l.rank(&b, shape)),
 			a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
 			cmp.Compare(a.Name, b.Name),
 		)
@@ -135,7 +131,7 @@ func (r *Reconciler) hold(ctx context.Context, pool *v1alpha1.WarmPool, fc strin
 			taken[p.Name] = true
 			continue
 		}
-		if kept < want && rank(p, shape) < 2 {
+		if kept < want && l.rank(p, shape) < useless {
 			kept++
 			taken[p.Name] = true
 			continue
@@ -146,7 +142,7 @@ func (r *Reconciler) hold(ctx context.Context, pool *v1alpha1.WarmPool, fc strin
 		return kept, err
 	}
 	for i, made := 0, 0; kept < want && made < burst; i++ {
-		p := r.placeholder(pool, fc, t, i)
+		p := r.placeholder(l.pool, fc, t, i)
 		if taken[p.Name] {
 			continue
 		}
@@ -174,45 +170,20 @@ func live(pods []corev1.Pod) int {
 	return n
 }
 
-// rank orders placeholders by what they are worth: bound, waiting, of no use.
-func rank(p *corev1.Pod, shape string) int {
+// What placeholders are worth, the best first.
+const (
+	bound   = iota
+	waiting // for a node
+	useless // ended, of another shape, or on a node that takes no pods any more
+)
+
+func (l *look) rank(p *corev1.Pod, shape string) int {
+	n := l.node(p.Spec.NodeName)
 	switch {
-	case !alive(p) || p.Labels[labelShape] != shape:
-		return 2
+	case !alive(p), p.Labels[labelShape] != shape, n != nil && n.Spec.Unschedulable:
+		return useless
 	case p.Spec.NodeName == "":
-		return 1
+		return waiting
 	}
-	return 0
-}
-
-// drop deletes a pod of ours at once. That it is gone already is what was wanted. Where that is denied for want of rights no other pod of the namespace is tried for a while.
-func (r *Reconciler) drop(ctx context.Context, p *corev1.Pod) error {
-	now := r.opts.Clock.Now()
-	if d := r.stuck[p.Namespace]; now.Before(d.until) {
-		return d.err
-	}
-	err := r.opts.Client.Delete(ctx, p, client.GracePeriodSeconds(0), client.Preconditions{UID: &p.UID})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		err = fmt.Errorf("delete pod %s/%s: %w", p.Namespace, p.Name, err)
-		if apierrors.IsForbidden(err) && strings.Contains(err.Error(), "cannot delete") {
-			maps.DeleteFunc(r.stuck, func(_ string, d denial) bool { return !now.Before(d.until) })
-			r.stuck[p.Namespace] = denial{now.Add(denyPause), err}
-		}
-		return err
-	}
-	return nil
-}
-
-// dropAll deletes pods. One that cannot be is no reason to leave the others, unless there are more of them.
-func (r *Reconciler) dropAll(ctx context.Context, pods []corev1.Pod) error {
-	var failures []error
-	for i := range pods {
-		if err := r.drop(ctx, &pods[i]); err != nil {
-			failures = append(failures, err)
-			if len(failures) == 3 || !apierrors.IsForbidden(err) {
-				break
-			}
-		}
-	}
-	return errors.Join(failures...)
+	return bound
 }

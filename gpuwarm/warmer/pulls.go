@@ -3,6 +3,8 @@ package warmer
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
 )
 
@@ -68,14 +69,14 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 			active++
 		}
 	}
-	for _, p := range byNode { // of nodes that the plan does not use any more
-		stale = append(stale, *p)
+	for _, key := range slices.Sorted(maps.Keys(byNode)) { // of nodes that the plan does not use any more
+		stale = append(stale, *byNode[key])
 	}
 	out.failure = past.failure(nodes)
 	if err := r.dropAll(ctx, stale); err != nil {
 		return out, err
 	}
-	return out, r.pullOnto(ctx, l.pool, fc, t, past.next(missing, len(out.done) > 0, active, parallelism(l.pool), l.now))
+	return out, r.pullOnto(ctx, l, fc, t, past.next(missing, len(out.done) > 0, active, parallelism(l.pool), l.now))
 }
 
 // sortPulls tells the pods that pull an image, by the hash of their node, from those that pull another.
@@ -150,9 +151,9 @@ func (r *Reconciler) over(n *corev1.Node, p *corev1.Pod, image string, state pul
 	return !alive(p) && r.opts.Clock.Since(p.CreationTimestamp.Time) >= kept
 }
 
-func (r *Reconciler) pullOnto(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, nodes []*corev1.Node) error {
+func (r *Reconciler) pullOnto(ctx context.Context, l *look, fc string, t *target, nodes []*corev1.Node) error {
 	for _, n := range nodes {
-		p, err := r.pullPod(pool, fc, t, n.Name)
+		p, err := r.pullPod(l, fc, t, n.Name)
 		if err != nil {
 			return err
 		}
@@ -207,20 +208,35 @@ func pulled(p *corev1.Pod) bool {
 	return false
 }
 
-// pullPod is a pod on one node that has the target's image pulled with the target's credentials, and ends. It asks for next to nothing, and says so, for a namespace
-// with a quota on CPU or memory admits no pod that does not; limits are the same, for one with a LimitRange on how far they may be apart. The pull itself is the
-// kubelet's and counts towards neither.
-func (r *Reconciler) pullPod(pool *v1alpha1.WarmPool, fc string, t *target, node string) (*corev1.Pod, error) {
-	zero, seconds, no, yes, user := int64(0), int64(pullDeadline), false, true, int64(65534)
-	spec := t.template.Spec
+// little is what a pull pod asks for where it must ask for something: a namespace with a quota on CPU or memory admits no pod that does not. Limits are the same, for
+// one with a LimitRange on how far they may be apart. The pull itself is the kubelet's and counts towards neither. Elsewhere it asks for nothing, so that it finds a place
+// beside a placeholder that takes a whole node.
+func (l *look) little() corev1.ResourceRequirements {
+	asks := l.unread != nil
+	for i := range l.quotas {
+		for name := range l.quotas[i].Spec.Hard {
+			_, of, _ := strings.Cut(string(name), ".")
+			asks = asks || slices.Contains([]string{"cpu", "memory"}, cmp.Or(of, string(name)))
+		}
+	}
+	if !asks {
+		return corev1.ResourceRequirements{}
+	}
 	little := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")}
+	return corev1.ResourceRequirements{Requests: little.DeepCopy(), Limits: little}
+}
+
+// pullPod is a pod on one node that has the target's image pulled with the target's credentials, and ends.
+func (r *Reconciler) pullPod(l *look, fc string, t *target, node string) (*corev1.Pod, error) {
+	zero, seconds, no, yes, user := int64(0), int64(pullDeadline), false, true, int64(65534)
+	pool, spec := l.pool, t.template.Spec
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: "pull-" + hash(pool.Namespace, pool.Name, fc, t.image, node)},
 		Spec: corev1.PodSpec{
 			Containers: []corev1.Container{{
 				Name: "pull", Image: t.image, ImagePullPolicy: corev1.PullIfNotPresent, Command: []string{"true"},
 				Env:       []corev1.EnvVar{{Name: "NVIDIA_VISIBLE_DEVICES", Value: "void"}},
-				Resources: corev1.ResourceRequirements{Requests: little.DeepCopy(), Limits: little},
+				Resources: l.little(),
 				SecurityContext: &corev1.SecurityContext{
 					AllowPrivilegeEscalation: &no, RunAsNonRoot: &yes, RunAsUser: &user, ReadOnlyRootFilesystem: &yes,
 					Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},

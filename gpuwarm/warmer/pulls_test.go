@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
@@ -269,15 +271,31 @@ func TestDeniedPulls(t *testing.T) {
 	}
 }
 
-// A quota on CPU or memory admits only pods that say what they ask for.
+// A quota on CPU or memory admits only pods that say what they ask for. Without one pulls ask for nothing: a placeholder may leave nothing on its node.
 func TestPullsSayWhatTheyAskFor(t *testing.T) {
-	w := newWorld(t, steady, pool(noNodes), node("a"))
-	w.look(0)
-	got := w.ours(rolePull)[0].Spec.Containers[0].Resources
-	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-		request, limit := got.Requests[name], got.Limits[name]
-		if request.IsZero() || request.Cmp(limit) != 0 {
-			t.Errorf("%s: requests %s, limited to %s", name, request.String(), limit.String())
-		}
+	cases := map[string]struct {
+		hard string
+		asks bool
+	}{
+		"None": {"", false}, "GPUs": {"requests.nvidia.com/gpu", false}, "Pods": {"pods", false},
+		"CPU": {"cpu", true}, "Requests": {"requests.memory", true}, "Limits": {"limits.cpu", true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, steady, pool(noNodes), node("a"))
+			if tc.hard != "" {
+				q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "few"}}
+				q.Spec.Hard = corev1.ResourceList{corev1.ResourceName(tc.hard): resource.MustParse("4")}
+				w.must(w.client.Create(t.Context(), q))
+			}
+			w.look(0)
+			got := w.ours(rolePull)[0].Spec.Containers[0].Resources
+			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+				request, limit := got.Requests[name], got.Limits[name]
+				if request.IsZero() == tc.asks || request.Cmp(limit) != 0 {
+					t.Errorf("%s: requests %s, limited to %s", name, request.String(), limit.String())
+				}
+			}
+		})
 	}
 }

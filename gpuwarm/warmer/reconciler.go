@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -37,10 +38,11 @@ type Reconciler struct {
 	errors map[types.NamespacedName]*gpuwarm.Errors // of the forecasts of a WarmPool
 	clean  map[string]absence                       // objects that it is taken are not there
 	denied map[string]denial                        // by Forecast and what was tried for it
-	stuck  map[string]denial                        // by namespace, of removing pods
 	trials map[string]*trials                       // by Forecast, of its image's pulls
 	swept  map[types.NamespacedName]sweep           // when what a WarmPool made was looked through last
 
+	ends    map[string]ends               // by Forecast, of its placeholders
+	stuck   *refusals                     // of removing pods; what sweeps has them too
 	failing map[types.NamespacedName]bool // whether the last look at a WarmPool failed
 }
 
@@ -56,9 +58,9 @@ func New(opts Options) (*Reconciler, error) {
 	}
 	return &Reconciler{
 		opts: opts, metrics: m, apis: &apis{discovery: opts.Discovery, seen: map[schema.GroupVersionKind]sighting{}},
-		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{}, stuck: map[string]denial{},
+		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{},
 		trials: map[string]*trials{}, swept: map[types.NamespacedName]sweep{},
-		failing: map[types.NamespacedName]bool{},
+		failing: map[types.NamespacedName]bool{}, ends: map[string]ends{}, stuck: &refusals{by: map[string]denial{}},
 	}, nil
 }
 
@@ -85,7 +87,7 @@ type look struct {
 	spare  map[string]corev1.ResourceList // beside what waits and what is held ahead, too
 	used   corev1.ResourceList            // of the limits, by what is held so far
 	act    bool
-	unread error // of the quotas, where the rights are missing
+	unread error // of the quotas
 }
 
 // Reconcile looks at one WarmPool.
@@ -100,20 +102,27 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("read WarmPool %s: %w", req.NamespacedName, err)
 	}
-	l, selected, err := r.look(ctx, &pool)
+	selector, err := metav1.LabelSelectorAsSelector(&pool.Spec.ForecastSelector)
 	if err != nil {
+		return reconcile.Result{}, r.notReady(ctx, &pool, reasonSelector, fmt.Sprintf("spec.forecastSelector: %v: what is held stays until it is mended", err))
+	}
+	l, selected, err := r.look(ctx, &pool, selector)
+	if err != nil {
+		again := r.failing[req.NamespacedName]
+		if r.failing[req.NamespacedName] = true; again {
+			err = errors.Join(err, r.notReady(ctx, &pool, reasonFailed, brief(err)+": it is tried again, at least once a minute"))
+		}
 		return reconcile.Result{}, err
 	}
 	status := pool.Status.DeepCopy()
 	status.ObservedGeneration = pool.Generation
 	status.Forecasts, status.Shared, status.Placeholders = nil, nil, 0
 	outcome := &outcome{}
-	outcome.unread(l.unread)
+	failures := []error{outcome.unread(l.unread)}
 	jobs := r.jobs(ctx, l, selected)
 	status.Shared = r.share(l, jobs)
 	l.claim(jobs)
 	r.shortfalls(l, jobs, outcome)
-	var failures []error
 	wanted := map[string]bool{}
 	for _, j := range jobs {
 		wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
@@ -139,6 +148,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return reconcile.Result{RequeueAfter: r.opts.Interval}, nil
 }
 
+// notReady says why nothing can be looked at, and leaves the rest of the status as it is.
+func (r *Reconciler) notReady(ctx context.Context, pool *v1alpha1.WarmPool, reason, message string) error {
+	status := pool.Status.DeepCopy()
+	status.ObservedGeneration = pool.Generation
+	setCondition(status, pool, v1alpha1.ConditionReady, finding{false, reason, message}, r.opts.Clock.Now())
+	return r.write(ctx, pool, status)
+}
+
 func (r *Reconciler) write(ctx context.Context, pool *v1alpha1.WarmPool, status *v1alpha1.WarmPoolStatus) error {
 	if equality.Semantic.DeepEqual(&pool.Status, status) {
 		return nil
@@ -156,39 +173,26 @@ func (r *Reconciler) write(ctx context.Context, pool *v1alpha1.WarmPool, status 
 }
 
 // look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.
-func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (*look, []v1alpha1.Forecast, error) {
+func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool, selector labels.Selector) (*look, []v1alpha1.Forecast, error) {
 	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool)}
 	var fcs v1alpha1.ForecastList
 	var pods corev1.PodList
 	var nodes corev1.NodeList
 	var quotas corev1.ResourceQuotaList
-	selector, err := metav1.LabelSelectorAsSelector(&pool.Spec.ForecastSelector)
-	if err != nil {
-		return nil, nil, fmt.Errorf("spec.forecastSelector of WarmPool %s/%s: %w", pool.Namespace, pool.Name, err)
-	}
 	if err := errors.Join(
 		r.opts.Client.List(ctx, &fcs, client.InNamespace(pool.Namespace), client.MatchingLabelsSelector{Selector: selector}),
 		r.opts.Client.List(ctx, &pods, client.UnsafeDisableDeepCopy),
 		r.opts.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy),
-		r.quotas(ctx, l, &quotas),
 	); err != nil {
 		return nil, nil, fmt.Errorf("look at the cluster: %w", err)
 	}
+	l.unread = r.opts.Live.List(ctx, &quotas, client.InNamespace(pool.Namespace)) // without quotas everything but what is short can be done
 	l.pods, l.nodes, l.quotas = pods.Items, nodes.Items, quotas.Items
 	l.free = gpuwarm.Free(l.nodes, l.pods, func(p *corev1.Pod) bool { return p.Labels[labelRole] != "" })
 	// A cache has no order, and what is said is to be the same as long as nothing changes.
 	slices.SortFunc(l.nodes, func(a, b corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(fcs.Items, func(a, b v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) })
 	return l, fcs.Items, nil
-}
-
-// quotas lists those of the WarmPool's namespace. That they may not be read is a problem to be told, and no error.
-func (r *Reconciler) quotas(ctx context.Context, l *look, list *corev1.ResourceQuotaList) error {
-	err := r.opts.Live.List(ctx, list, client.InNamespace(l.pool.Namespace))
-	if apierrors.IsForbidden(err) {
-		l.unread, err = err, nil
-	}
-	return err
 }
 
 // node of that name; nil where there is none.
@@ -200,7 +204,7 @@ func (l *look) node(name string) *corev1.Node {
 	return &l.nodes[i]
 }
 
-// mine are the pods of a role that were made for one Forecast.
+// mine are the pods of a role that were made for one Forecast, by name.
 func (l *look) mine(role, fc string) []corev1.Pod {
 	var out []corev1.Pod
 	for _, p := range l.pods {
@@ -208,5 +212,13 @@ func (l *look) mine(role, fc string) []corev1.Pod {
 			out = append(out, p)
 		}
 	}
-	return out
+	return inOrder(out)
+}
+
+// inOrder sorts pods by name. A cache has no order, and which of them is told of is to be the same at each look.
+func inOrder(pods []corev1.Pod) []corev1.Pod {
+	slices.SortFunc(pods, func(a, b corev1.Pod) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return pods
 }

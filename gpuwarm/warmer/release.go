@@ -25,7 +25,7 @@ import (
 
 // let lets go of everything that is held for a Forecast.
 func (r *Reconciler) let(ctx context.Context, l *look, fc string) error {
-	_, held := r.hold(ctx, l.pool, fc, nil, l.mine(rolePlaceholder, fc), 0)
+	_, held := r.hold(ctx, l, fc, nil, l.mine(rolePlaceholder, fc), 0)
 	_, pulling := r.pullPods(ctx, l, fc, nil, nil, l.mine(rolePull, fc))
 	return errors.Join(held, pulling, r.unask(ctx, l.pool, fc, ""), r.unjob(ctx, l, fc), r.unload(ctx, l, fc, ""))
 }
@@ -48,11 +48,13 @@ func (r *Reconciler) forsake(ctx context.Context, l *look, wanted map[string]boo
 			dropped = append(dropped, *p)
 		}
 	}
-	pods := r.dropAll(ctx, dropped)
-	maps.DeleteFunc(r.trials, func(k string, _ *trials) bool {
-		of, fc, _ := strings.Cut(k, "/")
+	pods := r.dropAll(ctx, inOrder(dropped))
+	gone := func(key string) bool {
+		of, fc, _ := strings.Cut(key, "/")
 		return of == pool && !wanted[fc]
-	})
+	}
+	maps.DeleteFunc(r.trials, func(k string, _ *trials) bool { return gone(k) })
+	maps.DeleteFunc(r.ends, func(k string, _ ends) bool { return gone(k) })
 	all := hash(slices.Sorted(maps.Keys(wanted))...)
 	if s := r.swept[key]; s.wanted == all && l.now.Before(s.until) {
 		return errors.Join(pods, s.err)
@@ -111,12 +113,7 @@ func (r *Reconciler) release(ctx context.Context, pool string) error {
 	if err := r.opts.Client.List(ctx, &pods, client.InNamespace(r.opts.Namespace), client.MatchingLabels{labelPool: pool}); err != nil {
 		return fmt.Errorf("list placeholders: %w", err)
 	}
-	for i := range pods.Items {
-		if err := r.drop(ctx, &pods.Items[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.dropAll(ctx, pods.Items)
 }
 
 // Sweep deletes placeholders whose WarmPool went while nobody looked.
@@ -133,14 +130,7 @@ func (r *Reconciler) Sweep(ctx context.Context) error {
 	for _, p := range pools.Items {
 		known[poolHash(p.Namespace, p.Name)] = true
 	}
-	for i := range pods.Items {
-		if p := &pods.Items[i]; !known[p.Labels[labelPool]] && p.DeletionTimestamp == nil {
-			if err := r.drop(ctx, p); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return r.dropAll(ctx, slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return known[p.Labels[labelPool]] || p.DeletionTimestamp != nil }))
 }
 
 func (r *Reconciler) sweepAlways(ctx context.Context) error {

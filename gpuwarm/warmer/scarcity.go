@@ -18,7 +18,7 @@ func (r *Reconciler) shortfalls(l *look, jobs []*job, out *outcome) {
 		for _, j := range g.jobs {
 			if s := l.shortAlone(j); s.by > 0 && !together {
 				j.short = s.text
-				out.short(j.fc.Name, s.by, s.from)
+				out.short(l, j.fc.Name, s.by, s.from)
 			}
 		}
 	}
@@ -40,12 +40,12 @@ func (r *Reconciler) shortTogether(l *look, g *group, out *outcome) bool {
 	}
 	by := int(math.Ceil(s.By / per))
 	for i, j := range g.jobs {
-		j.short = fmt.Sprintf("together with %d others that share its nodes the plan needs %g %s at %s and more than %g from %s on, but the %s can give %g: %s",
-			len(g.jobs)-1, s.Peak, g.resource, s.PeakAt.UTC().Format(time.RFC3339), most, s.From.UTC().Format(time.RFC3339), bound, most, remedies[bound])
+		j.short = fmt.Sprintf("together with %d others that share its nodes the plan needs %g %s %s and more than %g %s, but the %s can give %g: %s",
+			len(g.jobs)-1, s.Peak, g.resource, l.at(s.PeakAt), most, l.since(s.From), bound, most, remedies[bound])
 		if i > 0 {
 			by = 0 // it is counted once
 		}
-		out.short(j.fc.Name, by, s.From)
+		out.short(l, j.fc.Name, by, s.From)
 	}
 	return true
 }
@@ -120,6 +120,22 @@ func (l *look) shortAlone(j *job) lack {
 		return lack{}
 	}
 	from, _ := t.timeline.First(l.now, most)
-	return lack{by: peak - most, from: from, text: fmt.Sprintf("the plan needs %d replicas at %s and more than %d from %s on, but the %s can give %d: %s", peak,
-		at.UTC().Format(time.RFC3339), most, from.UTC().Format(time.RFC3339), bound, most, remedies[bound])}
+	return lack{by: peak - most, from: from, text: fmt.Sprintf("the plan needs %d replicas %s and more than %d %s, but the %s can give %d: %s",
+		peak, l.at(at), most, l.since(from), bound, most, remedies[bound])}
+}
+
+// at is a time of the plan for people. What is so now is not given the time of the look, or status would change at each.
+func (l *look) at(t time.Time) string {
+	if !t.After(l.now) {
+		return "now"
+	}
+	return "at " + t.UTC().Format(time.RFC3339)
+}
+
+// since is the same for what begins then.
+func (l *look) since(t time.Time) string {
+	if !t.After(l.now) {
+		return "already"
+	}
+	return "from " + t.UTC().Format(time.RFC3339) + " on"
 }

@@ -23,9 +23,9 @@ func (o *outcome) settle(p *problem, w *v1alpha1.WarmForecast, what string, err 
 			continue
 		}
 		reason, remedy, known := remedyOf(err)
-		message := fmt.Sprintf("%s: what was made before is left: %v: %s", what, err, remedy)
+		message := fmt.Sprintf("%s: what was made before is left: %s: %s", what, brief(err), remedy)
 		if !known {
-			reason, message = reasonFailed, fmt.Sprintf("%s: %v: it is tried again, at least once a minute", what, err)
+			reason, message = reasonFailed, fmt.Sprintf("%s: %s: it is tried again, at least once a minute", what, brief(err))
 			failures = append(failures, fmt.Errorf("%s: %w", what, err))
 		}
 		p.set(reason, message)
@@ -42,7 +42,7 @@ func (o *outcome) overlooked(no unseen) {
 		return
 	}
 	_, remedy, _ := remedyOf(no.err)
-	o.unseen = fmt.Sprintf("; whether anything is left of what was made before is not known: %v: %s", no.err, remedy)
+	o.unseen = fmt.Sprintf("; whether anything is left of what was made before is not known: %s: %s", brief(no.err), remedy)
 }
 
 // each are the errors that were joined.

@@ -134,4 +134,5 @@ func (r *Reconciler) forget(pool types.NamespacedName) {
 	delete(r.failing, pool)
 	of := poolHash(pool.Namespace, pool.Name) + "/"
 	maps.DeleteFunc(r.trials, func(k string, _ *trials) bool { return strings.HasPrefix(k, of) })
+	maps.DeleteFunc(r.ends, func(k string, _ ends) bool { return strings.HasPrefix(k, of) })
 }

@@ -131,7 +131,7 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 	if err := out.denied(&out.nodes, &j.status, string(by), err); err != nil {
 		return false, err
 	}
-	_, err = r.hold(ctx, l.pool, j.fc.Name, j.target, l.mine(rolePlaceholder, j.fc.Name), 0)
+	_, err = r.hold(ctx, l, j.fc.Name, j.target, l.mine(rolePlaceholder, j.fc.Name), 0)
 	return false, errors.Join(r.unask(ctx, l.pool, j.fc.Name, string(by)), err)
 }
 
@@ -166,24 +166,28 @@ func (r *Reconciler) instead(l *look, j *job, by v1alpha1.WarmNodesPolicy, want 
 
 func (r *Reconciler) warmByPlaceholders(ctx context.Context, l *look, j *job, want int, out *outcome) error {
 	have := l.mine(rolePlaceholder, j.fc.Name)
-	before, waiting := r.deniedLately(j, "placeholders", l.now)
-	if waiting {
+	before, waits := r.deniedLately(j, "placeholders", l.now)
+	failure, pause := r.endsOf(ctx, l, j, have)
+	if waits || pause {
 		want = min(want, live(have))
 	}
-	n, err := r.hold(ctx, l.pool, j.fc.Name, j.target, have, want)
-	if waiting && err == nil {
+	n, err := r.hold(ctx, l, j.fc.Name, j.target, have, want)
+	if waits && err == nil {
 		err = before
 	} else {
 		r.noteDenied(j, "placeholders", l.now, err)
 	}
 	out.placeholders = int32(n)
 	for i := range have {
-		if rank(&have[i], shapeHash(j.target)) == 0 && have[i].DeletionTimestamp == nil {
-			j.places = append(j.places, have[i].Spec.NodeName)
+		p := &have[i]
+		if node := l.node(p.Spec.NodeName); l.rank(p, shapeHash(j.target)) == bound && p.DeletionTimestamp == nil && (node == nil || j.target.shape.Admits(node)) {
+			j.places = append(j.places, p.Spec.NodeName)
 		}
 	}
 	j.there = min(len(j.places), n)
-	return out.denied(&out.nodes, &j.status, "placeholders", err)
+	err = out.denied(&out.nodes, &j.status, "placeholders", err)
+	out.fails(&out.nodes, &j.status, reasonHoldFails, failure)
+	return err
 }
 
 var kindOfPolicy = map[v1alpha1.WarmNodesPolicy]schema.GroupVersionKind{
