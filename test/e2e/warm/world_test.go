@@ -372,6 +372,27 @@ func TestWarmPlaceholders(t *testing.T) {
 		w.await("two placeholders are left", 60*time.Second, func() bool { all, bound := w.placeholders(); return all == 2 && bound == 2 })
 	})
 
+	t.Run("WholeNode", func(t *testing.T) {
+		w := w.in(t)
+		w.scale(0)
+		whole := controlplane.GPUNodes(1, 1).Capacity
+		w.kube("set", "resources", "deployment/"+warmService, "--requests=cpu="+whole.Cpu().String())
+		w.image(imageThere)
+		w.await("pulls beside placeholders that leave nothing on their nodes", 60*time.Second, func() bool {
+			bound := 0
+			for _, p := range w.pods(namespace, pullsInFlight) {
+				if p.Spec.NodeName != "" && p.Spec.Containers[0].Image == imageThere {
+					bound++
+				}
+			}
+			all, held := w.placeholders()
+			return bound == 6 && all == 6 && held == 6
+		})
+		w.kube("set", "resources", "deployment/"+warmService, "--requests=cpu=4,memory=16Gi")
+		w.scale(4)
+		w.await("two placeholders are left", 60*time.Second, func() bool { all, bound := w.placeholders(); return all == 2 && bound == 2 })
+	})
+
 	t.Run("Quota", func(t *testing.T) {
 		w := w.in(t)
 		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: headstart-warm}, spec: {hard: {pods: "3"}}}`)
