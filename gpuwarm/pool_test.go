@@ -193,7 +193,7 @@ func TestTimelineAt(t *testing.T) {
 	if got := []int{most(0.9, 0), most(0.999, 0), most(0.999, 1), most(0.999, 2), most(0.999, 3)}; !cmp.Equal(got, []int{10, 16, 10, -1, 25}) {
 		t.Errorf("at 0.9, and four steps at 0.999: %v", got)
 	}
-	if got := Staging(tl, at(0), Stages{Node: time.Second, Image: time.Second, Weights: time.Second}, 10); got.Nodes != 0 || got.Images != 16 || !got.Weights {
+	if got := Staging(tl, at(0), Stages{Node: time.Second, Image: time.Second, Weights: time.Second}, 10); got.Nodes != 0 || got.Images != 16 || got.Weights != 16 {
 		t.Errorf("a held node follows the plan, images and weights follow it at 0.999: %+v", got)
 	}
 	if tl := unsure(t, 0.9, "10", "6 7"); cmp.Diff([]int{10}, tl.At(0.999).pieces[0].replicas) != "" {

@@ -209,8 +209,9 @@ type Hold struct {
 	Nodes int
 	// Images is for how many replicas the image is to be on nodes, those that run included.
 	Images int
-	// Weights is whether more replicas may come than there are, soon enough for the weights to be loaded now.
-	Weights bool
+	// Weights is the most replicas that may be asked for until weights that begin to be loaded now are near: they are to be loaded where that is more than
+	// there are. 0 where there is nothing to load, or the plan says nothing.
+	Weights int
 }
 
 // Staging says what is to be warm at now. replicas are those that there are, Ready or on their way.
@@ -232,7 +233,7 @@ func Staging(t Timeline, now time.Time, s Stages, replicas int) Hold {
 		h.Images = max(h.Images, most)
 	}
 	if most, _, ok := high.Most(now, now.Add(s.Node+s.Image+s.Weights)); ok && s.Weights > 0 {
-		h.Weights = most > replicas
+		h.Weights = most
 	}
 	return h
 }

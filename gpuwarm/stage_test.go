@@ -71,15 +71,16 @@ func TestStaging(t *testing.T) {
 		replicas int
 		want     Hold
 	}{
-		"Flat":    {"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{2, at(0), 0, 2, false}},
-		"TooSoon": {"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{2, at(0), 0, 5, false}},
-		"InTime":  {"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{5, at(240), 3, 5, false}},
+		"Flat":    {"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{2, at(0), 0, 2, 0}},
+		"TooSoon": {"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{2, at(0), 0, 5, 0}},
+		"InTime":  {"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{5, at(240), 3, 5, 0}},
 		"OnTheWay": {
-			"Replicas that are on their way are not held for again.", "20 20 20 20 50 50", 60, Stages{Node: 2 * time.Minute, Image: time.Minute}, 4, Hold{5, at(240), 1, 5, false},
+			"Replicas that are on their way are not held for again.", "20 20 20 20 50 50", 60, Stages{Node: 2 * time.Minute, Image: time.Minute}, 4, Hold{5, at(240), 1, 5, 0},
 		},
-		"Recedes": {"Past the peak nothing is held.", "50 20 20 20 20 20", 61, Stages{Node: 2 * time.Minute, Image: time.Minute}, 5, Hold{2, at(61), 0, 5, false}},
-		"Hours":   {"The coarse part of the plan counts as well.", "20 20|90", 0, Stages{Node: 2 * time.Minute}, 2, Hold{9, at(120), 7, 9, false}},
-		"Over":    {"After its end a plan asks for nothing.", "50 50", 9999, Stages{Node: 2 * time.Minute, Image: time.Minute}, 3, Hold{0, time.Time{}, 0, 3, false}},
+		"Recedes": {"Past the peak nothing is held.", "50 20 20 20 20 20", 61, Stages{Node: 2 * time.Minute, Image: time.Minute}, 5, Hold{2, at(61), 0, 5, 0}},
+		"Hours":   {"The coarse part of the plan counts as well.", "20 20|90", 0, Stages{Node: 2 * time.Minute}, 2, Hold{9, at(120), 7, 9, 0}},
+		"Over":    {"After its end a plan asks for nothing.", "50 50", 9999, Stages{Node: 2 * time.Minute, Image: time.Minute}, 3, Hold{0, time.Time{}, 0, 3, 0}},
+		"Weights": {"Weights follow the plan by their lead earlier, whatever there is.", "20 20 20 20 50 50", 0, Stages{Node: 2 * time.Minute, Weights: 2 * time.Minute}, 5, Hold{2, at(0), 0, 5, 5}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

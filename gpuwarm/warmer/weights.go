@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -33,7 +34,8 @@ const (
 	byDataLoad   = "DataLoad"
 	byJob        = "Job"
 
-	annotationImage = "headstart.dev/image-hash"
+	annotationImage    = "headstart.dev/image-hash"
+	annotationReplicas = "headstart.dev/replicas" // that there were when the load began
 
 	// weightsKept is how long after they began to be loaded weights are taken to be where they were loaded to.
 	weightsKept = time.Hour
@@ -134,7 +136,7 @@ func (r *Reconciler) load(ctx context.Context, l *look, j *job, have client.Obje
 	if _, custom := have.(*unstructured.Unstructured); custom && !r.apis.has(gvk, l.now) {
 		return loading{}, errAbsent(gvk)
 	}
-	wanted := j.hold.Weights
+	wanted := j.hold.Weights > j.target.replicas
 	if !l.act {
 		if wanted {
 			return loading{state: weightsDue}, r.removeOnce(ctx, l.pool, have)
@@ -160,7 +162,7 @@ func (r *Reconciler) load(ctx context.Context, l *look, j *job, have client.Obje
 			return loading{}, err
 		}
 		annotations := obj.GetAnnotations()
-		annotations[annotationImage] = hash(j.target.image)
+		annotations[annotationImage], annotations[annotationReplicas] = hash(j.target.image), strconv.Itoa(j.target.replicas)
 		obj.SetAnnotations(annotations)
 		return loading{state: weightsLoading}, r.create(ctx, obj)
 	case err != nil:
@@ -178,14 +180,23 @@ func (r *Reconciler) loaded(ctx context.Context, l *look, j *job, have client.Ob
 	case weightsWarm:
 		over = over || (age >= weightsKept && !wanted)
 	case weightsFailed:
-		over = over || age >= retryPull || !wanted
+		over = over || age >= retryPull || receded(j, have)
 	default:
-		over = over || !wanted // undone: the plan has receded
+		over = over || receded(j, have)
 	}
 	if over {
 		return is, r.remove(ctx, l.pool, have)
 	}
 	return is, nil
+}
+
+// receded is whether the rise that a load is for is not ahead any more, nor there: replicas that came since it began wait for the weights.
+func receded(j *job, load client.Object) bool {
+	before, err := strconv.Atoi(load.GetAnnotations()[annotationReplicas])
+	if err != nil {
+		before = j.target.replicas
+	}
+	return max(j.hold.Weights, j.target.replicas) <= before
 }
 
 func stateOf(o client.Object) loading {

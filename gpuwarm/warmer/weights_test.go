@@ -102,6 +102,31 @@ func TestWeightsAreUndone(t *testing.T) {
 	}
 }
 
+// A load goes on while the replicas come that it is for: they wait for the weights. It is undone once the plan and they have gone back to what there was.
+func TestWeightsOfARiseThatBegan(t *testing.T) {
+	w := newWorld(t, "10 10 10 10 50 50 50 50 50 50 10 10 10 10 10 10", pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"), node("a"))
+	w.replica("a")
+	w.look(1)
+	if w.job() == nil {
+		t.Fatal("they are to be loaded")
+	}
+	var came []*corev1.Pod
+	for range 4 {
+		came = append(came, w.replica(""))
+	}
+	for _, minute := range []float64{3, 5, 12} {
+		if s := w.look(minute); w.job() == nil || s.Forecasts[0].Weights != "Loading" {
+			t.Fatalf("at minute %v the new replicas wait for the weights: %+v", minute, s.Forecasts)
+		}
+	}
+	for _, p := range came {
+		w.must(w.client.Delete(t.Context(), p))
+	}
+	if s := w.look(12.5); w.job() != nil {
+		t.Errorf("the rise is over: %+v", s.Forecasts)
+	}
+}
+
 func TestWeightsThatFail(t *testing.T) {
 	long := strings.Repeat("10 ", 2) + strings.Repeat("50 ", 30)
 	w := newWorld(t, long, pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})))
