@@ -19,7 +19,7 @@ type metrics struct {
 	images    *prometheus.GaugeVec
 	shortfall *prometheus.GaugeVec
 	last      map[types.NamespacedName]time.Time
-	placedOn  map[types.NamespacedName]map[types.UID]bool // the replicas that there are, and whether their node is known
+	placedOn  map[types.NamespacedName]map[types.UID]bool // the namespace's pods that have a node, and whether that is known
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -67,11 +67,7 @@ func (m *metrics) report(pool types.NamespacedName, l *look, jobs []*job, out *o
 		}
 		held++
 		for _, c := range p.Spec.Containers {
-			for name, q := range c.Resources.Requests {
-				sum := using[name].DeepCopy()
-				sum.Add(q)
-				using[name] = sum
-			}
+			times(using, c.Resources.Requests, 1)
 		}
 	}
 	for _, j := range jobs {
@@ -126,51 +122,39 @@ func spend(c *prometheus.CounterVec, pool types.NamespacedName, resources corev1
 }
 
 // placements counts replicas that came onto a node since the last look, and returns what all of them ask for. Those that were there at the first look, or before
-// their Forecast had a plan, came nobody knows how.
+// their Forecast had a plan, came nobody knows how. Which those are is remembered of all pods of the namespace, and not read from their conditions: the API server's
+// clock can be another than ours.
 func (m *metrics) placements(pool types.NamespacedName, l *look, jobs []*job) corev1.ResourceList {
-	nodes := map[string]*corev1.Node{}
-	for i := range l.nodes {
-		nodes[l.nodes[i].Name] = &l.nodes[i]
-	}
 	before, first := m.placedOn[pool], m.last[pool].IsZero()
 	now, using := map[types.UID]bool{}, corev1.ResourceList{}
-	for _, j := range jobs {
-		if j.target == nil {
+	for i := range l.pods {
+		p := &l.pods[i]
+		if p.Namespace != pool.Namespace || p.Spec.NodeName == "" || !alive(p) {
 			continue
 		}
-		for i := range l.pods {
-			p := &l.pods[i]
-			if !j.target.replica(p, j.fc.Namespace) {
-				continue
-			}
-			n := nodes[p.Spec.NodeName]
-			now[p.UID] = n != nil
-			if n == nil {
-				continue
-			}
-			for name, q := range j.target.shape.Requests {
-				sum := using[name].DeepCopy()
-				sum.Add(q)
-				using[name] = sum
-			}
-			was, known := before[p.UID]
-			if !was && !first && (known || boundSince(p, m.last[pool])) {
-				m.placed.WithLabelValues(pool.Namespace, pool.Name, warmth(j, p, n)).Inc()
-			}
+		n := l.node(p.Spec.NodeName)
+		now[p.UID] = before[p.UID] || n != nil
+		j := jobOf(jobs, p)
+		if j == nil || n == nil {
+			continue
+		}
+		times(using, j.target.shape.Requests, 1)
+		if !before[p.UID] && !first {
+			m.placed.WithLabelValues(pool.Namespace, pool.Name, warmth(j, p, n)).Inc()
 		}
 	}
 	m.placedOn[pool] = now
 	return using
 }
 
-// boundSince is whether a pod came onto its node at a time or later, as far as the API's seconds tell.
-func boundSince(p *corev1.Pod, t time.Time) bool {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue {
-			return !c.LastTransitionTime.Time.Before(t.Truncate(time.Second))
+// jobOf is the first job whose target a pod is a replica of; nil where there is none.
+func jobOf(jobs []*job, p *corev1.Pod) *job {
+	for _, j := range jobs {
+		if j.target != nil && j.target.replica(p, j.fc.Namespace) {
+			return j
 		}
 	}
-	return false
+	return nil
 }
 
 // warmth is whether a replica found its image on its node. In a rollout those of the old template have another one than the target has now.

@@ -74,7 +74,8 @@ func TestMetricOfABuffer(t *testing.T) {
 	}
 }
 
-// A replica counts once, when it comes onto a node, by whether the image was there; one that was there before its Forecast had a plan does not.
+// A replica counts once, when it comes onto a node, by whether the image was there; one that was there before its Forecast had a plan does not. When that was the API
+// server's clock says, which may be another.
 func TestPlacements(t *testing.T) {
 	w := newWorld(t, ramp, pool(noNodes), node("a", image), node("b"))
 	registry := prometheus.NewPedanticRegistry()
@@ -94,7 +95,7 @@ func TestPlacements(t *testing.T) {
 	fc.Status.Plan = nil
 	w.must(w.client.Status().Update(t.Context(), fc))
 	w.look(0)
-	scheduled(w.replica("a"), 0.1)
+	scheduled(w.replica("b"), 30)
 	w.look(0.25)
 	fc.Status.Plan = plan
 	w.must(w.client.Status().Update(t.Context(), fc))
@@ -102,7 +103,7 @@ func TestPlacements(t *testing.T) {
 	waits := w.replica("")
 	w.look(0.75)
 	w.bind(waits, "b")
-	scheduled(w.replica("a"), 0.8)
+	scheduled(w.replica("a"), -30)
 	w.look(1)
 	w.look(1.25)
 	want := `
