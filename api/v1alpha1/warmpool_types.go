@@ -290,7 +290,7 @@ type WarmForecast struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	WeightsBy string `json:"weightsBy,omitempty"`
-	// weights are Idle while no rise is ahead, Loading, Warm or Failed.
+	// weights are Idle while no rise is ahead, then Loading, or Due where mode DryRun loads nothing, and Warm or Failed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Weights string `json:"weights,omitempty"`

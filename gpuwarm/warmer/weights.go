@@ -61,22 +61,15 @@ func (r *Reconciler) warmWeights(ctx context.Context, l *look, j *job, out *outc
 	if spec == nil {
 		return r.unload(ctx, l, j.fc.Name, "")
 	}
+	j.status.WeightsBy = loadsBy(spec)
 	var is loading
-	err, waiting := r.deniedLately(j, "weights", l.now)
-	switch {
-	case waiting:
-	case spec.LocalModelCache != "":
-		j.status.WeightsBy = byModelCache
-		is, err = r.modelCache(ctx, spec.LocalModelCache)
-	case spec.DataLoad != nil:
-		j.status.WeightsBy = byDataLoad
-		is, err = r.load(ctx, l, j, newObject(dataLoad, l.pool.Namespace, objectName(l.pool, j.fc.Name)), func() (client.Object, error) { return fluidLoad(l, j, spec.DataLoad), nil })
-	default:
-		j.status.WeightsBy = byJob
-		is, err = r.load(ctx, l, j, newJob(l.pool.Namespace, objectName(l.pool, j.fc.Name)), func() (client.Object, error) { return r.jobFrom(ctx, l, j, spec.CronJob) })
-	}
+	err, waiting := r.deniedLately(j, j.status.WeightsBy, l.now)
 	if !waiting {
-		r.noteDenied(j, "weights", l.now, err)
+		is, err = r.loadBy(ctx, l, j, spec)
+		r.noteDenied(j, j.status.WeightsBy, l.now, err)
+	}
+	if was := l.before(j.fc.Name); is.state == "" && was.WeightsBy == j.status.WeightsBy {
+		is.state = was.Weights // as far as is known
 	}
 	left := error(nil)
 	if _, ok := errors.AsType[unseen](err); ok {
@@ -100,6 +93,29 @@ func (r *Reconciler) warmWeights(ctx context.Context, l *look, j *job, out *outc
 		return err
 	}
 	return errors.Join(left, r.unload(ctx, l, j.fc.Name, j.status.WeightsBy))
+}
+
+// loadsBy is what loads the weights.
+func loadsBy(spec *v1alpha1.WarmWeights) string {
+	switch {
+	case spec.LocalModelCache != "":
+		return byModelCache
+	case spec.DataLoad != nil:
+		return byDataLoad
+	}
+	return byJob
+}
+
+// loadBy has them loaded, as far as that is to be done.
+func (r *Reconciler) loadBy(ctx context.Context, l *look, j *job, spec *v1alpha1.WarmWeights) (loading, error) {
+	name := objectName(l.pool, j.fc.Name)
+	switch loadsBy(spec) {
+	case byModelCache:
+		return r.modelCache(ctx, spec.LocalModelCache)
+	case byDataLoad:
+		return r.load(ctx, l, j, newObject(dataLoad, l.pool.Namespace, name), func() (client.Object, error) { return fluidLoad(l, j, spec.DataLoad), nil })
+	}
+	return r.load(ctx, l, j, newJob(l.pool.Namespace, name), func() (client.Object, error) { return r.jobFrom(ctx, l, j, spec.CronJob) })
 }
 
 // modelCache looks at a KServe LocalModelCache, which loads onto all nodes of its groups by itself.

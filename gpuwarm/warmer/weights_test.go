@@ -127,6 +127,36 @@ func TestWeightsOfARiseThatBegan(t *testing.T) {
 	}
 }
 
+// Rights that are missing for an instant leave a load that runs alone, at that look and during the pause until it is looked at again.
+func TestWeightsWhileDenied(t *testing.T) {
+	w := newWorld(t, ramp+" 50 50", pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"), node("a"))
+	w.replica("a")
+	w.look(1)
+	before := w.job()
+	if before == nil {
+		t.Fatal("they are to be loaded")
+	}
+	w.unread = func(kind string) error {
+		if kind == "Job" {
+			return forbid("get", "jobs")
+		}
+		return nil
+	}
+	for look, minute := range []float64{1.1, 1.2, 1.3} {
+		s := w.look(minute)
+		if look == 1 {
+			w.unread = nil
+		}
+		if got := reasonOf(s, v1alpha1.ConditionWeightsWarm); got != "False Denied" || s.Forecasts[0].WeightsBy != "Job" || s.Forecasts[0].Weights != "Loading" {
+			t.Errorf("at minute %v WeightsWarm is %q: %+v", minute, got, s.Forecasts)
+		}
+	}
+	s := w.look(1.4)
+	if j := w.job(); j == nil || j.UID != before.UID || reasonOf(s, v1alpha1.ConditionWeightsWarm) != "False InProgress" {
+		t.Errorf("the load is to go on as it did: %+v, %+v", j, s.Conditions)
+	}
+}
+
 func TestWeightsThatFail(t *testing.T) {
 	long := strings.Repeat("10 ", 2) + strings.Repeat("50 ", 30)
 	w := newWorld(t, long, pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})))
