@@ -286,6 +286,13 @@ type WarmForecast struct {
 	// imageLead is how far ahead of that the image is pulled: given, learned, or assumed.
 	// +optional
 	ImageLead Duration `json:"imageLead,omitempty"`
+	// learnedNodeLead is how long a node took to come up, as it was learned last from the starts that waited for one. It is kept while a lead is given or nothing is
+	// warmed, and counts again after that. Without it that was never learned.
+	// +optional
+	LearnedNodeLead Duration `json:"learnedNodeLead,omitempty"`
+	// learnedImageLead is how long a pull took, as it was learned last from the starts that pulled, and is kept likewise.
+	// +optional
+	LearnedImageLead Duration `json:"learnedImageLead,omitempty"`
 	// weightsBy is what loads weights: LocalModelCache, DataLoad, Job, or nothing.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32

@@ -41,21 +41,28 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 	for i := range selected {
 		j := &job{fc: &selected[i], status: v1alpha1.WarmForecast{Name: selected[i].Name}}
 		jobs = append(jobs, j)
+		node, image := l.learned(j.fc)
 		t, err := r.targetFor(ctx, l, j.fc)
-		if no, ok := errors.AsType[refusal](err); ok {
+		no, refused := errors.AsType[refusal](err)
+		switch {
+		case refused:
 			j.status.Message = clip(no.why)
-			continue
-		}
-		if err != nil {
+		case err != nil:
 			j.err, j.status = err, l.before(j.fc.Name)
-			continue
+		default:
+			j.stage(l, t, l.stagesOf(j.fc, node, image))
 		}
-		j.target, j.stages = t, l.stagesOf(j.fc)
-		j.hold = gpuwarm.Staging(t.timeline, l.now, j.stages, t.replicas)
-		j.status.Needed, j.status.Replicas = int32(j.hold.Needed), int32(t.replicas)
-		j.status.NodeLead, j.status.ImageLead = v1alpha1.FormatDuration(j.stages.Node), v1alpha1.FormatDuration(j.stages.Image)
+		j.status.LearnedNodeLead, j.status.LearnedImageLead = formatLead(node), formatLead(image)
 	}
 	return jobs
+}
+
+// stage is what is to be held for the target, alone.
+func (j *job) stage(l *look, t *target, s gpuwarm.Stages) {
+	j.target, j.stages = t, s
+	j.hold = gpuwarm.Staging(t.timeline, l.now, s, t.replicas)
+	j.status.Needed, j.status.Replicas = int32(j.hold.Needed), int32(t.replicas)
+	j.status.NodeLead, j.status.ImageLead = v1alpha1.FormatDuration(s.Node), v1alpha1.FormatDuration(s.Image)
 }
 
 // before is what status said of a Forecast at the last look.
@@ -68,15 +75,18 @@ func (l *look) before(fc string) v1alpha1.WarmForecast {
 	return v1alpha1.WarmForecast{Name: fc}
 }
 
-// stagesOf are the leads for one Forecast: given, or learned from its starts, or what they were at the last look, or assumed. Nodes that are held ahead leave
+// learned are the leads that were learned from a Forecast's starts, now or, where those are kept no more, before; 0 where none were. Nodes that are held ahead leave
 // no starts that wait for one, and what was learned before that still counts.
-func (l *look) stagesOf(fc *v1alpha1.Forecast) gpuwarm.Stages {
-	var node, image time.Duration
+func (l *look) learned(fc *v1alpha1.Forecast) (node, image time.Duration) {
 	if fc.Status.LeadTime != nil {
 		node, image = gpuwarm.LearnedStages(fc.Status.LeadTime.RecentStarts)
 	}
 	was := l.before(fc.Name)
-	node, image = known(node, was.NodeLead), known(image, was.ImageLead)
+	return known(node, was.LearnedNodeLead), known(image, was.LearnedImageLead)
+}
+
+// stagesOf are the leads for one Forecast: given, or learned from its starts, or assumed.
+func (l *look) stagesOf(fc *v1alpha1.Forecast, node, image time.Duration) gpuwarm.Stages {
 	s := gpuwarm.Stages{Node: lead(l.pool.Spec.Nodes.Lead, node, defaultNodeLead), Image: lead(l.pool.Spec.Images.Lead, image, defaultImageLead)}
 	if l.pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff {
 		s.Node = 0
@@ -95,6 +105,14 @@ func known(learned time.Duration, before v1alpha1.Duration) time.Duration {
 		return d
 	}
 	return learned
+}
+
+// formatLead is a lead as status has it; nothing for none.
+func formatLead(d time.Duration) v1alpha1.Duration {
+	if d == 0 {
+		return ""
+	}
+	return v1alpha1.FormatDuration(min(d, longestLead))
 }
 
 func lead(given v1alpha1.Duration, learned, assumed time.Duration) time.Duration {

@@ -161,32 +161,6 @@ func TestProvisioningRequest(t *testing.T) {
 	}
 }
 
-// Leads that are not given are learned, and not forgotten once everything is warm.
-func TestLearnedLeads(t *testing.T) {
-	free := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Lead, p.Spec.Images.Lead = "", "" }
-	w := newWorld(t, ramp, pool(free))
-	leads := func(minute float64) [2]v1alpha1.Duration {
-		t.Helper()
-		f := w.look(minute).Forecasts[0]
-		return [2]v1alpha1.Duration{f.NodeLead, f.ImageLead}
-	}
-	if got := leads(0); got != [2]v1alpha1.Duration{"5m", "15m"} {
-		t.Errorf("nothing is known: %v", got)
-	}
-	fc := w.forecast(ramp)
-	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
-	fc.Status.LeadTime = &v1alpha1.LeadTimeStatus{RecentStarts: []v1alpha1.StartRecord{{NodeSeconds: 90, PullSeconds: 20}, {NodeSeconds: 100, PullSeconds: 30}, {NodeSeconds: 120, PullSeconds: 40}}}
-	w.must(w.client.Status().Update(t.Context(), fc))
-	if got := leads(0.25); got != [2]v1alpha1.Duration{"2m", "40s"} {
-		t.Errorf("three starts were seen: %v", got)
-	}
-	fc.Status.LeadTime.RecentStarts = nil
-	w.must(w.client.Status().Update(t.Context(), fc))
-	if got := leads(0.5); got != [2]v1alpha1.Duration{"2m", "40s"} {
-		t.Errorf("all starts are warm since: %v", got)
-	}
-}
-
 // A Forecast whose warming fails leaves the others warmed for.
 func TestOneFailureHarmsNobodyElse(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
