@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"time"
 
@@ -38,13 +39,28 @@ var forbidden = []struct{ says, reason, remedy string }{
 	{" usage per ", reasonDenied, "have the namespace's LimitRange admit it"},
 	{"because it is being terminated", reasonDenied, "wait until the namespace is gone, and create it anew"},
 	{"error looking up service account", reasonDenied, "create the ServiceAccount that the target's template names"},
+	{"at the cluster scope", reasonDenied, "grant it, as the ClusterRole headstart-warm and its ClusterRoleBinding do in manifests/components/warm"},
 	{"cannot ", reasonDenied, "grant it (in a WarmPool's namespace by a RoleBinding to the ClusterRole headstart-warm-namespace), or have it done another way in spec"},
 	{"", reasonDenied, "have what refuses it admit it, or have it done another way in spec"},
 }
 
+// advised is a denial with what can be done about it, where its words alone do not tell.
+type advised struct {
+	err    error
+	remedy string
+}
+
+func (a advised) Error() string { return a.err.Error() }
+func (a advised) Unwrap() error { return a.err }
+
 // remedyOf says what a person can do about an error; known is false for those that pass, or that nobody foresaw.
 func remedyOf(err error) (reason, remedy string, known bool) {
+	a, hasAdvice := errors.AsType[advised](err)
 	switch {
+	case byPolicy(err):
+		return reasonDenied, "have that policy or webhook admit it, or have it done another way in spec", true
+	case hasAdvice:
+		return reasonDenied, a.remedy, true
 	case apierrors.IsForbidden(err):
 		for _, f := range forbidden {
 			if strings.Contains(err.Error(), f.says) {
@@ -57,6 +73,17 @@ func remedyOf(err error) (reason, remedy string, known bool) {
 		return reasonDenied, "create the namespace", true
 	}
 	return "", "", false
+}
+
+// byPolicy is whether an error is the verdict of a ValidatingAdmissionPolicy or a webhook. They give it many a code: 422 and 400 where nobody says otherwise.
+func byPolicy(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	code, text := status.Status().Code, status.Status().Message
+	refuses := code >= 400 && code < 500 && code != http.StatusTooManyRequests
+	return refuses && (strings.Contains(text, "denied request") || strings.Contains(text, "denied the request"))
 }
 
 // noNamespace is whether an error says that the namespace is not there. Anything else that is not there went just now.

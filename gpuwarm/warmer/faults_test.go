@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -98,6 +99,79 @@ func TestAnOutageIsTold(t *testing.T) {
 			w.refuse, w.unread = nil, nil
 			if s = w.look(2.1); strings.Contains(fmt.Sprint(s), "webhook") {
 				t.Errorf("it is over, and told on: %+v", s)
+			}
+		})
+	}
+}
+
+// What is held for a target that may not be read stays: most often the rights are back soon, and nodes take long to come up.
+func TestATargetThatMayNotBeRead(t *testing.T) {
+	for kind, remedy := range map[string]string{"Deployment": "aggregate-to-targets", "HorizontalPodAutoscaler": "ClusterRole headstart-server does"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t, steady, pool(noImages))
+			fc := w.forecast(steady)
+			w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
+			fc.Status.CapacityPerReplica.Name = "model"
+			w.must(w.client.Status().Update(t.Context(), fc))
+			w.look(0)
+			w.unread = func(k string) error {
+				if strings.HasSuffix(k, kind) {
+					return forbid("get", "things")
+				}
+				return nil
+			}
+			for look := range 8 {
+				s := w.look(0.25 + float64(look)/4)
+				if n := len(w.ours(rolePlaceholder)); n != 2 {
+					t.Fatalf("2 placeholders were held, %d are: %+v", n, s.Forecasts)
+				}
+				if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False Denied" || s.Forecasts[0].Hold != 2 {
+					t.Errorf("NodesWarm is %q: %+v", got, s.Forecasts)
+				}
+				if m := s.Forecasts[0].Message; !strings.Contains(m, "the target for Forecast demand: what is held for it stays: ") || !strings.Contains(m, remedy) {
+					t.Errorf("the denial is not told with its remedy: %s", m)
+				}
+			}
+			w.unread = nil
+			if s := w.look(2.25); reasonOf(s, v1alpha1.ConditionNodesWarm) != "False InProgress" {
+				t.Errorf("the rights are back: %+v", s.Conditions)
+			}
+		})
+	}
+}
+
+// What admission says is told by what can be done about it, whatever code it says it with.
+func TestRemedies(t *testing.T) {
+	status := func(code int32, reason metav1.StatusReason, message string) error {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message}}
+	}
+	const (
+		policy  = `pods "x" is forbidden: ValidatingAdmissionPolicy 'no-pause' with binding 'b' denied request: image not allowed`
+		webhook = `admission webhook "validate.example" denied the request: you cannot have exceeded quota`
+	)
+	cases := map[string]struct {
+		reason string
+		err    error
+		says   string // empty where time alone mends it
+	}{
+		"Policy":        {"a policy denies with 422 unless it is told otherwise", status(422, metav1.StatusReasonInvalid, policy), "have that policy or webhook admit it"},
+		"PolicyForbids": {"or with 403", status(403, metav1.StatusReasonForbidden, policy), "have that policy or webhook admit it"},
+		"Webhook":       {"a webhook that gives no code comes out as 400, and its words are its own", status(400, "", webhook), "have that policy or webhook admit it"},
+		"WebhookBusy":   {"one that says it has too much to do is asked again", status(429, metav1.StatusReasonTooManyRequests, webhook), ""},
+		"WebhookAway":   {"one that fails passes", errInternal, ""},
+		"Template":      {"what validation refuses is of the template", status(422, metav1.StatusReasonInvalid, `Pod "x" is invalid: spec.tolerations[0]: Unsupported value`), "the target's template"},
+		"Cluster": {
+			"rights on what is of no namespace are no RoleBinding's to grant",
+			status(403, metav1.StatusReasonForbidden, `localmodelcaches.serving.kserve.io "llama" is forbidden: User "headstart" cannot get resource "localmodelcaches" in API group "serving.kserve.io" at the cluster scope`),
+			"ClusterRole headstart-warm and its ClusterRoleBinding",
+		},
+		"Namespace": {"others are", forbid("create", "pods"), "RoleBinding to the ClusterRole headstart-warm-namespace"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, remedy, known := remedyOf(fmt.Errorf("make it: %w", tc.err))
+			if known != (tc.says != "") || !strings.Contains(remedy, tc.says) {
+				t.Errorf("\nReason: %s\n%v: the remedy is %q, want %q", tc.reason, tc.err, remedy, tc.says)
 			}
 		})
 	}

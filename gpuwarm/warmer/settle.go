@@ -16,6 +16,11 @@ func (u unseen) Unwrap() error { return u.err }
 // settle takes what a step came to beside what the step itself told, and returns what time alone may mend: that slows the looks down. Each error is taken by itself,
 // so that a denial does not hide an outage. w is nil where the Forecast's own message is to stay.
 func (o *outcome) settle(p *problem, w *v1alpha1.WarmForecast, what string, err error) error {
+	return o.settleAs(p, w, what, "what was made before is left", err)
+}
+
+// settleAs is [outcome.settle] with what a denial comes to.
+func (o *outcome) settleAs(p *problem, w *v1alpha1.WarmForecast, what, left string, err error) error {
 	var failures []error
 	for _, err := range each(err) {
 		if no, ok := errors.AsType[unseen](err); ok {
@@ -23,7 +28,7 @@ func (o *outcome) settle(p *problem, w *v1alpha1.WarmForecast, what string, err 
 			continue
 		}
 		reason, remedy, known := remedyOf(err)
-		message := fmt.Sprintf("%s: what was made before is left: %s: %s", what, brief(err), remedy)
+		message := fmt.Sprintf("%s: %s: %s: %s", what, left, brief(err), remedy)
 		if !known {
 			reason, message = reasonFailed, fmt.Sprintf("%s: %s: it is tried again, at least once a minute", what, brief(err))
 			failures = append(failures, fmt.Errorf("%s: %w", what, err))

@@ -113,7 +113,7 @@ func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) (*targ
 	case apierrors.IsNotFound(err) || absent(err):
 		return nil, refuse("there is no %s %s in namespace %s", ref.Kind, ref.Name, fc.Namespace)
 	case apierrors.IsForbidden(err):
-		return nil, refuse("%s %s may not be read: grant get on it through the aggregated ClusterRole for targets", ref.Kind, ref.Name)
+		return nil, advised{err, `grant get on it by a ClusterRole with the label headstart.dev/aggregate-to-targets: "true"`}
 	case err != nil:
 		return nil, fmt.Errorf("read %s %s/%s: %w", ref.Kind, fc.Namespace, ref.Name, err)
 	}
@@ -164,6 +164,9 @@ func (r *Reconciler) maxReplicas(ctx context.Context, fc *v1alpha1.Forecast) (in
 	err := r.opts.Client.Get(ctx, client.ObjectKey{Namespace: fc.Namespace, Name: name}, &hpa)
 	if apierrors.IsNotFound(err) {
 		return 0, nil
+	}
+	if apierrors.IsForbidden(err) {
+		return 0, advised{err, "grant get on HorizontalPodAutoscalers, as the ClusterRole headstart-server does in manifests/base"}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("read HorizontalPodAutoscaler %s/%s: %w", fc.Namespace, name, err)

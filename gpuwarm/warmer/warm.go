@@ -21,7 +21,7 @@ func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) er
 	of := " for Forecast " + j.fc.Name
 	switch {
 	case j.err != nil: // what is held for it stays
-		return out.settle(&out.nodes, &j.status, "the target"+of, j.err)
+		return out.settleAs(&out.nodes, &j.status, "the target"+of, "what is held for it stays", j.err)
 	case j.target == nil:
 		out.refused++
 		return out.settle(&out.left, nil, "removal of what was warmed"+of, r.let(ctx, l, j.fc.Name))
