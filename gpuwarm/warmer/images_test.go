@@ -219,6 +219,23 @@ func TestImagePullJob(t *testing.T) {
 	}
 }
 
+// Annotations that somebody took away are no reason to stop.
+func TestImagePullJobWithoutAnnotations(t *testing.T) {
+	w := newWorld(t, steady, pool(noNodes), node("a"))
+	w.mapper.there["ImagePullJob"] = true
+	w.look(0)
+	job := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
+	unstructured.RemoveNestedField(job.Object, "metadata", "annotations")
+	w.must(w.client.Update(t.Context(), job))
+	w.must(w.client.Create(t.Context(), node("b")))
+	w.look(0.25)
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
+	if names, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); !slices.Equal(names, []string{"a", "b"}) {
+		t.Errorf("the job is for %v", names)
+	}
+}
+
 // On a node that lists its largest images only, a job that came through is all that tells of the image.
 func TestImagePullJobOfUnlistedImages(t *testing.T) {
 	full := node("full")

@@ -213,7 +213,7 @@ func (r *Reconciler) remove(ctx context.Context, pool *v1alpha1.WarmPool, obj cl
 		return unseen{err}
 	case err != nil:
 		return err
-	case obj.GetLabels()[labelPool] != poolHash(pool.Namespace, pool.Name):
+	case obj.GetLabels()[labelPool] != poolHash(pool.Namespace, pool.Name), obj.GetDeletionTimestamp() != nil: // a finalizer may keep it for long
 		return nil
 	}
 	return client.IgnoreNotFound(r.opts.Client.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationBackground)))

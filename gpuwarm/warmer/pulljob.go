@@ -71,6 +71,9 @@ func (r *Reconciler) extendJob(ctx context.Context, l *look, have *unstructured.
 		return err
 	}
 	annotations := have.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{} // somebody took ours away
+	}
 	annotations[annotationNodes] = hash(names...)
 	have.SetAnnotations(annotations)
 	err := r.opts.Client.Update(ctx, have)

@@ -189,6 +189,12 @@ func (r *Reconciler) load(ctx context.Context, l *look, j *job, have client.Obje
 
 // loaded is how a load that there is stands, and whether it is to go.
 func (r *Reconciler) loaded(ctx context.Context, l *look, j *job, have client.Object, wanted bool) (loading, error) {
+	if have.GetDeletionTimestamp() != nil {
+		if wanted {
+			return loading{state: weightsLoading}, nil // by the next, once this one is gone
+		}
+		return loading{state: weightsIdle}, nil
+	}
 	is := stateOf(have)
 	age := r.opts.Clock.Since(have.GetCreationTimestamp().Time)
 	over := have.GetAnnotations()[annotationImage] != hash(j.target.image)
