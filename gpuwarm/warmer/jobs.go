@@ -32,6 +32,7 @@ type job struct {
 	asked  int             // replicas that the cluster's autoscaler is asked to hold nodes for
 	there  int             // replicas that nodes are held for, with the image or without
 	byAPI  bool            // the cluster's autoscaler holds them, and not placeholders
+	unmet  string          // why it does not, as far as it says so, for people
 	pulled map[string]bool // nodes that a pull came through on, whether they list the image or not
 }
 

@@ -295,6 +295,49 @@ func TestRolloutChangesPlaceholders(t *testing.T) {
 	}
 }
 
+// What a CapacityBuffer says of itself is told where nodes are missing, and never taken for nodes.
+func TestCapacityBufferSaysWhy(t *testing.T) {
+	cases := map[string]struct {
+		reason     string
+		conditions []any
+		nodes      int
+		want, says string
+	}{
+		"Limited": {"a quota bounds it", []any{
+			map[string]any{"type": "ReadyForProvisioning", "status": "True"},
+			map[string]any{"type": "LimitedByQuotas", "status": "True", "message": "quota gpus allows 1"},
+		}, 1, "False NotProvisioned", "is limited by quotas: quota gpus allows 1"},
+		"NotReady": {"its controller cannot make use of it", []any{
+			map[string]any{"type": "ReadyForProvisioning", "status": "False", "message": "template not found"},
+		}, 0, "False NotProvisioned", "is not ready for provisioning: template not found"},
+		"Enough": {"nodes that are there are there", []any{
+			map[string]any{"type": "LimitedByQuotas", "status": "True", "message": "quota gpus allows 1"},
+		}, 2, "True AsPlanned", "for 2 replicas"},
+		"Injected": {"provisioning is a simulation's, or a fit", []any{
+			map[string]any{"type": "ReadyForProvisioning", "status": "True"}, map[string]any{"type": "Provisioning", "status": "True"}, map[string]any{"type": "LimitedByQuotas", "status": "False"},
+		}, 1, "False InProgress", "have room for 1"},
+		"Odd": {"what is no condition says nothing", []any{"x", map[string]any{"status": "True"}}, 1, "False InProgress", "have room for 1"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, steady, pool(noImages))
+			for i := range tc.nodes {
+				w.must(w.client.Create(t.Context(), node(fmt.Sprint("n", i))))
+			}
+			w.mapper.there["CapacityBuffer"] = true
+			w.look(0)
+			u := newObject(capacityBuffer, "shop", objectName(pool(), "demand"))
+			w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
+			w.must(unstructured.SetNestedSlice(u.Object, tc.conditions, "status", "conditions"))
+			w.must(w.client.Update(t.Context(), u))
+			s := w.look(1)
+			if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != tc.want || !strings.Contains(messageOf(s, v1alpha1.ConditionNodesWarm), tc.says) {
+				t.Errorf("\nReason: %s\nNodesWarm is %q: %s", tc.reason, got, messageOf(s, v1alpha1.ConditionNodesWarm))
+			}
+		})
+	}
+}
+
 func TestCapacityBufferComesAndGoes(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.look(2)

@@ -53,27 +53,27 @@ func newObject(gvk schema.GroupVersionKind, namespace, name string) *unstructure
 }
 
 // buffer asks the cluster's CapacityBuffer for want replicas' worth of nodes beyond what runs. A buffer refills itself, so its size is told anew at
-// each look; 0 keeps the object, which costs nothing, while the Forecast is selected.
-func (r *Reconciler) buffer(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, want int) error {
+// each look; 0 keeps the object, which costs nothing, while the Forecast is selected. unmet is why the cluster does not bring those nodes up, as far as it says so.
+func (r *Reconciler) buffer(ctx context.Context, pool *v1alpha1.WarmPool, fc string, t *target, want int) (unmet string, err error) {
 	name := objectName(pool, fc)
 	have := newObject(capacityBuffer, pool.Namespace, name)
 	found := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(have), have)
 	if absent(found) {
-		return found // before a template is written that nothing would read
+		return "", found // before a template is written that nothing would read
 	}
 	if err := r.template(ctx, pool, fc, t); err != nil {
-		return err
+		return "", err
 	}
 	u := newObject(capacityBuffer, pool.Namespace, name)
 	if err := r.owned(pool, fc, u); err != nil {
-		return err
+		return "", err
 	}
 	if err := unstructured.SetNestedMap(u.Object, map[string]any{
 		"podTemplateRef": map[string]any{"name": name}, "replicas": int64(want),
 	}, "spec"); err != nil {
-		return err
+		return "", err
 	}
-	return r.put(ctx, u, func(have client.Object) bool {
+	return unmetBy(have), r.put(ctx, u, func(have client.Object) bool {
 		old := have.(*unstructured.Unstructured)
 		if n, ok, _ := unstructured.NestedInt64(old.Object, "spec", "replicas"); ok && n == int64(want) {
 			return false

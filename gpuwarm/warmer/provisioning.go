@@ -6,6 +6,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -58,14 +59,7 @@ func (r *Reconciler) request(ctx context.Context, pool *v1alpha1.WarmPool, fc st
 
 // provisioned is what is wrong with a request, and whether another one is to take its place.
 func (r *Reconciler) provisioned(have *unstructured.Unstructured, want int) (failure string, over bool) {
-	is := map[string]string{}
-	conditions, _, _ := unstructured.NestedSlice(have.Object, "status", "conditions")
-	for _, c := range conditions {
-		if c, ok := c.(map[string]any); ok && c["status"] == "True" {
-			message, _ := c["message"].(string)
-			is[fmt.Sprint(c["type"])] = message
-		}
-	}
+	is := conditionsOf(have, metav1.ConditionTrue)
 	if why, failed := is["Failed"]; failed {
 		failure = fmt.Sprintf("ProvisioningRequest %s/%s failed: %s: it is tried again every ten minutes", have.GetNamespace(), have.GetName(), why)
 		return failure, r.opts.Clock.Since(have.GetCreationTimestamp().Time) >= retryProvision
@@ -73,6 +67,32 @@ func (r *Reconciler) provisioned(have *unstructured.Unstructured, want int) (fai
 	_, expired := is["BookingExpired"]
 	_, revoked := is["CapacityRevoked"]
 	return "", expired || revoked || podsOf(have) < want
+}
+
+// unmetBy is what a CapacityBuffer says that keeps nodes from being brought up for it, for people. Its Provisioning is no word on nodes: it is True where pods were injected
+// into a simulation (the cluster autoscaler), or where they fit (Karpenter).
+func unmetBy(buffer *unstructured.Unstructured) string {
+	name := buffer.GetNamespace() + "/" + buffer.GetName()
+	if why, limited := conditionsOf(buffer, metav1.ConditionTrue)["LimitedByQuotas"]; limited {
+		return fmt.Sprintf("CapacityBuffer %s is limited by quotas: %s: raise what limits it, or lower spec.limits", name, why)
+	}
+	if why, unready := conditionsOf(buffer, metav1.ConditionFalse)["ReadyForProvisioning"]; unready {
+		return fmt.Sprintf("CapacityBuffer %s is not ready for provisioning: %s", name, why)
+	}
+	return ""
+}
+
+// conditionsOf are the messages of the conditions that have a status, by type.
+func conditionsOf(u *unstructured.Unstructured, status metav1.ConditionStatus) map[string]string {
+	out := map[string]string{}
+	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
+	for _, c := range conditions {
+		if c, ok := c.(map[string]any); ok && c["status"] == string(status) {
+			message, _ := c["message"].(string)
+			out[fmt.Sprint(c["type"])] = message
+		}
+	}
+	return out
 }
 
 // podsOf is for how many pods a request asks.

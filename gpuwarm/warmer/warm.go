@@ -33,6 +33,9 @@ func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) er
 		out.settle(&out.weights, &j.status, "weights"+of, r.warmWeights(ctx, l, j, out)),
 	)
 	l.countHeld(j)
+	if j.there < j.asked { // where there are nodes all the same it does not matter
+		out.fails(&out.nodes, &j.status, reasonNotProvisioned, j.unmet)
+	}
 	if j.status.Message == "" {
 		j.status.Message = clip(j.short)
 	}
@@ -114,7 +117,7 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 	switch {
 	case waiting:
 	case by == v1alpha1.WarmNodesCapacityBuffer:
-		err = r.buffer(ctx, l.pool, j.fc.Name, j.target, want)
+		j.unmet, err = r.buffer(ctx, l.pool, j.fc.Name, j.target, want)
 	default:
 		failure, err = r.request(ctx, l.pool, j.fc.Name, j.target, want)
 	}
@@ -124,8 +127,7 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 	if absent(err) {
 		return true, nil
 	}
-	// What such an object's own conditions say is not taken for nodes: Provisioning is True of a CapacityBuffer where pods were injected into a simulation (the
-	// cluster autoscaler) or where they fit (Karpenter). Room on nodes that are Ready counts.
+	// What such an object's own conditions say is not taken for nodes: room on nodes that are Ready counts.
 	j.asked, j.byAPI = want, true
 	out.fails(&out.nodes, &j.status, reasonNotProvisioned, failure)
 	if err := out.denied(&out.nodes, &j.status, string(by), err); err != nil {
