@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
 )
@@ -22,6 +24,7 @@ const (
 type job struct {
 	fc     *v1alpha1.Forecast
 	target *target // nil where nothing is to be warmed for it, and then status says why, or where it could not be read
+	last   *target // as it was read last, where it could not be read now; nil after a restart
 	err    error   // of reading the target
 	stages gpuwarm.Stages
 	hold   gpuwarm.Hold
@@ -39,6 +42,9 @@ type job struct {
 // jobs are those of the selected Forecasts, in their order.
 func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Forecast) []*job {
 	jobs := make([]*job, 0, len(selected))
+	key, read := client.ObjectKeyFromObject(l.pool), map[string]*target{}
+	before := r.targets[key]
+	r.targets[key] = read
 	for i := range selected {
 		j := &job{fc: &selected[i], status: v1alpha1.WarmForecast{Name: selected[i].Name}}
 		jobs = append(jobs, j)
@@ -50,7 +56,12 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 			j.status.Message = clip(no.why)
 		case err != nil:
 			j.err, j.status = err, l.before(j.fc.Name)
+			if j.last = before[j.fc.Name]; j.last != nil {
+				j.last.count(l.pods)
+				read[j.fc.Name] = j.last
+			}
 		default:
+			read[j.fc.Name] = t
 			j.stage(l, t, l.stagesOf(j.fc, node, image))
 		}
 		j.status.LearnedNodeLead, j.status.LearnedImageLead = formatLead(node), formatLead(image)
@@ -64,6 +75,14 @@ func (j *job) stage(l *look, t *target, s gpuwarm.Stages) {
 	j.hold = gpuwarm.Staging(t.timeline, l.now, s, t.replicas)
 	j.status.Needed, j.status.Replicas = int32(j.hold.Needed), int32(t.replicas)
 	j.status.NodeLead, j.status.ImageLead = v1alpha1.FormatDuration(s.Node), v1alpha1.FormatDuration(s.Image)
+}
+
+// seen is the target, or what it was when it was read last where it cannot be read now; nil where nothing is warmed for it, or that is not known.
+func (j *job) seen() *target {
+	if j.target != nil {
+		return j.target
+	}
+	return j.last
 }
 
 // before is what status said of a Forecast at the last look.

@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
 )
 
@@ -23,11 +24,61 @@ func within(limits map[string]resource.Quantity, used corev1.ResourceList, s gpu
 	if len(bounded.Requests) > 0 {
 		got = min(want, bounded.Room(free))
 	}
-	for name, q := range s.Requests {
+	takes(used, s.Requests, got)
+	return got
+}
+
+// takes adds so many times what a replica takes to used.
+func takes(used, requests corev1.ResourceList, n int) {
+	for name, q := range requests {
 		taken := q.DeepCopy()
-		taken.Mul(int64(got))
+		taken.Mul(int64(n))
 		taken.Add(used[name])
 		used[name] = taken
 	}
-	return got
+}
+
+// countLeft counts towards the limits what placeholders hold that nothing is wanted of now: for Forecasts whose targets cannot be read, and what is not removed
+// yet. What the cluster's autoscaler was asked to hold for such a Forecast counts as it was asked for.
+func (l *look) countLeft(jobs []*job) {
+	wanted := map[string]bool{}
+	for _, j := range jobs {
+		switch {
+		case j.target != nil:
+			wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
+		case j.last != nil && (!l.act || apiHolds(&j.status)):
+			takes(l.used, j.last.shape.Requests, int(j.status.Hold))
+		}
+	}
+	one := corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}
+	for i := range l.pods {
+		p := &l.pods[i]
+		if p.Labels[labelRole] == rolePlaceholder && p.Labels[labelPool] == poolHash(l.pool.Namespace, l.pool.Name) && !wanted[p.Labels[labelForecast]] && alive(p) {
+			takes(l.used, one, 1)
+			for _, c := range p.Spec.Containers {
+				takes(l.used, c.Resources.Requests, 1)
+			}
+		}
+	}
+}
+
+// countKept says of a Forecast whose target cannot be read what is held for it all the same, and returns how many placeholders do.
+func (l *look) countKept(j *job) int32 {
+	have := l.mine(rolePlaceholder, j.fc.Name)
+	for i := range have {
+		if alive(&have[i]) && have[i].Spec.NodeName != "" {
+			j.there++
+		}
+	}
+	if j.last != nil && l.act && apiHolds(&j.status) {
+		j.byAPI = true
+		j.there = len(l.take(j.last, int(j.status.Hold), func(n *corev1.Node) bool { return gpuwarm.HasImage(n, j.last.image) }))
+	}
+	return int32(live(have))
+}
+
+// apiHolds is whether the cluster's autoscaler holds nodes for a Forecast, and not placeholders.
+func apiHolds(s *v1alpha1.WarmForecast) bool {
+	_, ok := kindOfPolicy[v1alpha1.WarmNodesPolicy(s.NodesBy)]
+	return ok
 }

@@ -72,7 +72,7 @@ func (m *metrics) report(pool types.NamespacedName, l *look, jobs []*job, out *o
 	}
 	for _, j := range jobs {
 		if j.byAPI {
-			times(using, j.target.shape.Requests, int64(j.there))
+			times(using, j.seen().shape.Requests, int64(j.there))
 		}
 	}
 	if last, ok := m.last[pool]; ok {
@@ -138,7 +138,7 @@ func (m *metrics) placements(pool types.NamespacedName, l *look, jobs []*job) co
 		if j == nil || n == nil {
 			continue
 		}
-		times(using, j.target.shape.Requests, 1)
+		times(using, j.seen().shape.Requests, 1)
 		if !before[p.UID] && !first {
 			m.placed.WithLabelValues(pool.Namespace, pool.Name, warmth(j, p, n)).Inc()
 		}
@@ -150,7 +150,7 @@ func (m *metrics) placements(pool types.NamespacedName, l *look, jobs []*job) co
 // jobOf is the first job whose target a pod is a replica of; nil where there is none.
 func jobOf(jobs []*job, p *corev1.Pod) *job {
 	for _, j := range jobs {
-		if j.target != nil && j.target.replica(p, j.fc.Namespace) {
+		if t := j.seen(); t != nil && t.replica(p) {
 			return j
 		}
 	}
@@ -160,7 +160,7 @@ func jobOf(jobs []*job, p *corev1.Pod) *job {
 // warmth is whether a replica found its image on its node. In a rollout those of the old template have another one than the target has now.
 func warmth(j *job, p *corev1.Pod, n *corev1.Node) string {
 	image := gpuwarm.MainImage(&p.Spec)
-	if gpuwarm.HasImage(n, image) || (image == j.target.image && j.has(n)) {
+	if gpuwarm.HasImage(n, image) || (j.target != nil && image == j.target.image && j.has(n)) {
 		return "warm"
 	}
 	return "cold"

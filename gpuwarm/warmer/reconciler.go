@@ -41,6 +41,8 @@ type Reconciler struct {
 	trials map[string]*trials                       // by Forecast, of its image's pulls
 	swept  map[types.NamespacedName]sweep           // when what a WarmPool made was looked through last
 
+	targets map[types.NamespacedName]map[string]*target // by WarmPool and Forecast, as they were read last
+
 	ends    map[string]ends               // by Forecast, of its placeholders
 	stuck   *refusals                     // of removing pods; what sweeps has them too
 	failing map[types.NamespacedName]bool // whether the last look at a WarmPool failed
@@ -60,6 +62,7 @@ func New(opts Options) (*Reconciler, error) {
 		opts: opts, metrics: m, apis: &apis{discovery: opts.Discovery, seen: map[schema.GroupVersionKind]sighting{}},
 		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{},
 		trials: map[string]*trials{}, swept: map[types.NamespacedName]sweep{},
+		targets: map[types.NamespacedName]map[string]*target{},
 		failing: map[types.NamespacedName]bool{}, ends: map[string]ends{}, stuck: &refusals{by: map[string]denial{}},
 	}, nil
 }
@@ -122,6 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	jobs := r.jobs(ctx, l, selected)
 	status.Shared = r.share(l, jobs)
 	l.claim(jobs)
+	l.countLeft(jobs)
 	r.shortfalls(l, jobs, outcome)
 	wanted := map[string]bool{}
 	for _, j := range jobs {

@@ -25,8 +25,8 @@ func (l *look) roomFor(t *target) int {
 func (l *look) claim(jobs []*job) {
 	l.spare = maps.Clone(l.free)
 	for _, j := range jobs {
-		if j.target != nil {
-			l.take(j.target, j.target.waiting, func(n *corev1.Node) bool { return gpuwarm.HasImage(n, j.target.image) })
+		if t := j.seen(); t != nil {
+			l.take(t, t.waiting, func(n *corev1.Node) bool { return gpuwarm.HasImage(n, t.image) })
 		}
 	}
 }

@@ -65,16 +65,22 @@ func (r *Reconciler) targetOf(ctx context.Context, fc *v1alpha1.Forecast, pods [
 	if err != nil {
 		return nil, refuse("%v", err)
 	}
+	t.count(pods)
+	return t, nil
+}
+
+// count has the replicas counted that there are.
+func (t *target) count(pods []corev1.Pod) {
+	t.replicas, t.waiting = 0, 0
 	for i := range pods {
 		p := &pods[i]
-		if t.replica(p, fc.Namespace) {
+		if t.replica(p) {
 			t.replicas++
 			if p.Spec.NodeName == "" {
 				t.waiting++
 			}
 		}
 	}
-	return t, nil
 }
 
 // levelOf is the probability that the plan's values are enough: the service level, or one less one part in the shortage cost. 0 where neither is given.
@@ -94,8 +100,8 @@ func levelOf(fc *v1alpha1.Forecast) float64 {
 }
 
 // replica is whether a pod is or will be a replica of the target.
-func (t *target) replica(p *corev1.Pod, namespace string) bool {
-	return p.Namespace == namespace && alive(p) && p.Labels[labelRole] == "" && t.selector.Matches(labels.Set(p.Labels))
+func (t *target) replica(p *corev1.Pod) bool {
+	return p.Namespace == t.namespace && alive(p) && p.Labels[labelRole] == "" && t.selector.Matches(labels.Set(p.Labels))
 }
 
 // alive is whether a pod is or will be a replica.

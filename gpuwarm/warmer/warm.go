@@ -21,6 +21,7 @@ func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) er
 	of := " for Forecast " + j.fc.Name
 	switch {
 	case j.err != nil: // what is held for it stays
+		out.placeholders = l.countKept(j)
 		return out.settleAs(&out.nodes, &j.status, "the target"+of, "what is held for it stays", j.err)
 	case j.target == nil:
 		out.refused++

@@ -1,0 +1,148 @@
+package warmer
+
+import (
+	"context"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// hiding is a client to which the Deployment of one name cannot be read.
+type hiding struct {
+	client.Client
+	name string
+}
+
+func (h hiding) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	if key.Name == h.name && kindOf(o) == "Deployment" {
+		return errInternal
+	}
+	return h.Client.Get(ctx, key, o, opts...)
+}
+
+// asked is how many replicas placeholders or buffers hold for all Forecasts of those names together.
+func (w *world) asked(names ...string) int {
+	w.t.Helper()
+	n := len(w.ours(rolePlaceholder))
+	for _, name := range names {
+		b := newObject(capacityBuffer, "shop", objectName(pool(), name))
+		if err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(b), b); err == nil {
+			n += int(b.Object["spec"].(map[string]any)["replicas"].(int64))
+		}
+	}
+	return n
+}
+
+// Limits are of all that is held, also of what nothing is wanted of now.
+func TestLimitsBoundWhatStays(t *testing.T) {
+	four := func(name string) func(*v1alpha1.WarmPool) {
+		return func(p *v1alpha1.WarmPool) {
+			p.Spec.Limits = map[string]resource.Quantity{name: resource.MustParse("4")}
+		}
+	}
+	dry := func(p *v1alpha1.WarmPool) { p.Spec.Mode = v1alpha1.WarmPoolDryRun }
+	unread := func(w *world) { w.r.opts.Client = hiding{w.client, "model"} }
+	other := func(w *world) { w.r.opts.Client = hiding{w.client, "other"} }
+	cases := map[string]struct {
+		reason string
+		pool   *v1alpha1.WarmPool
+		buffer bool
+		change func(*world)
+		held   int
+		hold   int32 // of the other Forecast
+	}{
+		"First": {"The target of the first cannot be read.", pool(noImages, four("nvidia.com/gpu")), false, unread, 4, 2},
+		"Last":  {"Nor that of the last, when the first would like more.", pool(noImages, four("nvidia.com/gpu")), false, other, 4, 2},
+		"Pods":  {"Replicas may be limited as such.", pool(noImages, four("pods")), false, unread, 4, 2},
+		"Restart": {"And a restart is no way out.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) {
+			r, err := New(w.r.opts)
+			w.must(err)
+			w.r = r
+			unread(w)
+		}, 4, 2},
+		"Buffer": {"A buffer counts as it was asked for.", pool(noImages, four("nvidia.com/gpu")), true, unread, 4, 2},
+		"DryRun": {"What would be held counts likewise.", pool(noImages, four("nvidia.com/gpu"), dry), false, unread, 0, 2},
+		"Denied": {"What cannot be removed is held all the same.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) {
+			w.setMode(v1alpha1.ForecastPaused)
+			w.refuse = func(verb string, _ client.Object) error {
+				if verb == "delete" {
+					return forbid("delete", "pods")
+				}
+				return nil
+			}
+		}, 4, 2},
+		"Gone": {"And what is not wanted any more makes room.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) { w.setMode(v1alpha1.ForecastPaused) }, 4, 4},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "20 20 20 20 20 20 20 20", tc.pool)
+			w.mapper.there["CapacityBuffer"] = tc.buffer
+			w.service("other", "20 20 20 20 20 20 20 20", "")
+			w.look(0)
+			for _, name := range []string{"demand", "other"} { // both would like more now
+				fc := w.forecast(steady)
+				fc.Name = name
+				w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
+				fc.Status.Plan.Segments[0].Values = "40 40 40 40 40 40 40 40"
+				w.must(w.client.Status().Update(t.Context(), fc))
+			}
+			tc.change(w)
+			for i := range 3 {
+				_, _ = w.tryLook(0.5 + float64(i)/4)
+			}
+			if n := w.asked("demand", "other"); n != tc.held {
+				t.Errorf("\nReason: %s\n%d are held, want %d within limits of 4", tc.reason, n, tc.held)
+			}
+			for _, f := range w.now().Forecasts {
+				if read := f.Name == "other" != (name == "Last"); read && f.Hold != tc.hold {
+					t.Errorf("\nReason: %s\n%d of them for %s, want %d", tc.reason, f.Hold, f.Name, tc.hold)
+				}
+			}
+		})
+	}
+}
+
+// What is held for a target that cannot be read stays, and so do the figures of it.
+func TestFiguresOfAnUnreadTarget(t *testing.T) {
+	for name, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "40 40 40 40 40 40 40 40 40 40", pool(noImages), node("a"), node("b"), node("c"), node("d"), node("e"))
+			w.mapper.there["CapacityBuffer"] = buffer
+			w.replica("e")
+			w.look(0)
+			for i, p := range w.ours(rolePlaceholder) {
+				w.bind(&p, []string{"a", "b", "c"}[i])
+			}
+			s := w.look(1)
+			if s.Forecasts[0].Held != 3 || (s.Placeholders == 3) == buffer {
+				t.Fatalf("%+v", s)
+			}
+			seconds := func() [2]float64 {
+				return [2]float64{
+					testutil.ToFloat64(w.r.metrics.heldTime.WithLabelValues("shop", "warm", "nvidia.com/gpu")),
+					testutil.ToFloat64(w.r.metrics.usedTime.WithLabelValues("shop", "warm", "nvidia.com/gpu")),
+				}
+			}
+			before := seconds()
+			w.r.opts.Client = hiding{w.client, "model"}
+			_, _ = w.tryLook(2)
+			w.replica("d") // onto a free node, or in a placeholder's place
+			_, _ = w.tryLook(3)
+			now := w.now()
+			if now.Placeholders != s.Placeholders || now.Forecasts[0].Held != 3 {
+				t.Errorf("what is held stays: %+v, and then %+v", s, now)
+			}
+			after := seconds()
+			if held, used := after[0]-before[0], after[1]-before[1]; held != 2*3*60 || used != 2*2*60 {
+				t.Errorf("three GPUs held for two minutes are %v GPU-seconds, two used %v", held, used)
+			}
+			if n := testutil.ToFloat64(w.r.metrics.placed.WithLabelValues("shop", "warm", "cold")); n != 1 {
+				t.Errorf("one replica came, %v are counted", n)
+			}
+		})
+	}
+}
