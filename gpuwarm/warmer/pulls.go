@@ -57,6 +57,8 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 			if p != nil {
 				past.through(n.Name, p.UID)
 			}
+		} else {
+			past.lack(n.Name)
 		}
 		switch {
 		case p != nil && r.over(n, p, t.image, state):

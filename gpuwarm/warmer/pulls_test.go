@@ -140,6 +140,38 @@ func TestAnImageThatDoesNotExist(t *testing.T) {
 	}
 }
 
+// An image that is gone from the registry costs next to no requests, though a node has it still.
+func TestAnImageThatOneNodeHasStill(t *testing.T) {
+	objects := []client.Object{pool(noNodes, func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 10 }), node("has", image)}
+	for i := range 100 {
+		objects = append(objects, node(fmt.Sprintf("n%03d", i)))
+	}
+	w := newWorld(t, strings.Repeat("1010 ", 720), objects...)
+	for minute := range 60 {
+		writes := w.podWrites()
+		for quarter := range 4 {
+			w.look(float64(minute) + float64(quarter)/4)
+			w.failing("ImagePullBackOff")
+		}
+		if most := map[bool]int{true: 26, false: 6}[minute == 0]; w.podWrites()-writes > most {
+			t.Errorf("%d writes in minute %d, want at most %d", w.podWrites()-writes, minute, most)
+		}
+	}
+	if n := w.podWrites(); n > 100 {
+		t.Errorf("%d writes in an hour, want at most three tries in ten minutes, but for the first", n)
+	}
+	// It is there again: the first pull that comes through has all go on.
+	for quarter := range 4 * 20 {
+		w.look(60 + float64(quarter)/4)
+		for _, p := range w.ours(rolePull) {
+			w.lists(pullTargets([]corev1.Pod{p})[0], image)
+		}
+	}
+	if s := w.look(80); s.Forecasts[0].ImageNodesReady != 101 {
+		t.Errorf("the image is there since 20 minutes: %+v", s)
+	}
+}
+
 // Whatever fails, no more than parallel nodes pull at a time, none is tried before it is due, a node that was never tried goes before those that were, and no pause
 // is longer than the longest.
 func TestTrials(t *testing.T) {
@@ -154,8 +186,8 @@ func TestTrials(t *testing.T) {
 			now = now.Add(15 * time.Second)
 			had := rapid.Bool().Draw(t, "had")
 			got := past.next(nodes, had, 0, parallel, now)
-			if len(past.doubt) >= doubtful && !had && len(got) > 1 {
-				t.Fatalf("the image is in doubt, and %d nodes try at a time", len(got))
+			if most := map[bool]int{false: 1, true: doubtful}[had]; len(past.doubt) >= doubtful && len(got) > most {
+				t.Fatalf("the image is in doubt, and %d nodes try at a time, want at most %d", len(got), most)
 			}
 			if len(got) > parallel {
 				t.Fatalf("%d pull, parallelism is %d", len(got), parallel)
@@ -197,27 +229,36 @@ func TestTrials(t *testing.T) {
 	})
 }
 
-// Nodes that cannot pull keep no other from it, whether that was wanted before or came up since; where none has the image those are tried one at a time.
+// Nodes that cannot pull keep no other from it for long, whether that was wanted before or came up since. Once a pull comes through the image is not what is wrong; until
+// then a few are tried at a time where any node has it, and one where none has.
 func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		had    bool
+		has    string // a node that has it now
 		nodes  []string
 		after  time.Duration // since the third failed
 		want   int
 	}{
-		"Had":         {"the image is there to be pulled, so it is not what is wrong", true, []string{"e", "f"}, time.Second, 2},
-		"JustFailed":  {"the image is in doubt: the next try waits a little", false, []string{"new", "newer"}, firstRetry - 1, 0},
-		"CameUp":      {"what came up during the pause is tried before it is over, one at a time", false, []string{"new", "newer"}, firstRetry, 1},
-		"KnownBefore": {"what was wanted when the pause began waits for its end", false, []string{"e", "f"}, 5 * time.Minute, 0},
-		"Over":        {"then one of them is tried", false, []string{"e", "f"}, retryPull, 1},
-		"Tried":       {"one that was tried is not new", false, []string{"a"}, 5 * time.Minute, 0},
+		"Came":        {"it came onto a node that lacked it: it is there to be pulled, so it is not what is wrong", "d", []string{"e", "f"}, time.Second, 2},
+		"Had":         {"what a node has for long can be gone from the registry: what was wanted when the pause began waits for its end", "old", []string{"e", "f"}, 5 * time.Minute, 0},
+		"HadOver":     {"then a few are tried", "old", []string{"e", "f", "g", "h"}, retryPull, 3},
+		"HadCameUp":   {"what came up during the pause is tried at once, a few at a time", "old", []string{"new", "newer", "newest", "last"}, time.Second, 3},
+		"JustFailed":  {"the image is in doubt: the next try waits a little", "", []string{"new", "newer"}, firstRetry - 1, 0},
+		"CameUp":      {"what came up during the pause is tried before it is over, one at a time", "", []string{"new", "newer"}, firstRetry, 1},
+		"KnownBefore": {"what was wanted when the pause began waits for its end", "", []string{"e", "f"}, 5 * time.Minute, 0},
+		"Over":        {"then one of them is tried", "", []string{"e", "f"}, retryPull, 1},
+		"Tried":       {"one that was tried is not new", "", []string{"a"}, 5 * time.Minute, 0},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			past := newTrials(image)
 			past.rows = 10 // it is long that nothing comes through
-			past.next([]*corev1.Node{node("a"), node("b"), node("c"), node("e"), node("f")}, false, 0, 4, start)
+			var wanted []*corev1.Node
+			for _, n := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+				past.lack(n)
+				wanted = append(wanted, node(n))
+			}
+			past.next(wanted, false, 0, 4, start)
 			for _, n := range []string{"a", "b", "c"} {
 				past.fail(n, "why", true, start)
 			}
@@ -225,7 +266,10 @@ func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
 			for _, n := range tc.nodes {
 				nodes = append(nodes, node(n))
 			}
-			if got := past.next(nodes, tc.had, 0, 4, start.Add(tc.after)); len(got) != tc.want {
+			if tc.has != "" {
+				past.have(tc.has)
+			}
+			if got := past.next(nodes, tc.has != "", 0, 4, start.Add(tc.after)); len(got) != tc.want {
 				t.Errorf("\nReason: %s\n%d of %v pull, want %d", tc.reason, len(got), tc.nodes, tc.want)
 			}
 		})

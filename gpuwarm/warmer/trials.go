@@ -37,6 +37,7 @@ type trials struct {
 	met   map[string]bool      // those that were
 	last  time.Time            // when a pull came to nothing last
 	came  map[string]types.UID // by node, the pull that came through last
+	lacks map[string]bool      // nodes that had not got the image at the last look
 }
 
 type trial struct {
@@ -46,7 +47,7 @@ type trial struct {
 }
 
 func newTrials(image string) *trials {
-	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}, came: map[string]types.UID{}}
+	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}, came: map[string]types.UID{}, lacks: map[string]bool{}}
 }
 
 // fail takes that a pull onto a node came to nothing; ofImage is whether the node was not at fault.
@@ -70,23 +71,35 @@ func (t *trials) through(node string, pull types.UID) {
 		return
 	}
 	t.came[node] = pull
+	t.believe()
+}
+
+// believe takes that the image is there to be pulled.
+func (t *trials) believe() {
 	t.doubt, t.rows, t.pause = map[string]bool{}, 0, time.Time{}
 }
 
-// have takes that a node has the image, whoever pulled it.
+// have takes that a node has the image, whoever pulled it. Only one that had not got it before says that it can be pulled still: the registry may have dropped it since.
 func (t *trials) have(node string) {
+	if t.lacks[node] {
+		t.believe()
+	}
+	delete(t.lacks, node)
 	delete(t.nodes, node)
 	delete(t.doubt, node)
 }
 
+// lack takes that a node has not got the image.
+func (t *trials) lack(node string) { t.lacks[node] = true }
+
 // next picks those of the nodes that are to pull now, when active do and at most parallel may. Nodes on which it was not tried come first, then those that have
-// waited longest: a node that cannot pull keeps no other from it. had is whether any node that is to have the image has it: then the image is not what is wrong.
-// Where none has that is not certain either, so a node that came up during a pause is tried all the same, one at a time and a while after the last try.
+// waited longest: a node that cannot pull keeps no other from it. Where the image is in doubt that is not certain either, so a node that came up during a pause is tried
+// all the same, one at a time and a while after the last try. had is whether any node that is to have the image has it: it was there once, so a few are tried at a time.
 func (t *trials) next(nodes []*corev1.Node, had bool, active, parallel int, now time.Time) []*corev1.Node {
-	doubted := len(t.doubt) >= doubtful && !had
+	doubted := len(t.doubt) >= doubtful
 	paused := doubted && now.Before(t.pause)
 	switch {
-	case paused && now.Sub(t.last) < firstRetry:
+	case paused && !had && now.Sub(t.last) < firstRetry:
 		return nil
 	case !paused:
 		t.met = map[string]bool{}
@@ -94,7 +107,10 @@ func (t *trials) next(nodes []*corev1.Node, had bool, active, parallel int, now 
 			t.met[n.Name] = true
 		}
 	}
-	if doubted {
+	switch {
+	case doubted && had:
+		parallel = min(parallel, doubtful)
+	case doubted:
 		parallel = 1
 	}
 	due := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool {
@@ -137,6 +153,7 @@ func (t *trials) prune(wanted []*corev1.Node, now time.Time) {
 		return over
 	})
 	maps.DeleteFunc(t.came, func(node string, _ types.UID) bool { return !names[node] })
+	maps.DeleteFunc(t.lacks, func(node string, _ bool) bool { return !names[node] })
 }
 
 func trialsKey(pool *v1alpha1.WarmPool, fc string) string {
