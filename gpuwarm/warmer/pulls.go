@@ -53,12 +53,12 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 		state := pullState(n, p, t.image, l.now)
 		if state == pullDone {
 			out.done[n.Name] = true
-			past.have(n.Name)
+			past.have(n, gpuwarm.HasImage(n, t.image), l.now)
 			if p != nil {
 				past.through(n.Name, p.UID)
 			}
 		} else {
-			past.lack(n.Name)
+			past.lack(n, l.now)
 		}
 		switch {
 		case p != nil && r.over(n, p, t.image, state):

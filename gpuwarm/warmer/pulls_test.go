@@ -21,6 +21,14 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
+// fifty images that nobody wants.
+var fifty = func() (out []string) {
+	for i := range 50 {
+		out = append(out, fmt.Sprint("other-", i))
+	}
+	return out
+}()
+
 // twelve hours of two replicas.
 var steady = strings.Repeat("20 ", 720)
 
@@ -172,6 +180,57 @@ func TestAnImageThatOneNodeHasStill(t *testing.T) {
 	}
 }
 
+// A node that throws the image away, or is another one by now, pulls it again; the first ever more rarely, and that is told.
+func TestImagesThatGo(t *testing.T) {
+	const minutes = 60
+	cases := map[string]struct {
+		reason string
+		gone   func(w *world)
+		after  int // looks after it came
+		most   int // pulls in an hour
+		told   bool
+	}{
+		"Collected": {"a kubelet makes room two minutes after each pull", func(w *world) { w.lists("a") }, 8, 9, true},
+		"Late":      {"one that stays for long went for another reason each time", func(w *world) { w.lists("a") }, 4 * 15, 4, true},
+		"Unlisted":  {"what is not among the fifty that are listed may be there, and a pull that ends at once tells", func(w *world) { w.lists("a", fifty...) }, 8, 3, false},
+		"NewNode": {"another node of that name never had it", func(w *world) {
+			w.must(w.client.Delete(w.t.Context(), node("a")))
+			n := node("a")
+			n.UID = types.UID(w.clock.Now().String())
+			w.must(w.client.Create(w.t.Context(), n))
+		}, 8, 30, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, steady, pool(noNodes), node("a"))
+			pulls, told, came := 0, false, 0
+			for look := range 4 * minutes {
+				s := w.look(float64(look) / 4)
+				told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" && strings.Contains(s.Forecasts[0].Message, "it was there and is gone"))
+				for _, p := range w.ours(rolePull) {
+					if p.Spec.NodeName == "" {
+						pulls++
+						w.bind(&p, "a")
+						p.Status.Phase = corev1.PodSucceeded
+						p.Status.ContainerStatuses = []corev1.ContainerStatus{{ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+						w.must(w.client.Status().Update(t.Context(), &p))
+						if name != "Unlisted" || pulls == 1 {
+							w.lists("a", image)
+							came = look
+						}
+					}
+				}
+				if look == came+tc.after {
+					tc.gone(w)
+				}
+			}
+			if pulls < 2 || pulls > tc.most || told != tc.told {
+				t.Errorf("\nReason: %s\n%d pulls in an hour, want at most %d; told is %t, want %t", tc.reason, pulls, tc.most, told, tc.told)
+			}
+		})
+	}
+}
+
 // Whatever fails, no more than parallel nodes pull at a time, none is tried before it is due, a node that was never tried goes before those that were, and no pause
 // is longer than the longest.
 func TestTrials(t *testing.T) {
@@ -204,7 +263,7 @@ func TestTrials(t *testing.T) {
 				tried[n.Name] = true
 				switch rapid.SampledFrom([]string{"through", "image", "node"}).Draw(t, "ends") {
 				case "through":
-					past.have(n.Name)
+					past.have(n, true, now)
 					past.through(n.Name, types.UID(now.String()))
 					if past.through(n.Name, types.UID(now.String())); len(past.doubt) > 0 || now.Before(past.pause) {
 						t.Fatalf("a pull came through, and the image is in doubt: %v", past.doubt)
@@ -255,7 +314,7 @@ func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
 			past.rows = 10 // it is long that nothing comes through
 			var wanted []*corev1.Node
 			for _, n := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
-				past.lack(n)
+				past.lack(node(n), start)
 				wanted = append(wanted, node(n))
 			}
 			past.next(wanted, false, 0, 4, start)
@@ -267,7 +326,7 @@ func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
 				nodes = append(nodes, node(n))
 			}
 			if tc.has != "" {
-				past.have(tc.has)
+				past.have(node(tc.has), true, start)
 			}
 			if got := past.next(nodes, tc.has != "", 0, 4, start.Add(tc.after)); len(got) != tc.want {
 				t.Errorf("\nReason: %s\n%d of %v pull, want %d", tc.reason, len(got), tc.nodes, tc.want)

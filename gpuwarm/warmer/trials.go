@@ -38,6 +38,14 @@ type trials struct {
 	last  time.Time            // when a pull came to nothing last
 	came  map[string]types.UID // by node, the pull that came through last
 	lacks map[string]bool      // nodes that had not got the image at the last look
+	lists map[string]listing   // nodes that list the image, or did
+}
+
+// listing is that a node lists the image, or did.
+type listing struct {
+	node   types.UID // another one may come to have the same name
+	since  time.Time // zero when it does not any more
+	losses int       // how often in a row it went before long
 }
 
 type trial struct {
@@ -47,7 +55,7 @@ type trial struct {
 }
 
 func newTrials(image string) *trials {
-	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}, came: map[string]types.UID{}, lacks: map[string]bool{}}
+	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}, came: map[string]types.UID{}, lacks: map[string]bool{}, lists: map[string]listing{}}
 }
 
 // fail takes that a pull onto a node came to nothing; ofImage is whether the node was not at fault.
@@ -79,18 +87,35 @@ func (t *trials) believe() {
 	t.doubt, t.rows, t.pause = map[string]bool{}, 0, time.Time{}
 }
 
-// have takes that a node has the image, whoever pulled it. Only one that had not got it before says that it can be pulled still: the registry may have dropped it since.
-func (t *trials) have(node string) {
-	if t.lacks[node] {
+// have takes that a node has the image, whoever pulled it, and whether it lists it. Only one that had not got it before says that it can be pulled still: the registry
+// may have dropped it since.
+func (t *trials) have(n *corev1.Node, lists bool, now time.Time) {
+	if t.lacks[n.Name] {
 		t.believe()
 	}
-	delete(t.lacks, node)
-	delete(t.nodes, node)
-	delete(t.doubt, node)
+	delete(t.lacks, n.Name)
+	delete(t.nodes, n.Name)
+	delete(t.doubt, n.Name)
+	if was := t.lists[n.Name]; lists && (was.since.IsZero() || was.node != n.UID) {
+		t.lists[n.Name] = listing{n.UID, now, was.losses}
+	}
 }
 
-// lack takes that a node has not got the image.
-func (t *trials) lack(node string) { t.lacks[node] = true }
+// lack takes that a node has not got the image. One that listed it threw it away, as kubelets do whose disks are too full: it would do so again, so it is as a pull that came
+// to nothing. What is not listed among as many as are may be there.
+func (t *trials) lack(n *corev1.Node, now time.Time) {
+	t.lacks[n.Name] = true
+	was := t.lists[n.Name]
+	if was.since.IsZero() || was.node != n.UID || len(n.Status.Images) >= listed {
+		return
+	}
+	losses := 1
+	if now.Sub(was.since) < retryPull {
+		losses += was.losses
+	}
+	t.lists[n.Name] = listing{node: n.UID, losses: losses}
+	t.nodes[n.Name] = trial{losses, now.Add(backOff(losses)), "it was there and is gone, as where a kubelet makes room on a disk that is too full"}
+}
 
 // next picks those of the nodes that are to pull now, when active do and at most parallel may. Nodes on which it was not tried come first, then those that have
 // waited longest: a node that cannot pull keeps no other from it. Where the image is in doubt that is not certain either, so a node that came up during a pause is tried
@@ -154,6 +179,7 @@ func (t *trials) prune(wanted []*corev1.Node, now time.Time) {
 	})
 	maps.DeleteFunc(t.came, func(node string, _ types.UID) bool { return !names[node] })
 	maps.DeleteFunc(t.lacks, func(node string, _ bool) bool { return !names[node] })
+	maps.DeleteFunc(t.lists, func(node string, _ listing) bool { return !names[node] })
 }
 
 func trialsKey(pool *v1alpha1.WarmPool, fc string) string {

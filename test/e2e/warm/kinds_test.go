@@ -232,7 +232,7 @@ func TestWarmKinds(t *testing.T) {
 		w.await("the quota counts", 30*time.Second, func() bool { return w.of("resourcequotas", ".status.hard.limits\\.cpu") == "1" })
 		_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "gpu-0", types.StrategicMergePatchType, []byte(`{"status":{"images":null}}`), metav1.PatchOptions{}, "status")
 		w.must(err)
-		w.await("a pod pulls onto the node that lost the image", 30*time.Second, func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })
+		w.await("a pod pulls onto the node that lost the image", 75*time.Second, func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })
 	})
 	t.Run("DryRun", func(t *testing.T) {
 		w := w.in(t)
