@@ -31,6 +31,7 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outco
 	}
 	have := l.mine(rolePull, fc.Name)
 	if before, waiting := r.deniedLately(j, "images", l.now); waiting {
+		j.pulled = r.trialsOf(l, fc.Name, t.image).done
 		return out.denied(&out.images, &j.status, "image pulls", before)
 	}
 	if by == v1alpha1.WarmImagesImagePullJob {
@@ -53,19 +54,32 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outco
 
 // pullByJob has OpenKruise pull. It reports whether its API is gone.
 func (r *Reconciler) pullByJob(ctx context.Context, l *look, j *job, nodes []*corev1.Node, have []corev1.Pod, out *outcome) (gone bool, err error) {
-	missing := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool { return gpuwarm.HasImage(n, j.target.image) })
-	p, err := r.pullJob(ctx, l, j.fc.Name, j.target, missing)
-	j.pulled = p.done
+	past := r.trialsOf(l, j.fc.Name, j.target.image)
+	past.prune(nodes, l.now)
+	var missing []*corev1.Node
+	for _, n := range nodes {
+		if gpuwarm.HasImage(n, j.target.image) {
+			past.have(n, true, l.now)
+			continue
+		}
+		past.lack(n, l.now)
+		missing = append(missing, n)
+	}
+	failure, err := r.pullJob(ctx, l, j.fc.Name, j.target, missing, past)
+	past.done = map[string]bool{}
+	for n := range past.told {
+		past.done[n] = true
+	}
+	j.pulled = past.done
 	r.noteDenied(j, "images", l.now, err)
 	if absent(err) {
 		return true, nil
 	}
-	out.fails(&out.pulls, &j.status, reasonPullFails, p.failure)
+	out.fails(&out.pulls, &j.status, reasonPullFails, cmp.Or(failure, past.failure(nodes)))
 	if err := out.denied(&out.images, &j.status, "ImagePullJob", err); err != nil {
 		return false, err
 	}
-	_, err = r.pullPods(ctx, l, j.fc.Name, nil, nil, have)
-	return false, err
+	return false, r.dropAll(ctx, have)
 }
 
 // insteadOfJob settles what pulls images where the API that was to vanished just now.

@@ -236,26 +236,124 @@ func TestImagePullJobWithoutAnnotations(t *testing.T) {
 	}
 }
 
+// full is a node that lists as many images as a kubelet lists, and not the target's.
+func full(name string) *corev1.Node { return node(name, fifty...) }
+
+// pullJobIs has OpenKruise come through with its job but for some nodes. It returns the job's UID; empty where there is none.
+func (w *world) pullJobIs(failed ...string) string {
+	w.t.Helper()
+	job := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
+	if err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(job), job); err != nil {
+		w.must(client.IgnoreNotFound(err))
+		return ""
+	}
+	w.must(unstructured.SetNestedField(job.Object, "2026-03-01T12:00:10Z", "status", "completionTime"))
+	w.must(unstructured.SetNestedField(job.Object, int64(len(failed)), "status", "failed"))
+	w.must(unstructured.SetNestedStringSlice(job.Object, failed, "status", "failedNodes"))
+	w.must(w.client.Update(w.t.Context(), job))
+	return string(job.GetUID())
+}
+
 // On a node that lists its largest images only, a job that came through is all that tells of the image.
 func TestImagePullJobOfUnlistedImages(t *testing.T) {
-	full := node("full")
-	for i := range 50 {
-		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("i", i)}})
-	}
-	w := newWorld(t, steady, pool(noNodes), full)
+	w := newWorld(t, steady, pool(noNodes), full("full"))
 	w.mapper.there["ImagePullJob"] = true
 	w.look(0)
-	job := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
-	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
-	w.must(unstructured.SetNestedField(job.Object, "2026-03-01T12:00:10Z", "status", "completionTime"))
-	w.must(unstructured.SetNestedStringSlice(job.Object, []string{"full"}, "status", "failedNodes"))
-	w.must(w.client.Update(t.Context(), job))
+	w.pullJobIs("full")
 	if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 0 {
 		t.Errorf("the job failed on the node: %+v", s.Forecasts[0])
 	}
-	unstructured.RemoveNestedField(job.Object, "status", "failedNodes")
-	w.must(w.client.Update(t.Context(), job))
-	if s := w.look(0.5); s.Forecasts[0].ImageNodesReady != 1 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
-		t.Errorf("the job came through on the node: %+v", s)
+	job := w.pullJobIs()
+	for look := range 4 * 59 {
+		if look == 100 {
+			r, err := New(w.r.opts) // and what is in the cluster is all that is left
+			w.must(err)
+			w.r = r
+		}
+		if s := w.look(0.5 + float64(look)/4); s.Forecasts[0].ImageNodesReady != 1 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
+			t.Fatalf("look %d: the job came through on the node: %+v", look, s)
+		}
+	}
+	if now := w.pullJobIs(); now != job {
+		t.Errorf("the job %s is all that tells of the image, and was made anew: %s", job, now)
+	}
+	// A kubelet may have thrown it away by then.
+	w.look(60.25)
+	w.look(60.5)
+	if now := w.pullJobIs(); now == job || now == "" {
+		t.Errorf("after an hour it is to be pulled again: %q", now)
+	}
+}
+
+// What one job came through on is known while another one goes on trying elsewhere.
+func TestImagePullJobThatFailsOnOneNode(t *testing.T) {
+	w := newWorld(t, strings.Repeat("30 ", 60), pool(noNodes), full("a"), full("b"), node("bad"))
+	w.mapper.there["ImagePullJob"] = true
+	w.look(0)
+	jobs := map[string]bool{}
+	for look := range 4 * 50 {
+		if job := w.pullJobIs("bad"); job != "" {
+			jobs[job] = true
+		}
+		if s := w.look(0.25 + float64(look)/4); s.Forecasts[0].ImageNodesReady != 2 {
+			t.Fatalf("look %d: %+v", look, s.Forecasts[0])
+		}
+	}
+	if len(jobs) > 7 {
+		t.Errorf("%d jobs in 50 minutes, want a try in ten minutes for the node that fails", len(jobs))
+	}
+}
+
+// A kubelet that throws the image away has OpenKruise pull it ever more rarely, too.
+func TestImagePullJobOfImagesThatGo(t *testing.T) {
+	w := newWorld(t, steady, pool(noNodes), node("a"))
+	w.mapper.there["ImagePullJob"] = true
+	jobs, told, came := map[string]bool{}, false, -10
+	for look := range 4 * 60 {
+		s := w.look(float64(look) / 4)
+		told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" && strings.Contains(s.Forecasts[0].Message, "it was there and is gone"))
+		if job := w.pullJobIs(); job != "" && !jobs[job] {
+			jobs[job], came = true, look
+			w.lists("a", image)
+		}
+		if look == came+8 {
+			w.lists("a")
+		}
+	}
+	if len(jobs) < 2 || len(jobs) > 9 || !told {
+		t.Errorf("%d jobs in an hour, want at most 9; told is %t", len(jobs), told)
+	}
+}
+
+// What pulls came through on is known while more of them are denied, and while the API server is away.
+func TestPulledWhileDenied(t *testing.T) {
+	for _, by := range []v1alpha1.WarmImagesPolicy{v1alpha1.WarmImagesPods, v1alpha1.WarmImagesImagePullJob} {
+		t.Run(string(by), func(t *testing.T) {
+			w := newWorld(t, steady, pool(noNodes, func(p *v1alpha1.WarmPool) { p.Spec.Images.Policy = by }), full("a"))
+			w.mapper.there["ImagePullJob"] = true
+			w.look(0)
+			w.pullJobIs()
+			for _, p := range w.ours(rolePull) {
+				w.bind(&p, "a")
+				p.Status.Phase = corev1.PodSucceeded
+				p.Status.ContainerStatuses = []corev1.ContainerStatus{{ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+				w.must(w.client.Status().Update(t.Context(), &p))
+			}
+			w.look(0.25)
+			w.must(w.client.Create(t.Context(), node("b")))
+			for i, err := range []error{forbid("create", "things"), nil, errInternal, errInternal} {
+				w.refuse = func(string, client.Object) error { return err }
+				w.unread = func(kind string) error {
+					if kind == "ImagePullJob" && errors.Is(err, errInternal) {
+						return err
+					}
+					return nil
+				}
+				_, _ = w.tryLook(0.5 + float64(i)/10)
+				if s := w.now(); s.Forecasts[0].ImageNodesReady != 1 {
+					t.Errorf("look %d: the image is on a still: %+v", i, s.Forecasts[0])
+				}
+			}
+		})
 	}
 }

@@ -17,43 +17,48 @@ import (
 const annotationNodes = "headstart.dev/nodes-hash"
 
 // pullJob has OpenKruise pull the image onto the nodes that miss it: one job at a time, which is extended while it runs. One that is through makes room for the next.
-func (r *Reconciler) pullJob(ctx context.Context, l *look, fc string, t *target, missing []*corev1.Node) (pulling, error) {
-	names := sortedNames(missing)
+// failure is of the job, for people; what it came through on is told to past.
+func (r *Reconciler) pullJob(ctx context.Context, l *look, fc string, t *target, missing []*corev1.Node, past *trials) (failure string, err error) {
 	have := newObject(imagePullJob, l.pool.Namespace, objectName(l.pool, fc))
-	err := r.opts.Live.Get(ctx, client.ObjectKeyFromObject(have), have)
+	err = r.opts.Live.Get(ctx, client.ObjectKeyFromObject(have), have)
 	switch {
 	case err == nil:
-		return r.tendJob(ctx, l, t, have, names)
+		return r.tendJob(ctx, l, t, have, missing, past)
 	case !apierrors.IsNotFound(err) || absent(err):
-		return pulling{}, err
-	case len(names) == 0:
-		return pulling{}, nil
+		return "", err
 	}
-	return pulling{}, r.makeJob(ctx, l.pool, fc, t, names)
+	names := sortedNames(past.due(missing, l.now))
+	if len(names) == 0 {
+		return "", nil
+	}
+	return "", r.makeJob(ctx, l.pool, fc, t, names)
 }
 
-// tendJob looks at a job that there is.
-func (r *Reconciler) tendJob(ctx context.Context, l *look, t *target, have *unstructured.Unstructured, missing []string) (pulling, error) {
-	out := pulling{done: map[string]bool{}}
+// tendJob looks at a job that there is. One that is through stays while it tells of images that nodes do not list: it does so after a restart, too.
+func (r *Reconciler) tendJob(ctx context.Context, l *look, t *target, have *unstructured.Unstructured, missing []*corev1.Node, past *trials) (failure string, err error) {
 	if n, ok, _ := unstructured.NestedInt64(have.Object, "status", "failed"); ok && n > 0 {
-		out.failure = fmt.Sprintf("ImagePullJob %s/%s failed to pull %s onto %d nodes: see its status", have.GetNamespace(), have.GetName(), t.image, n)
+		failure = fmt.Sprintf("ImagePullJob %s/%s failed to pull %s onto %d nodes: see its status", have.GetNamespace(), have.GetName(), t.image, n)
 	}
 	image, _, _ := unstructured.NestedString(have.Object, "spec", "image")
 	if image != t.image || len(missing) == 0 {
-		return out, r.remove(ctx, l.pool, have) // the next look makes the next one
+		return failure, r.remove(ctx, l.pool, have) // the next look makes the next one
 	}
 	if through, _, _ := unstructured.NestedString(have.Object, "status", "completionTime"); through == "" {
-		return out, r.extendJob(ctx, l, have, missing)
+		return failure, r.extendJob(ctx, l, have, sortedNames(past.due(missing, l.now)))
 	}
+	made := have.GetCreationTimestamp().Time
 	names, _, _ := unstructured.NestedStringSlice(have.Object, "spec", "selector", "names")
 	failed, _, _ := unstructured.NestedStringSlice(have.Object, "status", "failedNodes")
 	for _, n := range names {
-		out.done[n] = !slices.Contains(failed, n)
+		if !slices.Contains(failed, n) && l.now.Sub(made) < unlistedKept {
+			past.told[n] = made.Add(unlistedKept)
+		}
 	}
-	if have.GetAnnotations()[annotationNodes] == hash(missing...) && r.opts.Clock.Since(have.GetCreationTimestamp().Time) < retryPull {
-		return out, nil
+	due := sortedNames(past.due(missing, l.now))
+	if len(due) == 0 || (have.GetAnnotations()[annotationNodes] == hash(due...) && l.now.Sub(made) < retryPull) {
+		return failure, nil
 	}
-	return out, r.remove(ctx, l.pool, have)
+	return failure, r.remove(ctx, l.pool, have)
 }
 
 // extendJob adds nodes to a job that runs, such as those that came up since it was made. OpenKruise reads the selector anew whenever the job changes. Nodes that

@@ -45,21 +45,25 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 	past := r.trialsOf(l, fc, t.image)
 	past.prune(nodes, l.now)
 	byNode, stale := sortPulls(have, t.image)
+	past.done = out.done
+	states := make([]pullProgress, len(nodes))
+	for i, n := range nodes {
+		p := byNode[hash(n.Name)]
+		if states[i] = pullState(n, p, t.image, l.now); states[i] != pullDone {
+			past.lack(n, l.now)
+			continue
+		}
+		out.done[n.Name] = true
+		past.have(n, gpuwarm.HasImage(n, t.image), l.now)
+		if p != nil {
+			past.through(n.Name, p.UID)
+		}
+	}
 	active := 0
 	var missing []*corev1.Node
-	for _, n := range nodes {
-		p := byNode[hash(n.Name)]
+	for i, n := range nodes {
+		p, state := byNode[hash(n.Name)], states[i]
 		delete(byNode, hash(n.Name))
-		state := pullState(n, p, t.image, l.now)
-		if state == pullDone {
-			out.done[n.Name] = true
-			past.have(n, gpuwarm.HasImage(n, t.image), l.now)
-			if p != nil {
-				past.through(n.Name, p.UID)
-			}
-		} else {
-			past.lack(n, l.now)
-		}
 		switch {
 		case p != nil && r.over(n, p, t.image, state):
 			if err := r.end(ctx, past, n.Name, p, state, l.now); err != nil {

@@ -39,6 +39,8 @@ type trials struct {
 	came  map[string]types.UID // by node, the pull that came through last
 	lacks map[string]bool      // nodes that had not got the image at the last look
 	lists map[string]listing   // nodes that list the image, or did
+	told  map[string]time.Time // nodes that a job came through on, and until when that tells that they have the image where they list it not
+	done  map[string]bool      // nodes that had the image at the last look, as far as was known
 }
 
 // listing is that a node lists the image, or did.
@@ -55,7 +57,7 @@ type trial struct {
 }
 
 func newTrials(image string) *trials {
-	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}, came: map[string]types.UID{}, lacks: map[string]bool{}, lists: map[string]listing{}}
+	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}, came: map[string]types.UID{}, lacks: map[string]bool{}, lists: map[string]listing{}, told: map[string]time.Time{}}
 }
 
 // fail takes that a pull onto a node came to nothing; ofImage is whether the node was not at fault.
@@ -145,6 +147,13 @@ func (t *trials) next(nodes []*corev1.Node, had bool, active, parallel int, now 
 	return due[:min(len(due), max(0, parallel-active))]
 }
 
+// due are those of the nodes that a job is to pull onto now: they have not got the image, listed or not, and it is not too early to try again.
+func (t *trials) due(nodes []*corev1.Node, now time.Time) []*corev1.Node {
+	return slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool {
+		return now.Before(t.nodes[n.Name].due) || (now.Before(t.told[n.Name]) && len(n.Status.Images) >= listed)
+	})
+}
+
 // failure is what comes to nothing on the nodes, for people; empty where nothing does.
 func (t *trials) failure(nodes []*corev1.Node) string {
 	var failing []string
@@ -179,6 +188,7 @@ func (t *trials) prune(wanted []*corev1.Node, now time.Time) {
 	})
 	maps.DeleteFunc(t.came, func(node string, _ types.UID) bool { return !names[node] })
 	maps.DeleteFunc(t.lacks, func(node string, _ bool) bool { return !names[node] })
+	maps.DeleteFunc(t.told, func(node string, until time.Time) bool { return !names[node] || !now.Before(until) })
 	maps.DeleteFunc(t.lists, func(node string, _ listing) bool { return !names[node] })
 }
 
