@@ -143,11 +143,25 @@ func (e *evaluation) keptWarm(ctx context.Context) (bool, error) {
 		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionNodesWarm); c == nil || c.Reason == "Limited" {
 			ok = false
 		}
-		for _, f := range p.Status.Forecasts {
-			if f.Name == e.fc.Name && f.Message == "" && ok {
-				return true, nil
-			}
+		if ok && warmedFor(p.Status.Forecasts, e.fc.Name) {
+			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// warmedFor is whether a Forecast is warmed for, by itself or by another one of its target, and nothing keeps either from it.
+func warmedFor(list []v1alpha1.WarmForecast, name string) bool {
+	fine := func(name string) (by string, ok bool) {
+		i := slices.IndexFunc(list, func(f v1alpha1.WarmForecast) bool { return f.Name == name })
+		if i < 0 || list[i].Message != "" {
+			return "", false
+		}
+		return list[i].WarmedBy, true
+	}
+	by, ok := fine(name)
+	if ok && by != "" {
+		_, ok = fine(by)
+	}
+	return ok
 }

@@ -49,6 +49,10 @@ func TestNextPath(t *testing.T) {
 		return p
 	}
 	asIs := func(*v1alpha1.WarmPool) {}
+	with := func(list ...v1alpha1.WarmForecast) *v1alpha1.WarmPool {
+		return pool(func(p *v1alpha1.WarmPool) { p.Status.Forecasts = list })
+	}
+	five := startsOn(warm, warm, warm, warm, warm)
 	cases := map[string]struct {
 		reason  string
 		objects []client.Object
@@ -69,7 +73,20 @@ func TestNextPath(t *testing.T) {
 			[]client.Object{pod, pool(func(p *v1alpha1.WarmPool) { p.Status.Conditions[0].Status = "False" }), node("a")},
 			startsOn(warm, warm, warm, warm, warm), gpuwarm.PathColdNode,
 		},
-		"Limited": {"Or its limits.", []client.Object{pod, pool(func(p *v1alpha1.WarmPool) { p.Status.Conditions[1].Reason = "Limited" }), node("a")}, startsOn(warm, warm, warm, warm, warm), gpuwarm.PathColdNode},
+		"Told": {"Nor for a Forecast that is told to lack something.", []client.Object{pod, with(v1alpha1.WarmForecast{Name: "model", Message: "no"}), node("a")}, five, gpuwarm.PathColdNode},
+		"Joined": {
+			"It may do so by another Forecast of the target.",
+			[]client.Object{pod, with(v1alpha1.WarmForecast{Name: "demand"}, v1alpha1.WarmForecast{Name: "model", WarmedBy: "demand"})},
+			five, warm,
+		},
+		"JoinedTold": {
+			"Unless that one lacks something.",
+			[]client.Object{pod, with(v1alpha1.WarmForecast{Name: "demand", Message: "no"}, v1alpha1.WarmForecast{Name: "model", WarmedBy: "demand"}), node("a")},
+			five, gpuwarm.PathColdNode,
+		},
+		"JoinedToNone": {"Or is not there.", []client.Object{pod, with(v1alpha1.WarmForecast{Name: "model", WarmedBy: "demand"}), node("a")}, five, gpuwarm.PathColdNode},
+		"JoinedToSelf": {"A status that makes no sense hangs nobody.", []client.Object{pod, with(v1alpha1.WarmForecast{Name: "model", WarmedBy: "model"})}, five, warm},
+		"Limited":      {"Or its limits.", []client.Object{pod, pool(func(p *v1alpha1.WarmPool) { p.Status.Conditions[1].Reason = "Limited" }), node("a")}, startsOn(warm, warm, warm, warm, warm), gpuwarm.PathColdNode},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package gpuwarm
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,18 @@ type Timeline struct {
 	start  time.Time
 	pieces []piece
 	bounds bounds
+	others []Timeline // of which the largest counts at each instant
+}
+
+// Largest is the timeline that asks at each instant for what that one of several does which asks for most then: a service that is scaled by several plans
+// follows it. Of none it asks for nothing.
+func Largest(of ...Timeline) Timeline {
+	if len(of) == 0 {
+		return Timeline{}
+	}
+	t := of[0]
+	t.others = append(slices.Clone(t.others), of[1:]...)
+	return t
 }
 
 type piece struct {
@@ -126,20 +139,45 @@ func (t Timeline) At(q float64) Timeline {
 		}
 		out.pieces[i].replicas = replicas
 	}
+	for _, o := range t.others {
+		out.others = append(out.others, o.At(q))
+	}
 	return out
+}
+
+// atLeast is the timeline at quantile q, or at the plan's own where that is higher.
+func (t Timeline) atLeast(q float64) Timeline {
+	others := t.others
+	t.others = nil
+	t = t.At(max(q, t.bounds.level))
+	for _, o := range others {
+		t.others = append(t.others, o.atLeast(q))
+	}
+	return t
 }
 
 // End is when the plan is over.
 func (t Timeline) End() time.Time {
-	if len(t.pieces) == 0 {
-		return t.start
+	end := t.start
+	if n := len(t.pieces); n > 0 {
+		p := t.pieces[n-1]
+		end = p.from.Add(p.step * time.Duration(len(p.replicas)))
 	}
-	p := t.pieces[len(t.pieces)-1]
-	return p.from.Add(p.step * time.Duration(len(p.replicas)))
+	for _, o := range t.others {
+		end = later(end, o.End())
+	}
+	return end
 }
 
-// eachStep visits the steps that are at least partly in [from, to] and about which the plan says something. begin is not before from.
+// eachStep visits the steps that are at least partly in [from, to] and about which the plan says something, of one plan after the other. begin is not before from.
 func (t Timeline) eachStep(from, to time.Time, visit func(begin time.Time, replicas, expected int)) {
+	t.ownSteps(from, to, visit)
+	for _, o := range t.others {
+		o.eachStep(from, to, visit)
+	}
+}
+
+func (t Timeline) ownSteps(from, to time.Time, visit func(begin time.Time, replicas, expected int)) {
 	for _, p := range t.pieces {
 		first := max(0, int(from.Sub(p.from)/p.step))
 		for i := first; i < len(p.replicas); i++ {
@@ -162,7 +200,7 @@ func (t Timeline) eachStep(from, to time.Time, visit func(begin time.Time, repli
 // any of it.
 func (t Timeline) Most(from, to time.Time) (replicas int, at time.Time, ok bool) {
 	t.eachStep(from, to, func(begin time.Time, r, _ int) {
-		if !ok || r > replicas {
+		if !ok || r > replicas || (r == replicas && begin.Before(at)) {
 			replicas, at, ok = r, begin, true
 		}
 	})
@@ -172,7 +210,7 @@ func (t Timeline) Most(from, to time.Time) (replicas int, at time.Time, ok bool)
 // First is when more than replicas are asked for, from a time on.
 func (t Timeline) First(from time.Time, replicas int) (at time.Time, ok bool) {
 	t.eachStep(from, t.End(), func(begin time.Time, r, _ int) {
-		if !ok && r > replicas {
+		if r > replicas && (!ok || begin.Before(at)) {
 			at, ok = begin, true
 		}
 	})
@@ -228,7 +266,7 @@ func Staging(t Timeline, now time.Time, s Stages, replicas int) Hold {
 		h.Needed, h.At = most, at
 		h.Nodes = max(0, most-replicas)
 	}
-	high := t.At(max(cheapQuantile, t.bounds.level))
+	high := t.atLeast(cheapQuantile)
 	if most, _, ok := high.Most(now, now.Add(s.Node+2*s.Image)); ok {
 		h.Images = max(h.Images, most)
 	}

@@ -124,3 +124,63 @@ func TestStagingProperties(t *testing.T) {
 		}
 	})
 }
+
+// A service that several plans scale is warmed for as the largest of them asks at each instant, each as unsure as it is.
+func TestLargest(t *testing.T) {
+	if _, _, ok := Largest().Most(epoch, at(3600)); ok {
+		t.Error("no plan asks for nothing")
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) Timeline {
+			p := v1alpha1.Plan{Start: metav1.NewTime(at(rapid.IntRange(-600, 600).Draw(t, name+" start")))}
+			for range rapid.IntRange(0, 3).Draw(t, name+" segments") {
+				var values, expected []string
+				for _, v := range rapid.SliceOfN(rapid.IntRange(-1, 200), 1, 20).Draw(t, name) {
+					if v < 0 {
+						values, expected = append(values, unsaidWord), append(expected, unsaidWord)
+						continue
+					}
+					values, expected = append(values, strconv.Itoa(v)), append(expected, strconv.Itoa(rapid.IntRange(0, v).Draw(t, name+" expected")))
+				}
+				step := rapid.SampledFrom([]v1alpha1.Duration{"20s", "1m", "7m"}).Draw(t, name+" step")
+				p.Segments = append(p.Segments, v1alpha1.PlanSegment{Step: step, Values: strings.Join(values, " "), Expected: strings.Join(expected, " ")})
+			}
+			tl, err := NewTimeline(p, TimelineOptions{Capacity: 10, Level: rapid.SampledFrom([]float64{0.9, 0.99, 0.9999}).Draw(t, name+" level")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tl
+		}
+		each := []Timeline{draw("a"), draw("b"), draw("c")}
+		all := Largest(each[0], Largest(each[1:]...))
+		now, replicas := at(rapid.IntRange(-700, 3600).Draw(t, "now")), rapid.IntRange(0, 10).Draw(t, "replicas")
+		s := Stages{
+			Node:  time.Duration(rapid.IntRange(0, 900).Draw(t, "node")) * time.Second,
+			Image: time.Duration(rapid.IntRange(0, 900).Draw(t, "image")) * time.Second, Weights: time.Duration(rapid.IntRange(0, 900).Draw(t, "weights")) * time.Second,
+		}
+		want, end := Hold{Images: replicas}, time.Time{}
+		var planned, expected int
+		var first time.Time
+		for _, tl := range each {
+			h := Staging(tl, now, s, replicas)
+			if !h.At.IsZero() && (want.At.IsZero() || h.Needed > want.Needed || (h.Needed == want.Needed && h.At.Before(want.At))) {
+				want.Needed, want.At = h.Needed, h.At
+			}
+			want.Nodes, want.Images, want.Weights = max(want.Nodes, h.Nodes), max(want.Images, h.Images), max(want.Weights, h.Weights)
+			p, e := tl.on(now)
+			planned, expected, end = max(planned, p), max(expected, e), later(end, tl.End())
+			if f, ok := tl.First(now, replicas); ok && (first.IsZero() || f.Before(first)) {
+				first = f
+			}
+		}
+		if diff := cmp.Diff(want, Staging(all, now, s, replicas)); diff != "" {
+			t.Fatalf("-want, +got:\n%s", diff)
+		}
+		if p, e := all.on(now); p != planned || e != expected {
+			t.Fatalf("%d planned and %d expected, want %d and %d", p, e, planned, expected)
+		}
+		if f, _ := all.First(now, replicas); !f.Equal(first) || !all.End().Equal(end) {
+			t.Fatalf("first %s, want %s; end %s, want %s", f, first, all.End(), end)
+		}
+	})
+}

@@ -262,6 +262,11 @@ type WarmForecast struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
+	// warmedBy is the Forecast of the same target, by name, that nodes are held and images pulled for: by whichever plan asks for more at each instant, once for
+	// both. Its entry says what. Empty where that is this one, or none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	WarmedBy string `json:"warmedBy,omitempty"`
 	// replicas of the target that there are now, Ready or on their way.
 	// +optional
 	Replicas int32 `json:"replicas,omitempty"`

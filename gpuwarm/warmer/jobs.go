@@ -26,17 +26,20 @@ type job struct {
 	target *target // nil where nothing is to be warmed for it, and then status says why, or where it could not be read
 	last   *target // as it was read last, where it could not be read now; nil after a restart
 	err    error   // of reading the target
+	keeper *job    // of the same target, that nodes are held and images pulled for; nil where that is this one
+	plan   gpuwarm.Timeline
 	stages gpuwarm.Stages
 	hold   gpuwarm.Hold
 	short  string // what it is short of, for people
 	status v1alpha1.WarmForecast
 
-	places []string        // nodes that placeholders hold
-	asked  int             // replicas that the cluster's autoscaler is asked to hold nodes for
-	there  int             // replicas that nodes are held for, with the image or without
-	byAPI  bool            // the cluster's autoscaler holds them, and not placeholders
-	unmet  string          // why it does not, as far as it says so, for people
-	pulled map[string]bool // nodes that a pull came through on, whether they list the image or not
+	learned gpuwarm.Stages  // leads, of its own starts; 0 where none were
+	places  []string        // nodes that placeholders hold
+	asked   int             // replicas that the cluster's autoscaler is asked to hold nodes for
+	there   int             // replicas that nodes are held for, with the image or without
+	byAPI   bool            // the cluster's autoscaler holds them, and not placeholders
+	unmet   string          // why it does not, as far as it says so, for people
+	pulled  map[string]bool // nodes that a pull came through on, whether they list the image or not
 }
 
 // jobs are those of the selected Forecasts, in their order.
@@ -48,7 +51,7 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 	for i := range selected {
 		j := &job{fc: &selected[i], status: v1alpha1.WarmForecast{Name: selected[i].Name}}
 		jobs = append(jobs, j)
-		node, image := l.learned(j.fc)
+		j.learned.Node, j.learned.Image = l.learned(j.fc)
 		t, err := r.targetFor(ctx, l, j.fc)
 		no, refused := errors.AsType[refusal](err)
 		switch {
@@ -62,18 +65,20 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 			}
 		default:
 			read[j.fc.Name] = t
-			j.stage(l, t, l.stagesOf(j.fc, node, image))
+			j.target = t
 		}
-		j.status.LearnedNodeLead, j.status.LearnedImageLead = formatLead(node), formatLead(image)
+		j.status.LearnedNodeLead, j.status.LearnedImageLead = formatLead(j.learned.Node), formatLead(j.learned.Image)
 	}
+	l.join(jobs)
 	return jobs
 }
 
-// stage is what is to be held for the target, alone.
-func (j *job) stage(l *look, t *target, s gpuwarm.Stages) {
-	j.target, j.stages = t, s
-	j.hold = gpuwarm.Staging(t.timeline, l.now, s, t.replicas)
-	j.status.Needed, j.status.Replicas = int32(j.hold.Needed), int32(t.replicas)
+// stage is what is to be held for the target, alone, by a plan and leads.
+func (j *job) stage(now time.Time, plan gpuwarm.Timeline, s gpuwarm.Stages) {
+	replicas := j.target.replicas
+	j.plan, j.stages = plan, s
+	j.hold = gpuwarm.Staging(plan, now, s, replicas)
+	j.status.Needed, j.status.Replicas = int32(j.hold.Needed), int32(replicas)
 	j.status.NodeLead, j.status.ImageLead = v1alpha1.FormatDuration(s.Node), v1alpha1.FormatDuration(s.Image)
 }
 
@@ -106,8 +111,8 @@ func (l *look) learned(fc *v1alpha1.Forecast) (node, image time.Duration) {
 }
 
 // stagesOf are the leads for one Forecast: given, or learned from its starts, or assumed.
-func (l *look) stagesOf(fc *v1alpha1.Forecast, node, image time.Duration) gpuwarm.Stages {
-	s := gpuwarm.Stages{Node: lead(l.pool.Spec.Nodes.Lead, node, defaultNodeLead), Image: lead(l.pool.Spec.Images.Lead, image, defaultImageLead)}
+func (l *look) stagesOf(fc *v1alpha1.Forecast, learned gpuwarm.Stages) gpuwarm.Stages {
+	s := gpuwarm.Stages{Node: lead(l.pool.Spec.Nodes.Lead, learned.Node, defaultNodeLead), Image: lead(l.pool.Spec.Images.Lead, learned.Image, defaultImageLead)}
 	if l.pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff {
 		s.Node = 0
 	}

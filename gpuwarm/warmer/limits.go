@@ -44,7 +44,7 @@ func (l *look) countLeft(jobs []*job) {
 	wanted := map[string]bool{}
 	for _, j := range jobs {
 		switch {
-		case j.target != nil:
+		case j.target != nil && j.keeper == nil:
 			wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
 		case j.last != nil && (!l.act || apiHolds(&j.status)):
 			takes(l.used, j.last.shape.Requests, int(j.status.Hold))
@@ -60,6 +60,14 @@ func (l *look) countLeft(jobs []*job) {
 			}
 		}
 	}
+}
+
+// kept is for how many replicas nodes stay held for a Forecast whose target cannot be read.
+func (l *look) kept(j *job) int {
+	if !l.act || apiHolds(&j.status) {
+		return int(j.status.Hold)
+	}
+	return live(l.mine(rolePlaceholder, j.fc.Name))
 }
 
 // countKept says of a Forecast whose target cannot be read what is held for it all the same, and returns how many placeholders do.

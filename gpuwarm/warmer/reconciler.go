@@ -124,6 +124,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	failures := []error{outcome.unread(l.unread)}
 	jobs := r.jobs(ctx, l, selected)
 	status.Shared = r.share(l, jobs)
+	l.deduct(jobs)
 	l.claim(jobs)
 	l.countLeft(jobs)
 	r.shortfalls(l, jobs, outcome)

@@ -25,9 +25,14 @@ import (
 
 // let lets go of everything that is held for a Forecast.
 func (r *Reconciler) let(ctx context.Context, l *look, fc string) error {
+	return errors.Join(r.letReplicas(ctx, l, fc), r.unload(ctx, l, fc, ""))
+}
+
+// letReplicas lets go of nodes and images.
+func (r *Reconciler) letReplicas(ctx context.Context, l *look, fc string) error {
 	_, held := r.hold(ctx, l, fc, nil, l.mine(rolePlaceholder, fc), 0)
 	_, pulling := r.pullPods(ctx, l, fc, nil, nil, l.mine(rolePull, fc))
-	return errors.Join(held, pulling, r.unask(ctx, l.pool, fc, ""), r.unjob(ctx, l, fc), r.unload(ctx, l, fc, ""))
+	return errors.Join(held, pulling, r.unask(ctx, l.pool, fc, ""), r.unjob(ctx, l, fc))
 }
 
 // sweep is when what a WarmPool made was looked through, and which Forecasts it was for then.

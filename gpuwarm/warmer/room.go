@@ -24,8 +24,10 @@ func (l *look) roomFor(t *target) int {
 // claim has the replicas that wait for a node take their places before any are counted as held ahead.
 func (l *look) claim(jobs []*job) {
 	l.spare = maps.Clone(l.free)
+	claimed := map[targetKey]bool{}
 	for _, j := range jobs {
-		if t := j.seen(); t != nil {
+		if t := j.seen(); t != nil && !claimed[keyOf(j)] {
+			claimed[keyOf(j)] = true
 			l.take(t, t.waiting, func(n *corev1.Node) bool { return gpuwarm.HasImage(n, t.image) })
 		}
 	}

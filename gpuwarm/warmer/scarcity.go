@@ -115,11 +115,11 @@ func (l *look) shortAlone(j *job) lack {
 	if !ok {
 		return lack{}
 	}
-	peak, at, planned := t.timeline.Most(l.now, t.timeline.End())
+	peak, at, planned := j.plan.Most(l.now, j.plan.End())
 	if !planned || peak <= most {
 		return lack{}
 	}
-	from, _ := t.timeline.First(l.now, most)
+	from, _ := j.plan.First(l.now, most)
 	return lack{by: peak - most, from: from, text: fmt.Sprintf("the plan needs %d replicas %s and more than %d %s, but the %s can give %d: %s",
 		peak, l.at(at), most, l.since(from), bound, most, remedies[bound])}
 }

@@ -27,7 +27,7 @@ func groups(jobs []*job) []*group {
 	var out []*group
 	byPool := map[string]*group{}
 	for _, j := range jobs {
-		if j.target == nil {
+		if j.target == nil || j.keeper != nil {
 			continue
 		}
 		key := j.target.shape.Pool() + j.target.template.Spec.SchedulerName
@@ -39,7 +39,7 @@ func groups(jobs []*job) []*group {
 			out = append(out, g)
 		}
 		g.jobs = append(g.jobs, j)
-		g.members = append(g.members, gpuwarm.Member{Timeline: j.target.timeline, Replicas: j.target.replicas, Units: units, Stages: j.stages})
+		g.members = append(g.members, gpuwarm.Member{Timeline: j.plan, Replicas: j.target.replicas, Units: units, Stages: j.stages})
 	}
 	return out
 }

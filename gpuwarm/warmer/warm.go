@@ -27,6 +27,9 @@ func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) er
 		out.refused++
 		return out.settle(&out.left, nil, "removal of what was warmed"+of, r.let(ctx, l, j.fc.Name))
 	}
+	if j.keeper != nil {
+		return r.warmJoined(ctx, l, j, out)
+	}
 	// One stage's failure keeps none of the others from being warmed.
 	err := errors.Join(
 		out.settle(&out.nodes, &j.status, "nodes"+of, r.warmNodes(ctx, l, j, out)),
