@@ -1,18 +1,14 @@
 package warmer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -79,20 +75,6 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// look is what one reconciliation sees.
-type look struct {
-	now    time.Time
-	pool   *v1alpha1.WarmPool
-	pods   []corev1.Pod
-	nodes  []corev1.Node
-	quotas []corev1.ResourceQuota
-	free   map[string]corev1.ResourceList // beside all pods but placeholders
-	spare  map[string]corev1.ResourceList // beside what waits and what is held ahead, too
-	used   corev1.ResourceList            // of the limits, by what is held so far
-	act    bool
-	unread error // of the quotas
-}
-
 // Reconcile looks at one WarmPool.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	var pool v1alpha1.WarmPool
@@ -105,24 +87,43 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("read WarmPool %s: %w", req.NamespacedName, err)
 	}
+	return r.reconcile(ctx, &pool)
+}
+
+func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.WarmPool) (reconcile.Result, error) {
+	key := client.ObjectKeyFromObject(pool)
 	selector, err := metav1.LabelSelectorAsSelector(&pool.Spec.ForecastSelector)
 	if err != nil {
-		return reconcile.Result{}, r.notReady(ctx, &pool, reasonSelector, fmt.Sprintf("spec.forecastSelector: %v: what is held stays until it is mended", err))
+		return reconcile.Result{}, r.notReady(ctx, pool, reasonSelector, fmt.Sprintf("spec.forecastSelector: %v: what is held stays until it is mended", err))
 	}
-	l, selected, err := r.look(ctx, &pool, selector)
+	again := r.failing[key]
+	l, selected, err := r.look(ctx, pool, selector)
 	if err != nil {
-		again := r.failing[req.NamespacedName]
-		if r.failing[req.NamespacedName] = true; again {
-			err = errors.Join(err, r.notReady(ctx, &pool, reasonFailed, brief(err)+": it is tried again, at least once a minute"))
+		if r.failing[key] = true; again {
+			err = errors.Join(err, r.notReady(ctx, pool, reasonFailed, brief(err)+": it is tried again, at least once a minute"))
 		}
 		return reconcile.Result{}, err
 	}
 	status := pool.Status.DeepCopy()
 	status.ObservedGeneration = pool.Generation
-	status.Forecasts, status.Shared, status.Placeholders = nil, nil, 0
 	outcome := &outcome{}
-	failures := []error{outcome.unread(l.unread)}
 	jobs := r.jobs(ctx, l, selected)
+	err = r.tend(ctx, l, jobs, status, outcome)
+	if r.failing[key] = err != nil; err != nil && !again {
+		return reconcile.Result{}, err // most often the next look, a second later, has nothing to tell
+	}
+	outcome.conditions(status, pool, len(selected), l.now)
+	r.metrics.report(key, l, jobs, outcome)
+	if err := errors.Join(err, r.write(ctx, pool, status)); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: r.opts.Interval}, nil
+}
+
+// tend does what there is to do for each Forecast, and lets go of what was done for others. It returns what time alone may mend.
+func (r *Reconciler) tend(ctx context.Context, l *look, jobs []*job, status *v1alpha1.WarmPoolStatus, outcome *outcome) error {
+	failures := []error{outcome.unread(l.unread)}
+	status.Forecasts, status.Placeholders = nil, 0
 	status.Shared = r.share(l, jobs)
 	l.deduct(jobs)
 	l.claim(jobs)
@@ -139,18 +140,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		}
 		status.Placeholders += outcome.placeholders
 	}
-	failures = append(failures, outcome.settle(&outcome.left, nil, "removal of what was warmed for Forecasts that are not selected any more", r.forsake(ctx, l, wanted)))
-	err = errors.Join(failures...)
-	again := r.failing[req.NamespacedName]
-	if r.failing[req.NamespacedName] = err != nil; err != nil && !again {
-		return reconcile.Result{}, err // most often the next look, a second later, has nothing to tell
-	}
-	outcome.conditions(status, &pool, len(selected), l.now)
-	r.metrics.report(req.NamespacedName, l, jobs, outcome)
-	if err := errors.Join(err, r.write(ctx, &pool, status)); err != nil {
-		return reconcile.Result{}, err
-	}
-	return reconcile.Result{RequeueAfter: r.opts.Interval}, nil
+	return errors.Join(append(failures,
+		outcome.settle(&outcome.left, nil, "removal of what was warmed for Forecasts that are not selected any more", r.forsake(ctx, l, wanted)))...)
 }
 
 // notReady says why nothing can be looked at, and leaves the rest of the status as it is.
@@ -175,55 +166,4 @@ func (r *Reconciler) write(ctx context.Context, pool *v1alpha1.WarmPool, status 
 	}
 	r.announce(old, pool)
 	return nil
-}
-
-// look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.
-func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool, selector labels.Selector) (*look, []v1alpha1.Forecast, error) {
-	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool)}
-	var fcs v1alpha1.ForecastList
-	var pods corev1.PodList
-	var nodes corev1.NodeList
-	var quotas corev1.ResourceQuotaList
-	if err := errors.Join(
-		r.opts.Client.List(ctx, &fcs, client.InNamespace(pool.Namespace), client.MatchingLabelsSelector{Selector: selector}),
-		r.opts.Client.List(ctx, &pods, client.UnsafeDisableDeepCopy),
-		r.opts.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy),
-	); err != nil {
-		return nil, nil, fmt.Errorf("look at the cluster: %w", err)
-	}
-	l.unread = r.opts.Live.List(ctx, &quotas, client.InNamespace(pool.Namespace)) // without quotas everything but what is short can be done
-	l.pods, l.nodes, l.quotas = pods.Items, nodes.Items, quotas.Items
-	l.free = gpuwarm.Free(l.nodes, l.pods, func(p *corev1.Pod) bool { return p.Labels[labelRole] != "" })
-	// A cache has no order, and what is said is to be the same as long as nothing changes.
-	slices.SortFunc(l.nodes, func(a, b corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(fcs.Items, func(a, b v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) })
-	return l, fcs.Items, nil
-}
-
-// node of that name; nil where there is none.
-func (l *look) node(name string) *corev1.Node {
-	i, ok := slices.BinarySearchFunc(l.nodes, name, func(n corev1.Node, name string) int { return cmp.Compare(n.Name, name) })
-	if !ok {
-		return nil
-	}
-	return &l.nodes[i]
-}
-
-// mine are the pods of a role that were made for one Forecast, by name.
-func (l *look) mine(role, fc string) []corev1.Pod {
-	var out []corev1.Pod
-	for _, p := range l.pods {
-		if p.Labels[labelRole] == role && p.Labels[labelPool] == poolHash(l.pool.Namespace, l.pool.Name) && p.Labels[labelForecast] == forecastHash(l.pool.Namespace, fc) {
-			out = append(out, p)
-		}
-	}
-	return inOrder(out)
-}
-
-// inOrder sorts pods by name. A cache has no order, and which of them is told of is to be the same at each look.
-func inOrder(pods []corev1.Pod) []corev1.Pod {
-	slices.SortFunc(pods, func(a, b corev1.Pod) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
-	return pods
 }

@@ -1,0 +1,82 @@
+package warmer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
+)
+
+// look is what one reconciliation sees.
+type look struct {
+	now    time.Time
+	pool   *v1alpha1.WarmPool
+	pods   []corev1.Pod
+	nodes  []corev1.Node
+	quotas []corev1.ResourceQuota
+	free   map[string]corev1.ResourceList // beside all pods but placeholders
+	spare  map[string]corev1.ResourceList // beside what waits and what is held ahead, too
+	used   corev1.ResourceList            // of the limits, by what is held so far
+	act    bool
+	unread error // of the quotas
+}
+
+// look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.
+func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool, selector labels.Selector) (*look, []v1alpha1.Forecast, error) {
+	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool)}
+	var fcs v1alpha1.ForecastList
+	var pods corev1.PodList
+	var nodes corev1.NodeList
+	var quotas corev1.ResourceQuotaList
+	if err := errors.Join(
+		r.opts.Client.List(ctx, &fcs, client.InNamespace(pool.Namespace), client.MatchingLabelsSelector{Selector: selector}),
+		r.opts.Client.List(ctx, &pods, client.UnsafeDisableDeepCopy),
+		r.opts.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy),
+	); err != nil {
+		return nil, nil, fmt.Errorf("look at the cluster: %w", err)
+	}
+	l.unread = r.opts.Live.List(ctx, &quotas, client.InNamespace(pool.Namespace)) // without quotas everything but what is short can be done
+	l.pods, l.nodes, l.quotas = pods.Items, nodes.Items, quotas.Items
+	l.free = gpuwarm.Free(l.nodes, l.pods, func(p *corev1.Pod) bool { return p.Labels[labelRole] != "" })
+	// A cache has no order, and what is said is to be the same as long as nothing changes.
+	slices.SortFunc(l.nodes, func(a, b corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(fcs.Items, func(a, b v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) })
+	return l, fcs.Items, nil
+}
+
+// node of that name; nil where there is none.
+func (l *look) node(name string) *corev1.Node {
+	i, ok := slices.BinarySearchFunc(l.nodes, name, func(n corev1.Node, name string) int { return cmp.Compare(n.Name, name) })
+	if !ok {
+		return nil
+	}
+	return &l.nodes[i]
+}
+
+// mine are the pods of a role that were made for one Forecast, by name.
+func (l *look) mine(role, fc string) []corev1.Pod {
+	var out []corev1.Pod
+	for _, p := range l.pods {
+		if p.Labels[labelRole] == role && p.Labels[labelPool] == poolHash(l.pool.Namespace, l.pool.Name) && p.Labels[labelForecast] == forecastHash(l.pool.Namespace, fc) {
+			out = append(out, p)
+		}
+	}
+	return inOrder(out)
+}
+
+// inOrder sorts pods by name. A cache has no order, and which of them is told of is to be the same at each look.
+func inOrder(pods []corev1.Pod) []corev1.Pod {
+	slices.SortFunc(pods, func(a, b corev1.Pod) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return pods
+}
