@@ -23,8 +23,12 @@ var (
 	dataLoad            = schema.GroupVersionKind{Group: "data.fluid.io", Version: "v1alpha1", Kind: "DataLoad"}
 )
 
-// remembered is how long it is taken that an API is there, or is not, before it is looked for again.
-const remembered = time.Minute
+const (
+	// remembered is how long it is taken that an API is there, or is not, before it is looked for again.
+	remembered = time.Minute
+	// unanswered is the same where nobody answered.
+	unanswered = 10 * time.Second
+)
 
 // Discovery says which kinds the cluster serves now. A RESTMapper would not do: what it saw once it takes to be there for ever.
 type Discovery interface {
@@ -53,10 +57,11 @@ func (a *apis) has(gvk schema.GroupVersionKind, now time.Time) bool {
 		return s.there
 	}
 	list, err := a.discovery.ServerResourcesForGroupVersion(gvk.GroupVersion().String())
+	s.until = now.Add(unanswered)
 	if err == nil || apierrors.IsNotFound(err) {
 		s.there = err == nil && slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Kind == gvk.Kind })
+		s.until = now.Add(remembered)
 	}
-	s.until = now.Add(remembered)
 	a.seen[gvk] = s
 	return s.there
 }

@@ -92,6 +92,7 @@ func TestAPIsComeAndGo(t *testing.T) {
 		{"nothing is heard of it", fails(errors.New("connection refused")), 3, true},
 		{"the group is left, with another kind", serves("CapacityQuota"), 4, false},
 		{"and away again", fails(errors.New("connection refused")), 5, false},
+		{"who does not answer is asked again soon", serves("CapacityBuffer"), 5.2, true},
 	}
 	a := &apis{seen: map[schema.GroupVersionKind]sighting{}}
 	for _, s := range steps {
