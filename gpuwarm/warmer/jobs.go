@@ -45,9 +45,6 @@ type job struct {
 // jobs are those of the selected Forecasts, in their order.
 func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Forecast) []*job {
 	jobs := make([]*job, 0, len(selected))
-	key, read := client.ObjectKeyFromObject(l.pool), map[string]*target{}
-	before := r.targets[key]
-	r.targets[key] = read
 	for i := range selected {
 		j := &job{fc: &selected[i], status: v1alpha1.WarmForecast{Name: selected[i].Name}}
 		jobs = append(jobs, j)
@@ -58,13 +55,11 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 		case refused:
 			j.status.Message = clip(no.why)
 		case err != nil:
-			j.err, j.status = err, l.before(j.fc.Name)
-			if j.last = before[j.fc.Name]; j.last != nil {
+			j.err, j.status, j.last = err, l.before(j.fc.Name), l.last[j.fc.Name].target
+			if j.last != nil {
 				j.last.count(l.pods)
-				read[j.fc.Name] = j.last
 			}
 		default:
-			read[j.fc.Name] = t
 			j.target = t
 		}
 		j.status.LearnedNodeLead, j.status.LearnedImageLead = formatLead(j.learned.Node), formatLead(j.learned.Image)
@@ -90,14 +85,38 @@ func (j *job) seen() *target {
 	return j.last
 }
 
-// before is what status said of a Forecast at the last look.
-func (l *look) before(fc string) v1alpha1.WarmForecast {
-	for _, was := range l.pool.Status.Forecasts {
-		if was.Name == fc {
-			return was
+// memory is what is known of a Forecast from the last look.
+type memory struct {
+	target *target // nil where nothing was warmed for it, and after a restart
+	status v1alpha1.WarmForecast
+}
+
+// remember keeps what is known of the Forecasts for the next look. Status has it too, of the first 64.
+func (r *Reconciler) remember(l *look, jobs []*job) {
+	known := map[string]memory{}
+	for _, j := range jobs {
+		known[j.fc.Name] = memory{j.seen(), j.status}
+	}
+	r.last[client.ObjectKeyFromObject(l.pool)] = known
+}
+
+// lastOf is what is known of a WarmPool's Forecasts from the last look: after a restart what status says.
+func (r *Reconciler) lastOf(pool *v1alpha1.WarmPool) map[string]memory {
+	last := r.last[client.ObjectKeyFromObject(pool)]
+	if last == nil {
+		last = map[string]memory{}
+		for _, was := range pool.Status.Forecasts {
+			last[was.Name] = memory{status: was}
 		}
 	}
-	return v1alpha1.WarmForecast{Name: fc}
+	return last
+}
+
+// before is what was said of a Forecast at the last look.
+func (l *look) before(fc string) v1alpha1.WarmForecast {
+	was := l.last[fc].status
+	was.Name = fc
+	return was
 }
 
 // learned are the leads that were learned from a Forecast's starts, now or, where those are kept no more, before; 0 where none were. Nodes that are held ahead leave

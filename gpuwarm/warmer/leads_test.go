@@ -1,9 +1,12 @@
 package warmer
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -90,5 +93,36 @@ func TestLeads(t *testing.T) {
 				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
 			}
 		})
+	}
+}
+
+// Status names 64 Forecasts. What was learned, and is held, for one more is not forgotten by the next look either.
+func TestWhatNoStatusNamesIsRemembered(t *testing.T) {
+	w := newWorld(t, strings.Repeat("10 ", 10)+strings.Repeat("50 ", 60), pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Lead = "" }))
+	w.mapper.there["CapacityBuffer"] = true
+	for i := range 64 {
+		fc := w.forecast(steady)
+		fc.Name, fc.Spec.Mode = fmt.Sprint("a", i), v1alpha1.ForecastPaused
+		w.must(w.client.Create(t.Context(), fc))
+	}
+	fc := w.forecast(steady)
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
+	slow := v1alpha1.StartRecord{NodeSeconds: 1200}
+	for _, starts := range [][]v1alpha1.StartRecord{{slow, slow, slow}, nil} {
+		fc.Status.LeadTime = &v1alpha1.LeadTimeStatus{RecentStarts: starts}
+		w.must(w.client.Status().Update(t.Context(), fc))
+		if s := w.look(0); len(s.Forecasts) != 64 || w.asked("demand") != 5 {
+			t.Errorf("five are needed within the 20 minutes that a node takes, %d are held, by the starts %v", w.asked("demand"), starts)
+		}
+	}
+	before := testutil.ToFloat64(w.r.metrics.heldTime.WithLabelValues("shop", "warm", "nvidia.com/gpu"))
+	for i := range 5 {
+		w.must(w.client.Create(t.Context(), node(fmt.Sprint("n", i))))
+	}
+	w.r.opts.Client = hiding{w.client, "model"}
+	_, _ = w.tryLook(1)
+	_, _ = w.tryLook(2)
+	if got := testutil.ToFloat64(w.r.metrics.heldTime.WithLabelValues("shop", "warm", "nvidia.com/gpu")) - before; got != 5*120 {
+		t.Errorf("five GPUs that stay held for two minutes are %v GPU-seconds", got)
 	}
 }

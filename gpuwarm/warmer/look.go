@@ -27,12 +27,13 @@ type look struct {
 	spare  map[string]corev1.ResourceList // beside what waits and what is held ahead, too
 	used   corev1.ResourceList            // of the limits, by what is held so far
 	act    bool
-	unread error // of the quotas
+	last   map[string]memory // of the Forecasts
+	unread error             // of the quotas
 }
 
 // look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.
 func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool, selector labels.Selector) (*look, []v1alpha1.Forecast, error) {
-	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool)}
+	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool), last: r.lastOf(pool)}
 	var fcs v1alpha1.ForecastList
 	var pods corev1.PodList
 	var nodes corev1.NodeList

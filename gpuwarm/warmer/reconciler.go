@@ -37,7 +37,7 @@ type Reconciler struct {
 	trials map[string]*trials                       // by Forecast, of its image's pulls
 	swept  map[types.NamespacedName]sweep           // when what a WarmPool made was looked through last
 
-	targets map[types.NamespacedName]map[string]*target // by WarmPool and Forecast, as they were read last
+	last map[types.NamespacedName]map[string]memory // by WarmPool and Forecast
 
 	ends    map[string]ends               // by Forecast, of its placeholders
 	stuck   *refusals                     // of removing pods; what sweeps has them too
@@ -58,7 +58,7 @@ func New(opts Options) (*Reconciler, error) {
 		opts: opts, metrics: m, apis: &apis{discovery: opts.Discovery, seen: map[schema.GroupVersionKind]sighting{}},
 		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{},
 		trials: map[string]*trials{}, swept: map[types.NamespacedName]sweep{},
-		targets: map[types.NamespacedName]map[string]*target{},
+		last:    map[types.NamespacedName]map[string]memory{},
 		failing: map[types.NamespacedName]bool{}, ends: map[string]ends{}, stuck: &refusals{by: map[string]denial{}},
 	}, nil
 }
@@ -109,6 +109,7 @@ func (r *Reconciler) reconcile(ctx context.Context, pool *v1alpha1.WarmPool) (re
 	outcome := &outcome{}
 	jobs := r.jobs(ctx, l, selected)
 	err = r.tend(ctx, l, jobs, status, outcome)
+	r.remember(l, jobs)
 	if r.failing[key] = err != nil; err != nil && !again {
 		return reconcile.Result{}, err // most often the next look, a second later, has nothing to tell
 	}

@@ -131,7 +131,7 @@ func recall(l *look) *gpuwarm.Errors {
 func (r *Reconciler) forget(pool types.NamespacedName) {
 	delete(r.errors, pool)
 	delete(r.swept, pool)
-	delete(r.targets, pool)
+	delete(r.last, pool)
 	delete(r.failing, pool)
 	of := poolHash(pool.Namespace, pool.Name) + "/"
 	maps.DeleteFunc(r.trials, func(k string, _ *trials) bool { return strings.HasPrefix(k, of) })
