@@ -282,7 +282,7 @@ type WarmForecast struct {
 	// imageNodes is how many nodes are to have the image now.
 	// +optional
 	ImageNodes int32 `json:"imageNodes,omitempty"`
-	// imageNodesReady is how many of them list it.
+	// imageNodesReady is how many of them have it: they list it, or list no more than their largest fifty and a pull came through.
 	// +optional
 	ImageNodesReady int32 `json:"imageNodesReady,omitempty"`
 	// nodeLead is how far ahead of the plan a node is asked for: given, learned, or assumed.

@@ -2,6 +2,7 @@ package warmer
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ type apis struct {
 type sighting struct {
 	there bool
 	until time.Time
+	err   error // where nobody ever answered
 }
 
 // has is whether the cluster serves the kind. A cluster that does not answer is taken to be as it was last.
@@ -58,12 +60,27 @@ func (a *apis) has(gvk schema.GroupVersionKind, now time.Time) bool {
 	}
 	list, err := a.discovery.ServerResourcesForGroupVersion(gvk.GroupVersion().String())
 	s.until = now.Add(unanswered)
+	if _, before := a.seen[gvk]; err != nil && (!before || s.err != nil) {
+		s.err = err
+	}
 	if err == nil || apierrors.IsNotFound(err) {
+		s.err = nil
 		s.there = err == nil && slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Kind == gvk.Kind })
 		s.until = now.Add(remembered)
 	}
 	a.seen[gvk] = s
 	return s.there
+}
+
+// sure is nil once it is known whether the cluster serves the kind. What holds nodes by an API that a restart has not found yet would else be held twice.
+func (a *apis) sure(gvk schema.GroupVersionKind, now time.Time) error {
+	a.has(gvk, now)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.seen[gvk].err; err != nil {
+		return fmt.Errorf("look for the API of %s: %w", gvk.Kind, err)
+	}
+	return nil
 }
 
 // gone takes note that the cluster does not serve the kind any more.

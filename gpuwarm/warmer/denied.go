@@ -122,3 +122,6 @@ func (r *Reconciler) noteDenied(j *job, what string, now time.Time, err error) {
 		r.denied[key] = denial{now.Add(denyPause), err}
 	}
 }
+
+// refused is whether rights or admission deny something, which a person has to mend.
+func refused(err error) bool { return apierrors.IsForbidden(err) || byPolicy(err) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,17 +36,31 @@ func (r *refusals) of(p *corev1.Pod, now time.Time) error {
 
 // note takes what removing a pod came to.
 func (r *refusals) note(p *corev1.Pod, err error, now time.Time) {
-	if !apierrors.IsForbidden(err) {
+	if !refused(err) {
 		return
 	}
 	key := p.Namespace + "/" + p.Name
-	if strings.Contains(err.Error(), "cannot delete") {
+	if !byPolicy(err) && strings.Contains(err.Error(), "cannot delete") {
 		key = p.Namespace
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maps.DeleteFunc(r.by, func(_ string, d denial) bool { return !now.Before(d.until) })
+	maps.DeleteFunc(r.by, func(_ string, d denial) bool { return now.Sub(d.until) > denialKept })
 	r.by[key] = denial{now.Add(denyPause), err}
+}
+
+// denialKept is for how long a pod whose removal was denied comes after others.
+const denialKept = 10 * time.Minute
+
+// last sorts pods whose removal was denied behind the others, those of which that is longest ago first: a few that may never be removed would else be tried again and
+// again, and no other.
+func (r *refusals) last(pods []corev1.Pod) []corev1.Pod {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	denied := func(p *corev1.Pod) time.Time { return r.by[p.Namespace+"/"+p.Name].until }
+	out := slices.Clone(pods)
+	slices.SortStableFunc(out, func(a, b corev1.Pod) int { return denied(&a).Compare(denied(&b)) })
+	return out
 }
 
 // drop deletes a pod of ours at once. That it is gone already is what was wanted.
@@ -68,6 +83,7 @@ func (r *Reconciler) dropAll(ctx context.Context, pods []corev1.Pod) error {
 	const most = 3
 	var failures []error
 	told, tried := map[string]bool{}, 0
+	pods = r.stuck.last(pods)
 	for i := range pods {
 		p := &pods[i]
 		waits := r.stuck.of(p, r.opts.Clock.Now()) != nil
@@ -79,7 +95,7 @@ func (r *Reconciler) dropAll(ctx context.Context, pods []corev1.Pod) error {
 			told[p.Namespace] = true
 			failures = append(failures, err)
 		}
-		if !apierrors.IsForbidden(err) {
+		if !refused(err) {
 			return errors.Join(append(failures, err)...)
 		}
 		if !waits {

@@ -27,7 +27,10 @@ func (r *Reconciler) endsOf(ctx context.Context, l *look, j *job, have []corev1.
 		return "", false
 	case ended != nil && !l.now.Before(e.until): // those that end during a pause were made before it
 		more, _ := r.explain(ctx, ended)
-		e = ends{tries: e.tries + 1, until: l.now.Add(backOff(e.tries + 1)), why: fmt.Sprintf("%s (%s)", ended.Status.Reason, more)}
+		e = ends{tries: e.tries + 1, until: l.now.Add(backOff(e.tries + 1)), why: ended.Status.Reason}
+		if more != "" {
+			e.why += " (" + more + ")"
+		}
 		r.ends[key] = e
 	}
 	return fmt.Sprintf("placeholders for %s end by themselves: %s: more are made ever more rarely, at last every ten minutes", j.fc.Name, e.why), l.now.Before(e.until)

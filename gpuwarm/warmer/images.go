@@ -15,6 +15,11 @@ import (
 
 // warmImages brings the image to the nodes that the plan will use.
 func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outcome) error {
+	if p := l.pool.Spec.Images.Policy; p != v1alpha1.WarmImagesOff && p != v1alpha1.WarmImagesPods {
+		if err := r.apis.sure(imagePullJob, l.now); err != nil {
+			return err
+		}
+	}
 	by, lacking := r.imagesBy(l)
 	if lacking {
 		out.lacks(&out.images, &j.status, "spec.images.policy", string(v1alpha1.WarmImagesImagePullJob))

@@ -3,6 +3,7 @@ package warmer
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -105,11 +106,32 @@ func (r *Reconciler) lastOf(pool *v1alpha1.WarmPool) map[string]memory {
 	last := r.last[client.ObjectKeyFromObject(pool)]
 	if last == nil {
 		last = map[string]memory{}
-		for _, was := range pool.Status.Forecasts {
+		for _, was := range earlierLeads(pool) {
 			last[was.Name] = memory{status: was}
 		}
 	}
 	return last
+}
+
+// earlierLeads are the Forecasts of a status, with the leads that an earlier release learned: it did not tell them from those that it assumed or was given.
+func earlierLeads(pool *v1alpha1.WarmPool) []v1alpha1.WarmForecast {
+	out := slices.Clone(pool.Status.Forecasts)
+	ours := func(was v1alpha1.WarmForecast) bool {
+		return was.LearnedNodeLead != "" || was.LearnedImageLead != "" || was.WarmedBy != ""
+	}
+	if pool.Status.ObservedGeneration != pool.Generation || slices.ContainsFunc(out, ours) {
+		return out
+	}
+	for i := range out {
+		was := &out[i]
+		if pool.Spec.Nodes.Lead == "" && was.NodeLead != v1alpha1.FormatDuration(defaultNodeLead) {
+			was.LearnedNodeLead = was.NodeLead
+		}
+		if pool.Spec.Images.Lead == "" && was.ImageLead != v1alpha1.FormatDuration(defaultImageLead) {
+			was.LearnedImageLead = was.ImageLead
+		}
+	}
+	return out
 }
 
 // before is what was said of a Forecast at the last look.

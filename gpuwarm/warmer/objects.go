@@ -197,7 +197,7 @@ func (r *Reconciler) removeOnce(ctx context.Context, pool *v1alpha1.WarmPool, ob
 		r.note(obj, absence{now.Add(remembered), err})
 	case err == nil:
 		r.noteClean(obj)
-	case apierrors.IsForbidden(err):
+	case refused(err):
 		r.note(obj, absence{now.Add(denyPause), err})
 	}
 	return err

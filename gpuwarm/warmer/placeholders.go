@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -99,10 +100,14 @@ func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, 
 // pointers would be other ones each time that the template is read.
 func shapeHash(t *target) string {
 	s := t.template.Spec
-	shape, err := json.Marshal([]any{
+	parts := []any{
 		t.shape.Requests, s.NodeSelector, s.Affinity, s.Tolerations, s.SchedulerName,
-		among(nil, t, t.namespace, metav1.LabelSelector{}), spread(t, metav1.LabelSelector{}), t.togetherTerms(t.namespace),
-	})
+		among(nil, t, t.namespace, metav1.LabelSelector{}), spread(t, metav1.LabelSelector{}),
+	}
+	if together := t.togetherTerms(t.namespace); len(together) > 0 {
+		parts = append(parts, together)
+	}
+	shape, err := json.Marshal(parts)
 	if err != nil {
 		shape = []byte(err.Error()) // types of the API always marshal
 	}
@@ -138,8 +143,12 @@ func (r *Reconciler) hold(ctx context.Context, l *look, fc string, t *target, ha
 		}
 		needless = append(needless, *p)
 	}
-	if err := r.dropAll(ctx, needless); err != nil {
-		return kept, err
+	denied := r.dropAll(ctx, needless)
+	if denied != nil {
+		if slices.ContainsFunc(each(denied), func(err error) bool { return !refused(err) }) {
+			return kept, denied
+		}
+		want -= live(needless) // as far as they stay: the next look knows
 	}
 	for i, made := 0, 0; kept < want && made < burst; i++ {
 		p := r.placeholder(l.pool, fc, t, i)
@@ -152,11 +161,22 @@ func (r *Reconciler) hold(ctx context.Context, l *look, fc string, t *target, ha
 			continue // one that the cache does not show yet, or no more
 		}
 		if err != nil {
-			return kept, err
+			return kept, errors.Join(denied, err)
 		}
 		kept++
 	}
-	return kept, nil
+	return kept, denied
+}
+
+// ofUse is how many of the placeholders hold what is wanted, or wait to.
+func (l *look) ofUse(have []corev1.Pod, shape string) int {
+	n := 0
+	for i := range have {
+		if l.rank(&have[i], shape) < useless {
+			n++
+		}
+	}
+	return n
 }
 
 // live is how many of the pods are not gone or going.

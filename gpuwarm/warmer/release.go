@@ -35,6 +35,32 @@ func (r *Reconciler) letReplicas(ctx context.Context, l *look, fc string) error 
 	return errors.Join(held, pulling, r.unask(ctx, l.pool, fc, ""), r.unjob(ctx, l, fc))
 }
 
+// keep sees to what is held for a Forecast whose target cannot be read: what the WarmPool is to hold for nobody any more goes, and placeholders that come to their own
+// end are made anew where it is known what they are like. One that a replica took the place of is not.
+func (r *Reconciler) keep(ctx context.Context, l *look, j *job) error {
+	fc, have := j.fc.Name, l.mine(rolePlaceholder, j.fc.Name)
+	if !l.act {
+		return r.letReplicas(ctx, l, fc)
+	}
+	ended := slices.DeleteFunc(slices.Clone(have), func(p corev1.Pod) bool { return alive(&p) || p.DeletionTimestamp != nil })
+	var errs []error
+	switch {
+	case l.pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff:
+		_, err := r.hold(ctx, l, fc, nil, have, 0)
+		errs = append(errs, err, r.unask(ctx, l.pool, fc, ""))
+	case j.last == nil:
+		errs = append(errs, r.dropAll(ctx, ended))
+	case len(ended) > 0:
+		_, err := r.hold(ctx, l, fc, j.last, have, live(have)+len(ended))
+		errs = append(errs, err)
+	}
+	if l.pool.Spec.Images.Policy == v1alpha1.WarmImagesOff {
+		_, err := r.pullPods(ctx, l, fc, nil, nil, l.mine(rolePull, fc))
+		errs = append(errs, err, r.unjob(ctx, l, fc))
+	}
+	return errors.Join(errs...)
+}
+
 // sweep is when what a WarmPool made was looked through, and which Forecasts it was for then.
 type sweep struct {
 	wanted string
@@ -66,7 +92,7 @@ func (r *Reconciler) forsake(ctx context.Context, l *look, wanted map[string]boo
 	}
 	no, err := r.sweepObjects(ctx, l, wanted)
 	switch {
-	case err != nil && apierrors.IsForbidden(err):
+	case err != nil && refused(err):
 		r.swept[key] = sweep{all, l.now.Add(denyPause), errors.Join(no, err)}
 	case err != nil:
 		delete(r.swept, key)
@@ -82,6 +108,9 @@ func (r *Reconciler) forsake(ctx context.Context, l *look, wanted map[string]boo
 func (r *Reconciler) sweepObjects(ctx context.Context, l *look, wanted map[string]bool) (no, err error) {
 	lists := []client.ObjectList{&corev1.PodTemplateList{}, &batchv1.JobList{}}
 	for _, gvk := range []schema.GroupVersionKind{capacityBuffer, provisioningRequest, imagePullJob, dataLoad} {
+		if err := r.apis.sure(gvk, l.now); err != nil {
+			no = cmp.Or[error](no, unseen{err})
+		}
 		if r.apis.has(gvk, l.now) {
 			u := &unstructured.UnstructuredList{}
 			u.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))

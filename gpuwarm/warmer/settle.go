@@ -46,8 +46,10 @@ func (o *outcome) overlooked(no unseen) {
 	if o.unseen != "" {
 		return
 	}
-	_, remedy, _ := remedyOf(no.err)
-	o.unseen = fmt.Sprintf("; whether anything is left of what was made before is not known: %s: %s", brief(no.err), remedy)
+	o.unseen = "; whether anything is left of what was made before is not known: " + brief(no.err)
+	if _, remedy, known := remedyOf(no.err); known {
+		o.unseen += ": " + remedy
+	}
 }
 
 // each are the errors that were joined.

@@ -20,9 +20,10 @@ func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) er
 	out.placeholders = 0
 	of := " for Forecast " + j.fc.Name
 	switch {
-	case j.err != nil: // what is held for it stays
+	case j.err != nil: // what is held for it stays, unless it is to be held for nobody
+		left := out.settle(&out.left, nil, "removal of what was warmed"+of, r.keep(ctx, l, j))
 		out.placeholders = l.countKept(j)
-		return out.settleAs(&out.nodes, &j.status, "the target"+of, "what is held for it stays", j.err)
+		return errors.Join(left, out.settleAs(&out.nodes, &j.status, "the target"+of, "what is held for it stays", j.err))
 	case j.target == nil:
 		out.refused++
 		return out.settle(&out.left, nil, "removal of what was warmed"+of, r.let(ctx, l, j.fc.Name))
@@ -87,6 +88,9 @@ func acts(p *v1alpha1.WarmPool) bool { return p.Spec.Mode != v1alpha1.WarmPoolDr
 
 // warmNodes holds nodes.
 func (r *Reconciler) warmNodes(ctx context.Context, l *look, j *job, out *outcome) error {
+	if err := r.sureOfNodes(l); err != nil {
+		return err
+	}
 	by, missing := r.nodesBy(l)
 	want := 0
 	if by != v1alpha1.WarmNodesOff {
@@ -173,9 +177,12 @@ func (r *Reconciler) instead(l *look, j *job, by v1alpha1.WarmNodesPolicy, want 
 func (r *Reconciler) warmByPlaceholders(ctx context.Context, l *look, j *job, want int, out *outcome) error {
 	have := l.mine(rolePlaceholder, j.fc.Name)
 	before, waits := r.deniedLately(j, "placeholders", l.now)
-	failure, pause := r.endsOf(ctx, l, j, have)
+	failure, pause := "", false
+	if want > 0 {
+		failure, pause = r.endsOf(ctx, l, j, have)
+	}
 	if waits || pause {
-		want = min(want, live(have))
+		want = min(want, l.ofUse(have, shapeHash(j.target)))
 	}
 	n, err := r.hold(ctx, l, j.fc.Name, j.target, have, want)
 	if waits && err == nil {
@@ -198,6 +205,17 @@ func (r *Reconciler) warmByPlaceholders(ctx context.Context, l *look, j *job, wa
 
 var kindOfPolicy = map[v1alpha1.WarmNodesPolicy]schema.GroupVersionKind{
 	v1alpha1.WarmNodesCapacityBuffer: capacityBuffer, v1alpha1.WarmNodesProvisioningRequest: provisioningRequest,
+}
+
+// sureOfNodes is nil once it is known whether there is the API that is to hold nodes.
+func (r *Reconciler) sureOfNodes(l *look) error {
+	switch p := l.pool.Spec.Nodes.Policy; p {
+	case v1alpha1.WarmNodesOff, v1alpha1.WarmNodesPlaceholders:
+		return nil
+	case v1alpha1.WarmNodesProvisioningRequest:
+		return r.apis.sure(provisioningRequest, l.now)
+	}
+	return r.apis.sure(capacityBuffer, l.now)
 }
 
 // nodesBy is what holds nodes now, and which API that was asked for is missing.

@@ -52,11 +52,15 @@ var optional = map[string]bool{"CapacityBuffer": true, "ProvisioningRequest": tr
 // fickleDiscovery has the optional APIs or has not.
 type fickleDiscovery struct {
 	there map[string]bool
+	away  bool // and does not answer
 	asked int
 }
 
 func (d *fickleDiscovery) ServerResourcesForGroupVersion(gv string) (*metav1.APIResourceList, error) {
 	d.asked++
+	if d.away {
+		return nil, apierrors.NewServiceUnavailable("discovery is away")
+	}
 	list := &metav1.APIResourceList{GroupVersion: gv}
 	for _, gvk := range []schema.GroupVersionKind{capacityBuffer, provisioningRequest, imagePullJob, localModelCache, dataLoad} {
 		if gvk.GroupVersion().String() == gv && d.there[gvk.Kind] {
