@@ -177,6 +177,9 @@ webhooks:
 func TestWarmFaults(t *testing.T) {
 	w := newWarmWorld(t, warmOptions{nodes: 6, interval: faultInterval, stages: pullsFail})
 	w.spec(`{"images":{"parallelism":2}}`)
+	w.await("the spec is seen before the plan", 30*time.Second, func() bool {
+		return w.of("warmpools", ".status.observedGeneration") == w.of("warmpools", ".metadata.generation")
+	})
 	w.plan(time.Now(), repeat(6, 20*time.Minute))
 
 	t.Run("ImageDoesNotExist", func(t *testing.T) {
