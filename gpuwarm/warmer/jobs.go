@@ -161,7 +161,7 @@ func (l *look) stagesOf(fc *v1alpha1.Forecast, learned gpuwarm.Stages) gpuwarm.S
 		s.Image = 0
 	}
 	if w := weightsOf(l.pool, fc.Name); w != nil {
-		s.Weights = lead(w.Lead, 0, defaultWeightsLead)
+		s.Weights = max(lead(w.Lead, 0, defaultWeightsLead), time.Second) // none would be none to load
 	}
 	return s
 }

@@ -81,6 +81,21 @@ func TestWeightsByJob(t *testing.T) {
 	}
 }
 
+// A lead of nothing has weights loaded together with nodes, and not never.
+func TestWeightsWithoutALead(t *testing.T) {
+	at := func(p *v1alpha1.WarmPool) {
+		p.Spec.Weights = []v1alpha1.WarmWeights{{Forecast: "demand", CronJob: "load", Lead: "0s"}}
+	}
+	w := newWorld(t, ramp, pool(noImages, at), cronJob("load"), node("a"))
+	w.replica("a")
+	if w.look(1.5); w.job() != nil {
+		t.Error("the rise at minute 4 is more than the node's two minutes ahead")
+	}
+	if w.look(2); w.job() == nil {
+		t.Error("nodes are asked for now, and so are weights")
+	}
+}
+
 func TestWeightsAreUndone(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"))
 	w.replica("")
