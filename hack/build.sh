@@ -2,6 +2,10 @@
 # Builds headstart, one static binary, into the given file (bin/headstart without one; from the top of the repository), for this machine or
 # for GOOS and GOARCH. Make, the image and the end-to-end tests all build by this, so that they run the same binary.
 set -euo pipefail
+if (($# > 1)) || [[ ${1-} == -* ]]; then
+	echo "usage: hack/build.sh [FILE]" >&2
+	exit 2
+fi
 cd "$(dirname "$0")/.."
 version=${VERSION:-$(sed -n 's/^appVersion: *//p' manifests/chart/headstart/Chart.yaml)}
 export CGO_ENABLED=0
