@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -25,7 +27,7 @@ const (
 type job struct {
 	fc     *v1alpha1.Forecast
 	target *target // nil where nothing is to be warmed for it, and then status says why, or where it could not be read
-	last   *target // as it was read last, where it could not be read now; nil after a restart
+	last   *target // as it was read last, where it could not be read now; nil where that is not known
 	err    error   // of reading the target
 	keeper *job    // of the same target, that nodes are held and images pulled for; nil where that is this one
 	plan   gpuwarm.Timeline
@@ -57,6 +59,9 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 			j.status.Message = clip(no.why)
 		case err != nil:
 			j.err, j.status, j.last = err, l.before(j.fc.Name), l.last[j.fc.Name].target
+			if j.last == nil && apiHolds(&j.status) {
+				j.last = r.asked(ctx, l, j.fc)
+			}
 			if j.last != nil {
 				j.last.count(l.pods)
 			}
@@ -67,6 +72,19 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 	}
 	l.join(jobs)
 	return jobs
+}
+
+// asked is as much of a target as is known after a restart from what the cluster's autoscaler was asked by: what its pods are like, and not which they are. nil where
+// that cannot be read either.
+func (r *Reconciler) asked(ctx context.Context, l *look, fc *v1alpha1.Forecast) *target {
+	var by corev1.PodTemplate
+	if err := r.opts.Live.Get(ctx, client.ObjectKey{Namespace: fc.Namespace, Name: objectName(l.pool, fc.Name)}, &by); err != nil {
+		return nil
+	}
+	spec := &by.Template.Spec
+	return &target{
+		namespace: fc.Namespace, template: by.Template, selector: labels.Nothing(), shape: gpuwarm.ShapeOf(spec), image: gpuwarm.MainImage(spec),
+	}
 }
 
 // stage is what is to be held for the target, alone, by a plan and leads.

@@ -65,6 +65,12 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 			unread(w)
 		}, 4, 2},
 		"Buffer": {"A buffer counts as it was asked for.", pool(noImages, four("nvidia.com/gpu")), true, unread, 4, 2},
+		"BufferRestart": {"Nor does a restart forget that.", pool(noImages, four("nvidia.com/gpu")), true, func(w *world) {
+			r, err := New(w.r.opts)
+			w.must(err)
+			w.r = r
+			unread(w)
+		}, 4, 2},
 		"DryRun": {"What would be held counts likewise.", pool(noImages, four("nvidia.com/gpu"), dry), false, unread, 0, 2},
 		"Denied": {"What cannot be removed is held all the same.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) {
 			w.setMode(v1alpha1.ForecastPaused)
