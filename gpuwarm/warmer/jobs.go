@@ -57,6 +57,9 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 		switch {
 		case refused:
 			j.status.Message = clip(no.why)
+			if was := l.before(j.fc.Name); l.act && apiHolds(&was) && was.Hold > 0 { // until it is removed
+				j.status.NodesBy, j.status.Hold, j.last = was.NodesBy, was.Hold, r.asked(ctx, l, j.fc)
+			}
 		case err != nil:
 			j.err, j.status, j.last = err, l.before(j.fc.Name), l.last[j.fc.Name].target
 			if j.last == nil && apiHolds(&j.status) {

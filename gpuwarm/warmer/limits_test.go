@@ -81,7 +81,17 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 				return nil
 			}
 		}, 4, 2},
-		"Gone": {"And what is not wanted any more makes room.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) { w.setMode(v1alpha1.ForecastPaused) }, 4, 4},
+		"BufferDenied": {"So is a buffer that cannot be.", pool(noImages, four("nvidia.com/gpu")), true, func(w *world) {
+			w.setMode(v1alpha1.ForecastPaused)
+			w.refuse = func(verb string, _ client.Object) error {
+				if verb == "delete" {
+					return forbid("delete", "capacitybuffers")
+				}
+				return nil
+			}
+		}, 4, 2},
+		"BufferGone": {"And one that is not wanted any more makes room.", pool(noImages, four("nvidia.com/gpu")), true, func(w *world) { w.setMode(v1alpha1.ForecastPaused) }, 4, 4},
+		"Gone":       {"And what is not wanted any more makes room.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) { w.setMode(v1alpha1.ForecastPaused) }, 4, 4},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

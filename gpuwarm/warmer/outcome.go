@@ -61,6 +61,9 @@ type totals struct {
 }
 
 func (t *totals) add(j *job) {
+	if j.target == nil && j.err == nil {
+		return // what is left of it is wanted by nobody
+	}
 	t.hold, t.held, t.there = t.hold+int(j.status.Hold), t.held+int(j.status.Held), t.there+j.there
 	t.images, t.have = t.images+j.status.ImageNodes, t.have+j.status.ImageNodesReady
 	if j.byAPI && t.by == "" {

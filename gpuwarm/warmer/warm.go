@@ -26,7 +26,11 @@ func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) er
 		return errors.Join(left, out.settleAs(&out.nodes, &j.status, "the target"+of, "what is held for it stays", j.err))
 	case j.target == nil:
 		out.refused++
-		return out.settle(&out.left, nil, "removal of what was warmed"+of, r.let(ctx, l, j.fc.Name))
+		err := r.let(ctx, l, j.fc.Name)
+		if err == nil {
+			j.status.NodesBy, j.status.Hold = "", 0
+		}
+		return out.settle(&out.left, nil, "removal of what was warmed"+of, err)
 	}
 	if j.keeper != nil {
 		return r.warmJoined(ctx, l, j, out)
