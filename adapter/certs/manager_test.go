@@ -500,6 +500,7 @@ func TestRunFollowsTheSecret(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- b.Run(ctx) }()
+		synctest.Wait() // it has taken its first steps, and would else take the next ones along with a's
 		s.pass(40 * time.Hour)
 		s.sync(a)
 		time.Sleep(13 * time.Minute) // an interval and its jitter
