@@ -41,7 +41,7 @@ func askedOf(o accuracy.Options) v1alpha1.Decimal { return v1alpha1.FormatDecima
 // score takes in how promises turned out whose windows are over by now, and says whether the level that was asked for is missed.
 func (e *evaluation) score() {
 	if !e.set.hasDemand {
-		e.v.unknown(v1alpha1.ConditionDrifting, "NotAsked", "spec.demand is not set")
+		e.v.unknown(v1alpha1.ConditionDrifting, reasonNotAsked, "spec.demand is not set")
 		return
 	}
 	t := e.state.track(e.set, e.fc.Status.Accuracy)

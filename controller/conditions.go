@@ -17,6 +17,9 @@ const maxMessage = 900
 // reasonLastPlan is the reason of the condition Serving while the last plan is served.
 const reasonLastPlan = "LastPlan"
 
+// reasonNotAsked is the reason of conditions that are about demand, where none is asked for.
+const reasonNotAsked = "NotAsked"
+
 // verdicts collects the conditions of one reconciliation.
 type verdicts struct {
 	generation int64
@@ -77,6 +80,8 @@ func (v *verdicts) ready(mode v1alpha1.ForecastMode, last kept) {
 		v.ok(v1alpha1.ConditionReady, "ServingPlan", "%s, never below observed demand; no new one can be made: %s", v.get(v1alpha1.ConditionServing).Message, v.whyLast())
 	case v.servesLast():
 		v.ok(v1alpha1.ConditionReady, "ServingObserved", "observed demand and the peaks of the last plan are served; no new one can be made: %s", v.whyLast())
+	case skilled != nil && skilled.Reason == reasonNotAsked:
+		v.ok(v1alpha1.ConditionReady, "ServingPlan", "the peaks are served")
 	case skilled != nil && skilled.Status != metav1.ConditionTrue:
 		v.ok(v1alpha1.ConditionReady, "ServingObserved", "observed demand and peaks are served: %s", skilled.Message)
 	default:

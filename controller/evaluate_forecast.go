@@ -13,8 +13,8 @@ import (
 // forecast brings the model up to date and says how well founded it is.
 func (e *evaluation) forecast(ctx context.Context) error {
 	if !e.set.hasDemand {
-		e.v.ok(v1alpha1.ConditionHistoryReady, "NotAsked", "spec.demand is not set: the peaks alone are served")
-		e.v.unknown(v1alpha1.ConditionSkilled, "NotAsked", "spec.demand is not set")
+		e.v.ok(v1alpha1.ConditionHistoryReady, reasonNotAsked, "spec.demand is not set: the peaks alone are served")
+		e.v.unknown(v1alpha1.ConditionSkilled, reasonNotAsked, "spec.demand is not set")
 		return nil
 	}
 	if e.state.readErr != nil {

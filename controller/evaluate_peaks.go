@@ -21,6 +21,11 @@ func (e *evaluation) readPeaks(ctx context.Context) error {
 		e.v.fail(v1alpha1.ConditionPeaksValid, "PeakScheduleInvalid", "left out: %s", oneLine(errors.Join(e.peaks.errs...)))
 		return nil
 	}
+	if e.nothingAsked() {
+		e.v.fail(v1alpha1.ConditionPeaksValid, "NoPeaks", "spec.demand is not set and no PeakSchedule lifts this Forecast, so there is nothing to plan with: "+
+			"name it in spec.forecastRefs of a PeakSchedule of namespace %s or label it for one's spec.forecastSelector, or set spec.demand", e.fc.Namespace)
+		return nil
+	}
 	if reason, message := e.withoutEffect(); reason != "" {
 		e.v.fail(v1alpha1.ConditionPeaksValid, reason, "%s", message)
 		return nil
@@ -28,6 +33,9 @@ func (e *evaluation) readPeaks(ctx context.Context) error {
 	e.v.ok(v1alpha1.ConditionPeaksValid, "Valid", "every declared peak can be evaluated")
 	return nil
 }
+
+// nothingAsked says that neither demand nor a peak was declared: a selector that misses, say, or a PeakSchedule that is still to come.
+func (e *evaluation) nothingAsked() bool { return !e.set.hasDemand && len(e.peaks.schedules) == 0 }
 
 // withoutEffect names the declared windows that need something which this Forecast does not have.
 func (e *evaluation) withoutEffect() (reason, message string) {

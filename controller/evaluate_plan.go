@@ -24,6 +24,10 @@ func (e *evaluation) plan() *planner.Plan {
 	case e.set.hasDemand && (len(e.peaks.schedules) == 0 || e.foretold()):
 		e.keepServing()
 		return nil
+	case e.nothingAsked() && e.state.plan == nil:
+		// An HPA that reads 0 goes to its minimum. A published plan is replaced, for it may hold a peak that was taken back.
+		e.keepServing()
+		return nil
 	}
 	built, notes, err := planner.Build(planner.Input{
 		Now: e.now, Outlook: e.outlook, Start: start, Step: step, Horizon: steps, Lead: lead,
@@ -74,6 +78,10 @@ func (e *evaluation) keepServing() {
 	if e.state.plan != nil && !e.now.Before(e.state.plan.End()) {
 		e.v.fail(v1alpha1.ConditionServing, "PlanExpired", "the plan ended at %s and no new one can be made; onPlanExpiry is %s: see HistoryReady for what to mend",
 			e.state.plan.End().UTC().Format(time.RFC3339), e.set.expiry)
+		return
+	}
+	if e.state.plan == nil && !e.set.hasDemand {
+		e.v.unknown(v1alpha1.ConditionServing, "NoPlan", "there is no plan yet, and nothing is served: see PeaksValid for what to mend")
 		return
 	}
 	if e.state.plan == nil {

@@ -29,7 +29,7 @@ func (o *Observer) floorOf(key types.NamespacedName) floor {
 // judgeFloor says whether observed demand still holds the served metric up. Every replica polls for itself: this is what the leader sees.
 func (e *evaluation) judgeFloor() {
 	if !e.set.hasDemand {
-		e.v.unknown(v1alpha1.ConditionObserved, "NotAsked", "spec.demand is not set")
+		e.v.unknown(v1alpha1.ConditionObserved, reasonNotAsked, "spec.demand is not set")
 		return
 	}
 	f := e.floor(types.NamespacedName{Namespace: e.fc.Namespace, Name: e.fc.Name})

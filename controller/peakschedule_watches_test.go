@@ -124,7 +124,12 @@ func TestFiguresThatHardlyMoveAreNotWritten(t *testing.T) {
 func TestScheduleInTheSecondOfThePlan(t *testing.T) {
 	fc := shortForecast("model", "")
 	fc.Spec.Demand = nil
-	h := newHouse(t, nil, fc, deployment())
+	lifting := func(name, start, demand string) *v1alpha1.PeakSchedule {
+		ps := peakSchedule(v1alpha1.PeakWindow{Name: "on", Start: start, Duration: "1h", Demand: atLeast(demand)})
+		ps.Name, ps.Namespace, ps.Spec.ForecastRefs = name, "shop", []v1alpha1.ForecastReference{{Name: "model"}}
+		return ps
+	}
+	h := newHouse(t, nil, fc, deployment(), lifting("over", "2026-03-01T07:30", "7"))
 	look := func() (now float64) {
 		t.Helper()
 		key := types.NamespacedName{Namespace: "shop", Name: "model"}
@@ -143,11 +148,9 @@ func TestScheduleInTheSecondOfThePlan(t *testing.T) {
 		return now
 	}
 	if v := look(); v != 0 {
-		t.Errorf("without a schedule the plan has %v", v)
+		t.Errorf("without the schedule the plan has %v", v)
 	}
-	ps := peakSchedule(v1alpha1.PeakWindow{Name: "on", Start: "2026-03-02T07:30", Duration: "1h", Demand: atLeast("15")})
-	ps.Namespace, ps.Spec.ForecastRefs = "shop", []v1alpha1.ForecastReference{{Name: "model"}}
-	if err := h.client.Create(t.Context(), ps); err != nil {
+	if err := h.client.Create(t.Context(), lifting("new", "2026-03-02T07:30", "15")); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

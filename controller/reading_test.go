@@ -100,6 +100,41 @@ func TestPeakDeclaredWhileHistoryIsRead(t *testing.T) {
 	}
 }
 
+// An HPA that reads 0 goes to its minimum: without demand, nothing is served until there are peaks. What was published goes when
+// they do, and does not come back.
+func TestNothingToPlanWith(t *testing.T) {
+	fc := shortForecast("fc", "q")
+	fc.Spec.Demand = nil
+	h := newHouse(t, nil, fc, deployment())
+	says := func(status metav1.ConditionStatus, reason string, plan bool) {
+		t.Helper()
+		got := h.get(t, "fc")
+		if c := meta.FindStatusCondition(got.Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Status != status || c.Reason != reason {
+			t.Errorf("Ready = %+v, want %s with %s", c, status, reason)
+		}
+		if (got.Status.Plan != nil) != plan {
+			t.Errorf("a plan is published: %t, want %t", !plan, plan)
+		}
+	}
+	h.step(t, "fc", 0)
+	says(metav1.ConditionFalse, "NoPeaks", false)
+	peak := noonPeak("fc")
+	if err := h.client.Create(t.Context(), peak); err != nil {
+		t.Fatal(err)
+	}
+	h.step(t, "fc", time.Second)
+	says(metav1.ConditionTrue, "ServingPlan", true)
+	if err := h.client.Delete(t.Context(), peak); err != nil {
+		t.Fatal(err)
+	}
+	h.step(t, "fc", time.Second)
+	says(metav1.ConditionFalse, "NoPeaks", true)
+	at := epoch.Add(12*time.Hour + time.Minute)
+	if v, ok := h.states[named("fc")].plan.At(at); !ok || v != 0 {
+		t.Errorf("the plan says %v, %t at the noon whose peak was taken back, want 0", v, ok)
+	}
+}
+
 func TestReadingAfterARestartKeepsTheForecastBesideAPeak(t *testing.T) {
 	h := newHouse(t, map[string]*trace{"q": {demand: daily(0.05)}}, shortForecast("fc", "q"), deployment(), noonPeak("fc"))
 	h.step(t, "fc", time.Minute)

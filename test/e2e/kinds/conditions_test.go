@@ -145,9 +145,9 @@ spec:
 	}
 }
 
-func TestPeaksAloneAreServed(t *testing.T) {
-	ns := namespace(t)
-	yaml := deployment(ns) + `
+// launch is a service that has peaks and no history.
+func launch(ns string) string {
+	return deployment(ns) + `
 ---
 apiVersion: headstart.dev/v1alpha1
 kind: Forecast
@@ -166,13 +166,52 @@ spec:
   windows:
   - {name: noon, schedule: "* * * * *", duration: 2m, demand: {atLeast: "12.5"}}
 `
-	if err := shared.Apply(t.Context(), yaml); err != nil {
+}
+
+// served waits for a value of the external metric, and returns the last one: the adapter hears of a plan a moment after its status shows.
+func served(t *testing.T, ns, name string, want float64) (v float64, err error) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if v, err = harness.ExternalMetric(t.Context(), shared, ns, name); err == nil && v == want {
+			break
+		}
+	}
+	return v, err
+}
+
+// A Forecast that comes before its PeakSchedule serves nothing, rather than 0, and says what it waits for.
+func TestForecastBeforeItsPeaks(t *testing.T) {
+	ns := namespace(t)
+	yaml := launch(ns)
+	peaks := strings.LastIndex(yaml, "---\n")
+	if err := shared.Apply(t.Context(), yaml[:peaks]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := harness.AwaitForecast(t.Context(), shared, ns, "launch", 60*time.Second, func(f *harness.Forecast) bool {
+		return f.Condition("Ready").Reason == "NoPeaks"
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := harness.ExternalMetric(t.Context(), shared, ns, "launch"); err == nil {
+		t.Errorf("external metric = %v before there is anything to plan with, want an error", v)
+	}
+	if err := shared.Apply(t.Context(), yaml[peaks:]); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := served(t, ns, "launch", 12.5); err != nil || v != 12.5 {
+		t.Errorf("external metric = %v, %v; want 12.5", v, err)
+	}
+}
+
+func TestPeaksAloneAreServed(t *testing.T) {
+	ns := namespace(t)
+	if err := shared.Apply(t.Context(), launch(ns)); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready", "--timeout=60s", "forecast/launch", "peakschedule/always"); err != nil {
 		t.Fatalf("kubectl wait: %v\n%s", err, out)
 	}
-	if v, err := harness.ExternalMetric(t.Context(), shared, ns, "launch"); err != nil || v != 12.5 {
+	if v, err := served(t, ns, "launch", 12.5); err != nil || v != 12.5 {
 		t.Errorf("external metric = %v, %v; want 12.5", v, err)
 	}
 	out, err := shared.Kubectl(t.Context(), nil, "get", "--raw", "/apis/custom.metrics.k8s.io/v1beta1/namespaces/"+ns+"/forecasts.headstart.dev/launch/demand")
