@@ -23,7 +23,7 @@ func (e *evaluation) readPeaks(ctx context.Context) error {
 	}
 	if e.nothingAsked() {
 		e.v.fail(v1alpha1.ConditionPeaksValid, "NoPeaks", "spec.demand is not set and no PeakSchedule lifts this Forecast, so there is nothing to plan with: "+
-			"name it in spec.forecastRefs of a PeakSchedule of namespace %s or label it for one's spec.forecastSelector, or set spec.demand", e.fc.Namespace)
+			"name it in spec.forecastRefs of a PeakSchedule of namespace %s or label it for one's spec.forecastSelector, or set spec.demand or spec.bounds.min", e.fc.Namespace)
 		return nil
 	}
 	if reason, message := e.withoutEffect(); reason != "" {
@@ -35,7 +35,10 @@ func (e *evaluation) readPeaks(ctx context.Context) error {
 }
 
 // nothingAsked says that neither demand nor a peak was declared: a selector that misses, say, or a PeakSchedule that is still to come.
-func (e *evaluation) nothingAsked() bool { return !e.set.hasDemand && len(e.peaks.schedules) == 0 }
+// A lower bound is something to serve.
+func (e *evaluation) nothingAsked() bool {
+	return !e.set.hasDemand && len(e.peaks.schedules) == 0 && !(e.set.min > 0)
+}
 
 // withoutEffect names the declared windows that need something which this Forecast does not have.
 func (e *evaluation) withoutEffect() (reason, message string) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -132,6 +133,17 @@ func TestNothingToPlanWith(t *testing.T) {
 	at := epoch.Add(12*time.Hour + time.Minute)
 	if v, ok := h.states[named("fc")].plan.At(at); !ok || v != 0 {
 		t.Errorf("the plan says %v, %t at the noon whose peak was taken back, want 0", v, ok)
+	}
+}
+
+func TestLowerBoundIsSomethingToServe(t *testing.T) {
+	fc, least := shortForecast("fc", "q"), resource.MustParse("7")
+	fc.Spec.Demand, fc.Spec.Bounds = nil, v1alpha1.Bounds{Min: &least}
+	h := newHouse(t, nil, fc, deployment())
+	h.step(t, "fc", 0)
+	status := h.get(t, "fc").Status
+	if !isTrue(status.Conditions, v1alpha1.ConditionReady) || status.Served == nil || status.Served.Value.Value() != 7 {
+		t.Errorf("served is %v and the conditions are %+v, want 7 and Ready", status.Served, status.Conditions)
 	}
 }
 
