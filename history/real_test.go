@@ -2,11 +2,11 @@ package history_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -34,32 +34,41 @@ func startPrometheus(t *testing.T, openMetrics string) string {
 	if out, err := exec.Command(filepath.Join(bin, "promtool"), "tsdb", "create-blocks-from", "openmetrics", filepath.Join(dir, "demand.om"), data).CombinedOutput(); err != nil {
 		t.Fatalf("promtool: %v\n%s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	p := exec.Command(filepath.Join(bin, "prometheus"), "--config.file="+filepath.Join(dir, "prometheus.yml"),
+		"--storage.tsdb.path="+data, "--storage.tsdb.retention.time=100y", "--web.listen-address=127.0.0.1:0")
+	logFile := filepath.Join(dir, "log")
+	log, err := os.Create(logFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	l.Close()
-	p := exec.Command(filepath.Join(bin, "prometheus"), "--config.file="+filepath.Join(dir, "prometheus.yml"),
-		"--storage.tsdb.path="+data, "--storage.tsdb.retention.time=100y", "--web.listen-address="+address)
-	var log strings.Builder
-	p.Stderr = &log
+	defer log.Close() // the process has its own
+	p.Stderr = log
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
-	for range 300 {
-		if resp, err := http.Get("http://" + address + "/-/ready"); err == nil {
+	var said []byte
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if said, err = os.ReadFile(logFile); err != nil {
+			t.Fatal(err)
+		}
+		address := listensOn.FindSubmatch(said) // a port of its own choice: nobody can take it first
+		if address == nil {
+			continue
+		}
+		url := "http://" + string(address[1])
+		if resp, err := http.Get(url + "/-/ready"); err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
-				return "http://" + address
+				return url
 			}
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
-	t.Fatalf("Prometheus did not start:\n%s", log.String())
+	t.Fatalf("Prometheus did not start:\n%s", said)
 	return ""
 }
+
+var listensOn = regexp.MustCompile(`msg="Listening on".* address=(\S+)`)
 
 // TestRealPrometheus holds that what is assumed of Prometheus above is true of it: its limit, its times, its words.
 func TestRealPrometheus(t *testing.T) {
@@ -73,7 +82,7 @@ func TestRealPrometheus(t *testing.T) {
 	}
 	text.WriteString("# EOF\n")
 	url := startPrometheus(t, text.String())
-	source := newSource(t, url, func(c *history.SourceConfig) { c.Timeout = model.Duration(20 * time.Second) })
+	source := newSource(t, url, func(c *history.SourceConfig) { c.Timeout = model.Duration(time.Minute) })
 
 	end := from.Add((minutes - 1) * time.Minute)
 	got, err := source.Range(t.Context(), "sum(demand)", from, end, time.Minute, nil)
