@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -95,7 +96,9 @@ func modelStatus(d forecaster.Description) *v1alpha1.ModelStatus {
 	if !math.IsNaN(d.Coverage) {
 		out.Coverage = signed(d.Coverage)
 	}
-	for _, w := range d.Models[:min(len(d.Models), 16)] {
+	models := slices.Clone(d.Models)
+	slices.SortStableFunc(models, func(a, b forecaster.Weight) int { return cmp.Compare(b.Share, a.Share) })
+	for _, w := range models[:min(len(models), 16)] {
 		out.Weights = append(out.Weights, v1alpha1.ModelWeight{Name: w.Model, Weight: v1alpha1.FormatDecimal(math.Max(0, w.Share), 3)})
 	}
 	out.Warnings = slices.Clone(d.Warnings[:min(len(d.Warnings), 8)])

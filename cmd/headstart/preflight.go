@@ -41,7 +41,7 @@ else, and says to whom, and which door is left.`,
 			return errors.Join(errs...)
 		},
 	}
-	cluster = newClusterFlags(cmd.Flags())
+	cluster = newNamespacedFlags(cmd.Flags())
 	f := cmd.Flags()
 	f.StringSliceVar(&groups, "group", []string{external_metrics.GroupName, custom_metrics.GroupName}, "API groups to look at")
 	f.StringVar(&service.Name, "service-name", service.Name, "Service that headstart is reached through")

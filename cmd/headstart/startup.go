@@ -38,7 +38,7 @@ pulling the image, starting, loading. It needs get on the target's scale, and li
 			return showStartup(cmd.Context(), streams.Out, c, &list[0], time.Now())
 		},
 	}
-	cluster = newClusterFlags(cmd.Flags())
+	cluster = newNamespacedFlags(cmd.Flags())
 	return cmd
 }
 

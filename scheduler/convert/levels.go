@@ -57,44 +57,34 @@ func (s *source) groups(byZone map[string][]v1alpha1.PeakWindow) []peaks {
 	return groups
 }
 
+// kedaSpec is what is read of a ScaledObject's spec.
+type kedaSpec struct {
+	ScaleTargetRef  target        `json:"scaleTargetRef"`
+	MinReplicaCount *int32        `json:"minReplicaCount"`
+	MaxReplicaCount *int32        `json:"maxReplicaCount"`
+	CooldownPeriod  *int32        `json:"cooldownPeriod"`
+	Triggers        []kedaTrigger `json:"triggers"`
+}
+
+type kedaTrigger struct {
+	Type       string            `json:"type"`
+	Name       string            `json:"name"`
+	MetricType string            `json:"metricType"`
+	Metadata   map[string]string `json:"metadata"`
+}
+
 func fromKEDA(s *source) error {
 	var in struct {
-		Spec struct {
-			ScaleTargetRef  target `json:"scaleTargetRef"`
-			MinReplicaCount *int32 `json:"minReplicaCount"`
-			MaxReplicaCount *int32 `json:"maxReplicaCount"`
-			CooldownPeriod  *int32 `json:"cooldownPeriod"`
-			Triggers        []struct {
-				Type       string            `json:"type"`
-				Name       string            `json:"name"`
-				MetricType string            `json:"metricType"`
-				Metadata   map[string]string `json:"metadata"`
-			} `json:"triggers"`
-		} `json:"spec"`
+		Spec kedaSpec `json:"spec"`
 	}
 	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", manifest.Readable(err))
 	}
 	p := plan{name: s.meta.Name, target: in.Spec.ScaleTargetRef, min: deref(in.Spec.MinReplicaCount, 0), max: deref(in.Spec.MaxReplicaCount, 100), capacity: "1"}
 	p.target.APIVersion, p.target.Kind = cmp.Or(p.target.APIVersion, "apps/v1"), cmp.Or(p.target.Kind, "Deployment")
-	var periods []period
-	var left []string
-	for i, t := range in.Spec.Triggers {
-		name := cmp.Or(t.Name, fmt.Sprintf("%s-%d", t.Type, i))
-		switch {
-		case t.Type == "cron":
-			replicas, err := strconv.ParseInt(t.Metadata["desiredReplicas"], 10, 32)
-			if err != nil {
-				return fmt.Errorf("trigger %s: desiredReplicas %q is not a number", name, t.Metadata["desiredReplicas"])
-			}
-			periods = append(periods, period{name, t.Metadata["timezone"], t.Metadata["start"], t.Metadata["end"], int32(replicas)})
-		case t.Type == "prometheus" && p.query == "" && (t.MetricType == "" || t.MetricType == "AverageValue") && t.Metadata["threshold"] != "":
-			p.query, p.capacity = t.Metadata["query"], t.Metadata["threshold"]
-			s.note("trigger %s became the Forecast's demand: name %s as the source \"default\" of the server's configuration", name, cmp.Or(t.Metadata["serverAddress"], "its Prometheus"))
-		default:
-			left = append(left, fmt.Sprintf("spec.triggers[%d].", i))
-			s.note("trigger %s of type %s is not carried over: keep it as a metric of the new HorizontalPodAutoscaler, or leave the ScaledObject in charge and read the Forecast from it", name, t.Type)
-		}
+	periods, left, err := s.kedaPeriods(in.Spec.Triggers, &p)
+	if err != nil {
+		return err
 	}
 	if len(periods) == 0 {
 		return fmt.Errorf("it has no cron trigger")
@@ -122,6 +112,29 @@ func fromKEDA(s *source) error {
 	return s.emit(p)
 }
 
+// kedaPeriods are the periods of cron triggers, and the fields of those triggers that are not carried over. The first Prometheus trigger
+// becomes the plan's demand.
+func (s *source) kedaPeriods(triggers []kedaTrigger, p *plan) (periods []period, left []string, err error) {
+	for i, t := range triggers {
+		name := cmp.Or(t.Name, fmt.Sprintf("%s-%d", t.Type, i))
+		switch {
+		case t.Type == "cron":
+			replicas, err := strconv.ParseInt(t.Metadata["desiredReplicas"], 10, 32)
+			if err != nil {
+				return nil, nil, fmt.Errorf("trigger %s: desiredReplicas %q is not a number", name, t.Metadata["desiredReplicas"])
+			}
+			periods = append(periods, period{name, t.Metadata["timezone"], t.Metadata["start"], t.Metadata["end"], int32(replicas)})
+		case t.Type == "prometheus" && p.query == "" && (t.MetricType == "" || t.MetricType == "AverageValue") && t.Metadata["threshold"] != "":
+			p.query, p.capacity = t.Metadata["query"], t.Metadata["threshold"]
+			s.note("trigger %s became the Forecast's demand: name %s as the source \"default\" of the server's configuration", name, cmp.Or(t.Metadata["serverAddress"], "its Prometheus"))
+		default:
+			left = append(left, fmt.Sprintf("spec.triggers[%d].", i))
+			s.note("trigger %s of type %s is not carried over: keep it as a metric of the new HorizontalPodAutoscaler, or leave the ScaledObject in charge and read the Forecast from it", name, t.Type)
+		}
+	}
+	return periods, left, nil
+}
+
 // noteKEDAPause says what the new objects do not know: that the old one was standing still.
 func (s *source) noteKEDAPause() {
 	for _, annotation := range []string{"autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"} {
@@ -131,23 +144,26 @@ func (s *source) noteKEDAPause() {
 	}
 }
 
+// craneSpec is what is read of an EffectiveHorizontalPodAutoscaler's spec.
+type craneSpec struct {
+	ScaleTargetRef target         `json:"scaleTargetRef"`
+	MinReplicas    *int32         `json:"minReplicas"`
+	MaxReplicas    int32          `json:"maxReplicas"`
+	ScaleStrategy  string         `json:"scaleStrategy"`
+	Prediction     map[string]any `json:"prediction"`
+	Metrics        []any          `json:"metrics"`
+	Crons          []struct {
+		Name           string `json:"name"`
+		Timezone       string `json:"timezone"`
+		Start          string `json:"start"`
+		End            string `json:"end"`
+		TargetReplicas int32  `json:"targetReplicas"`
+	} `json:"crons"`
+}
+
 func fromCrane(s *source) error {
 	var in struct {
-		Spec struct {
-			ScaleTargetRef target         `json:"scaleTargetRef"`
-			MinReplicas    *int32         `json:"minReplicas"`
-			MaxReplicas    int32          `json:"maxReplicas"`
-			ScaleStrategy  string         `json:"scaleStrategy"`
-			Prediction     map[string]any `json:"prediction"`
-			Metrics        []any          `json:"metrics"`
-			Crons          []struct {
-				Name           string `json:"name"`
-				Timezone       string `json:"timezone"`
-				Start          string `json:"start"`
-				End            string `json:"end"`
-				TargetReplicas int32  `json:"targetReplicas"`
-			} `json:"crons"`
-		} `json:"spec"`
+		Spec craneSpec `json:"spec"`
 	}
 	if err := json.Unmarshal(s.raw, &in); err != nil {
 		return fmt.Errorf("cannot read it: %w", manifest.Readable(err))
@@ -179,7 +195,15 @@ func fromCrane(s *source) error {
 		s.note("a cron wants %d replicas and maxReplicas was %d, which silently capped it: maxReplicas is raised", most, p.max)
 		p.max = most
 	}
-	if in.Spec.Prediction != nil {
+	s.noteCrane(in.Spec)
+	s.noteClock()
+	s.whatToStop = "delete it and HorizontalPodAutoscaler ehpa-" + s.meta.Name
+	return s.emit(p)
+}
+
+// noteCrane says what of a spec is not carried over.
+func (s *source) noteCrane(spec craneSpec) {
+	if spec.Prediction != nil {
 		s.note("its prediction is not carried over: give the Forecast a spec.demand with the query of the load, and capacityPerReplica in the same unit")
 		for _, name := range slices.Sorted(maps.Keys(s.annotations())) {
 			if metric, ok := strings.CutPrefix(name, "metric-query.autoscaling.crane.io/"); ok {
@@ -187,15 +211,12 @@ func fromCrane(s *source) error {
 			}
 		}
 	}
-	if len(in.Spec.Metrics) > 0 {
-		s.note("its %d metrics are not carried over: add them to the new HorizontalPodAutoscaler, which takes the largest", len(in.Spec.Metrics))
+	if len(spec.Metrics) > 0 {
+		s.note("its %d metrics are not carried over: add them to the new HorizontalPodAutoscaler, which takes the largest", len(spec.Metrics))
 	}
-	if in.Spec.ScaleStrategy == "Preview" {
+	if spec.ScaleStrategy == "Preview" {
 		s.note("it is in strategy Preview and scales nothing: set mode DryRun on the Forecast for the same")
 	}
-	s.noteClock()
-	s.whatToStop = "delete it and HorizontalPodAutoscaler ehpa-" + s.meta.Name
-	return s.emit(p)
 }
 
 func (s *source) noteClock() {

@@ -1,0 +1,23 @@
+package controller
+
+import (
+	"fmt"
+	"testing"
+
+	"headstart.dev/headstart/forecaster"
+)
+
+// Status has room for 16 models: the ones that count most, in their order.
+func TestModelStatusNamesTheHeaviest(t *testing.T) {
+	var d forecaster.Description
+	for i := range 20 {
+		d.Models = append(d.Models, forecaster.Weight{Model: fmt.Sprintf("m%02d", i), Share: float64(i) / 190})
+	}
+	got := modelStatus(d).Weights
+	if len(got) != 16 || got[0].Name != "m19" || got[15].Name != "m04" {
+		t.Errorf("weights are %+v, want m19 to m04", got)
+	}
+	if d.Models[0].Model != "m00" {
+		t.Error("the description was sorted too")
+	}
+}
