@@ -34,6 +34,9 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outco
 	if !l.act {
 		by = v1alpha1.WarmImagesOff
 	}
+	if by == v1alpha1.WarmImagesPods {
+		l.adoptPulls(j, nodes)
+	}
 	have := l.mine(rolePull, fc.Name)
 	if before, waiting := r.deniedLately(j, "images", l.now); waiting {
 		j.pulled = r.trialsOf(l, fc.Name, t.image).done
@@ -149,7 +152,7 @@ func (l *look) busy(fc *v1alpha1.Forecast, t *target) map[string]bool {
 	for i := range l.pods {
 		p := &l.pods[i]
 		own := p.Namespace == fc.Namespace && p.Labels[labelRole] == "" && t.selector.Matches(labels.Set(p.Labels))
-		held := p.Labels[labelRole] == rolePlaceholder && p.Labels[labelForecast] == forecastHash(fc.Namespace, fc.Name)
+		held := p.Labels[labelRole] == rolePlaceholder && l.heirOf(p) == forecastHash(fc.Namespace, fc.Name)
 		if p.Spec.NodeName != "" && alive(p) && (own || held) {
 			out[p.Spec.NodeName] = true
 		}

@@ -41,6 +41,8 @@ type job struct {
 	asked   int             // replicas that the cluster's autoscaler is asked to hold nodes for
 	there   int             // replicas that nodes are held for, with the image or without
 	byAPI   bool            // the cluster's autoscaler holds them, and not placeholders
+	unasked bool            // it could not be asked
+	took    bool            // it holds what it is to, as far as that is up to the warmer
 	unmet   string          // why it does not, as far as it says so, for people
 	pulled  map[string]bool // nodes that a pull came through on, whether they list the image or not
 }
@@ -73,6 +75,7 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 		}
 		j.status.LearnedNodeLead, j.status.LearnedImageLead = formatLead(j.learned.Node), formatLead(j.learned.Image)
 	}
+	l.jobs = jobs
 	l.join(jobs)
 	return jobs
 }
@@ -111,13 +114,14 @@ func (j *job) seen() *target {
 type memory struct {
 	target *target // nil where nothing was warmed for it, and after a restart
 	status v1alpha1.WarmForecast
+	waits  bool // it was to take over from another of its target, and could not
 }
 
 // remember keeps what is known of the Forecasts for the next look. Status has it too, of the first 64.
 func (r *Reconciler) remember(l *look, jobs []*job) {
 	known := map[string]memory{}
 	for _, j := range jobs {
-		known[j.fc.Name] = memory{j.seen(), j.status}
+		known[j.fc.Name] = memory{j.seen(), j.status, j.target != nil && j.keeper == nil && !j.took}
 	}
 	r.last[client.ObjectKeyFromObject(l.pool)] = known
 }

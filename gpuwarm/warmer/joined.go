@@ -31,6 +31,7 @@ type joint struct {
 // name does it for all: placeholders are labelled with their Forecast, and would else be made anew each time that another plan is ahead.
 func (l *look) join(jobs []*job) {
 	of := map[targetKey]*joint{}
+	l.holds = map[targetKey]*job{}
 	for _, j := range jobs {
 		if j.target == nil {
 			continue
@@ -38,7 +39,7 @@ func (l *look) join(jobs []*job) {
 		all := of[keyOf(j)]
 		if all == nil {
 			all = &joint{keeper: j}
-			of[keyOf(j)] = all
+			of[keyOf(j)], l.holds[keyOf(j)] = all, j
 		} else {
 			j.keeper, j.status.WarmedBy = all.keeper, all.keeper.fc.Name
 		}
@@ -72,7 +73,7 @@ func (l *look) deduct(jobs []*job) {
 func (r *Reconciler) warmJoined(ctx context.Context, l *look, j *job, out *outcome) error {
 	of := " for Forecast " + j.fc.Name
 	return errors.Join(
-		out.settle(&out.left, nil, "removal of what was warmed"+of, r.letReplicas(ctx, l, j.fc.Name)),
+		out.settle(&out.left, nil, "removal of what was warmed"+of, r.handOver(ctx, l, j)),
 		out.settle(&out.weights, &j.status, "weights"+of, r.warmWeights(ctx, l, j, out)),
 	)
 }

@@ -133,22 +133,26 @@ func TestOneTargetFollowsItsPlansInTurn(t *testing.T) {
 	}
 }
 
-// Who holds is paused, or goes: the next one does then, and nothing of the first is left.
+// Who holds is paused, or goes: the next one does then, with what is held already, and nothing is left beside it.
 func TestTheNextForecastHolds(t *testing.T) {
 	w := newWorld(t, steady, pool(noImages))
 	w.another("tokens", "40 40 40 40 40 40 40 40")
 	w.look(0)
-	w.setMode(v1alpha1.ForecastPaused)
-	w.look(0.25)
-	if diff := cmp.Diff(map[string]int{"tokens": 4}, w.heldFor("demand", "tokens")); diff != "" {
-		t.Errorf("the first is paused: -want, +got:\n%s", diff)
-	}
-	w.setMode(v1alpha1.ForecastActive)
-	if s := w.look(0.5); s.Forecasts[1].WarmedBy != "demand" {
-		t.Errorf("%+v", s.Forecasts)
-	}
-	if diff := cmp.Diff(map[string]int{"demand": 4}, w.heldFor("demand", "tokens")); diff != "" {
-		t.Errorf("and then it is not: -want, +got:\n%s", diff)
+	before := w.ids(rolePlaceholder)
+	for i, mode := range []v1alpha1.ForecastMode{v1alpha1.ForecastPaused, v1alpha1.ForecastActive} {
+		w.setMode(mode)
+		s := w.look(0.25 + float64(i)/4)
+		held := map[string]int{}
+		for _, f := range s.Forecasts {
+			held[f.Name] = int(f.Hold)
+		}
+		want := []map[string]int{{"demand": 0, "tokens": 4}, {"demand": 4, "tokens": 0}}[i]
+		if diff := cmp.Diff(want, held); diff != "" || (s.Forecasts[1].WarmedBy == "demand") != (i == 1) || s.Placeholders != 4 {
+			t.Errorf("the first is %s: -want, +got:\n%s\n%+v", mode, diff, s)
+		}
+		if diff := cmp.Diff(before, w.ids(rolePlaceholder)); diff != "" {
+			t.Errorf("the first is %s: -want, +got:\n%s", mode, diff)
+		}
 	}
 }
 

@@ -39,26 +39,30 @@ func takes(used, requests corev1.ResourceList, n int) {
 }
 
 // countLeft counts towards the limits what placeholders hold that nothing is wanted of now: for Forecasts whose targets cannot be read, and what is not removed
-// yet. What the cluster's autoscaler was asked to hold for such a Forecast counts as it was asked for.
+// yet. What the cluster's autoscaler was asked to hold for such a Forecast counts as it was asked for, unless another Forecast of its target asks in its stead now.
 func (l *look) countLeft(jobs []*job) {
 	wanted := map[string]bool{}
 	for _, j := range jobs {
 		switch {
 		case j.target != nil && j.keeper == nil:
 			wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
-		case j.last != nil && (!l.act || apiHolds(&j.status)):
+		case j.last != nil && (!l.act || apiHolds(&j.status)) && !l.handsOver(j):
 			takes(l.used, j.last.shape.Requests, int(j.status.Hold))
 		}
 	}
-	one := corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}
 	for i := range l.pods {
 		p := &l.pods[i]
 		if p.Labels[labelRole] == rolePlaceholder && p.Labels[labelPool] == poolHash(l.pool.Namespace, l.pool.Name) && !wanted[p.Labels[labelForecast]] && alive(p) {
-			takes(l.used, one, 1)
-			for _, c := range p.Spec.Containers {
-				takes(l.used, c.Resources.Requests, 1)
-			}
+			takesPod(l.used, p, 1)
 		}
+	}
+}
+
+// takesPod adds so many times what a placeholder takes to used.
+func takesPod(used corev1.ResourceList, p *corev1.Pod, n int) {
+	takes(used, corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}, n)
+	for _, c := range p.Spec.Containers {
+		takes(used, c.Resources.Requests, n)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -28,12 +29,15 @@ type look struct {
 	used   corev1.ResourceList            // of the limits, by what is held so far
 	act    bool
 	last   map[string]memory // of the Forecasts
-	unread error             // of the quotas
+	jobs   []*job
+	holds  map[targetKey]*job   // that each target is held for by
+	heirs  map[types.UID]string // pods that another Forecast took over than they were made for: its hash
+	unread error                // of the quotas
 }
 
 // look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.
 func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool, selector labels.Selector) (*look, []v1alpha1.Forecast, error) {
-	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool), last: r.lastOf(pool)}
+	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool), last: r.lastOf(pool), heirs: map[types.UID]string{}}
 	var fcs v1alpha1.ForecastList
 	var pods corev1.PodList
 	var nodes corev1.NodeList
@@ -63,11 +67,11 @@ func (l *look) node(name string) *corev1.Node {
 	return &l.nodes[i]
 }
 
-// mine are the pods of a role that were made for one Forecast, by name.
+// mine are the pods of a role that are for one Forecast, by name: those that were made for it, and those that it took over.
 func (l *look) mine(role, fc string) []corev1.Pod {
 	var out []corev1.Pod
 	for _, p := range l.pods {
-		if p.Labels[labelRole] == role && p.Labels[labelPool] == poolHash(l.pool.Namespace, l.pool.Name) && p.Labels[labelForecast] == forecastHash(l.pool.Namespace, fc) {
+		if p.Labels[labelRole] == role && p.Labels[labelPool] == poolHash(l.pool.Namespace, l.pool.Name) && l.heirOf(&p) == forecastHash(l.pool.Namespace, fc) {
 			out = append(out, p)
 		}
 	}

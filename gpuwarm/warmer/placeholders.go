@@ -51,7 +51,7 @@ func poolHash(namespace, name string) string { return hash("pool", namespace, na
 func forecastHash(namespace, name string) string { return hash("forecast", namespace, name) }
 
 // placeholder is a pod of the target's shape that does nothing.
-func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, index int) *corev1.Pod {
+func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, index int, others metav1.LabelSelector) *corev1.Pod {
 	zero, seconds, no, yes, user := int64(0), int64(deadline), false, true, int64(65534)
 	requests := t.shape.Requests.DeepCopy()
 	delete(requests, corev1.ResourcePods)
@@ -61,7 +61,6 @@ func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, 
 			limits[name] = q // extended resources must be limited to what is requested
 		}
 	}
-	others := metav1.LabelSelector{MatchLabels: map[string]string{labelRole: rolePlaceholder, labelForecast: forecastHash(pool.Namespace, fc)}}
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: r.opts.Namespace,
@@ -150,8 +149,9 @@ func (r *Reconciler) hold(ctx context.Context, l *look, fc string, t *target, ha
 		}
 		want -= live(needless) // as far as they stay: the next look knows
 	}
+	others := othersOf(forecastHash(l.pool.Namespace, fc), have)
 	for i, made := 0, 0; kept < want && made < burst; i++ {
-		p := r.placeholder(l.pool, fc, t, i)
+		p := r.placeholder(l.pool, fc, t, i, others)
 		if taken[p.Name] {
 			continue
 		}

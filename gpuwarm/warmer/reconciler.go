@@ -131,15 +131,15 @@ func (r *Reconciler) tend(ctx context.Context, l *look, jobs []*job, status *v1a
 	l.countLeft(jobs)
 	r.shortfalls(l, jobs, outcome)
 	wanted := map[string]bool{}
-	for _, j := range jobs {
+	for _, j := range holdersFirst(jobs) {
 		wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
 		// What fails for one Forecast is no reason to leave the others cold.
 		failures = append(failures, r.warm(ctx, l, j, outcome))
 		outcome.totals.add(j)
-		if len(status.Forecasts) < 64 {
-			status.Forecasts = append(status.Forecasts, j.status)
-		}
 		status.Placeholders += outcome.placeholders
+	}
+	for _, j := range jobs[:min(len(jobs), 64)] {
+		status.Forecasts = append(status.Forecasts, j.status)
 	}
 	return errors.Join(append(failures,
 		outcome.settle(&outcome.left, nil, "removal of what was warmed for Forecasts that are not selected any more", r.forsake(ctx, l, wanted)))...)

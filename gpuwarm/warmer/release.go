@@ -23,9 +23,9 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// let lets go of everything that is held for a Forecast.
-func (r *Reconciler) let(ctx context.Context, l *look, fc string) error {
-	return errors.Join(r.letReplicas(ctx, l, fc), r.unload(ctx, l, fc, ""))
+// let lets go of everything that is held for a Forecast, and that no other one of its target is to take over.
+func (r *Reconciler) let(ctx context.Context, l *look, j *job) error {
+	return errors.Join(r.handOver(ctx, l, j), r.unload(ctx, l, j.fc.Name, ""))
 }
 
 // letReplicas lets go of nodes and images.
@@ -75,7 +75,7 @@ func (r *Reconciler) forsake(ctx context.Context, l *look, wanted map[string]boo
 	var dropped []corev1.Pod
 	for i := range l.pods {
 		p := &l.pods[i]
-		if p.Labels[labelPool] == pool && !wanted[p.Labels[labelForecast]] && p.DeletionTimestamp == nil {
+		if p.Labels[labelPool] == pool && !wanted[l.heirOf(p)] && p.DeletionTimestamp == nil {
 			dropped = append(dropped, *p)
 		}
 	}

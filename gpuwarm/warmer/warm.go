@@ -26,8 +26,8 @@ func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) er
 		return errors.Join(left, out.settleAs(&out.nodes, &j.status, "the target"+of, "what is held for it stays", j.err))
 	case j.target == nil:
 		out.refused++
-		err := r.let(ctx, l, j.fc.Name)
-		if err == nil {
+		err := r.let(ctx, l, j)
+		if err == nil && !l.awaited(j) {
 			j.status.NodesBy, j.status.Hold = "", 0
 		}
 		return out.settle(&out.left, nil, "removal of what was warmed"+of, err)
@@ -35,9 +35,12 @@ func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) er
 	if j.keeper != nil {
 		return r.warmJoined(ctx, l, j, out)
 	}
+	r.inherit(l, j)
+	nodes := r.warmNodes(ctx, l, j, out)
+	j.took = nodes == nil && !j.unasked
 	// One stage's failure keeps none of the others from being warmed.
 	err := errors.Join(
-		out.settle(&out.nodes, &j.status, "nodes"+of, r.warmNodes(ctx, l, j, out)),
+		out.settle(&out.nodes, &j.status, "nodes"+of, nodes),
 		out.settle(&out.images, &j.status, "images"+of, r.warmImages(ctx, l, j, out)),
 		out.settle(&out.weights, &j.status, "weights"+of, r.warmWeights(ctx, l, j, out)),
 	)
@@ -98,7 +101,7 @@ func (r *Reconciler) warmNodes(ctx context.Context, l *look, j *job, out *outcom
 	by, missing := r.nodesBy(l)
 	want := 0
 	if by != v1alpha1.WarmNodesOff {
-		want = within(l.pool.Spec.Limits, l.used, j.target.shape, j.hold.Nodes)
+		want = l.allot(j)
 		if want < j.hold.Nodes {
 			out.limited++
 			j.status.Message = clip(fmt.Sprintf("spec.limits leaves room for %d of the %d replicas that are to be held for", want, j.hold.Nodes))
@@ -140,7 +143,7 @@ func (r *Reconciler) warmByAPI(ctx context.Context, l *look, j *job, by v1alpha1
 		return true, nil
 	}
 	// What such an object's own conditions say is not taken for nodes: room on nodes that are Ready counts.
-	j.asked, j.byAPI = want, true
+	j.asked, j.byAPI, j.unasked = want, true, err != nil
 	out.fails(&out.nodes, &j.status, reasonNotProvisioned, failure)
 	if err := out.denied(&out.nodes, &j.status, string(by), err); err != nil {
 		return false, err

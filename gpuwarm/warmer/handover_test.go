@@ -1,0 +1,226 @@
+package warmer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+const forty = "40 40 40 40 40 40 40 40 40 40 40 40"
+
+// restart has another process go on.
+func (w *world) restart() {
+	w.t.Helper()
+	r, err := New(w.r.opts)
+	w.must(err)
+	w.r = r
+}
+
+// ids are the pods of a role, by UID.
+func (w *world) ids(role string) []types.UID {
+	w.t.Helper()
+	var out []types.UID
+	for _, p := range w.ours(role) {
+		out = append(out, p.UID)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Whatever makes another Forecast of a target the one that holds, what is held stays held, also where limits have no room for it twice.
+func TestHandingOverLeavesNoGap(t *testing.T) {
+	limit := func(name string) func(*v1alpha1.WarmPool) {
+		return func(p *v1alpha1.WarmPool) {
+			p.Spec.Limits = map[string]resource.Quantity{name: resource.MustParse("4")}
+		}
+	}
+	paused := func(w *world) { w.setMode(v1alpha1.ForecastPaused) }
+	cases := map[string]struct {
+		reason string
+		limit  string
+		change func(*world)
+		holds  string
+	}{
+		"Paused": {"The one that holds is paused.", "nvidia.com/gpu", paused, "tokens"},
+		"Pods":   {"However it is limited.", "pods", paused, "tokens"},
+		"Restart": {"And another process sees that.", "nvidia.com/gpu", func(w *world) {
+			paused(w)
+			w.restart()
+		}, "tokens"},
+		"Deleted": {"Or it is deleted.", "nvidia.com/gpu", func(w *world) { w.must(w.client.Delete(w.t.Context(), w.forecast(forty))) }, "tokens"},
+		"DeletedRestart": {"And that is seen after a restart only.", "nvidia.com/gpu", func(w *world) {
+			w.must(w.client.Delete(w.t.Context(), w.forecast(forty)))
+			w.restart()
+		}, "tokens"},
+		"Before": {"Or one comes that is before it by name.", "nvidia.com/gpu", func(w *world) { w.another("bytes", forty) }, "bytes"},
+	}
+	for name, tc := range cases {
+		for by, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
+			t.Run(name+by, func(t *testing.T) {
+				w := newWorld(t, forty, pool(noImages, limit(tc.limit)))
+				w.mapper.there["CapacityBuffer"] = buffer
+				w.another("tokens", forty)
+				w.look(0)
+				before := w.ids(rolePlaceholder)
+				tc.change(w)
+				writes := len(w.writes)
+				for i := range 3 {
+					s := w.look(0.25 + float64(i)/4)
+					if n := w.asked("bytes", "demand", "tokens"); n != 4 {
+						t.Fatalf("\nReason: %s\nlook %d: %d are held, want 4 at each look", tc.reason, i, n)
+					}
+					at := slices.IndexFunc(s.Forecasts, func(f v1alpha1.WarmForecast) bool { return f.Name == tc.holds })
+					if f := s.Forecasts[at]; f.Hold != 4 || f.WarmedBy != "" {
+						t.Errorf("\nReason: %s\n%+v", tc.reason, f)
+					}
+				}
+				if diff := cmp.Diff(before, w.ids(rolePlaceholder)); diff != "" {
+					t.Errorf("\nReason: %s\nplaceholders are made anew: -want, +got:\n%s", tc.reason, diff)
+				}
+				made, gone := slices.Index(w.writes[writes:], "create CapacityBuffer"), slices.Index(w.writes[writes:], "delete CapacityBuffer")
+				if buffer && (made < 0 || gone < made) {
+					t.Errorf("\nReason: %s\nthe next one asks before the first lets go: %v", tc.reason, w.writes[writes:])
+				}
+			})
+		}
+	}
+}
+
+// Where the next one cannot ask for nodes, the first lets go of none; and what stays is not asked for beside it.
+func TestAHandOverThatFails(t *testing.T) {
+	w := newWorld(t, forty, pool(noImages, func(p *v1alpha1.WarmPool) {
+		p.Spec.Limits = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse("4")}
+	}))
+	w.mapper.there["CapacityBuffer"] = true
+	w.another("tokens", forty)
+	w.look(0)
+	w.setMode(v1alpha1.ForecastPaused)
+	w.refuse = func(verb string, o client.Object) error {
+		if verb == "create" && kindOf(o) == "CapacityBuffer" {
+			return errInternal
+		}
+		return nil
+	}
+	for i := range 4 {
+		if _, err := w.tryLook(0.25 + float64(i)/4); err == nil {
+			t.Fatal("the failure is to slow the looks down")
+		}
+		if n := w.asked("demand", "tokens"); n != 4 {
+			t.Fatalf("look %d: %d are held, want 4", i, n)
+		}
+	}
+	w.refuse = func(verb string, _ client.Object) error { // the next one can ask, and the first cannot let go
+		if verb == "delete" {
+			return forbid(verb, "capacitybuffers")
+		}
+		return nil
+	}
+	w.look(1.5)
+	for i := range 3 {
+		if w.look(1.75 + float64(i)/4); w.asked("demand", "tokens") != 4 {
+			t.Errorf("what cannot be removed counts: %d are held, limits are 4", w.asked("demand", "tokens"))
+		}
+	}
+	w.refuse = nil
+	for i := range 3 {
+		w.look(3 + float64(i)/4)
+	}
+	if n := w.asked("tokens"); n != 4 || w.asked("demand", "tokens") != 4 {
+		t.Errorf("%d are held by the next one, want 4 and nothing beside", n)
+	}
+}
+
+// Nor does it while nobody says which APIs there are.
+func TestAHandOverInTheDark(t *testing.T) {
+	w := newWorld(t, forty, pool(noImages))
+	w.another("tokens", forty)
+	w.look(0)
+	before := w.ids(rolePlaceholder)
+	w.setMode(v1alpha1.ForecastPaused)
+	w.restart()
+	w.mapper.away = true
+	for i := range 3 {
+		_, _ = w.tryLook(0.25 + float64(i)/4)
+	}
+	w.mapper.away = false
+	w.look(3)
+	if diff := cmp.Diff(before, w.ids(rolePlaceholder)); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
+	}
+}
+
+// Pulls that go on are the next one's, and so is what is known of those that failed.
+func TestPullsAreHandedOver(t *testing.T) {
+	w := newWorld(t, forty, pool(), node("a"), node("b"), node("c"), node("d"))
+	w.another("tokens", forty)
+	w.look(0)
+	before := w.ids(rolePull)
+	if len(before) != 2 {
+		t.Fatalf("%d pulls at a time, want 2", len(before))
+	}
+	w.setMode(v1alpha1.ForecastPaused)
+	for i := range 3 {
+		w.look(0.1 + float64(i)/60)
+		if diff := cmp.Diff(before, w.ids(rolePull)); diff != "" {
+			t.Fatalf("pulls are begun anew: -want, +got:\n%s", diff)
+		}
+	}
+	failed := w.ours(rolePull)[0]
+	failed.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}
+	w.must(w.client.Status().Update(t.Context(), &failed))
+	w.look(0.2)
+	w.setMode(v1alpha1.ForecastActive)
+	s := w.look(0.25)
+	if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" {
+		t.Errorf("a pull failed before it was handed back, but ImagesWarm is %q: %s", got, messageOf(s, v1alpha1.ConditionImagesWarm))
+	}
+	for _, p := range w.ours(rolePull) {
+		if p.Labels[labelNode] == failed.Labels[labelNode] {
+			t.Error("it is tried again at once")
+		}
+	}
+}
+
+// What a target's pods keep from each other its placeholders do, whichever Forecast they were made for.
+func TestPlaceholdersKnowThoseThatWereTakenOver(t *testing.T) {
+	w := newWorld(t, "20 20 20 20 20 20 20 20", pool(noImages))
+	changeTemplate(func(s *corev1.PodSpec) {
+		s.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
+			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, TopologyKey: corev1.LabelHostname,
+		}}}}
+	})(w, nil)
+	w.another("tokens", "20 20 20 20 30 30 30 30")
+	w.look(0)
+	w.setMode(v1alpha1.ForecastPaused)
+	w.look(3)
+	pods := w.ours(rolePlaceholder)
+	if len(pods) != 3 {
+		t.Fatalf("%d placeholders, want 3", len(pods))
+	}
+	for _, p := range pods {
+		if p.Labels[labelForecast] != forecastHash("shop", "tokens") {
+			continue
+		}
+		for _, term := range p.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+			selector, err := metav1.LabelSelectorAsSelector(term.LabelSelector)
+			w.must(err)
+			if strings.Contains(fmt.Sprint(selector), rolePlaceholder) && selector.Matches(labels.Set(pods[0].Labels)) && selector.Matches(labels.Set(pods[1].Labels)) && selector.Matches(labels.Set(pods[2].Labels)) {
+				return
+			}
+		}
+		t.Errorf("it does not keep from those that were taken over: %+v", p.Spec.Affinity.PodAntiAffinity)
+		return
+	}
+	t.Error("none was made")
+}
