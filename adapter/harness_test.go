@@ -118,7 +118,7 @@ func start(t *testing.T, change ...func(*Options)) *world {
 	if content, _ := opts.Cert.CurrentCertKeyContent(); len(content) > 0 {
 		pool.AppendCertsFromPEM(content)
 	}
-	w.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+	w.client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: pool, ServerName: "localhost"},
 		ForceAttemptHTTP2: true,
 	}}
@@ -138,16 +138,21 @@ func (w *world) run() {
 			w.t.Errorf("server ended with an error: %v", err)
 		}
 	})
-	for range 200 {
-		if r, err := w.client.Get(w.url + "/livez"); err == nil {
+	w.await("/livez")
+}
+
+// await asks until the answer is 200.
+func (w *world) await(path string) {
+	w.t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if r, err := w.client.Get(w.url + path); err == nil {
 			_ = r.Body.Close()
 			if r.StatusCode == http.StatusOK {
 				return
 			}
 		}
-		time.Sleep(25 * time.Millisecond)
 	}
-	w.t.Fatal("server did not become live within 5 s")
+	w.t.Fatalf("%s is not answered with 200 within a minute", path)
 }
 
 // get asks with goodToken.
