@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // ApplyKustomization applies a folder with a kustomization.yaml.
@@ -24,14 +26,36 @@ func (c *ControlPlane) Apply(ctx context.Context, yaml string) error {
 
 // Kubectl runs kubectl as the administrator and returns what it prints.
 func (c *ControlPlane) Kubectl(ctx context.Context, stdin []byte, args ...string) (string, error) {
-	args = append([]string{"--kubeconfig=" + c.Kubeconfig}, args...)
+	// With a cache of its own: that of the user's home may know of the same address what was true of an earlier control plane.
+	args = append([]string{"--kubeconfig=" + c.Kubeconfig, "--cache-dir=" + filepath.Join(c.Dir, "kubectl")}, args...)
 	cmd := exec.CommandContext(ctx, filepath.Join(c.opts.Bin, "kubectl"), args...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	cmd.WaitDelay = 5 * time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return stdout.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args[1:], " "), err, strings.TrimSpace(stderr.String()))
+		return stdout.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args[2:], " "), err, strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil
+}
+
+// AwaitCRDs waits until objects of CustomResourceDefinitions, such as forecasts.headstart.dev, can be applied: the API server says that they are
+// established a moment before it serves them and kubectl finds them.
+func (c *ControlPlane) AwaitCRDs(ctx context.Context, names ...string) error {
+	args := []string{"wait", "--for=condition=Established", "--timeout=3m"}
+	for _, name := range names {
+		args = append(args, "crd/"+name)
+	}
+	if _, err := c.Kubectl(ctx, nil, args...); err != nil {
+		return err
+	}
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
+		_, last = c.Kubectl(ctx, nil, "get", strings.Join(names, ","), "--all-namespaces", "--output=name")
+		return last == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait until %s can be applied: %w (%w)", strings.Join(names, ", "), err, last)
+	}
+	return nil
 }

@@ -19,16 +19,30 @@ const (
 	blockPorts = 200
 )
 
-// ownBlock is the first port of this process's block; its listener is kept, or the garbage collector would close it.
+// block is what this process takes its ports from.
+type block struct {
+	guard net.Listener // on the first port; kept, or the garbage collector would close it
+
+	mu    sync.Mutex
+	order []int // of the others
+	next  int   // in order
+}
+
+// ownBlock is this process's block.
 //
 //nolint:gochecknoglobals // a process has one block
-var ownBlock = sync.OnceValues(func() (net.Listener, error) {
+var ownBlock = sync.OnceValues(func() (*block, error) {
 	const blocks = (lastPort - firstPort) / blockPorts
 	var errs []error
 	for _, i := range rand.Perm(blocks) {
-		l, err := listen(firstPort + i*blockPorts)
+		first := firstPort + i*blockPorts
+		l, err := listen(first)
 		if err == nil {
-			return l, nil
+			b := &block{guard: l, order: rand.Perm(blockPorts - 1)}
+			for k := range b.order {
+				b.order[k] += first + 1
+			}
+			return b, nil
 		}
 		errs = append(errs, err)
 	}
@@ -40,26 +54,30 @@ func listen(port int) (net.Listener, error) {
 }
 
 // FreePorts returns n different TCP ports on which nothing listens on 127.0.0.1 now, and which no other process finds by this function
-// while this one lives.
+// while this one lives. This one finds them again only once it has been through its whole block: who asks for a port may take a
+// while until it listens there.
 func FreePorts(n int) ([]int, error) {
-	guard, err := ownBlock()
+	b, err := ownBlock()
 	if err != nil {
 		return nil, err
 	}
-	block := guard.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it listens on TCP
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	ports := make([]int, 0, n)
 	var errs []error
-	for _, i := range rand.Perm(blockPorts - 1) {
+	for range b.order {
 		if len(ports) == n {
 			break
 		}
-		l, err := listen(block + 1 + i)
+		port := b.order[b.next]
+		b.next = (b.next + 1) % len(b.order)
+		l, err := listen(port)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		defer l.Close() // only at the end, so that no port is found twice
-		ports = append(ports, block+1+i)
+		_ = l.Close()
+		ports = append(ports, port)
 	}
 	if len(ports) < n {
 		return nil, fmt.Errorf("find %d free ports on 127.0.0.1: %w", n, errors.Join(errs...))

@@ -27,6 +27,13 @@ func TestFreePorts(t *testing.T) {
 	if len(slices.Compact(slices.Clone(own))) != n {
 		t.Errorf("a port twice: %v", own)
 	}
+	for range 40 { // asked for, and not listened on yet
+		port, err := controlplane.FreePorts(1)
+		if err != nil || slices.Contains(own, port[0]) {
+			t.Fatalf("port %v was found before: %v", port, err)
+		}
+		own = append(own, port...)
+	}
 	for range 3 {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFreePorts$")
 		cmd.Env = append(os.Environ(), env+"=1")

@@ -51,7 +51,7 @@ func TestForwarder(t *testing.T) {
 			return err.Error()
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		_, _ = io.WriteString(c, "!")
 		buf := make([]byte, 2)
 		if _, err := io.ReadFull(c, buf); err != nil {

@@ -15,6 +15,11 @@ const (
 	Name      = "headstart"
 )
 
+// CRDs are the names of Headstart's CustomResourceDefinitions.
+func CRDs() []string {
+	return []string{"calendars.headstart.dev", "forecasts.headstart.dev", "peakschedules.headstart.dev", "warmpools.headstart.dev"}
+}
+
 // overlay points the Service at processes on this machine, for the pods of kwok only pretend to run, and leaves the Deployment
 // without pods. The API server trusts the certificate for the Service's name, so nothing about TLS is different.
 const overlay = `apiVersion: kustomize.config.k8s.io/v1beta1
@@ -58,9 +63,7 @@ func Install(ctx context.Context, c *controlplane.ControlPlane, layout controlpl
 	if err := c.ApplyKustomization(ctx, dir); err != nil {
 		return fmt.Errorf("install headstart: %w", err)
 	}
-	_, err = c.Kubectl(ctx, nil, "wait", "--for=condition=Established", "--timeout=60s", "crd/forecasts.headstart.dev",
-		"crd/peakschedules.headstart.dev", "crd/calendars.headstart.dev", "crd/warmpools.headstart.dev")
-	if err != nil {
+	if err := c.AwaitCRDs(ctx, CRDs()...); err != nil {
 		return fmt.Errorf("install headstart: %w", err)
 	}
 	return nil

@@ -27,8 +27,8 @@ type WorldOptions struct {
 	Step   time.Duration
 	Values []float64
 	Past   int
-	// SetUp is how long before the first value to come the timeline is made: all of the set-up happens in this time, while
-	// the end of the past is offered live.
+	// SetUp is how long before the first value to come the timeline is made, at least: all of the set-up happens in this time, while
+	// the end of the past is offered live. Where the control plane took long to start there is more of it.
 	SetUp time.Duration
 	// Services that are offered the demand. At least one. Their Replicas are set to what the demand takes at the start.
 	Services []Service
@@ -37,6 +37,10 @@ type WorldOptions struct {
 	// Adapters is the number of replicas of headstart serve behind one port; one without it.
 	Adapters int
 }
+
+// setUpShare is how many times the start of the control plane the rest of the set-up gets. That takes about two and a half times as long, so that a
+// slow machine has room.
+const setUpShare = 6
 
 // World is a control plane with Headstart in it and simulated services under load.
 type World struct {
@@ -55,6 +59,7 @@ type World struct {
 	// Forwarder is the port that the API server knows.
 	Forwarder *Forwarder
 
+	setUp         time.Duration  // what the set-up gets
 	serve         []ServeOptions // of the adapters
 	stopSimulator func()
 	stopped       sync.Once
@@ -77,9 +82,11 @@ func NewWorld(ctx context.Context, o WorldOptions) (_ *World, err error) {
 			w.Stop()
 		}
 	}()
+	began := time.Now()
 	if w.ControlPlane, err = controlplane.Start(ctx, o.ControlPlane); err != nil {
 		return nil, err
 	}
+	w.setUp = max(o.SetUp, setUpShare*time.Since(began))
 	for _, step := range []struct {
 		name string
 		run  func(context.Context) error
@@ -138,7 +145,7 @@ func (w *World) startSimulator(ctx context.Context) error {
 	}
 	step := w.Options.Step
 	// Steps of the series that Headstart reads are multiples of the resolution since the epoch; so are those of the demand.
-	w.Start = time.Now().Add(w.Options.SetUp + step).Truncate(step)
+	w.Start = time.Now().Add(w.setUp + step).Truncate(step)
 	begin := w.Start.Add(-time.Duration(w.Options.Past) * step)
 	if w.Demand, err = simulator.NewDemand(begin, step, w.Options.Values); err != nil {
 		return err
@@ -201,12 +208,12 @@ func (w *World) startHeadstart(ctx context.Context) error {
 		return err
 	}
 	for _, h := range w.Adapters {
-		if err := h.AwaitReady(ctx, time.Minute); err != nil {
+		if err := h.AwaitReady(ctx, 3*time.Minute); err != nil {
 			return err
 		}
 	}
 	for _, group := range []string{"external", "custom"} {
-		if err := w.AwaitAPIService(ctx, "v1beta1."+group+".metrics.k8s.io", time.Minute); err != nil {
+		if err := w.AwaitAPIService(ctx, "v1beta1."+group+".metrics.k8s.io", 3*time.Minute); err != nil {
 			return fmt.Errorf("%w; the end of the log of %s:\n%s", err, w.Adapters[0].Name(), w.Adapters[0].Tail())
 		}
 	}
@@ -225,10 +232,10 @@ func (w *World) applyServices(ctx context.Context) error {
 
 func (w *World) awaitServices(ctx context.Context) error {
 	for _, s := range w.Options.Services {
-		if _, err := AwaitForecast(ctx, w.ControlPlane, s.Namespace, s.Name, 2*time.Minute, Ready); err != nil {
+		if _, err := AwaitForecast(ctx, w.ControlPlane, s.Namespace, s.Name, 4*time.Minute, Ready); err != nil {
 			return fmt.Errorf("%w\nthe end of the log of %s:\n%s", err, w.Adapters[0].Name(), w.Adapters[0].Tail())
 		}
-		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
+		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 4*time.Minute, true, func(context.Context) (bool, error) {
 			state := w.Simulator.State(s.Name)
 			return state.Ready > 0 && state.Ready >= min(state.Wanted, state.Created), w.Failed()
 		})

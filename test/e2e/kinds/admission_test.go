@@ -3,6 +3,7 @@ package kinds_test
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestAdmissionRefuses(t *testing.T) {
@@ -71,12 +72,6 @@ spec:
 		t.Fatal(err)
 	}
 	for _, object := range []string{"peakschedule/lost", "forecast/lost"} {
-		if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout=30s", object); err != nil {
-			t.Fatal(err)
-		}
-		out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", object, "-o", "jsonpath={.status.conditions[0].message}")
-		if err != nil || !strings.Contains(out, "Mars/Olympus") || !strings.Contains(out, "IANA") {
-			t.Errorf("%s: message = %q, %v; want the zone and what to write instead", object, out, err)
-		}
+		awaitNotReady(t, ns, object, time.Now().Add(patience), "Mars/Olympus", "IANA") // the zone, and what to write instead
 	}
 }

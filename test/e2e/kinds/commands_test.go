@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
@@ -104,7 +103,7 @@ func TestCommandsOfAUser(t *testing.T) {
 	if err := shared.Apply(t.Context(), shop(ns)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := harness.AwaitForecast(t.Context(), shared, ns, "face-fusion", 90*time.Second, harness.Ready); err != nil {
+	if _, err := harness.AwaitForecast(t.Context(), shared, ns, "face-fusion", patience, harness.Ready); err != nil {
 		t.Fatal(err)
 	}
 	reader := newTerminal(t, ns, "reader")

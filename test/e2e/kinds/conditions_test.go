@@ -68,8 +68,8 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, 90*time.Second, func(f *harness.Forecast) bool {
-				return f.Condition(c.condition).Reason == c.reason
+			fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, patience, func(f *harness.Forecast) bool {
+				return f.Condition(c.condition).Reason == c.reason && (c.reason != "Read" || harness.Ready(f))
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -94,15 +94,13 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = harness.AwaitForecast(t.Context(), shared, ns, "one-series", 20*time.Second, func(f *harness.Forecast) bool {
+	_, err = harness.AwaitForecast(t.Context(), shared, ns, "one-series", patience, func(f *harness.Forecast) bool {
 		return f.Status.Plan != nil && (before.Status.Plan == nil || f.Status.Plan.ComputedAt.After(before.Status.Plan.ComputedAt.Time))
 	})
 	if err != nil {
 		t.Errorf("bad Forecasts keep a good one from its plan: %v", err)
 	}
-	if v, err := harness.ExternalMetric(t.Context(), shared, ns, "one-series"); err != nil || v < 7 {
-		t.Errorf("the good Forecast serves %v, %v; want 7 or more", v, err)
-	}
+	awaitMetric(t, ns, "one-series", "7 or more", func(v float64) bool { return v >= 7 })
 	if _, err := harness.ExternalMetric(t.Context(), shared, ns, "never-answers"); err == nil {
 		t.Error("a Forecast whose demand is unknown serves a number")
 	}
@@ -132,7 +130,7 @@ spec:
 		"homeless": {"LeadTimeLearned", "TargetNotFound", "nobody does not exist, or has no scale subresource: create it or correct spec.targetRef"},
 		"by-value": {"HPALinted", "TargetTypeValue", "AverageValue"},
 	} {
-		fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, 30*time.Second, func(f *harness.Forecast) bool {
+		fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, patience, func(f *harness.Forecast) bool {
 			return f.Condition(want.condition).Reason == want.reason
 		})
 		if err != nil {

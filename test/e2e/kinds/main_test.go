@@ -82,12 +82,13 @@ func start(ctx context.Context) (stop func(), err error) {
 		return stop, err
 	}
 	o := harness.CompressedTime("headstart", ports[0], answers)
+	o.Args = []string{"--leader-elect=false"} // nobody would start it again after an API server that stands still for a lease
 	h, err := harness.Serve(ctx, c, layout, o)
 	if err != nil {
 		return stop, err
 	}
 	undo = append(undo, h.Kill)
-	return stop, h.AwaitReady(ctx, time.Minute)
+	return stop, h.AwaitReady(ctx, 3*time.Minute)
 }
 
 // notPrometheus are servers that answer 401, 503, a web page, and never.
@@ -114,6 +115,39 @@ func notPrometheus() (map[string]string, func(), error) {
 	return map[string]string{
 		source401: unauthorized.URL, source503: unavailable.URL, sourceHTML: html.URL, sourceSilent: "http://" + silent.Addr().String(),
 	}, end, nil
+}
+
+// patience is how long something may take that comes by itself: far longer than it does, for a machine that is slow or stands still for a while.
+const patience = 2 * time.Minute
+
+// awaitNotReady polls until an object, such as forecast/lost, is not Ready and says why with all these words. It asks at least once, also after the deadline.
+func awaitNotReady(t *testing.T, ns, object string, deadline time.Time, words ...string) {
+	t.Helper()
+	const ready = `{.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].message}`
+	for {
+		got, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", object, "-o", "jsonpath="+ready)
+		if err == nil && strings.HasPrefix(got, "False ") && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(got, w) }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("%s: Ready is %q, %v; want it to be False and to say %q", object, got, err, words)
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// awaitMetric asks for an external metric until its value is as it must be: the adapter serves what its cache has heard of.
+func awaitMetric(t *testing.T, ns, name, want string, ok func(float64) bool) {
+	t.Helper()
+	var v float64
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		if v, err = harness.ExternalMetric(t.Context(), shared, ns, name); err == nil && ok(v) {
+			return
+		}
+	}
+	t.Errorf("external metric %s = %v, %v; want %s", name, v, err, want)
 }
 
 // namespace makes one for a test.

@@ -59,16 +59,9 @@ func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
 	if err := shared.Apply(t.Context(), accepted.String()); err != nil {
 		t.Fatalf("the API server refuses what a condition should: %v", err)
 	}
+	deadline := time.Now().Add(patience)
 	for _, r := range later {
-		resource := strings.ToLower(r.Object["kind"].(string)) + "/" + strings.ToLower(r.Name)
-		if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout=30s", resource); err != nil {
-			t.Errorf("%s: %v", r.Name, err)
-			continue
-		}
-		message, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", resource, "-o", "jsonpath={.status.conditions[0].message}")
-		if err != nil || !strings.Contains(message, r.Message) {
-			t.Errorf("%s: the condition says %q, %v; want something with %q", r.Name, message, err, r.Message)
-		}
+		awaitNotReady(t, ns, strings.ToLower(r.Object["kind"].(string))+"/"+strings.ToLower(r.Name), deadline, r.Message)
 	}
 }
 
@@ -121,7 +114,7 @@ spec:
 		t.Fatal(err)
 	}
 	// The first plan may be made before the schedule is seen; the one that has it is shown as soon as it is there.
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	want := []string{"first, second", "soon", "Ready", "True", "now 15", "next 40", "over and done with: over"}
 	var shown string
 	for missing := want; len(missing) > 0; time.Sleep(time.Second) {
@@ -152,7 +145,7 @@ spec:
 	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "delete", "forecast", "model"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout=30s", "peakschedule/glance"); err != nil {
+	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout="+patience.String(), "peakschedule/glance"); err != nil {
 		t.Error(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -66,7 +67,7 @@ spec:
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = harness.AwaitForecast(t.Context(), shared, ns, "model", 90*time.Second, func(f *harness.Forecast) bool {
+	_, err = harness.AwaitForecast(t.Context(), shared, ns, "model", patience, func(f *harness.Forecast) bool {
 		return f.Condition("LeadTimeLearned").Status == metav1.ConditionTrue && f.Status.LeadTime.Source == "Learned"
 	})
 	if err != nil {
@@ -78,27 +79,31 @@ spec:
 		if _, err := shared.Kubectl(t.Context(), nil, "patch", "forecast", "model", "-n", ns, "--type=merge", "-p", `{"spec":{"leadTime":{"max":"`+most+`"}}}`); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := shared.Kubectl(t.Context(), nil, "wait", "forecast/model", "-n", ns, "--timeout=60s", "--for=jsonpath={.status.observedGeneration}="+generation(t, ns)); err != nil {
+		if _, err := shared.Kubectl(t.Context(), nil, "wait", "forecast/model", "-n", ns, "--timeout="+patience.String(), "--for=jsonpath={.status.observedGeneration}="+generation(t, ns)); err != nil {
 			t.Fatal(err)
 		}
 		return learned(t, ns)
 	}
-	time.Sleep(2 * time.Second)
-	before := ask("20m")
-	least := int((warmUp.Create + warmUp.Load).Seconds())
+	var before []startRecord
+	for deadline, i := time.Now().Add(patience), 0; len(before) < 4 && time.Now().Before(deadline); i++ { // all four, however long the last one takes
+		time.Sleep(2 * time.Second)
+		before = ask([]string{"20m", "21m"}[i%2])
+	}
 	if len(before) != 4 {
 		t.Fatalf("%d starts are kept, want 4: %+v", len(before), before)
 	}
-	for _, s := range before {
-		if s.Outcome != "Ready" || s.Seconds < least-1 || s.Seconds > least+8 {
-			t.Errorf("%+v: want Ready after %d s and what the scheduler and kwok add to that", s, least)
-		}
-	}
-
 	pods, err := shared.Client.CoreV1().Pods(ns).List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	took := warmUps(pods.Items)
+	least := int((warmUp.Create + warmUp.Load).Seconds())
+	for _, s := range before {
+		if said := took[s.Pod]; s.Outcome != "Ready" || s.Seconds < least-1 || s.Seconds != said {
+			t.Errorf("%+v: want Ready after the %d s that the pod's own conditions say, and %d at least", s, said, least-1)
+		}
+	}
+
 	for _, status := range []string{"False", "True"} {
 		at := metav1.Now().UTC().Format(time.RFC3339)
 		for _, p := range pods.Items {
@@ -109,9 +114,22 @@ spec:
 		}
 		time.Sleep(3 * time.Second)
 	}
-	if diff := cmp.Diff(before, ask("21m")); diff != "" {
+	if diff := cmp.Diff(before, ask("22m")); diff != "" {
 		t.Errorf("readiness that flaps changed what was learned: -before, +after:\n%s", diff)
 	}
+}
+
+// warmUps are the seconds from created to Ready, by what a record calls a pod.
+func warmUps(pods []corev1.Pod) map[string]int {
+	took := map[string]int{}
+	for _, p := range pods {
+		for _, c := range p.Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+				took[string(p.UID)[:8]] = int(c.LastTransitionTime.Sub(p.CreationTimestamp.Time).Seconds())
+			}
+		}
+	}
+	return took
 }
 
 func generation(t *testing.T, ns string) string {
