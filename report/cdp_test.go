@@ -234,12 +234,11 @@ func (b *browser) eval(script string, out any) {
 // until waits for a condition of the page.
 func (b *browser) until(condition string) {
 	b.t.Helper()
-	for range 300 {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		var met bool
 		if b.eval("Boolean("+condition+")", &met); met {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	b.t.Fatalf("it never came to be that %s", condition)
 }

@@ -176,7 +176,7 @@ func FuzzRead(f *testing.F) {
 		if err == nil && len(result.Spec.Days) == 0 {
 			t.Fatalf("%q: no error and no days", text)
 		}
-		if took := time.Since(begin); took > 2*time.Second {
+		if took := time.Since(begin); took > 30*time.Second {
 			t.Fatalf("%q took %s", text, took)
 		}
 	})
