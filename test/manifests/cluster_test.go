@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/harness"
 )
 
 const externalMetrics = "v1beta1.external.metrics.k8s.io"
@@ -69,13 +70,14 @@ func TestOnRealAPIServer(t *testing.T) {
 // awaitGuard waits until the policy is in force, which takes a moment after it was made.
 func awaitGuard(t *testing.T, c *controlplane.ControlPlane) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		_, err := c.Kubectl(ctx, nil, "patch", "apiservice", externalMetrics, "--dry-run=server", "--type=merge",
+	var said error
+	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
+		_, said = c.Kubectl(ctx, nil, "patch", "apiservice", externalMetrics, "--dry-run=server", "--type=merge",
 			"-p", `{"spec":{"service":{"namespace":"headstart-system","name":"headstart"}}}`)
-		return err != nil, nil
+		return said != nil && strings.Contains(said.Error(), "is served by"), nil
 	})
 	if err != nil {
-		t.Fatal("the guard lets a group with an owner be taken, a minute after it was applied")
+		t.Fatalf("the guard lets a group with an owner be taken, three minutes after it was applied: %v", said)
 	}
 }
 
@@ -106,6 +108,9 @@ func checkTaken(t *testing.T, c *controlplane.ControlPlane) {
 		t.Fatal(err)
 	}
 	apply(t, c, "manifests/overlays/both", "--server-side")
+	if err := c.AwaitCRDs(t.Context(), harness.CRDs()...); err != nil {
+		t.Fatal(err)
+	}
 	if got, want := owner(t, c), "headstart-system/headstart"; got != want {
 		t.Fatalf("the group is served by %q, want %q", got, want)
 	}
@@ -180,7 +185,7 @@ func checkRights(t *testing.T, c *controlplane.ControlPlane) {
 	}
 	// kube-controller-manager adds the labelled role a moment after it was made.
 	scale := authorizationv1.ResourceAttributes{Verb: "get", Group: "leaderworkerset.x-k8s.io", Resource: "leaderworkersets", Subresource: "scale", Namespace: "default"}
-	err = wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) { return may(scale), nil })
+	err = wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 3*time.Minute, true, func(context.Context) (bool, error) { return may(scale), nil })
 	if err != nil {
 		t.Errorf("the labelled ClusterRole did not reach the server's account: %v", err)
 	}

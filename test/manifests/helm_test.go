@@ -26,7 +26,7 @@ func checkHelm(t *testing.T, c *controlplane.ControlPlane) {
 		t.Helper()
 		return helm(t, "", append([]string{command, "headstart", "--namespace", "scaling", "--kubeconfig", c.Kubeconfig}, args...)...)
 	}
-	kubectl(append([]string{"wait", "--for=delete", "--timeout=60s"}, crdNames...)...)
+	kubectl(append([]string{"wait", "--for=delete", "--timeout=3m"}, crdNames...)...)
 
 	if err := c.Apply(t.Context(), foreign); err != nil {
 		t.Fatal(err)

@@ -76,7 +76,7 @@ func TestServePlansWhatReportReplays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := h.AwaitReady(ctx, time.Minute); err != nil {
+		if err := h.AwaitReady(ctx, 3*time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		if leader == 0 {
@@ -166,7 +166,7 @@ func collect(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, in
 	before := len(into)
 	first, last := "", ""
 	for len(into) < before+wanted {
-		fc, err := harness.AwaitForecast(ctx, c, ns, "model", 90*time.Second, func(f *harness.Forecast) bool {
+		fc, err := harness.AwaitForecast(ctx, c, ns, "model", 3*time.Minute, func(f *harness.Forecast) bool {
 			return f.Status.Plan != nil && into[f.Status.Plan.Start.UTC()] == nil
 		})
 		if err != nil {

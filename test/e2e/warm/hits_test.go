@@ -152,7 +152,7 @@ func TestWarmHits(t *testing.T) {
 	trace := append(repeat(base, 44*time.Second), repeat(peak, 50*time.Second)...)
 	trace = append(trace, append(repeat(base, 40*time.Second), repeat(peak, 50*time.Second)...)...)
 	w.scale(base)
-	w.await("the base replicas run", 60*time.Second, func() bool {
+	w.await("the base replicas run", func() bool {
 		bound := 0
 		for _, p := range w.pods(namespace, warmServiceKey) {
 			if p.Spec.NodeName != "" {

@@ -145,21 +145,21 @@ func TestWarmKinds(t *testing.T) {
 
 	t.Run("CapacityBuffer", func(t *testing.T) {
 		w := w.in(t)
-		w.await("a buffer of 6", 60*time.Second, func() bool { return w.of("capacitybuffers", ".spec.replicas") == "6" })
+		w.await("a buffer of 6", func() bool { return w.of("capacitybuffers", ".spec.replicas") == "6" })
 		if w.of("podtemplates", ".metadata.name") != w.of("capacitybuffers", ".spec.podTemplateRef.name") {
 			t.Error("the buffer names no PodTemplate that there is")
 		}
 		w.scale(2)
-		w.await("two replicas are on their way", 30*time.Second, func() bool { return w.of("capacitybuffers", ".spec.replicas") == "4" })
+		w.await("two replicas are on their way", func() bool { return w.of("capacitybuffers", ".spec.replicas") == "4" })
 		w.kube("set", "resources", "deployment/model", "--requests=cpu=3")
-		w.await("the template follows a rollout", 30*time.Second, func() bool {
+		w.await("the template follows a rollout", func() bool {
 			return w.of("podtemplates", ".template.spec.containers[0].resources.requests.cpu") == "3"
 		})
 		w.scale(0)
 	})
 	t.Run("ImagePullJob", func(t *testing.T) {
 		w := w.in(t)
-		w.await("a job for six nodes", 60*time.Second, func() bool { return len(strings.Fields(w.of("imagepulljobs", ".spec.selector.names[*]"))) == 6 })
+		w.await("a job for six nodes", func() bool { return len(strings.Fields(w.of("imagepulljobs", ".spec.selector.names[*]"))) == 6 })
 		if got := w.of("imagepulljobs", ".spec.image") + w.of("imagepulljobs", ".spec.completionPolicy.type"); got != warmImage+"Always" {
 			t.Errorf("the job is for %q", got)
 		}
@@ -171,7 +171,7 @@ func TestWarmKinds(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{Name: "gpu-6"}, Status: corev1.NodeStatus{Capacity: capacity, Allocatable: capacity},
 		}, metav1.CreateOptions{})
 		w.must(err)
-		w.await("the job is for the node that came up", 60*time.Second, func() bool {
+		w.await("the job is for the node that came up", func() bool {
 			return w.of("imagepulljobs", ".spec.selector.names[*]") == "gpu-0 gpu-1 gpu-2 gpu-3 gpu-4 gpu-6"
 		})
 		if now := w.of("imagepulljobs", ".metadata.uid"); now != job {
@@ -182,7 +182,7 @@ func TestWarmKinds(t *testing.T) {
 			_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), fmt.Sprint("gpu-", i), types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
 			w.must(err)
 		}
-		w.await("all nodes have the image, and the job is gone", 30*time.Second, func() bool {
+		w.await("all nodes have the image, and the job is gone", func() bool {
 			return w.status().reason("ImagesWarm") == "True AsPlanned" && w.of("imagepulljobs", ".metadata.name") == ""
 		})
 	})
@@ -190,54 +190,54 @@ func TestWarmKinds(t *testing.T) {
 		w := w.in(t)
 		weights := func(by string) { w.spec(`{"weights":[{"forecast":"model","lead":"1m",` + by + `}]}`) }
 		weights(`"dataLoad":{"dataset":"llama","paths":["/70b"]}`)
-		w.await("a DataLoad", 30*time.Second, func() bool {
+		w.await("a DataLoad", func() bool {
 			return w.of("dataloads", ".spec.dataset.name")+w.of("dataloads", ".spec.target[0].path")+w.of("dataloads", ".spec.policy") == "llama/70bOnce"
 		})
 		w.becomes("dataloads", `{"phase":"Complete"}`)
-		w.await("its weights are warm", 30*time.Second, func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
+		w.await("its weights are warm", func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
 		weights(`"cronJob":"load-weights"`)
-		w.await("a Job has run, and the DataLoad is gone", 60*time.Second, func() bool {
+		w.await("a Job has run, and the DataLoad is gone", func() bool {
 			s := w.status()
 			return s.reason("WeightsWarm") == "True AsPlanned" && s.Forecasts[0].WeightsBy == "Job" && w.of("dataloads", ".metadata.name") == "" && w.of("jobs", ".status.succeeded") == "1"
 		})
 		weights(`"localModelCache":"llama"`)
-		w.await("a cache that is missing is told", 30*time.Second, func() bool {
+		w.await("a cache that is missing is told", func() bool {
 			return w.status().reason("WeightsWarm") == "False LoadFails" && w.of("jobs", ".metadata.name") == ""
 		})
 		w.apply(`{apiVersion: serving.kserve.io/v1alpha1, kind: LocalModelCache, metadata: {name: llama}, spec: {sourceModelUri: "hf://llama", modelSize: 1Gi, nodeGroups: [gpu]}}`)
 		w.becomes("localmodelcaches", `{"copies":{"total":6,"available":6},"nodeStatus":{"gpu-0":"NodeDownloaded"}}`)
-		w.await("a cache that is full is warm", 30*time.Second, func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
+		w.await("a cache that is full is warm", func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
 		_, err := w.Kubectl(t.Context(), nil, "delete", "crd", "localmodelcaches.serving.kserve.io")
 		w.must(err)
-		w.await("an API that went is told to be missing, and not the cache", 30*time.Second, func() bool { return w.status().reason("WeightsWarm") == "False MissingAPI" })
+		w.await("an API that went is told to be missing, and not the cache", func() bool { return w.status().reason("WeightsWarm") == "False MissingAPI" })
 	})
 	t.Run("ProvisioningRequest", func(t *testing.T) {
 		w := w.in(t)
 		w.spec(`{"nodes":{"policy":"ProvisioningRequest"}}`)
-		w.await("one request for all six, and no buffer", 60*time.Second, func() bool {
+		w.await("one request for all six, and no buffer", func() bool {
 			return w.of("provisioningrequests", ".spec.podSets[0].count") == "6" && w.of("capacitybuffers", ".metadata.name") == ""
 		})
 		w.becomes("provisioningrequests", `{"conditions":[{"type":"Failed","status":"True","reason":"CapacityIsNotFound","message":"none left","lastTransitionTime":"2026-01-01T00:00:00Z"}]}`)
-		w.await("its failure is told", 30*time.Second, func() bool { return w.status().reason("NodesWarm") == "False NotProvisioned" })
+		w.await("its failure is told", func() bool { return w.status().reason("NodesWarm") == "False NotProvisioned" })
 	})
 	t.Run("Fallback", func(t *testing.T) {
 		w := w.in(t)
 		w.spec(`{"nodes":{"policy":"Placeholders"},"images":{"policy":"Pods"},"weights":[]}`)
-		w.await("six placeholders, and no request", 60*time.Second, func() bool {
+		w.await("six placeholders, and no request", func() bool {
 			all, _ := w.placeholders()
 			return all == 6 && w.of("provisioningrequests", ".metadata.name") == "" && w.of("podtemplates", ".metadata.name") == ""
 		})
 		// A quota on CPU and memory admits no pod that does not say what it asks for.
 		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: tight, namespace: shop}, spec: {hard: {requests.cpu: "1", limits.cpu: "1", requests.memory: 1Gi, limits.memory: 1Gi}}}`)
-		w.await("the quota counts", 30*time.Second, func() bool { return w.of("resourcequotas", ".status.hard.limits\\.cpu") == "1" })
+		w.await("the quota counts", func() bool { return w.of("resourcequotas", ".status.hard.limits\\.cpu") == "1" })
 		_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "gpu-0", types.StrategicMergePatchType, []byte(`{"status":{"images":null}}`), metav1.PatchOptions{}, "status")
 		w.must(err)
-		w.await("a pod pulls onto the node that lost the image", 75*time.Second, func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })
+		w.await("a pod pulls onto the node that lost the image", func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })
 	})
 	t.Run("DryRun", func(t *testing.T) {
 		w := w.in(t)
 		w.spec(`{"mode":"DryRun"}`)
-		w.await("nothing is held, and status says what would be", 60*time.Second, func() bool {
+		w.await("nothing is held, and status says what would be", func() bool {
 			all, _ := w.placeholders()
 			s := w.status()
 			return all == 0 && len(w.pods(namespace, "headstart.dev/role=image-pull")) == 0 && s.reason("NodesWarm") == "False DryRun" && s.Forecasts[0].Hold == 6

@@ -14,8 +14,8 @@ import (
 func TestWarmPlaceholders(t *testing.T) {
 	w := newWarmWorld(t, warmOptions{nodes: 6})
 	w.plan(time.Now(), repeat(6, 20*time.Minute))
-	w.await("six placeholders on six nodes", 60*time.Second, func() bool { _, bound := w.placeholders(); return bound == 6 })
-	w.await("Ready", 10*time.Second, func() bool { return w.status().reason("Ready") == "True AsPlanned" })
+	w.await("six placeholders on six nodes", func() bool { _, bound := w.placeholders(); return bound == 6 })
+	w.await("Ready", func() bool { return w.status().reason("Ready") == "True AsPlanned" })
 
 	t.Run("GiveWay", func(t *testing.T) {
 		w := w.in(t)
@@ -23,7 +23,7 @@ func TestWarmPlaceholders(t *testing.T) {
 		w.scale(4)
 		worst := time.Duration(0)
 		seen := map[string]bool{}
-		w.await("four replicas bound", 30*time.Second, func() bool {
+		w.await("four replicas bound", func() bool {
 			for _, p := range w.pods(namespace, warmServiceKey) {
 				if p.Spec.NodeName != "" && !seen[p.Name] {
 					seen[p.Name] = true
@@ -36,7 +36,7 @@ func TestWarmPlaceholders(t *testing.T) {
 		if worst > 5*time.Second {
 			t.Errorf("placeholders delayed a real pod: bound after %s, want at most 5 s", worst)
 		}
-		w.await("two placeholders are left", 10*time.Second, func() bool { all, _ := w.placeholders(); return all == 2 })
+		w.await("two placeholders are left", func() bool { all, _ := w.placeholders(); return all == 2 })
 	})
 
 	t.Run("StayTogether", func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestWarmPlaceholders(t *testing.T) {
 			w.kube("patch", "deployment", warmService, "--type=merge", "-p", `{"spec":{"template":{"spec":{"affinity":`+value+`}}}}`)
 		}
 		w.scale(0)
-		w.await("no replica is left", 30*time.Second, func() bool { return len(w.pods(namespace, warmServiceKey)) == 0 })
+		w.await("no replica is left", func() bool { return len(w.pods(namespace, warmServiceKey)) == 0 })
 		affinity(`{"podAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{"topologyKey":"kubernetes.io/os","labelSelector":{"matchLabels":{"app":"model"}}}]}}`)
 		together := func(others bool) func() bool {
 			return func() bool {
@@ -64,12 +64,12 @@ func TestWarmPlaceholders(t *testing.T) {
 				return all == bound && all == 6-len(w.pods(namespace, warmServiceKey))
 			}
 		}
-		w.await("six placeholders before there is any replica to be with", 30*time.Second, together(true))
+		w.await("six placeholders before there is any replica to be with", together(true))
 		w.scale(1)
-		w.await("five that are with the first replica", 30*time.Second, together(false))
+		w.await("five that are with the first replica", together(false))
 		affinity("null")
 		w.scale(4)
-		w.await("two placeholders are left", 60*time.Second, func() bool { all, bound := w.placeholders(); return all == 2 && bound == 2 })
+		w.await("two placeholders are left", func() bool { all, bound := w.placeholders(); return all == 2 && bound == 2 })
 	})
 
 	t.Run("WholeNode", func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestWarmPlaceholders(t *testing.T) {
 		whole := controlplane.GPUNodes(1, 1).Capacity
 		w.kube("set", "resources", "deployment/"+warmService, "--requests=cpu="+whole.Cpu().String())
 		w.image(imageThere)
-		w.await("pulls beside placeholders that leave nothing on their nodes", 60*time.Second, func() bool {
+		w.await("pulls beside placeholders that leave nothing on their nodes", func() bool {
 			bound := 0
 			for _, p := range w.pods(namespace, pullsInFlight) {
 				if p.Spec.NodeName != "" && p.Spec.Containers[0].Image == imageThere {
@@ -90,48 +90,45 @@ func TestWarmPlaceholders(t *testing.T) {
 		})
 		w.kube("set", "resources", "deployment/"+warmService, "--requests=cpu=4,memory=16Gi")
 		w.scale(4)
-		w.await("two placeholders are left", 60*time.Second, func() bool { all, bound := w.placeholders(); return all == 2 && bound == 2 })
+		w.await("two placeholders are left", func() bool { all, bound := w.placeholders(); return all == 2 && bound == 2 })
 	})
 
 	t.Run("Quota", func(t *testing.T) {
 		w := w.in(t)
 		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: headstart-warm}, spec: {hard: {pods: "3"}}}`)
-		w.await("the quota counts", 30*time.Second, func() bool {
+		w.await("the quota counts", func() bool {
 			q, err := w.Client.CoreV1().ResourceQuotas(warmNamespace).Get(t.Context(), "few", metav1.GetOptions{})
 			return err == nil && q.Status.Used.Pods().Value() == 2
 		})
 		w.scale(0)
-		w.await("the quota is told", 30*time.Second, func() bool { return w.status().reason("NodesWarm") == "False QuotaDenied" })
+		w.await("the quota is told", func() bool { return w.status().reason("NodesWarm") == "False QuotaDenied" })
 		if all, _ := w.placeholders(); all > 3 {
 			t.Errorf("%d placeholders under a quota of 3", all)
 		}
 		_, err := w.Kubectl(t.Context(), nil, "delete", "resourcequota", "few", "-n", warmNamespace)
 		w.must(err)
-		w.await("six placeholders without the quota", 60*time.Second, func() bool { all, _ := w.placeholders(); return all == 6 })
+		w.await("six placeholders without the quota", func() bool { all, _ := w.placeholders(); return all == 6 })
 	})
 
 	t.Run("CapacityBuffer", func(t *testing.T) {
 		w := w.in(t)
 		w.apply(crd("autoscaling.x-k8s.io", "v1beta1", "CapacityBuffer", "Namespaced", capacityBufferSpec))
-		w.await("the buffer takes over", 120*time.Second, func() bool {
+		w.await("the buffer takes over", func() bool {
 			all, _ := w.placeholders()
 			s := w.status()
 			return all == 0 && len(s.Forecasts) == 1 && s.Forecasts[0].NodesBy == "CapacityBuffer"
 		})
-		out, err := w.Kubectl(t.Context(), nil, "get", "capacitybuffers", "-n", namespace, "-o", "jsonpath={.items[*].spec.replicas}")
-		if err != nil || out != "6" {
-			t.Errorf("the buffer is %q, %v; want 6", out, err)
-		}
-		_, err = w.Kubectl(t.Context(), nil, "delete", "crd", "capacitybuffers.autoscaling.x-k8s.io")
+		w.await("a buffer of 6", func() bool { return w.of("capacitybuffers", ".spec.replicas") == "6" })
+		_, err := w.Kubectl(t.Context(), nil, "delete", "crd", "capacitybuffers.autoscaling.x-k8s.io")
 		w.must(err)
-		w.await("placeholders take over again", 120*time.Second, func() bool { _, bound := w.placeholders(); return bound == 6 })
+		w.await("placeholders take over again", func() bool { _, bound := w.placeholders(); return bound == 6 })
 	})
 
 	t.Run("Gone", func(t *testing.T) {
 		w := w.in(t)
 		_, err := w.Kubectl(t.Context(), nil, "delete", "namespace", namespace, "--wait=false")
 		w.must(err)
-		w.await("no placeholder outlives its WarmPool", 60*time.Second, func() bool {
+		w.await("no placeholder outlives its WarmPool", func() bool {
 			return len(w.pods(warmNamespace, "headstart.dev/role=placeholder")) == 0
 		})
 	})

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -76,8 +77,21 @@ func newWarmWorld(t *testing.T, o warmOptions) *warmWorld {
 	t.Cleanup(cp.Stop)
 	w := &warmWorld{ControlPlane: cp, t: t, proxy: newProxy(t, cp)}
 	w.install(o)
+	w.apply(warmRights)
+	w.await("the rights count", func() bool { return w.may("list", "resourcequotas") }) // or the first looks are denied
 	w.apply(warmObjects)
 	return w
+}
+
+// may asks the API server whether Headstart may do something in the service's namespace.
+func (w *warmWorld) may(verb, resource string) bool {
+	w.t.Helper()
+	review, err := w.Client.AuthorizationV1().SubjectAccessReviews().Create(w.t.Context(), &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User:               "system:serviceaccount:" + harness.Namespace + ":" + harness.Name,
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: resource},
+	}}, metav1.CreateOptions{})
+	w.must(err)
+	return review.Status.Allowed
 }
 
 // install applies the base and the component for warming, and runs the warmer with the ServiceAccount's rights.
@@ -101,37 +115,28 @@ patches:
     - {op: replace, path: /spec/replicas, value: 0}
 `, manifests), 0o644))
 	w.must(w.ApplyKustomization(w.t.Context(), dir))
-	_, err = w.Kubectl(w.t.Context(), nil, "wait", "--for=condition=Established", "--timeout=60s", "crd/forecasts.headstart.dev", "crd/warmpools.headstart.dev")
+	if o.before != "" {
+		w.apply(o.before)
+	}
+	crds, err := w.Kubectl(w.t.Context(), nil, "get", "crd", "-o", "jsonpath={.items[*].metadata.name}")
 	w.must(err)
+	w.must(w.AwaitCRDs(w.t.Context(), strings.Fields(crds)...))
 	binary := filepath.Join(w.Dir, "warmer")
 	build := exec.CommandContext(w.t.Context(), "go", "build", "-o", binary, "./gpuwarm/warmer/internal/standalone")
 	build.Dir = env.layout.Root
 	if out, err := build.CombinedOutput(); err != nil {
 		w.t.Fatalf("build the warmer: %v\n%s", err, out)
 	}
-	if o.before != "" {
-		w.apply(o.before)
-		_, err = w.Kubectl(w.t.Context(), nil, "wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
-		w.must(err)
-	}
 	kubeconfig, err := w.ServiceAccountKubeconfig(w.t.Context(), harness.Namespace, harness.Name)
 	w.must(err)
 	kubeconfig, err = w.proxy.through(kubeconfig)
 	w.must(err)
-	w.metrics = freeAddress(w.t)
+	ports, err := controlplane.FreePorts(1)
+	w.must(err)
+	w.metrics = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
 	interval := cmp.Or(o.interval, 500*time.Millisecond)
 	w.warmer, err = w.Run("warmer", binary, []string{"-cluster=" + kubeconfig, "-interval=" + interval.String(), "-metrics=" + w.metrics}, 5*time.Second)
 	w.must(err)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // metric is the sum of the warmer's samples of a name that have all the labels.
@@ -177,14 +182,16 @@ metadata: {name: headstart-warm, namespace: shop}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: headstart-warm-namespace}
 subjects: [{kind: ServiceAccount, name: headstart, namespace: headstart-system}]`
 
-// warmObjects are a service of one GPU a replica, its Forecast with a capacity of 1 a replica, and the WarmPool.
-const warmObjects = `
+// warmRights are the service's namespace with the rights.
+const warmRights = `
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
 ---
-` + rightsHere + `
----
+` + rightsHere
+
+// warmObjects are a service of one GPU a replica, its Forecast with a capacity of 1 a replica, and the WarmPool.
+const warmObjects = `
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: model, namespace: shop}
@@ -291,10 +298,13 @@ func (w *warmWorld) status() warmStatus {
 	return pool.Status
 }
 
+// patience is how long something may take that comes by itself: far longer than it does, for a machine that is slow or stands still for a while.
+const patience = 3 * time.Minute
+
 // await polls until ok; what it waits for is told where it does not come.
-func (w *warmWorld) await(what string, deadline time.Duration, ok func() bool) {
+func (w *warmWorld) await(what string, ok func() bool) {
 	w.t.Helper()
-	err := wait.PollUntilContextTimeout(w.t.Context(), 100*time.Millisecond, deadline, true, func(context.Context) (bool, error) { return ok(), w.Failed() })
+	err := wait.PollUntilContextTimeout(w.t.Context(), 100*time.Millisecond, patience, true, func(context.Context) (bool, error) { return ok(), w.Failed() })
 	if err != nil {
 		all, bound := w.placeholders()
 		w.t.Fatalf("%s: %v; %d placeholders, %d bound; %+v", what, err, all, bound, w.status())
