@@ -75,6 +75,12 @@ func remedyOf(err error) (reason, remedy string, known bool) {
 	return "", "", false
 }
 
+// passes is whether time alone may mend an error.
+func passes(err error) bool {
+	_, _, known := remedyOf(err)
+	return !known
+}
+
 // byPolicy is whether an error is the verdict of a ValidatingAdmissionPolicy or a webhook. They give it many a code: 422 and 400 where nobody says otherwise.
 func byPolicy(err error) bool {
 	var status apierrors.APIStatus

@@ -52,22 +52,23 @@ func TestAnOutageIsTold(t *testing.T) {
 		reason string
 		fail   func(*world)
 		kind   string
+		held   int
 	}{
 		"Webhook": {"an admission webhook that is away fails what is made", func(w *world) {
 			w.refuse = func(string, client.Object) error { return errInternal }
-		}, v1alpha1.ConditionNodesWarm},
-		"Target": {"so does reading the workload", func(w *world) {
+		}, v1alpha1.ConditionNodesWarm, 1},
+		"Target": {"so does reading the workload, which is taken for what it was, and the plan followed", func(w *world) {
 			w.unread = func(kind string) error {
 				if kind == "Deployment" {
 					return errInternal
 				}
 				return nil
 			}
-		}, v1alpha1.ConditionNodesWarm},
+		}, v1alpha1.ConditionNodesWarm, 5},
 		"Removal": {"and what is to go", func(w *world) {
 			w.setMode(v1alpha1.ForecastPaused)
 			w.refuse = func(string, client.Object) error { return errInternal }
-		}, v1alpha1.ConditionReady},
+		}, v1alpha1.ConditionReady, 1},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +76,6 @@ func TestAnOutageIsTold(t *testing.T) {
 			if s := w.look(1.5); reasonOf(s, v1alpha1.ConditionReady) != "True AsPlanned" {
 				t.Fatalf("%+v", s.Conditions)
 			}
-			held := len(w.ours(rolePlaceholder))
 			tc.fail(w)
 			for look := range 3 {
 				if _, err := w.tryLook(2 + float64(look)/60); err == nil {
@@ -93,8 +93,8 @@ func TestAnOutageIsTold(t *testing.T) {
 			if got := reasonOf(s, tc.kind); got != "False Failed" || !strings.Contains(messageOf(s, tc.kind), "a webhook is away: it is tried again") {
 				t.Errorf("%s is %q: %s", tc.kind, got, messageOf(s, tc.kind))
 			}
-			if n := len(w.ours(rolePlaceholder)); n != held {
-				t.Errorf("%d placeholders were held, %d are", held, n)
+			if n := len(w.ours(rolePlaceholder)); n != tc.held {
+				t.Errorf("%d placeholders are held, want %d", n, tc.held)
 			}
 			w.refuse, w.unread = nil, nil
 			if s = w.look(2.1); strings.Contains(fmt.Sprint(s), "webhook") {

@@ -29,6 +29,7 @@ type job struct {
 	target *target // nil where nothing is to be warmed for it, and then status says why, or where it could not be read
 	last   *target // as it was read last, where it could not be read now; nil where that is not known
 	err    error   // of reading the target
+	stale  error   // likewise, where it is taken for what it was when it was read last
 	keeper *job    // of the same target, that nodes are held and images pulled for; nil where that is this one
 	plan   gpuwarm.Timeline
 	stages gpuwarm.Stages
@@ -56,6 +57,11 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 		j.learned.Node, j.learned.Image = l.learned(j.fc)
 		t, err := r.targetFor(ctx, l, j.fc)
 		no, refused := errors.AsType[refusal](err)
+		if err != nil && !refused && passes(err) {
+			if t = l.recall(j.fc); t != nil {
+				j.stale, err = err, nil
+			}
+		}
 		switch {
 		case refused:
 			j.status.Message = clip(no.why)
@@ -114,14 +120,19 @@ func (j *job) seen() *target {
 type memory struct {
 	target *target // nil where nothing was warmed for it, and after a restart
 	status v1alpha1.WarmForecast
-	waits  bool // it was to take over from another of its target, and could not
+	waits  bool      // it was to take over from another of its target, and could not
+	read   time.Time // when the target was read last
 }
 
 // remember keeps what is known of the Forecasts for the next look. Status has it too, of the first 64.
 func (r *Reconciler) remember(l *look, jobs []*job) {
 	known := map[string]memory{}
 	for _, j := range jobs {
-		known[j.fc.Name] = memory{j.seen(), j.status, j.target != nil && j.keeper == nil && !j.took}
+		read := l.now
+		if j.target == nil || j.stale != nil {
+			read = l.last[j.fc.Name].read
+		}
+		known[j.fc.Name] = memory{j.seen(), j.status, j.target != nil && j.keeper == nil && !j.took, read}
 	}
 	r.last[client.ObjectKeyFromObject(l.pool)] = known
 }

@@ -156,7 +156,8 @@ func TestTheNextForecastHolds(t *testing.T) {
 	}
 }
 
-// What stays held for a Forecast that not all can be read of is not held again for another of its target, and keeps that one from nothing.
+// What stays held for a Forecast that not all can be read of, for so long that it is not known any more, is not held again for another of its target, and keeps that one
+// from nothing.
 func TestHalfOfATargetUnread(t *testing.T) {
 	for name, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +167,7 @@ func TestHalfOfATargetUnread(t *testing.T) {
 			w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
 			fc.Status.CapacityPerReplica.Name = "hpa"
 			w.must(w.client.Status().Update(t.Context(), fc))
-			w.another("tokens", "10 10 10 10 10 50 50 50 10 10 10 10 10")
+			w.another("tokens", "10 10 10 10 10 10 10 10 10 10 10 50 50 50 10 10 10 10 10")
 			w.look(0)
 			w.unread = func(kind string) error {
 				if strings.HasSuffix(kind, "HorizontalPodAutoscaler") {
@@ -175,14 +176,14 @@ func TestHalfOfATargetUnread(t *testing.T) {
 				return nil
 			}
 			for i, want := range []int{2, 2, 2, 5} {
-				_, _ = w.tryLook(float64(i) + 0.5)
+				_, _ = w.tryLook(recalled.Minutes() + float64(i) + 1.5)
 				if n := w.asked("demand", "tokens"); n != want {
 					t.Errorf("minute %d: %d are held for one target, want %d", i, n, want)
 				}
 			}
 			w.unread = nil
-			w.look(5)
-			w.look(5.25)
+			w.look(11)
+			w.look(11.25)
 			if n := w.asked("demand"); n != 5 || w.asked("demand", "tokens") != 5 {
 				t.Errorf("it can be read: %d are held for it, want 5 and nothing beside", n)
 			}

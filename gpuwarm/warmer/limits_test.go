@@ -37,7 +37,7 @@ func (w *world) asked(names ...string) int {
 	return n
 }
 
-// Limits are of all that is held, also of what nothing is wanted of now.
+// Limits are of all that is held, also of what nothing is wanted of now. A target that cannot be read is known for a while; these looks are after that.
 func TestLimitsBoundWhatStays(t *testing.T) {
 	four := func(name string) func(*v1alpha1.WarmPool) {
 		return func(p *v1alpha1.WarmPool) {
@@ -108,7 +108,7 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 			}
 			tc.change(w)
 			for i := range 3 {
-				_, _ = w.tryLook(0.5 + float64(i)/4)
+				_, _ = w.tryLook(recalled.Minutes() + 0.5 + float64(i)/4)
 			}
 			if n := w.asked("demand", "other"); n != tc.held {
 				t.Errorf("\nReason: %s\n%d are held, want %d within limits of 4", tc.reason, n, tc.held)
@@ -122,7 +122,7 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 	}
 }
 
-// What is held for a target that cannot be read stays, and so do the figures of it.
+// What is held for a target that cannot be read for long stays, and so do the figures of it.
 func TestFiguresOfAnUnreadTarget(t *testing.T) {
 	for name, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
 		t.Run(name, func(t *testing.T) {
@@ -145,16 +145,16 @@ func TestFiguresOfAnUnreadTarget(t *testing.T) {
 			}
 			before := seconds()
 			w.r.opts.Client = hiding{w.client, "model"}
-			_, _ = w.tryLook(2)
+			_, _ = w.tryLook(1.5 + recalled.Minutes())
 			w.replica("d") // onto a free node, or in a placeholder's place
-			_, _ = w.tryLook(3)
+			_, _ = w.tryLook(2 + recalled.Minutes())
 			now := w.now()
 			if now.Placeholders != s.Placeholders || now.Forecasts[0].Held != 3 {
 				t.Errorf("what is held stays: %+v, and then %+v", s, now)
 			}
 			after := seconds()
-			if held, used := after[0]-before[0], after[1]-before[1]; held != 2*3*60 || used != 2*2*60 {
-				t.Errorf("three GPUs held for two minutes are %v GPU-seconds, two used %v", held, used)
+			if held, used := after[0]-before[0], after[1]-before[1]; held != 6*3*60 || used != 6*2*60 {
+				t.Errorf("three GPUs held for six minutes are %v GPU-seconds, two used %v", held, used)
 			}
 			if n := testutil.ToFloat64(w.r.metrics.placed.WithLabelValues("shop", "warm", "cold")); n != 1 {
 				t.Errorf("one replica came, %v are counted", n)

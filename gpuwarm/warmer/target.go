@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -26,8 +27,11 @@ type target struct {
 	shape     gpuwarm.Shape
 	image     string
 	timeline  gpuwarm.Timeline
-	replicas  int // that there are, Ready or on their way
-	waiting   int // of them, for a node
+	of        v1alpha1.TargetReference
+	hpa       string // that bounds its replicas; empty where there is none
+	most      int    // replicas by that; 0 where there is no such bound
+	replicas  int    // that there are, Ready or on their way
+	waiting   int    // of them, for a node
 }
 
 // A refusal is why a Forecast is not warmed, for its status. It is no error of the controller.
@@ -55,18 +59,40 @@ func (r *Reconciler) targetOf(ctx context.Context, fc *v1alpha1.Forecast, pods [
 	if why := excluded(&t.template); why != "" {
 		return nil, refuse("%s", why)
 	}
-	most, err := r.maxReplicas(ctx, fc)
-	if err != nil {
+	t.hpa = fc.Status.CapacityPerReplica.Name
+	if t.most, err = r.maxReplicas(ctx, fc); err != nil {
 		return nil, err
 	}
-	t.timeline, err = gpuwarm.NewTimeline(*fc.Status.Plan, gpuwarm.TimelineOptions{
-		Capacity: fc.Status.CapacityPerReplica.Value.AsApproximateFloat64(), MaxReplicas: most, Level: levelOf(fc),
-	})
-	if err != nil {
+	if err := t.follow(fc); err != nil {
 		return nil, refuse("%v", err)
 	}
 	t.count(pods)
 	return t, nil
+}
+
+// follow has the target's replicas follow the plan of a Forecast.
+func (t *target) follow(fc *v1alpha1.Forecast) (err error) {
+	t.timeline, err = gpuwarm.NewTimeline(*fc.Status.Plan, gpuwarm.TimelineOptions{
+		Capacity: fc.Status.CapacityPerReplica.Value.AsApproximateFloat64(), MaxReplicas: t.most, Level: levelOf(fc),
+	})
+	return err
+}
+
+// recalled is for how long a target is taken for what it was when it was read last.
+const recalled = 5 * time.Minute
+
+// recall is the target of a Forecast that fails to be read just now: as it was read last, and with the plan of now. nil where that is not known, or too long ago.
+func (l *look) recall(fc *v1alpha1.Forecast) *target {
+	was := l.last[fc.Name]
+	if was.target == nil || l.now.Sub(was.read) > recalled || was.target.of != fc.Spec.TargetRef || fc.Status.Plan == nil || fc.Status.CapacityPerReplica == nil || fc.Status.CapacityPerReplica.Name != was.target.hpa {
+		return nil
+	}
+	t := *was.target
+	if err := t.follow(fc); err != nil {
+		return nil
+	}
+	t.count(l.pods)
+	return &t
 }
 
 // count has the replicas counted that there are.
@@ -143,7 +169,7 @@ func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) (*targ
 		return nil, refuse("%s %s has no usable spec.selector", ref.Kind, ref.Name)
 	}
 	return &target{
-		namespace: fc.Namespace, template: *spec.Template, selector: selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(&spec.Template.Spec),
+		of: ref, namespace: fc.Namespace, template: *spec.Template, selector: selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(&spec.Template.Spec),
 	}, nil
 }
 

@@ -15,8 +15,16 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// warm does for one Forecast what is to be done now.
+// warm does for one Forecast what is to be done now, and tells where it goes by what its target was.
 func (r *Reconciler) warm(ctx context.Context, l *look, j *job, out *outcome) error {
+	err := r.warmOne(ctx, l, j, out)
+	if j.stale == nil {
+		return err
+	}
+	return errors.Join(err, out.settle(&out.nodes, &j.status, fmt.Sprintf("the target for Forecast %s, taken for up to %s for what it was", j.fc.Name, v1alpha1.FormatDuration(recalled)), j.stale))
+}
+
+func (r *Reconciler) warmOne(ctx context.Context, l *look, j *job, out *outcome) error {
 	out.placeholders = 0
 	of := " for Forecast " + j.fc.Name
 	switch {

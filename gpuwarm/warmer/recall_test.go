@@ -1,0 +1,112 @@
+package warmer
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// boundedBy has the replicas of the Forecast "demand" bounded by an HPA.
+func (w *world) boundedBy(hpa string) {
+	w.t.Helper()
+	fc := w.forecast(steady)
+	w.must(w.client.Get(w.t.Context(), client.ObjectKeyFromObject(fc), fc))
+	fc.Status.CapacityPerReplica.Name = hpa
+	w.must(w.client.Status().Update(w.t.Context(), fc))
+}
+
+// failing has reads of a kind fail.
+func (w *world) unreadable(kind string) {
+	w.unread = func(k string) error {
+		if strings.HasSuffix(k, kind) {
+			return errInternal
+		}
+		return nil
+	}
+}
+
+// A read that fails for a while hands nothing over and begins nothing anew: the target is taken for what it was. That is told once it lasts, and the plan is followed on.
+func TestAFailedReadHandsNothingOver(t *testing.T) {
+	for _, kind := range []string{"HorizontalPodAutoscaler", "Deployment", "WarmPoolList"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t, steady, pool(), node("a"), node("b"), node("c"), node("d"), node("e"))
+			w.boundedBy("hpa")
+			w.another("tokens", "10 10 10 10 10 10 40 40 40 40 40 40 40")
+			w.look(0)
+			held, pulls := w.ids(rolePlaceholder), w.ids(rolePull)
+			if len(held) != 2 || len(pulls) != 2 {
+				t.Fatalf("%d placeholders, %d pulls", len(held), len(pulls))
+			}
+			w.unreadable(kind)
+			for look := range 4 {
+				if _, err := w.tryLook(0.1 + float64(look)/60); err == nil {
+					t.Fatal("the failure is to slow the looks down")
+				}
+				if diff := cmp.Diff(held, w.ids(rolePlaceholder)); diff != "" {
+					t.Fatalf("look %d: placeholders: -want, +got:\n%s", look, diff)
+				}
+				if diff := cmp.Diff(pulls, w.ids(rolePull)); diff != "" {
+					t.Fatalf("look %d: pulls: -want, +got:\n%s", look, diff)
+				}
+				s := w.now()
+				if s.Forecasts[0].Hold != 2 || s.Forecasts[1].WarmedBy != "demand" {
+					t.Errorf("look %d: %+v", look, s.Forecasts)
+				}
+				if got := reasonOf(s, v1alpha1.ConditionNodesWarm); (got == "False Failed") != (look > 0) {
+					t.Errorf("look %d: NodesWarm is %q: %s", look, got, messageOf(s, v1alpha1.ConditionNodesWarm))
+				}
+			}
+			_, _ = w.tryLook(4)
+			if n := w.heldFor("demand", "tokens"); n["demand"] != 4 || n["tokens"] != 0 {
+				t.Errorf("the larger plan rises: %v", n)
+			}
+			w.unread = nil
+			if s := w.look(4.1); strings.Contains(messageOf(s, v1alpha1.ConditionNodesWarm), "taken for") {
+				t.Errorf("it is over, and told on: %s", messageOf(s, v1alpha1.ConditionNodesWarm))
+			}
+		})
+	}
+}
+
+// What is known of a target is of no use for another one, nor for one that is bounded otherwise, nor for ever.
+func TestWhatIsKnownOfATarget(t *testing.T) {
+	retarget := func(w *world) {
+		fc := w.forecast(steady)
+		w.must(w.client.Get(w.t.Context(), client.ObjectKeyFromObject(fc), fc))
+		fc.Spec.TargetRef.Name = "other"
+		w.must(w.client.Update(w.t.Context(), fc))
+	}
+	cases := map[string]struct {
+		reason string
+		at     float64
+		change func(*world)
+		known  bool
+	}{
+		"Same":     {"It is what it was.", 1, func(*world) {}, true},
+		"Kept":     {"For as long as it is taken for that.", recalled.Minutes(), func(*world) {}, true},
+		"Long":     {"And no longer.", recalled.Minutes() + 0.1, func(*world) {}, false},
+		"Retarget": {"Another target is another one.", 1, retarget, false},
+		"HPA":      {"Another HPA may bound it otherwise.", 1, func(w *world) { w.boundedBy("another") }, false},
+		"Restart":  {"After a restart nothing is known.", 1, (*world).restart, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, steady, pool(noImages))
+			w.look(0)
+			tc.change(w)
+			w.unreadable("Deployment")
+			if tc.at > 2 { // failing again and again makes it no fresher
+				_, _ = w.tryLook(2)
+			}
+			_, _ = w.tryLook(tc.at)
+			_, _ = w.tryLook(tc.at)
+			if told := strings.Contains(messageOf(w.now(), v1alpha1.ConditionNodesWarm), "taken for"); told != tc.known {
+				t.Errorf("\nReason: %s\ntaken for what it was is %t: %s", tc.reason, told, messageOf(w.now(), v1alpha1.ConditionNodesWarm))
+			}
+		})
+	}
+}
