@@ -16,7 +16,7 @@ BENCHTIME ?= 1s
 LINTED    := ./... ./testdata/generate ./testdata/traces
 # The end-to-end tests mostly wait, each on a control plane of its own: two packages at a time leave two cores air. The longest come
 # first, so that neither is left over at the end.
-E2E_FLAGS ?= -p=2 -count=1 -timeout=20m
+E2E_FLAGS ?= -p=2 -count=1 -timeout=40m
 E2E_TESTS ?= ./e2e/warm ./e2e ./e2e/kinds ./...
 
 .PHONY: help
@@ -53,7 +53,7 @@ test: bin unit race e2e ## Run every test: unit, race, end to end. Does its own 
 .PHONY: unit
 unit: ## Run the unit tests of the product.
 	@[ -x bin/prometheus ] || echo "NOTE: without bin/prometheus (make bin builds it) history is not tested against a real Prometheus"
-	go test ./...
+	go test -timeout=30m ./...
 
 .PHONY: race
 race: ## Run the tests of the concurrent rooms under the race detector.
