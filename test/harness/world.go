@@ -38,8 +38,8 @@ type WorldOptions struct {
 	Adapters int
 }
 
-// setUpShare is how many times the start of the control plane the rest of the set-up gets. That takes about two and a half times as long, so that a
-// slow machine has room.
+// setUpShare is how many times the start of the control plane the rest of the set-up gets. On a quick machine that takes four times as
+// long, most of which is a fixed warm-up.
 const setUpShare = 6
 
 // World is a control plane with Headstart in it and simulated services under load.
