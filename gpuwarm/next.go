@@ -19,6 +19,7 @@ func NewRoom(nodes []corev1.Node, pods []corev1.Pod, ignore func(*corev1.Pod) bo
 // nodes have, ColdNode where a node would have to come up.
 func (r *Room) Path(s Shape, image string, more int) Path {
 	warm, all := 0, 0
+	wanted := ImageOf(image)
 	for i := range r.nodes {
 		n := &r.nodes[i]
 		if !s.Admits(n) {
@@ -26,7 +27,7 @@ func (r *Room) Path(s Shape, image string, more int) Path {
 		}
 		room := s.Room(r.free[n.Name])
 		all += room
-		if HasImage(n, image) {
+		if wanted.On(n) {
 			warm += room
 		}
 		if warm >= more {

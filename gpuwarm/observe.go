@@ -122,42 +122,6 @@ func imagePath(pod *corev1.Pod, node *corev1.Node) Path {
 	return PathUnknown
 }
 
-// HasImage is whether the node lists the image, by the name that a pod gives it. A kubelet lists the 50 largest images only unless it
-// is told otherwise, which a model server's image is among.
-func HasImage(node *corev1.Node, image string) bool {
-	want := normalImage(image)
-	for _, i := range node.Status.Images {
-		for _, name := range i.Names {
-			if normalImage(name) == want {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// normalImage spells a reference out: "nginx" is docker.io/library/nginx:latest. Of a reference with a digest the tag says nothing: the container runtime pulls, and
-// lists, what the digest names.
-func normalImage(ref string) string {
-	first, _, slash := strings.Cut(ref, "/")
-	switch {
-	case !slash:
-		ref = "docker.io/library/" + ref
-	case !strings.ContainsAny(first, ".:") && first != "localhost":
-		ref = "docker.io/" + ref
-	}
-	repository, digest, pinned := strings.Cut(ref, "@")
-	name := repository[strings.LastIndex(repository, "/")+1:]
-	tag := strings.LastIndex(name, ":")
-	switch {
-	case pinned && tag >= 0:
-		return repository[:len(repository)-len(name)+tag] + "@" + digest
-	case !pinned && tag < 0:
-		return ref + ":latest"
-	}
-	return ref
-}
-
 func trueSince(pod *corev1.Pod, t corev1.PodConditionType) time.Time {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == t && c.Status == corev1.ConditionTrue {

@@ -120,8 +120,8 @@ func TestObserve(t *testing.T) {
 		},
 		"ImagePinned": {
 			reason: "A node lists what was pinned by its digest.",
-			pod:    with(func(p *corev1.Pod) { p.Spec.Containers[1].Image = "model:1@sha256:server" }), node: testNode(-9999, "docker.io/library/model@sha256:server"),
-			want: func() Start { s := placed; s.Key.Image, s.Path = "model:1@sha256:server", PathWarm; return s },
+			pod:    with(func(p *corev1.Pod) { p.Spec.Containers[1].Image = "model:1" + someDigest }), node: testNode(-9999, "docker.io/library/model"+someDigest),
+			want: func() Start { s := placed; s.Key.Image, s.Path = "model:1"+someDigest, PathWarm; return s },
 		},
 		"ReadyWarm": {
 			reason: "A container that runs a second after initialization did not pull.",
@@ -236,37 +236,6 @@ func TestObserve(t *testing.T) {
 			}
 			if diff := cmp.Diff(before, tc.pod); diff != "" {
 				t.Errorf("Observe changed the pod:\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestHasImage(t *testing.T) {
-	const digest, other = "@sha256:0123456789012345678901234567890123456789012345678901234567890123", "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	cases := map[string]struct {
-		reason string
-		listed []string
-		image  string
-		want   bool
-	}{
-		"Same":           {"A name is its own.", []string{"registry.example/model:1"}, "registry.example/model:1", true},
-		"SpelledOut":     {"Docker Hub and latest are what is left out.", []string{"docker.io/library/model:latest"}, "model", true},
-		"User":           {"A user's repository of Docker Hub, too.", []string{"docker.io/us/model:1"}, "us/model:1", true},
-		"OtherTag":       {"Another tag is another image.", []string{"registry.example/model:1"}, "registry.example/model:2", false},
-		"Digest":         {"A digest alone names no tag that is left out.", []string{"registry.example/model" + digest}, "registry.example/model" + digest, true},
-		"TagAndDigest":   {"containerd pulls and lists such a reference by its digest.", []string{"registry.example/model" + digest}, "registry.example/model:1" + digest, true},
-		"ListedWithBoth": {"And whoever lists both means the digest.", []string{"registry.example/model:2" + digest}, "registry.example/model:1" + digest, true},
-		"Port":           {"A registry's port is no tag.", []string{"localhost:5000/model" + digest}, "localhost:5000/model:1" + digest, true},
-		"PortAlone":      {"Nor is it with a digest alone.", []string{"localhost:5000/model" + digest}, "localhost:5000/model" + digest, true},
-		"OtherDigest":    {"The tag moved on: what it names now is another image.", []string{"registry.example/model:1", "registry.example/model" + other}, "registry.example/model:1" + digest, false},
-		"TagOnly":        {"Which digest a listed tag has is not known.", []string{"registry.example/model:1"}, "registry.example/model:1" + digest, false},
-		"OtherPlace":     {"The same digest of another repository is under another name.", []string{"mirror.example/model" + digest}, "registry.example/model:1" + digest, false},
-		"Nothing":        {"No name is no image.", []string{"", "@", ":"}, "registry.example/model:1", false},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			if got := HasImage(testNode(0, tc.listed...), tc.image); got != tc.want {
-				t.Errorf("\nReason: %s\n%q among %q: %t, want %t", tc.reason, tc.image, tc.listed, got, tc.want)
 			}
 		})
 	}

@@ -1,0 +1,105 @@
+package gpuwarm
+
+import (
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+const someDigest = "@sha256:0123456789012345678901234567890123456789012345678901234567890123"
+
+func TestHasImage(t *testing.T) {
+	const digest, other = someDigest, "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	cases := map[string]struct {
+		reason string
+		listed []string
+		image  string
+		want   bool
+	}{
+		"Same":           {"A name is its own.", []string{"registry.example/model:1"}, "registry.example/model:1", true},
+		"SpelledOut":     {"Docker Hub and latest are what is left out.", []string{"docker.io/library/model:latest"}, "model", true},
+		"User":           {"A user's repository of Docker Hub, too.", []string{"docker.io/us/model:1"}, "us/model:1", true},
+		"OtherTag":       {"Another tag is another image.", []string{"registry.example/model:1"}, "registry.example/model:2", false},
+		"Digest":         {"A digest alone names no tag that is left out.", []string{"registry.example/model" + digest}, "registry.example/model" + digest, true},
+		"TagAndDigest":   {"containerd pulls and lists such a reference by its digest.", []string{"registry.example/model" + digest}, "registry.example/model:1" + digest, true},
+		"ListedWithBoth": {"And whoever lists both means the digest.", []string{"registry.example/model:2" + digest}, "registry.example/model:1" + digest, true},
+		"Port":           {"A registry's port is no tag.", []string{"localhost:5000/model" + digest}, "localhost:5000/model:1" + digest, true},
+		"PortAlone":      {"Nor is it with a digest alone.", []string{"localhost:5000/model" + digest}, "localhost:5000/model" + digest, true},
+		"OtherDigest":    {"The tag moved on: what it names now is another image.", []string{"registry.example/model:1", "registry.example/model" + other}, "registry.example/model:1" + digest, false},
+		"TagOnly":        {"Which digest a listed tag has is not known.", []string{"registry.example/model:1"}, "registry.example/model:1" + digest, false},
+		"OtherPlace":     {"The same digest of another repository is under another name.", []string{"mirror.example/model" + digest}, "registry.example/model:1" + digest, false},
+		"Nothing":        {"No name is no image.", []string{"", "@", ":"}, "registry.example/model:1", false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := HasImage(testNode(0, tc.listed...), tc.image); got != tc.want {
+				t.Errorf("\nReason: %s\n%q among %q: %t, want %t", tc.reason, tc.image, tc.listed, got, tc.want)
+			}
+		})
+	}
+}
+
+// Whatever is written as a name is spelled out once and for all, and every spelling of it is found.
+func FuzzImage(f *testing.F) {
+	for _, ref := range []string{
+		"nginx", "us/model:1", "localhost:5000/model:1" + someDigest, "index.docker.io/model", "library/model", "[::1]:5000/a/b:latest", "UPPER/model", "Model",
+		"model@sha256:abc", someDigest[len("@sha256:"):], "sha256:1", "a//b", "", "@", ":", "/", "model:" + someDigest, "model@md5:0123456789abcdef0123456789abcdef",
+	} {
+		f.Add(ref)
+	}
+	f.Fuzz(func(t *testing.T, ref string) {
+		full := normalImage(ref)
+		if again := normalImage(full); again != full {
+			t.Errorf("%q is spelled out as %q, and that as %q", ref, full, again)
+		}
+		if ref == "" {
+			return
+		}
+		for _, listed := range []string{ref, full} {
+			for _, asked := range []string{ref, full} {
+				if !HasImage(testNode(0, listed), asked) {
+					t.Errorf("%q is listed and %q is asked for, which are both %q", listed, asked, full)
+				}
+			}
+		}
+	})
+}
+
+// A look asks nodes by the thousand, each of which lists fifty images by two names. That takes 1 ms here, as none has to be spelled out to see that it is another one; and
+// 0.12 s in the worst case, in which half of them have to be: all are of the latest tag, which is left out, and have an ending in common with the image.
+func BenchmarkImageOn(b *testing.B) {
+	cases := map[string]func(node, image int) []string{
+		"Usual": func(node, image int) []string {
+			name := fmt.Sprintf("registry.example/team-%d/model", image)
+			return []string{fmt.Sprintf("%s@sha256:%064d", name, node), name + ":1.2.3"}
+		},
+		"SameRepository": func(node, image int) []string {
+			return []string{fmt.Sprintf("registry.example/team/wanted@sha256:%064d", 50*node+image), fmt.Sprintf("registry.example/team/wanted:1.2.%d", image)}
+		},
+		"Worst": func(node, image int) []string {
+			name := fmt.Sprintf("registry.example/team-%d/unwanted", image)
+			return []string{fmt.Sprintf("%s@sha256:%064d", name, node), name}
+		},
+	}
+	for name, names := range cases {
+		nodes := make([]*corev1.Node, 1000)
+		for n := range nodes {
+			nodes[n] = testNode(0)
+			for i := range 50 {
+				nodes[n].Status.Images = append(nodes[n].Status.Images, corev1.ContainerImage{Names: names(n, i)})
+			}
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				wanted := ImageOf("registry.example/team/wanted")
+				for _, n := range nodes {
+					if wanted.On(n) {
+						b.Fatal("no node has it")
+					}
+				}
+			}
+		})
+	}
+}
