@@ -1,6 +1,7 @@
 package gpuwarm
 
 import (
+	"path"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -64,4 +65,26 @@ func normalImage(ref string) string {
 		return ref
 	}
 	return named.String()
+}
+
+// Rewritten is whether one name may be what admission made of another: a mirror's, which has the last part of the repository and the tag or the digest in common, or the
+// digest of a tag. Another tag or another digest is another image.
+func Rewritten(from, to string) bool {
+	if from == to {
+		return true
+	}
+	a, errFrom := reference.ParseDockerRef(from)
+	b, errTo := reference.ParseDockerRef(to)
+	if errFrom != nil || errTo != nil || path.Base(a.Name()) != path.Base(b.Name()) {
+		return false
+	}
+	was, pinned := a.(reference.Digested)
+	is, pins := b.(reference.Digested)
+	switch {
+	case pinned:
+		return pins && was.Digest() == is.Digest()
+	case pins:
+		return true
+	}
+	return a.(reference.Tagged).Tag() == b.(reference.Tagged).Tag()
 }

@@ -40,6 +40,36 @@ func TestHasImage(t *testing.T) {
 	}
 }
 
+func TestRewritten(t *testing.T) {
+	const other = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	cases := map[string]struct {
+		reason   string
+		from, to string
+		want     bool
+	}{
+		"Same":         {"Nothing became of it.", "model:1", "model:1", true},
+		"SpelledOut":   {"Or it was spelled out.", "model", "docker.io/library/model:latest", true},
+		"Proxy":        {"A registry that proxies another has its path below a project.", "docker.io/us/model:1", "mirror.example/hub/us/model:1", true},
+		"Library":      {"With the part that is left out, or without.", "model:1", "1.dkr.ecr.example/docker-hub/library/model:1", true},
+		"Pinned":       {"A digest stays what it is.", "us/model:1" + someDigest, "mirror.example/us/model" + someDigest, true},
+		"Resolved":     {"Which digest a tag has, a webhook may look up.", "us/model:1", "us/model:1" + someDigest, true},
+		"OtherTag":     {"Another tag is another image.", "us/model:1", "mirror.example/us/model:2", false},
+		"OtherName":    {"So is another repository.", "us/model:1", "mirror.example/us/modelling:1", false},
+		"OtherDigest":  {"And another digest.", "us/model:1" + someDigest, "us/model:1" + other, false},
+		"DigestAway":   {"Nobody gives up a digest.", "us/model" + someDigest, "mirror.example/us/model:1", false},
+		"NoReference":  {"What is no reference became nothing else.", "us/Model:1", "mirror.example/us/Model:1", false},
+		"IntoNoOne":    {"And nothing became of it.", "us/model:1", "", false},
+		"NoneIntoNone": {"But what it was.", "", "", true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := Rewritten(tc.from, tc.to); got != tc.want {
+				t.Errorf("\nReason: %s\n%q became %q: %t, want %t", tc.reason, tc.from, tc.to, got, tc.want)
+			}
+		})
+	}
+}
+
 // Whatever is written as a name is spelled out once and for all, and every spelling of it is found.
 func FuzzImage(f *testing.F) {
 	for _, ref := range []string{

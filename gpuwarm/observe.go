@@ -110,7 +110,7 @@ func cameUpFor(node *corev1.Node, s *Start) bool {
 const listedImages = 50
 
 func imagePath(pod *corev1.Pod, node *corev1.Node) Path {
-	c := mainContainer(pod.Spec.Containers)
+	c := MainContainer(pod.Spec.Containers)
 	switch {
 	case c == nil:
 		return PathUnknown
@@ -252,7 +252,7 @@ func firstLabel(node *corev1.Node, names []string) string {
 }
 
 func keyOf(pod *corev1.Pod, node *corev1.Node) Key {
-	c := mainContainer(pod.Spec.Containers)
+	c := MainContainer(pod.Spec.Containers)
 	if c == nil {
 		return Key{}
 	}
@@ -271,8 +271,8 @@ func keyOf(pod *corev1.Pod, node *corev1.Node) Key {
 	return k
 }
 
-// mainContainer is the one with the most accelerators, or the first.
-func mainContainer(containers []corev1.Container) *corev1.Container {
+// MainContainer is the one that makes the service: that with the most accelerators, or the first; nil where there is none.
+func MainContainer(containers []corev1.Container) *corev1.Container {
 	var found *corev1.Container
 	most := resource.Quantity{}
 	for i := range containers {
@@ -298,9 +298,9 @@ func acceleratorOf(c *corev1.Container) (string, resource.Quantity) {
 	return name, most
 }
 
-// MainImage is the image of the container that makes the service: the one with the most accelerators, or the first.
+// MainImage is the image of the [MainContainer].
 func MainImage(spec *corev1.PodSpec) string {
-	if c := mainContainer(spec.Containers); c != nil {
+	if c := MainContainer(spec.Containers); c != nil {
 		return c.Image
 	}
 	return ""

@@ -39,7 +39,7 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outco
 	}
 	have := l.mine(rolePull, fc.Name)
 	if before, waiting := r.deniedLately(j, "images", l.now); waiting {
-		j.pulled = r.trialsOf(l, fc.Name, t.image).done
+		j.pulled = r.trialsOf(l, fc.Name, t.admitted).done
 		return out.denied(&out.images, &j.status, "image pulls", before)
 	}
 	if by == v1alpha1.WarmImagesImagePullJob {
@@ -62,11 +62,11 @@ func (r *Reconciler) warmImages(ctx context.Context, l *look, j *job, out *outco
 
 // pullByJob has OpenKruise pull. It reports whether its API is gone.
 func (r *Reconciler) pullByJob(ctx context.Context, l *look, j *job, nodes []*corev1.Node, have []corev1.Pod, out *outcome) (gone bool, err error) {
-	past := r.trialsOf(l, j.fc.Name, j.target.image)
+	past := r.trialsOf(l, j.fc.Name, j.target.admitted)
 	past.prune(nodes, l.now)
 	var missing []*corev1.Node
 	for _, n := range nodes {
-		if gpuwarm.HasImage(n, j.target.image) {
+		if j.target.known.On(n) {
 			past.have(n, true, l.now)
 			continue
 		}
@@ -114,7 +114,7 @@ func (j *job) countImages(nodes []*corev1.Node) {
 
 // has is whether a node has the target's image: it lists it; or it lists its largest images only, and a pull came through.
 func (j *job) has(n *corev1.Node) bool {
-	return gpuwarm.HasImage(n, j.target.image) || (j.pulled[n.Name] && len(n.Status.Images) >= listed)
+	return j.target.known.On(n) || (j.pulled[n.Name] && len(n.Status.Images) >= listed)
 }
 
 // unjob removes the ImagePullJob of one Forecast, as far as there is one.

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
 )
 
 const image = "registry.example/model:1"
@@ -123,6 +124,8 @@ func TestPullEnded(t *testing.T) {
 	at := func(age time.Duration) *corev1.Pod {
 		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(start.Add(-age))}}
 	}
+	strayed := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodSucceeded, ContainerStatuses: []corev1.ContainerStatus{made}}}
+	strayed.Spec.Containers = []corev1.Container{{Name: pullContainer, Image: "elsewhere.example/model:1"}}
 	cases := map[string]struct {
 		reason string
 		node   *corev1.Node
@@ -138,11 +141,12 @@ func TestPullEnded(t *testing.T) {
 		"Deadline":   {"It took too long.", node("n"), &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "DeadlineExceeded"}}, pullFailed},
 		"BadImage":   {"There is no such image.", node("n"), waits("ErrImagePull"), pullFailed},
 		"BeingBuilt": {"ContainerCreating is what a pull looks like.", node("n"), waits("ContainerCreating"), pullGoing},
+		"Strays":     {"What it pulled is another image.", full, strayed, pullFailed},
 		"NoConfig":   {"The kubelet makes a container of an image that it has.", node("n"), waits("CreateContainerError"), pullMade},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := pullState(tc.node, tc.pod, image, start); got != tc.want {
+			if got := pullState(tc.node, tc.pod, &target{admitted: image, known: gpuwarm.ImageOf(image)}, start); got != tc.want {
 				t.Errorf("\nReason: %s\ngot %d, want %d", tc.reason, got, tc.want)
 			}
 		})

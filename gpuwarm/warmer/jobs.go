@@ -82,6 +82,7 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 		j.status.LearnedNodeLead, j.status.LearnedImageLead = formatLead(j.learned.Node), formatLead(j.learned.Image)
 	}
 	l.jobs = jobs
+	r.admit(l, jobs)
 	l.join(jobs)
 	return jobs
 }

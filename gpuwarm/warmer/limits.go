@@ -84,7 +84,7 @@ func (l *look) countKept(j *job) int32 {
 	}
 	if j.last != nil && l.act && apiHolds(&j.status) {
 		j.byAPI = true
-		j.there = len(l.take(j.last, int(j.status.Hold), func(n *corev1.Node) bool { return gpuwarm.HasImage(n, j.last.image) }))
+		j.there = len(l.take(j.last, int(j.status.Hold), j.last.known.On))
 	}
 	return int32(live(have))
 }

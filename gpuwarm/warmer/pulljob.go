@@ -37,10 +37,10 @@ func (r *Reconciler) pullJob(ctx context.Context, l *look, fc string, t *target,
 // tendJob looks at a job that there is. One that is through stays while it tells of images that nodes do not list: it does so after a restart, too.
 func (r *Reconciler) tendJob(ctx context.Context, l *look, t *target, have *unstructured.Unstructured, missing []*corev1.Node, past *trials) (failure string, err error) {
 	if n, ok, _ := unstructured.NestedInt64(have.Object, "status", "failed"); ok && n > 0 {
-		failure = fmt.Sprintf("ImagePullJob %s/%s failed to pull %s onto %d nodes: see its status", have.GetNamespace(), have.GetName(), t.image, n)
+		failure = fmt.Sprintf("ImagePullJob %s/%s failed to pull %s onto %d nodes: see its status", have.GetNamespace(), have.GetName(), t.admitted, n)
 	}
 	image, _, _ := unstructured.NestedString(have.Object, "spec", "image")
-	if image != t.image || len(missing) == 0 {
+	if image != t.admitted || len(missing) == 0 {
 		return failure, r.remove(ctx, l.pool, have) // the next look makes the next one
 	}
 	if through, _, _ := unstructured.NestedString(have.Object, "status", "completionTime"); through == "" {
@@ -105,7 +105,7 @@ func (r *Reconciler) makeJob(ctx context.Context, pool *v1alpha1.WarmPool, fc st
 		secrets = append(secrets, s.Name)
 	}
 	u.Object["spec"] = map[string]any{
-		"image": t.image, "pullSecrets": secrets, "parallelism": int64(parallelism(pool)), "imagePullPolicy": "IfNotPresent",
+		"image": t.admitted, "pullSecrets": secrets, "parallelism": int64(parallelism(pool)), "imagePullPolicy": "IfNotPresent",
 		"selector": map[string]any{"names": names},
 		// Kruise gives a pull ten minutes unless told otherwise, which images of tens of gigabytes do not do in.
 		"pullPolicy":       map[string]any{"timeoutSeconds": int64(pullDeadline), "backoffLimit": int64(3)},

@@ -13,8 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"headstart.dev/headstart/gpuwarm"
 )
 
 const (
@@ -42,19 +40,19 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 		delete(r.trials, trialsKey(l.pool, fc))
 		return out, r.dropAll(ctx, have)
 	}
-	past := r.trialsOf(l, fc, t.image)
+	past := r.trialsOf(l, fc, t.admitted)
 	past.prune(nodes, l.now)
-	byNode, stale := sortPulls(have, t.image)
+	byNode, stale := sortPulls(have, t.ask)
 	past.done = out.done
 	states := make([]pullProgress, len(nodes))
 	for i, n := range nodes {
 		p := byNode[hash(n.Name)]
-		if states[i] = pullState(n, p, t.image, l.now); states[i] != pullDone {
+		if states[i] = pullState(n, p, t, l.now); states[i] != pullDone {
 			past.lack(n, l.now)
 			continue
 		}
 		out.done[n.Name] = true
-		past.have(n, gpuwarm.HasImage(n, t.image), l.now)
+		past.have(n, t.known.On(n), l.now)
 		if p != nil {
 			past.through(n.Name, p.UID)
 		}
@@ -65,8 +63,8 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 		p, state := byNode[hash(n.Name)], states[i]
 		delete(byNode, hash(n.Name))
 		switch {
-		case p != nil && r.over(n, p, t.image, state):
-			if err := r.end(ctx, past, n.Name, p, state, l.now); err != nil {
+		case p != nil && r.over(n, p, t, state):
+			if err := r.end(ctx, past, n.Name, p, t, state); err != nil {
 				return out, err
 			}
 		case p == nil && state != pullDone:
@@ -85,7 +83,7 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 	return out, r.pullOnto(ctx, l, fc, t, past.next(missing, len(out.done) > 0, active, parallelism(l.pool), l.now))
 }
 
-// sortPulls tells the pods that pull an image, by the hash of their node, from those that pull another.
+// sortPulls tells the pods that asked for an image, by the hash of their node, from those that asked for another.
 func sortPulls(have []corev1.Pod, image string) (byNode map[string]*corev1.Pod, stale []corev1.Pod) {
 	byNode = map[string]*corev1.Pod{}
 	for i := range have {
@@ -101,11 +99,12 @@ func sortPulls(have []corev1.Pod, image string) (byNode map[string]*corev1.Pod, 
 }
 
 // end removes a pull pod that is of no more use, and remembers how it ended. The next look makes the next one.
-func (r *Reconciler) end(ctx context.Context, past *trials, node string, p *corev1.Pod, state pullProgress, now time.Time) error {
+func (r *Reconciler) end(ctx context.Context, past *trials, node string, p *corev1.Pod, t *target, state pullProgress) error {
 	if state != pullFailed {
 		return r.drop(ctx, p)
 	}
-	why, ofImage := pullFailure(p, now)
+	now := r.opts.Clock.Now()
+	why, ofImage := pullFailure(p, t.admitted, now)
 	more, gone := r.explain(ctx, p)
 	if gone {
 		return nil // the cache is late
@@ -146,8 +145,8 @@ func (r *Reconciler) explain(ctx context.Context, p *corev1.Pod) (text string, g
 
 // over is whether a pull pod is of no more use: the node lists the image, the pull fails, or it ended a while ago. On a node that lists its largest images only
 // it is all that tells of the pull.
-func (r *Reconciler) over(n *corev1.Node, p *corev1.Pod, image string, state pullProgress) bool {
-	if gpuwarm.HasImage(n, image) || state == pullFailed {
+func (r *Reconciler) over(n *corev1.Node, p *corev1.Pod, t *target, state pullProgress) bool {
+	if t.known.On(n) || state == pullFailed {
 		return true
 	}
 	kept := retryPull
@@ -166,6 +165,9 @@ func (r *Reconciler) pullOnto(ctx context.Context, l *look, fc string, t *target
 		if err := r.opts.Client.Create(ctx, p); err != nil && !apierrors.IsAlreadyExists(err) {
 			return err
 		}
+		if got := imageIn(p, pullContainer); got != t.admitted {
+			return nil // what that is, and who has it already, the next look sees
+		}
 	}
 	return nil
 }
@@ -181,14 +183,16 @@ const (
 
 // pullState is how a pull stands. The image is there once the node lists it; or, on a node that lists no more than its largest fifty, once a container
 // was made of it. What the container does then is of no interest: the image may have nothing to run that does nothing.
-func pullState(n *corev1.Node, p *corev1.Pod, image string, now time.Time) pullProgress {
-	if gpuwarm.HasImage(n, image) {
+func pullState(n *corev1.Node, p *corev1.Pod, t *target, now time.Time) pullProgress {
+	if t.known.On(n) {
 		return pullDone
 	}
 	if p == nil {
 		return pullGoing
 	}
-	switch why, _ := pullFailure(p, now); {
+	switch why, _ := pullFailure(p, t.admitted, now); {
+	case strays(p, t.admitted):
+		return pullFailed
 	case pulled(p) && len(n.Status.Images) >= listed:
 		return pullDone
 	case pulled(p):
@@ -237,10 +241,10 @@ func (r *Reconciler) pullPod(l *look, fc string, t *target, node string) (*corev
 	zero, seconds, no, yes, user := int64(0), int64(pullDeadline), false, true, int64(65534)
 	pool, spec := l.pool, t.template.Spec
 	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: "pull-" + hash(pool.Namespace, pool.Name, fc, t.image, node)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: "pull-" + hash(pool.Namespace, pool.Name, fc, t.ask, node)},
 		Spec: corev1.PodSpec{
 			Containers: []corev1.Container{{
-				Name: "pull", Image: t.image, ImagePullPolicy: corev1.PullIfNotPresent, Command: []string{"true"},
+				Name: pullContainer, Image: t.ask, ImagePullPolicy: corev1.PullIfNotPresent, Command: []string{"true"},
 				Env:       []corev1.EnvVar{{Name: "NVIDIA_VISIBLE_DEVICES", Value: "void"}},
 				Resources: l.little(),
 				SecurityContext: &corev1.SecurityContext{
@@ -262,6 +266,6 @@ func (r *Reconciler) pullPod(l *look, fc string, t *target, node string) (*corev
 	if err := r.owned(pool, fc, p); err != nil {
 		return nil, err
 	}
-	p.Labels[labelRole], p.Labels[labelNode], p.Labels[labelImage] = rolePull, hash(node), hash(t.image)
+	p.Labels[labelRole], p.Labels[labelNode], p.Labels[labelImage] = rolePull, hash(node), hash(t.ask)
 	return p, nil
 }

@@ -31,11 +31,12 @@ type Reconciler struct {
 	metrics *metrics
 
 	// What follows is for one worker, as a controller has unless it is told otherwise. It is lost in a restart, which costs a few looks or savings.
-	errors map[types.NamespacedName]*gpuwarm.Errors // of the forecasts of a WarmPool
-	clean  map[string]absence                       // objects that it is taken are not there
-	denied map[string]denial                        // by Forecast and what was tried for it
-	trials map[string]*trials                       // by Forecast, of its image's pulls
-	swept  map[types.NamespacedName]sweep           // when what a WarmPool made was looked through last
+	errors   map[types.NamespacedName]*gpuwarm.Errors            // of the forecasts of a WarmPool
+	clean    map[string]absence                                  // objects that it is taken are not there
+	denied   map[string]denial                                   // by Forecast and what was tried for it
+	trials   map[string]*trials                                  // by Forecast, of its image's pulls
+	admitted map[types.NamespacedName]map[admissionKey]admission // by WarmPool and target
+	swept    map[types.NamespacedName]sweep                      // when what a WarmPool made was looked through last
 
 	last map[types.NamespacedName]map[string]memory // by WarmPool and Forecast
 
@@ -57,7 +58,7 @@ func New(opts Options) (*Reconciler, error) {
 	return &Reconciler{
 		opts: opts, metrics: m, apis: &apis{discovery: opts.Discovery, seen: map[schema.GroupVersionKind]sighting{}},
 		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{},
-		trials: map[string]*trials{}, swept: map[types.NamespacedName]sweep{},
+		trials: map[string]*trials{}, admitted: map[types.NamespacedName]map[admissionKey]admission{}, swept: map[types.NamespacedName]sweep{},
 		last:    map[types.NamespacedName]map[string]memory{},
 		failing: map[types.NamespacedName]bool{}, ends: map[string]ends{}, stuck: &refusals{by: map[string]denial{}},
 	}, nil

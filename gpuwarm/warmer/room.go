@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-
-	"headstart.dev/headstart/gpuwarm"
 )
 
 // roomFor is how many more replicas the nodes that there are have room for if nobody else wanted any.
@@ -28,7 +26,7 @@ func (l *look) claim(jobs []*job) {
 	for _, j := range jobs {
 		if t := j.seen(); t != nil && !claimed[keyOf(j)] {
 			claimed[keyOf(j)] = true
-			l.take(t, t.waiting, func(n *corev1.Node) bool { return gpuwarm.HasImage(n, t.image) })
+			l.take(t, t.waiting, t.known.On)
 		}
 	}
 }

@@ -131,6 +131,7 @@ func recall(l *look) *gpuwarm.Errors {
 func (r *Reconciler) forget(pool types.NamespacedName) {
 	delete(r.errors, pool)
 	delete(r.swept, pool)
+	delete(r.admitted, pool)
 	delete(r.last, pool)
 	delete(r.failing, pool)
 	of := poolHash(pool.Namespace, pool.Name) + "/"

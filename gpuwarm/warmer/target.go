@@ -25,7 +25,11 @@ type target struct {
 	template  corev1.PodTemplateSpec
 	selector  labels.Selector
 	shape     gpuwarm.Shape
-	image     string
+	image     string        // that the template asks for
+	admitted  string        // that its replicas come to have: the same, or what admission makes of it
+	ask       string        // that a pull pod is to ask for to come to have that
+	known     gpuwarm.Image // by the names that nodes list it under
+	made      int64         // replicas, where all of them were made from the template; else 0
 	timeline  gpuwarm.Timeline
 	of        v1alpha1.TargetReference
 	hpa       string // that bounds its replicas; empty where there is none
@@ -170,7 +174,20 @@ func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) (*targ
 	}
 	return &target{
 		of: ref, namespace: fc.Namespace, template: *spec.Template, selector: selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(&spec.Template.Spec),
+		made: madeAlike(&u),
 	}, nil
+}
+
+// madeAlike is how many replicas there are once all of them were made from the template; 0 while a rollout goes on, and where the target's status does not say as a Deployment's does.
+func madeAlike(u *unstructured.Unstructured) int64 {
+	of := func(field string) int64 {
+		n, _, _ := unstructured.NestedInt64(u.Object, "status", field)
+		return n
+	}
+	if of("observedGeneration") < u.GetGeneration() || of("updatedReplicas") != of("replicas") {
+		return 0
+	}
+	return of("replicas")
 }
 
 // excluded says why no placeholder can stand for pods of this template; empty where one can.

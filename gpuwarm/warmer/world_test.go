@@ -42,6 +42,7 @@ type world struct {
 	reads  []string                                 // kinds that were got
 	writes []string                                 // "verb kind" of all writes but status
 	refuse func(verb string, o client.Object) error // of the API server
+	admit  func(*corev1.Pod)                        // webhook that changes pods on their way in
 	unread func(kind string) error                  // of the API server, for reads
 	pods   int
 }
@@ -93,6 +94,9 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if err := w.write("create", o); err != nil {
 				return err
+			}
+			if p, ok := o.(*corev1.Pod); ok && w.admit != nil {
+				w.admit(p)
 			}
 			o.SetUID(types.UID(fmt.Sprint("uid-", len(w.writes))))
 			o.SetCreationTimestamp(metav1.NewTime(w.clock.Now()))

@@ -1,0 +1,291 @@
+package warmer
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
+)
+
+const (
+	mirrored = "mirror.example/hub/model:1"
+	digest   = "@sha256:0123456789012345678901234567890123456789012345678901234567890123"
+	another  = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+)
+
+// toMirror is a webhook as registries that proxy others have it.
+func toMirror(p *corev1.Pod) {
+	for i := range p.Spec.Containers {
+		c := &p.Spec.Containers[i]
+		c.Image = strings.Replace(c.Image, "registry.example/", "mirror.example/hub/", 1)
+	}
+}
+
+// pulls counts the pull pods that were made.
+func (w *world) pulls() (n int) {
+	for _, what := range w.writes {
+		if what == "create Pod" {
+			n++
+		}
+	}
+	return n - w.pods // those are replicas
+}
+
+// kubelet ends all pulls: their nodes list what was pulled, or what it came to.
+func (w *world) kubelet(came string) {
+	w.t.Helper()
+	for _, p := range w.ours(rolePull) {
+		on, got := pullTargets([]corev1.Pod{p})[0], p.Spec.Containers[0].Image
+		if p.Spec.NodeName == "" {
+			w.bind(&p, on)
+		}
+		p.Status.Phase = corev1.PodSucceeded
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, ImageID: came, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+		w.must(w.client.Status().Update(w.t.Context(), &p))
+		if came == "" {
+			w.lists(on, got)
+		} else {
+			w.lists(on, strings.TrimPrefix(came, "docker-pullable://"))
+		}
+	}
+}
+
+// rolledOut has the target say that all of so many replicas were made from its template, or that a rollout goes on.
+func (w *world) rolledOut(replicas int32, done bool) {
+	w.t.Helper()
+	var d appsv1.Deployment
+	w.must(w.client.Get(w.t.Context(), client.ObjectKeyFromObject(deployment()), &d))
+	d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.ObservedGeneration = replicas, replicas, d.Generation
+	if !done {
+		d.Status.UpdatedReplicas = 0
+	}
+	w.must(w.client.Status().Update(w.t.Context(), &d))
+	w.must(w.client.Update(w.t.Context(), &d))
+}
+
+// replicaWith is a replica on a node as admission let it in.
+func (w *world) replicaWith(node, image string) {
+	w.t.Helper()
+	p := w.replica(node)
+	p.Spec.Containers[0].Image = image
+	w.must(w.client.Update(w.t.Context(), p))
+}
+
+// Where a webhook has images come from a mirror, nodes that list the mirror's name have the image, and are pulled onto once.
+func TestImagesFromAMirror(t *testing.T) {
+	w := newWorld(t, strings.Repeat("40 ", 720), pool(noNodes), node("a"), node("b"), node("c"), node("d"))
+	w.admit = toMirror
+	var s v1alpha1.WarmPoolStatus
+	for look := range 4 * 60 {
+		s = w.look(float64(look) / 4)
+		w.kubelet("")
+	}
+	if s.Forecasts[0].ImageNodesReady != 4 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" || w.pulls() != 4 || len(w.ours(rolePull)) != 0 {
+		t.Fatalf("%d pulls in an hour for four nodes, %d left: %+v", w.pulls(), len(w.ours(rolePull)), s)
+	}
+	w.restart()
+	w.look(60)
+	if s = w.look(60.25); s.Forecasts[0].ImageNodesReady != 4 || w.pulls() != 5 {
+		t.Errorf("a restart costs one pull, and not %d: %+v", w.pulls()-4, s.Forecasts[0])
+	}
+	w.replicaWith("a", mirrored)
+	w.rolledOut(1, true)
+	w.look(60.5)
+	w.restart()
+	if s = w.look(60.75); s.Forecasts[0].ImageNodesReady != 4 || w.pulls() != 5 {
+		t.Errorf("and none where a replica shows the mirror's name: %d, %+v", w.pulls()-5, s.Forecasts[0])
+	}
+}
+
+// What a node lists is the image only by a name that replicas come to have.
+func TestWhatAdmissionMakesOfAnImage(t *testing.T) {
+	cases := map[string]struct {
+		reason  string
+		replica string // image of the replica that there is
+		rolling bool   // a rollout goes on
+		lists   string
+		want    bool
+	}{
+		"Template":     {"nothing is known: it is what the template asks for", "", false, image, true},
+		"Unknown":      {"which a mirror's is not", "", false, mirrored, false},
+		"Mirror":       {"a replica shows the mirror's name", mirrored, false, mirrored, true},
+		"NotTemplate":  {"and then the template's is not what the next one has", mirrored, false, image, false},
+		"OtherTag":     {"of the mirror, too, another tag is another image", mirrored, false, "mirror.example/hub/model:2", false},
+		"OtherProject": {"and so is another repository", mirrored, false, "mirror.example/other/model:1", false},
+		"Rollout":      {"in a rollout a replica may be of another template, which had the image in another registry", mirrored, true, mirrored, false},
+		"Edited":       {"a pod whose image somebody changed is no replica as the next one will be", "registry.example/model:debug", false, "registry.example/model:debug", false},
+		"Resolved":     {"a webhook may pin tags by their digest", "registry.example/model" + digest, false, "registry.example/model" + digest, true},
+		"OtherDigest":  {"another digest is another image", "registry.example/model" + digest, false, "registry.example/model" + another, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a", tc.lists))
+			if tc.replica != "" {
+				w.replicaWith("a", tc.replica)
+				w.rolledOut(1, !tc.rolling)
+			}
+			if s := w.look(0); (s.Forecasts[0].ImageNodesReady == 1) != tc.want || s.Forecasts[0].ImageNodes != 1 {
+				t.Errorf("\nReason: %s\n%+v", tc.reason, s.Forecasts[0])
+			}
+			if n := w.pulls(); (n == 0) != tc.want {
+				t.Errorf("\nReason: %s\n%d pulls", tc.reason, n)
+			}
+		})
+	}
+}
+
+// Which digest a tag is resolved to changes, and the newest replica has what the next one will have.
+func TestTheNewestReplicaCounts(t *testing.T) {
+	w := newWorld(t, strings.Repeat("20 ", 720), pool(noNodes), node("a", "registry.example/model"+digest), node("b", "registry.example/model"+another))
+	w.replicaWith("a", "registry.example/model"+another) // by name the first
+	w.clock.Step(time.Minute)
+	w.replicaWith("b", "registry.example/model"+digest)
+	w.rolledOut(2, true)
+	if s := w.look(2); s.Forecasts[0].ImageNodesReady != 1 || pullTargets(w.ours(rolePull))[0] != "b" {
+		t.Errorf("only a has what the newest replica has: %+v, %v pull", s.Forecasts[0], pullTargets(w.ours(rolePull)))
+	}
+}
+
+// What a replica showed counts on while a rollout of nothing but replicas hides it, and not for another template.
+func TestWhatAdmissionMadeCountsOn(t *testing.T) {
+	w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a", mirrored))
+	w.replicaWith("a", mirrored)
+	w.rolledOut(1, true)
+	w.look(0)
+	w.rolledOut(1, false)
+	if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 1 {
+		t.Errorf("the template is the same: %+v", s.Forecasts[0])
+	}
+	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = "moved.example/team/model:1" })(w, nil)
+	if s := w.look(0.5); s.Forecasts[0].ImageNodesReady != 0 {
+		t.Errorf("the template is another: %+v", s.Forecasts[0])
+	}
+}
+
+// While a target cannot be read it may get another template, and what its replicas have then tells nothing of the old one.
+func TestReplicasOfATemplateThatCannotBeRead(t *testing.T) {
+	w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a", image))
+	w.replicaWith("a", image)
+	w.rolledOut(1, true)
+	w.look(0)
+	w.unread = func(kind string) error {
+		if kind == "Deployment" {
+			return errInternal
+		}
+		return nil
+	}
+	w.must(w.client.Delete(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "model-1"}}))
+	w.replicaWith("a", mirrored)
+	_, _ = w.tryLook(0.25)
+	for _, of := range w.r.admitted {
+		for key, got := range of {
+			if key.image != image || got.replica != image {
+				t.Errorf("%s became %s", key.image, got.replica)
+			}
+		}
+	}
+	if len(w.r.admitted) != 1 {
+		t.Errorf("what is known is to be kept: %v", w.r.admitted)
+	}
+}
+
+// A runtime that finds a name elsewhere lists it under another one, and by the digest that the pull came to.
+func TestImagesByWhatPullsCameTo(t *testing.T) {
+	w := newWorld(t, strings.Repeat("40 ", 720), pool(noNodes), node("a"), node("b"), node("c", "found.example/model"+digest), node("d", "found.example/model"+another))
+	came := "docker-pullable://found.example/model" + digest
+	w.look(0)
+	w.kubelet(came) // a and b
+	if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 3 {
+		t.Errorf("pulls came to what c lists, too: %+v", s.Forecasts[0])
+	}
+	w.look(0.5)
+	if diff := cmp.Diff([]string{"d"}, pullTargets(w.ours(rolePull))); diff != "" {
+		t.Errorf("what d lists is another image: %s", diff)
+	}
+	w.kubelet(came)
+	for look := range 4 * 60 {
+		if s := w.look(0.75 + float64(look)/4); s.Forecasts[0].ImageNodesReady != 4 {
+			t.Fatalf("all have it: %+v", s.Forecasts[0])
+		}
+	}
+	if n := w.pulls(); n != 3 {
+		t.Errorf("%d pulls onto three nodes that lacked it", n)
+	}
+	w.replicaWith("a", "registry.example/model"+another)
+	w.rolledOut(1, true)
+	if s := w.look(61); s.Forecasts[0].ImageNodesReady != 0 {
+		t.Errorf("replicas have another image since, and what pulls of the one before came to is none of it: %+v", s.Forecasts[0])
+	}
+}
+
+// OpenKruise asks no webhook, so it is asked for what replicas come to have.
+func TestImagePullJobFromAMirror(t *testing.T) {
+	w := newWorld(t, strings.Repeat("20 ", 720), pool(noNodes), node("a", mirrored), node("b"))
+	w.mapper.there["ImagePullJob"] = true
+	w.replicaWith("a", mirrored)
+	w.rolledOut(1, true)
+	w.look(0)
+	job := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
+	got, _, _ := unstructured.NestedString(job.Object, "spec", "image")
+	if names, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); got != mirrored || fmt.Sprint(names) != "[b]" {
+		t.Errorf("%s is pulled onto %v, want the mirror's onto b", got, names)
+	}
+}
+
+// A webhook may tell replicas from pull pods. Those then ask for what replicas come to have; and where they do not get that either, it is told, and they are tried ever more rarely.
+func TestAWebhookThatTellsPullsFromReplicas(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		admit  func(*corev1.Pod)
+		most   int // pulls in an hour
+		warm   bool
+	}{
+		"Left":    {"pull pods are left as they are", nil, 3, true},
+		"Changed": {"whatever they ask for, they get something else", func(p *corev1.Pod) { p.Spec.Containers[0].Image = "elsewhere.example/" + p.Spec.Containers[0].Image }, 22, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, strings.Repeat("20 ", 720), pool(noNodes), node("a"), node("b"))
+			w.replicaWith("a", mirrored)
+			w.rolledOut(1, true)
+			w.admit = tc.admit
+			told := false
+			var s v1alpha1.WarmPoolStatus
+			for look := range 4 * 60 {
+				s = w.look(float64(look) / 4)
+				told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" && strings.Contains(s.Forecasts[0].Message, "admission"))
+				w.kubelet("")
+			}
+			if n := w.pulls(); n > tc.most || (s.Forecasts[0].ImageNodesReady == 2) != tc.warm || told == tc.warm {
+				t.Errorf("\nReason: %s\n%d pulls in an hour, want at most %d; told is %t: %+v", tc.reason, n, tc.most, told, s)
+			}
+		})
+	}
+}
+
+// Admission may give a pod what it likes, and nothing of that panics.
+func TestAdmissionThatTakesContainersAway(t *testing.T) {
+	w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a"))
+	w.admit = func(p *corev1.Pod) { p.Spec.Containers = nil }
+	for look := range 4 {
+		w.look(float64(look) / 4)
+	}
+	a := admission{replica: "kept"}
+	if got := a.seen(nil, &target{image: image}); got.replica != "kept" {
+		t.Errorf("a template without containers tells nothing: %+v", got)
+	}
+	if known := gpuwarm.ImageOf(""); known.On(node("a", "")) {
+		t.Error("no name is no image")
+	}
+}
