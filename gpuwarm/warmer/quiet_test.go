@@ -295,6 +295,26 @@ func TestRemovalsGoOnPastDenials(t *testing.T) {
 	})
 }
 
+// What was denied is noted by looks and by the sweep at a time. A map that is not guarded is most often found out without the race detector, too.
+func TestRefusalsAtATime(t *testing.T) {
+	r := &refusals{by: map[string]denial{}}
+	denied := forbid("delete", "pods")
+	var beside sync.WaitGroup
+	for by := range 4 {
+		beside.Go(func() {
+			for i := range 20000 {
+				p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprint(by, "-", i%5), Name: "p"}}
+				r.note(&p, denied, start)
+				if r.of(&p, start) == nil {
+					t.Errorf("that %s was denied is not known", p.Namespace)
+				}
+				r.last([]corev1.Pod{p})
+			}
+		})
+	}
+	beside.Wait()
+}
+
 // The sweep runs beside the looks.
 func TestSweepBesideLooks(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
