@@ -132,12 +132,12 @@ func imageIn(p *corev1.Pod, container string) string {
 
 // digestIn is what a pull came to, as repository and digest; empty where that is not known.
 func digestIn(p *corev1.Pod) string {
-	if p != nil {
-		for _, c := range p.Status.ContainerStatuses {
-			if c.Name == pullContainer && strings.Contains(c.ImageID, "@") {
-				return strings.TrimPrefix(c.ImageID, "docker-pullable://")
-			}
-		}
+	if p == nil {
+		return ""
 	}
-	return ""
+	id := pullStatus(p).ImageID
+	if !strings.Contains(id, "@") {
+		return ""
+	}
+	return strings.TrimPrefix(id, "docker-pullable://")
 }

@@ -177,7 +177,7 @@ func TestPullsAreHandedOver(t *testing.T) {
 		}
 	}
 	failed := w.ours(rolePull)[0]
-	failed.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}
+	failed.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}
 	w.must(w.client.Status().Update(t.Context(), &failed))
 	w.look(0.2)
 	w.setMode(v1alpha1.ForecastActive)

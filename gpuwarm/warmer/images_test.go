@@ -113,17 +113,19 @@ func TestHeldNodesPullFirst(t *testing.T) {
 }
 
 func TestPullEnded(t *testing.T) {
-	made := corev1.ContainerStatus{ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError"}}}
+	made := corev1.ContainerStatus{Name: pullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError"}}}
 	full := node("full")
 	for i := range 50 {
 		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("i", i)}})
 	}
 	waits := func(reason string) *corev1.Pod {
-		return &corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}}}
+		return &corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: pullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}}}
 	}
 	at := func(age time.Duration) *corev1.Pod {
 		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(start.Add(-age))}}
 	}
+	sidecar := waits("ContainerCreating")
+	sidecar.Status.ContainerStatuses = append([]corev1.ContainerStatus{{Name: "proxy", ImageID: "sha256:2", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}, sidecar.Status.ContainerStatuses...)
 	strayed := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodSucceeded, ContainerStatuses: []corev1.ContainerStatus{made}}}
 	strayed.Spec.Containers = []corev1.Container{{Name: pullContainer, Image: "elsewhere.example/model:1"}}
 	cases := map[string]struct {
@@ -141,6 +143,7 @@ func TestPullEnded(t *testing.T) {
 		"Deadline":   {"It took too long.", node("n"), &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "DeadlineExceeded"}}, pullFailed},
 		"BadImage":   {"There is no such image.", node("n"), waits("ErrImagePull"), pullFailed},
 		"BeingBuilt": {"ContainerCreating is what a pull looks like.", node("n"), waits("ContainerCreating"), pullGoing},
+		"Sidecar":    {"A container that admission added says nothing of the image.", full, sidecar, pullGoing},
 		"Strays":     {"What it pulled is another image.", full, strayed, pullFailed},
 		"NoConfig":   {"The kubelet makes a container of an image that it has.", node("n"), waits("CreateContainerError"), pullMade},
 	}
@@ -340,7 +343,7 @@ func TestPulledWhileDenied(t *testing.T) {
 			for _, p := range w.ours(rolePull) {
 				w.bind(&p, "a")
 				p.Status.Phase = corev1.PodSucceeded
-				p.Status.ContainerStatuses = []corev1.ContainerStatus{{ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+				p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
 				w.must(w.client.Status().Update(t.Context(), &p))
 			}
 			w.look(0.25)

@@ -127,7 +127,7 @@ func TestWarmPlacements(t *testing.T) {
 	}
 	pulls := func(w *world) {
 		for _, p := range w.ours(rolePull) {
-			p.Status.ContainerStatuses = []corev1.ContainerStatus{{ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
 			w.must(w.client.Status().Update(w.t.Context(), &p))
 		}
 	}

@@ -127,10 +127,8 @@ func (r *Reconciler) explain(ctx context.Context, p *corev1.Pod) (text string, g
 		return "", apierrors.IsNotFound(err)
 	}
 	text = live.Status.Message
-	for _, c := range live.Status.ContainerStatuses {
-		if c.State.Waiting != nil {
-			text = cmp.Or(text, c.State.Waiting.Message)
-		}
+	if w := pullStatus(&live).State.Waiting; w != nil {
+		text = cmp.Or(text, w.Message)
 	}
 	for _, c := range live.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
@@ -203,19 +201,27 @@ func pullState(n *corev1.Node, p *corev1.Pod, t *target, now time.Time) pullProg
 	return pullGoing
 }
 
-// pulled is whether the kubelet has got as far as a container, for which it needs the image.
-func pulled(p *corev1.Pod) bool {
+// pullStatus is that of the container that pulls; empty where there is none yet.
+func pullStatus(p *corev1.Pod) corev1.ContainerStatus {
 	for _, c := range p.Status.ContainerStatuses {
-		if w := c.State.Waiting; w != nil {
-			switch w.Reason {
-			case "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff":
-				return true
-			}
-		} else if c.ImageID != "" {
-			return true
+		if c.Name == pullContainer {
+			return c
 		}
 	}
-	return false
+	return corev1.ContainerStatus{}
+}
+
+// pulled is whether the kubelet has got as far as a container, for which it needs the image.
+func pulled(p *corev1.Pod) bool {
+	c := pullStatus(p)
+	if w := c.State.Waiting; w != nil {
+		switch w.Reason {
+		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff":
+			return true
+		}
+		return false
+	}
+	return c.ImageID != ""
 }
 
 // little is what a pull pod asks for where it must ask for something: a namespace with a quota on CPU or memory admits no pod that does not. Limits are the same, for

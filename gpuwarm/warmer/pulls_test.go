@@ -46,7 +46,7 @@ func (w *world) failing(reason string, nodes ...string) {
 		if p.Spec.NodeName == "" {
 			w.bind(&p, on)
 		}
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "manifest unknown"}}}}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "manifest unknown"}}}}
 		w.must(w.client.Status().Update(w.t.Context(), &p))
 	}
 }
@@ -212,7 +212,7 @@ func TestImagesThatGo(t *testing.T) {
 						pulls++
 						w.bind(&p, "a")
 						p.Status.Phase = corev1.PodSucceeded
-						p.Status.ContainerStatuses = []corev1.ContainerStatus{{ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+						p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
 						w.must(w.client.Status().Update(t.Context(), &p))
 						if name != "Unlisted" || pulls == 1 {
 							w.lists("a", image)

@@ -221,12 +221,10 @@ func pullFailure(p *corev1.Pod, image string, now time.Time) (why string, ofImag
 	if p.Spec.NodeName == "" && alive(p) && now.Sub(p.CreationTimestamp.Time) >= firstRetry {
 		return "the pod that is to pull it finds no place there", false
 	}
-	for _, c := range p.Status.ContainerStatuses {
-		if w := c.State.Waiting; w != nil {
-			switch w.Reason {
-			case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "SignatureValidationFailed", "ImageInspectError":
-				return w.Reason, true
-			}
+	if w := pullStatus(p).State.Waiting; w != nil {
+		switch w.Reason {
+		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "SignatureValidationFailed", "ImageInspectError":
+			return w.Reason, true
 		}
 	}
 	if p.Status.Phase == corev1.PodFailed {
