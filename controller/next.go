@@ -132,36 +132,43 @@ func (e *evaluation) keptWarm(ctx context.Context) (bool, error) {
 	if err := e.client.List(ctx, &pools, client.InNamespace(e.fc.Namespace)); err != nil {
 		return false, fmt.Errorf("list WarmPools: %w", err)
 	}
+	var all []v1alpha1.WarmForecast
+	var selecting [][]v1alpha1.WarmForecast
 	for i := range pools.Items {
 		p := &pools.Items[i]
-		selector, err := metav1.LabelSelectorAsSelector(&p.Spec.ForecastSelector)
-		if err != nil || !selector.Matches(labels.Set(e.fc.Labels)) || p.Spec.Mode == v1alpha1.WarmPoolDryRun {
+		if !keepsWarm(p) {
 			continue
 		}
-		ok := p.Spec.Nodes.Policy != v1alpha1.WarmNodesOff && p.Spec.Images.Policy != v1alpha1.WarmImagesOff &&
-			meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady) && !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionCapacityShort)
-		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionNodesWarm); c == nil || c.Reason == "Limited" {
-			ok = false
-		}
-		if ok && warmedFor(p.Status.Forecasts, e.fc.Name) {
-			return true, nil
+		all = append(all, p.Status.Forecasts...)
+		selector, err := metav1.LabelSelectorAsSelector(&p.Spec.ForecastSelector)
+		if err == nil && selector.Matches(labels.Set(e.fc.Labels)) {
+			selecting = append(selecting, p.Status.Forecasts)
 		}
 	}
-	return false, nil
+	return slices.ContainsFunc(selecting, func(list []v1alpha1.WarmForecast) bool { return warmedFor(list, all, e.fc.Name) }), nil
 }
 
-// warmedFor is whether a Forecast is warmed for, by itself or by another one of its target, and nothing keeps either from it.
-func warmedFor(list []v1alpha1.WarmForecast, name string) bool {
-	fine := func(name string) (by string, ok bool) {
+// keepsWarm is whether a WarmPool acts, and nothing keeps it from holding nodes and images.
+func keepsWarm(p *v1alpha1.WarmPool) bool {
+	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionNodesWarm)
+	return p.Spec.Mode != v1alpha1.WarmPoolDryRun && p.Spec.Nodes.Policy != v1alpha1.WarmNodesOff && p.Spec.Images.Policy != v1alpha1.WarmImagesOff &&
+		meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady) && !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionCapacityShort) &&
+		c != nil && c.Reason != "Limited"
+}
+
+// warmedFor is whether a Forecast of a WarmPool's list is warmed for, by itself or by another one of its target, and nothing keeps either from it. all has what other
+// WarmPools do, too.
+func warmedFor(list, all []v1alpha1.WarmForecast, name string) bool {
+	fine := func(list []v1alpha1.WarmForecast, name string) (by string, ok bool) {
 		i := slices.IndexFunc(list, func(f v1alpha1.WarmForecast) bool { return f.Name == name })
 		if i < 0 || list[i].Message != "" {
 			return "", false
 		}
 		return list[i].WarmedBy, true
 	}
-	by, ok := fine(name)
+	by, ok := fine(list, name)
 	if ok && by != "" {
-		_, ok = fine(by)
+		_, ok = fine(all, by)
 	}
 	return ok
 }

@@ -52,6 +52,12 @@ func TestNextPath(t *testing.T) {
 	with := func(list ...v1alpha1.WarmForecast) *v1alpha1.WarmPool {
 		return pool(func(p *v1alpha1.WarmPool) { p.Status.Forecasts = list })
 	}
+	elsewhere := func(change func(*v1alpha1.WarmPool)) *v1alpha1.WarmPool {
+		return pool(func(p *v1alpha1.WarmPool) {
+			p.Name, p.Spec.ForecastSelector.MatchLabels, p.Status.Forecasts = "other", map[string]string{"of": "others"}, []v1alpha1.WarmForecast{{Name: "demand"}}
+			change(p)
+		})
+	}
 	five := startsOn(warm, warm, warm, warm, warm)
 	cases := map[string]struct {
 		reason  string
@@ -85,6 +91,14 @@ func TestNextPath(t *testing.T) {
 			five, gpuwarm.PathColdNode,
 		},
 		"JoinedToNone": {"Or is not there.", []client.Object{pod, with(v1alpha1.WarmForecast{Name: "model", WarmedBy: "demand"}), node("a")}, five, gpuwarm.PathColdNode},
+		"JoinedElsewhere": {
+			"Another WarmPool may do so.", []client.Object{pod, with(v1alpha1.WarmForecast{Name: "model", WarmedBy: "demand"}), elsewhere(asIs)}, five, warm,
+		},
+		"JoinedElsewhereLacking": {
+			"Unless something keeps that one from it.",
+			[]client.Object{pod, with(v1alpha1.WarmForecast{Name: "model", WarmedBy: "demand"}), elsewhere(func(p *v1alpha1.WarmPool) { p.Status.Conditions[0].Status = "False" }), node("a")},
+			five, gpuwarm.PathColdNode,
+		},
 		"JoinedToSelf": {"A status that makes no sense hangs nobody.", []client.Object{pod, with(v1alpha1.WarmForecast{Name: "model", WarmedBy: "model"})}, five, warm},
 		"Limited":      {"Or its limits.", []client.Object{pod, pool(func(p *v1alpha1.WarmPool) { p.Status.Conditions[1].Reason = "Limited" }), node("a")}, startsOn(warm, warm, warm, warm, warm), gpuwarm.PathColdNode},
 	}

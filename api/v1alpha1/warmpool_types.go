@@ -263,7 +263,7 @@ type WarmForecast struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 	// warmedBy is the Forecast of the same target, by name, that nodes are held and images pulled for: by whichever plan asks for more at each instant, once for
-	// both. Its entry says what. Empty where that is this one, or none.
+	// both. Its entry says what; it is in the status of another WarmPool where that one holds for the target. Empty where that is this one, or none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	WarmedBy string `json:"warmedBy,omitempty"`

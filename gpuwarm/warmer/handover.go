@@ -7,8 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"headstart.dev/headstart/gpuwarm"
 )
 
 // A target is held for by one of its Forecasts, and that can become another one: the first is paused or goes, or one comes that is before it by name. What is held then is
@@ -18,7 +16,7 @@ import (
 func holdersFirst(jobs []*job) []*job {
 	out := slices.Clone(jobs)
 	last := func(j *job) int {
-		if j.err == nil && (j.target == nil || j.keeper != nil) {
+		if j.err == nil && (j.target == nil || j.joined()) {
 			return 1
 		}
 		return 0
@@ -79,12 +77,12 @@ func (l *look) allot(j *job) int {
 func (l *look) adoptPulls(j *job, nodes []*corev1.Node) {
 	lacks := map[string]bool{}
 	for _, n := range nodes {
-		lacks[hash(n.Name)] = !gpuwarm.HasImage(n, j.target.image)
+		lacks[hash(n.Name)] = !j.target.known.On(n)
 	}
 	for _, p := range l.mine(rolePull, j.fc.Name) {
 		delete(lacks, p.Labels[labelNode])
 	}
-	for _, p := range l.strays(j, rolePull, func(p *corev1.Pod) bool { return p.Labels[labelImage] == hash(j.target.image) }) {
+	for _, p := range l.strays(j, rolePull, func(p *corev1.Pod) bool { return p.Labels[labelImage] == hash(j.target.ask) }) {
 		if node := p.Labels[labelNode]; lacks[node] {
 			l.heirs[p.UID] = forecastHash(j.fc.Namespace, j.fc.Name)
 			delete(lacks, node)

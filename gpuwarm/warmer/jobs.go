@@ -25,17 +25,18 @@ const (
 
 // job is what there is to do for one Forecast at one look.
 type job struct {
-	fc     *v1alpha1.Forecast
-	target *target // nil where nothing is to be warmed for it, and then status says why, or where it could not be read
-	last   *target // as it was read last, where it could not be read now; nil where that is not known
-	err    error   // of reading the target
-	stale  error   // likewise, where it is taken for what it was when it was read last
-	keeper *job    // of the same target, that nodes are held and images pulled for; nil where that is this one
-	plan   gpuwarm.Timeline
-	stages gpuwarm.Stages
-	hold   gpuwarm.Hold
-	short  string // what it is short of, for people
-	status v1alpha1.WarmForecast
+	fc        *v1alpha1.Forecast
+	target    *target // nil where nothing is to be warmed for it, and then status says why, or where it could not be read
+	last      *target // as it was read last, where it could not be read now; nil where that is not known
+	err       error   // of reading the target
+	stale     error   // likewise, where it is taken for what it was when it was read last
+	keeper    *job    // of the same target, that nodes are held and images pulled for; nil where that is this one
+	elsewhere *part   // the same, in another WarmPool
+	plan      gpuwarm.Timeline
+	stages    gpuwarm.Stages
+	hold      gpuwarm.Hold
+	short     string // what it is short of, for people
+	status    v1alpha1.WarmForecast
 
 	learned gpuwarm.Stages  // leads, of its own starts; 0 where none were
 	places  []string        // nodes that placeholders hold
@@ -83,6 +84,7 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 	}
 	l.jobs = jobs
 	r.admit(l, jobs)
+	r.split(ctx, l, jobs)
 	l.join(jobs)
 	return jobs
 }
@@ -133,7 +135,7 @@ func (r *Reconciler) remember(l *look, jobs []*job) {
 		if j.target == nil || j.stale != nil {
 			read = l.last[j.fc.Name].read
 		}
-		known[j.fc.Name] = memory{j.seen(), j.status, j.target != nil && j.keeper == nil && !j.took, read}
+		known[j.fc.Name] = memory{j.seen(), j.status, j.target != nil && !j.joined() && !j.took, read}
 	}
 	r.last[client.ObjectKeyFromObject(l.pool)] = known
 }

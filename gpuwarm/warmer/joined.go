@@ -1,11 +1,13 @@
 package warmer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
 )
 
@@ -16,7 +18,11 @@ type targetKey struct {
 }
 
 func keyOf(j *job) targetKey {
-	ref := j.fc.Spec.TargetRef
+	return refOf(j.fc)
+}
+
+func refOf(fc *v1alpha1.Forecast) targetKey {
+	ref := fc.Spec.TargetRef
 	return targetKey{schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind(), ref.Name}
 }
 
@@ -26,6 +32,14 @@ type joint struct {
 	plans   []gpuwarm.Timeline
 	learned gpuwarm.Stages // the longest leads
 }
+
+func (all *joint) add(plan gpuwarm.Timeline, learned gpuwarm.Stages) {
+	all.plans = append(all.plans, plan)
+	all.learned.Node, all.learned.Image = max(all.learned.Node, learned.Node), max(all.learned.Image, learned.Image)
+}
+
+// joined is whether nodes are held and images pulled by another Forecast of the target than this one, here or in another WarmPool.
+func (j *job) joined() bool { return j.keeper != nil || j.elsewhere != nil }
 
 // join has each target warmed for once, by the largest of its plans, as an HPA with several metrics scales by the largest of what they ask for. The first Forecast by
 // name does it for all: placeholders are labelled with their Forecast, and would else be made anew each time that another plan is ahead.
@@ -39,12 +53,20 @@ func (l *look) join(jobs []*job) {
 		all := of[keyOf(j)]
 		if all == nil {
 			all = &joint{keeper: j}
-			of[keyOf(j)], l.holds[keyOf(j)] = all, j
+			of[keyOf(j)] = all
+			for _, f := range l.others[keyOf(j)] {
+				all.add(f.plan, f.learned)
+			}
 		} else {
 			j.keeper, j.status.WarmedBy = all.keeper, all.keeper.fc.Name
 		}
-		all.plans = append(all.plans, j.target.timeline)
-		all.learned.Node, all.learned.Image = max(all.learned.Node, j.learned.Node), max(all.learned.Image, j.learned.Image)
+		switch {
+		case j.elsewhere != nil:
+			j.keeper, j.status.WarmedBy = nil, j.elsewhere.fc.Name
+		case j.keeper == nil:
+			l.holds[keyOf(j)] = j
+		}
+		all.add(j.target.timeline, j.learned)
 	}
 	for _, j := range jobs {
 		if j.target != nil {
@@ -72,6 +94,10 @@ func (l *look) deduct(jobs []*job) {
 // warmJoined does for a Forecast that another one of its target is warmed by what is left to do: weights are named by Forecast.
 func (r *Reconciler) warmJoined(ctx context.Context, l *look, j *job, out *outcome) error {
 	of := " for Forecast " + j.fc.Name
+	if j.elsewhere != nil {
+		out.elsewhere++
+		out.elsewhereBy = cmp.Or(out.elsewhereBy, j.elsewhere.pool.Name)
+	}
 	return errors.Join(
 		out.settle(&out.left, nil, "removal of what was warmed"+of, r.handOver(ctx, l, j)),
 		out.settle(&out.weights, &j.status, "weights"+of, r.warmWeights(ctx, l, j, out)),

@@ -44,7 +44,7 @@ func (l *look) countLeft(jobs []*job) {
 	wanted := map[string]bool{}
 	for _, j := range jobs {
 		switch {
-		case j.target != nil && j.keeper == nil:
+		case j.target != nil && !j.joined():
 			wanted[forecastHash(j.fc.Namespace, j.fc.Name)] = true
 		case j.last != nil && (!l.act || apiHolds(&j.status)) && !l.handsOver(j):
 			takes(l.used, j.last.shape.Requests, int(j.status.Hold))

@@ -33,29 +33,39 @@ type look struct {
 	holds  map[targetKey]*job   // that each target is held for by
 	heirs  map[types.UID]string // pods that another Forecast took over than they were made for: its hash
 	unread error                // of the quotas
+
+	forecasts []v1alpha1.Forecast // of the namespace, whoever selects them
+	pools     []v1alpha1.WarmPool // likewise; where they are not known unlisted says why
+	unlisted  error
+	others    map[targetKey][]foreign // of other WarmPools
 }
 
 // look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.
 func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool, selector labels.Selector) (*look, []v1alpha1.Forecast, error) {
-	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool), last: r.lastOf(pool), heirs: map[types.UID]string{}}
+	l := &look{now: r.opts.Clock.Now(), pool: pool, used: corev1.ResourceList{}, act: acts(pool), last: r.lastOf(pool), heirs: map[types.UID]string{}, others: map[targetKey][]foreign{}}
 	var fcs v1alpha1.ForecastList
+	var pools v1alpha1.WarmPoolList
 	var pods corev1.PodList
 	var nodes corev1.NodeList
 	var quotas corev1.ResourceQuotaList
 	if err := errors.Join(
-		r.opts.Client.List(ctx, &fcs, client.InNamespace(pool.Namespace), client.MatchingLabelsSelector{Selector: selector}),
+		r.opts.Client.List(ctx, &fcs, client.InNamespace(pool.Namespace)),
 		r.opts.Client.List(ctx, &pods, client.UnsafeDisableDeepCopy),
 		r.opts.Client.List(ctx, &nodes, client.UnsafeDisableDeepCopy),
 	); err != nil {
 		return nil, nil, fmt.Errorf("look at the cluster: %w", err)
 	}
 	l.unread = r.opts.Live.List(ctx, &quotas, client.InNamespace(pool.Namespace)) // without quotas everything but what is short can be done
+	if err := r.opts.Client.List(ctx, &pools, client.InNamespace(pool.Namespace)); err != nil {
+		l.unlisted = fmt.Errorf("list WarmPools: %w", err)
+	}
 	l.pods, l.nodes, l.quotas = pods.Items, nodes.Items, quotas.Items
 	l.free = gpuwarm.Free(l.nodes, l.pods, func(p *corev1.Pod) bool { return p.Labels[labelRole] != "" })
 	// A cache has no order, and what is said is to be the same as long as nothing changes.
 	slices.SortFunc(l.nodes, func(a, b corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(fcs.Items, func(a, b v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) })
-	return l, fcs.Items, nil
+	l.forecasts, l.pools = fcs.Items, pools.Items
+	return l, slices.DeleteFunc(slices.Clone(fcs.Items), func(fc v1alpha1.Forecast) bool { return !selector.Matches(labels.Set(fc.Labels)) }), nil
 }
 
 // node of that name; nil where there is none.

@@ -147,10 +147,10 @@ func (m *metrics) placements(pool types.NamespacedName, l *look, jobs []*job) co
 	return using
 }
 
-// jobOf is the first job whose target a pod is a replica of; nil where there is none.
+// jobOf is the first job whose target a pod is a replica of; nil where there is none, or another WarmPool holds for it and counts it.
 func jobOf(jobs []*job, p *corev1.Pod) *job {
 	for _, j := range jobs {
-		if t := j.seen(); t != nil && t.replica(p) {
+		if t := j.seen(); t != nil && j.elsewhere == nil && t.replica(p) {
 			return j
 		}
 	}

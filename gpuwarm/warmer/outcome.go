@@ -40,6 +40,8 @@ type outcome struct {
 	placeholders   int32 // of the Forecast that was looked at last
 	refused        int
 	limited        int
+	elsewhere      int    // Forecasts whose target another WarmPool holds for
+	elsewhereBy    string // the first of those
 	nodes, images  problem
 	pulls, weights problem
 	left           problem  // what was made and is not wanted any more
@@ -230,9 +232,17 @@ func (o *outcome) ready(selected int, dry bool) finding {
 	case dry:
 		return found(true, reasonDryRun, "says in status what it would do")
 	case o.refused > 0:
-		return found(true, reasonAsPlanned, "warms for %d of %d Forecasts: see status.forecasts for the others%s", selected-o.refused, selected, o.unseen)
+		return found(true, reasonAsPlanned, "warms for %d of %d Forecasts: see status.forecasts for the others%s%s", selected-o.refused, selected, o.byOthers(), o.unseen)
 	}
-	return found(true, reasonAsPlanned, "warms for %d Forecasts%s", selected, o.unseen)
+	return found(true, reasonAsPlanned, "warms for %d Forecasts%s%s", selected, o.byOthers(), o.unseen)
+}
+
+// byOthers says what other WarmPools do of it, as the end of a message.
+func (o *outcome) byOthers() string {
+	if o.elsewhere == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; for %d of them WarmPool %s holds nodes and pulls images, which selects another Forecast of their target: by whichever plan asks for more", o.elsewhere, o.elsewhereBy)
 }
 
 func (o *outcome) first() problem {

@@ -27,7 +27,7 @@ func groups(jobs []*job) []*group {
 	var out []*group
 	byPool := map[string]*group{}
 	for _, j := range jobs {
-		if j.target == nil || j.keeper != nil {
+		if j.target == nil || j.joined() {
 			continue
 		}
 		key := j.target.shape.Pool() + j.target.template.Spec.SchedulerName

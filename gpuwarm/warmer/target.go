@@ -47,14 +47,8 @@ func refuse(format string, args ...any) error { return refusal{fmt.Sprintf(forma
 
 // targetOf reads the workload and the plan of a Forecast.
 func (r *Reconciler) targetOf(ctx context.Context, fc *v1alpha1.Forecast, pods []corev1.Pod) (*target, error) {
-	if fc.Spec.Mode != v1alpha1.ForecastActive && fc.Spec.Mode != "" {
-		return nil, refuse("the Forecast is in mode %s, so nobody scales by its plan: nothing is warmed for it", fc.Spec.Mode)
-	}
-	switch {
-	case fc.Status.Plan == nil:
-		return nil, refuse("the Forecast has no plan yet: see its conditions")
-	case fc.Status.CapacityPerReplica == nil:
-		return nil, refuse("the Forecast does not know what a replica serves: set spec.capacityPerReplica, or let an HPA with an averageValue read it")
+	if no := mayNot(fc); no != nil {
+		return nil, no
 	}
 	t, err := r.workload(ctx, fc)
 	if err != nil {
@@ -74,6 +68,19 @@ func (r *Reconciler) targetOf(ctx context.Context, fc *v1alpha1.Forecast, pods [
 	return t, nil
 }
 
+// mayNot is why nothing can be warmed for a Forecast, whatever its target is; nil where that depends on the target.
+func mayNot(fc *v1alpha1.Forecast) error {
+	switch {
+	case fc.Spec.Mode != v1alpha1.ForecastActive && fc.Spec.Mode != "":
+		return refuse("the Forecast is in mode %s, so nobody scales by its plan: nothing is warmed for it", fc.Spec.Mode)
+	case fc.Status.Plan == nil:
+		return refuse("the Forecast has no plan yet: see its conditions")
+	case fc.Status.CapacityPerReplica == nil:
+		return refuse("the Forecast does not know what a replica serves: set spec.capacityPerReplica, or let an HPA with an averageValue read it")
+	}
+	return nil
+}
+
 // follow has the target's replicas follow the plan of a Forecast.
 func (t *target) follow(fc *v1alpha1.Forecast) (err error) {
 	t.timeline, err = gpuwarm.NewTimeline(*fc.Status.Plan, gpuwarm.TimelineOptions{
@@ -88,7 +95,7 @@ const recalled = 5 * time.Minute
 // recall is the target of a Forecast that fails to be read just now: as it was read last, and with the plan of now. nil where that is not known, or too long ago.
 func (l *look) recall(fc *v1alpha1.Forecast) *target {
 	was := l.last[fc.Name]
-	if was.target == nil || l.now.Sub(was.read) > recalled || was.target.of != fc.Spec.TargetRef || fc.Status.Plan == nil || fc.Status.CapacityPerReplica == nil || fc.Status.CapacityPerReplica.Name != was.target.hpa {
+	if was.target == nil || l.now.Sub(was.read) > recalled || was.target.of != fc.Spec.TargetRef || mayNot(fc) != nil || fc.Status.CapacityPerReplica.Name != was.target.hpa {
 		return nil
 	}
 	t := *was.target

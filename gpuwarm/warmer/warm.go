@@ -1,16 +1,12 @@
 package warmer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -40,7 +36,7 @@ func (r *Reconciler) warmOne(ctx context.Context, l *look, j *job, out *outcome)
 		}
 		return out.settle(&out.left, nil, "removal of what was warmed"+of, err)
 	}
-	if j.keeper != nil {
+	if j.joined() {
 		return r.warmJoined(ctx, l, j, out)
 	}
 	r.inherit(l, j)
@@ -61,45 +57,6 @@ func (r *Reconciler) warmOne(ctx context.Context, l *look, j *job, out *outcome)
 	}
 	return err
 }
-
-// targetFor is the target of a Forecast, unless another WarmPool is there for it.
-func (r *Reconciler) targetFor(ctx context.Context, l *look, fc *v1alpha1.Forecast) (*target, error) {
-	var pools v1alpha1.WarmPoolList
-	if err := r.opts.Client.List(ctx, &pools, client.InNamespace(l.pool.Namespace)); err != nil {
-		return nil, fmt.Errorf("list WarmPools: %w", err)
-	}
-	first := l.pool
-	for i := range pools.Items {
-		p := &pools.Items[i]
-		selector, err := metav1.LabelSelectorAsSelector(&p.Spec.ForecastSelector)
-		if err == nil && p.UID != l.pool.UID && p.DeletionTimestamp == nil && selector.Matches(labels.Set(fc.Labels)) && precede(p, first) < 0 {
-			first = p
-		}
-	}
-	switch {
-	case first == l.pool:
-		return r.targetOf(ctx, fc, l.pods)
-	case acts(first) && !l.act:
-		return nil, refuse("WarmPool %s selects this Forecast as well and is Active: it warms for it", first.Name)
-	case acts(first):
-		return nil, refuse("WarmPool %s selects this Forecast as well and is older: it warms for it", first.Name)
-	}
-	return nil, refuse("WarmPool %s selects this Forecast as well and is older: it would warm for it", first.Name)
-}
-
-// precede orders WarmPools by which of them warms for a Forecast that several select. A trial stops none that acts.
-func precede(a, b *v1alpha1.WarmPool) int {
-	rank := func(p *v1alpha1.WarmPool) int {
-		if acts(p) {
-			return 0
-		}
-		return 1
-	}
-	return cmp.Or(cmp.Compare(rank(a), rank(b)), a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
-}
-
-// acts is whether a WarmPool warms anything.
-func acts(p *v1alpha1.WarmPool) bool { return p.Spec.Mode != v1alpha1.WarmPoolDryRun }
 
 // warmNodes holds nodes.
 func (r *Reconciler) warmNodes(ctx context.Context, l *look, j *job, out *outcome) error {
