@@ -104,9 +104,10 @@ func TestReviewsAreCachedAndOffThePath(t *testing.T) {
 // A request that has to wait for an access review that never comes is answered all the same.
 func TestHangingReviewEnds(t *testing.T) {
 	t.Parallel()
-	w := start(t)
+	c := newCluster(t)
+	w := start(t, func(o *Options) { o.Client, o.reviewTimeout, o.requestTimeout = c.clientset(t, reviewTimeout), 0, 0 })
 	fill(w.metrics)
-	w.cluster.hang.Store(true)
+	c.hang.Store(true)
 	began := time.Now()
 	resp, body := w.get(externalRoot+"shop/checkout", jsonType)
 	if resp.StatusCode == http.StatusOK {
@@ -124,7 +125,7 @@ func TestAggregatorIsBelieved(t *testing.T) {
 	ca, caPEM, caKey := newCA(t)
 	c := newCluster(t)
 	c.trustAggregator(caPEM)
-	w := start(t, func(o *Options) { o.Client = c.clientset(t) })
+	w := start(t, func(o *Options) { o.Client = c.clientset(t, patience) })
 	fill(w.metrics)
 	ask := func(commonName, user string) int {
 		transport := w.client.Transport.(*http.Transport).Clone()

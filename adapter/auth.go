@@ -43,23 +43,23 @@ func DelegationConfig(config *rest.Config) *rest.Config {
 // options.DelegatingAuthenticationOptions does, for a client that is handed in rather than read from a file. The check it
 // returns fails until the aggregator is known.
 func delegateAuthentication(info *genericapiserver.AuthenticationInfo, serving *genericapiserver.SecureServingInfo,
-	client kubernetes.Interface, ttl time.Duration,
+	opts Options,
 ) (healthz.HealthChecker, error) {
 	clientCA, err := dynamiccertificates.NewDynamicCAFromConfigMapController("client-ca", authConfigNamespace, authConfigName,
-		"client-ca-file", client)
+		"client-ca-file", opts.Client)
 	if err != nil {
 		return nil, fmt.Errorf("read the client CA: %w", err)
 	}
-	header, err := newRequestHeader(client)
+	header, err := newRequestHeader(opts.Client)
 	if err != nil {
 		return nil, err
 	}
 	config := authenticatorfactory.DelegatingAuthenticatorConfig{
 		Anonymous:                          &apiserverapi.AnonymousAuthConfig{Enabled: true}, // for /readyz; authorisation decides
-		TokenAccessReviewClient:            client.AuthenticationV1(),
-		TokenAccessReviewTimeout:           reviewTimeout,
+		TokenAccessReviewClient:            opts.Client.AuthenticationV1(),
+		TokenAccessReviewTimeout:           opts.reviewTimeout,
 		WebhookRetryBackoff:                genericoptions.DefaultAuthWebhookRetryBackoff(),
-		CacheTTL:                           ttl,
+		CacheTTL:                           opts.AuthCacheTTL,
 		ClientCertificateCAContentProvider: clientCA,
 		RequestHeaderConfig:                header.config(),
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -50,9 +51,11 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-func (c *cluster) clientset(t *testing.T) kubernetes.Interface {
+func (c *cluster) clientset(t *testing.T, timeout time.Duration) kubernetes.Interface {
 	t.Helper()
-	client, err := kubernetes.NewForConfig(DelegationConfig(&rest.Config{Host: c.server.URL}))
+	config := DelegationConfig(&rest.Config{Host: c.server.URL})
+	config.Timeout = timeout
+	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,9 @@ import (
 // noon is when the tests take place.
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
+// patience is how long a request and a review of its access may take here: longer than any machine stands still.
+const patience = time.Minute
+
 // answer is a value, or the reason for having none.
 type answer struct {
 	value Value
@@ -101,11 +104,13 @@ func start(t *testing.T, change ...func(*Options)) *world {
 		CustomMetrics:   true,
 		Listener:        listener,
 		Cert:            cert,
-		Client:          w.cluster.clientset(t),
+		Client:          w.cluster.clientset(t, patience),
 		Registerer:      w.registry,
 		Gatherer:        w.registry,
 		Logger:          slog.New(slog.DiscardHandler),
 		Clock:           clocktesting.NewFakePassiveClock(noon),
+		reviewTimeout:   patience,
+		requestTimeout:  patience,
 	}
 	for _, f := range change {
 		f(&opts)
@@ -118,7 +123,7 @@ func start(t *testing.T, change ...func(*Options)) *world {
 	if content, _ := opts.Cert.CurrentCertKeyContent(); len(content) > 0 {
 		pool.AppendCertsFromPEM(content)
 	}
-	w.client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+	w.client = &http.Client{Timeout: 2 * patience, Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: pool, ServerName: "localhost"},
 		ForceAttemptHTTP2: true,
 	}}
@@ -144,7 +149,7 @@ func (w *world) run() {
 // await asks until the answer is 200.
 func (w *world) await(path string) {
 	w.t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if r, err := w.client.Get(w.url + path); err == nil {
 			_ = r.Body.Close()
 			if r.StatusCode == http.StatusOK {

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,6 +58,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Clock is the time of serving; the real one without it.
 	Clock clock.PassiveClock
+
+	// Instead of the constants of these names, for tests on a machine that stands still longer than they allow.
+	reviewTimeout, requestTimeout time.Duration
 }
 
 const (
@@ -74,6 +78,7 @@ func (o Options) withDefaults() Options {
 	if o.AuthCacheTTL == 0 {
 		o.AuthCacheTTL = defaultAuthCacheTTL
 	}
+	o.reviewTimeout, o.requestTimeout = cmp.Or(o.reviewTimeout, reviewTimeout), cmp.Or(o.requestTimeout, requestTimeout)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -82,7 +82,7 @@ func (s *Server) Run(ctx context.Context) error {
 // genericConfig is the API machinery's configuration: TLS, access, limits.
 func genericConfig(opts Options) (*genericapiserver.Config, error) {
 	config := genericapiserver.NewConfig(cmaserver.Codecs)
-	config.RequestTimeout = requestTimeout
+	config.RequestTimeout = opts.requestTimeout
 	config.MaxRequestsInFlight = maxInFlight
 	config.ShutdownDelayDuration = opts.ShutdownDelay
 	config.GoawayChance = opts.GoawayChance
@@ -110,7 +110,7 @@ func genericConfig(opts Options) (*genericapiserver.Config, error) {
 }
 
 func delegate(config *genericapiserver.Config, opts Options) error {
-	known, err := delegateAuthentication(&config.Authentication, config.SecureServing, opts.Client, opts.AuthCacheTTL)
+	known, err := delegateAuthentication(&config.Authentication, config.SecureServing, opts)
 	if err != nil {
 		return err
 	}
