@@ -20,12 +20,16 @@ type Shape struct {
 	selector map[string]string
 	affinity *corev1.NodeSelector
 	tolerate []corev1.Toleration
+	runtime  string // class, which may have selectors and tolerations of its own
 }
 
 // ShapeOf is the shape of a pod.
 func ShapeOf(spec *corev1.PodSpec) Shape {
 	s := Shape{Requests: requestsOf(spec), selector: spec.NodeSelector, tolerate: spec.Tolerations}
 	s.Requests[corev1.ResourcePods] = resource.MustParse("1")
+	if spec.RuntimeClassName != nil {
+		s.runtime = *spec.RuntimeClassName
+	}
 	if a := spec.Affinity; a != nil && a.NodeAffinity != nil {
 		s.affinity = a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
 	}
@@ -86,7 +90,7 @@ func (s Shape) Scarce() (corev1.ResourceName, float64) {
 func (s Shape) Pool() string {
 	name, _ := s.Scarce()
 	var text strings.Builder
-	fmt.Fprint(&text, name, s.selector, s.tolerate, s.affinity.String())
+	fmt.Fprint(&text, name, s.selector, s.tolerate, s.affinity.String(), s.runtime)
 	if name == corev1.ResourcePods {
 		names := slices.Sorted(maps.Keys(s.Requests))
 		for _, n := range names {

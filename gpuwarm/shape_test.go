@@ -156,3 +156,15 @@ func TestCapacity(t *testing.T) {
 		})
 	}
 }
+
+// What a runtime class selects nodes by is not known here, so shapes of different classes are taken not to share nodes.
+func TestPoolsOfRuntimeClasses(t *testing.T) {
+	of := func(class *string) string { return ShapeOf(&corev1.PodSpec{RuntimeClassName: class}).Pool() }
+	kata, gvisor := "kata", "gvisor"
+	if of(&kata) == of(&gvisor) || of(&kata) == of(nil) {
+		t.Error("another class is another pool")
+	}
+	if again := "kata"; of(&kata) != of(&again) {
+		t.Error("one class is one pool")
+	}
+}

@@ -64,6 +64,7 @@ func takesPod(used corev1.ResourceList, p *corev1.Pod, n int) {
 	for _, c := range p.Spec.Containers {
 		takes(used, c.Resources.Requests, n)
 	}
+	takes(used, p.Spec.Overhead, n)
 }
 
 // kept is for how many replicas nodes stay held for a Forecast whose target cannot be read.

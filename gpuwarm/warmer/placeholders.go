@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
 )
 
 // Labels of what the warmer makes. Names of Forecasts and WarmPools can be longer than a label's value, so the labels have hashes and the
@@ -53,8 +54,7 @@ func forecastHash(namespace, name string) string { return hash("forecast", names
 // placeholder is a pod of the target's shape that does nothing.
 func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, index int, others metav1.LabelSelector) *corev1.Pod {
 	zero, seconds, no, yes, user := int64(0), int64(deadline), false, true, int64(65534)
-	requests := t.shape.Requests.DeepCopy()
-	delete(requests, corev1.ResourcePods)
+	requests := requestsBeside(&t.template.Spec)
 	limits := corev1.ResourceList{}
 	for name, q := range requests {
 		if name != corev1.ResourceCPU && name != corev1.ResourceMemory && name != corev1.ResourceEphemeralStorage {
@@ -86,6 +86,7 @@ func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, 
 					SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 				},
 			}},
+			RuntimeClassName:  t.template.Spec.RuntimeClassName,
 			PriorityClassName: r.opts.PriorityClass, TerminationGracePeriodSeconds: &zero, ActiveDeadlineSeconds: &seconds,
 			RestartPolicy: corev1.RestartPolicyAlways, AutomountServiceAccountToken: &no, EnableServiceLinks: &no,
 			NodeSelector: t.template.Spec.NodeSelector, Affinity: among(gather(placing(t.template.Spec.Affinity, pool.Namespace), t, pool.Namespace, others), t, pool.Namespace, others),
@@ -106,11 +107,25 @@ func shapeHash(t *target) string {
 	if together := t.togetherTerms(t.namespace); len(together) > 0 {
 		parts = append(parts, together)
 	}
+	if class := s.RuntimeClassName; class != nil {
+		parts = append(parts, "runtime class "+*class)
+	}
 	shape, err := json.Marshal(parts)
 	if err != nil {
 		shape = []byte(err.Error()) // types of the API always marshal
 	}
 	return hash(string(shape))
+}
+
+// requestsBeside is what a placeholder asks for beside what its runtime class adds: admission takes that from the class, and refuses any other.
+func requestsBeside(of *corev1.PodSpec) corev1.ResourceList {
+	spec := *of
+	if spec.RuntimeClassName != nil {
+		spec.Overhead = nil
+	}
+	requests := gpuwarm.ShapeOf(&spec).Requests
+	delete(requests, corev1.ResourcePods)
+	return requests
 }
 
 // hold makes the placeholders of one Forecast as many as want, and returns how many there are. Those that are of no use go first, then those that wait

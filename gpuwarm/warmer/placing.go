@@ -59,18 +59,18 @@ func soften(a *corev1.PodAntiAffinity) {
 // among adds to a placeholder's affinity what the target's pods keep from each other: placeholders, which have not got their labels, are to keep it from each other as
 // well, or one node would be held for two replicas that may not share it. It keeps no real pod from anything, so it may be as strict as theirs.
 func among(a *corev1.Affinity, t *target, namespace string, others metav1.LabelSelector) *corev1.Affinity {
-	given := t.template.Spec.Affinity
-	if given == nil || given.PodAntiAffinity == nil {
-		return a
+	required := t.apart(namespace, others)
+	var given corev1.PodAntiAffinity
+	if of := t.template.Spec.Affinity; of != nil && of.PodAntiAffinity != nil {
+		given = *of.PodAntiAffinity
 	}
-	var required []corev1.PodAffinityTerm
-	for _, term := range given.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+	for _, term := range given.RequiredDuringSchedulingIgnoredDuringExecution {
 		if t.names(term, namespace) {
 			required = append(required, corev1.PodAffinityTerm{LabelSelector: &others, TopologyKey: term.TopologyKey})
 		}
 	}
 	var preferred []corev1.WeightedPodAffinityTerm
-	for _, w := range given.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution {
+	for _, w := range given.PreferredDuringSchedulingIgnoredDuringExecution {
 		if t.names(w.PodAffinityTerm, namespace) {
 			preferred = append(preferred, corev1.WeightedPodAffinityTerm{
 				Weight: w.Weight, PodAffinityTerm: corev1.PodAffinityTerm{LabelSelector: &others, TopologyKey: w.PodAffinityTerm.TopologyKey},
@@ -90,6 +90,32 @@ func among(a *corev1.Affinity, t *target, namespace string, others metav1.LabelS
 	own.RequiredDuringSchedulingIgnoredDuringExecution = append(own.RequiredDuringSchedulingIgnoredDuringExecution, required...)
 	own.PreferredDuringSchedulingIgnoredDuringExecution = append(own.PreferredDuringSchedulingIgnoredDuringExecution, preferred...)
 	return a
+}
+
+// apart are the terms by which placeholders of a target with ports of the host keep off nodes where one of its pods, or another placeholder, has these ports or is to have them. They
+// are not asked for as such: a namespace with the restricted or the baseline security standard admits no pod that does.
+func (t *target) apart(namespace string, others metav1.LabelSelector) []corev1.PodAffinityTerm {
+	if !hostPorts(&t.template.Spec) {
+		return nil
+	}
+	terms := []corev1.PodAffinityTerm{{LabelSelector: &others, TopologyKey: corev1.LabelHostname}}
+	if t.picks != nil {
+		terms = append(terms, corev1.PodAffinityTerm{LabelSelector: t.picks, Namespaces: []string{namespace}, TopologyKey: corev1.LabelHostname})
+	}
+	return terms
+}
+
+// hostPorts is whether a pod has ports of its node. Those of init containers count as long as they run beside the others.
+func hostPorts(spec *corev1.PodSpec) bool {
+	running := slices.Clone(spec.Containers)
+	for _, c := range spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			running = append(running, c)
+		}
+	}
+	return slices.ContainsFunc(running, func(c corev1.Container) bool {
+		return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.HostPort > 0 })
+	})
 }
 
 // gather turns what the target's pods demand of being together towards the other placeholders, as long as no replica is on a node. The scheduler lets the first pod of

@@ -1,11 +1,13 @@
 package warmer
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -113,6 +115,37 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			nil, 0,
 			[]corev1.TopologySpreadConstraint{skew(others)},
 		},
+		"HostPorts": {
+			"Ports of a node are there once, for a replica or for a placeholder.",
+			func(s *corev1.PodSpec) {
+				s.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80}, {ContainerPort: 8000, HostPort: 8000}}
+			},
+			[]corev1.PodAffinityTerm{
+				{LabelSelector: others, TopologyKey: corev1.LabelHostname},
+				{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"shop"}},
+			},
+			0, nil,
+		},
+		"SidecarPorts": {
+			"Those of a sidecar are, and those of what is over before it are not.",
+			func(s *corev1.PodSpec) {
+				port, always := []corev1.ContainerPort{{ContainerPort: 9000, HostPort: 9000}}, corev1.ContainerRestartPolicyAlways
+				s.InitContainers = []corev1.Container{{Name: "init", Ports: port}, {Name: "sidecar", RestartPolicy: &always, Ports: port}}
+			},
+			[]corev1.PodAffinityTerm{
+				{LabelSelector: others, TopologyKey: corev1.LabelHostname},
+				{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"shop"}},
+			},
+			0, nil,
+		},
+		"InitPorts": {
+			"Nor are ports of the pod alone.",
+			func(s *corev1.PodSpec) {
+				s.InitContainers = []corev1.Container{{Name: "init", Ports: []corev1.ContainerPort{{ContainerPort: 9000, HostPort: 9000}}}}
+				s.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80}}
+			},
+			nil, 0, nil,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -129,11 +162,16 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			if diff := cmp.Diff(tc.terms, terms, cmpopts.EquateEmpty()); diff != "" || soft != tc.soft {
 				t.Errorf("\nReason: %s\n%d preferred, want %d; -want, +got:\n%s", tc.reason, soft, tc.soft, diff)
 			}
+			if n := len(got.Containers[0].Ports); n > 0 {
+				t.Errorf("\nReason: %s\n%d ports: the namespace's security standard admits none of the host", tc.reason, n)
+			}
 			if diff := cmp.Diff(tc.spread, got.TopologySpreadConstraints, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
 			}
 			// What changes about it has placeholders made anew.
-			changeTemplate(func(s *corev1.PodSpec) { s.Affinity, s.TopologySpreadConstraints = nil, nil })(w, nil)
+			changeTemplate(func(s *corev1.PodSpec) {
+				s.Affinity, s.TopologySpreadConstraints, s.InitContainers, s.Containers[0].Ports = nil, nil, nil, nil
+			})(w, nil)
 			w.look(0.25)
 			if got := w.ours(rolePlaceholder); len(got) != 2 || got[0].Spec.Affinity != nil || len(got[0].Spec.TopologySpreadConstraints) > 0 {
 				t.Errorf("\nReason: %s\nplaceholders are to follow a rollout: %d", tc.reason, len(got))
@@ -195,5 +233,40 @@ func TestShapeOutlivesADecoding(t *testing.T) {
 	}
 	if of(seconds) == of(seconds+1) {
 		t.Error("another toleration has to be another shape")
+	}
+}
+
+// A placeholder has the runtime class of the target's pods, and so where they may run and what they take beside their containers. Admission sets that, and nobody else.
+func TestPlaceholdersHaveTheRuntimeClass(t *testing.T) {
+	class, over := "kata", corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("1Gi")}
+	w := newWorld(t, steady, pool(noImages))
+	w.look(0)
+	before := w.ids(rolePlaceholder)
+	changeTemplate(func(s *corev1.PodSpec) { s.RuntimeClassName = &class })(w, nil)
+	w.look(0.25)
+	pods := w.ours(rolePlaceholder)
+	if len(pods) != 2 || len(before) != 2 || slices.Contains(before, pods[0].UID) || slices.Contains(before, pods[1].UID) {
+		t.Fatalf("placeholders are to follow a rollout of a class: %d", len(pods))
+	}
+	changeTemplate(func(s *corev1.PodSpec) { s.Overhead = over })(w, nil)
+	w.look(0.5)
+	got := w.ours(rolePlaceholder)[0].Spec
+	if got.RuntimeClassName == nil || *got.RuntimeClassName != class || got.Overhead != nil {
+		t.Errorf("runtime class %v, overhead %v: want the class, and nothing set for admission", got.RuntimeClassName, got.Overhead)
+	}
+	if cpu := got.Containers[0].Resources.Requests.Cpu(); cpu.String() != "4" {
+		t.Errorf("it asks for %s CPU beside what the class adds, want 4", cpu)
+	}
+}
+
+// A placeholder that admission gave an overhead counts with it.
+func TestOverheadCounts(t *testing.T) {
+	used := corev1.ResourceList{}
+	takesPod(used, &corev1.Pod{Spec: corev1.PodSpec{
+		Overhead:   corev1.ResourceList{"cpu": resource.MustParse("250m")},
+		Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("4")}}}},
+	}}, 2)
+	if cpu := used["cpu"]; cpu.String() != "8500m" {
+		t.Errorf("two of 4250m are %s", cpu.String())
 	}
 }

@@ -24,6 +24,7 @@ type target struct {
 	namespace string
 	template  corev1.PodTemplateSpec
 	selector  labels.Selector
+	picks     *metav1.LabelSelector // the same, as the workload has it; nil where it cannot be read
 	shape     gpuwarm.Shape
 	image     string        // that the template asks for
 	admitted  string        // that its replicas come to have: the same, or what admission makes of it
@@ -180,7 +181,7 @@ func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) (*targ
 		return nil, refuse("%s %s has no usable spec.selector", ref.Kind, ref.Name)
 	}
 	return &target{
-		of: ref, namespace: fc.Namespace, template: *spec.Template, selector: selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(&spec.Template.Spec),
+		of: ref, namespace: fc.Namespace, template: *spec.Template, selector: selector, picks: spec.Selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(&spec.Template.Spec),
 		made: madeAlike(&u),
 	}, nil
 }
