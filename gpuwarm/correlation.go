@@ -100,6 +100,27 @@ func together(services []string) string {
 	return strings.Join(slices.Sorted(slices.Values(services)), "\x00")
 }
 
+// Retain drops all services but these: what is not selected any more would be kept for as long as the process runs.
+func (e *Errors) Retain(services []string) {
+	known := map[string]bool{}
+	for s := range e.observed {
+		known[s] = true
+	}
+	for _, f := range e.ahead {
+		known[f.service] = true
+	}
+	for all := range e.recalled {
+		for s := range strings.SplitSeq(all, "\x00") {
+			known[s] = true
+		}
+	}
+	for s := range known {
+		if !slices.Contains(services, s) {
+			e.Forget(s)
+		}
+	}
+}
+
 // Forget drops a service.
 func (e *Errors) Forget(service string) {
 	delete(e.observed, service)

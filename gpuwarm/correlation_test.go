@@ -131,3 +131,19 @@ func TestCorrelationIsRecalled(t *testing.T) {
 		t.Errorf("a service that was forgotten is not known: %v", got)
 	}
 }
+
+// What is not retained is not kept in any way.
+func TestErrorsRetain(t *testing.T) {
+	e := errorsWith(t, 0.2, 24)
+	e.Recall([]string{"a", "c"}, Measured{0.5, 144, epoch}, epoch)
+	e.Foresee("c", epoch, Timeline{})
+	e.Retain([]string{"a"})
+	for _, f := range e.ahead {
+		if f.service != "a" {
+			t.Errorf("the plan of %s is kept", f.service)
+		}
+	}
+	if len(e.observed) != 1 || len(e.observed["a"]) == 0 || len(e.recalled) != 0 {
+		t.Errorf("of one service %d are observed and %d recalled", len(e.observed), len(e.recalled))
+	}
+}

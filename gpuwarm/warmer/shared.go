@@ -95,6 +95,11 @@ func (r *Reconciler) errorsOf(l *look, jobs []*job) *gpuwarm.Errors {
 		errs = recall(l)
 		r.errors[key] = errs
 	}
+	selected := make([]string, len(jobs))
+	for i, j := range jobs {
+		selected[i] = j.fc.Name
+	}
+	errs.Retain(selected)
 	for _, j := range jobs {
 		if j.err != nil {
 			continue

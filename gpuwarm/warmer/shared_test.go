@@ -198,3 +198,32 @@ func TestBufferIsWarmByItsNodes(t *testing.T) {
 		t.Errorf("both nodes are there, but NodesWarm is %q", got)
 	}
 }
+
+// What is known of how a Forecast errs goes with it.
+func TestErrorsOfForecastsThatGo(t *testing.T) {
+	w := newWorld(t, steady, pool(noImages))
+	w.service("other", steady, "")
+	w.look(0)
+	p := pool()
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(p), p))
+	p.Status.Shared[0].Correlation, p.Status.Shared[0].Samples, p.Status.Shared[0].MeasuredAt = "0.35", 144, &metav1.Time{Time: start}
+	w.must(w.client.Status().Update(t.Context(), p))
+	w.restart()
+	if got := w.look(1).Shared[0].Correlation; got != "0.35" {
+		t.Fatalf("the correlation is %s", got)
+	}
+	fc := w.forecast(steady)
+	fc.Name = "other"
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
+	for i, label := range []string{"no", "yes"} { // not selected, and selected again
+		fc.Labels = map[string]string{"warm": label}
+		w.must(w.client.Update(t.Context(), fc))
+		w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(p), p))
+		p.Spec.ForecastSelector.MatchLabels = map[string]string{"warm": "yes"}
+		w.must(w.client.Update(t.Context(), p))
+		w.look(2 + float64(i))
+	}
+	if got := w.look(5).Shared[0].Correlation; got != "1" {
+		t.Errorf("of a Forecast that was not selected any more the correlation %s is known", got)
+	}
+}
