@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -43,22 +44,31 @@ func (r *Reconciler) tendJob(ctx context.Context, l *look, t *target, have *unst
 	if image != t.admitted || len(missing) == 0 {
 		return failure, r.remove(ctx, l.pool, have) // the next look makes the next one
 	}
-	if through, _, _ := unstructured.NestedString(have.Object, "status", "completionTime"); through == "" {
+	through, _, _ := unstructured.NestedString(have.Object, "status", "completionTime")
+	if through == "" {
 		return failure, r.extendJob(ctx, l, have, sortedNames(past.due(missing, l.now)))
 	}
 	made := have.GetCreationTimestamp().Time
 	names, _, _ := unstructured.NestedStringSlice(have.Object, "spec", "selector", "names")
 	failed, _, _ := unstructured.NestedStringSlice(have.Object, "status", "failedNodes")
 	for _, n := range names {
-		if !slices.Contains(failed, n) && l.now.Sub(made) < unlistedKept {
+		if !slices.Contains(failed, n) && l.now.Sub(made) < unlistedKept && !l.cameAfter(n, through) {
 			past.told[n] = made.Add(unlistedKept)
 		}
 	}
 	due := sortedNames(past.due(missing, l.now))
-	if len(due) == 0 || (have.GetAnnotations()[annotationNodes] == hash(due...) && l.now.Sub(made) < retryPull) {
+	another := slices.ContainsFunc(due, func(n string) bool { return l.cameAfter(n, through) })
+	if len(due) == 0 || (!another && have.GetAnnotations()[annotationNodes] == hash(due...) && l.now.Sub(made) < retryPull) {
 		return failure, nil
 	}
 	return failure, r.remove(ctx, l.pool, have)
+}
+
+// cameAfter is whether the node of that name is another one than there was at a time as the API writes it.
+func (l *look) cameAfter(node, at string) bool {
+	n := l.node(node)
+	then, err := time.Parse(time.RFC3339, at)
+	return err == nil && n != nil && n.CreationTimestamp.After(then)
 }
 
 // extendJob adds nodes to a job that runs, such as those that came up since it was made. OpenKruise reads the selector anew whenever the job changes. Nodes that

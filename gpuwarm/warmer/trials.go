@@ -39,6 +39,7 @@ type trials struct {
 	came  map[string]types.UID // by node, the pull that came through last
 	lacks map[string]bool      // nodes that had not got the image at the last look
 	lists map[string]listing   // nodes that list the image, or did
+	ids   map[string]types.UID // which nodes these are: another one may come to have the same name
 	told  map[string]time.Time // nodes that a job came through on, and until when that tells that they have the image where they list it not
 	done  map[string]bool      // nodes that had the image at the last look, as far as was known
 }
@@ -57,7 +58,7 @@ type trial struct {
 }
 
 func newTrials(image string) *trials {
-	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}, came: map[string]types.UID{}, lacks: map[string]bool{}, lists: map[string]listing{}, told: map[string]time.Time{}}
+	return &trials{image: image, nodes: map[string]trial{}, doubt: map[string]bool{}, came: map[string]types.UID{}, lacks: map[string]bool{}, lists: map[string]listing{}, told: map[string]time.Time{}, ids: map[string]types.UID{}}
 }
 
 // fail takes that a pull onto a node came to nothing; ofImage is whether the node was not at fault.
@@ -178,7 +179,12 @@ func (t *trials) prune(wanted []*corev1.Node, now time.Time) {
 	names := map[string]bool{}
 	for _, n := range wanted {
 		names[n.Name] = true
+		if was, ok := t.ids[n.Name]; ok && was != n.UID {
+			t.forget(n.Name)
+		}
+		t.ids[n.Name] = n.UID
 	}
+	maps.DeleteFunc(t.ids, func(node string, _ types.UID) bool { _, tried := t.nodes[node]; return !names[node] && !tried })
 	maps.DeleteFunc(t.nodes, func(node string, f trial) bool {
 		over := !names[node] && now.Sub(f.due) > retryPull
 		if over {
@@ -190,6 +196,15 @@ func (t *trials) prune(wanted []*corev1.Node, now time.Time) {
 	maps.DeleteFunc(t.lacks, func(node string, _ bool) bool { return !names[node] })
 	maps.DeleteFunc(t.told, func(node string, until time.Time) bool { return !names[node] || !now.Before(until) })
 	maps.DeleteFunc(t.lists, func(node string, _ listing) bool { return !names[node] })
+}
+
+// forget drops what is known of a node: another one has its name now. What it lists is told apart by itself, and what an image was doubted for there it stays doubted for.
+func (t *trials) forget(node string) {
+	delete(t.nodes, node)
+	delete(t.met, node)
+	delete(t.came, node)
+	delete(t.lacks, node)
+	delete(t.told, node)
 }
 
 func trialsKey(pool *v1alpha1.WarmPool, fc string) string {
