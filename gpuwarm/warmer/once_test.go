@@ -92,6 +92,18 @@ func TestTwoWarmPoolsOfOneTarget(t *testing.T) {
 		held   [2]int // by the older, and by the younger
 		says   bool   // the younger, that the other one does
 	}{
+		"Resumed": {"The younger one lets go once the older one holds, and not before.", pool(mine, noImages), theirs(noImages), []func(*world){tokens(high), paused, func(w *world) {
+			for _, pool := range []string{"warm", "younger"} {
+				_, err := w.r.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: pool}})
+				w.must(err)
+			}
+			w.setMode(v1alpha1.ForecastActive)
+			_, err := w.r.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "younger"}})
+			w.must(err)
+			if n := len(w.ours(rolePlaceholder)); n != 4 {
+				w.t.Errorf("%d are held before the older one looks, want 4", n)
+			}
+		}}, [2]int{4, 0}, true},
 		"Larger":  {"The older holds by the other's plan, which is larger.", pool(mine, noImages), theirs(noImages), []func(*world){tokens(high)}, [2]int{4, 0}, true},
 		"Smaller": {"Or by its own.", pool(mine, noImages), theirs(noImages), []func(*world){tokens("10 10 10 10 10")}, [2]int{2, 0}, true},
 		"Covers":  {"One that does less leaves it to one that does all.", pool(mine, noNodes), theirs(noNodes, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesAuto }), []func(*world){tokens(high)}, [2]int{0, 4}, false},

@@ -3,6 +3,7 @@ package warmer
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -103,6 +104,26 @@ func holder(parts []part) *part {
 	return first
 }
 
+// begun is whether the WarmPool warms for the Forecast, by what it said last: until then what others hold stays. Status names 64.
+func (p *part) begun() bool {
+	list := p.pool.Status.Forecasts
+	of := func(name string) *v1alpha1.WarmForecast {
+		i := slices.IndexFunc(list, func(f v1alpha1.WarmForecast) bool { return f.Name == name })
+		if i < 0 {
+			return nil
+		}
+		return &list[i]
+	}
+	f := of(p.fc.Name)
+	if f != nil && f.WarmedBy != "" {
+		f = of(f.WarmedBy)
+	}
+	if f == nil {
+		return len(list) == 64
+	}
+	return f.NodesBy != "" || f.ImagesBy != ""
+}
+
 // split settles who warms the targets that other WarmPools have a part in, as each of them sees it alike: nodes held by both would be held twice. The one that does follows the
 // others' plans too.
 func (r *Reconciler) split(ctx context.Context, l *look, jobs []*job) {
@@ -117,7 +138,7 @@ func (r *Reconciler) split(ctx context.Context, l *look, jobs []*job) {
 		done[keyOf(j)] = true
 		parts := l.parts(keyOf(j))
 		first := holder(parts)
-		if first == nil {
+		if first == nil || (first.pool.UID != l.pool.UID && !first.begun()) {
 			continue
 		}
 		for _, mine := range jobs {
