@@ -97,6 +97,26 @@ func TestHandingOverLeavesNoGap(t *testing.T) {
 	}
 }
 
+// A ProvisioningRequest is made anew for the next one, before the first one's goes.
+func TestRequestsAreHandedOver(t *testing.T) {
+	w := newWorld(t, forty, pool(noImages, func(p *v1alpha1.WarmPool) {
+		p.Spec.Nodes.Policy = v1alpha1.WarmNodesProvisioningRequest
+		p.Spec.Limits = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse("4")}
+	}))
+	w.mapper.there["ProvisioningRequest"] = true
+	w.another("tokens", forty)
+	w.look(0)
+	w.setMode(v1alpha1.ForecastPaused)
+	writes := len(w.writes)
+	w.look(0.25)
+	u := newObject(provisioningRequest, "shop", objectName(pool(), "tokens"))
+	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
+	made, gone := slices.Index(w.writes[writes:], "create ProvisioningRequest"), slices.Index(w.writes[writes:], "delete ProvisioningRequest")
+	if podsOf(u) != 4 || made < 0 || gone < made {
+		t.Errorf("%d are asked for, want 4; %v", podsOf(u), w.writes[writes:])
+	}
+}
+
 // Where the next one cannot ask for nodes, the first lets go of none; and what stays is not asked for beside it.
 func TestAHandOverThatFails(t *testing.T) {
 	w := newWorld(t, forty, pool(noImages, func(p *v1alpha1.WarmPool) {
