@@ -82,8 +82,8 @@ func (e *evaluation) nextPath(ctx context.Context, pods labels.Selector, records
 	if err != nil {
 		return gpuwarm.PathUnknown, err
 	}
-	spec := &list.Items[newest].Spec
-	path := room.Path(gpuwarm.ShapeOf(spec), gpuwarm.MainImage(spec), e.more(len(list.Items)))
+	meta, spec := list.Items[newest].Annotations, &list.Items[newest].Spec
+	path := room.Path(gpuwarm.ShapeOf(spec), gpuwarm.MainImage(meta, spec), e.more(len(list.Items)))
 	if path == gpuwarm.PathWarm {
 		path = gpuwarm.PathUnknown
 	}

@@ -110,7 +110,7 @@ func cameUpFor(node *corev1.Node, s *Start) bool {
 const listedImages = 50
 
 func imagePath(pod *corev1.Pod, node *corev1.Node) Path {
-	c := MainContainer(pod.Spec.Containers)
+	c := MainContainer(pod.Annotations, &pod.Spec)
 	switch {
 	case c == nil:
 		return PathUnknown
@@ -252,7 +252,7 @@ func firstLabel(node *corev1.Node, names []string) string {
 }
 
 func keyOf(pod *corev1.Pod, node *corev1.Node) Key {
-	c := MainContainer(pod.Spec.Containers)
+	c := MainContainer(pod.Annotations, &pod.Spec)
 	if c == nil {
 		return Key{}
 	}
@@ -271,14 +271,20 @@ func keyOf(pod *corev1.Pod, node *corev1.Node) Key {
 	return k
 }
 
-// MainContainer is the one that makes the service: that with the most accelerators, or the first; nil where there is none.
-func MainContainer(containers []corev1.Container) *corev1.Container {
+// defaultContainer is the annotation by which pods name the container that is meant where none is named. What injects sidecars before the
+// others sets it, too.
+const defaultContainer = "kubectl.kubernetes.io/default-container"
+
+// MainContainer is the one that makes the service: that with the most accelerators; else the default one by the annotation that kubectl goes by, or
+// the first. nil where there is none.
+func MainContainer(annotations map[string]string, spec *corev1.PodSpec) *corev1.Container {
 	var found *corev1.Container
 	most := resource.Quantity{}
-	for i := range containers {
-		_, n := acceleratorOf(&containers[i])
-		if found == nil || n.Cmp(most) > 0 {
-			found, most = &containers[i], n
+	for i := range spec.Containers {
+		c := &spec.Containers[i]
+		_, n := acceleratorOf(c)
+		if found == nil || n.Cmp(most) > 0 || most.IsZero() && c.Name == annotations[defaultContainer] {
+			found, most = c, n
 		}
 	}
 	return found
@@ -299,8 +305,8 @@ func acceleratorOf(c *corev1.Container) (string, resource.Quantity) {
 }
 
 // MainImage is the image of the [MainContainer].
-func MainImage(spec *corev1.PodSpec) string {
-	if c := MainContainer(spec.Containers); c != nil {
+func MainImage(annotations map[string]string, spec *corev1.PodSpec) string {
+	if c := MainContainer(annotations, spec); c != nil {
 		return c.Image
 	}
 	return ""

@@ -54,7 +54,7 @@ func (r *Reconciler) admit(l *look, jobs []*job) {
 
 // seen is what is known with what pods show now.
 func (a admission) seen(pods []corev1.Pod, t *target) admission {
-	main := gpuwarm.MainContainer(t.template.Spec.Containers)
+	main := gpuwarm.MainContainer(t.template.Annotations, &t.template.Spec)
 	if main == nil {
 		return a
 	}

@@ -98,7 +98,7 @@ func (r *Reconciler) asked(ctx context.Context, l *look, fc *v1alpha1.Forecast) 
 	}
 	spec := &by.Template.Spec
 	return &target{
-		namespace: fc.Namespace, template: by.Template, selector: labels.Nothing(), shape: gpuwarm.ShapeOf(spec), image: gpuwarm.MainImage(spec),
+		namespace: fc.Namespace, template: by.Template, selector: labels.Nothing(), shape: gpuwarm.ShapeOf(spec), image: gpuwarm.MainImage(by.Template.Annotations, spec),
 	}
 }
 

@@ -159,7 +159,7 @@ func jobOf(jobs []*job, p *corev1.Pod) *job {
 
 // warmth is whether a replica found its image on its node. In a rollout those of the old template have another one than the target has now.
 func warmth(j *job, p *corev1.Pod, n *corev1.Node) string {
-	image := gpuwarm.MainImage(&p.Spec)
+	image := gpuwarm.MainImage(p.Annotations, &p.Spec)
 	if gpuwarm.HasImage(n, image) || (j.target != nil && image == j.target.admitted && j.has(n)) {
 		return "warm"
 	}

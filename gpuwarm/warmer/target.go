@@ -181,7 +181,7 @@ func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) (*targ
 		return nil, refuse("%s %s has no usable spec.selector", ref.Kind, ref.Name)
 	}
 	return &target{
-		of: ref, namespace: fc.Namespace, template: *spec.Template, selector: selector, picks: spec.Selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(&spec.Template.Spec),
+		of: ref, namespace: fc.Namespace, template: *spec.Template, selector: selector, picks: spec.Selector, shape: gpuwarm.ShapeOf(&spec.Template.Spec), image: gpuwarm.MainImage(spec.Template.Annotations, &spec.Template.Spec),
 		made: madeAlike(&u),
 	}, nil
 }
