@@ -35,12 +35,26 @@ traces() {
 }
 
 tidy() {
-	go mod tidy -diff && return
-	echo "go.mod or go.sum is not tidy: run 'go mod tidy'" >&2
+	local dir result=0
+	for dir in . test; do
+		(cd "$dir" && go mod tidy -diff) && continue
+		echo "$dir: go.mod or go.sum is not tidy: run 'go mod tidy' there" >&2
+		result=1
+	done
+	return "$result"
+}
+
+# What was built does not belong into the history, where it stays for ever: no source file is this large.
+sizes() {
+	local large
+	large=$(git ls-files -z | xargs -0 -r sh -c 'for f; do [ -f "$f" ] && find "$f" -size +512k; done' sh)
+	[[ -z $large ]] && return
+	printf 'larger than 512 KiB, and tracked by git: take it out with git rm --cached, or say in hack/verify.sh why it belongs here: %s\n' "$large" >&2
 	return 1
 }
 
 check "generated code, CRDs and chart" code_and_crds
 check "traces" traces
 check "go.mod" tidy
+check "tracked files" sizes
 exit "$failed"
