@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
+
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
 	"headstart.dev/headstart/test/simulator"
@@ -183,10 +185,7 @@ func abs(x int) int { return max(x, -x) }
 // testLeaderKilled kills the leader of two replicas behind one port: requests through the API server go on, and the other one takes
 // over planning.
 func testLeaderKilled(t *testing.T, w *harness.World) {
-	leader, err := harness.Leader(t.Context(), w.Adapters)
-	if err != nil {
-		t.Fatal(err)
-	}
+	leader := theLeader(t, w)
 	before, err := harness.GetForecast(t.Context(), w.ControlPlane, namespace, headstart)
 	if err != nil {
 		t.Fatal(err)
@@ -215,6 +214,34 @@ func testLeaderKilled(t *testing.T, w *harness.World) {
 	if requests < 20 {
 		t.Errorf("only %d requests were made", requests)
 	}
+}
+
+// theLeader is the one of two replicas that leads. One that lost its lease on a machine that stood still has ended, and is started again as a kubelet does.
+func theLeader(t *testing.T, w *harness.World) (leader *harness.Headstart) {
+	t.Helper()
+	for i, h := range w.Adapters {
+		select {
+		case <-h.Done():
+			t.Logf("%s has ended, and is started again; the end of its log:\n%s", h.Name(), h.Tail())
+			again, err := w.Restart(t.Context(), i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := again.AwaitReady(t.Context(), 3*time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		default:
+		}
+	}
+	var said error
+	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		leader, said = harness.Leader(ctx, w.Adapters)
+		return said == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("%v: %v", err, said)
+	}
+	return leader
 }
 
 // longestFailure asks for the metric until ctx ends and returns the longest span from a first failed request to the next answer.
