@@ -46,7 +46,7 @@ func HasImage(node *corev1.Node, image string) bool { return ImageOf(image).On(n
 // is whether a name that is listed is this one. Nodes by the thousand list fifty images each by two names, so only those are spelled out that can be this one: see
 // BenchmarkImageOn.
 func (n imageName) is(listed string) bool {
-	return listed == n.full || (n.ending != "" && strings.HasSuffix(listed, n.ending) && normalImage(listed) == n.full)
+	return listed == n.full || (n.ending != "" && strings.HasSuffix(strings.TrimSuffix(listed, ":latest"), n.ending) && normalImage(listed) == n.full)
 }
 
 // endingOf is what every spelling of a full name ends with: its digest, or the last part of its repository with the tag, which may be left out where it is latest.

@@ -73,7 +73,7 @@ func TestRewritten(t *testing.T) {
 // Whatever is written as a name is spelled out once and for all, and every spelling of it is found.
 func FuzzImage(f *testing.F) {
 	for _, ref := range []string{
-		"nginx", "us/model:1", "localhost:5000/model:1" + someDigest, "index.docker.io/model", "library/model", "[::1]:5000/a/b:latest", "UPPER/model", "Model",
+		"nginx", "nginx:latest", "us/model:latest", "us/model:1", "localhost:5000/model:1" + someDigest, "index.docker.io/model", "library/model", "[::1]:5000/a/b:latest", "UPPER/model", "Model",
 		"model@sha256:abc", someDigest[len("@sha256:"):], "sha256:1", "a//b", "", "@", ":", "/", "model:" + someDigest, "model@md5:0123456789abcdef0123456789abcdef",
 	} {
 		f.Add(ref)
