@@ -97,8 +97,10 @@ func (v *verdicts) servesLast() bool {
 
 // whyLast says what keeps a new plan from being made.
 func (v *verdicts) whyLast() string {
-	if c := v.get(v1alpha1.ConditionHistoryReady); c != nil && c.Status != metav1.ConditionTrue {
-		return c.Message
+	for _, kind := range []string{v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid} {
+		if c := v.get(kind); c != nil && c.Status != metav1.ConditionTrue {
+			return c.Message
+		}
 	}
 	return "see the condition HistoryReady"
 }

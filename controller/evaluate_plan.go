@@ -24,8 +24,8 @@ func (e *evaluation) plan() *planner.Plan {
 	case e.set.hasDemand && (len(e.peaks.schedules) == 0 || e.foretold()):
 		e.keepServing()
 		return nil
-	case e.nothingAsked() && e.state.plan == nil:
-		// An HPA that reads 0 goes to its minimum. A published plan is replaced, for it may hold a peak that was taken back.
+	case e.nothingAsked() && (e.state.plan == nil || len(e.peaks.errs) > 0):
+		// An HPA that reads 0 goes to its minimum. A published plan is replaced where its peaks were taken back, and not where they cannot be evaluated any more.
 		e.keepServing()
 		return nil
 	}
@@ -73,11 +73,19 @@ func (e *evaluation) kept() kept {
 	return keptForecast
 }
 
+// rests is the condition that says why no plan can be made.
+func (e *evaluation) rests() string {
+	if !e.set.hasDemand {
+		return v1alpha1.ConditionPeaksValid
+	}
+	return v1alpha1.ConditionHistoryReady
+}
+
 // keepServing says what is served while no new plan can be made.
 func (e *evaluation) keepServing() {
 	if e.state.plan != nil && !e.now.Before(e.state.plan.End()) {
-		e.v.fail(v1alpha1.ConditionServing, "PlanExpired", "the plan ended at %s and no new one can be made; onPlanExpiry is %s: see HistoryReady for what to mend",
-			e.state.plan.End().UTC().Format(time.RFC3339), e.set.expiry)
+		e.v.fail(v1alpha1.ConditionServing, "PlanExpired", "the plan ended at %s and no new one can be made; onPlanExpiry is %s: see %s for what to mend",
+			e.state.plan.End().UTC().Format(time.RFC3339), e.set.expiry, e.rests())
 		return
 	}
 	if e.state.plan == nil && !e.set.hasDemand {

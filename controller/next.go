@@ -159,16 +159,13 @@ func keepsWarm(p *v1alpha1.WarmPool) bool {
 // warmedFor is whether a Forecast of a WarmPool's list is warmed for, by itself or by another one of its target, and nothing keeps either from it. all has what other
 // WarmPools do, too.
 func warmedFor(list, all []v1alpha1.WarmForecast, name string) bool {
-	fine := func(list []v1alpha1.WarmForecast, name string) (by string, ok bool) {
-		i := slices.IndexFunc(list, func(f v1alpha1.WarmForecast) bool { return f.Name == name })
-		if i < 0 || list[i].Message != "" {
-			return "", false
-		}
-		return list[i].WarmedBy, true
+	fine := func(name string) func(v1alpha1.WarmForecast) bool {
+		return func(f v1alpha1.WarmForecast) bool { return f.Name == name && f.Message == "" }
 	}
-	by, ok := fine(list, name)
-	if ok && by != "" {
-		_, ok = fine(all, by)
+	i := slices.IndexFunc(list, fine(name))
+	if i < 0 {
+		return false
 	}
-	return ok
+	by := list[i].WarmedBy
+	return by == "" || slices.ContainsFunc(all, fine(by)) // a WarmPool that selects it too, and leaves it to another one, says so in a message
 }

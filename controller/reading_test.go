@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -133,6 +134,32 @@ func TestNothingToPlanWith(t *testing.T) {
 	at := epoch.Add(12*time.Hour + time.Minute)
 	if v, ok := h.states[named("fc")].plan.At(at); !ok || v != 0 {
 		t.Errorf("the plan says %v, %t at the noon whose peak was taken back, want 0", v, ok)
+	}
+}
+
+// A schedule that cannot be evaluated any more leaves the plan that has it, in which its peaks go on: they were not taken back.
+func TestPeakThatTurnsInvalidStays(t *testing.T) {
+	fc, peak := shortForecast("fc", "q"), noonPeak("fc")
+	fc.Spec.Demand = nil
+	h := newHouse(t, nil, fc, deployment(), peak)
+	h.step(t, "fc", 0)
+	if err := h.client.Get(t.Context(), client.ObjectKeyFromObject(peak), peak); err != nil {
+		t.Fatal(err)
+	}
+	peak.Spec.Except, peak.Generation = &v1alpha1.Days{Calendars: []string{"gone"}}, peak.Generation+1
+	if err := h.client.Update(t.Context(), peak); err != nil {
+		t.Fatal(err)
+	}
+	h.step(t, "fc", time.Minute)
+	if v, ok := h.states[named("fc")].plan.At(epoch.Add(12*time.Hour + time.Minute)); !ok || v != 500 {
+		t.Errorf("the plan says %v, %t at noon, want the 500 that were declared", v, ok)
+	}
+	conditions := h.get(t, "fc").Status.Conditions
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); c == nil || c.Reason != "PeakScheduleInvalid" || !strings.Contains(c.Message, "gone") {
+		t.Errorf("Ready = %+v, want PeakScheduleInvalid and what is missing", c)
+	}
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionServing); c == nil || c.Reason != reasonLastPlan {
+		t.Errorf("Serving = %+v, want %s", c, reasonLastPlan)
 	}
 }
 
