@@ -146,3 +146,20 @@ func othersOf(own string, have []corev1.Pod) metav1.LabelSelector {
 		MatchExpressions: []metav1.LabelSelectorRequirement{{Key: labelForecast, Operator: metav1.LabelSelectorOpIn, Values: all}},
 	}
 }
+
+// heed has Forecasts whose targets cannot be read keep what they took over, as far as they held it at the last look: labels do not tell of that.
+func (l *look) heed(jobs []*job) {
+	for _, j := range jobs {
+		if j.err == nil || !l.act || apiHolds(&j.status) || l.holds[keyOf(j)] != nil {
+			continue
+		}
+		lacking := int(j.status.Hold) - live(l.mine(rolePlaceholder, j.fc.Name))
+		for _, p := range l.strays(j, rolePlaceholder, func(p *corev1.Pod) bool { return true }) {
+			if lacking <= 0 {
+				break
+			}
+			l.heirs[p.UID] = forecastHash(j.fc.Namespace, j.fc.Name)
+			lacking--
+		}
+	}
+}

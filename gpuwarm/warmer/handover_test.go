@@ -244,3 +244,33 @@ func TestPlaceholdersKnowThoseThatWereTakenOver(t *testing.T) {
 	}
 	t.Error("none was made")
 }
+
+// What was taken over stays, as what was made does, while the target cannot be read: labels tell of whom it was made for.
+func TestTakenOverAndThenUnread(t *testing.T) {
+	for name, gone := range map[string]bool{"Paused": false, "Deleted": true} {
+		for how, after := range map[string]float64{"Restart": 0.75, "Long": 6} {
+			t.Run(name+how, func(t *testing.T) {
+				w := newWorld(t, forty+" "+forty, pool(noImages))
+				w.another("tokens", forty+" "+forty)
+				w.look(0)
+				if gone {
+					w.must(w.client.Delete(t.Context(), w.forecast(forty)))
+				} else {
+					w.setMode(v1alpha1.ForecastPaused)
+				}
+				w.look(0.25)
+				before := w.ids(rolePlaceholder)
+				w.unreadable("Deployment")
+				if how == "Restart" {
+					w.restart()
+				}
+				for i := range 3 {
+					_, _ = w.tryLook(after + float64(i)/4)
+				}
+				if diff := cmp.Diff(before, w.ids(rolePlaceholder)); diff != "" || len(before) != 4 {
+					t.Errorf("of 4 that were taken over (-before, +after):\n%s", diff)
+				}
+			})
+		}
+	}
+}

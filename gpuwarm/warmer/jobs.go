@@ -58,7 +58,7 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 		j.learned.Node, j.learned.Image = l.learned(j.fc)
 		t, err := r.targetFor(ctx, l, j.fc)
 		no, refused := errors.AsType[refusal](err)
-		if err != nil && !refused && passes(err) {
+		if err != nil && !refused && passes(err) && !l.leftToOthers(j.fc.Name, selected) {
 			if t = l.recall(j.fc); t != nil {
 				j.stale, err = err, nil
 			}
@@ -87,6 +87,12 @@ func (r *Reconciler) jobs(ctx context.Context, l *look, selected []v1alpha1.Fore
 	r.split(ctx, l, jobs)
 	l.join(jobs)
 	return jobs
+}
+
+// leftToOthers is whether WarmPools cannot be listed, and one of them warmed for this Forecast's target.
+func (l *look) leftToOthers(fc string, selected []v1alpha1.Forecast) bool {
+	by := l.before(fc).WarmedBy
+	return l.unlisted != nil && by != "" && !slices.ContainsFunc(selected, func(fc v1alpha1.Forecast) bool { return fc.Name == by })
 }
 
 // asked is as much of a target as is known after a restart from what the cluster's autoscaler was asked by: what its pods are like, and not which they are. nil where

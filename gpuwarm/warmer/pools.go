@@ -5,8 +5,10 @@ import (
 	"context"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
@@ -83,9 +85,9 @@ func (l *look) parts(key targetKey) []part {
 	return out
 }
 
-// holder is the part of the WarmPool that warms the target for all: the first of those that warm all the stages that any of them does. nil where there is none, or the target
-// is one WarmPool's alone.
-func holder(parts []part) *part {
+// holder is the part of the WarmPool that warms the target for all: the first of those that warm all the stages that any of them does, and have begun to or begin now. nil where
+// there is none, or the target is one WarmPool's alone.
+func holder(parts []part, own types.UID) *part {
 	var first *part
 	shared := false
 	for i := range parts {
@@ -94,7 +96,7 @@ func holder(parts []part) *part {
 			all = all && covers(p.pool, other.pool)
 			shared = shared || p.pool.UID != other.pool.UID
 		}
-		if all && (first == nil || precede(p.pool, first.pool) < 0) {
+		if all && (p.pool.UID == own || p.begun()) && (first == nil || precede(p.pool, first.pool) < 0) {
 			first = p
 		}
 	}
@@ -106,6 +108,11 @@ func holder(parts []part) *part {
 
 // begun is whether the WarmPool warms for the Forecast, by what it said last: until then what others hold stays. Status names 64.
 func (p *part) begun() bool {
+	for _, kind := range []string{v1alpha1.ConditionNodesWarm, v1alpha1.ConditionImagesWarm} {
+		if c := meta.FindStatusCondition(p.pool.Status.Conditions, kind); c != nil && c.Reason == reasonDryRun {
+			return false // that was a trial
+		}
+	}
 	list := p.pool.Status.Forecasts
 	of := func(name string) *v1alpha1.WarmForecast {
 		i := slices.IndexFunc(list, func(f v1alpha1.WarmForecast) bool { return f.Name == name })
@@ -137,8 +144,8 @@ func (r *Reconciler) split(ctx context.Context, l *look, jobs []*job) {
 		}
 		done[keyOf(j)] = true
 		parts := l.parts(keyOf(j))
-		first := holder(parts)
-		if first == nil || (first.pool.UID != l.pool.UID && !first.begun()) {
+		first := holder(parts, l.pool.UID)
+		if first == nil {
 			continue
 		}
 		for _, mine := range jobs {

@@ -127,6 +127,7 @@ func (r *Reconciler) tend(ctx context.Context, l *look, jobs []*job, status *v1a
 	failures := []error{outcome.unread(l.unread)}
 	status.Forecasts, status.Placeholders = nil, 0
 	status.Shared = r.share(l, jobs)
+	l.heed(jobs)
 	l.deduct(jobs)
 	l.claim(jobs)
 	l.countLeft(jobs)
