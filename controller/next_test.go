@@ -101,9 +101,13 @@ func TestNextPath(t *testing.T) {
 		},
 		"JoinedElsewhereOfTwo": {
 			"Whatever WarmPool is listed first that selects that one too, and leaves it to the other.",
-			[]client.Object{pod, with(v1alpha1.WarmForecast{Name: "model", WarmedBy: "demand"}), elsewhere(asIs), elsewhere(func(p *v1alpha1.WarmPool) {
-				p.Name, p.Status.Forecasts = "a-third", []v1alpha1.WarmForecast{{Name: "demand", Message: "WarmPool other warms for it"}}
-			})}, five, warm,
+			[]client.Object{
+				pod, with(v1alpha1.WarmForecast{Name: "model", WarmedBy: "demand"}), elsewhere(asIs),
+				elsewhere(func(p *v1alpha1.WarmPool) {
+					p.Name, p.Status.Forecasts = "a-third", []v1alpha1.WarmForecast{{Name: "demand", Message: "WarmPool other warms for it"}}
+				}),
+			},
+			five, warm,
 		},
 		"JoinedToSelf": {"A status that makes no sense hangs nobody.", []client.Object{pod, with(v1alpha1.WarmForecast{Name: "model", WarmedBy: "model"})}, five, warm},
 		"Limited":      {"Or its limits.", []client.Object{pod, pool(func(p *v1alpha1.WarmPool) { p.Status.Conditions[1].Reason = "Limited" }), node("a")}, startsOn(warm, warm, warm, warm, warm), gpuwarm.PathColdNode},
