@@ -105,7 +105,8 @@ func (t *target) apart(namespace string, others metav1.LabelSelector) []corev1.P
 	return terms
 }
 
-// hostPorts is whether a pod has ports of its node. Those of init containers count as long as they run beside the others.
+// hostPorts is whether a pod has ports of its node: on the network of the host all that it declares are, though only pods say so, and their templates need not. Those of init containers
+// count as long as they run beside the others.
 func hostPorts(spec *corev1.PodSpec) bool {
 	running := slices.Clone(spec.Containers)
 	for _, c := range spec.InitContainers {
@@ -114,7 +115,7 @@ func hostPorts(spec *corev1.PodSpec) bool {
 		}
 	}
 	return slices.ContainsFunc(running, func(c corev1.Container) bool {
-		return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.HostPort > 0 })
+		return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.HostPort > 0 || spec.HostNetwork })
 	})
 }
 

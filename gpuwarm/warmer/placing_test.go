@@ -146,6 +146,22 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			},
 			nil, 0, nil,
 		},
+		"HostNetwork": {
+			"All ports on the network of the host are the node's, said or not.",
+			func(s *corev1.PodSpec) {
+				s.HostNetwork, s.Containers[0].Ports = true, []corev1.ContainerPort{{ContainerPort: 8000}}
+			},
+			[]corev1.PodAffinityTerm{
+				{LabelSelector: others, TopologyKey: corev1.LabelHostname},
+				{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"shop"}},
+			},
+			0, nil,
+		},
+		"HostNetworkAlone": {
+			"Without any that are declared they may share it.",
+			func(s *corev1.PodSpec) { s.HostNetwork = true },
+			nil, 0, nil,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -162,15 +178,15 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			if diff := cmp.Diff(tc.terms, terms, cmpopts.EquateEmpty()); diff != "" || soft != tc.soft {
 				t.Errorf("\nReason: %s\n%d preferred, want %d; -want, +got:\n%s", tc.reason, soft, tc.soft, diff)
 			}
-			if n := len(got.Containers[0].Ports); n > 0 {
-				t.Errorf("\nReason: %s\n%d ports: the namespace's security standard admits none of the host", tc.reason, n)
+			if n := len(got.Containers[0].Ports); n > 0 || got.HostNetwork {
+				t.Errorf("\nReason: %s\n%d ports, and on the network of the host: %t; the namespace's security standard admits neither", tc.reason, n, got.HostNetwork)
 			}
 			if diff := cmp.Diff(tc.spread, got.TopologySpreadConstraints, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
 			}
 			// What changes about it has placeholders made anew.
 			changeTemplate(func(s *corev1.PodSpec) {
-				s.Affinity, s.TopologySpreadConstraints, s.InitContainers, s.Containers[0].Ports = nil, nil, nil, nil
+				s.HostNetwork, s.Affinity, s.TopologySpreadConstraints, s.InitContainers, s.Containers[0].Ports = false, nil, nil, nil, nil
 			})(w, nil)
 			w.look(0.25)
 			if got := w.ours(rolePlaceholder); len(got) != 2 || got[0].Spec.Affinity != nil || len(got[0].Spec.TopologySpreadConstraints) > 0 {
