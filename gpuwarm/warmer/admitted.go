@@ -2,6 +2,7 @@ package warmer
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -77,8 +78,16 @@ func (a admission) seen(pods []corev1.Pod, t *target) admission {
 		a.replica = image
 	}
 	a.pull = cmp.Or(imageIn(pull, pullContainer), a.pull)
+	if a.pull == "" && a.replica != "" && slices.ContainsFunc(pulls, a.asksForReplicas) {
+		a.pull = t.image // it would not be asked for, had those that asked for the template's come to have it
+	}
 	a.cameTo(pulls, t.image)
 	return a
+}
+
+// asksForReplicas is whether a pull pod asked for what replicas come to have, and has it. After a restart such pods are all that tells that a webhook leaves pull pods as they are.
+func (a admission) asksForReplicas(p *corev1.Pod) bool {
+	return p.Labels[labelImage] == hash(a.replica) && imageIn(p, pullContainer) == a.replica
 }
 
 // cameTo notes which digest the newest pull of the image came to: a runtime that looks names up elsewhere lists it under another name, and by that digest.

@@ -274,6 +274,27 @@ func TestAWebhookThatTellsPullsFromReplicas(t *testing.T) {
 	}
 }
 
+// Pulls that ask for what replicas come to have go on after a restart.
+func TestPullsOfWhatReplicasHaveOutliveARestart(t *testing.T) {
+	w := newWorld(t, steady, pool(noNodes), node("a", mirrored), node("b"))
+	w.replicaWith("a", mirrored)
+	w.rolledOut(1, true)
+	w.look(0)
+	w.look(0.25)
+	before := w.ours(rolePull)
+	if len(before) != 1 || before[0].Spec.Containers[0].Image != mirrored {
+		t.Fatalf("webhooks leave pull pods as they are, so one asks for the mirror's: %+v", before)
+	}
+	w.bind(&before[0], "b")
+	w.restart()
+	for look := range 3 {
+		w.look(0.5 + float64(look)/4)
+		if after := w.ours(rolePull); len(after) != 1 || after[0].UID != before[0].UID {
+			t.Errorf("look %d: the pull is begun anew", look)
+		}
+	}
+}
+
 // Admission may give a pod what it likes, and nothing of that panics.
 func TestAdmissionThatTakesContainersAway(t *testing.T) {
 	w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a"))
