@@ -386,6 +386,26 @@ func TestNodesOfOneName(t *testing.T) {
 			t.Error("it is not tried on the new node")
 		}
 	})
+	t.Run("Pulled", func(t *testing.T) {
+		w := newWorld(t, steady, pool(noNodes))
+		w.must(w.client.Create(t.Context(), full("a"))) // in the second that the pull is made in, too
+		w.look(0)
+		w.kubelet("registry.example/other" + digest)
+		w.lists("a", fifty...)
+		before := w.ids(rolePull)
+		if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 1 || len(before) != 1 || !slices.Equal(before, w.ids(rolePull)) {
+			t.Fatalf("the pull came through: %+v", s.Forecasts[0])
+		}
+		w.clock.SetTime(start.Add(time.Minute))
+		anew(w, full("a"))
+		if s := w.look(1.25); s.Forecasts[0].ImageNodesReady != 0 {
+			t.Errorf("the node has what the one of that name before had: %+v", s.Forecasts[0])
+		}
+		w.look(1.5)
+		if now := w.ids(rolePull); len(now) != 1 || now[0] == before[0] {
+			t.Errorf("it is not pulled onto the new node: %v, and before %v", now, before)
+		}
+	})
 	t.Run("Job", func(t *testing.T) {
 		w := newWorld(t, steady, pool(noNodes), full("a"))
 		w.mapper.there["ImagePullJob"] = true

@@ -42,7 +42,7 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 	}
 	past := r.trialsOf(l, fc, t.admitted)
 	past.prune(nodes, l.now)
-	byNode, stale := sortPulls(have, t.ask)
+	byNode, stale := sortPulls(have, t.ask, nodes)
 	past.done = out.done
 	states := make([]pullProgress, len(nodes))
 	for i, n := range nodes {
@@ -83,13 +83,17 @@ func (r *Reconciler) pullPods(ctx context.Context, l *look, fc string, t *target
 	return out, r.pullOnto(ctx, l, fc, t, past.next(missing, len(out.done) > 0, active, parallelism(l.pool), l.now))
 }
 
-// sortPulls tells the pods that asked for an image, by the hash of their node, from those that asked for another.
-func sortPulls(have []corev1.Pod, image string) (byNode map[string]*corev1.Pod, stale []corev1.Pod) {
+// sortPulls tells the pods that asked for an image, by the hash of their node, from those that asked for another, or were made for another node of that name.
+func sortPulls(have []corev1.Pod, image string, nodes []*corev1.Node) (byNode map[string]*corev1.Pod, stale []corev1.Pod) {
 	byNode = map[string]*corev1.Pod{}
+	came := map[string]*metav1.Time{}
+	for _, n := range nodes {
+		came[hash(n.Name)] = &n.CreationTimestamp
+	}
 	for i := range have {
 		switch p := &have[i]; {
 		case p.DeletionTimestamp != nil:
-		case p.Labels[labelImage] == hash(image):
+		case p.Labels[labelImage] == hash(image) && !p.CreationTimestamp.Before(came[p.Labels[labelNode]]):
 			byNode[p.Labels[labelNode]] = p
 		default:
 			stale = append(stale, *p)
