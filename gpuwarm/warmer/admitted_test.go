@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -292,6 +293,24 @@ func TestPullsOfWhatReplicasHaveOutliveARestart(t *testing.T) {
 		if after := w.ours(rolePull); len(after) != 1 || after[0].UID != before[0].UID {
 			t.Errorf("look %d: the pull is begun anew", look)
 		}
+	}
+}
+
+// A pull pod that the cache does not show yet keeps no other node from pulling, though it says nothing of what admission makes of the image.
+func TestALatePullPodKeepsNoOtherFromIt(t *testing.T) {
+	w := newWorld(t, strings.Repeat("30 ", 720), pool(noNodes), node("a", mirrored), node("b"), node("c"))
+	w.replicaWith("a", mirrored)
+	w.rolledOut(1, true)
+	w.admit = toMirror
+	w.refuse = func(_ string, o client.Object) error {
+		if o.GetLabels()[labelNode] == hash("b") {
+			return apierrors.NewAlreadyExists(corev1.Resource("pods"), o.GetName())
+		}
+		return nil
+	}
+	w.look(0)
+	if diff := cmp.Diff([]string{"c"}, pullTargets(w.ours(rolePull))); diff != "" {
+		t.Error(diff)
 	}
 }
 

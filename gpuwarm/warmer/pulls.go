@@ -164,7 +164,11 @@ func (r *Reconciler) pullOnto(ctx context.Context, l *look, fc string, t *target
 		if err != nil {
 			return err
 		}
-		if err := r.opts.Client.Create(ctx, p); err != nil && !apierrors.IsAlreadyExists(err) {
+		err = r.opts.Client.Create(ctx, p)
+		if apierrors.IsAlreadyExists(err) {
+			continue // the cache is late, and what admission made of it is not known here
+		}
+		if err != nil {
 			return err
 		}
 		if got := imageIn(p, pullContainer); got != t.admitted {
