@@ -352,6 +352,24 @@ func TestOldPullsClearNoDoubt(t *testing.T) {
 	}
 }
 
+// Nodes that went are no evidence against an image for ever, also where another one had their name meanwhile.
+func TestNodesThatWentLeaveNoDoubt(t *testing.T) {
+	past := newTrials(image)
+	for _, name := range []string{"a", "b", "c"} {
+		n := node(name)
+		past.prune([]*corev1.Node{n}, start)
+		past.fail(name, "why", true, start)
+		n.UID = "another"
+		if past.prune([]*corev1.Node{n}, start); !past.doubt[name] {
+			t.Errorf("the image was at fault on %s, and is not until it comes through", name)
+		}
+	}
+	past.prune(nil, start.Add(2*time.Hour))
+	if len(past.doubt) > 0 {
+		t.Errorf("nodes are remembered that are of no use any more: %v", past.doubt)
+	}
+}
+
 // What a namespace's admission says about pull pods is told by what can be done about it.
 func TestDeniedPulls(t *testing.T) {
 	pods := schema.GroupResource{Resource: "pods"}

@@ -185,13 +185,8 @@ func (t *trials) prune(wanted []*corev1.Node, now time.Time) {
 		t.ids[n.Name] = n.UID
 	}
 	maps.DeleteFunc(t.ids, func(node string, _ types.UID) bool { _, tried := t.nodes[node]; return !names[node] && !tried })
-	maps.DeleteFunc(t.nodes, func(node string, f trial) bool {
-		over := !names[node] && now.Sub(f.due) > retryPull
-		if over {
-			delete(t.doubt, node)
-		}
-		return over
-	})
+	maps.DeleteFunc(t.nodes, func(node string, f trial) bool { return !names[node] && now.Sub(f.due) > retryPull })
+	maps.DeleteFunc(t.doubt, func(node string, _ bool) bool { _, tried := t.nodes[node]; return !names[node] && !tried })
 	maps.DeleteFunc(t.came, func(node string, _ types.UID) bool { return !names[node] })
 	maps.DeleteFunc(t.lacks, func(node string, _ bool) bool { return !names[node] })
 	maps.DeleteFunc(t.told, func(node string, until time.Time) bool { return !names[node] || !now.Before(until) })
