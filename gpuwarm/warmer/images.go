@@ -174,7 +174,7 @@ func usedBy(t *target, nodes []corev1.Node, free map[string]corev1.ResourceList,
 		n := &nodes[i]
 		room := 0
 		if t.shape.Admits(n) {
-			room = t.shape.Room(free[n.Name])
+			room = t.room(free[n.Name])
 		}
 		switch {
 		case room <= 0:

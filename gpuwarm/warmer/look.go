@@ -38,6 +38,8 @@ type look struct {
 	pools     []v1alpha1.WarmPool // likewise; where they are not known unlisted says why
 	unlisted  error
 	others    map[targetKey][]foreign // of other WarmPools
+
+	ports map[v1alpha1.TargetReference]map[string]bool // by target with ports of the host, the nodes where it has them or claims them
 }
 
 // look reads what one reconciliation needs, and the Forecasts that the pool selects, by name.

@@ -108,14 +108,11 @@ func (t *target) apart(namespace string, others metav1.LabelSelector) []corev1.P
 // hostPorts is whether a pod has ports of its node: on the network of the host all that it declares are, though only pods say so, and their templates need not. Those of init containers
 // count as long as they run beside the others.
 func hostPorts(spec *corev1.PodSpec) bool {
-	running := slices.Clone(spec.Containers)
-	for _, c := range spec.InitContainers {
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			running = append(running, c)
-		}
-	}
-	return slices.ContainsFunc(running, func(c corev1.Container) bool {
+	has := func(c corev1.Container) bool {
 		return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.HostPort > 0 || spec.HostNetwork })
+	}
+	return slices.ContainsFunc(spec.Containers, has) || slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool {
+		return c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways && has(c)
 	})
 }
 
