@@ -130,7 +130,7 @@ func StripPod(obj any) (any, error) {
 	s := p.Spec
 	p.Spec = corev1.PodSpec{
 		NodeName: s.NodeName, Containers: stripContainers(s.Containers), InitContainers: stripContainers(s.InitContainers),
-		Overhead: s.Overhead, Priority: s.Priority, SchedulerName: s.SchedulerName, Resources: s.Resources,
+		Overhead: s.Overhead, RuntimeClassName: s.RuntimeClassName, Priority: s.Priority, SchedulerName: s.SchedulerName, Resources: s.Resources,
 		NodeSelector: s.NodeSelector, Tolerations: s.Tolerations, Affinity: stripAffinity(s.Affinity),
 	}
 	st := p.Status

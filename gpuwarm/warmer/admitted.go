@@ -49,8 +49,30 @@ func (r *Reconciler) admit(l *look, jobs []*job) {
 			now[key] = a
 		}
 		t.admit(a)
+		r.addOverhead(l, t)
 	}
 	r.admitted[pool] = now
+}
+
+// addOverhead has a target's replicas and placeholders count with what admission adds for their runtime class, as the newest pod of the class shows it: templates need not have it. It is
+// known on once no such pod is left, or what limits leave room for would change with each placeholder that comes and goes.
+func (r *Reconciler) addOverhead(l *look, t *target) {
+	spec := t.template.Spec
+	if spec.RuntimeClassName == nil || spec.Overhead != nil {
+		return
+	}
+	class := *spec.RuntimeClassName
+	var last *corev1.Pod
+	for i := range l.pods {
+		if p := &l.pods[i]; p.Spec.RuntimeClassName != nil && *p.Spec.RuntimeClassName == class {
+			last = newer(last, p)
+		}
+	}
+	if last != nil {
+		r.overheads[class] = last.Spec.Overhead
+	}
+	spec.Overhead = r.overheads[class]
+	t.shape = gpuwarm.ShapeOf(&spec)
 }
 
 // seen is what is known with what pods show now.

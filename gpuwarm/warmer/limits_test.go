@@ -2,13 +2,16 @@ package warmer
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
 )
 
 // hiding is a client to which the Deployment of one name cannot be read.
@@ -22,6 +25,19 @@ func (h hiding) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 		return errInternal
 	}
 	return h.Client.Get(ctx, key, o, opts...)
+}
+
+// caching is a client that shows of pods what a cache keeps.
+type caching struct{ client.Client }
+
+func (c caching) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	err := c.Client.List(ctx, list, opts...)
+	if pods, ok := list.(*corev1.PodList); ok {
+		for i := range pods.Items {
+			_, _ = gpuwarm.StripPod(&pods.Items[i])
+		}
+	}
+	return err
 }
 
 // asked is how many replicas placeholders or buffers hold for all Forecasts of those names together.
@@ -116,6 +132,29 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 			for _, f := range w.now().Forecasts {
 				if read := f.Name == "other" != (name == "Last"); read && f.Hold != tc.hold {
 					t.Errorf("\nReason: %s\n%d of them for %s, want %d", tc.reason, f.Hold, f.Name, tc.hold)
+				}
+			}
+		})
+	}
+}
+
+// Limits are of what placeholders come to take, with what admission adds for their runtime class; that is known on once none is left.
+func TestLimitsBoundOverheads(t *testing.T) {
+	for limit, want := range map[string]int{"8": 1, "8500m": 2, "4": 0} {
+		t.Run(limit, func(t *testing.T) {
+			class := "kata"
+			w := newWorld(t, steady, pool(noImages, func(p *v1alpha1.WarmPool) {
+				p.Spec.Limits = map[string]resource.Quantity{"cpu": resource.MustParse(limit)}
+			}))
+			changeTemplate(func(s *corev1.PodSpec) { s.RuntimeClassName = &class })(w, nil)
+			w.r.opts.Client = caching{w.client}
+			w.admit = func(p *corev1.Pod) { p.Spec.Overhead = corev1.ResourceList{"cpu": resource.MustParse("250m")} }
+			w.look(0)
+			before := w.ids(rolePlaceholder)
+			for look := range 4 {
+				s := w.look(0.25 + float64(look)/4)
+				if got := w.ids(rolePlaceholder); len(got) != want || !slices.Equal(got, before[:want]) || int(s.Forecasts[0].Hold) != want {
+					t.Errorf("look %d: %v are held, want the first %d of %v: %+v", look, got, want, before, s.Forecasts[0])
 				}
 			}
 		})

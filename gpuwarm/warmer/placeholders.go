@@ -96,12 +96,12 @@ func (r *Reconciler) placeholder(pool *v1alpha1.WarmPool, fc string, t *target, 
 	}
 }
 
-// shapeHash changes with everything about the template that a placeholder copies, and with nothing else: it is of the JSON, since printed
+// shapeHash changes with everything about the template that a placeholder copies, and with nothing else, such as what admission is seen to add: it is of the JSON, since printed
 // pointers would be other ones each time that the template is read.
 func shapeHash(t *target) string {
 	s := t.template.Spec
 	parts := []any{
-		t.shape.Requests, s.NodeSelector, s.Affinity, s.Tolerations, s.SchedulerName,
+		gpuwarm.ShapeOf(&s).Requests, s.NodeSelector, s.Affinity, s.Tolerations, s.SchedulerName,
 		among(nil, t, t.namespace, metav1.LabelSelector{}), spread(t, metav1.LabelSelector{}),
 	}
 	if together := t.togetherTerms(t.namespace); len(together) > 0 {

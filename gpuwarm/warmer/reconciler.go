@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,6 +41,8 @@ type Reconciler struct {
 
 	last map[types.NamespacedName]map[string]memory // by WarmPool and Forecast
 
+	overheads map[string]corev1.ResourceList // that admission adds, by runtime class
+
 	ends    map[string]ends               // by Forecast, of its placeholders
 	stuck   *refusals                     // of removing pods; what sweeps has them too
 	failing map[types.NamespacedName]bool // whether the last look at a WarmPool failed
@@ -59,7 +62,7 @@ func New(opts Options) (*Reconciler, error) {
 		opts: opts, metrics: m, apis: &apis{discovery: opts.Discovery, seen: map[schema.GroupVersionKind]sighting{}},
 		errors: map[types.NamespacedName]*gpuwarm.Errors{}, clean: map[string]absence{}, denied: map[string]denial{},
 		trials: map[string]*trials{}, admitted: map[types.NamespacedName]map[admissionKey]admission{}, swept: map[types.NamespacedName]sweep{},
-		last:    map[types.NamespacedName]map[string]memory{},
+		last: map[types.NamespacedName]map[string]memory{}, overheads: map[string]corev1.ResourceList{},
 		failing: map[types.NamespacedName]bool{}, ends: map[string]ends{}, stuck: &refusals{by: map[string]denial{}},
 	}, nil
 }
