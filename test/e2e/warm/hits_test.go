@@ -26,11 +26,12 @@ const (
 
 // provisioner is a small node autoscaler and the part of the kubelet that kwok has not: it brings up a node for each pod that waits for one, takes empty ones
 // away, and has nodes list an image a while after a pod with it was bound to them. Like the real ones it brings none up for a pod that waits for those it
-// preempted to go, and none any more for pods that found a place meanwhile.
+// preempted to go, nor for pods that found a place meanwhile, and leaves those nodes to pods that these are for.
 type provisioner struct {
 	*warmWorld
 	ctx   context.Context
 	made  int
+	spare int                  // free nodes that no pod waits for
 	due   []time.Time          // of nodes that come up
 	empty map[string]time.Time // since when
 	pulls map[string]time.Time // by node, since when
@@ -72,13 +73,18 @@ func (p *provisioner) look(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	waiting, used, image := 0, map[string]bool{}, map[string]bool{}
+	waiting, used, image, there := 0, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, n := range nodes.Items {
+		there[n.Name] = true
+	}
 	for _, pod := range pods.Items {
 		_, gpu := pod.Spec.Containers[0].Resources.Limits["nvidia.com/gpu"]
 		switch {
-		case pod.Spec.NodeName == "" && gpu:
-			if pod.Status.NominatedNodeName == "" && pod.DeletionTimestamp == nil {
-				waiting++
+		case pod.Spec.NodeName == "" && gpu && pod.DeletionTimestamp == nil:
+			if nominated := pod.Status.NominatedNodeName; there[nominated] {
+				used[nominated] = true
+			} else {
+				waiting++ // also where the node that it was to come to is gone
 			}
 		case pod.Spec.NodeName != "":
 			used[pod.Spec.NodeName] = used[pod.Spec.NodeName] || gpu
@@ -101,6 +107,7 @@ func (p *provisioner) look(now time.Time) error {
 			return err
 		}
 	}
+	p.spare = free - waiting
 	for i := range nodes.Items {
 		if err := p.tend(&nodes.Items[i], now, used, image); err != nil {
 			return err
@@ -128,19 +135,32 @@ func (p *provisioner) tend(n *corev1.Node, now time.Time, used, image map[string
 		_, err := p.Client.CoreV1().Nodes().Patch(p.ctx, n.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
 		return err
 	}
-	if used[n.Name] || now.Sub(n.CreationTimestamp.Time) < 2*nodeIsEmpty {
+	if used[n.Name] || p.spare <= 0 || now.Sub(n.CreationTimestamp.Time) < 2*nodeIsEmpty {
 		delete(p.empty, n.Name)
 		return nil
 	}
 	if since, ok := p.empty[n.Name]; !ok {
 		p.empty[n.Name] = now
 	} else if now.Sub(since) >= nodeIsEmpty {
+		p.spare--
 		err := p.Client.CoreV1().Nodes().Delete(p.ctx, n.Name, metav1.DeleteOptions{})
 		if !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// tellUnbound says why pods have no node yet, for whoever reads a failure.
+func (w *warmWorld) tellUnbound() {
+	w.t.Helper()
+	pods, err := w.Client.CoreV1().Pods("").List(context.Background(), metav1.ListOptions{})
+	w.must(err)
+	for _, p := range pods.Items {
+		if p.Spec.NodeName == "" {
+			w.t.Logf("%s/%s of %s, nominated for %q, waits: %+v", p.Namespace, p.Name, p.CreationTimestamp.Format(time.TimeOnly), p.Status.NominatedNodeName, p.Status.Conditions)
+		}
+	}
 }
 
 // On a predictable trace with nodes that come up on demand, pods that were scaled ahead land on nodes that have their image, and little is held in vain. Both are
@@ -170,6 +190,11 @@ func TestWarmHits(t *testing.T) {
 		first[p.Name] = true // those of the base were not scaled ahead
 	}
 	scaled := base
+	defer func() {
+		if t.Failed() {
+			w.tellUnbound()
+		}
+	}()
 	for {
 		now := time.Now()
 		i := int(now.Sub(begin) / warmPlanStep)
@@ -177,6 +202,9 @@ func TestWarmHits(t *testing.T) {
 			break
 		}
 		if want := trace[i]; want != scaled {
+			if want < scaled {
+				w.tellUnbound()
+			}
 			w.scale(want)
 			scaled = want
 		}
