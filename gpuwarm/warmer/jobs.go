@@ -44,7 +44,7 @@ type job struct {
 	there   int             // replicas that nodes are held for, with the image or without
 	byAPI   bool            // the cluster's autoscaler holds them, and not placeholders
 	unasked bool            // it could not be asked
-	took    bool            // it holds what it is to, as far as that is up to the warmer
+	took    bool            // it holds what it is to, or is denied some of that
 	unmet   string          // why it does not, as far as it says so, for people
 	pulled  map[string]bool // nodes that a pull came through on, whether they list the image or not
 }
@@ -104,7 +104,7 @@ func (r *Reconciler) asked(ctx context.Context, l *look, fc *v1alpha1.Forecast) 
 	}
 	spec := &by.Template.Spec
 	return &target{
-		namespace: fc.Namespace, template: by.Template, selector: labels.Nothing(), shape: gpuwarm.ShapeOf(spec), image: gpuwarm.MainImage(by.Template.Annotations, spec),
+		of: fc.Spec.TargetRef, namespace: fc.Namespace, template: by.Template, selector: labels.Nothing(), shape: gpuwarm.ShapeOf(spec), image: gpuwarm.MainImage(by.Template.Annotations, spec),
 	}
 }
 
