@@ -197,7 +197,7 @@ func pullState(n *corev1.Node, p *corev1.Pod, t *target, now time.Time) pullProg
 		return pullGoing
 	}
 	switch why, _ := pullFailure(p, t.admitted, now); {
-	case strays(p, t.admitted):
+	case pullsAnother(p, t.admitted):
 		return pullFailed
 	case pulled(p) && len(n.Status.Images) >= listed:
 		return pullDone

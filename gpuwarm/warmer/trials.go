@@ -217,15 +217,15 @@ func (r *Reconciler) trialsOf(l *look, fc, image string) *trials {
 	return t
 }
 
-// strays is whether a pod pulls another image than is to be had: admission made of what it asked for what it made of no replica.
-func strays(p *corev1.Pod, image string) bool {
+// pullsAnother is whether a pod pulls another image than is to be had: admission made of what it asked for what it made of no replica.
+func pullsAnother(p *corev1.Pod, image string) bool {
 	got := imageIn(p, pullContainer)
 	return got != "" && got != image
 }
 
 // pullFailure is why a pull of an image does not get on, and whether the node is not at fault; why is empty while it gets on.
 func pullFailure(p *corev1.Pod, image string, now time.Time) (why string, ofImage bool) {
-	if strays(p, image) {
+	if pullsAnother(p, image) {
 		return fmt.Sprintf("admission has the pod that is to pull it pull %s instead, and replicas not", imageIn(p, pullContainer)), true
 	}
 	if p.Spec.NodeName == "" && alive(p) && now.Sub(p.CreationTimestamp.Time) >= firstRetry {
