@@ -43,8 +43,9 @@ func TestHeldTogether(t *testing.T) {
 	}
 }
 
-// What was measured of how forecasts err together outlives a restart; it is kept in status.
-func TestCorrelationOutlivesARestart(t *testing.T) {
+// correlated is a world whose status has a correlation, in a process that has just begun.
+func correlated(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t, steady, pool(noImages))
 	w.service("other", steady, "")
 	w.look(0)
@@ -52,9 +53,13 @@ func TestCorrelationOutlivesARestart(t *testing.T) {
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(p), p))
 	p.Status.Shared[0].Correlation, p.Status.Shared[0].Samples, p.Status.Shared[0].MeasuredAt = "0.35", 144, &metav1.Time{Time: start}
 	w.must(w.client.Status().Update(t.Context(), p))
-	r, err := New(w.r.opts)
-	w.must(err)
-	w.r = r
+	w.restart()
+	return w
+}
+
+// What was measured of how forecasts err together outlives a restart; it is kept in status.
+func TestCorrelationOutlivesARestart(t *testing.T) {
+	w := correlated(t)
 	for _, minutes := range []float64{5, 100} { // the second look has status of the first
 		if got := w.look(minutes).Shared[0]; got.Correlation != "0.35" || got.Samples != 144 || got.MeasuredAt == nil || !got.MeasuredAt.Time.Equal(start) {
 			t.Errorf("after a restart %+v", got)
@@ -201,18 +206,11 @@ func TestBufferIsWarmByItsNodes(t *testing.T) {
 
 // What is known of how a Forecast errs goes with it.
 func TestErrorsOfForecastsThatGo(t *testing.T) {
-	w := newWorld(t, steady, pool(noImages))
-	w.service("other", steady, "")
-	w.look(0)
-	p := pool()
-	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(p), p))
-	p.Status.Shared[0].Correlation, p.Status.Shared[0].Samples, p.Status.Shared[0].MeasuredAt = "0.35", 144, &metav1.Time{Time: start}
-	w.must(w.client.Status().Update(t.Context(), p))
-	w.restart()
+	w := correlated(t)
 	if got := w.look(1).Shared[0].Correlation; got != "0.35" {
 		t.Fatalf("the correlation is %s", got)
 	}
-	fc := w.forecast(steady)
+	fc, p := w.forecast(steady), pool()
 	fc.Name = "other"
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
 	for i, label := range []string{"no", "yes"} { // not selected, and selected again
