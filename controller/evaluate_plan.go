@@ -73,8 +73,8 @@ func (e *evaluation) kept() kept {
 	return keptForecast
 }
 
-// rests is the condition that says why no plan can be made.
-func (e *evaluation) rests() string {
+// blamed is the condition that says why no plan can be made.
+func (e *evaluation) blamed() string {
 	if !e.set.hasDemand {
 		return v1alpha1.ConditionPeaksValid
 	}
@@ -85,7 +85,7 @@ func (e *evaluation) rests() string {
 func (e *evaluation) keepServing() {
 	if e.state.plan != nil && !e.now.Before(e.state.plan.End()) {
 		e.v.fail(v1alpha1.ConditionServing, "PlanExpired", "the plan ended at %s and no new one can be made; onPlanExpiry is %s: see %s for what to mend",
-			e.state.plan.End().UTC().Format(time.RFC3339), e.set.expiry, e.rests())
+			e.state.plan.End().UTC().Format(time.RFC3339), e.set.expiry, e.blamed())
 		return
 	}
 	if e.state.plan == nil && !e.set.hasDemand {

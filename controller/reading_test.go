@@ -161,6 +161,11 @@ func TestPeakThatTurnsInvalidStays(t *testing.T) {
 	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionServing); c == nil || c.Reason != reasonLastPlan {
 		t.Errorf("Serving = %+v, want %s", c, reasonLastPlan)
 	}
+	h.step(t, "fc", h.states[named("fc")].plan.End().Sub(h.clock.Now()))
+	c := meta.FindStatusCondition(h.get(t, "fc").Status.Conditions, v1alpha1.ConditionServing)
+	if c == nil || c.Reason != "PlanExpired" || !strings.Contains(c.Message, "see PeaksValid") {
+		t.Errorf("Serving = %+v after the plan's end, want PlanExpired, and what to look at", c)
+	}
 }
 
 func TestLowerBoundIsSomethingToServe(t *testing.T) {
