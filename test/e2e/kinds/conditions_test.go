@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -166,17 +165,6 @@ spec:
 `
 }
 
-// served waits for a value of the external metric, and returns the last one: the adapter hears of a plan a moment after its status shows.
-func served(t *testing.T, ns, name string, want float64) (v float64, err error) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if v, err = harness.ExternalMetric(t.Context(), shared, ns, name); err == nil && v == want {
-			break
-		}
-	}
-	return v, err
-}
-
 // A Forecast that comes before its PeakSchedule serves nothing, rather than 0, and says what it waits for.
 func TestForecastBeforeItsPeaks(t *testing.T) {
 	ns := namespace(t)
@@ -185,7 +173,7 @@ func TestForecastBeforeItsPeaks(t *testing.T) {
 	if err := shared.Apply(t.Context(), yaml[:peaks]); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := harness.AwaitForecast(t.Context(), shared, ns, "launch", 60*time.Second, func(f *harness.Forecast) bool {
+	if _, err := harness.AwaitForecast(t.Context(), shared, ns, "launch", patience, func(f *harness.Forecast) bool {
 		return f.Condition("Ready").Reason == "NoPeaks"
 	}); err != nil {
 		t.Fatal(err)
@@ -196,9 +184,7 @@ func TestForecastBeforeItsPeaks(t *testing.T) {
 	if err := shared.Apply(t.Context(), yaml[peaks:]); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := served(t, ns, "launch", 12.5); err != nil || v != 12.5 {
-		t.Errorf("external metric = %v, %v; want 12.5", v, err)
-	}
+	awaitMetric(t, ns, "launch", "12.5", func(v float64) bool { return v == 12.5 })
 }
 
 func TestPeaksAloneAreServed(t *testing.T) {
@@ -206,12 +192,10 @@ func TestPeaksAloneAreServed(t *testing.T) {
 	if err := shared.Apply(t.Context(), launch(ns)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready", "--timeout=60s", "forecast/launch", "peakschedule/always"); err != nil {
+	if out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready", "--timeout="+patience.String(), "forecast/launch", "peakschedule/always"); err != nil {
 		t.Fatalf("kubectl wait: %v\n%s", err, out)
 	}
-	if v, err := served(t, ns, "launch", 12.5); err != nil || v != 12.5 {
-		t.Errorf("external metric = %v, %v; want 12.5", v, err)
-	}
+	awaitMetric(t, ns, "launch", "12.5", func(v float64) bool { return v == 12.5 })
 	out, err := shared.Kubectl(t.Context(), nil, "get", "--raw", "/apis/custom.metrics.k8s.io/v1beta1/namespaces/"+ns+"/forecasts.headstart.dev/launch/demand")
 	if err != nil || !strings.Contains(out, "12500m") {
 		t.Errorf("object metric: %v\n%s", err, out)
