@@ -22,7 +22,7 @@ type refusal struct {
 // TestEveryBadFieldIsRefusedByTheRealServer asks the real API server, and waits for the real conditions.
 func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
 	t.Parallel() // waits most of the time
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "scheduler", "refused", "testdata", "refused.yaml"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "scheduler", "testdata", "refused.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
