@@ -8,7 +8,7 @@ import (
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/accuracy"
 	"headstart.dev/headstart/history"
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // track returns the record of how good the plan turned out to be, restored from status where this process does not have it yet. What was
@@ -93,7 +93,7 @@ func spanName(d time.Duration) string {
 
 // promise notes what the plan in force says for the steps from the last note up to now, to be scored once their windows are over. A plan
 // that says nothing about a step, for want of skill, promises nothing.
-func (e *evaluation) promise(before *planner.Plan) {
+func (e *evaluation) promise(before *plan.Plan) {
 	t := e.state.tracker
 	if t == nil || !e.set.hasDemand {
 		return

@@ -8,11 +8,12 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/scheduler"
 )
 
 // plan builds the timeline; nil where there is nothing to plan with yet.
-func (e *evaluation) plan() *planner.Plan {
+func (e *evaluation) plan() *plan.Plan {
 	step, steps, lead := e.set.step, int(e.set.horizon/e.set.step), e.leadSteps()
 	start := history.FloorTo(e.now, step)
 	if e.outlook != nil && !e.now.Before(e.outlook.Start.Add(time.Duration(steps)*step)) {

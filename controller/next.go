@@ -15,7 +15,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 const (
@@ -106,7 +106,7 @@ func (e *evaluation) more(replicas int) int {
 	if !ok {
 		return 1
 	}
-	return max(1, planner.Replicas(most, capacity)-replicas)
+	return max(1, plan.Replicas(most, capacity)-replicas)
 }
 
 // newestWarm is whether the newest starts whose path is known were all warm, and enough of them.

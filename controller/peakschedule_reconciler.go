@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -208,7 +208,7 @@ func liftedForecast(fc *v1alpha1.Forecast, now time.Time, status *v1alpha1.PeakS
 	if fc.Status.Plan == nil {
 		return lifted
 	}
-	plan, err := planner.Decode(*fc.Status.Plan)
+	plan, err := plan.Decode(*fc.Status.Plan)
 	if err != nil {
 		return lifted
 	}

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // desk is a reconciler of PeakSchedules over a fake API server and a clock that is moved by hand.
@@ -71,7 +71,7 @@ func peakSchedule(windows ...v1alpha1.PeakWindow) *v1alpha1.PeakSchedule {
 	}
 }
 
-func forecastNamed(name string, plan *planner.Plan) *v1alpha1.Forecast {
+func forecastNamed(name string, plan *plan.Plan) *v1alpha1.Forecast {
 	fc := &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "ai", Name: name, Labels: map[string]string{"app": name}}}
 	if plan != nil {
 		encoded := plan.Encode()
@@ -96,7 +96,7 @@ func TestPeakScheduleStatus(t *testing.T) {
 			values[i] = 1234.5
 		}
 	}
-	plan := &planner.Plan{ComputedAt: epoch, Start: epoch, Segments: []planner.Segment{{Step: time.Minute, Values: values}}}
+	plan := &plan.Plan{ComputedAt: epoch, Start: epoch, Segments: []plan.Segment{{Step: time.Minute, Values: values}}}
 	d := newDesk(peakSchedule(noon, sale), forecastNamed("lifted", plan), forecastNamed("other", nil))
 
 	first, again := d.look(t)

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // book notes what is queued, and for when: as the queue does it, the earlier of two instants counts.
@@ -31,16 +31,16 @@ func (b *book) AddAfter(req reconcile.Request, d time.Duration) {
 }
 
 // flat is a plan of one value for an hour from the epoch on, made at an instant.
-func flat(made time.Time, value float64) *planner.Plan {
+func flat(made time.Time, value float64) *plan.Plan {
 	values := make([]float64, 60)
 	for i := range values {
 		values[i] = value
 	}
-	return &planner.Plan{ComputedAt: made, Start: epoch, Segments: []planner.Segment{{Step: time.Minute, Values: values}}}
+	return &plan.Plan{ComputedAt: made, Start: epoch, Segments: []plan.Segment{{Step: time.Minute, Values: values}}}
 }
 
 // publish gives the Forecast a plan as its reconciler would, and returns which schedules hear of it, and when.
-func (d *desk) publish(t *testing.T, name string, plan *planner.Plan) map[string]time.Duration {
+func (d *desk) publish(t *testing.T, name string, plan *plan.Plan) map[string]time.Duration {
 	t.Helper()
 	var fc v1alpha1.Forecast
 	if err := d.client.Get(t.Context(), types.NamespacedName{Namespace: "ai", Name: name}, &fc); err != nil {
@@ -140,7 +140,7 @@ func TestScheduleInTheSecondOfThePlan(t *testing.T) {
 		if err := h.client.Get(t.Context(), key, &got); err != nil {
 			t.Fatal(err)
 		}
-		plan, err := planner.Decode(*got.Status.Plan)
+		plan, err := plan.Decode(*got.Status.Plan)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // Plans holds what every Forecast of the cluster serves, decoded once per change, in memory. It implements [adapter.Metrics].
@@ -32,7 +33,7 @@ type planEntry struct {
 	labels  labels.Set
 	set     settings
 	err     error // of the spec
-	plan    *planner.Plan
+	plan    *plan.Plan
 	planErr error
 }
 
@@ -66,7 +67,7 @@ func (p *Plans) put(obj any) {
 	set, err := parseSpec(&fc.Spec)
 	e := &planEntry{labels: fc.Labels, set: set, err: err}
 	if fc.Status.Plan != nil {
-		plan, err := planner.Decode(*fc.Status.Plan)
+		plan, err := plan.Decode(*fc.Status.Plan)
 		if err != nil {
 			e.planErr = err
 		} else {

@@ -14,7 +14,7 @@ import (
 
 	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // polled is an observer that has polled each value once at epoch.
@@ -49,7 +49,7 @@ func withPlan(fc *v1alpha1.Forecast, value float64, length time.Duration) *v1alp
 	for i := range values {
 		values[i] = value
 	}
-	plan := planner.Plan{ComputedAt: epoch, Start: epoch, Segments: []planner.Segment{{Step: time.Minute, Values: values}}}
+	plan := plan.Plan{ComputedAt: epoch, Start: epoch, Segments: []plan.Segment{{Step: time.Minute, Values: values}}}
 	encoded := plan.Encode()
 	fc.Status.Plan = &encoded
 	return fc

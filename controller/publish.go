@@ -12,12 +12,13 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 func cloneConditions(c []metav1.Condition) []metav1.Condition { return slices.Clone(c) }
 
 // publish writes the status where the plan, a condition or the spec changed enough to be worth one of the hour's writes.
-func (e *evaluation) publish(ctx context.Context, plan *planner.Plan) error {
+func (e *evaluation) publish(ctx context.Context, plan *plan.Plan) error {
 	changed := e.v.merge(&e.next.Conditions)
 	e.keepWhatIsKnown(plan)
 	worth := e.worthAWrite(plan, len(changed) > 0)
@@ -40,7 +41,7 @@ func (e *evaluation) publish(ctx context.Context, plan *planner.Plan) error {
 }
 
 // worthAWrite says whether the hour's writes allow for this one. A spec that was not answered yet is always answered.
-func (e *evaluation) worthAWrite(plan *planner.Plan, changed bool) bool {
+func (e *evaluation) worthAWrite(plan *plan.Plan, changed bool) bool {
 	if e.fc.Status.ObservedGeneration != e.fc.Generation {
 		return true
 	}
@@ -51,7 +52,7 @@ func (e *evaluation) worthAWrite(plan *planner.Plan, changed bool) bool {
 }
 
 // keepWhatIsKnown carries over what this pass could not renew. A plan lives until it is outlived, or the Forecast is paused.
-func (e *evaluation) keepWhatIsKnown(plan *planner.Plan) {
+func (e *evaluation) keepWhatIsKnown(plan *plan.Plan) {
 	was := &e.fc.Status
 	if e.set.mode != v1alpha1.ForecastPaused {
 		e.next.Plan = was.Plan
@@ -70,7 +71,7 @@ func (e *evaluation) keepWhatIsKnown(plan *planner.Plan) {
 	}
 }
 
-func (e *evaluation) serveNow(plan *planner.Plan) (planner.Served, error) {
+func (e *evaluation) serveNow(plan *plan.Plan) (planner.Served, error) {
 	if plan == nil {
 		plan = e.state.plan
 	}

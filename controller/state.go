@@ -16,6 +16,7 @@ import (
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -51,7 +52,7 @@ type forecastState struct {
 	selectorAt  time.Time
 
 	publisher *planner.Publisher
-	plan      *planner.Plan  // the one in status
+	plan      *plan.Plan  // the one in status
 	published *v1alpha1.Plan // the same as it stands there
 }
 
@@ -65,7 +66,7 @@ func (s *forecastState) adopt(published *v1alpha1.Plan) {
 	if published == nil {
 		return
 	}
-	if plan, err := planner.Decode(*published); err == nil {
+	if plan, err := plan.Decode(*published); err == nil {
 		s.plan = &plan
 	}
 }

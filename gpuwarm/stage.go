@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // Timeline is how many replicas a plan asks for, as a function of time: non-negative whole numbers, each for one step.
@@ -33,39 +32,45 @@ func Largest(of ...Timeline) Timeline {
 type piece struct {
 	from     time.Time
 	step     time.Duration
-	replicas []int // unsaid where the plan has nothing to say
-	// expected are the replicas for what is expected, never more than replicas; nil where the plan does not say how unsure it is.
+	replicas []int // noValue where the plan says nothing
+	// expected are the replicas for the expected demand, never more than replicas; nil where the
+	// plan has no expected demand.
 	expected []int
 }
 
-// bounds are what a plan in demand is turned into replicas by.
+// bounds turn a plan in demand into one in replicas.
 type bounds struct {
 	capacity, level float64
 	most            int
 }
 
 const (
-	// maxReplicas of one service. A plan that asks for more is a mistake in units.
+	// maxReplicas of one service. A plan that needs more is a mistake in units.
 	maxReplicas = 1_000_000
-	// unsaid are the replicas of a step about which the plan says nothing, and unsaidWord how status spells that.
-	unsaid     = -1
-	unsaidWord = "-"
+	// noValue stands for the replicas of a step about which the plan says nothing.
+	noValue = -1
 )
 
 // TimelineOptions say how a plan in demand becomes one in replicas.
 type TimelineOptions struct {
 	// Capacity is the demand that one replica serves; above 0.
 	Capacity float64
-	// MaxReplicas of the HPA; 0 is none.
+	// MaxReplicas of the HPA; 0 is no limit.
 	MaxReplicas int
-	// Level is the probability that the plan's values are enough, 0.99 say; outside of (0.5, 1) it is not known, and 0.9 is taken.
+	// Level is the probability that the plan's values are enough, such as 0.99. Outside of
+	// (0.5, 1) it is unknown, and 0.9 is used.
 	Level float64
 }
 
-// NewTimeline reads a plan in replicas.
-func NewTimeline(plan v1alpha1.Plan, o TimelineOptions) (Timeline, error) {
+// NewTimeline turns a plan into replicas. It returns an error when the plan cannot be read, or
+// the capacity is not above 0.
+func NewTimeline(encoded v1alpha1.Plan, o TimelineOptions) (Timeline, error) {
 	if !(o.Capacity > 0) || math.IsInf(o.Capacity, 0) {
 		return Timeline{}, fmt.Errorf("capacity per replica is %v: set spec.capacityPerReplica above 0", o.Capacity)
+	}
+	decoded, err := plan.Decode(encoded)
+	if err != nil {
+		return Timeline{}, err
 	}
 	b := bounds{o.Capacity, o.Level, o.MaxReplicas}
 	if b.most <= 0 || b.most > maxReplicas {
@@ -74,49 +79,33 @@ func NewTimeline(plan v1alpha1.Plan, o TimelineOptions) (Timeline, error) {
 	if !(b.level > 0.5 && b.level < 1) {
 		b.level = 0.9
 	}
-	t := Timeline{start: plan.Start.Time, bounds: b}
-	at := plan.Start.Time
-	for i, s := range plan.Segments {
-		step, err := s.Step.Parse()
-		if err != nil || step <= 0 {
-			return Timeline{}, fmt.Errorf("plan segment %d: step %q is not above 0", i, s.Step)
+	t := Timeline{start: decoded.Start, bounds: b}
+	at := decoded.Start
+	for _, s := range decoded.Segments {
+		p := piece{from: at, step: s.Step, replicas: b.replicas(s.Values), expected: b.replicas(s.Expected)}
+		for i, e := range p.expected {
+			p.expected[i] = min(max(e, 0), p.replicas[i])
 		}
-		p := piece{from: at, step: step}
-		if p.replicas, err = b.parse(s.Values); err != nil {
-			return Timeline{}, fmt.Errorf("plan segment %d: %w", i, err)
-		}
-		// What is expected only tells how unsure a plan is: one that cannot be read leaves the plan as it is.
-		if expected, err := b.parse(s.Expected); err == nil && len(expected) == len(p.replicas) {
-			p.expected = expected
-			for i, e := range expected {
-				p.expected[i] = min(max(e, 0), p.replicas[i])
-			}
-		}
-		at = at.Add(step * time.Duration(len(p.replicas)))
+		at = at.Add(s.Step * time.Duration(len(p.replicas)))
 		t.pieces = append(t.pieces, p)
 	}
 	return t, nil
 }
 
-func (b bounds) parse(values string) ([]int, error) {
-	var out []int
-	for word := range strings.FieldsSeq(values) {
-		if word == unsaidWord {
-			out = append(out, unsaid)
+// replicas turns each demand into replicas, up to the maximum. The result of nil is nil.
+func (b bounds) replicas(demand []float64) []int {
+	if demand == nil {
+		return nil
+	}
+	out := make([]int, len(demand))
+	for i, v := range demand {
+		if math.IsNaN(v) {
+			out[i] = noValue
 			continue
 		}
-		v, err := strconv.ParseFloat(word, 64)
-		if err != nil || math.IsNaN(v) || v < 0 {
-			return nil, fmt.Errorf("%q is not a demand", word)
-		}
-		out = append(out, b.replicas(v))
+		out[i] = min(plan.Replicas(v, b.capacity), b.most)
 	}
-	return out, nil
-}
-
-// replicas is ceil(demand/capacity) as the HPA takes it: in thousandths, so that what floating point leaves behind is no replica.
-func (b bounds) replicas(demand float64) int {
-	return int(min(math.Ceil(demand/b.capacity-1e-6), float64(b.most)))
+	return out
 }
 
 // At quantile q instead of at the plan's own: what lies between the expected and the planned is stretched as the quantiles of a normal distribution
@@ -185,7 +174,7 @@ func (t Timeline) ownSteps(from, to time.Time, visit func(begin time.Time, repli
 			if begin.After(to) {
 				return
 			}
-			if r := p.replicas[i]; r != unsaid && begin.Add(p.step).After(from) {
+			if r := p.replicas[i]; r != noValue && begin.Add(p.step).After(from) {
 				e := r
 				if p.expected != nil {
 					e = p.expected[i]

@@ -43,9 +43,10 @@ func TestNewTimeline(t *testing.T) {
 		"Ceil":     {"A replica for each part of its capacity.", planOf("0 1 10 10.001 10.000000001 95"), 10, 0, []int{0, 1, 1, 2, 1, 10}, ""},
 		"Most":     {"No more than the HPA may have.", planOf("10 95 1e300"), 10, 7, []int{1, 7, 7}, ""},
 		"Capacity": {"Without a capacity there are no replicas.", planOf("1"), 0, 0, nil, "capacityPerReplica"},
-		"Garbage":  {"A demand is a number.", planOf("1 x"), 1, 0, nil, `"x" is not a demand`},
-		"NaN":      {"And not NaN.", planOf("NaN"), 1, 0, nil, "is not a demand"},
-		"Step":     {"Steps are above zero.", v1alpha1.Plan{Segments: []v1alpha1.PlanSegment{{Step: "0s", Values: "1"}}}, 1, 0, nil, "step"},
+		"Garbage":  {"A demand is a number.", planOf("1 x"), 1, 0, nil, `"x", is not a number`},
+		"NaN":      {"And not NaN.", planOf("NaN"), 1, 0, nil, "is not a number"},
+		"Empty":    {"A plan without a step asks for nothing that could be held.", v1alpha1.Plan{Start: metav1.NewTime(epoch)}, 1, 0, nil, "is empty"},
+		"Step":     {"Steps are above zero.", v1alpha1.Plan{Start: metav1.NewTime(epoch), Segments: []v1alpha1.PlanSegment{{Step: "0s", Values: "1"}}}, 1, 0, nil, "step"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -133,11 +134,11 @@ func TestLargest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) Timeline {
 			p := v1alpha1.Plan{Start: metav1.NewTime(at(rapid.IntRange(-600, 600).Draw(t, name+" start")))}
-			for range rapid.IntRange(0, 3).Draw(t, name+" segments") {
+			for range rapid.IntRange(1, 3).Draw(t, name+" segments") {
 				var values, expected []string
 				for _, v := range rapid.SliceOfN(rapid.IntRange(-1, 200), 1, 20).Draw(t, name) {
 					if v < 0 {
-						values, expected = append(values, unsaidWord), append(expected, unsaidWord)
+						values, expected = append(values, "-"), append(expected, "-")
 						continue
 					}
 					values, expected = append(values, strconv.Itoa(v)), append(expected, strconv.Itoa(rapid.IntRange(0, v).Draw(t, name+" expected")))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -93,9 +94,9 @@ func (in Input) validate() error {
 // atMost, then Min and Max. That happens step by step within each lead window; the window's estimate is carried to its steps in
 // proportion to their medians. Observed demand is no part of it: [Serve] holds the plan up to what is observed.
 // At last the plan is raised where the HPA's own ramp would come too late otherwise.
-func Build(in Input) (Plan, Notes, error) {
+func Build(in Input) (plan.Plan, Notes, error) {
 	if err := in.validate(); err != nil {
-		return Plan{}, Notes{}, err
+		return plan.Plan{}, Notes{}, err
 	}
 	var notes Notes
 	values, expected := in.values(&notes)
@@ -109,7 +110,7 @@ func Build(in Input) (Plan, Notes, error) {
 	if in.Capacity > 0 {
 		in.raise(values, &notes)
 	}
-	return Plan{ComputedAt: in.Now, Start: in.Start, Segments: []Segment{{Step: in.Step, Values: values, Expected: expected}}}, notes, nil
+	return plan.Plan{ComputedAt: in.Now, Start: in.Start, Segments: []plan.Segment{{Step: in.Step, Values: values, Expected: expected}}}, notes, nil
 }
 
 // values of the plan before bounds and ramp, and what is expected of the same steps, nil without a forecast.
@@ -237,7 +238,7 @@ func (in Input) bound(v float64) float64 {
 func (in Input) raise(values []float64, notes *Notes) {
 	want := make([]int, len(values))
 	for i, v := range values {
-		need := Replicas(number(v), in.Capacity)
+		need := plan.Replicas(number(v), in.Capacity)
 		if in.MaxReplicas > 0 && need > in.MaxReplicas {
 			notes.short(in, i, need)
 			need = in.MaxReplicas
@@ -260,19 +261,6 @@ func (n *Notes) short(in Input, i, need int) {
 	if need > n.Shortage.Peak {
 		n.Shortage.PeakAt, n.Shortage.Peak = at, need
 	}
-}
-
-// Replicas is how many replicas of the given capacity serve a demand: rounded up, but for what is lost in a division. More than
-// 2³⁰ are 2³⁰.
-func Replicas(demand, capacity float64) int {
-	n := math.Ceil(demand/capacity - 1e-9)
-	switch {
-	case !(n > 0):
-		return 0
-	case n > 1<<30:
-		return 1 << 30
-	}
-	return int(n)
 }
 
 // lifts says whether d declares demand, rather than the lack of it.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"headstart.dev/headstart/planner/plan"
 )
 
 // PublisherOptions say how often a plan may be written.
@@ -65,7 +67,7 @@ type Decision struct {
 
 // Decide says whether fresh is worth a write at now, given what is published; nil when nothing is. The lead is that of the fresh
 // plan. A write that was made is reported with Wrote.
-func (p *Publisher) Decide(now time.Time, published *Plan, fresh Plan, lead time.Duration) Decision {
+func (p *Publisher) Decide(now time.Time, published *plan.Plan, fresh plan.Plan, lead time.Duration) Decision {
 	left := p.left(now)
 	switch {
 	case left <= 0:
@@ -89,7 +91,7 @@ func (p *Publisher) Decide(now time.Time, published *Plan, fresh Plan, lead time
 
 // says tells whether two plans would read the same in status, but for when they were made. Plans from the same end of a series do, for
 // as long as nothing new can be read: an outage must not use up the writes that the plan after it needs.
-func says(published, fresh Plan) bool {
+func says(published, fresh plan.Plan) bool {
 	return published.Start.Equal(fresh.Start) && published.End().Equal(fresh.End()) && slices.Equal(published.Encode().Segments, fresh.Encode().Segments)
 }
 
@@ -144,7 +146,7 @@ func (p *Publisher) patience(left int) time.Duration {
 }
 
 // moved is the largest relative change of what would be served until the next refresh or the end of the lead window.
-func (p *Publisher) moved(now time.Time, published, fresh Plan, lead time.Duration) float64 {
+func (p *Publisher) moved(now time.Time, published, fresh plan.Plan, lead time.Duration) float64 {
 	until := now.Add(max(lead, p.opts.Refresh))
 	step := p.opts.Refresh
 	if len(fresh.Segments) > 0 && fresh.Segments[0].Step > 0 {

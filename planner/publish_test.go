@@ -7,14 +7,16 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"headstart.dev/headstart/planner/plan"
 )
 
-func flatPlan(at time.Time, v float64) Plan {
+func flatPlan(at time.Time, v float64) plan.Plan {
 	values := make([]float64, 1440)
 	for i := range values {
 		values[i] = v
 	}
-	return Plan{ComputedAt: at, Start: at, Segments: []Segment{{Step: time.Minute, Values: values}}}
+	return plan.Plan{ComputedAt: at, Start: at, Segments: []plan.Segment{{Step: time.Minute, Values: values}}}
 }
 
 // run publishes a plan a minute and returns when it wrote.
@@ -23,7 +25,7 @@ func run(t interface{ Fatal(...any) }, opts PublisherOptions, minutes int, value
 	if err != nil {
 		t.Fatal(err)
 	}
-	var published *Plan
+	var published *plan.Plan
 	var writes []time.Time
 	for i := range minutes {
 		now := origin.Add(time.Duration(i) * time.Minute)
@@ -165,15 +167,15 @@ func TestPublisherDecide(t *testing.T) {
 	old, fresh := flatPlan(origin, 100), flatPlan(origin.Add(2*time.Minute), 100)
 	now := fresh.ComputedAt
 	gap := flatPlan(origin, math.NaN())
-	short := Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: make([]float64, 10)}}}
+	short := plan.Plan{ComputedAt: origin, Start: origin, Segments: []plan.Segment{{Step: time.Minute, Values: make([]float64, 10)}}}
 	moved := flatPlan(now, 106)
 	little := flatPlan(now, 104)
 	sameEnd := flatPlan(origin, 101)
 	ending := origin.Add(1440*time.Minute - 5*time.Minute)
 	sameEnd.ComputedAt = ending.Add(-time.Minute)
 	cases := map[string]struct {
-		published *Plan
-		fresh     Plan
+		published *plan.Plan
+		fresh     plan.Plan
 		want      bool
 		at        time.Time // now without it
 	}{

@@ -10,12 +10,13 @@ import (
 	"pgregory.net/rapid"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner/plan"
 )
 
 func TestServe(t *testing.T) {
 	nan := math.NaN()
 	made := origin.Add(-time.Minute)
-	plan := &Plan{ComputedAt: made, Start: origin, Segments: []Segment{{Step: time.Minute, Values: []float64{10, nan, 0}}}}
+	thePlan := &plan.Plan{ComputedAt: made, Start: origin, Segments: []plan.Segment{{Step: time.Minute, Values: []float64{10, nan, 0}}}}
 	seen := origin.Add(-10 * time.Second)
 	cases := map[string]struct {
 		reason string
@@ -25,42 +26,42 @@ func TestServe(t *testing.T) {
 	}{
 		"Plan": {
 			reason: "the plan where it is more than what is observed",
-			in:     ServeInput{Plan: plan, Observed: 7, ObservedAt: seen, Now: origin},
+			in:     ServeInput{Plan: thePlan, Observed: 7, ObservedAt: seen, Now: origin},
 			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan},
 		},
 		"Floor": {
 			reason: "never below observed",
-			in:     ServeInput{Plan: plan, Observed: 12, ObservedAt: seen, Now: origin},
+			in:     ServeInput{Plan: thePlan, Observed: 12, ObservedAt: seen, Now: origin},
 			want:   Served{Value: 12, ComputedAt: seen, Source: SourceObserved},
 		},
 		"OldFloor": {
 			reason: "a floor older than three polls is dropped, and that is said",
-			in:     ServeInput{Plan: plan, Observed: 12, ObservedAt: origin.Add(-91 * time.Second), Now: origin},
+			in:     ServeInput{Plan: thePlan, Observed: 12, ObservedAt: origin.Add(-91 * time.Second), Now: origin},
 			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan, FloorDropped: true},
 		},
 		"ZeroIsZero": {
 			reason: "a plan of 0 is 0, so that scaling to zero works",
-			in:     ServeInput{Plan: plan, Observed: nan, Now: origin.Add(2 * time.Minute)},
+			in:     ServeInput{Plan: thePlan, Observed: nan, Now: origin.Add(2 * time.Minute)},
 			want:   Served{ComputedAt: made, Source: SourcePlan, FloorDropped: true},
 		},
 		"Min": {
 			reason: "bounds.min holds what is served in mode Active",
-			in:     ServeInput{Plan: plan, Observed: 3, ObservedAt: seen, Min: 5, Now: origin.Add(time.Minute)},
+			in:     ServeInput{Plan: thePlan, Observed: 3, ObservedAt: seen, Min: 5, Now: origin.Add(time.Minute)},
 			want:   Served{Value: 5, ComputedAt: seen, Source: SourceBound},
 		},
 		"Unsaid": {
 			reason: "where the plan says nothing, what is observed",
-			in:     ServeInput{Plan: plan, Observed: 3, ObservedAt: seen, Now: origin.Add(time.Minute)},
+			in:     ServeInput{Plan: thePlan, Observed: 3, ObservedAt: seen, Now: origin.Add(time.Minute)},
 			want:   Served{Value: 3, ComputedAt: seen, Source: SourceObserved},
 		},
 		"UnsaidUnknown": {
 			reason: "where the plan says nothing and nothing is observed, an error, not 0",
-			in:     ServeInput{Plan: plan, Observed: nan, Min: 5, Now: origin.Add(time.Minute)},
+			in:     ServeInput{Plan: thePlan, Observed: nan, Min: 5, Now: origin.Add(time.Minute)},
 			err:    ErrNoObservation,
 		},
 		"ClockBehind": {
 			reason: "a clock that is behind the leader's sees the first value",
-			in:     ServeInput{Plan: plan, Observed: nan, Now: origin.Add(-time.Second)},
+			in:     ServeInput{Plan: thePlan, Observed: nan, Now: origin.Add(-time.Second)},
 			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan, FloorDropped: true},
 		},
 		"NoPlan": {
@@ -71,46 +72,46 @@ func TestServe(t *testing.T) {
 		"NoPlanUnknown": {reason: "nothing is known", in: ServeInput{Observed: nan, Now: origin}, err: ErrNoPlan},
 		"Expired": {
 			reason: "an outlived plan is an error, whatever is observed, so that the HPA holds",
-			in:     ServeInput{Plan: plan, Observed: 3, ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute)},
+			in:     ServeInput{Plan: thePlan, Observed: 3, ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute)},
 			err:    ErrPlanExpired,
 		},
 		"ExpiredObserved": {
 			reason: "policy Observed",
 			in: ServeInput{
-				Plan: plan, Expiry: v1alpha1.ExpiryObserved, Observed: 3, ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute),
+				Plan: thePlan, Expiry: v1alpha1.ExpiryObserved, Observed: 3, ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute),
 			},
 			want: Served{Value: 3, ComputedAt: origin.Add(3 * time.Minute), Source: SourceObserved},
 		},
 		"ExpiredObservedUnknown": {
 			reason: "policy Observed without an observation",
-			in:     ServeInput{Plan: plan, Expiry: v1alpha1.ExpiryObserved, Observed: 3, ObservedAt: seen, Now: origin.Add(3 * time.Minute)},
+			in:     ServeInput{Plan: thePlan, Expiry: v1alpha1.ExpiryObserved, Observed: 3, ObservedAt: seen, Now: origin.Add(3 * time.Minute)},
 			err:    ErrNoObservation,
 		},
 		"ExpiredStatic": {
 			reason: "policy Static",
-			in:     ServeInput{Plan: plan, Expiry: v1alpha1.ExpiryStatic, Static: 8, Observed: nan, Now: origin.Add(3 * time.Minute)},
+			in:     ServeInput{Plan: thePlan, Expiry: v1alpha1.ExpiryStatic, Static: 8, Observed: nan, Now: origin.Add(3 * time.Minute)},
 			want:   Served{Value: 8, ComputedAt: origin.Add(3 * time.Minute), Source: SourceStatic, FloorDropped: true},
 		},
 		"ExpiredStaticFloor": {
 			reason: "never below observed holds for the static value too",
 			in: ServeInput{
-				Plan: plan, Expiry: v1alpha1.ExpiryStatic, Static: 8, Observed: 9, ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute),
+				Plan: thePlan, Expiry: v1alpha1.ExpiryStatic, Static: 8, Observed: 9, ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute),
 			},
 			want: Served{Value: 9, ComputedAt: origin.Add(3 * time.Minute), Source: SourceObserved},
 		},
 		"DryRun": {
 			reason: "mode DryRun serves observed demand only, and no bound lifts it",
-			in:     ServeInput{Plan: plan, Mode: v1alpha1.ForecastDryRun, Min: 5, Observed: 3, ObservedAt: seen, Now: origin},
+			in:     ServeInput{Plan: thePlan, Mode: v1alpha1.ForecastDryRun, Min: 5, Observed: 3, ObservedAt: seen, Now: origin},
 			want:   Served{Value: 3, ComputedAt: seen, Source: SourceObserved},
 		},
 		"Paused": {
 			reason: "mode Paused has nothing but what is observed",
-			in:     ServeInput{Plan: plan, Mode: v1alpha1.ForecastPaused, Observed: nan, Now: origin},
+			in:     ServeInput{Plan: thePlan, Mode: v1alpha1.ForecastPaused, Observed: nan, Now: origin},
 			err:    ErrNoObservation,
 		},
 		"BadObservation": {
 			reason: "an infinite observation is none",
-			in:     ServeInput{Plan: plan, Observed: math.Inf(1), ObservedAt: seen, Now: origin},
+			in:     ServeInput{Plan: thePlan, Observed: math.Inf(1), ObservedAt: seen, Now: origin},
 			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan, FloorDropped: true},
 		},
 		"NegativeObservation": {reason: "a negative one too", in: ServeInput{Observed: -1, ObservedAt: seen, Now: origin}, err: ErrNoPlan},
@@ -143,7 +144,7 @@ func TestServeIsServable(t *testing.T) {
 		}
 		in.ObservedAt = origin.Add(time.Duration(seconds.Draw(t, "observed at")) * time.Second)
 		if rapid.Bool().Draw(t, "plan") {
-			in.Plan = &Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: rapid.SliceOfN(anything, 1, 5).Draw(t, "values")}}}
+			in.Plan = &plan.Plan{ComputedAt: origin, Start: origin, Segments: []plan.Segment{{Step: time.Minute, Values: rapid.SliceOfN(anything, 1, 5).Draw(t, "values")}}}
 		}
 		got, err := Serve(in)
 		if err != nil {

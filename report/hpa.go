@@ -3,6 +3,8 @@ package report
 import (
 	"math"
 	"time"
+
+	"headstart.dev/headstart/planner/plan"
 )
 
 // The HPA controller's own constants (kubernetes pkg/controller/podautoscaler).
@@ -47,7 +49,7 @@ func (t *trace) recommend(metric, now float64) float64 {
 	if used := metric / (t.capacity * now); now > 0 && used >= 1-hpaTolerance && used <= 1+hpaTolerance {
 		return now
 	}
-	return math.Ceil(metric/t.capacity - 1e-9)
+	return float64(plan.Replicas(metric, t.capacity))
 }
 
 // limit applies stabilisation, the scale-up rule and the bounds.

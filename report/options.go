@@ -11,6 +11,7 @@ import (
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -74,7 +75,7 @@ type Options struct {
 	// Query is the PromQL that the proposed Forecast reads; "" leaves it to be filled in.
 	Query string
 	// Plans is called with the plan of each step, whole, before anything is made of it; nil for none.
-	Plans func(planner.Plan)
+	Plans func(plan.Plan)
 	// Progress is called now and then with what is done and what there is to do; nil for none.
 	Progress func(done, total int)
 }

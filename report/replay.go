@@ -9,6 +9,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -37,7 +38,7 @@ type replayer struct {
 	timeline  []scheduler.Demand
 	steps     int // of a plan
 	publisher *planner.Publisher
-	published *planner.Plan
+	published *plan.Plan
 	writes    int
 }
 
@@ -144,9 +145,9 @@ func (r *replayer) observed(k int) (float64, time.Time) {
 }
 
 // publish writes the plan where that is worth it, and returns what stands in status.
-func (r *replayer) publish(now time.Time, fresh planner.Plan) (*planner.Plan, error) {
+func (r *replayer) publish(now time.Time, fresh plan.Plan) (*plan.Plan, error) {
 	if r.publisher.Decide(now, r.published, fresh, time.Duration(r.t.lead)*r.t.step).Publish {
-		plan, err := planner.Decode(fresh.Encode())
+		plan, err := plan.Decode(fresh.Encode())
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,8 @@ package report
 import (
 	"math"
 	"time"
+
+	"headstart.dev/headstart/planner/plan"
 )
 
 // Figures are what a policy came to over the scored steps. Steps without a value count nowhere.
@@ -123,7 +125,7 @@ func (s span) oracle() []float64 {
 	need := make([]float64, len(s.demand))
 	for i, d := range s.demand {
 		if s.known[i] {
-			need[i] = math.Ceil(d / s.t.capacity)
+			need[i] = float64(plan.Replicas(d, s.t.capacity))
 		}
 	}
 	need = forwardMax(need, s.t.lead)

@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // trace is a series made ready for policies and scores.
@@ -69,7 +69,7 @@ func newest(v []float64) []int {
 
 // replicas for a demand: at least the minimum, at most the maximum.
 func (t *trace) replicas(demand float64) float64 {
-	n := max(t.least, planner.Replicas(demand, t.capacity))
+	n := max(t.least, plan.Replicas(demand, t.capacity))
 	if t.most > 0 {
 		n = min(n, t.most)
 	}

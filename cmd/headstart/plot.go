@@ -18,7 +18,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/scheduler"
 )
@@ -204,7 +204,7 @@ func (p *plot) plan() (report.ChartSeries, string, error) {
 	if fc.Status.Plan == nil {
 		return report.ChartSeries{}, fmt.Sprintf("there is no plan: kubectl headstart status %s/%s says why", fc.Namespace, fc.Name), nil
 	}
-	plan, err := planner.Decode(*fc.Status.Plan)
+	plan, err := plan.Decode(*fc.Status.Plan)
 	if err != nil {
 		return report.ChartSeries{}, "", err
 	}

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/report"
 )
 
@@ -17,7 +17,7 @@ func (o *reportOptions) collectPlans(options *report.Options) (write func() erro
 	var b bytes.Buffer
 	lines := json.NewEncoder(&b)
 	var failed error
-	options.Plans = func(p planner.Plan) {
+	options.Plans = func(p plan.Plan) {
 		if err := lines.Encode(p.Encode()); err != nil && failed == nil {
 			failed = err
 		}

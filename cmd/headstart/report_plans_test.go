@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // The plans that a report writes are whole, one for each step of the replay, and those of the asked lead alone.
@@ -31,7 +31,7 @@ func TestReportWritesItsPlans(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &encoded); err != nil {
 			t.Fatal(err)
 		}
-		plan, err := planner.Decode(encoded)
+		plan, err := plan.Decode(encoded)
 		if err != nil {
 			t.Fatal(err)
 		}

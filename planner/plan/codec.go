@@ -1,4 +1,4 @@
-package planner
+package plan
 
 import (
 	"errors"
@@ -14,22 +14,27 @@ import (
 )
 
 const (
-	// fineSteps are kept at the plan's own step: an hour at one minute, twelve times the interval at which a plan is refreshed.
+	// fineSteps keep the plan's own step: an hour at one minute, twelve times the interval at
+	// which a plan is written.
 	fineSteps = 60
 	// middleBucket steps share a value in the second segment: 5 min at one minute.
 	middleBucket = 5
-	// coarseValues is the most values of a coarser segment: a day in 5 min.
+	// coarseValues is the most values of a coarser segment: a day in steps of 5 min.
 	coarseValues = 288
-	// digits that a value keeps, rounded up: 0.1 % at worst.
+	// digits is how many significant digits a value keeps. It is rounded up by 0.1 % at most.
 	digits = 4
 
-	// unsaid stands for a step at which the plan has nothing to say.
-	unsaid = "-"
+	// noValue stands for a step about which the plan says nothing.
+	noValue = "-"
 )
 
-// Encode writes the plan as a Forecast's status carries it: the first 60 steps as they are, then ever larger steps, each the
-// largest of what it stands for; four significant digits, rounded up. It is never less than the plan, anywhere, and reaches as
-// far. What is expected is kept for the first of them alone: nobody acts on it further ahead. A day at one minute takes less than 4 KiB. Times are kept to the second.
+// Encode returns the plan as a Forecast's status carries it. The first 60 steps stay as they are.
+// Later steps are merged into ever larger ones, each with the largest value of its steps. Values
+// keep four significant digits, rounded up. So the encoded plan is nowhere below the plan, and it
+// ends when the plan ends.
+//
+// Expected is kept for the first 60 steps only, since nobody acts on it further ahead. Times are
+// kept to the second. A day at one minute takes less than 4 KiB.
 func (p Plan) Encode() v1alpha1.Plan {
 	out := v1alpha1.Plan{
 		ComputedAt: metav1.NewTime(p.ComputedAt.UTC().Truncate(time.Second)),
@@ -52,7 +57,7 @@ func formatValues(values []float64) string {
 	return strings.Join(words, " ")
 }
 
-// coarsen cuts a plan of one segment into at most four; a plan that has several already is left as it is.
+// coarsen cuts a plan of one segment into at most four. A plan of several segments stays as it is.
 func (p Plan) coarsen() []Segment {
 	if len(p.Segments) != 1 || len(p.Segments[0].Values) <= fineSteps {
 		return p.Segments
@@ -81,25 +86,26 @@ func (p Plan) coarsen() []Segment {
 	return out
 }
 
+// bucketed merges each run of bucket values into their maximum.
 func bucketed(values []float64, step time.Duration, bucket int) Segment {
 	s := Segment{Step: time.Duration(bucket) * step}
 	for i := 0; i < len(values); i += bucket {
-		most := math.NaN()
+		largest := math.NaN()
 		for _, v := range values[i : i+bucket] {
-			if math.IsNaN(most) || v > most {
-				most = v
+			if math.IsNaN(largest) || v > largest {
+				largest = v
 			}
 		}
-		s.Values = append(s.Values, most)
+		s.Values = append(s.Values, largest)
 	}
 	return s
 }
 
-// formatValue writes v with four significant digits, rounded up, in the shorter notation.
+// formatValue returns v with four significant digits, rounded up, in the shorter notation.
 func formatValue(v float64) string {
 	switch {
 	case math.IsNaN(v):
-		return unsaid
+		return noValue
 	case v <= 0:
 		return "0"
 	case math.IsInf(v, 1):
@@ -107,13 +113,13 @@ func formatValue(v float64) string {
 	}
 	text := strconv.FormatFloat(v, 'e', digits-1, 64)
 	if got, err := strconv.ParseFloat(text, 64); err == nil && got < v {
-		// Round up in the last digit: one unit of it is added to the shorter number.
+		// The number was rounded down: add one unit of its last digit.
 		exponent, _ := strconv.Atoi(text[strings.IndexByte(text, 'e')+1:])
 		unit := math.Pow(10, float64(exponent-digits+1))
 		text = strconv.FormatFloat(got+unit, 'e', digits-1, 64)
 	}
 	rounded, err := strconv.ParseFloat(text, 64)
-	if err != nil || rounded < v { // past the range of the digits: keep every one
+	if err != nil || rounded < v { // The last digit cannot be raised: keep all digits.
 		rounded = v
 	}
 	plain := strconv.FormatFloat(rounded, 'f', -1, 64)
@@ -123,8 +129,9 @@ func formatValue(v float64) string {
 	return plain
 }
 
-// Decode reads a plan back from a Forecast's status. A plan that cannot be read, from another version say, is an error that
-// says what is wrong with it.
+// Decode reads a plan from a Forecast's status. It is the only decoder of plans. The error says
+// which segment is wrong and why; a plan of another version can be unreadable, for example.
+// Expected only qualifies the values: when it cannot be read it is left out.
 func Decode(in v1alpha1.Plan) (Plan, error) {
 	p := Plan{ComputedAt: in.ComputedAt.UTC(), Start: in.Start.UTC()}
 	if in.Start.IsZero() || len(in.Segments) == 0 {
@@ -143,18 +150,13 @@ func Decode(in v1alpha1.Plan) (Plan, error) {
 			return Plan{}, fmt.Errorf("the plan in status cannot be read: segment %d: %w", i, err)
 		}
 		segment := Segment{Step: step, Values: values}
-		if s.Expected != "" {
-			if segment.Expected, err = parseValues(s.Expected); err != nil || len(segment.Expected) != len(values) {
-				return Plan{}, fmt.Errorf("the plan in status cannot be read: segment %d: expected: %w", i, errNotOneEach)
-			}
+		if expected, err := parseValues(s.Expected); err == nil && len(expected) == len(values) {
+			segment.Expected = expected
 		}
 		p.Segments = append(p.Segments, segment)
 	}
 	return p, nil
 }
-
-// errNotOneEach is what is wrong with a line of a plan that has not one number for each step.
-var errNotOneEach = errors.New("it must have one number for each step")
 
 func parseValues(text string) ([]float64, error) {
 	words := strings.Fields(text)
@@ -163,7 +165,7 @@ func parseValues(text string) ([]float64, error) {
 	}
 	values := make([]float64, len(words))
 	for i, w := range words {
-		if w == unsaid {
+		if w == noValue {
 			values[i] = math.NaN()
 			continue
 		}

@@ -1,4 +1,4 @@
-package planner
+package plan
 
 import (
 	"math"
@@ -9,24 +9,25 @@ import (
 type Plan struct {
 	// ComputedAt is when the plan was made.
 	ComputedAt time.Time
-	// Start is the instant from which the first segment counts.
+	// Start is the instant at which the first segment begins.
 	Start time.Time
 	// Segments follow each other without a gap.
 	Segments []Segment
 }
 
-// Segment is a run of values at one step.
+// Segment is a run of values of one step.
 type Segment struct {
-	// Step is how long each value counts.
+	// Step is how long each value holds.
 	Step time.Duration
-	// Values in the unit of demand; NaN where the plan has nothing to say.
+	// Values are in the unit of demand. NaN means that the plan says nothing about the step.
 	Values []float64
-	// Expected is what is expected of the same steps, in the middle of what is possible; nil where there is no forecast. How far Values lie above it
-	// is how unsure the forecast is. It is not served: it says how much several services need together.
+	// Expected is the median forecast of the same steps; nil without a forecast. The distance
+	// from Expected to Values shows how uncertain the forecast is. Expected is not served. It
+	// helps to say how much several services need together.
 	Expected []float64
 }
 
-// End is the instant at which the plan is outlived. A plan without values ends where it starts.
+// End is the instant at which the plan expires. A plan without values ends at its start.
 func (p Plan) End() time.Time {
 	end := p.Start
 	for _, s := range p.Segments {
@@ -35,7 +36,8 @@ func (p Plan) End() time.Time {
 	return end
 }
 
-// At returns the demand to provision for at t. It reports false before Start, from End on, and where the plan has nothing to say.
+// At returns the demand to provision for at t. It reports false before Start, from End on, and
+// where the plan says nothing.
 func (p Plan) At(t time.Time) (float64, bool) {
 	since := t.Sub(p.Start)
 	if since < 0 {
@@ -54,18 +56,19 @@ func (p Plan) At(t time.Time) (float64, bool) {
 	return 0, false
 }
 
-// Max returns the largest value that counts somewhere in [from, to]. It reports false when the plan says nothing there.
+// Max returns the largest value of the steps that overlap [from, to]. It reports false when the
+// plan says nothing about any of them.
 func (p Plan) Max(from, to time.Time) (float64, bool) {
-	most, found := 0.0, false
+	largest, found := 0.0, false
 	at := p.Start
 	for _, s := range p.Segments {
 		for _, v := range s.Values {
 			end := at.Add(s.Step)
-			if !at.After(to) && end.After(from) && !math.IsNaN(v) && (!found || v > most) {
-				most, found = v, true
+			if !at.After(to) && end.After(from) && !math.IsNaN(v) && (!found || v > largest) {
+				largest, found = v, true
 			}
 			at = end
 		}
 	}
-	return most, found
+	return largest, found
 }
