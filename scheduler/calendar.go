@@ -43,10 +43,10 @@ type NamedDay struct {
 	Start, End time.Time
 }
 
-// CompileCalendar reads a Calendar. The error joins one [FieldError] for every field that cannot be evaluated.
+// CompileCalendar reads a Calendar. The error joins one [v1alpha1.FieldError] for every field that cannot be evaluated.
 func CompileCalendar(name string, spec v1alpha1.CalendarSpec) (*Calendar, error) {
 	c := &Calendar{name: name}
-	var p problems
+	var p fieldErrors
 	if n := len(spec.Days); n == 0 || n > maxCalendarDays {
 		p.add("spec.days", "", "%d days: name from 1 to %d, and put further ones into another Calendar", n, maxCalendarDays)
 	}
@@ -104,7 +104,7 @@ func runs(spans []span) []span {
 	return out
 }
 
-func compileDay(p *problems, field string, day v1alpha1.CalendarDay) namedDays {
+func compileDay(p *fieldErrors, field string, day v1alpha1.CalendarDay) namedDays {
 	n := namedDays{name: day.Name}
 	if day.Name == "" {
 		p.add(field+".name", "", "name the day: days of one name are the same kind of day")
@@ -129,7 +129,7 @@ func compileDay(p *problems, field string, day v1alpha1.CalendarDay) namedDays {
 	return n
 }
 
-func compileRule(p *problems, field string, y v1alpha1.YearlyRule) *yearlyRule {
+func compileRule(p *fieldErrors, field string, y v1alpha1.YearlyRule) *yearlyRule {
 	r := &yearlyRule{month: int(y.Month)}
 	if y.Month < 1 || y.Month > 12 {
 		p.add(field+".month", strconv.Itoa(int(y.Month)), "write a month from 1 to 12")

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -29,7 +28,7 @@ var windowName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 
 // compiler turns the API's strings into what can be evaluated, and collects every field that cannot.
 type compiler struct {
-	problems
+	fieldErrors
 	calendars Calendars
 	zone      *zone // of spec.timeZone, where it is already at hand
 }
@@ -41,10 +40,8 @@ func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedu
 	default:
 		c.add("spec.state", string(spec.State), "write Active or Suspended")
 	}
-	if spec.ForecastSelector != nil {
-		if _, err := metav1.LabelSelectorAsSelector(spec.ForecastSelector); err != nil {
-			c.add("spec.forecastSelector", "", "%v: write matchLabels, or matchExpressions with In, NotIn, Exists or DoesNotExist", err)
-		}
+	if _, err := spec.Selector(); err != nil {
+		c.fieldErrors = append(c.fieldErrors, err)
 	}
 	location, err := spec.TimeZone.Location()
 	if err != nil {

@@ -231,7 +231,7 @@ func inRange(t time.Time) bool {
 	return second >= 0 && second < dayCount*secondsPerDay
 }
 
-// Compile reads a PeakSchedule. The error joins one [FieldError] for every field that cannot be evaluated.
+// Compile reads a PeakSchedule. The error joins one [v1alpha1.FieldError] for every field that cannot be evaluated.
 func Compile(name string, spec v1alpha1.PeakScheduleSpec, calendars Calendars) (*Schedule, error) {
 	c := compiler{calendars: calendars}
 	s := c.schedule(name, spec)

@@ -10,7 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	"headstart.dev/headstart/scheduler"
+	"headstart.dev/headstart/api/v1alpha1"
 )
 
 // Readable says what a decoder says about a value of the wrong kind in the words of the file: the field, what it holds, and what it
@@ -61,7 +61,7 @@ func quantities(raw []byte) error {
 				continue
 			}
 			if _, err := resource.ParseQuantity(fmt.Sprint(value)); err != nil {
-				problems = append(problems, &scheduler.FieldError{
+				problems = append(problems, &v1alpha1.FieldError{
 					Field: fmt.Sprintf("spec.windows[%d].demand.%s", i, name), Value: fmt.Sprint(value),
 					Remedy: "write demand of 0 or more as a quantity, such as \"1200\", \"0.5\" or \"2k\"",
 				})
