@@ -12,8 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -257,9 +255,11 @@ func clusterPeaks(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast) (
 		return out, fmt.Errorf("list peak schedules: %w", err)
 	}
 	for _, s := range schedules.Items {
-		if picked, err := picks(&s, fc); err != nil {
-			return out, err
-		} else if !picked {
+		matcher, err := s.ForecastMatcher()
+		if !matcher.Matches(fc) {
+			if err != nil {
+				out.Warnings = append(out.Warnings, fmt.Sprintf("PeakSchedule %s is left out, as on the server: %v", s.Name, err))
+			}
 			continue
 		}
 		compiled, err := scheduler.Compile(s.Name, s.Spec, out.Calendars)
@@ -278,21 +278,4 @@ func forbidden(err error, what string, into *report.Peaks) error {
 	}
 	into.Warnings = append(into.Warnings, fmt.Sprintf("you may not list %s (the role headstart-view may), so they are left out: %v", what, err))
 	return nil
-}
-
-// picks says whether a PeakSchedule lifts a Forecast.
-func picks(s *v1alpha1.PeakSchedule, fc *v1alpha1.Forecast) (bool, error) {
-	for _, ref := range s.Spec.ForecastRefs {
-		if ref.Name == fc.Name {
-			return true, nil
-		}
-	}
-	if s.Spec.ForecastSelector == nil {
-		return false, nil
-	}
-	selector, err := metav1.LabelSelectorAsSelector(s.Spec.ForecastSelector)
-	if err != nil {
-		return false, fmt.Errorf("peak schedule %s: spec.forecastSelector: %w", s.Name, err)
-	}
-	return selector.Matches(labels.Set(fc.Labels)), nil
 }

@@ -38,6 +38,9 @@ func TestReportFromForecast(t *testing.T) {
 		window("named", v1alpha1.PeakScheduleSpec{ForecastRefs: []v1alpha1.ForecastReference{{Name: "web"}}}),
 		window("selected", v1alpha1.PeakScheduleSpec{ForecastSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "front"}}}),
 		window("other", v1alpha1.PeakScheduleSpec{ForecastSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "back"}}}),
+		window("bad", v1alpha1.PeakScheduleSpec{ForecastSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: "Near"}},
+		}}),
 	).Build()
 
 	o := reportOptions{timeZone: "UTC", in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
@@ -56,6 +59,10 @@ func TestReportFromForecast(t *testing.T) {
 	}
 	if len(peaks.Schedules) != 2 || peaks.Schedules[0].Name() != "named" || peaks.Schedules[1].Name() != "selected" {
 		t.Errorf("peaks %v", peaks.Schedules)
+	}
+	// An invalid selector selects nothing, as on the server.
+	if w := strings.Join(peaks.Warnings, "\n"); !strings.HasPrefix(w, "PeakSchedule bad is left out, as on the server: spec.forecastSelector") {
+		t.Errorf("warnings %q, want one about the invalid selector", peaks.Warnings)
 	}
 
 	far := reportOptions{}
