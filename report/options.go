@@ -200,6 +200,14 @@ func (o Options) at(i int) time.Time {
 
 func (o Options) stamp(i int) string { return o.at(i).UTC().Format(time.RFC3339) }
 
+// location is the zone whose days are meant.
+func (o Options) location() *time.Location {
+	if o.Location != nil {
+		return o.Location
+	}
+	return time.UTC
+}
+
 // shortageCost is the weight of unserved demand in the figures.
 func (o Options) shortageCost() float64 {
 	if o.Contract.ShortageCost > 0 {

@@ -1,30 +1,16 @@
 package report
 
 import (
+	_ "embed" // the file of peaks
 	"strings"
 	"testing"
 	"time"
 )
 
 // noonYAML is a Calendar and a PeakSchedule that it interrupts.
-const noonYAML = `# peaks of the test
-apiVersion: headstart.dev/v1alpha1
-kind: Calendar
-metadata: {name: days-off}
-spec:
-  days:
-  - {name: founding, dates: ["2026-03-10"]}
----
-apiVersion: headstart.dev/v1alpha1
-kind: PeakSchedule
-metadata: {name: noon}
-spec:
-  timeZone: UTC
-  forecastSelector: {}
-  windows:
-  - {name: lunch, schedule: "0 12 * * *", duration: 1h, demand: {atLeast: "400"}}
-  except: {calendars: [days-off]}
-`
+//
+//go:embed testdata/noon.yaml
+var noonYAML string
 
 func TestReadPeaks(t *testing.T) {
 	p, err := ReadPeaks(strings.NewReader(noonYAML))

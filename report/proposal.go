@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/report/internal/format"
 )
 
 // Proposal is what to apply to switch Headstart on: a Forecast in mode DryRun, and the HPA that reads it.
@@ -22,19 +23,19 @@ func (r *Report) proposal(head Figures) *Proposal {
 	if ceiling == 0 {
 		ceiling = int(math.Ceil(1.25 * head.PeakReplicas))
 	}
-	n, capacity := r.names(), significant(r.options.Capacity)
+	n, capacity := r.names(), format.Rounded(r.options.Capacity)
 	return &Proposal{Forecast: r.proposedForecast(n, capacity, ceiling), HPA: r.proposedHPA(n, capacity, ceiling, head.PeakReplicas)}
 }
 
-func (r *Report) proposedForecast(n names, capacity string, ceiling int) string {
+func (r *Report) proposedForecast(n names, capacity float64, ceiling int) string {
 	o := r.options
 	query := o.Query
 	if query == "" {
 		query = fmt.Sprintf(`sum(rate(http_requests_total{service="%s"}[2m]))`, n.name)
 	}
-	contract := fmt.Sprintf("{serviceLevel: %q}", trim(o.Contract.ServiceLevel))
+	contract := fmt.Sprintf("{serviceLevel: %q}", format.Plain(o.Contract.ServiceLevel))
 	if o.Contract.ShortageCost > 0 {
-		contract = fmt.Sprintf("{shortageCost: %q}", trim(o.Contract.ShortageCost))
+		contract = fmt.Sprintf("{shortageCost: %q}", format.Plain(o.Contract.ShortageCost))
 	}
 	return strings.Join([]string{
 		"apiVersion: headstart.dev/v1alpha1",
@@ -47,18 +48,18 @@ func (r *Report) proposedForecast(n names, capacity string, ceiling int) string 
 		"    resolution: " + duration(r.trace.step),
 		"    history: " + duration(r.historySpan()),
 		"  targetRef: " + n.target,
-		"  capacityPerReplica: " + quoteYAML(capacity),
+		"  capacityPerReplica: " + quoteYAML(format.Plain(capacity)),
 		"  leadTime: " + n.lead,
 		"  provisionFor: " + contract,
 		"  horizon: " + duration(o.Horizon),
 		"  seasonality: " + n.seasonality,
-		"  bounds: " + r.bounds(float64(ceiling)*mustFloat(capacity)),
+		"  bounds: " + r.bounds(float64(ceiling)*capacity),
 		"  mode: " + n.mode,
 		"",
 	}, "\n")
 }
 
-func (r *Report) proposedHPA(n names, capacity string, ceiling int, peak float64) string {
+func (r *Report) proposedHPA(n names, capacity float64, ceiling int, peak float64) string {
 	return strings.Join([]string{
 		"apiVersion: autoscaling/v2",
 		"kind: HorizontalPodAutoscaler",
@@ -66,12 +67,12 @@ func (r *Report) proposedHPA(n names, capacity string, ceiling int, peak float64
 		"spec:",
 		"  scaleTargetRef: " + n.target,
 		fmt.Sprintf("  minReplicas: %d", max(1, r.trace.least)),
-		fmt.Sprintf("  maxReplicas: %d # the dry run asked for %s at most", ceiling, whole(peak)),
+		fmt.Sprintf("  maxReplicas: %d # the dry run asked for %s at most", ceiling, format.Whole(peak)),
 		"  metrics:",
 		"  - type: External",
 		"    external:",
 		"      metric: {name: " + n.name + "}",
-		"      target: {type: AverageValue, averageValue: " + quoteYAML(capacity) + "}",
+		"      target: {type: AverageValue, averageValue: " + quoteYAML(format.Plain(capacity)) + "}",
 		"  behavior:",
 		"    scaleUp:",
 		"      tolerance: \"0\" # Kubernetes 1.35 and later; before, 10 % more demand is not acted on",
@@ -98,7 +99,7 @@ func (r *Report) bounds(most float64) string {
 			return "{" + strings.Join(append(parts, "max: "+quoteYAML(v.String())), ", ") + "}"
 		}
 	}
-	return "{" + strings.Join(append(parts, "max: "+quoteYAML(significant(most))), ", ") + "} # what maxReplicas serve"
+	return "{" + strings.Join(append(parts, "max: "+quoteYAML(format.Significant(most))), ", ") + "} # what maxReplicas serve"
 }
 
 // names are the parts of the manifests that a Forecast which exists has already.
@@ -113,7 +114,7 @@ func (r *Report) names() names {
 		lead:   "{mode: Learned, default: " + duration(o.Lead) + "}",
 		mode:   "DryRun # Active once you have seen what it plans",
 	}
-	zone := "{timeZone: " + r.zone().String()
+	zone := "{timeZone: " + r.options.location().String()
 	if fc := o.Existing; fc != nil {
 		n.name, n.metadata, n.mode = fc.Name, "\n  name: "+fc.Name+"\n  namespace: "+fc.Namespace, string(fc.Spec.Mode)
 		ref := fc.Spec.TargetRef

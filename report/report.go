@@ -31,10 +31,13 @@ type Report struct {
 	// Notes are sentences about what limits this report.
 	Notes []string `json:"notes,omitempty"`
 
+	// Advice is the part of the verdict that says what to do. Steps is the replay step by step. Neither is in the JSON.
+	Advice string `json:"-"`
+	Steps  Steps  `json:"-"`
+
 	options Options
 	trace   *trace
 	replay  *Replay
-	advice  string
 }
 
 // Schema of the JSON form.
@@ -75,10 +78,11 @@ type Result struct {
 	Headroom float64  `json:"headroom,omitempty"`
 	Tuned    *Figures `json:"tuned,omitempty"`
 
+	// Paid and Ready are the replicas that are paid, and those that serve, at each replayed step. They are not in the JSON.
+	Paid  []float64 `json:"-"`
+	Ready []float64 `json:"-"`
+
 	wish []float64
-	paid []float64
-	// ready replicas serve.
-	ready []float64
 }
 
 func inputOf(o Options, t *trace, scored span) Input {
@@ -128,9 +132,3 @@ func (r Result) String() string {
 	}
 	return fmt.Sprintf("%s: %.3f × the oracle's cost", r.Policy, r.CostOverOracle)
 }
-
-// HasGPUs says whether GPU-hours are known.
-func (r *Report) HasGPUs() bool { return r.options.GPUs > 0 }
-
-// HasMoney says whether a price is known.
-func (r *Report) HasMoney() bool { return r.options.Price > 0 }

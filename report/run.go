@@ -35,6 +35,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := reports[0]
+	r.Steps = r.steps()
 	r.sweep(reports[1:])
 	r.conclude()
 	return r, nil

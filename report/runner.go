@@ -47,7 +47,7 @@ func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 	figures := r.scored.score(out.wish, stab).against(r.oracle)
 	out.Figures, out.Weeks = &figures, r.weeks(out.wish, stab)
 	out.WeeksHalfWidth, _ = halfWidth(out.Weeks)
-	out.paid, out.ready = r.scored.follow(out.wish, stab)
+	out.Paid, out.Ready = r.scored.follow(out.wish, stab)
 	return out, nil
 }
 

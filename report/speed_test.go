@@ -2,7 +2,6 @@ package report
 
 import (
 	"context"
-	"io"
 	"testing"
 	"time"
 
@@ -25,21 +24,6 @@ func BenchmarkReplay(b *testing.B) {
 	o := month()
 	for b.Loop() {
 		if _, err := Run(context.Background(), o); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// Everything, as a page.
-func BenchmarkPage(b *testing.B) {
-	o := month()
-	o.Policies, o.Headroom = AllPolicies(), true
-	for b.Loop() {
-		r, err := Run(context.Background(), o)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := r.HTML(io.Discard); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"headstart.dev/headstart/report/internal/format"
 )
 
 // Change is one row of the table before and after.
@@ -33,17 +35,17 @@ func (r *Report) conclude() {
 	if !ok || head.Figures == nil {
 		return
 	}
-	r.Verdict = fmt.Sprintf("Headstart would have left %s of the demand unserved, at %s replica-hours.", share(head.Unserved), whole(head.ReplicaHours))
+	r.Verdict = fmt.Sprintf("Headstart would have left %s of the demand unserved, at %s replica-hours.", format.Share(head.Unserved), format.Whole(head.ReplicaHours))
 	for _, name := range []string{PolicyReactive, PolicyReactiveExact, PolicyStatic} {
 		if today, ok := r.Result(name); ok && today.Figures != nil {
 			r.Today = name
 			r.Doubts = r.doubts(*head.Figures, *today.Figures)
 			r.Gain = gainOf(head, today)
-			r.advice = advice(1-ratio(head.Cost, today.Cost), r.Gain, len(r.Doubts) > 0)
+			r.Advice = advice(1-ratio(head.Cost, today.Cost), r.Gain, len(r.Doubts) > 0)
 			if better := r.cheaper(head); better != "" {
 				r.Doubts = append(r.Doubts, better)
 			}
-			r.Verdict = verdict(*head.Figures, *today.Figures, todayName(name), r.advice)
+			r.Verdict = verdict(*head.Figures, *today.Figures, todayName(name), r.Advice)
 			r.Changes = changes(*head.Figures, *today.Figures)
 			break
 		}
@@ -114,18 +116,21 @@ func gainOf(head, today Result) *Gain {
 	return g
 }
 
+// Worthwhile reports whether the gain is enough to advise a change.
+func (g *Gain) Worthwhile() bool { return g.Share > gainful }
+
 // String says it in words.
 func (g *Gain) String() string {
 	if len(g.Weeks) < 2 {
 		return ""
 	}
-	span := percent(slices.Min(g.Weeks))
-	if most := percent(slices.Max(g.Weeks)); most != span {
+	span := format.Percent(slices.Min(g.Weeks))
+	if most := format.Percent(slices.Max(g.Weeks)); most != span {
 		span += " to " + most
 	}
 	text := fmt.Sprintf("Headstart is cheaper in %d of %d weeks, by %s", g.Cheaper, len(g.Weeks), span)
 	if g.Low != nil {
-		text += fmt.Sprintf("; the mean week lies from %s to %s, with 95 %% confidence", percent(*g.Low), percent(*g.High))
+		text += fmt.Sprintf("; the mean week lies from %s to %s, with 95 %% confidence", format.Percent(*g.Low), format.Percent(*g.High))
 	}
 	return text
 }
@@ -142,7 +147,7 @@ func halfWidth(x []float64) (float64, bool) {
 func verdict(head, today Figures, name, advice string) string {
 	return fmt.Sprintf("Headstart would have left %s of the demand unserved, where %s leaves %s, at %s replica-hours instead of %s (%s). "+
 		"With unserved demand weighed in, %s.",
-		share(head.Unserved), name, share(today.Unserved), whole(head.ReplicaHours), whole(today.ReplicaHours), more(ratio(head.ReplicaHours, today.ReplicaHours)), advice)
+		format.Share(head.Unserved), name, format.Share(today.Unserved), format.Whole(head.ReplicaHours), format.Whole(today.ReplicaHours), format.Change(head.ReplicaHours, today.ReplicaHours), advice)
 }
 
 // advice is what to make of a gain, with the weeks that it came from and the doubts about it.
@@ -160,60 +165,48 @@ func advice(gain float64, weeks *Gain, doubted bool) string {
 	return "there is little to gain here"
 }
 
-// more says by how much a ratio is above or below one.
-func more(q float64) string {
-	switch p := 100 * (q - 1); {
-	case p >= 0.5:
-		return fmt.Sprintf("%.0f %% more", p)
-	case p <= -0.5:
-		return fmt.Sprintf("%.0f %% fewer", -p)
-	default:
-		return "as many"
-	}
-}
-
 // doubts are the reasons for which a forecast may not help.
 func (r *Report) doubts(head, today Figures) []string {
 	var out []string
 	history := r.Input.From.Sub(r.Input.Start)
 	switch {
 	case history < 2*24*time.Hour:
-		out = append(out, fmt.Sprintf("the replay began with %s of history: a daily rhythm shows after two days, a weekly one after two weeks", span0(history)))
+		out = append(out, fmt.Sprintf("the replay began with %s of history: a daily rhythm shows after two days, a weekly one after two weeks", format.Duration(history)))
 	case r.Model != nil && len(r.Model.PeriodSeconds) == 0:
 		out = append(out, "no daily or weekly rhythm was found: what comes cannot be told much earlier than it is seen")
 	}
 	if r.Model != nil && r.Model.SkilledShare < 0.5 {
-		out = append(out, fmt.Sprintf("the forecast was good enough to be served at %s of the steps only; at the others observed demand was", share(r.Model.SkilledShare)))
+		out = append(out, fmt.Sprintf("the forecast was good enough to be served at %s of the steps only; at the others observed demand was", format.Share(r.Model.SkilledShare)))
 	}
 	if r.Input.LeadSeconds <= 2*hpaSync.Seconds() && today.Unserved < 0.01 {
-		out = append(out, fmt.Sprintf("a replica serves %s after it is asked for, about as fast as an HPA looks: a reactive one is fast enough", seconds(r.Input.LeadSeconds)))
+		out = append(out, fmt.Sprintf("a replica serves %s after it is asked for, about as fast as an HPA looks: a reactive one is fast enough", format.Seconds(r.Input.LeadSeconds)))
 	}
 	if today.Unserved < 0.0005 && head.ReplicaHours > 0.95*today.ReplicaHours {
-		out = append(out, fmt.Sprintf("what runs today leaves %s unserved already, and hardly more replicas than are needed", share(today.Unserved)))
+		out = append(out, fmt.Sprintf("what runs today leaves %s unserved already, and hardly more replicas than are needed", format.Share(today.Unserved)))
 	}
 	if gaps := ratio(float64(r.Input.Gaps), float64(r.Input.Scored)); gaps > 0.5 {
-		out = append(out, fmt.Sprintf("%s of the replayed steps have no value: the figures rest on the others", share(gaps)))
+		out = append(out, fmt.Sprintf("%s of the replayed steps have no value: the figures rest on the others", format.Share(gaps)))
 	}
 	return out
 }
 
 func changes(head, today Figures) []Change {
 	rows := []Change{
-		{"demand served", share(1 - today.Unserved), share(1 - head.Unserved)},
-		{"steps short", share(today.Short), share(head.Short)},
-		{"time to catch up, mean", seconds(today.MeanShortfallSeconds), seconds(head.MeanShortfallSeconds)},
-		{"replica-hours", whole(today.ReplicaHours), whole(head.ReplicaHours)},
+		{"demand served", format.Share(1 - today.Unserved), format.Share(1 - head.Unserved)},
+		{"steps short", format.Share(today.Short), format.Share(head.Short)},
+		{"time to catch up, mean", format.Seconds(today.MeanShortfallSeconds), format.Seconds(head.MeanShortfallSeconds)},
+		{"replica-hours", format.Whole(today.ReplicaHours), format.Whole(head.ReplicaHours)},
 	}
 	if head.GPUHours > 0 {
-		rows = append(rows, Change{"GPU-hours", whole(today.GPUHours), whole(head.GPUHours)})
+		rows = append(rows, Change{"GPU-hours", format.Whole(today.GPUHours), format.Whole(head.GPUHours)})
 	}
 	if head.Money > 0 {
-		rows = append(rows, Change{"money", whole(today.Money), whole(head.Money)})
+		rows = append(rows, Change{"money", format.Whole(today.Money), format.Whole(head.Money)})
 	}
 	return append(
 		rows,
-		Change{"replicas at most", whole(today.PeakReplicas), whole(head.PeakReplicas)},
-		Change{"utilisation", percent(today.Utilisation), percent(head.Utilisation)},
+		Change{"replicas at most", format.Whole(today.PeakReplicas), format.Whole(head.PeakReplicas)},
+		Change{"utilisation", format.Percent(today.Utilisation), format.Percent(head.Utilisation)},
 		Change{"cost, unserved demand weighed in, over the oracle's", fmt.Sprintf("%.2f", today.CostOverOracle), fmt.Sprintf("%.2f", head.CostOverOracle)},
 	)
 }
@@ -237,8 +230,3 @@ func (r *Report) sweep(others []*Report) {
 		r.Sweep = append(r.Sweep[:at], append([]SweepPoint{point}, r.Sweep[at:]...)...)
 	}
 }
-
-// whole writes a number rounded to a whole one, with separators.
-func whole(v float64) string { return count(int(math.Round(v))) }
-
-func percent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }

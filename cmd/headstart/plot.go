@@ -20,6 +20,8 @@ import (
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/report/render"
+	"headstart.dev/headstart/report/termchart"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -163,24 +165,24 @@ func (p *plot) draw(w io.Writer, width, height int, colour bool) error {
 	chart.Width, chart.Height, chart.Colour = width, height, colour
 	lines := chart.Lines()
 	for _, n := range notes {
-		lines = append(lines, report.Wrap("note: ", n)...)
+		lines = append(lines, render.Wrap("note: ", n)...)
 	}
 	_, err = fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err
 }
 
 // chart is what is known, and notes about what is not.
-func (p *plot) chart() (report.Chart, []string, error) {
+func (p *plot) chart() (termchart.Chart, []string, error) {
 	fc := p.forecast
 	notes := slices.Clone(p.peaks.Warnings)
-	chart := report.Chart{Title: p.title(), Start: p.now, End: p.now.Add(p.ahead), Now: p.now}
+	chart := termchart.Chart{Title: p.title(), Start: p.now, End: p.now.Add(p.ahead), Now: p.now}
 	if zone, err := fc.Spec.Seasonality.TimeZone.Location(); err == nil && fc.Spec.Seasonality.TimeZone != "" {
 		chart.Location = zone
 	}
 	if p.demand != nil {
 		chart.Start = p.now.Add(-p.back)
-		chart.Area = report.SeriesOf("demand", p.demand.Start, p.demand.Step, p.demand.Values)
-		chart.Dots = report.SeriesOf("expected", p.expected.Start, p.expected.Step, p.expected.Median)
+		chart.Area = termchart.SeriesOf("demand", p.demand.Start, p.demand.Step, p.demand.Values)
+		chart.Dots = termchart.SeriesOf("expected", p.expected.Start, p.expected.Step, p.expected.Median)
 		if !p.expected.Skilled {
 			notes = append(notes, "the forecast has no skill on this history: it is drawn, and observed demand is served instead")
 		}
@@ -193,26 +195,26 @@ func (p *plot) chart() (report.Chart, []string, error) {
 		notes = append(notes, note)
 	}
 	if len(p.peaks.Schedules) > 0 {
-		chart.Lanes = []report.ChartLane{{Name: "peak", Mark: '▀', On: func(from, to time.Time) bool { return peakIn(p.peaks.Schedules, from, to) }}}
+		chart.Lanes = []termchart.Lane{termchart.PeakLane(p.peaks.Schedules)}
 	}
 	return chart, notes, err
 }
 
 // plan is the one in status, or a note about why there is none.
-func (p *plot) plan() (report.ChartSeries, string, error) {
+func (p *plot) plan() (termchart.Series, string, error) {
 	fc := p.forecast
 	if fc.Status.Plan == nil {
-		return report.ChartSeries{}, fmt.Sprintf("there is no plan: kubectl headstart status %s/%s says why", fc.Namespace, fc.Name), nil
+		return termchart.Series{}, fmt.Sprintf("there is no plan: kubectl headstart status %s/%s says why", fc.Namespace, fc.Name), nil
 	}
 	plan, err := plan.Decode(*fc.Status.Plan)
 	if err != nil {
-		return report.ChartSeries{}, "", err
+		return termchart.Series{}, "", err
 	}
 	note := ""
 	if !plan.End().After(p.now) {
 		note = fmt.Sprintf("the plan was outlived at %s: kubectl headstart status %s/%s says why there is no newer one", stamp(fc.Status.Plan.End), fc.Namespace, fc.Name)
 	}
-	return report.ChartSeries{Name: "plan: demand to provision for", At: func(from, to time.Time) (float64, bool) {
+	return termchart.Series{Name: "plan: demand to provision for", At: func(from, to time.Time) (float64, bool) {
 		return plan.Max(from, to.Add(-time.Nanosecond))
 	}}, note, nil
 }
@@ -237,16 +239,6 @@ func (p *plot) title() string {
 		parts = append(parts, "skill "+s)
 	}
 	return strings.Join(parts, ", ")
-}
-
-// peakIn says whether a declared window is on somewhere in [from, to).
-func peakIn(schedules []*scheduler.Schedule, from, to time.Time) bool {
-	for _, s := range schedules {
-		if found, _ := s.Between(from, to, 1); len(found) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // useColour says whether to write colours to w.

@@ -13,6 +13,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/report/render"
 )
 
 // reportOptions are the flags of report, one to one.
@@ -104,14 +105,6 @@ func (o *reportOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.colour, "color", "auto", "colours in text: auto (on a terminal), always or never")
 }
 
-// rendered is what can be written: one report, or several.
-type rendered interface {
-	Text(w io.Writer, o report.TextOptions) error
-	JSON(w io.Writer) error
-	CSV(w io.Writer) error
-	HTML(w io.Writer) error
-}
-
 func (o *reportOptions) run(ctx context.Context, streams ioStreams, now time.Time, args []string, given func(flag string) bool) error {
 	write, err := o.writer(streams.Out)
 	if err != nil {
@@ -134,16 +127,16 @@ func (o *reportOptions) run(ctx context.Context, streams ioStreams, now time.Tim
 	if made == nil {
 		return err
 	}
-	return errors.Join(write(made), err)
+	return errors.Join(write(render.Report(made)), err)
 }
 
 // writer renders in the form that was asked for.
-func (o *reportOptions) writer(w io.Writer) (func(rendered) error, error) {
+func (o *reportOptions) writer(w io.Writer) (func(render.Document) error, error) {
 	colour, err := useColour(o.colour, w)
 	if err != nil {
 		return nil, err
 	}
-	text := report.TextOptions{Colour: colour, NoChart: o.day == "none"}
+	text := render.TextOptions{Colour: colour, NoChart: o.day == "none"}
 	if o.day != "" && o.day != "none" {
 		zone, err := v1alpha1.TimeZone(o.timeZone).Location()
 		if err != nil {
@@ -153,16 +146,16 @@ func (o *reportOptions) writer(w io.Writer) (func(rendered) error, error) {
 			return nil, fmt.Errorf("--day %q is neither a day such as 2026-03-18 nor none", o.day)
 		}
 	}
-	render := map[string]func(rendered) error{
-		"text": func(r rendered) error { return r.Text(w, text) },
-		"json": func(r rendered) error { return r.JSON(w) },
-		"csv":  func(r rendered) error { return r.CSV(w) },
-		"html": func(r rendered) error { return r.HTML(w) },
+	form := map[string]func(render.Document) error{
+		"text": func(r render.Document) error { return r.Text(w, text) },
+		"json": func(r render.Document) error { return r.JSON(w) },
+		"csv":  func(r render.Document) error { return r.CSV(w) },
+		"html": func(r render.Document) error { return r.HTML(w) },
 	}[o.output]
-	if render == nil {
+	if form == nil {
 		return nil, fmt.Errorf("--output %q is unknown: text, json, csv or html", o.output)
 	}
-	return render, nil
+	return form, nil
 }
 
 // replay makes one report: of what the flags say, or of a Forecast. Where history could be read in part, it returns what that came to,

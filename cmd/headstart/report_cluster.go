@@ -17,6 +17,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/report/render"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -108,7 +109,7 @@ func (f *forecastFlags) all(ctx context.Context, c client.Reader, names []string
 
 // runSeveral reports on several Forecasts. One that cannot be replayed does not keep the others from it: it is named in the report, and
 // the exit code says so.
-func (o *reportOptions) runSeveral(ctx context.Context, streams ioStreams, now time.Time, args []string, given func(string) bool, write func(rendered) error) error {
+func (o *reportOptions) runSeveral(ctx context.Context, streams ioStreams, now time.Time, args []string, given func(string) bool, write func(render.Document) error) error {
 	switch {
 	case o.in.input != "":
 		return errors.New("--input is one series: name the Forecast that it is the history of")
@@ -141,7 +142,7 @@ func (o *reportOptions) runSeveral(ctx context.Context, streams ioStreams, now t
 	if len(failed) == len(list) {
 		return errors.New(strings.Join(failed, "; "))
 	}
-	if err := write(report.NewBundle(title, reports)); err != nil {
+	if err := write(render.Bundle(report.NewBundle(title, reports))); err != nil {
 		return err
 	}
 	if len(failed) > 0 {

@@ -1,54 +1,33 @@
-package report
+package render
 
 import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"headstart.dev/headstart/report"
 )
 
 // bundle is a report twice, and one that could not be made.
-func bundle(r *Report) *Bundle {
-	return NewBundle("namespace shop", []Bundled{
+func bundle(r *report.Report) Document {
+	return Bundle(report.NewBundle("namespace shop", []report.Bundled{
 		{Name: "shop/face-fusion", Report: r}, {Name: "shop/broken", NotRun: "no series: check the query"}, {Name: "shop/zoom", Report: r},
-	})
+	}))
 }
 
 func TestBundleGolden(t *testing.T) {
 	b := bundle(fixed(t))
-	for name, render := range map[string]func(io.Writer) error{
-		"bundle.txt": func(w io.Writer) error { return b.Text(w, TextOptions{NoChart: true}) }, "bundle.csv": b.CSV,
-	} {
-		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			if err := render(&out); err != nil {
-				t.Fatal(err)
-			}
-			got := out.String()
-			if name == "bundle.txt" { // what follows is that of each report
-				got, _, _ = strings.Cut(got, "What to apply")
-			}
-			file := filepath.Join("testdata", name)
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("-want, +got (-update rewrites it):\n%s", diff)
-			}
-		})
-	}
+	t.Run("text", func(t *testing.T) {
+		got := rendered(t, func(w io.Writer) error { return b.Text(w, TextOptions{NoChart: true}) })
+		got, _, _ = strings.Cut(got, "What to apply") // what follows is that of each report
+		compareGolden(t, "bundle.txt", got)
+	})
+	t.Run("csv", func(t *testing.T) { compareGolden(t, "bundle.csv", rendered(t, b.CSV)) })
 }
 
 // The JSON of several reports holds each as it is alone, and the CSV a row for each policy.
@@ -59,7 +38,7 @@ func TestBundleHoldsEach(t *testing.T) {
 	if err := b.JSON(&text); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.JSON(&alone); err != nil {
+	if err := Report(r).JSON(&alone); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {
@@ -76,7 +55,7 @@ func TestBundleHoldsEach(t *testing.T) {
 	if err := json.Unmarshal(alone.Bytes(), &want); err != nil {
 		t.Fatal(err)
 	}
-	if got.Schema != BundleSchema || len(got.Reports) != 3 || got.Reports[1].NotRun == "" || got.Reports[1].Report != nil {
+	if got.Schema != report.BundleSchema || len(got.Reports) != 3 || got.Reports[1].NotRun == "" || got.Reports[1].Report != nil {
 		t.Errorf("schema %s, %d reports, the second %+v", got.Schema, len(got.Reports), got.Reports[1])
 	}
 	if diff := cmp.Diff(want, got.Reports[2].Report); diff != "" {

@@ -1,4 +1,4 @@
-package report
+package termchart
 
 import (
 	"math"
@@ -11,13 +11,16 @@ import (
 	"pgregory.net/rapid"
 )
 
+// start is a Monday.
+var start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+
 func TestChart(t *testing.T) {
 	nan := math.NaN()
-	hours := func(name string, values ...float64) ChartSeries { return SeriesOf(name, start, time.Hour, values) }
+	hours := func(name string, values ...float64) Series { return SeriesOf(name, start, time.Hour, values) }
 	c := Chart{
 		Title: "a day", Start: start, End: start.Add(8 * time.Hour), Now: start.Add(4 * time.Hour), Width: 43, Height: 4,
 		Area: hours("demand", 1, 2, 4, nan), Line: hours("plan", nan, 3, 3, 8, 8, 2, 2, 2), Dots: hours("expected", nan, nan, nan, nan, 6, 1),
-		Lanes: []ChartLane{
+		Lanes: []Lane{
 			{Name: "peak", Mark: '▀', On: func(from, _ time.Time) bool { return from.Equal(start.Add(6 * time.Hour)) }},
 			{Name: "a very long name", Mark: '!', On: func(from, _ time.Time) bool { return from.Equal(start) }},
 			{Name: "none", Mark: '!', On: func(time.Time, time.Time) bool { return false }},
@@ -56,12 +59,12 @@ func TestChartFits(t *testing.T) {
 			Title: "x", Start: start, End: start.Add(span), Now: start.Add(span / 2), Width: rapid.IntRange(0, 120).Draw(t, "width"), Height: rapid.IntRange(0, 30).Draw(t, "height"),
 			Area:   SeriesOf("demand", start.Add(-time.Hour), step, rapid.SliceOfN(value, 0, 50).Draw(t, "area")),
 			Line:   SeriesOf("plan", start, step, rapid.SliceOfN(value, 0, 50).Draw(t, "line")),
-			Lanes:  []ChartLane{{Name: "lane", Mark: '!', On: func(from, _ time.Time) bool { return from.Unix()%2 == 0 }}},
+			Lanes:  []Lane{{Name: "lane", Mark: '!', On: func(from, _ time.Time) bool { return from.Unix()%2 == 0 }}},
 			Colour: rapid.Bool().Draw(t, "colour"),
 		}
 		width := max(40, c.Width)
 		if c.Width == 0 {
-			width = columns
+			width = defaultWidth
 		}
 		for _, line := range c.Lines()[1:] {
 			if c.Colour {

@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"bytes"
@@ -7,9 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"headstart.dev/headstart/report"
 )
 
 // The page does in a real browser what it promises: no error, no request, zoom, readout, keyboard, dark, and no overflow, on a wide
@@ -145,7 +148,7 @@ func checkScheme(t *testing.T, b *browser, scheme string) {
 }
 
 // checkReadout hovers, and compares what the legend shows with the replay itself.
-func checkReadout(t *testing.T, r *Report, b *browser) {
+func checkReadout(t *testing.T, r *report.Report, b *browser) {
 	t.Helper()
 	b.eval("document.querySelector('[data-range=replay]').click()", nil)
 	at := b.plot()
@@ -158,15 +161,15 @@ func checkReadout(t *testing.T, r *Report, b *browser) {
 	if err != nil {
 		t.Fatalf("the legend begins with %q", shown[0])
 	}
-	i := int(hovered.Sub(r.trace.start) / r.trace.step)
-	k := i - r.trace.from
+	i := int(hovered.Sub(r.Steps.Start) / r.Steps.Step)
+	k := i - r.Steps.From
 	if k < 0 {
 		t.Fatalf("the pointer is at %s, before the replay", hovered)
 	}
-	want := map[string]float64{"demand": r.trace.raw[i], "served": r.replay.Served[k], "expected": r.replay.Expected[k]}
+	want := map[string]float64{"demand": r.Steps.Demand[i], "served": r.Steps.Served[k], "expected": r.Steps.Expected[k]}
 	for _, p := range r.Policies {
 		if p.Figures != nil {
-			want[p.Policy] = p.ready[k]
+			want[p.Policy] = p.Ready[k]
 		}
 	}
 	seen := 0
@@ -177,7 +180,7 @@ func checkReadout(t *testing.T, r *Report, b *browser) {
 			continue // a hidden line shows nothing
 		}
 		seen++
-		if got := mustFloat(pair[1]); math.Abs(got-v) > 1e-4*math.Abs(v) {
+		if got, err := strconv.ParseFloat(pair[1], 64); err != nil || math.Abs(got-v) > 1e-4*math.Abs(v) {
 			t.Errorf("at %s the legend says %s of %s, the replay %v", hovered, pair[1], name, v)
 		}
 	}

@@ -1,11 +1,15 @@
-package report
+// Package termchart draws demand over time with the characters of a terminal.
+package termchart
 
 import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
+
+	"headstart.dev/headstart/scheduler"
 )
 
 // Chart is a chart for a terminal: demand as an area, one line above it, and lanes of marks below.
@@ -19,31 +23,51 @@ type Chart struct {
 	// Location of the labels of the time axis; nil is UTC.
 	Location *time.Location
 	// Area is filled, Dots are points, and Line is a line. Any may be empty.
-	Area, Dots, Line ChartSeries
+	Area, Dots, Line Series
 	// Lanes are rows of marks under the axis.
-	Lanes []ChartLane
+	Lanes []Lane
 	// Width in columns, at least 40, and Height in rows, at least 4, of the whole chart and of its middle; 0 is 100 and 12.
 	Width, Height int
 	// Colour writes ANSI colours.
 	Colour bool
 }
 
-// ChartSeries is one quantity over time. At returns the largest value within [from, to), and false where there is none.
-type ChartSeries struct {
+// Series is one quantity over time. At returns the largest value within [from, to), and false where there is none.
+type Series struct {
 	Name string
 	At   func(from, to time.Time) (float64, bool)
 }
 
-// ChartLane is a row of marks. On says whether one stands at [from, to).
-type ChartLane struct {
+// Lane is a row of marks. On says whether one stands at [from, to).
+type Lane struct {
 	Name string
-	Mark rune
+	Mark Mark
 	On   func(from, to time.Time) bool
 }
 
-// SeriesOf is a ChartSeries of values, one a step; NaN is a gap.
-func SeriesOf(name string, start time.Time, step time.Duration, values []float64) ChartSeries {
-	return ChartSeries{Name: name, At: func(from, to time.Time) (float64, bool) {
+// Mark is the character of a lane.
+type Mark rune
+
+const (
+	// MarkPeak stands where a declared peak is.
+	MarkPeak Mark = '▀'
+	// MarkShort stands where some demand is not served.
+	MarkShort Mark = '!'
+)
+
+// PeakLane marks the declared peaks.
+func PeakLane(schedules []*scheduler.Schedule) Lane {
+	return Lane{Name: "peak", Mark: MarkPeak, On: func(from, to time.Time) bool {
+		return slices.ContainsFunc(schedules, func(s *scheduler.Schedule) bool {
+			found, _ := s.Between(from, to, 1)
+			return len(found) > 0
+		})
+	}}
+}
+
+// SeriesOf is a Series of values, one a step; NaN is a gap.
+func SeriesOf(name string, start time.Time, step time.Duration, values []float64) Series {
+	return Series{Name: name, At: func(from, to time.Time) (float64, bool) {
 		most, found := 0.0, false
 		first, last := int(from.Sub(start)/step), int((to.Sub(start)-1)/step)
 		if from.Before(start) {
@@ -62,13 +86,15 @@ func SeriesOf(name string, start time.Time, step time.Duration, values []float64
 }
 
 const (
-	axisColumns = 11 // of the labels of the vertical axis, its rule included
-	ansiReset   = "\x1b[0m"
-	ansiArea    = "\x1b[90m"
-	ansiLine    = "\x1b[36;1m"
-	ansiDots    = "\x1b[34m"
-	ansiLane    = "\x1b[33m"
-	ansiAlarm   = "\x1b[31;1m"
+	defaultWidth  = 100
+	defaultHeight = 12
+	axisColumns   = 11 // of the labels of the vertical axis, its rule included
+	ansiReset     = "\x1b[0m"
+	ansiArea      = "\x1b[90m"
+	ansiLine      = "\x1b[36;1m"
+	ansiDots      = "\x1b[34m"
+	ansiLane      = "\x1b[33m"
+	ansiAlarm     = "\x1b[31;1m"
 )
 
 // canvas is the middle of a chart.
@@ -115,7 +141,7 @@ func (c *canvas) row(y int, colour bool) string {
 
 // Lines are the rows of the chart, without blanks at their ends. A chart without any value is a sentence.
 func (c Chart) Lines() []string {
-	width, height := max(40, cmp.Or(c.Width, columns)), max(4, cmp.Or(c.Height, 12))
+	width, height := max(40, cmp.Or(c.Width, defaultWidth)), max(4, cmp.Or(c.Height, defaultHeight))
 	n := width - axisColumns
 	area, dots, line := c.sample(c.Area, n), c.sample(c.Dots, n), c.sample(c.Line, n)
 	top, known := topOf(area, dots, line)
@@ -155,7 +181,7 @@ func labelEvery(height int) int {
 }
 
 // sample is the largest value within each column; NaN is none.
-func (c Chart) sample(s ChartSeries, n int) []float64 {
+func (c Chart) sample(s Series, n int) []float64 {
 	out := make([]float64, n)
 	for x := range out {
 		out[x] = math.NaN()
@@ -342,7 +368,7 @@ func (c Chart) foot(n int) []string {
 	for _, lane := range c.Lanes {
 		if text := c.lane(lane, n); text != "" {
 			out = append(out, text)
-			alarmed = alarmed || lane.Mark == alarm
+			alarmed = alarmed || lane.Mark == MarkShort
 		}
 	}
 	var signs []string
@@ -352,7 +378,7 @@ func (c Chart) foot(n int) []string {
 		}
 	}
 	if alarmed {
-		signs = append(signs, string(alarm)+" not all served")
+		signs = append(signs, string(MarkShort)+" not all served")
 	}
 	if !c.Now.IsZero() {
 		signs = append(signs, "┊ now")
@@ -360,15 +386,12 @@ func (c Chart) foot(n int) []string {
 	return append(out, strings.Repeat(" ", axisColumns)+strings.Join(signs, "   "))
 }
 
-// alarm marks what went wrong.
-const alarm = '!'
-
 // lane is a row of marks; "" without any.
-func (c Chart) lane(lane ChartLane, n int) string {
+func (c Chart) lane(lane Lane, n int) string {
 	marks, marked := []rune(strings.Repeat(" ", n)), false
 	for x := range marks {
 		if lane.On(c.instant(x, n), c.instant(x+1, n)) {
-			marks[x], marked = lane.Mark, true
+			marks[x], marked = rune(lane.Mark), true
 		}
 	}
 	if !marked {
@@ -379,7 +402,7 @@ func (c Chart) lane(lane ChartLane, n int) string {
 		name = append(name[:axisColumns-3], '…')
 	}
 	style := ansiLane
-	if lane.Mark == alarm {
+	if lane.Mark == MarkShort {
 		style = ansiAlarm
 	}
 	return fmt.Sprintf("%*s  %s", axisColumns-2, string(name), c.paint(strings.TrimRight(string(marks), " "), style))

@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"bufio"
@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/report/internal/format"
 )
 
 // uPlot 1.6.32, as npm has it (sha512-KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==), and
@@ -31,39 +34,44 @@ var (
 )
 
 // HTML writes the report as one page that needs no network: figures, charts to zoom into, and what to apply.
-func (r *Report) HTML(w io.Writer) error {
-	one, err := r.section("", true)
+func (d single) HTML(w io.Writer) error {
+	one, err := newSection(d.report, "", true)
 	if err != nil {
 		return err
 	}
-	return writePage(w, map[string]any{"Title": r.Input.Series, "Sections": []section{one}})
+	return writePage(w, map[string]any{"Title": d.report.Input.Series, "Sections": []section{one}})
 }
 
 // section is one report on a page.
 type section struct {
 	ID, Name string
 	Open     bool // of several
-	Report   *Report
+	Report   *report.Report
 	Rows     []tableRow
 	History  time.Duration
 	Data     template.JS
 	ByWeek   bool // whether costs are known week by week
+	HasGPUs  bool // whether GPU-hours are known
+	HasMoney bool // whether a price is known
 }
 
-func (r *Report) section(name string, open bool) (section, error) {
-	data, err := json.Marshal(r.timeline()) // escapes <, > and &, so that no value can end the script
-	byWeek := slices.ContainsFunc(r.Policies, func(p Result) bool { return len(p.Weeks) > 1 })
+func newSection(r *report.Report, name string, open bool) (section, error) {
+	data, err := json.Marshal(newTimeline(r)) // escapes <, > and &, so that no value can end the script
+	any := func(holds func(p report.Result) bool) bool { return slices.ContainsFunc(r.Policies, holds) }
 	return section{
-		ByWeek: byWeek, Name: name, Open: open, Report: r, Rows: r.rows(), History: r.Input.From.Sub(r.Input.Start), Data: template.JS(data), //nolint:gosec // our own
+		ByWeek:   any(func(p report.Result) bool { return len(p.Weeks) > 1 }),
+		HasGPUs:  any(func(p report.Result) bool { return p.Figures != nil && p.GPUHours > 0 }),
+		HasMoney: any(func(p report.Result) bool { return p.Figures != nil && p.Money > 0 }),
+		Name:     name, Open: open, Report: r, Rows: tableRows(r.Policies), History: r.Input.From.Sub(r.Input.Start), Data: template.JS(data), //nolint:gosec // our own
 	}, err
 }
 
 // writePage fills the page's parts in around what differs.
 func writePage(w io.Writer, what map[string]any) error {
 	page, err := template.New("page").Funcs(template.FuncMap{
-		"share": share, "whole": whole, "seconds": seconds, "percent": percent, "stamp": stamp, "count": count,
+		"share": format.Share, "whole": format.Whole, "seconds": format.Seconds, "percent": format.Percent, "stamp": format.Time, "count": format.Count,
 		"cost": func(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) },
-		"trim": trim, "significant": significant, "span": span0, "weeks": weeksOf,
+		"trim": format.Plain, "significant": format.Significant, "span": format.Duration, "weeks": weeksOf,
 	}).Parse(pageHTML)
 	if err != nil {
 		return err
@@ -79,17 +87,17 @@ func writePage(w io.Writer, what map[string]any) error {
 
 // tableRow is one line of the page's table of policies.
 type tableRow struct {
-	Result
+	report.Result
 	Name  string
-	F     *Figures
+	F     *report.Figures
 	Best  bool
 	Tuned bool
 }
 
-func (r *Report) rows() []tableRow {
+func tableRows(policies []report.Result) []tableRow {
 	var out []tableRow
-	for _, p := range r.Policies {
-		out = append(out, tableRow{Result: p, Name: p.Policy, F: p.Figures, Best: p.Policy == PolicyHeadstart})
+	for _, p := range policies {
+		out = append(out, tableRow{Result: p, Name: p.Policy, F: p.Figures, Best: p.Policy == report.PolicyHeadstart})
 		if p.Tuned != nil {
 			out = append(out, tableRow{Result: p, Name: "head-room × " + strconv.FormatFloat(p.Headroom, 'f', 2, 64), F: p.Tuned, Tuned: true})
 		}
@@ -98,7 +106,7 @@ func (r *Report) rows() []tableRow {
 }
 
 // weeksOf says how far a cost varies from week to week.
-func weeksOf(r Result) string {
+func weeksOf(r report.Result) string {
 	if len(r.Weeks) < 2 {
 		return ""
 	}
@@ -159,33 +167,29 @@ func (n numbers) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (r *Report) timeline() timeline {
-	t := r.trace
-	out := timeline{Start: t.start.Unix(), Step: t.step.Seconds(), From: t.from, Capacity: t.capacity, Zone: "UTC", Demand: t.raw}
-	if r.options.Location != nil {
-		out.Zone = r.options.Location.String()
-	}
-	if r.replay != nil {
-		out.Served, out.Expected = r.replay.Served, r.replay.Expected
+func newTimeline(r *report.Report) timeline {
+	s := r.Steps
+	out := timeline{
+		Start: s.Start.Unix(), Step: s.Step.Seconds(), From: s.From, Capacity: s.Capacity, Zone: s.Location.String(), Demand: s.Demand,
+		Served: s.Served, Expected: s.Expected, Marks: marks(s),
 	}
 	for _, p := range r.Policies {
 		if p.Figures != nil {
-			out.Policies = append(out.Policies, timelineLine{Policy: p.Policy, Ready: runs(p.ready)})
+			out.Policies = append(out.Policies, timelineLine{Policy: p.Policy, Ready: runs(p.Ready)})
 		}
 	}
-	if first, _ := r.shown(); first != nil {
-		out.Short = t.shortRuns(first)
+	if first, _ := shown(r); first != nil {
+		out.Short = shortRuns(s.Missing(*first))
 	}
-	out.Marks = r.marks()
 	return out
 }
 
 // shortRuns are pairs of a step of the replay and how many are short from there on.
-func (t *trace) shortRuns(p *Result) []int {
+func shortRuns(missing []float64) []int {
 	var out []int
 	last := -2
-	for i, n := range p.ready {
-		if !(t.raw[t.from+i]-n*t.capacity > shortBy) {
+	for i, v := range missing {
+		if !(v > 0) {
 			continue
 		}
 		if i == last+1 {
@@ -214,21 +218,21 @@ func runs(x []float64) []int {
 // maxMarks keeps a schedule of every few minutes from filling the page.
 const maxMarks = 500
 
-func (r *Report) marks() []mark {
+func marks(s report.Steps) []mark {
 	var out []mark
-	begin, end := r.options.at(0), r.options.at(len(r.trace.raw))
+	begin, end := s.Start, s.End()
 	add := func(kind, name string, from, to time.Time) {
 		if len(out) < maxMarks && to.After(begin) && from.Before(end) {
 			out = append(out, mark{Kind: kind, Name: name, From: from.Unix(), To: to.Unix()})
 		}
 	}
-	for _, s := range r.options.Peaks {
-		occurrences, _ := s.Between(begin, end, maxMarks)
+	for _, peaks := range s.Peaks {
+		occurrences, _ := peaks.Between(begin, end, maxMarks)
 		for _, o := range occurrences {
 			add("peak", o.Schedule+"/"+o.Window, o.Start, o.End)
 		}
 	}
-	for _, d := range r.options.Days {
+	for _, d := range s.Days {
 		add("day", d.Name, d.Start, d.End)
 	}
 	return out

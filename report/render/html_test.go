@@ -1,39 +1,35 @@
-package report
+package render
 
 import (
 	"bytes"
 	"context"
 	"html"
 	"math"
-	"path/filepath"
 	"regexp"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/report"
 )
 
 // page renders a replay with everything that a page can show.
-func page(t *testing.T) (*Report, []byte) {
+func page(t *testing.T) (*report.Report, []byte) {
 	t.Helper()
-	peaks, err := ReadPeaks(strings.NewReader(noonYAML))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := load(t, filepath.Join("..", "testdata", "gaps_10m.csv.gz"))
-	o := DefaultOptions()
+	s := load(t, "gaps_10m.csv.gz")
+	o := report.DefaultOptions()
 	o.Series, o.From, o.Lead, o.Capacity, o.Contract = s, len(s.Values)/2, 10*time.Minute, 20, forecaster.Contract{ServiceLevel: 0.95}
-	o.Name, o.Peaks, o.Policies, o.Headroom = `</script><b>"gaps"`, peaks.Schedules, AllPolicies(), true
+	o.Name, o.Peaks, o.Policies, o.Headroom = `</script><b>"gaps"`, noon(t).Schedules, report.AllPolicies(), true
 	o.GPUs, o.Price, o.Sweep = 2, 3, []time.Duration{20 * time.Minute}
 	o.Days = []forecaster.Day{{Name: "holiday", Start: s.Start.Add(48 * time.Hour), End: s.Start.Add(72 * time.Hour)}}
-	r, err := Run(context.Background(), o)
+	r, err := report.Run(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := r.HTML(&b); err != nil {
+	if err := Report(r).HTML(&b); err != nil {
 		t.Fatal(err)
 	}
 	return r, b.Bytes()
@@ -60,26 +56,23 @@ func TestHTMLSize(t *testing.T) {
 	for i := range values {
 		values[i] = 12345.678 * (2 + math.Sin(2*math.Pi*float64(i)/1440) + 0.3*math.Sin(float64(i*i%977)))
 	}
-	o := DefaultOptions()
-	o.Series = history.Series{Start: start, Step: time.Minute, Values: values}
+	o := report.DefaultOptions()
+	o.Series = history.Series{Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Step: time.Minute, Values: values}
 	o.From, o.Lead, o.Capacity, o.Contract = 14*1440, 10*time.Minute, 1000, forecaster.Contract{ShortageCost: 20}
-	o.Policies = nil
-	for _, name := range AllPolicies() {
-		if policies[name].demand != nil && name != PolicyCrane {
-			o.Policies = append(o.Policies, name)
-		}
-	}
-	r, err := Run(context.Background(), o)
+	// The replays, and Crane, are not worth their time here.
+	slow := []string{report.PolicyHeadstart, report.PolicyHeadstartNoPeaks, report.PolicyCrane}
+	o.Policies = slices.DeleteFunc(report.AllPolicies(), func(name string) bool { return slices.Contains(slow, name) })
+	r, err := report.Run(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	noisy := r.Policies[1] // stands for the replays, which are not worth their time here
-	for len(r.Policies) < len(AllPolicies()) {
+	noisy := r.Policies[1] // stands for them
+	for len(r.Policies) < len(report.AllPolicies()) {
 		r.Policies = append(r.Policies, noisy)
 	}
-	r.replay = &Replay{Served: values[o.From:], Expected: values[o.From:]}
+	r.Steps.Served, r.Steps.Expected = values[o.From:], values[o.From:]
 	var b bytes.Buffer
-	if err := r.HTML(&b); err != nil {
+	if err := Report(r).HTML(&b); err != nil {
 		t.Fatal(err)
 	}
 	if b.Len() > 2_000_000 {

@@ -1,4 +1,4 @@
-package report
+package render
 
 import (
 	"bufio"
@@ -11,25 +11,25 @@ import (
 
 // CSV writes the replay step by step: timestamp, demand, served and expected demand, and for each policy the replicas that were
 // paid. What is not known is empty.
-func (r *Report) CSV(w io.Writer) error {
+func (d single) CSV(w io.Writer) error {
 	b := bufio.NewWriter(w) // remembers its first error, for Flush
 	head := []string{"timestamp", "demand", "served", "expected"}
-	for _, p := range r.Policies {
+	for _, p := range d.report.Policies {
 		if p.Figures != nil {
 			head = append(head, p.Policy)
 		}
 	}
 	_, _ = b.WriteString(strings.Join(head, ",") + "\n")
-	t := r.trace
-	for i := range len(t.raw) - t.from {
-		_, _ = b.WriteString(r.options.at(t.from + i).UTC().Format(time.RFC3339))
-		cells := []float64{t.raw[t.from+i], math.NaN(), math.NaN()}
-		if r.replay != nil {
-			cells[1], cells[2] = r.replay.Served[i], r.replay.Expected[i]
+	steps := d.report.Steps
+	for i, demand := range steps.Replayed() {
+		_, _ = b.WriteString(steps.At(steps.From + i).UTC().Format(time.RFC3339))
+		cells := []float64{demand, math.NaN(), math.NaN()}
+		if steps.Served != nil {
+			cells[1], cells[2] = steps.Served[i], steps.Expected[i]
 		}
-		for _, p := range r.Policies {
+		for _, p := range d.report.Policies {
 			if p.Figures != nil {
-				cells = append(cells, p.paid[i])
+				cells = append(cells, p.Paid[i])
 			}
 		}
 		for _, v := range cells {

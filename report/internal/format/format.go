@@ -1,0 +1,103 @@
+// Package format writes the numbers of a report in words: the same in its sentences, its tables and its page.
+package format
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Share writes a share as a percentage, with the digits that matter.
+func Share(v float64) string {
+	switch p := 100 * v; {
+	case p == 0, p == 100:
+		return fmt.Sprintf("%.0f %%", p)
+	case p < 0.01:
+		return "< 0.01 %"
+	case p < 10:
+		return fmt.Sprintf("%.2f %%", p)
+	case p >= 99.95 && p < 100:
+		return fmt.Sprintf("%.2f %%", p)
+	default:
+		return fmt.Sprintf("%.1f %%", p)
+	}
+}
+
+// Percent writes a share as a whole percentage.
+func Percent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
+
+// Change says by how much now is above or below before.
+func Change(now, before float64) string {
+	ratio := 0.0
+	if before != 0 {
+		ratio = now / before
+	}
+	switch p := 100 * (ratio - 1); {
+	case p >= 0.5:
+		return fmt.Sprintf("%.0f %% more", p)
+	case p <= -0.5:
+		return fmt.Sprintf("%.0f %% fewer", -p)
+	default:
+		return "as many"
+	}
+}
+
+// Count writes a whole number with separators of thousands.
+func Count(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// Whole rounds to a whole number and writes it with separators of thousands.
+func Whole(v float64) string { return Count(int(math.Round(v))) }
+
+// Plain writes a number with all its digits, without trailing zeros and without an exponent.
+func Plain(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// Rounded has five significant digits of a number.
+func Rounded(v float64) float64 {
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 5, 64), 64) // reads what the line itself wrote
+	return rounded
+}
+
+// Significant writes a number with at most five significant digits.
+func Significant(v float64) string { return Plain(Rounded(v)) }
+
+// Time writes an instant in UTC, to the minute.
+func Time(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
+
+// Seconds writes a duration that is given in seconds, as Duration does.
+func Seconds(s float64) string { return Duration(time.Duration(s * float64(time.Second))) }
+
+// Duration writes a duration in its two largest units: 10m, 1h30m, 14d.
+func Duration(d time.Duration) string {
+	d = d.Round(time.Second)
+	if d <= 0 {
+		return "0"
+	}
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+	var b strings.Builder
+	parts := 0
+	for _, u := range units {
+		n := d / u.size
+		d -= n * u.size
+		if n == 0 && parts == 0 {
+			continue
+		}
+		if n > 0 {
+			fmt.Fprintf(&b, "%d%s", n, u.name)
+		}
+		if parts++; parts == 2 {
+			break
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,162 @@
+package render
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/report"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// goldenJSON is the report that package report's own golden test makes.
+var goldenJSON = filepath.Join("..", "testdata", "report.json")
+
+// load reads the first series of a file of testdata.
+func load(t *testing.T, name string) history.Series {
+	t.Helper()
+	all, err := history.OpenCSV(filepath.Join("..", "..", "testdata", name), history.CSVOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0].Series
+}
+
+// noon is a PeakSchedule with a Calendar.
+func noon(t *testing.T) report.Peaks {
+	t.Helper()
+	peaks, err := report.OpenPeaks(filepath.Join("..", "testdata", "noon.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return peaks
+}
+
+// fixed is the golden report, with its steps: those of the policies of today come from a replay, and those of headstart are made up as
+// the golden report's are. It knows the future, and adds one replica.
+func fixed(t *testing.T) *report.Report {
+	t.Helper()
+	o := report.DefaultOptions()
+	o.Series = load(t, "gaps_10m.csv.gz")
+	o.From, o.Lead, o.Capacity, o.Contract = len(o.Series.Values)/3, 10*time.Minute, 20, forecaster.Contract{ServiceLevel: 0.99}
+	o.Name, o.Peaks = "gaps_10m.csv.gz", noon(t).Schedules
+	for _, p := range golden(t).Policies {
+		if p.Policy != report.PolicyHeadstart {
+			o.Policies = append(o.Policies, p.Policy)
+		}
+	}
+	ran, err := report.Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := golden(t)
+	if diff := cmp.Diff(r.Input, ran.Input); diff != "" {
+		t.Fatalf("this is not the replay of the golden report: -golden, +ran:\n%s", diff)
+	}
+	r.Steps, r.Advice = ran.Steps, "a made-up piece of advice"
+	for i, p := range r.Policies {
+		if result, ok := ran.Result(p.Policy); ok {
+			r.Policies[i].Paid, r.Policies[i].Ready = result.Paid, result.Ready
+		}
+	}
+	oracle, _ := ran.Result(report.PolicyOracle)
+	head := &r.Policies[slices.IndexFunc(r.Policies, func(p report.Result) bool { return p.Policy == report.PolicyHeadstart })]
+	held := 0.0 // a gap holds what was before
+	for i, n := range oracle.Paid {
+		head.Paid = append(head.Paid, n+1)
+		head.Ready = append(head.Ready, min(n, oracle.Paid[max(0, i-1)])+1) // the lead is one step
+		r.Steps.Served = append(r.Steps.Served, (n+0.5)*o.Capacity)
+		if v := r.Steps.Replayed()[i]; v == v {
+			held = v
+		}
+		r.Steps.Expected = append(r.Steps.Expected, held)
+	}
+	return r
+}
+
+// golden reads the golden report; the JSON has no steps.
+func golden(t *testing.T) *report.Report {
+	t.Helper()
+	text, err := os.ReadFile(goldenJSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report.Report
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	return &r
+}
+
+// compareGolden compares with a golden file, or rewrites it.
+func compareGolden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("-want, +got (-update rewrites it):\n%s", diff)
+	}
+}
+
+func rendered(t *testing.T, write func(io.Writer) error) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	d := Report(fixed(t))
+	t.Run("text", func(t *testing.T) {
+		compareGolden(t, "report.txt", rendered(t, func(w io.Writer) error { return d.Text(w, TextOptions{}) }))
+	})
+	t.Run("csv", func(t *testing.T) {
+		got := rendered(t, d.CSV)
+		compareGolden(t, "report.csv", strings.Join(strings.SplitAfterN(got, "\n", 146)[:145], "")) // the first day is enough
+	})
+}
+
+// The JSON of a report that was read from JSON is the same, byte by byte.
+func TestJSONIsStable(t *testing.T) {
+	want, err := os.ReadFile(goldenJSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), rendered(t, Report(fixed(t)).JSON)); diff != "" {
+		t.Errorf("-read, +written:\n%s", diff)
+	}
+}
+
+func TestTextFitsTheTerminal(t *testing.T) {
+	text := rendered(t, func(w io.Writer) error { return Report(fixed(t)).Text(w, TextOptions{}) })
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if n := utf8.RuneCountInString(line); n > columns || strings.Contains(line, "\x1b") || strings.HasSuffix(line, " ") {
+			t.Errorf("%d columns, or colour, or a blank at the end: %q", n, line)
+		}
+	}
+}

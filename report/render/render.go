@@ -1,0 +1,44 @@
+// Package render writes reports as text for a terminal, as JSON, as CSV, and as one HTML page.
+package render
+
+import (
+	"encoding/json"
+	"io"
+
+	"headstart.dev/headstart/report"
+)
+
+// Document is what can be written in each form.
+type Document interface {
+	// Text writes for a terminal, at most 100 columns wide.
+	Text(w io.Writer, o TextOptions) error
+	// JSON writes an indented object, as docs/report.md documents it.
+	JSON(w io.Writer) error
+	// CSV writes the replay step by step, or, of several reports, one row for each policy.
+	CSV(w io.Writer) error
+	// HTML writes one page that needs no network.
+	HTML(w io.Writer) error
+}
+
+// Report is the Document of one report.
+func Report(r *report.Report) Document { return single{r} }
+
+// Bundle is the Document of several reports.
+func Bundle(b *report.Bundle) Document { return several{b} }
+
+type single struct{ report *report.Report }
+
+type several struct{ bundle *report.Bundle }
+
+// JSON implements Document.
+func (d single) JSON(w io.Writer) error { return writeJSON(w, d.report) }
+
+// JSON implements Document.
+func (d several) JSON(w io.Writer) error { return writeJSON(w, d.bundle) }
+
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
