@@ -307,7 +307,7 @@ func checkAPIService(t *testing.T, a *apiregistrationv1.APIService) {
 
 // TestServeKnowsTheFlags since an unknown one would keep the pods from starting.
 func TestServeKnowsTheFlags(t *testing.T) {
-	source, err := os.ReadFile(repository + "/cmd/headstart/serve.go")
+	source, err := os.ReadFile(repository + "/cmd/headstart/app/serve.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	"k8s.io/metrics/pkg/apis/custom_metrics"
+	"k8s.io/metrics/pkg/apis/external_metrics"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/adapter/certs"
+	"headstart.dev/headstart/controller"
+)
+
+// servingSecret is part of the manifests, so that the server needs no right to create Secrets.
+const servingSecret = "headstart-serving-cert"
+
+// apiServices are the claims on the metrics groups, by version.
+func (s *server) apiServices() []string {
+	var names []string
+	if s.opts.externalMetrics {
+		names = append(names, "v1beta1."+external_metrics.GroupName)
+	}
+	if s.opts.customMetrics {
+		names = append(names, "v1beta1."+custom_metrics.GroupName)
+	}
+	return names
+}
+
+// certificates keeps the serving certificate that all replicas share. It has one from here on, unless the API server cannot be
+// asked yet: then the server's readiness waits for it.
+func (s *server) certificates(ctx context.Context, config *rest.Config, registry prometheus.Registerer) (*certs.Manager, error) {
+	direct, err := client.New(config, client.Options{Scheme: controller.NewScheme()})
+	if err != nil {
+		return nil, fmt.Errorf("reach the API server: %w", err)
+	}
+	opts := certs.Options{Namespace: s.opts.namespace, Service: s.opts.serviceName, Secret: servingSecret, Registerer: registry, Logger: s.logger}
+	if s.opts.manageAPI {
+		opts.APIServices = s.apiServices()
+	}
+	manager, err := certs.New(direct, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := manager.Sync(ctx); err != nil {
+		s.logger.Warn("there is no serving certificate yet", "error", err)
+	}
+	return manager, nil
+}

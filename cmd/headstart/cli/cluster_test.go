@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// An API server that takes connections and never answers must not hold a command for ever.
+func TestSilentClusterIsGivenUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	kubeconfig := filepath.Join(t.TempDir(), "config")
+	content := strings.ReplaceAll(`apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "http://ADDRESS"}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+users: [{name: u, user: {}}]
+current-context: c
+`, "ADDRESS", l.Addr().String())
+	if err := os.WriteFile(kubeconfig, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan string, 1)
+	go func() {
+		_, stderr, code := headstart(t, "status", "a/b", "--kubeconfig", kubeconfig, "--request-timeout", "500ms")
+		if code == 0 {
+			stderr = "it succeeded"
+		}
+		ended <- stderr
+	}()
+	select {
+	case got := <-ended:
+		if !strings.Contains(got, "imeout") && !strings.Contains(got, "deadline") {
+			t.Errorf("%q, want a timeout", got)
+		}
+	case <-time.After(time.Minute):
+		t.Error("status waits for ever")
+	}
+	flags := newNamespacedFlags(pflag.NewFlagSet("test", pflag.ContinueOnError))
+	flags.config.KubeConfig = &kubeconfig
+	if config, err := flags.restConfig(); err != nil || config.Timeout != clusterTimeout {
+		t.Errorf("without the flag requests end after %v (%v), want %s", config.Timeout, err, clusterTimeout)
+	}
+}

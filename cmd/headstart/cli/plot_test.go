@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/report"
+)
+
+// planned is a Forecast with a plan of a day from now on.
+func planned(now time.Time) *v1alpha1.Forecast {
+	level, capacity := v1alpha1.Decimal("0.95"), resource.MustParse("5")
+	return &v1alpha1.Forecast{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+		Spec: v1alpha1.ForecastSpec{
+			Mode:               v1alpha1.ForecastActive,
+			Demand:             &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "demand"}, Resolution: "10m", History: "10d"},
+			CapacityPerReplica: &capacity, ProvisionFor: v1alpha1.ProvisionFor{ServiceLevel: &level}, Horizon: "24h",
+		},
+		Status: v1alpha1.ForecastStatus{
+			LeadTime: &v1alpha1.LeadTimeStatus{Value: "7m", Source: v1alpha1.LeadSourceLearned},
+			Model:    &v1alpha1.ModelStatus{Skill: "0.42"},
+			Plan: &v1alpha1.Plan{
+				ComputedAt: metav1.NewTime(now), Start: metav1.NewTime(now), End: metav1.NewTime(now.Add(24 * time.Hour)),
+				Segments: []v1alpha1.PlanSegment{{Step: "6h", Values: "50 150 - 40"}},
+			},
+		},
+	}
+}
+
+func drawn(t *testing.T, p plot) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := p.draw(&b, 100, 16, false); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 100 || strings.Contains(line, "\x1b") {
+			t.Errorf("%d columns, or colour: %q", n, line)
+		}
+	}
+	return b.String()
+}
+
+func TestPlot(t *testing.T) {
+	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
+	server := httptest.NewServer(wavePrometheus(0))
+	defer server.Close()
+	noon, err := report.ReadPeaks(strings.NewReader("apiVersion: headstart.dev/v1alpha1\nkind: PeakSchedule\nmetadata: {name: noon}\nspec:\n  timeZone: UTC\n" +
+		"  forecastSelector: {}\n  windows:\n  - {name: lunch, schedule: '0 12 * * *', duration: 2h, demand: {atLeast: '200'}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := plot{forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, peaks: noon}
+	if err := whole.readDemand(context.Background(), inputFlags{prometheus: server.URL}, Streams{Err: &bytes.Buffer{}}); err != nil {
+		t.Fatal(err)
+	}
+	text := drawn(t, whole)
+	for _, part := range []string{"shop/web (Active), lead 7m, skill 0.42", "█ demand", "· expected", "─ plan", "┊ now", "▀", "Mar 18", "Mar 19"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is missing in\n%s", part, text)
+		}
+	}
+	// The demand swings between 40 and 160, and so does what is expected of the next day.
+	var least, most float64 = 1e9, 0
+	for _, v := range whole.expected.Median[:144] {
+		least, most = min(least, v), max(most, v)
+	}
+	if least < 30 || least > 60 || most < 140 || most > 175 {
+		t.Errorf("expected from %v to %v", least, most)
+	}
+
+	cases := map[string]struct {
+		change func(*v1alpha1.Forecast)
+		says   string
+	}{
+		"plan alone": {func(*v1alpha1.Forecast) {}, "port-forward"},
+		"no plan":    {func(fc *v1alpha1.Forecast) { fc.Status.Plan = nil }, "there is no plan"},
+		"outlived": {func(fc *v1alpha1.Forecast) {
+			fc.Status.Plan.Start = metav1.NewTime(now.Add(-48 * time.Hour))
+			fc.Status.Plan.End = metav1.NewTime(now.Add(-24 * time.Hour))
+		}, "was outlived"},
+		"not ready": {func(fc *v1alpha1.Forecast) {
+			fc.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: "NoSeries"}}
+		}, "not ready: NoSeries"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			fc := planned(now)
+			tc.change(fc)
+			if text := drawn(t, plot{forecast: fc, now: now, ahead: 24 * time.Hour}); !strings.Contains(text, tc.says) {
+				t.Errorf("%q is missing in\n%s", tc.says, text)
+			}
+		})
+	}
+	bad := planned(now)
+	bad.Status.Plan.Segments[0].Values = "50 many"
+	if err := (&plot{forecast: bad, now: now, ahead: time.Hour}).draw(&bytes.Buffer{}, 100, 16, false); err == nil || !strings.Contains(err.Error(), "many") {
+		t.Errorf("a plan that cannot be read: %v", err)
+	}
+}
+
+func TestPlotRefuses(t *testing.T) {
+	cases := map[string]struct {
+		args []string
+		want string
+	}{
+		"no name":  {nil, "NAMESPACE/NAME"},
+		"colour":   {[]string{"a/b", "--color", "pink"}, "pink"},
+		"width":    {[]string{"a/b", "--width", "10"}, "--width"},
+		"no ahead": {[]string{"a/b", "--ahead", "0s"}, "--ahead"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, code := headstart(t, append([]string{"plot"}, tc.args...)...)
+			if code == 0 || stdout != "" || !strings.Contains(stderr, tc.want) {
+				t.Errorf("exit %d, %q, %q", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+// Colours are for terminals, unless they are asked for.
+func TestUseColour(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for flag, want := range map[string]bool{"auto": false, "never": false, "always": true} {
+		if got, err := useColour(flag, null); err != nil || got != want {
+			t.Errorf("%s: %v, %v", flag, got, err)
+		}
+	}
+}

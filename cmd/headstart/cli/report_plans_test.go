@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner/plan"
+)
+
+// The plans that a report writes are whole, one for each step of the replay, and those of the asked lead alone.
+func TestReportWritesItsPlans(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plans.json")
+	_, stderr, code := headstart(t, "report", "--input", file(t, "demand.csv", twoWeeks()), "--lead", "1h", "--capacity", "2.5", "--shortage-cost", "20",
+		"--from", "10d", "--horizon", "12h", "--sweep", "--policies", "headstart,headstart-no-peaks,oracle", "--plans", path)
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+	var before time.Time
+	for i, line := range lines {
+		var encoded v1alpha1.Plan
+		if err := json.Unmarshal([]byte(line), &encoded); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := plan.Decode(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plan.End().Sub(plan.Start) != 12*time.Hour {
+			t.Fatalf("line %d: a plan of %s, want the whole horizon of 12h", i+1, plan.End().Sub(plan.Start))
+		}
+		if i > 0 && plan.Start.Sub(before) != time.Hour {
+			t.Fatalf("line %d begins at %s, after %s: want one for each step", i+1, plan.Start, before)
+		}
+		before = plan.Start
+	}
+	if len(lines) != 4*24 {
+		t.Errorf("%d plans, want one for each hour of four days", len(lines))
+	}
+}
