@@ -17,7 +17,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -74,10 +73,7 @@ type ForecastReconciler struct {
 
 	neighbours gpuwarm.Neighbours
 	rooms      rooms
-	// floor tells of the observed demand that this replica polls, and floors of changes in that; a floor above maxFloorAge is dropped.
-	floor       func(types.NamespacedName) floor
-	floors      <-chan event.GenericEvent
-	maxFloorAge time.Duration
+	demand     DemandObserver
 
 	mu     sync.Mutex
 	states map[types.NamespacedName]*forecastState
@@ -101,7 +97,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks), withGeneration()).
 		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar), withGeneration()).
 		WatchesRawSource(source.Channel(r.fetch.done, &handler.EnqueueRequestForObject{})).
-		WatchesRawSource(source.Channel(r.floors, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(r.demand.Changes(), &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: planWorkers}).
 		Complete(reconcile.Func(r.Reconcile))
 }

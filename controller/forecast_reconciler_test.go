@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/history"
 )
@@ -55,7 +56,6 @@ type house struct {
 	clock  *clocktesting.FakePassiveClock
 	events *events.FakeRecorder
 	writes map[string][]time.Time
-	polled floor // of every Forecast; a zero time is now
 }
 
 func newHouse(t *testing.T, readers map[string]*trace, objects ...client.Object) *house {
@@ -84,13 +84,7 @@ func newHouse(t *testing.T, readers map[string]*trace, objects ...client.Object)
 			return r, nil
 		},
 	}
-	h.maxFloorAge = 90 * time.Second
-	h.floor = func(types.NamespacedName) floor {
-		if h.polled == (floor{}) {
-			return floor{at: h.clock.Now()}
-		}
-		return h.polled
-	}
+	h.demand = demandStub{last: func() values.LastPoll { return values.LastPoll{SucceededAt: h.clock.Now()} }}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = h.fetch.Start(ctx) }()

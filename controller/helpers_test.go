@@ -9,9 +9,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"headstart.dev/headstart/adapter/values"
 )
 
 // passive makes a clock of one that only tells the time; nothing here waits on it.
@@ -23,6 +27,17 @@ func (passive) After(time.Duration) <-chan time.Time        { panic("no waiting 
 func (passive) NewTicker(time.Duration) clock.Ticker        { panic("no ticker in tests") }
 func (passive) Tick(time.Duration) <-chan time.Time         { panic("no ticker in tests") }
 func (passive) AfterFunc(time.Duration, func()) clock.Timer { panic("no timer in tests") }
+
+// demandStub is a DemandObserver that gives every Forecast the same last poll.
+type demandStub struct{ last func() values.LastPoll }
+
+func (d demandStub) LastPoll(types.NamespacedName) values.LastPoll { return d.last() }
+func (demandStub) Changes() <-chan event.GenericEvent              { return nil }
+func (demandStub) MaxAge() time.Duration                           { return 90 * time.Second }
+
+func named(name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: "shop", Name: name}
+}
 
 func setNested(obj client.Object, value string, path ...string) error {
 	u, ok := obj.(*unstructured.Unstructured)

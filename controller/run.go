@@ -49,8 +49,8 @@ type Options struct {
 	Rates Rates
 	// WarmPools has the leader warm nodes and images ahead; it needs the rights of the component "warm" of the manifests.
 	WarmPools bool
-	// ObserveInterval is how often each replica polls observed demand.
-	ObserveInterval time.Duration
+	// Demand polls observed demand; its failures show in the condition Observed.
+	Demand DemandObserver
 	// Registerer takes the metrics of this package.
 	Registerer prometheus.Registerer
 	// Logger is where state changes are told.
@@ -76,8 +76,8 @@ func (o *Options) validate() error {
 		return errors.New("controller options: Namespace is missing, and leader election needs one")
 	case o.Rates.PlanRefresh <= 0 || o.Rates.WritesPerHour < 1 || o.Rates.HPASync <= 0:
 		return fmt.Errorf("controller options: Rates must be above 0, got %+v", o.Rates)
-	case o.ObserveInterval <= 0:
-		return fmt.Errorf("controller options: ObserveInterval must be above 0, got %s", o.ObserveInterval)
+	case o.Demand == nil:
+		return errors.New("controller options: Demand is missing")
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
@@ -93,46 +93,38 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// New builds a manager with every controller in it, and the plans that this replica serves. Plans.Follow must be called before the
-// manager starts.
-func New(opts Options) (ctrl.Manager, *Plans, error) {
+// New builds a manager with every controller in it.
+func New(opts Options) (ctrl.Manager, error) {
 	if err := opts.validate(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	mgr, err := ctrl.NewManager(opts.Config, managerOptions(opts))
 	if err != nil {
-		return nil, nil, fmt.Errorf("set the controllers up: %w", err)
-	}
-	observer := NewObserver(opts.Sources, opts.ObserveInterval, opts.Clock, opts.Logger)
-	if err := mgr.Add(observer); err != nil {
-		return nil, nil, err
-	}
-	if err := opts.Registerer.Register(observer); err != nil {
-		return nil, nil, fmt.Errorf("set the controllers up: %w", err)
+		return nil, fmt.Errorf("set the controllers up: %w", err)
 	}
 	compiler := NewCompiler(mgr.GetClient())
 	recorder := mgr.GetEventRecorder("headstart")
 	starts, err := gpuwarm.NewMetrics(opts.Registerer)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, c := range []interface{ setup(ctrl.Manager) error }{
 		&ForecastReconciler{
 			client: mgr.GetClient(), open: openFrom(opts.Sources, opts.Clock), compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock,
 			logger: opts.Logger, metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(), live: mgr.GetAPIReader(), states: map[types.NamespacedName]*forecastState{},
-			floor: observer.floorOf, floors: observer.changed, maxFloorAge: observer.maxAge(),
+			demand: opts.Demand,
 		},
 		&PeakScheduleReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
 		&CalendarReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
 	} {
 		if err := c.setup(mgr); err != nil {
-			return nil, nil, fmt.Errorf("set the controllers up: %w", err)
+			return nil, fmt.Errorf("set the controllers up: %w", err)
 		}
 	}
 	if err := addWarmer(mgr, opts, recorder); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return mgr, NewPlans(observer), nil
+	return mgr, nil
 }
 
 // addWarmer adds what acts on WarmPools, where that was asked for.

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 )
@@ -102,6 +103,16 @@ func parseSpec(spec *v1alpha1.ForecastSpec) (settings, error) {
 	}
 	p.relations(s)
 	return s, errors.Join(p.errs...)
+}
+
+// ServedSettings is a [values.ParseFunc]: it reads from a spec what serving needs.
+func ServedSettings(spec *v1alpha1.ForecastSpec) (values.Settings, error) {
+	set, err := parseSpec(spec)
+	served := values.Settings{Mode: set.mode, Expiry: set.expiry, Static: set.static, Min: set.min}
+	if set.hasDemand {
+		served.Demand = &values.Query{Expr: set.query, Source: set.source, Settle: set.settle}
+	}
+	return served, err
 }
 
 // specParser collects what is wrong, so that a user sees all of it at once.

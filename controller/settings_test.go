@@ -5,8 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
@@ -96,5 +98,22 @@ func TestParseSpecTellsEverythingAtOnce(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("error %v does not name %s", err, field)
 		}
+	}
+}
+
+func TestServedSettings(t *testing.T) {
+	spec := goodSpec()
+	spec.Bounds.Min, spec.OnPlanExpiry = new(resource.MustParse("3")), v1alpha1.OnPlanExpiry{Policy: v1alpha1.ExpiryStatic, Value: new(resource.MustParse("7"))}
+	want := values.Settings{
+		Demand: &values.Query{Expr: "sum(rate(requests_total[1m]))", Source: "default", Settle: 30 * time.Second},
+		Mode:   v1alpha1.ForecastActive, Expiry: v1alpha1.ExpiryStatic, Static: 7, Min: 3,
+	}
+	got, err := ServedSettings(&spec)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("error %v; settings (-want +got):\n%s", err, diff)
+	}
+	spec.Demand, spec.Horizon = nil, "soon"
+	if got, err := ServedSettings(&spec); err == nil || got.Demand != nil {
+		t.Errorf("got %+v, %v, want an error and nothing to poll", got, err)
 	}
 }

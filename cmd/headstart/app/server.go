@@ -16,10 +16,12 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"headstart.dev/headstart/adapter"
+	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/history"
 
@@ -34,7 +36,7 @@ type server struct {
 	opts    serveOptions
 	logger  *slog.Logger
 	manager ctrl.Manager
-	plans   *controller.Plans
+	plans   *values.Plans
 	sources *history.Sources
 	gather  prometheus.Gatherer
 	synced  func() bool
@@ -54,13 +56,18 @@ func newServer(ctx context.Context, opts serveOptions, logger *slog.Logger) (*se
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	mgr, plans, err := controller.New(controller.Options{
+	demand := values.NewObserver(sources, opts.observeInterval, clock.RealClock{}, logger)
+	mgr, err := controller.New(controller.Options{
 		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect, WarmPools: opts.warmPools, Sources: sources,
-		Rates: opts.rates, ObserveInterval: opts.observeInterval, Registerer: registry, Logger: logger,
+		Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
 	}
+	if err := errors.Join(mgr.Add(demand), registry.Register(demand)); err != nil {
+		return nil, fmt.Errorf("poll observed demand: %w", err)
+	}
+	plans := values.NewPlans(demand, controller.ServedSettings)
 	s := &server{opts: opts, logger: logger, manager: mgr, plans: plans, sources: sources, gather: adapter.Union(registry, ctrlmetrics.Registry)}
 	if s.synced, err = plans.Follow(ctx, mgr.GetCache()); err != nil {
 		return nil, err

@@ -1,47 +1,18 @@
-package controller
+package values
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	clocktesting "k8s.io/utils/clock/testing"
 
 	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/planner/plan"
 )
-
-// polled is an observer that has polled each value once at epoch.
-func polled(values map[string]float64) *Observer {
-	o := NewObserver(nil, 30*time.Second, clocktesting.NewFakeClock(epoch), slog.New(slog.DiscardHandler))
-	o.latestOf = func(_ context.Context, _ string, q query, at time.Time) (float64, time.Time, error) {
-		v, ok := values[q.expr]
-		if !ok {
-			return 0, time.Time{}, errors.New("no series")
-		}
-		return v, at, nil
-	}
-	return o
-}
-
-// served puts a Forecast into plans and polls it.
-func served(t *testing.T, fc *v1alpha1.Forecast, observed map[string]float64) *Plans {
-	t.Helper()
-	o := polled(observed)
-	p := NewPlans(o)
-	p.put(fc)
-	key := types.NamespacedName{Namespace: fc.Namespace, Name: fc.Name}
-	if q, ok := o.queries[key]; ok {
-		o.poll(t.Context(), key, q)
-	}
-	return p
-}
 
 func withPlan(fc *v1alpha1.Forecast, value float64, length time.Duration) *v1alpha1.Forecast {
 	n := int(length / time.Minute)
@@ -49,21 +20,23 @@ func withPlan(fc *v1alpha1.Forecast, value float64, length time.Duration) *v1alp
 	for i := range values {
 		values[i] = value
 	}
-	plan := plan.Plan{ComputedAt: epoch, Start: epoch, Segments: []plan.Segment{{Step: time.Minute, Values: values}}}
-	encoded := plan.Encode()
+	p := plan.Plan{ComputedAt: epoch, Start: epoch, Segments: []plan.Segment{{Step: time.Minute, Values: values}}}
+	encoded := p.Encode()
 	fc.Status.Plan = &encoded
 	return fc
 }
 
 func TestPlansServe(t *testing.T) {
 	const q = "sum(rate(requests_total[1m]))"
+	invalid := withPlan(forecast(), 50, time.Hour)
+	invalid.Spec.Horizon = "invalid"
 	mode := func(m v1alpha1.ForecastMode) *v1alpha1.Forecast {
-		fc := withPlan(faceFusion(), 50, time.Hour)
+		fc := withPlan(forecast(), 50, time.Hour)
 		fc.Spec.Mode = m
 		return fc
 	}
 	policy := func(p v1alpha1.ExpiryPolicy) *v1alpha1.Forecast {
-		fc := withPlan(faceFusion(), 50, 10*time.Minute)
+		fc := withPlan(forecast(), 50, 10*time.Minute)
 		fc.Spec.OnPlanExpiry.Policy = p
 		return fc
 	}
@@ -83,12 +56,13 @@ func TestPlansServe(t *testing.T) {
 		"StaleFloor":      {"a floor older than three polls is dropped", mode(v1alpha1.ForecastActive), map[string]float64{q: 70}, 10 * time.Minute, 50000, ""},
 		"Outlived":        {"an outlived plan is an error, not a number", policy(v1alpha1.ExpiryError), nil, 20 * time.Minute, 0, adapter.ReasonPlanExpired},
 		"OutlivedUnknown": {"observed demand that nobody knows is no number either", policy(v1alpha1.ExpiryObserved), nil, 20 * time.Minute, 0, adapter.ReasonNoObservation},
-		"NoPlanYet":       {"observed demand serves until there is a plan", faceFusion(), map[string]float64{q: 20}, 0, 20000, ""},
-		"Nothing":         {"neither plan nor observation", faceFusion(), nil, 0, 0, adapter.ReasonNoPlan},
+		"NoPlanYet":       {"observed demand serves until there is a plan", forecast(), map[string]float64{q: 20}, 0, 20000, ""},
+		"Nothing":         {"neither plan nor observation", forecast(), nil, 0, 0, adapter.ReasonNoPlan},
+		"InvalidSpec":     {"an invalid spec is an error, whatever the plan", invalid, map[string]float64{q: 20}, time.Minute, 0, reasonRefused},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, err := served(t, c.fc, c.observed).Value("shop", "face-fusion", epoch.Add(c.after))
+			got, err := plansWith(t, c.fc, c.observed).Value("shop", "fc", epoch.Add(c.after))
 			var un *adapter.Unavailable
 			switch {
 			case c.wantErr == "" && err != nil:
@@ -103,55 +77,55 @@ func TestPlansServe(t *testing.T) {
 }
 
 func TestPlansForgetAndMatch(t *testing.T) {
-	fc := faceFusion()
+	fc := forecast()
 	fc.Labels = map[string]string{"team": "vision"}
-	p := served(t, fc, map[string]float64{"sum(rate(requests_total[1m]))": 1})
+	p := plansWith(t, fc, map[string]float64{"sum(rate(requests_total[1m]))": 1})
 	if got := p.Names("shop", labels.SelectorFromSet(labels.Set{"team": "vision"})); len(got) != 1 {
 		t.Errorf("names = %v, want the one", got)
 	}
 	if got := p.Names("shop", labels.SelectorFromSet(labels.Set{"team": "voice"})); len(got) != 0 {
 		t.Errorf("names = %v, want none", got)
 	}
-	p.drop(fc)
+	p.remove(fc)
 	var un *adapter.Unavailable
-	if _, err := p.Value("shop", "face-fusion", epoch); !errors.As(err, &un) || un.Reason != adapter.ReasonNotFound {
+	if _, err := p.Value("shop", "fc", epoch); !errors.As(err, &un) || un.Reason != adapter.ReasonNotFound {
 		t.Errorf("error = %v, want NotFound", err)
 	}
-	if v, _ := p.observed.latest(types.NamespacedName{Namespace: "shop", Name: "face-fusion"}); v == v {
+	if v, _ := p.demand.latest(types.NamespacedName{Namespace: "shop", Name: "fc"}); v == v {
 		t.Errorf("a dropped Forecast is still observed: %v", v)
 	}
 }
 
 func TestPlansServeNoLessAfterABadPoll(t *testing.T) {
 	values := map[string]float64{"sum(rate(requests_total[1m]))": 20}
-	p := served(t, faceFusion(), values)
-	key := types.NamespacedName{Namespace: "shop", Name: "face-fusion"}
+	p := plansWith(t, forecast(), values)
+	key := types.NamespacedName{Namespace: "shop", Name: "fc"}
 	delete(values, "sum(rate(requests_total[1m]))")
-	p.observed.poll(t.Context(), key, p.observed.queries[key])
-	got, err := p.Value("shop", "face-fusion", epoch.Add(time.Minute))
+	p.demand.poll(t.Context(), key, p.demand.queries[key])
+	got, err := p.Value("shop", "fc", epoch.Add(time.Minute))
 	if err != nil || got.Milli != 20000 {
 		t.Errorf("got %+v, %v: the last good poll should serve until it is three polls old", got, err)
 	}
-	if p.observed.floorOf(key).err == nil {
+	if p.demand.LastPoll(key).Err == nil {
 		t.Error("the failed poll is not remembered")
 	}
 }
 
 func TestBadPlanInStatus(t *testing.T) {
-	fc := faceFusion()
+	fc := forecast()
 	fc.Status.Plan = &v1alpha1.Plan{Start: metav1.NewTime(epoch), End: metav1.NewTime(epoch.Add(time.Hour)), Segments: []v1alpha1.PlanSegment{{Step: "1m", Values: "1 two 3"}}}
-	_, err := served(t, fc, nil).Value("shop", "face-fusion", epoch)
+	_, err := plansWith(t, fc, nil).Value("shop", "fc", epoch)
 	if _, ok := errors.AsType[*adapter.Unavailable](err); !ok {
 		t.Errorf("error = %v, want an Unavailable that says why", err)
 	}
 }
 
 func BenchmarkValue(b *testing.B) {
-	p := NewPlans(polled(nil))
-	p.put(withPlan(faceFusion(), 50, 24*time.Hour))
+	p := NewPlans(newTestObserver(nil), parse)
+	p.store(withPlan(forecast(), 50, 24*time.Hour))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := p.Value("shop", "face-fusion", epoch.Add(12*time.Hour)); err != nil {
+		if _, err := p.Value("shop", "fc", epoch.Add(12*time.Hour)); err != nil {
 			b.Fatal(err)
 		}
 	}

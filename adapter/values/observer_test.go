@@ -1,4 +1,4 @@
-package controller
+package values
 
 import (
 	"context"
@@ -9,23 +9,22 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"headstart.dev/headstart/history"
 )
 
-// upstream answers polls: by source, until it is told not to.
+// upstream is a set of Prometheus sources. Those in hung never answer.
 type upstream struct {
 	mu    sync.Mutex
 	polls map[string]int // by source
 	hung  map[string]bool
 }
 
-func (u *upstream) latest(ctx context.Context, _ string, q query, at time.Time) (float64, time.Time, error) {
+func (u *upstream) query(ctx context.Context, _ string, q Query, at time.Time) (float64, time.Time, error) {
 	u.mu.Lock()
-	u.polls[q.source]++
-	hung := u.hung[q.source]
+	u.polls[q.Source]++
+	hung := u.hung[q.Source]
 	u.mu.Unlock()
 	if hung {
 		<-ctx.Done()
@@ -40,16 +39,12 @@ func (u *upstream) count(source string) int {
 	return u.polls[source]
 }
 
-func named(name string) types.NamespacedName {
-	return types.NamespacedName{Namespace: "shop", Name: name}
-}
-
-// eventually fails the test where cond does not hold in the end; nothing is measured by the time it takes.
+// eventually waits until cond holds, for 20 s of the real clock at most.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("never came about: %s", what)
+			t.Fatalf("not within 20 s: %s", what)
 		}
 	}
 }
@@ -58,54 +53,54 @@ func TestHungSourceCostsOthersNothing(t *testing.T) {
 	u := &upstream{polls: map[string]int{}, hung: map[string]bool{"hung": true}}
 	c := clocktesting.NewFakeClock(epoch)
 	o := NewObserver(nil, 30*time.Second, c, slog.New(slog.DiscardHandler))
-	o.latestOf = u.latest
+	o.query = u.query
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = o.Start(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	for i := range 25 {
-		o.follow(named(fmt.Sprint("hung", i)), query{expr: "q", source: "hung"})
+		o.follow(named(fmt.Sprint("hung", i)), Query{Expr: "q", Source: "hung"})
 	}
 	advance := func(d time.Duration) func() bool {
 		return func() bool { c.Step(d); return false }
 	}
 	eventually(t, "the hung source is asked by all of its workers", func() bool {
-		return u.count("hung") >= pollersPerSource || advance(100*time.Millisecond)()
+		return u.count("hung") >= workersPerSource || advance(100*time.Millisecond)()
 	})
-	o.follow(named("good"), query{expr: "q", source: "good"})
+	o.follow(named("good"), Query{Expr: "q", Source: "good"})
 	eventually(t, "three polls of the good source", func() bool {
 		return u.count("good") >= 3 || advance(time.Second)()
 	})
-	if got := u.count("hung"); got > pollersPerSource {
+	if got := u.count("hung"); got > workersPerSource {
 		t.Errorf("%d polls of the hung source ended, so the test holds nothing", got)
 	}
 }
 
-func TestLanesEndWithTheirForecasts(t *testing.T) {
-	o := polled(nil)
-	o.follow(named("a"), query{expr: "q", source: "one"})
-	o.follow(named("b"), query{expr: "q", source: "one"})
-	o.follow(named("a"), query{expr: "q", source: "two"})
+func TestQueuesEndWithTheirForecasts(t *testing.T) {
+	o := newTestObserver(nil)
+	o.follow(named("a"), Query{Expr: "q", Source: "one"})
+	o.follow(named("b"), Query{Expr: "q", Source: "one"})
+	o.follow(named("a"), Query{Expr: "q", Source: "two"})
 	o.forget(named("b"))
-	if len(o.lanes) != 1 || o.lanes["two"] == nil || o.lanes["two"].forecasts != 1 {
-		t.Errorf("lanes = %v, want the one that is in use", o.lanes)
+	if len(o.sources) != 1 || o.sources["two"] == nil || o.sources["two"].forecasts != 1 {
+		t.Errorf("queues = %v, want the one that is in use", o.sources)
 	}
 }
 
 func TestSlowQueryIsPolledMoreSeldom(t *testing.T) {
 	const interval = 30 * time.Second
-	timeout := func(context.Context, string, query, time.Time) (float64, time.Time, error) {
+	timeout := func(context.Context, string, Query, time.Time) (float64, time.Time, error) {
 		return 0, time.Time{}, context.DeadlineExceeded
 	}
 	cases := map[string]struct {
 		reason   string
-		err      func(context.Context, string, query, time.Time) (float64, time.Time, error)
+		err      func(context.Context, string, Query, time.Time) (float64, time.Time, error)
 		neighbor bool // another query on the source has an answer meanwhile
 		least    time.Duration
 	}{
 		"slow beside others": {"it would keep the workers from them", timeout, true, 7 * interval},
 		"the whole source":   {"its return shall be seen at once", timeout, false, 0},
-		"refused beside them": {"a quick error keeps nobody", func(context.Context, string, query, time.Time) (float64, time.Time, error) {
+		"refused beside them": {"a quick error keeps nobody", func(context.Context, string, Query, time.Time) (float64, time.Time, error) {
 			return 0, time.Time{}, errors.New("no")
 		}, true, 0},
 	}
@@ -113,35 +108,35 @@ func TestSlowQueryIsPolledMoreSeldom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := clocktesting.NewFakeClock(epoch)
 			o := NewObserver(nil, interval, c, slog.New(slog.DiscardHandler))
-			slow, quick := query{expr: "slow", source: "s"}, query{expr: "quick", source: "s"}
+			slow, quick := Query{Expr: "slow", Source: "s"}, Query{Expr: "quick", Source: "s"}
 			o.follow(named("slow"), slow)
 			o.follow(named("quick"), quick)
-			answer := func(_ context.Context, _ string, _ query, at time.Time) (float64, time.Time, error) {
+			answer := func(_ context.Context, _ string, _ Query, at time.Time) (float64, time.Time, error) {
 				return 1, at, nil
 			}
 			for range 4 {
-				o.latestOf = func(ctx context.Context, ns string, q query, at time.Time) (float64, time.Time, error) {
+				o.query = func(ctx context.Context, ns string, q Query, at time.Time) (float64, time.Time, error) {
 					c.Step(20 * time.Second)
 					if tc.neighbor {
-						o.latestOf = answer
+						o.query = answer
 						o.poll(ctx, named("quick"), quick)
 					}
 					return tc.err(ctx, ns, q, at)
 				}
 				o.poll(t.Context(), named("slow"), slow)
 			}
-			switch got := o.pause(named("slow")); {
+			switch got := o.nextDelay(named("slow")); {
 			case tc.least > 0 && got < tc.least:
 				t.Errorf("polled again after %s, want %s at least: %s", got, tc.least, tc.reason)
 			case tc.least == 0 && got > interval*11/10:
 				t.Errorf("polled again after %s, want the interval: %s", got, tc.reason)
 			}
-			if tc.neighbor == false && !errors.Is(o.floorOf(named("slow")).err, history.ErrTimeout) {
-				t.Errorf("error = %v, want a time-out that says what to do", o.floorOf(named("slow")).err)
+			if tc.neighbor == false && !errors.Is(o.LastPoll(named("slow")).Err, history.ErrTimeout) {
+				t.Errorf("error = %v, want a time-out that says what to do", o.LastPoll(named("slow")).Err)
 			}
-			o.latestOf = answer
+			o.query = answer
 			o.poll(t.Context(), named("slow"), slow)
-			if got := o.pause(named("slow")); got > interval*11/10 {
+			if got := o.nextDelay(named("slow")); got > interval*11/10 {
 				t.Errorf("polled again after %s once it had an answer, want the interval", got)
 			}
 		})
@@ -149,7 +144,7 @@ func TestSlowQueryIsPolledMoreSeldom(t *testing.T) {
 }
 
 func TestPollsAreShorterThanTheInterval(t *testing.T) {
-	if o := polled(nil); o.pollTimeout() >= o.interval*19/20 {
+	if o := newTestObserver(nil); o.pollTimeout() >= o.interval*19/20 {
 		t.Errorf("a poll may take %s of an interval of %s: the next one would be late", o.pollTimeout(), o.interval)
 	}
 }

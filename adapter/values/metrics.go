@@ -1,0 +1,35 @@
+package values
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// The metrics of an Observer, which are computed at each scrape.
+var (
+	floorDroppedDesc = prometheus.NewDesc("headstart_forecast_floor_dropped",
+		"1 while observed demand is older than three polls, or was never polled, and does not hold the served metric of this replica up; "+
+			"else 0.", []string{"namespace", "forecast"}, nil)
+	polledAtDesc = prometheus.NewDesc("headstart_forecast_observed_timestamp_seconds",
+		"When this replica last polled observed demand.", []string{"namespace", "forecast"}, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (o *Observer) Describe(ch chan<- *prometheus.Desc) {
+	ch <- floorDroppedDesc
+	ch <- polledAtDesc
+}
+
+// Collect implements [prometheus.Collector]: whether the floor of each polled Forecast was dropped, and when it was last polled.
+func (o *Observer) Collect(ch chan<- prometheus.Metric) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	for key := range o.queries {
+		v, dropped := o.latests[key], 0.0
+		if o.tooOld(v) {
+			dropped = 1
+		}
+		ch <- prometheus.MustNewConstMetric(floorDroppedDesc, prometheus.GaugeValue, dropped, key.Namespace, key.Name)
+		if !v.at.IsZero() {
+			seconds := float64(v.at.UnixMilli()) / 1000
+			ch <- prometheus.MustNewConstMetric(polledAtDesc, prometheus.GaugeValue, seconds, key.Namespace, key.Name)
+		}
+	}
+}

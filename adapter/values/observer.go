@@ -1,0 +1,250 @@
+package values
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/history"
+)
+
+const (
+	// maxAgeInPolls is how old an observation may be, in poll intervals, before it no longer counts as the floor.
+	maxAgeInPolls = 3
+	// changesBuffered bounds the changes that wait to be read. Further ones are dropped.
+	changesBuffered = 1024
+)
+
+// Query is what to poll for one Forecast.
+type Query struct {
+	// Expr is the PromQL expression, and Source the name of the Prometheus source that evaluates it.
+	Expr, Source string
+	// Settle is how far before now the expression is evaluated.
+	Settle time.Duration
+}
+
+// LastPoll is what an [Observer] knows of the polls for one Forecast.
+type LastPoll struct {
+	// SucceededAt is when the last successful poll began; zero before the first.
+	SucceededAt time.Time
+	// Err is the error of the last poll; nil when it succeeded, or when there was none yet.
+	Err error
+}
+
+// observation is the demand of the last successful poll, and how later polls failed.
+type observation struct {
+	value float64
+	at    time.Time // when the poll began
+	err   error     // of the last poll
+	// timeouts counts the last polls in a row that timed out while another query on the same source had an answer.
+	timeouts int
+	// droppedSent is true once the change "floor dropped" was sent.
+	droppedSent bool
+}
+
+// queryFunc evaluates a query for a namespace at an instant. It returns the value and the time of its sample.
+type queryFunc func(ctx context.Context, namespace string, q Query, at time.Time) (float64, time.Time, error)
+
+// Observer polls the demand of every Forecast that [Plans] follows. Polls are spread over the interval. Each source has its own
+// queue and workers, so a source that never answers does not delay the Forecasts of another. It is a manager.Runnable of
+// controller-runtime, and a [prometheus.Collector].
+type Observer struct {
+	interval time.Duration
+	query    queryFunc
+	clock    clock.WithTicker
+	logger   *slog.Logger
+	changes  chan event.GenericEvent
+
+	mu      sync.RWMutex
+	ctx     context.Context //nolint:containedctx // the run that the workers belong to
+	wg      sync.WaitGroup
+	sources map[string]*sourceQueue // by name of the source
+	queries map[types.NamespacedName]Query
+	latests map[types.NamespacedName]observation
+}
+
+// NewObserver returns an Observer that polls each Forecast once an interval. It polls once Start is called.
+func NewObserver(sources *history.Sources, interval time.Duration, c clock.WithTicker, logger *slog.Logger) *Observer {
+	query := func(ctx context.Context, namespace string, q Query, at time.Time) (float64, time.Time, error) {
+		source, err := sources.For(namespace, q.Source)
+		if err != nil {
+			return 0, time.Time{}, err
+		}
+		return source.Latest(ctx, q.Expr, at)
+	}
+	return &Observer{
+		interval: interval, query: query, clock: c, logger: logger,
+		changes: make(chan event.GenericEvent, changesBuffered),
+		sources: map[string]*sourceQueue{},
+		queries: map[types.NamespacedName]Query{},
+		latests: map[types.NamespacedName]observation{},
+	}
+}
+
+// NeedLeaderElection is false: every replica polls.
+func (o *Observer) NeedLeaderElection() bool { return false }
+
+// Start polls until ctx ends.
+func (o *Observer) Start(ctx context.Context) error {
+	o.mu.Lock()
+	o.ctx = ctx
+	for _, s := range o.sources {
+		o.startWorkers(s)
+	}
+	o.mu.Unlock()
+	<-ctx.Done()
+	o.mu.Lock()
+	for _, s := range o.sources {
+		s.queue.ShutDown()
+	}
+	o.mu.Unlock()
+	o.wg.Wait()
+	return nil
+}
+
+// MaxAge is how old an observation may be to count as the floor.
+func (o *Observer) MaxAge() time.Duration { return maxAgeInPolls * o.interval }
+
+// LastPoll returns the state of the polls for a Forecast.
+func (o *Observer) LastPoll(key types.NamespacedName) LastPoll {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	v := o.latests[key]
+	return LastPoll{SucceededAt: v.at, Err: v.err}
+}
+
+// Changes has an event for each Forecast whose floor was dropped, or has come back. Reading it is optional: when nobody does,
+// changes are dropped.
+func (o *Observer) Changes() <-chan event.GenericEvent { return o.changes }
+
+// latest returns the demand of the last successful poll and when that began; NaN and the zero time when there was none.
+func (o *Observer) latest(key types.NamespacedName) (float64, time.Time) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	v, ok := o.latests[key]
+	if !ok || v.at.IsZero() {
+		return math.NaN(), time.Time{}
+	}
+	return v.value, v.at
+}
+
+// follow starts to poll for a Forecast, or changes what is polled for it.
+func (o *Observer) follow(key types.NamespacedName, q Query) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	old, known := o.queries[key]
+	if known && old == q {
+		return
+	}
+	if known {
+		delete(o.latests, key)
+		o.releaseSource(old.Source)
+	}
+	o.queries[key] = q
+	firstPoll := rand.N(min(o.interval, time.Second) + 1) //nolint:gosec // spreads load, guards nothing
+	o.acquireSource(q.Source).queue.AddAfter(key, firstPoll)
+}
+
+// forget stops polling for a Forecast.
+func (o *Observer) forget(key types.NamespacedName) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if q, known := o.queries[key]; known {
+		o.releaseSource(q.Source)
+	}
+	delete(o.queries, key)
+	delete(o.latests, key)
+}
+
+// pollTimeout bounds one poll. It is below the interval, so that the next poll is not late.
+func (o *Observer) pollTimeout() time.Duration { return o.interval * 3 / 4 }
+
+// poll queries the demand of a Forecast once.
+func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) {
+	began := o.clock.Now()
+	bounded, cancel := context.WithTimeout(ctx, o.pollTimeout())
+	value, _, err := o.query(bounded, key.Namespace, q, began.Add(-q.Settle))
+	cancel()
+	switch {
+	case ctx.Err() != nil:
+		return // this replica is ending
+	case errors.Is(err, context.DeadlineExceeded):
+		err = &history.Error{Kind: history.ErrTimeout, Source: q.Source, Message: fmt.Sprintf("no answer within %s, the time of a poll: "+
+			"check that Prometheus is reachable and not overloaded, or simplify the query (a recording rule helps)", o.pollTimeout())}
+	case err == nil && (math.IsNaN(value) || math.IsInf(value, 0) || value < 0):
+		err = &history.Error{
+			Kind: history.ErrNotFinite, Source: q.Source,
+			Message: "the newest value is not a finite number of 0 or above: guard the query",
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if current, ok := o.queries[key]; !ok || current != q {
+		return // the Forecast is gone, or its query has changed since
+	}
+	if err != nil {
+		o.recordFailure(key, q, began, err)
+	} else {
+		o.recordSuccess(key, q, began, value)
+	}
+}
+
+// recordSuccess stores the value of a poll. The caller holds the lock.
+func (o *Observer) recordSuccess(key types.NamespacedName, q Query, began time.Time, value float64) {
+	old := o.latests[key]
+	if old.err != nil {
+		o.logger.Info("observed demand is polled again", "forecast", key.String())
+	}
+	if s := o.sources[q.Source]; s != nil {
+		s.answeredAt = o.clock.Now()
+	}
+	o.latests[key] = observation{value: value, at: began}
+	if old.droppedSent {
+		o.sendChange(key)
+	}
+}
+
+// recordFailure stores the error of a poll beside the last good value. The caller holds the lock.
+func (o *Observer) recordFailure(key types.NamespacedName, q Query, began time.Time, err error) {
+	v := o.latests[key]
+	if v.err == nil {
+		o.logger.Warn("observed demand cannot be polled", "forecast", key.String(), "error", err)
+	}
+	v.err = err
+	if s := o.sources[q.Source]; s != nil && errors.Is(err, history.ErrTimeout) && s.answeredAt.After(began) {
+		v.timeouts++
+	} else {
+		v.timeouts = 0
+	}
+	dropped := !v.droppedSent && o.tooOld(v)
+	v.droppedSent = v.droppedSent || dropped
+	o.latests[key] = v
+	if dropped {
+		o.sendChange(key)
+	}
+}
+
+// tooOld reports whether an observation no longer counts as the floor.
+func (o *Observer) tooOld(v observation) bool {
+	return v.at.IsZero() || o.clock.Now().Sub(v.at) > o.MaxAge()
+}
+
+// sendChange never blocks. A change that is dropped is seen at the Forecast's next step.
+func (o *Observer) sendChange(key types.NamespacedName) {
+	fc := &v1alpha1.Forecast{}
+	fc.Namespace, fc.Name = key.Namespace, key.Name
+	select {
+	case o.changes <- event.GenericEvent{Object: fc}:
+	default:
+	}
+}
