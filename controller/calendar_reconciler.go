@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -32,14 +33,14 @@ func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	var cal v1alpha1.Calendar
 	if err := r.client.Get(ctx, req.NamespacedName, &cal); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.compiler.forgetCalendar(req.NamespacedName)
+			r.compiler.ForgetCalendar(req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
 	v := verdicts{generation: cal.Generation, now: metaTime(now)}
-	next := v1alpha1.CalendarStatus{ObservedGeneration: cal.Generation, Conditions: cloneConditions(cal.Status.Conditions)}
-	compiledCal, err := r.compiler.calendar(&cal)
+	next := v1alpha1.CalendarStatus{ObservedGeneration: cal.Generation, Conditions: slices.Clone(cal.Status.Conditions)}
+	compiledCal, err := r.compiler.Calendar(&cal)
 	if err != nil {
 		v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(err))
 	} else {

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner"
 )
 
 // maxMessage keeps a condition's message readable, and far below the API's limit.
@@ -54,18 +55,9 @@ func (v *verdicts) get(kind string) *metav1.Condition {
 	return meta.FindStatusCondition(v.list, kind)
 }
 
-// kept is what a published plan still has to serve while no new one can be made.
-type kept int
-
-const (
-	keptNothing  kept = iota // there is no plan
-	keptPeaks                // a plan without a forecast: observed demand, and the peaks in it
-	keptForecast             // a plan that rests on a forecast throughout
-)
-
 // ready sums the other conditions up. A Forecast is Ready when what its mode asks for is served; a missing HPA, or a lead
 // that is not learned yet, does not make it unready.
-func (v *verdicts) ready(mode v1alpha1.ForecastMode, last kept) {
+func (v *verdicts) ready(mode v1alpha1.ForecastMode, last planner.Basis) {
 	if reason, message := v.obstacle(mode, last); reason != "" {
 		v.fail(v1alpha1.ConditionReady, reason, "%s", message)
 		return
@@ -76,7 +68,7 @@ func (v *verdicts) ready(mode v1alpha1.ForecastMode, last kept) {
 		v.ok(v1alpha1.ConditionReady, "Paused", "nothing is planned; observed demand is served")
 	case mode == v1alpha1.ForecastDryRun:
 		v.ok(v1alpha1.ConditionReady, "DryRun", "the plan is made and not served; observed demand is served")
-	case v.servesLast() && last == keptForecast:
+	case v.servesLast() && last == planner.BasisForecast:
 		v.ok(v1alpha1.ConditionReady, "ServingPlan", "%s, never below observed demand; no new one can be made: %s", v.get(v1alpha1.ConditionServing).Message, v.whyLast())
 	case v.servesLast():
 		v.ok(v1alpha1.ConditionReady, "ServingObserved", "observed demand and the peaks of the last plan are served; no new one can be made: %s", v.whyLast())
@@ -106,7 +98,7 @@ func (v *verdicts) whyLast() string {
 }
 
 // obstacle returns what keeps a Forecast from being Ready; empty where nothing does.
-func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, last kept) (reason, message string) {
+func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, last planner.Basis) (reason, message string) {
 	for _, kind := range []string{v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid, v1alpha1.ConditionServing} {
 		c := v.get(kind)
 		if c == nil || c.Status == metav1.ConditionTrue {
@@ -115,7 +107,7 @@ func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, last kept) (reason, mess
 		if mode == v1alpha1.ForecastPaused && c.Status == metav1.ConditionUnknown {
 			continue // nothing is planned, as was asked
 		}
-		if kind == v1alpha1.ConditionHistoryReady && last != keptNothing {
+		if kind == v1alpha1.ConditionHistoryReady && last != planner.BasisNone {
 			continue
 		}
 		return c.Reason, c.Message
@@ -130,12 +122,12 @@ func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, last kept) (reason, mess
 }
 
 // servesObserved says whether observed demand is what is served, rather than what holds a plan up.
-func (v *verdicts) servesObserved(mode v1alpha1.ForecastMode, last kept) bool {
+func (v *verdicts) servesObserved(mode v1alpha1.ForecastMode, last planner.Basis) bool {
 	if mode == v1alpha1.ForecastPaused || mode == v1alpha1.ForecastDryRun {
 		return true
 	}
 	if v.servesLast() {
-		return last == keptPeaks
+		return last == planner.BasisPeaks
 	}
 	skilled := v.get(v1alpha1.ConditionSkilled)
 	return skilled != nil && skilled.Status == metav1.ConditionFalse

@@ -22,7 +22,7 @@ func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 		docs.Write(text)
 	}
 	var files []string
-	for _, dir := range []string{".", filepath.Join("..", "adapter", "values")} {
+	for _, dir := range []string{".", filepath.Join("..", "planner"), filepath.Join("..", "adapter", "values")} {
 		found, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -62,13 +62,13 @@ func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 	}
 }
 
-// failure is the reason that a call of verdicts.fail or scaling.add gives as a literal.
+// failure is the reason that a call of verdicts.fail or Scaling.find gives as a literal.
 func failure(call *ast.CallExpr) string {
 	method, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok {
 		return ""
 	}
-	at, ok := map[string]int{"fail": 1, "add": 0}[method.Sel.Name]
+	at, ok := map[string]int{"fail": 1, "find": 0}[method.Sel.Name]
 	if !ok || len(call.Args) <= at+1 {
 		return ""
 	}

@@ -2,15 +2,16 @@ package controller
 
 import (
 	"context"
-	"math"
+	"slices"
 	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/gpuwarm"
+	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/scheduler"
 )
 
 // condition is short for what every status carries.
@@ -25,26 +26,24 @@ type evaluation struct {
 	*ForecastReconciler
 	fc    *v1alpha1.Forecast
 	state *forecastState
-	set   settings
+	set   planner.Settings
 	now   time.Time
 	v     verdicts
 
-	scaling  scaling
 	capacity float64
 	lead     gpuwarm.Lead
 	leadTime time.Duration
-	peaks    peaks
-	observed float64
-	at       time.Time
-	outlook  *forecaster.Outlook
+	found    scheduler.Selection // the PeakSchedules and Calendars of the Forecast
+	peaks    planner.Peaks
+	out      planner.StepOutput
 	next     v1alpha1.ForecastStatus
 }
 
-// evaluate goes from what is known now to a plan, and writes it where it is worth a write.
-func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set settings, now time.Time) error {
-	e := &evaluation{ForecastReconciler: r, fc: fc, state: state, set: set, now: now, observed: math.NaN()}
+// evaluate makes a plan from what is known now, and writes it where it is worth a write.
+func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time) error {
+	e := &evaluation{ForecastReconciler: r, fc: fc, state: state, set: set, now: now}
 	e.v = verdicts{generation: fc.Generation, now: metaTime(now)}
-	e.next = v1alpha1.ForecastStatus{ObservedGeneration: fc.Generation, Conditions: cloneConditions(fc.Status.Conditions)}
+	e.next = v1alpha1.ForecastStatus{ObservedGeneration: fc.Generation, Conditions: slices.Clone(fc.Status.Conditions)}
 	if err := e.readHPAs(ctx); err != nil {
 		return err
 	}
@@ -52,39 +51,43 @@ func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast
 		return err
 	}
 	e.judgeFloor()
-	if set.mode == v1alpha1.ForecastPaused {
+	in, err := e.stepInput(ctx)
+	if err != nil {
+		return err
+	}
+	e.out, state.step = planner.Step(in, state.step)
+	if set.Mode == v1alpha1.ForecastPaused {
 		e.v.unknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
-		e.v.ready(set.mode, keptNothing)
-		return e.publish(ctx, nil)
+		e.v.ready(set.Mode, planner.BasisNone)
+		return e.publish(ctx)
 	}
-	if err := e.readPeaks(ctx); err != nil {
-		return err
-	}
-	if err := e.forecast(ctx); err != nil {
-		return err
-	}
+	e.judgeHistory()
 	e.score()
-	plan := e.plan()
-	e.v.ready(set.mode, e.kept())
-	before := e.state.plan
-	err := e.publish(ctx, plan)
+	e.judgePlan()
+	before := state.step.Published
+	e.v.ready(set.Mode, planner.BasisOf(before))
+	err = e.publish(ctx)
 	e.promise(before)
 	return err
 }
 
-// name of the Forecast, as the other Forecasts are told from it.
-func (e *evaluation) name() string { return e.fc.Namespace + "/" + e.fc.Name }
-
-func (e *evaluation) readHPAs(ctx context.Context) error {
-	var err error
-	if e.scaling, err = readHPAs(ctx, e.client, e.fc, e.rates.HPASync); err != nil {
-		return err
+// stepInput collects what the plan rests on.
+func (e *evaluation) stepInput(ctx context.Context) (planner.StepInput, error) {
+	in := planner.StepInput{
+		Now: e.now, Settings: e.set, Lead: e.leadTime, Capacity: e.capacity, MaxObservedAge: e.set.Settle + 3*e.set.Step,
 	}
-	shared, err := e.sharers(ctx, e.fc)
-	if err != nil {
-		return err
+	if e.set.Mode == v1alpha1.ForecastPaused {
+		return in, nil
 	}
-	lintHPAs(&e.v, e.scaling, e.fc, shared)
-	e.capacity, e.next.CapacityPerReplica = capacityOf(e.set, e.scaling)
-	return nil
+	if err := e.readPeaks(ctx); err != nil {
+		return in, err
+	}
+	in.Peaks = e.peaks
+	if e.set.HasDemand && e.state.hasRead {
+		in.Series, in.Calendars = e.state.known(), e.calendars()
+	}
+	return in, nil
 }
+
+// name is the key of the Forecast: NAMESPACE/NAME.
+func (e *evaluation) name() string { return e.fc.Namespace + "/" + e.fc.Name }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -19,10 +18,10 @@ const planTravel = time.Second
 
 // readLead learns from the target's pods how long a start takes.
 func (e *evaluation) readLead(ctx context.Context) error {
-	delay := gpuwarm.ControlLoop{HPASync: e.rates.HPASync, Refresh: planTravel, Settle: e.set.settle}.Delay()
-	if e.set.lead.fixed {
-		e.leadTime = e.set.lead.value
-		e.lead = gpuwarm.Lead{WarmUp: e.set.lead.value, Source: v1alpha1.LeadSourceConfigured}
+	delay := gpuwarm.ControlLoop{HPASync: e.rates.HPASync, Refresh: planTravel, Settle: e.set.Settle}.Delay()
+	if fixed := e.set.Lead.Fixed; fixed != nil {
+		e.leadTime = *fixed
+		e.lead = gpuwarm.Lead{WarmUp: *fixed, Source: v1alpha1.LeadSourceConfigured}
 		e.next.LeadTime = &v1alpha1.LeadTimeStatus{Value: v1alpha1.FormatDuration(e.leadTime), Source: v1alpha1.LeadSourceConfigured}
 		e.v.unknown(v1alpha1.ConditionLeadTimeLearned, "Fixed", "spec.leadTime.mode is Fixed: nothing is learned")
 		return e.checkTarget(ctx)
@@ -106,9 +105,4 @@ func (e *evaluation) collect(ctx context.Context, learner *gpuwarm.Learner) erro
 	}
 	learner.SetNext(next)
 	return nil
-}
-
-// leadSteps is S, the number of steps until a replica asked for now serves.
-func (e *evaluation) leadSteps() int {
-	return int(math.Ceil(float64(e.leadTime)/float64(e.set.step) - 1e-9))
 }

@@ -4,21 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
-	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/scheduler"
 )
 
 func (e *evaluation) readPeaks(ctx context.Context) error {
-	var err error
-	if e.peaks, err = e.compiler.peaksOf(ctx, e.fc); err != nil {
+	found, err := e.compiler.selection(ctx, e.fc, e.set.Calendars)
+	if err != nil {
 		return err
 	}
-	if len(e.peaks.errs) > 0 {
-		e.v.fail(v1alpha1.ConditionPeaksValid, "PeakScheduleInvalid", "left out: %s", oneLine(errors.Join(e.peaks.errs...)))
+	e.found = found
+	e.peaks = planner.Peaks{Schedules: found.Schedules, Version: found.SchedulesVersion, Invalid: len(found.InvalidSchedules) > 0}
+	if e.peaks.Invalid {
+		e.v.fail(v1alpha1.ConditionPeaksValid, "PeakScheduleInvalid", "left out: %s", oneLine(errors.Join(found.InvalidSchedules...)))
 		return nil
 	}
 	if e.nothingAsked() {
@@ -37,15 +38,15 @@ func (e *evaluation) readPeaks(ctx context.Context) error {
 // nothingAsked says that neither demand nor a peak was declared: a selector that misses, say, or a PeakSchedule that is still to come.
 // A lower bound is something to serve.
 func (e *evaluation) nothingAsked() bool {
-	return !e.set.hasDemand && len(e.peaks.schedules) == 0 && !(e.set.min > 0)
+	return !e.set.HasDemand && len(e.peaks.Schedules) == 0 && !(e.set.Min > 0)
 }
 
 // withoutEffect names the declared windows that need something which this Forecast does not have.
 func (e *evaluation) withoutEffect() (reason, message string) {
 	var messages []string
-	for _, s := range e.peaks.schedules {
+	for _, s := range e.peaks.Schedules {
 		capacity, forecast := s.Needs(e.now)
-		if len(forecast) > 0 && !e.set.hasDemand {
+		if len(forecast) > 0 && !e.set.HasDemand {
 			reason = "NothingToMultiply"
 			messages = append(messages, fmt.Sprintf("PeakSchedule %s: %s multiply the forecast, and without spec.demand there is none: declare atLeast or replicas there, or set spec.demand here",
 				s.Name(), strings.Join(forecast, ", ")))
@@ -61,7 +62,7 @@ func (e *evaluation) withoutEffect() (reason, message string) {
 
 func (e *evaluation) nextPeak() *v1alpha1.PeakOccurrence {
 	var best *scheduler.Occurrence
-	for _, s := range e.peaks.schedules {
+	for _, s := range e.peaks.Schedules {
 		for _, o := range append(s.Active(e.now), s.Next(e.now, 1)...) {
 			if best == nil || o.Start.Before(best.Start) {
 				best = &o
@@ -72,14 +73,4 @@ func (e *evaluation) nextPeak() *v1alpha1.PeakOccurrence {
 		return nil
 	}
 	return &v1alpha1.PeakOccurrence{Schedule: best.Schedule, Window: best.Window, Start: metaTime(best.Start), End: metaTime(best.End)}
-}
-
-// peakBase is the demand before the windows began that multiply it or add to it now: what they build on while no skilled forecast
-// says what would be without them.
-func (e *evaluation) peakBase(start time.Time) float64 {
-	if !e.state.hasRead || e.outlook != nil && e.outlook.Skilled {
-		return math.NaN()
-	}
-	series := e.state.series
-	return scheduler.Undisturbed(e.peaks.schedules, series.Start, series.Step, series.Values, start)
 }

@@ -26,7 +26,7 @@ type DemandObserver interface {
 // judgeFloor sets the condition Observed: whether observed demand holds the served metric up. Every replica polls for itself, and
 // this is what the leader sees.
 func (e *evaluation) judgeFloor() {
-	if !e.set.hasDemand {
+	if !e.set.HasDemand {
 		e.v.unknown(v1alpha1.ConditionObserved, reasonNotAsked, "spec.demand is not set")
 		return
 	}

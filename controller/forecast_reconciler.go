@@ -30,8 +30,8 @@ import (
 // planWorkers is how many Forecasts are fitted and planned at once. A fit takes a core.
 const planWorkers = 2
 
-// maxPatience bounds how long a Forecast is left alone while a read that was asked for waits or runs.
-const maxPatience = time.Minute
+// maxReadWait bounds how long a Forecast waits for a read that was requested.
+const maxReadWait = time.Minute
 
 // badQueryRetry is how long a query is left alone that fails in a way that time does not mend.
 const badQueryRetry = 30 * time.Second
@@ -60,7 +60,7 @@ type Rates struct {
 // ForecastReconciler makes the plan of each Forecast and writes it to status. It runs on the leader only.
 type ForecastReconciler struct {
 	client   client.Client
-	open     func(namespace string, set settings) (seriesReader, error)
+	open     func(namespace string, set planner.Settings) (seriesReader, error)
 	compiler *Compiler
 	recorder events.EventRecorder
 	rates    Rates
@@ -116,14 +116,14 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, nil
 	}
 	state := r.state(req.NamespacedName, &fc)
-	set, err := parseSpec(&fc.Spec)
+	set, err := planner.ParseSpec(&fc.Spec)
 	if err != nil {
 		return orConflict(r.refuse(ctx, &fc, state, err))
 	}
 	now := r.clock.Now()
-	if set.hasDemand && set.mode != v1alpha1.ForecastPaused {
+	if set.HasDemand && set.Mode != v1alpha1.ForecastPaused {
 		if started := r.read(req.NamespacedName, state, set, now); started {
-			return ctrl.Result{RequeueAfter: max(state.patience(set).Sub(now), 100*time.Millisecond)}, nil // the read's end brings us back, as a rule much sooner
+			return ctrl.Result{RequeueAfter: max(state.waitUntil(set).Sub(now), 100*time.Millisecond)}, nil // the read's end brings us back, as a rule much sooner
 		}
 	}
 	if err := r.evaluate(ctx, &fc, state, set, now); err != nil {
@@ -146,9 +146,9 @@ func (r *ForecastReconciler) state(key types.NamespacedName, fc *v1alpha1.Foreca
 	s, ok := r.states[key]
 	again := ok && s.uid != fc.UID
 	if !ok || again {
-		s = &forecastState{uid: fc.UID, publisher: r.publisher()}
+		s = &forecastState{uid: fc.UID, step: planner.State{Publisher: r.publisher()}}
 		for _, at := range fc.Status.RecentWrites {
-			s.publisher.Wrote(at.Time)
+			s.step.Publisher.Wrote(at.Time)
 		}
 		r.states[key] = s
 	}
@@ -181,25 +181,26 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 
 // read starts a read of history where one is due, and says whether the result is worth waiting for: a plan made without it would be
 // written twice. The wait is a short one, since peaks and conditions must not wait for a source that never answers.
-func (r *ForecastReconciler) read(key types.NamespacedName, state *forecastState, set settings, now time.Time) bool {
-	wanted := fmt.Sprintf("%s|%s|%s|%s|%s", set.source, set.query, set.step, set.history, set.settle)
+func (r *ForecastReconciler) read(key types.NamespacedName, state *forecastState, set planner.Settings, now time.Time) bool {
+	wanted := fmt.Sprintf("%s|%s|%s|%s|%s", set.Source, set.Query, set.Step, set.History, set.Settle)
 	if state.readerKey != wanted {
 		r.fetch.forget(key)
 		state.readerKey, state.hasRead, state.readErr, state.nextRead = wanted, false, nil, time.Time{}
-		state.series, state.model = history.Series{}, nil
+		state.series = history.Series{}
+		state.step.Model.Forget()
 		state.reader, state.readErr = r.open(key.Namespace, set)
 	}
 	if got, ok := r.fetch.take(key); ok {
-		state.take(got)
+		state.record(got)
 		if kind := history.KindOf(got.err); kind != "" && !kind.Temporary() {
-			state.nextRead = now.Add(max(set.step, badQueryRetry)) // only a person can mend it
+			state.nextRead = now.Add(max(set.Step, badQueryRetry)) // only a person can mend it
 		}
 		return false
 	}
 	if state.reader == nil {
 		state.reader, state.readErr = r.open(key.Namespace, set) // the sources may have been mended
 		if state.reader == nil {
-			state.nextRead = now.Add(max(set.step, badQueryRetry)) // only a person can mend it
+			state.nextRead = now.Add(max(set.Step, badQueryRetry)) // only a person can mend it
 			return false
 		}
 	}
@@ -207,24 +208,24 @@ func (r *ForecastReconciler) read(key types.NamespacedName, state *forecastState
 		if !now.Before(state.nextRead) {
 			state.nextRead = nextRead(key, set, now) // a read that lasts longer than a step must not have us come back at once, again and again
 		}
-		return !state.hasRead && state.readErr == nil && now.Before(state.patience(set))
+		return !state.hasRead && state.readErr == nil && now.Before(state.waitUntil(set))
 	}
 	if now.Before(state.nextRead) {
 		return false
 	}
-	state.nextRead, state.askedAt = nextRead(key, set, now), now
-	r.fetch.request(key, set.source, state.reader)
+	state.nextRead, state.requestedAt = nextRead(key, set, now), now
+	r.fetch.request(key, set.Source, state.reader)
 	return true
 }
 
 // openFrom reads series from the configured sources.
-func openFrom(sources *history.Sources, c history.Clock) func(string, settings) (seriesReader, error) {
-	return func(namespace string, set settings) (seriesReader, error) {
-		src, err := sources.For(namespace, set.source)
+func openFrom(sources *history.Sources, c history.Clock) func(string, planner.Settings) (seriesReader, error) {
+	return func(namespace string, set planner.Settings) (seriesReader, error) {
+		src, err := sources.For(namespace, set.Source)
 		if err != nil {
 			return nil, err
 		}
-		reader, err := history.NewReader(src, history.ReaderConfig{Query: set.query, Step: set.step, History: set.readSpan(), Settle: set.settle}, c)
+		reader, err := history.NewReader(src, history.ReaderConfig{Query: set.Query, Step: set.Step, History: set.ReadSpan(), Settle: set.Settle}, c)
 		if err != nil {
 			return nil, err // not the typed nil, which would not be nil as an interface
 		}
@@ -233,18 +234,18 @@ func openFrom(sources *history.Sources, c history.Clock) func(string, settings) 
 }
 
 // nextRead is the instant at which the step that is under way has settled, spread a little by the Forecast's name.
-func nextRead(key types.NamespacedName, set settings, now time.Time) time.Time {
+func nextRead(key types.NamespacedName, set planner.Settings, now time.Time) time.Time {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(key.String()))
-	spread := time.Duration(h.Sum64() % uint64(max(1, set.step/8))) //nolint:gosec // a duration above 0
-	end := history.FloorTo(now.Add(-set.settle), set.step).Add(set.step)
-	return end.Add(set.settle + spread)
+	spread := time.Duration(h.Sum64() % uint64(max(1, set.Step/8))) //nolint:gosec // a duration above 0
+	end := history.FloorTo(now.Add(-set.Settle), set.Step).Add(set.Step)
+	return end.Add(set.Settle + spread)
 }
 
-func (r *ForecastReconciler) untilNext(state *forecastState, set settings, now time.Time) time.Duration {
+func (r *ForecastReconciler) untilNext(state *forecastState, set planner.Settings, now time.Time) time.Duration {
 	wait := state.nextRead.Sub(now)
-	if !set.hasDemand || set.mode == v1alpha1.ForecastPaused {
-		wait = history.FloorTo(now, set.step).Add(set.step).Sub(now)
+	if !set.HasDemand || set.Mode == v1alpha1.ForecastPaused {
+		wait = history.FloorTo(now, set.Step).Add(set.Step).Sub(now)
 	}
 	return max(wait, 100*time.Millisecond)
 }
@@ -267,7 +268,7 @@ func (r *ForecastReconciler) refuse(ctx context.Context, fc *v1alpha1.Forecast, 
 // was read: a leader that was held up and deposed meanwhile must not put its plan in place of its successor's.
 func (r *ForecastReconciler) write(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, next *v1alpha1.ForecastStatus, changed []condition) error {
 	now := r.clock.Now()
-	next.RecentWrites = recentWrites(append(state.publisher.Recent(now), now))
+	next.RecentWrites = recentWrites(append(state.step.Publisher.Recent(now), now))
 	before := fc.DeepCopy()
 	fc.Status = *next
 	if err := r.client.Status().Patch(ctx, fc, unlessChanged(before)); err != nil {
@@ -276,7 +277,7 @@ func (r *ForecastReconciler) write(ctx context.Context, fc *v1alpha1.Forecast, s
 		}
 		return fmt.Errorf("write the status of forecast %s/%s: %w", fc.Namespace, fc.Name, err)
 	}
-	state.publisher.Wrote(now)
+	state.step.Publisher.Wrote(now)
 	r.metrics.writes.Inc()
 	emit(r.recorder, fc, changed)
 	return nil

@@ -25,6 +25,7 @@ import (
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
 )
 
 var epoch = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
@@ -32,7 +33,7 @@ var epoch = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
 // trace is a reader over a function of time.
 type trace struct {
 	clock  *clocktesting.FakePassiveClock
-	set    settings
+	set    planner.Settings
 	demand func(time.Time) float64
 	err    error
 }
@@ -41,10 +42,10 @@ func (r *trace) Read(context.Context) (history.Series, int, error) {
 	if r.err != nil {
 		return history.Series{}, 0, r.err
 	}
-	end := history.FloorTo(r.clock.Now().Add(-r.set.settle), r.set.step)
-	start := end.Add(-r.set.readSpan())
-	s := history.Series{Start: start, Step: r.set.step}
-	for at := start; at.Before(end); at = at.Add(r.set.step) {
+	end := history.FloorTo(r.clock.Now().Add(-r.set.Settle), r.set.Step)
+	start := end.Add(-r.set.ReadSpan())
+	s := history.Series{Start: start, Step: r.set.Step}
+	for at := start; at.Before(end); at = at.Add(r.set.Step) {
 		s.Values = append(s.Values, r.demand(at))
 	}
 	return s, 1, nil
@@ -75,8 +76,8 @@ func newHouse(t *testing.T, readers map[string]*trace, objects ...client.Object)
 	h.ForecastReconciler = &ForecastReconciler{
 		client: c, compiler: NewCompiler(c), recorder: h.events, rates: DefaultRates(), clock: passive{h.clock}, logger: slog.New(slog.DiscardHandler),
 		metrics: newReconcilerMetrics(prometheus.NewRegistry()), fetch: newFetcher(), states: map[types.NamespacedName]*forecastState{},
-		open: func(_ string, set settings) (seriesReader, error) {
-			r, ok := readers[set.query]
+		open: func(_ string, set planner.Settings) (seriesReader, error) {
+			r, ok := readers[set.Query]
 			if !ok {
 				return nil, &history.Error{Kind: history.ErrSourceUnknown, Message: "no such source: name one of the file's"}
 			}

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,62 +41,6 @@ func faceFusion() *v1alpha1.Forecast {
 	return fc
 }
 
-func TestJudgeHPAs(t *testing.T) {
-	objectMetricOn := func(kind string) func(*autoscalingv2.HorizontalPodAutoscaler) {
-		return func(h *autoscalingv2.HorizontalPodAutoscaler) {
-			h.Spec.Metrics = []autoscalingv2.MetricSpec{{
-				Type: autoscalingv2.ObjectMetricSourceType,
-				Object: &autoscalingv2.ObjectMetricSource{
-					DescribedObject: autoscalingv2.CrossVersionObjectReference{APIVersion: "headstart.dev/v1alpha1", Kind: kind, Name: "face-fusion"},
-					Metric:          autoscalingv2.MetricIdentifier{Name: "demand"},
-					Target:          autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: new(resource.MustParse("5"))},
-				},
-			}}
-		}
-	}
-	cases := map[string]struct {
-		reason   string
-		hpas     []autoscalingv2.HorizontalPodAutoscaler
-		capacity float64
-		findings []string
-	}{
-		"Follows":      {"the proposed HPA", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", nil)}, 5, nil},
-		"ObjectMetric": {"the other door reads the same", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "x", objectMetricOn("Forecast"))}, 5, nil},
-		"OtherObject":  {"an Object metric on something else is not ours", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "x", objectMetricOn("Ingress"))}, 0, nil},
-		"OtherMetric":  {"an external metric of another name is not ours", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "x", nil)}, 0, nil},
-		"Value": {"Value runs away", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
-			h.Spec.Metrics[0].External.Target = autoscalingv2.MetricTarget{Type: autoscalingv2.ValueMetricType, Value: new(resource.MustParse("5"))}
-		})}, 0, []string{"TargetTypeValue"}},
-		"DefaultTolerance": {"10 % swallows 20 to 22", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
-			h.Spec.Behavior = nil
-		})}, 5, []string{"Tolerance"}},
-		"Disagree": {"one replica serves one amount", []autoscalingv2.HorizontalPodAutoscaler{
-			hpaReading("a", "face-fusion", nil),
-			hpaReading("b", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
-				h.Spec.Metrics[0].External.Target.AverageValue = new(resource.MustParse("7"))
-			}),
-		}, 5, []string{"CapacityDisagrees"}},
-		"OtherTarget": {"the lead would be somebody else's", []autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
-			h.Spec.ScaleTargetRef.Name = "other"
-		})}, 5, []string{"TargetDiffers"}},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			got := judgeHPAs(c.hpas, faceFusion(), 15*time.Second)
-			var reasons []string
-			for _, f := range got.findings {
-				reasons = append(reasons, f.reason)
-			}
-			if diff := cmp.Diff(c.findings, reasons); diff != "" {
-				t.Errorf("%s: findings (-want +got):\n%s", c.reason, diff)
-			}
-			if got.capacity != c.capacity {
-				t.Errorf("%s: capacity = %v, want %v", c.reason, got.capacity, c.capacity)
-			}
-		})
-	}
-}
-
 func TestCapacityOfSpecAndHPA(t *testing.T) {
 	both := []autoscalingv2.HorizontalPodAutoscaler{
 		hpaReading("a", "face-fusion", nil),
@@ -125,10 +68,10 @@ func TestCapacityOfSpecAndHPA(t *testing.T) {
 				fc.Spec.CapacityPerReplica = new(resource.MustParse(c.own))
 			}
 			v := verdicts{}
-			s := judgeHPAs(c.hpas, fc, time.Second)
+			s := planner.ReadHPAs(c.hpas, fc, time.Second)
 			lintHPAs(&v, s, fc, nil)
 			got := v.get(v1alpha1.ConditionHPALinted)
-			if got == nil || got.Reason != c.want || !contains(got.Message, c.says...) || len(s.findings) > 1 {
+			if got == nil || got.Reason != c.want || !contains(got.Message, c.says...) || len(s.Findings) > 1 {
 				t.Errorf("condition = %+v, want %s alone, saying %q: %s", got, c.want, c.says, c.reason)
 			}
 		})
@@ -137,44 +80,9 @@ func TestCapacityOfSpecAndHPA(t *testing.T) {
 
 func TestLintSaysWhatSharesATarget(t *testing.T) {
 	v := verdicts{}
-	lintHPAs(&v, judgeHPAs([]autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", nil)}, faceFusion(), time.Second), faceFusion(), []string{"other"})
+	lintHPAs(&v, planner.ReadHPAs([]autoscalingv2.HorizontalPodAutoscaler{hpaReading("a", "face-fusion", nil)}, faceFusion(), time.Second), faceFusion(), []string{"other"})
 	c := v.get(v1alpha1.ConditionHPALinted)
 	if c == nil || c.Reason != "TargetShared" || !strings.Contains(c.Message, "other") {
 		t.Errorf("condition = %+v, want TargetShared naming the other Forecast", c)
-	}
-}
-
-func TestRampOf(t *testing.T) {
-	cases := map[string]struct {
-		reason   string
-		behavior *autoscalingv2.HorizontalPodAutoscalerBehavior
-		want     planner.Ramp
-	}{
-		"None": {"the controller's rule without a behaviour", nil, planner.Ramp{Sync: time.Second}},
-		"Empty": {"a behaviour without policies has the API's defaults", &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: &autoscalingv2.HPAScalingRules{}}, func() planner.Ramp {
-			r := planner.BehaviorDefaults()
-			r.Sync = time.Second
-			return r
-		}()},
-		"Own": {"policies are taken as they are", &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: &autoscalingv2.HPAScalingRules{
-			StabilizationWindowSeconds: new(int32(30)), SelectPolicy: ptr(autoscalingv2.MinChangePolicySelect),
-			Policies: []autoscalingv2.HPAScalingPolicy{{Type: autoscalingv2.PercentScalingPolicy, Value: 900, PeriodSeconds: 15}, {Type: autoscalingv2.PodsScalingPolicy, Value: 20, PeriodSeconds: 60}},
-		}}, planner.Ramp{Sync: time.Second, Stabilization: 30 * time.Second, Select: planner.SelectMin, Policies: []planner.Policy{
-			{Kind: planner.PolicyPercent, Value: 900, Period: 15 * time.Second}, {Kind: planner.PolicyPods, Value: 20, Period: time.Minute},
-		}}},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			got := rampOf(c.behavior, time.Second)
-			if got.Select == planner.SelectMax {
-				got.Select = "" // the same
-			}
-			if c.want.Select == planner.SelectMax {
-				c.want.Select = ""
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", c.reason, diff)
-			}
-		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -93,16 +92,16 @@ func (e *evaluation) nextPath(ctx context.Context, pods labels.Selector, records
 // more is how many replicas beyond those that there are the published plan asks for within a lead; at least one.
 func (e *evaluation) more(replicas int) int {
 	capacity := e.capacity
-	if e.state.plan == nil || capacity <= 0 {
+	if e.state.step.Published == nil || capacity <= 0 {
 		return 1
 	}
-	ahead := e.set.lead.max
+	ahead := e.set.Lead.Max
 	if was := e.fc.Status.LeadTime; was != nil {
 		if d, err := was.Value.Parse(); err == nil {
 			ahead = d
 		}
 	}
-	most, ok := e.state.plan.Max(e.now, e.now.Add(ahead))
+	most, ok := e.state.step.Published.Max(e.now, e.now.Add(ahead))
 	if !ok {
 		return 1
 	}
@@ -140,8 +139,7 @@ func (e *evaluation) keptWarm(ctx context.Context) (bool, error) {
 			continue
 		}
 		all = append(all, p.Status.Forecasts...)
-		selector, err := metav1.LabelSelectorAsSelector(&p.Spec.ForecastSelector)
-		if err == nil && selector.Matches(labels.Set(e.fc.Labels)) {
+		if matcher, _ := p.ForecastMatcher(); matcher.Matches(e.fc) { // The condition of the WarmPool has the error.
 			selecting = append(selecting, p.Status.Forecasts)
 		}
 	}

@@ -130,7 +130,7 @@ func TestMore(t *testing.T) {
 	if got := e.more(3); got != 1 {
 		t.Errorf("without a plan one more is looked at, not %d", got)
 	}
-	e.state.plan = &plan.Plan{Start: now, Segments: []plan.Segment{{Step: time.Minute, Values: []float64{30, 30, 75, 200}}}}
+	e.state.step.Published = &plan.Plan{Start: now, Segments: []plan.Segment{{Step: time.Minute, Values: []float64{30, 30, 75, 200}}}}
 	e.fc.Status.LeadTime = &v1alpha1.LeadTimeStatus{Value: "2m30s"}
 	if got := e.more(3); got != 5 {
 		t.Errorf("75 need 8 replicas of 10 within the lead, 3 there are: %d more", got)

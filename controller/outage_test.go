@@ -13,6 +13,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
 )
 
 func noonPeak(forecast string) *v1alpha1.PeakSchedule {
@@ -53,10 +54,10 @@ func TestRestartMakesTheSamePlan(t *testing.T) {
 		h.step(t, "fc", 5*time.Minute)
 	}
 	state := h.states[named("fc")]
-	lived := state.model.Outlook()
+	lived := state.step.Model.Outlook()
 	h.states = map[types.NamespacedName]*forecastState{} // a new leader
 	h.step(t, "fc", 0)
-	anew := h.states[named("fc")].model.Outlook()
+	anew := h.states[named("fc")].step.Model.Outlook()
 	if !lived.Start.Equal(anew.Start) {
 		t.Fatalf("forecasts from %s and %s cannot be compared", lived.Start, anew.Start)
 	}
@@ -106,17 +107,17 @@ func TestNothingIsRetriedTenTimesASecond(t *testing.T) {
 	key := types.NamespacedName{Namespace: "shop", Name: "fc"}
 	for name, tc := range map[string]struct {
 		reason string
-		open   func(string, settings) (seriesReader, error)
+		open   func(string, planner.Settings) (seriesReader, error)
 	}{
 		"source unknown": {
 			reason: "only a person can mend it",
-			open: func(string, settings) (seriesReader, error) {
+			open: func(string, planner.Settings) (seriesReader, error) {
 				return nil, &history.Error{Kind: history.ErrSourceUnknown, Message: "no such source"}
 			},
 		},
 		"never answers": {
 			reason: "a read that lasts longer than a step has its own end",
-			open:   func(string, settings) (seriesReader, error) { return hung{}, nil },
+			open:   func(string, planner.Settings) (seriesReader, error) { return hung{}, nil },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -202,16 +203,16 @@ func TestReadyOverThePlanThatIsKept(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason     string
 		conditions []condition
-		last       kept
+		last       planner.Basis
 		want       string
 	}{
-		"Forecast":        {"the plan is what is served", lastPlan, keptForecast, "True ServingPlan"},
-		"ForecastDropped": {"a plan holds without a floor", append(slices.Clone(lastPlan), dropped), keptForecast, "True ServingPlan"},
-		"Peaks":           {"observed demand is what is served", lastPlan, keptPeaks, "True ServingObserved"},
-		"PeaksDropped":    {"nothing is left to serve", append(slices.Clone(lastPlan), dropped), keptPeaks, "False FloorDropped"},
-		"FirstPlan":       {"peaks are planned while history is read", append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "True", "PlanPublished"}), keptPeaks, "True ServingObserved"},
-		"NoPlan":          {"nothing was ever planned", append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "Unknown", "NoPlan"}), keptNothing, "False Reading"},
-		"Expired":         {"the plan has been outlived", append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "False", "PlanExpired"}), keptForecast, "False PlanExpired"},
+		"Forecast":        {"the plan is what is served", lastPlan, planner.BasisForecast, "True ServingPlan"},
+		"ForecastDropped": {"a plan holds without a floor", append(slices.Clone(lastPlan), dropped), planner.BasisForecast, "True ServingPlan"},
+		"Peaks":           {"observed demand is what is served", lastPlan, planner.BasisPeaks, "True ServingObserved"},
+		"PeaksDropped":    {"nothing is left to serve", append(slices.Clone(lastPlan), dropped), planner.BasisPeaks, "False FloorDropped"},
+		"FirstPlan":       {"peaks are planned while history is read", append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "True", "PlanPublished"}), planner.BasisPeaks, "True ServingObserved"},
+		"NoPlan":          {"nothing was ever planned", append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "Unknown", "NoPlan"}), planner.BasisNone, "False Reading"},
+		"Expired":         {"the plan has been outlived", append(slices.Clone(waiting), condition{v1alpha1.ConditionServing, "False", "PlanExpired"}), planner.BasisForecast, "False PlanExpired"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var v verdicts

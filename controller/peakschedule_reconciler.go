@@ -67,7 +67,7 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	var ps v1alpha1.PeakSchedule
 	if err := r.client.Get(ctx, req.NamespacedName, &ps); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.compiler.forgetSchedule(req.NamespacedName)
+			r.compiler.ForgetSchedule(req.NamespacedName)
 			r.writes.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -97,8 +97,8 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 
 // evaluate says what a schedule means at now, and how long that stays so. The conditions are those of before: the verdicts are new.
 func (r *PeakScheduleReconciler) evaluate(ctx context.Context, ps *v1alpha1.PeakSchedule, now time.Time, v *verdicts) (*v1alpha1.PeakScheduleStatus, time.Duration, error) {
-	next := &v1alpha1.PeakScheduleStatus{ObservedGeneration: ps.Generation, Conditions: cloneConditions(ps.Status.Conditions)}
-	s, _, err := r.compiler.schedule(ctx, ps)
+	next := &v1alpha1.PeakScheduleStatus{ObservedGeneration: ps.Generation, Conditions: slices.Clone(ps.Status.Conditions)}
+	s, err := r.compiler.schedule(ctx, ps)
 	switch {
 	case err != nil:
 		v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(err))
@@ -197,7 +197,7 @@ func (r *PeakScheduleReconciler) forecastsOf(ctx context.Context, ps *v1alpha1.P
 	if err := r.client.List(ctx, &list, client.InNamespace(ps.Namespace)); err != nil {
 		return nil, fmt.Errorf("list the Forecasts of %s: %w", ps.Namespace, err)
 	}
-	lifted := slices.DeleteFunc(list.Items, func(fc v1alpha1.Forecast) bool { return !lifts(ps, &fc) })
+	lifted := slices.DeleteFunc(list.Items, func(fc v1alpha1.Forecast) bool { return !selects(ps, &fc) })
 	slices.SortFunc(lifted, func(a, b v1alpha1.Forecast) int { return strings.Compare(a.Name, b.Name) })
 	return lifted, nil
 }

@@ -270,8 +270,8 @@ func TestBadSelectorHarmsNoForecast(t *testing.T) {
 	good := peakSchedule(v1alpha1.PeakWindow{Name: "noon", Schedule: "0 12 * * *", Duration: "2h", Demand: atLeast("1200")})
 	good.Name = "good"
 	d := newDesk(bad, good)
-	ps, err := d.compiler.peaksOf(t.Context(), forecastNamed("lifted", nil))
-	if err != nil || len(ps.errs) > 0 || len(ps.schedules) != 1 {
-		t.Errorf("%d schedules, %v, %v; want the good one and no error", len(ps.schedules), ps.errs, err)
+	found, err := d.compiler.selection(t.Context(), forecastNamed("lifted", nil), nil)
+	if err != nil || len(found.InvalidSchedules) > 0 || len(found.Schedules) != 1 {
+		t.Errorf("%d schedules, %v, %v; want the good one and no error", len(found.Schedules), found.InvalidSchedules, err)
 	}
 }

@@ -23,7 +23,7 @@ func (r *PeakScheduleReconciler) planChanged(ctx context.Context, e event.Update
 	}
 	now := r.clock.Now()
 	for _, ps := range r.schedulesIn(ctx, after.Namespace) {
-		if lifts(&ps, after) {
+		if selects(&ps, after) {
 			key := client.ObjectKeyFromObject(&ps)
 			q.AddAfter(reconcile.Request{NamespacedName: key}, max(planGathers, r.writes.pause(key, now)))
 		}

@@ -6,27 +6,23 @@ import (
 	"math"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
-	"headstart.dev/headstart/planner"
-	"headstart.dev/headstart/planner/plan"
 )
 
-func cloneConditions(c []metav1.Condition) []metav1.Condition { return slices.Clone(c) }
-
-// publish writes the status where the plan, a condition or the spec changed enough to be worth one of the hour's writes.
-func (e *evaluation) publish(ctx context.Context, plan *plan.Plan) error {
+// publish writes the status where the plan, a condition or the spec changed enough to be worth one
+// of the hour's writes.
+func (e *evaluation) publish(ctx context.Context) error {
 	changed := e.v.merge(&e.next.Conditions)
-	e.keepWhatIsKnown(plan)
-	worth := e.worthAWrite(plan, len(changed) > 0)
-	if worth && plan != nil {
-		encoded := plan.Encode()
+	e.keepWhatIsKnown()
+	worth := e.worthAWrite(len(changed) > 0)
+	if worth && e.out.Plan != nil {
+		encoded := e.out.Plan.Encode()
 		e.next.Plan = &encoded
 	}
-	if served, err := e.serveNow(plan); err == nil {
+	if served, err := e.out.Serve(cmp.Or(e.out.Plan, e.state.step.Published)); err == nil {
 		e.next.Served = &v1alpha1.Sample{Value: quantityOf(served.Value), Time: metaTime(e.now)}
 	}
 	e.metrics.observe(types.NamespacedName{Namespace: e.fc.Namespace, Name: e.fc.Name}, &e.next, e.leadTime)
@@ -40,45 +36,36 @@ func (e *evaluation) publish(ctx context.Context, plan *plan.Plan) error {
 	return nil
 }
 
-// worthAWrite says whether the hour's writes allow for this one. A spec that was not answered yet is always answered.
-func (e *evaluation) worthAWrite(plan *plan.Plan, changed bool) bool {
+// worthAWrite reports whether the hour's writes allow for this one. A new spec is always answered.
+func (e *evaluation) worthAWrite(changed bool) bool {
 	if e.fc.Status.ObservedGeneration != e.fc.Generation {
 		return true
 	}
-	if changed && e.state.publisher.Affords(e.now) {
+	if changed && e.state.step.Publisher.Affords(e.now) {
 		return true
 	}
-	return plan != nil && e.state.publisher.Decide(e.now, e.state.plan, *plan, e.leadTime).Publish
+	return e.out.Publish.Publish
 }
 
-// keepWhatIsKnown carries over what this pass could not renew. A plan lives until it is outlived, or the Forecast is paused.
-func (e *evaluation) keepWhatIsKnown(plan *plan.Plan) {
+// keepWhatIsKnown carries over what this pass could not renew. A plan stays until it is replaced, or
+// the Forecast is paused.
+func (e *evaluation) keepWhatIsKnown() {
 	was := &e.fc.Status
-	if e.set.mode != v1alpha1.ForecastPaused {
+	if e.set.Mode != v1alpha1.ForecastPaused {
 		e.next.Plan = was.Plan
 	}
-	if plan == nil && e.set.mode != v1alpha1.ForecastPaused {
+	if e.out.Plan == nil && e.set.Mode != v1alpha1.ForecastPaused {
 		e.next.NextPeak = was.NextPeak
 	}
 	if e.next.Model == nil {
 		e.next.Model = was.Model
 	}
-	if e.next.Accuracy == nil && e.set.hasDemand {
+	if e.next.Accuracy == nil && e.set.HasDemand {
 		e.next.Accuracy = was.Accuracy
 	}
 	if e.next.Observed == nil {
 		e.next.Observed = was.Observed
 	}
-}
-
-func (e *evaluation) serveNow(plan *plan.Plan) (planner.Served, error) {
-	if plan == nil {
-		plan = e.state.plan
-	}
-	return planner.Serve(planner.ServeInput{
-		Plan: plan, Mode: e.set.mode, Expiry: e.set.expiry, Static: e.set.static,
-		Min: e.set.min, Observed: e.observed, ObservedAt: e.at, MaxObservedAge: e.set.settle + 3*e.set.step, Now: e.now,
-	})
 }
 
 // modelStatus says in status what a forecast rests on.

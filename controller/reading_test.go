@@ -13,12 +13,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner"
 )
 
 // hang has the house's history never answer, to a leader that has just begun.
 func (h *house) hang() {
 	h.states = map[types.NamespacedName]*forecastState{}
-	h.open = func(string, settings) (seriesReader, error) { return hung{}, nil }
+	h.open = func(string, planner.Settings) (seriesReader, error) { return hung{}, nil }
 }
 
 // reconcileFor reconciles whenever it is asked to come back, until d has gone by, and says how often that was.
@@ -78,7 +79,7 @@ func TestPeaksArePlannedWhileHistoryIsRead(t *testing.T) {
 				t.Errorf("%d writes, want %d at most: %s", n, c.writes, c.reason)
 			}
 			if at := metav1.NewTime(epoch.Add(12*time.Hour + time.Minute)); c.plan {
-				if got, ok := h.states[named("fc")].plan.At(at.Time); !ok || got != 500 {
+				if got, ok := h.states[named("fc")].step.Published.At(at.Time); !ok || got != 500 {
 					t.Errorf("the plan says %v, %t at noon, want the 500 that were declared", got, ok)
 				}
 			}
@@ -132,7 +133,7 @@ func TestNothingToPlanWith(t *testing.T) {
 	h.step(t, "fc", time.Second)
 	says(metav1.ConditionFalse, "NoPeaks", true)
 	at := epoch.Add(12*time.Hour + time.Minute)
-	if v, ok := h.states[named("fc")].plan.At(at); !ok || v != 0 {
+	if v, ok := h.states[named("fc")].step.Published.At(at); !ok || v != 0 {
 		t.Errorf("the plan says %v, %t at the noon whose peak was taken back, want 0", v, ok)
 	}
 }
@@ -151,7 +152,7 @@ func TestPeakThatTurnsInvalidStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.step(t, "fc", time.Minute)
-	if v, ok := h.states[named("fc")].plan.At(epoch.Add(12*time.Hour + time.Minute)); !ok || v != 500 {
+	if v, ok := h.states[named("fc")].step.Published.At(epoch.Add(12*time.Hour + time.Minute)); !ok || v != 500 {
 		t.Errorf("the plan says %v, %t at noon, want the 500 that were declared", v, ok)
 	}
 	conditions := h.get(t, "fc").Status.Conditions
@@ -161,7 +162,7 @@ func TestPeakThatTurnsInvalidStays(t *testing.T) {
 	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionServing); c == nil || c.Reason != reasonLastPlan {
 		t.Errorf("Serving = %+v, want %s", c, reasonLastPlan)
 	}
-	h.step(t, "fc", h.states[named("fc")].plan.End().Sub(h.clock.Now()))
+	h.step(t, "fc", h.states[named("fc")].step.Published.End().Sub(h.clock.Now()))
 	c := meta.FindStatusCondition(h.get(t, "fc").Status.Conditions, v1alpha1.ConditionServing)
 	if c == nil || c.Reason != "PlanExpired" || !strings.Contains(c.Message, "see PeaksValid") {
 		t.Errorf("Serving = %+v after the plan's end, want PlanExpired, and what to look at", c)

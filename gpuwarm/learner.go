@@ -1,7 +1,6 @@
 package gpuwarm
 
 import (
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -42,39 +41,6 @@ type LearnerOptions struct {
 	DefaultConfigured bool
 	// Max is the longest warm-up that is believed; 30 minutes by default.
 	Max time.Duration
-}
-
-// OptionsFor are the options that a Forecast's spec.leadTime asks for. Its mode Fixed is the caller's business: nothing is learned then.
-func OptionsFor(lt v1alpha1.LeadTime) (LearnerOptions, error) {
-	o := LearnerOptions{Percentile: float64(lt.Percentile)}
-	if lt.Default != nil {
-		d, err := lt.Default.Parse()
-		if err != nil {
-			return o, fmt.Errorf("spec.leadTime.default: %w", err)
-		}
-		if d <= 0 {
-			return o, fmt.Errorf("spec.leadTime.default: %q is not above zero: write for example \"5m\"", *lt.Default)
-		}
-		o.Default, o.DefaultConfigured = d, true
-	}
-	if lt.Max != "" {
-		d, err := lt.Max.Parse()
-		if err != nil {
-			return o, fmt.Errorf("spec.leadTime.max: %w", err)
-		}
-		if d <= 0 {
-			return o, fmt.Errorf("spec.leadTime.max: %q is not above zero: write for example \"30m\"", lt.Max)
-		}
-		o.Max = d
-	}
-	return o, o.validate()
-}
-
-func (o LearnerOptions) validate() error {
-	if o.Percentile != 0 && (o.Percentile < 1 || o.Percentile > 99) {
-		return fmt.Errorf("percentile is %v: it must be from 1 to 99", o.Percentile)
-	}
-	return nil
 }
 
 // withDefaults fills in what is not set and holds the rest to what is possible.

@@ -253,27 +253,3 @@ func TestLeadIsBounded(t *testing.T) {
 		}
 	})
 }
-
-func TestOptionsFor(t *testing.T) {
-	d := func(s v1alpha1.Duration) *v1alpha1.Duration { return &s }
-	cases := map[string]struct {
-		reason string
-		in     v1alpha1.LeadTime
-		want   LearnerOptions
-		err    bool
-	}{
-		"Full":    {"All of it.", v1alpha1.LeadTime{Percentile: 95, Default: d("2m"), Max: "1h"}, LearnerOptions{95, 2 * time.Minute, true, time.Hour}, false},
-		"Empty":   {"Defaults come with the Learner.", v1alpha1.LeadTime{}, LearnerOptions{}, false},
-		"Zero":    {"A default of nothing is a mistake.", v1alpha1.LeadTime{Default: d("0s")}, LearnerOptions{}, true},
-		"Bad":     {"So is one that is no duration.", v1alpha1.LeadTime{Max: "5 min"}, LearnerOptions{}, true},
-		"Percent": {"And one in a hundred or more.", v1alpha1.LeadTime{Percentile: 100}, LearnerOptions{Percentile: 100}, true},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			got, err := OptionsFor(tc.in)
-			if (err != nil) != tc.err || (err == nil && !cmp.Equal(tc.want, got)) {
-				t.Errorf("\nReason: %s\ngot %+v, %v", tc.reason, got, err)
-			}
-		})
-	}
-}

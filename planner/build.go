@@ -12,8 +12,8 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// Input is everything that a plan is made of.
-type Input struct {
+// buildInput is everything that a plan is made of.
+type buildInput struct {
 	// Now is when the plan is made; it becomes the plan's ComputedAt.
 	Now time.Time
 	// Start of the plan: the origin of the forecast, the beginning of the first unknown step.
@@ -72,7 +72,7 @@ func (s Shortage) String() string {
 		s.Replicas, s.From.UTC().Format(time.RFC3339), s.Peak, s.PeakAt.UTC().Format(time.RFC3339), s.Max)
 }
 
-func (in Input) validate() error {
+func (in buildInput) validate() error {
 	switch {
 	case in.Step <= 0:
 		return errors.New("plan: step must be above 0")
@@ -88,13 +88,13 @@ func (in Input) validate() error {
 	return in.Ramp.validate()
 }
 
-// Build makes the plan: at each step the demand to provision for so that this step and the Lead steps after it are covered.
+// build makes the plan: at each step the demand to provision for so that this step and the Lead steps after it are covered.
 //
 // Peaks combine with the forecast in one order: × multiply, + add, then the largest atLeast or replicas, then the smallest
 // atMost, then Min and Max. That happens step by step within each lead window; the window's estimate is carried to its steps in
 // proportion to their medians. Observed demand is no part of it: [Serve] holds the plan up to what is observed.
 // At last the plan is raised where the HPA's own ramp would come too late otherwise.
-func Build(in Input) (plan.Plan, Notes, error) {
+func build(in buildInput) (plan.Plan, Notes, error) {
 	if err := in.validate(); err != nil {
 		return plan.Plan{}, Notes{}, err
 	}
@@ -114,7 +114,7 @@ func Build(in Input) (plan.Plan, Notes, error) {
 }
 
 // values of the plan before bounds and ramp, and what is expected of the same steps, nil without a forecast.
-func (in Input) values(notes *Notes) (values, expected []float64) {
+func (in buildInput) values(notes *Notes) (values, expected []float64) {
 	if in.Capacity <= 0 && slices.ContainsFunc(in.Peaks, func(d scheduler.Demand) bool { return d.Replicas > 0 }) {
 		notes.Warnings = append(notes.Warnings,
 			"a peak in replicas cannot be planned without the capacity of one: set spec.capacityPerReplica, or averageValue in the HPA")
@@ -131,7 +131,7 @@ func (in Input) values(notes *Notes) (values, expected []float64) {
 }
 
 // forecast joins a forecast and the peaks.
-func (in Input) forecast(o *forecaster.Outlook, notes *Notes) (values, expected []float64) {
+func (in buildInput) forecast(o *forecaster.Outlook, notes *Notes) (values, expected []float64) {
 	offset := 0
 	if o.Step > 0 {
 		offset = int(in.Start.Sub(o.Start) / o.Step)
@@ -162,7 +162,7 @@ func (in Input) forecast(o *forecaster.Outlook, notes *Notes) (values, expected 
 }
 
 // window is the demand over the lead window that begins at step i, peaks applied. top is the largest of the window's medians.
-func (in Input) window(i int, cover, top float64, medians []float64) float64 {
+func (in buildInput) window(i int, cover, top float64, medians []float64) float64 {
 	out := 0.0
 	for j := 0; j <= in.Lead; j++ {
 		base := cover
@@ -175,7 +175,7 @@ func (in Input) window(i int, cover, top float64, medians []float64) float64 {
 }
 
 // quiet tells, for each step, the first step from there on at which something is declared. It has one element beyond the end.
-func (in Input) quiet() []int {
+func (in buildInput) quiet() []int {
 	if len(in.Peaks) == 0 {
 		return []int{math.MaxInt}
 	}
@@ -191,7 +191,7 @@ func (in Input) quiet() []int {
 }
 
 // declared is what the peaks say on their own; nothing where no peak that counts falls into the lead window.
-func (in Input) declared(counts func(scheduler.Demand) bool, nothing float64) []float64 {
+func (in buildInput) declared(counts func(scheduler.Demand) bool, nothing float64) []float64 {
 	alone := in.alone(counts)
 	values := make([]float64, in.Horizon)
 	for i := range values {
@@ -206,7 +206,7 @@ func (in Input) declared(counts func(scheduler.Demand) bool, nothing float64) []
 }
 
 // alone is what the peaks of each step say on their own; NaN where none counts.
-func (in Input) alone(counts func(scheduler.Demand) bool) []float64 {
+func (in buildInput) alone(counts func(scheduler.Demand) bool) []float64 {
 	out := make([]float64, len(in.Peaks))
 	for j, d := range in.Peaks {
 		out[j] = math.NaN()
@@ -227,7 +227,7 @@ func (in Input) alone(counts func(scheduler.Demand) bool) []float64 {
 	return out
 }
 
-func (in Input) bound(v float64) float64 {
+func (in buildInput) bound(v float64) float64 {
 	if in.Max > 0 {
 		v = min(v, in.Max)
 	}
@@ -235,7 +235,7 @@ func (in Input) bound(v float64) float64 {
 }
 
 // raise starts early where the HPA could not follow the plan otherwise, and notes where it needs more than MaxReplicas.
-func (in Input) raise(values []float64, notes *Notes) {
+func (in buildInput) raise(values []float64, notes *Notes) {
 	want := make([]int, len(values))
 	for i, v := range values {
 		need := plan.Replicas(number(v), in.Capacity)
@@ -253,7 +253,7 @@ func (in Input) raise(values []float64, notes *Notes) {
 	}
 }
 
-func (n *Notes) short(in Input, i, need int) {
+func (n *Notes) short(in buildInput, i, need int) {
 	at := in.Start.Add(time.Duration(i) * in.Step)
 	if n.Shortage == nil {
 		n.Shortage = &Shortage{From: at, Replicas: need, Max: in.MaxReplicas}

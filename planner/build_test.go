@@ -44,12 +44,12 @@ func TestBuild(t *testing.T) {
 	atLeast := demand(func(d *scheduler.Demand) { d.AtLeast = 100 })
 	cases := map[string]struct {
 		reason string
-		in     Input
+		in     buildInput
 		want   []float64
 	}{
 		"ForecastAlone": {
 			reason: "without peaks the plan is the forecast's own cover, held by the bounds",
-			in: Input{
+			in: buildInput{
 				Horizon: 4, Lead: 1, Max: 40, Min: 15,
 				Outlook: skilled(1, []float64{5, 10, 20, 30, 30}, []float64{12, 24, 36, 48}),
 			},
@@ -57,7 +57,7 @@ func TestBuild(t *testing.T) {
 		},
 		"MultiplyWithinTheWindow": {
 			reason: "cover 12 over medians 10, 5: ratio 1.2; with × 3 on the second: max(12, 3·5·1.2) = 18",
-			in: Input{
+			in: buildInput{
 				Horizon: 2, Lead: 1, Outlook: skilled(1, []float64{10, 5, 5}, []float64{12, 8}),
 				Peaks: peaks(4, map[int]scheduler.Demand{1: times3}),
 			},
@@ -66,7 +66,7 @@ func TestBuild(t *testing.T) {
 		},
 		"AtLeastALeadAhead": {
 			reason: "a minimum counts from one lead before its window on, and not one step earlier",
-			in: Input{
+			in: buildInput{
 				Horizon: 6, Lead: 2, Outlook: skilled(2, []float64{5, 5, 5, 5, 5, 5, 5, 5}, []float64{6, 6, 6, 6, 6, 6}),
 				Peaks: peaks(9, map[int]scheduler.Demand{4: atLeast}),
 			},
@@ -74,7 +74,7 @@ func TestBuild(t *testing.T) {
 		},
 		"OrderOfPeaks": {
 			reason: "(10·2+5 → at least 4 replicas of 10 → at most 30 → bounds.max 28)",
-			in: Input{
+			in: buildInput{
 				Horizon: 1, Capacity: 10, Max: 28, Ramp: Ramp{None: true}, Outlook: skilled(0, []float64{10}, []float64{10}),
 				Peaks: peaks(2, map[int]scheduler.Demand{0: {Multiply: 2, Add: 5, Replicas: 4, AtMost: 30}}),
 			},
@@ -82,7 +82,7 @@ func TestBuild(t *testing.T) {
 		},
 		"MedianOfZero": {
 			reason: "where the medians are 0 there is no proportion: the cover itself is multiplied",
-			in: Input{
+			in: buildInput{
 				Horizon: 1, Lead: 1, Outlook: skilled(1, []float64{0, 0}, []float64{2}),
 				Peaks: peaks(3, map[int]scheduler.Demand{1: times3}),
 			},
@@ -90,7 +90,7 @@ func TestBuild(t *testing.T) {
 		},
 		"UnskilledSaysNothing": {
 			reason: "a forecast without skill is not served, and 0 is not said in its place",
-			in: Input{
+			in: buildInput{
 				Horizon: 2, Observed: 50, Min: 3,
 				Outlook: &forecaster.Outlook{Start: origin, Step: time.Minute, Median: []float64{9, 9}, Cover: []float64{9, 9}},
 			},
@@ -98,7 +98,7 @@ func TestBuild(t *testing.T) {
 		},
 		"UnskilledPeaks": {
 			reason: "the base is the demand before the running window, for a later one too, for what is observed is lifted; atLeast stands alone",
-			in: Input{
+			in: buildInput{
 				Horizon: 6, Observed: 50, PeakBase: 20,
 				Peaks: peaks(7, map[int]scheduler.Demand{0: times3, 2: times3, 4: atLeast}),
 			},
@@ -106,34 +106,34 @@ func TestBuild(t *testing.T) {
 		},
 		"UnskilledPeakOnNothing": {
 			reason: "a service without any demand when the window began has none to multiply: what it has since is not taken for that",
-			in:     Input{Horizon: 3, Observed: 50, PeakBase: 0, Peaks: peaks(4, map[int]scheduler.Demand{0: times3, 1: {Multiply: 1, MultiplyTo: 1, Add: 7, AddTo: 7, AtMost: math.Inf(1)}})},
+			in:     buildInput{Horizon: 3, Observed: 50, PeakBase: 0, Peaks: peaks(4, map[int]scheduler.Demand{0: times3, 1: {Multiply: 1, MultiplyTo: 1, Add: 7, AddTo: 7, AtMost: math.Inf(1)}})},
 			want:   []float64{nan, 7, nan},
 		},
 		"UnskilledPeakToCome": {
 			reason: "before a window, what is observed is its base",
-			in:     Input{Horizon: 3, Observed: 50, PeakBase: nan, Peaks: peaks(4, map[int]scheduler.Demand{2: times3})},
+			in:     buildInput{Horizon: 3, Observed: 50, PeakBase: nan, Peaks: peaks(4, map[int]scheduler.Demand{2: times3})},
 			want:   []float64{nan, nan, 150},
 		},
 		"UnskilledWithoutObservation": {
 			reason: "three times unknown is unknown",
-			in:     Input{Horizon: 2, Observed: nan, PeakBase: nan, Peaks: peaks(3, map[int]scheduler.Demand{0: times3, 1: atLeast})},
+			in:     buildInput{Horizon: 2, Observed: nan, PeakBase: nan, Peaks: peaks(3, map[int]scheduler.Demand{0: times3, 1: atLeast})},
 			want:   []float64{nan, 100},
 		},
 		"UnskilledLull": {
 			reason: "a declared lull is no statement about demand of its own: observed demand is served",
-			in: Input{Horizon: 1, Observed: 50, Peaks: peaks(2, map[int]scheduler.Demand{
+			in: buildInput{Horizon: 1, Observed: 50, Peaks: peaks(2, map[int]scheduler.Demand{
 				0: demand(func(d *scheduler.Demand) { d.Multiply = 0.5; d.AtMost = 70 }),
 			})},
 			want: []float64{nan},
 		},
 		"PeaksAlone": {
 			reason: "without a demand series 0 outside of peaks is meant",
-			in:     Input{Horizon: 3, PeaksAlone: true, Observed: nan, Min: 2, Peaks: peaks(4, map[int]scheduler.Demand{1: atLeast})},
+			in:     buildInput{Horizon: 3, PeaksAlone: true, Observed: nan, Min: 2, Peaks: peaks(4, map[int]scheduler.Demand{1: atLeast})},
 			want:   []float64{2, 100, 2},
 		},
 		"OlderOutlook": {
 			reason: "a plan may start later than the forecast, and ends with it",
-			in: Input{
+			in: buildInput{
 				Start: origin.Add(2 * time.Minute), Horizon: 4,
 				Outlook: skilled(0, []float64{1, 2, 3, 4}, []float64{1, 2, 3, 4}),
 			},
@@ -141,7 +141,7 @@ func TestBuild(t *testing.T) {
 		},
 		"EarlyForTheRamp": {
 			reason: "40 replicas are reached from 20 in one sync, and 20 from 1 within the four syncs of the minute before",
-			in: Input{
+			in: buildInput{
 				Horizon: 5, Capacity: 2,
 				Outlook: skilled(0, []float64{2, 2, 2, 80, 80}, []float64{2, 2, 2, 80, 80}),
 			},
@@ -155,7 +155,7 @@ func TestBuild(t *testing.T) {
 			if in.Start.IsZero() {
 				in.Start = origin
 			}
-			plan, _, err := Build(in)
+			plan, _, err := build(in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,11 +167,11 @@ func TestBuild(t *testing.T) {
 }
 
 func TestBuildNotes(t *testing.T) {
-	in := Input{
+	in := buildInput{
 		Now: origin, Start: origin, Step: time.Minute, Horizon: 4, Capacity: 10, MaxReplicas: 3, Ramp: Ramp{None: true},
 		Outlook: skilled(0, []float64{10, 35, 52, 20}, []float64{10, 35, 52, 20}),
 	}
-	_, notes, err := Build(in)
+	_, notes, err := build(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,35 +184,35 @@ func TestBuildNotes(t *testing.T) {
 		t.Errorf("got %q, want %q", got, said)
 	}
 	in.MaxReplicas = 6
-	if _, notes, _ = Build(in); notes.Shortage != nil {
+	if _, notes, _ = build(in); notes.Shortage != nil {
 		t.Errorf("6 replicas are enough, got %v", notes.Shortage)
 	}
 	in.Capacity, in.Peaks = 0, peaks(5, map[int]scheduler.Demand{0: demand(func(d *scheduler.Demand) { d.Replicas = 3 })})
-	if _, notes, _ = Build(in); len(notes.Warnings) != 1 || !strings.Contains(notes.Warnings[0], "capacityPerReplica") {
+	if _, notes, _ = build(in); len(notes.Warnings) != 1 || !strings.Contains(notes.Warnings[0], "capacityPerReplica") {
 		t.Errorf("a peak in replicas without capacity must be said, got %q", notes.Warnings)
 	}
 }
 
 func TestBuildRefuses(t *testing.T) {
-	good := Input{Start: origin, Step: time.Minute, Horizon: 1}
-	cases := map[string]func(*Input){
-		"step":     func(in *Input) { in.Step = 0 },
-		"horizon":  func(in *Input) { in.Horizon = 0 },
-		"lead":     func(in *Input) { in.Lead = -1 },
-		"peaks":    func(in *Input) { in.Peaks = peaks(1, nil) },
-		"capacity": func(in *Input) { in.Capacity = math.NaN() },
-		"select":   func(in *Input) { in.Ramp.Select = "Mean" },
-		"value":    func(in *Input) { in.Ramp.Policies = []Policy{{Kind: PolicyPods, Period: time.Second}} },
-		"policy":   func(in *Input) { in.Ramp.Policies = []Policy{{Kind: "Nodes", Value: 1, Period: time.Second}} },
+	good := buildInput{Start: origin, Step: time.Minute, Horizon: 1}
+	cases := map[string]func(*buildInput){
+		"step":     func(in *buildInput) { in.Step = 0 },
+		"horizon":  func(in *buildInput) { in.Horizon = 0 },
+		"lead":     func(in *buildInput) { in.Lead = -1 },
+		"peaks":    func(in *buildInput) { in.Peaks = peaks(1, nil) },
+		"capacity": func(in *buildInput) { in.Capacity = math.NaN() },
+		"select":   func(in *buildInput) { in.Ramp.Select = "Mean" },
+		"value":    func(in *buildInput) { in.Ramp.Policies = []Policy{{Kind: PolicyPods, Period: time.Second}} },
+		"policy":   func(in *buildInput) { in.Ramp.Policies = []Policy{{Kind: "Nodes", Value: 1, Period: time.Second}} },
 	}
-	if _, _, err := Build(good); err != nil {
+	if _, _, err := build(good); err != nil {
 		t.Fatal(err)
 	}
 	for name, spoil := range cases {
 		t.Run(name, func(t *testing.T) {
 			in := good
 			spoil(&in)
-			if _, _, err := Build(in); err == nil || !strings.Contains(err.Error(), name) {
+			if _, _, err := build(in); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("got %v, want an error that names %s", err, name)
 			}
 		})
@@ -226,11 +226,11 @@ func TestBuildProperties(t *testing.T) {
 		value := rapid.Float64Range(0, 1000)
 		median := rapid.SliceOfN(value, horizon+lead, horizon+lead).Draw(t, "median")
 		cover := rapid.SliceOfN(value, horizon, horizon).Draw(t, "cover")
-		in := Input{
+		in := buildInput{
 			Now: origin, Start: origin, Step: time.Minute, Horizon: horizon, Lead: lead, Capacity: 10,
 			Outlook: skilled(lead, median, cover), Max: rapid.SampledFrom([]float64{0, 500}).Draw(t, "max"), Ramp: Ramp{None: true},
 		}
-		plain, _, err := Build(in)
+		plain, _, err := build(in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +242,7 @@ func TestBuildProperties(t *testing.T) {
 			}
 			in.Peaks = append(in.Peaks, d)
 		}
-		lifted, _, err := Build(in)
+		lifted, _, err := build(in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -266,25 +266,25 @@ func TestBuildExpected(t *testing.T) {
 	times3 := demand(func(d *scheduler.Demand) { d.Multiply = 3 })
 	cases := map[string]struct {
 		reason string
-		in     Input
+		in     buildInput
 		want   []float64
 	}{
 		"LeadWindow": {
 			"the highest median of the lead window, held by the bounds",
-			Input{Horizon: 4, Lead: 1, Max: 28, Min: 15, Outlook: skilled(1, []float64{5, 10, 20, 30, 30}, []float64{12, 24, 36, 48})},
+			buildInput{Horizon: 4, Lead: 1, Max: 28, Min: 15, Outlook: skilled(1, []float64{5, 10, 20, 30, 30}, []float64{12, 24, 36, 48})},
 			[]float64{15, 20, 28, 28},
 		},
 		"Peaks": {
 			"medians 5, 10, the second times 3",
-			Input{Horizon: 1, Lead: 1, Outlook: skilled(1, []float64{5, 10}, []float64{12}), Peaks: peaks(3, map[int]scheduler.Demand{1: times3})},
+			buildInput{Horizon: 1, Lead: 1, Outlook: skilled(1, []float64{5, 10}, []float64{12}), Peaks: peaks(3, map[int]scheduler.Demand{1: times3})},
 			[]float64{30},
 		},
-		"NoForecast": {"peaks alone are no forecast", Input{Horizon: 1, Observed: 10, Peaks: peaks(2, map[int]scheduler.Demand{0: times3})}, nil},
+		"NoForecast": {"peaks alone are no forecast", buildInput{Horizon: 1, Observed: 10, Peaks: peaks(2, map[int]scheduler.Demand{0: times3})}, nil},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			tc.in.Now, tc.in.Start, tc.in.Step = origin, origin, time.Minute
-			plan, _, err := Build(tc.in)
+			plan, _, err := build(tc.in)
 			if err != nil {
 				t.Fatal(err)
 			}

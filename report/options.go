@@ -40,6 +40,8 @@ type Options struct {
 	Contract forecaster.Contract
 	// MinReplicas and MaxReplicas of the HPA; 0 is none.
 	MinReplicas, MaxReplicas int
+	// MinDemand and MaxDemand bound the plan, as spec.bounds does; a MaxDemand of 0 is no bound.
+	MinDemand, MaxDemand float64
 	// Stabilization is the scale-down stabilisation window.
 	Stabilization time.Duration
 	// Horizon is how far a plan reaches.
@@ -48,14 +50,14 @@ type Options struct {
 	Refresh Refresh
 	// Ramp is how fast the HPA that reads the plan adds replicas.
 	Ramp planner.Ramp
-	// History is how many steps a fit looks back on; 0 is the forecaster's own limit.
-	History int
+	// History is how much of the series a fit looks back on; 0 is the forecaster's own limit.
+	History time.Duration
 	// Periods are the seasons of the demand; they are detected without any.
 	Periods []time.Duration
 	// Location is the zone of the daily cycle; nil is UTC.
 	Location *time.Location
-	// Days are named days, past and to come.
-	Days []forecaster.Day
+	// Calendars are those whose days the forecast learns.
+	Calendars planner.Calendars
 	// Peaks are the declared peaks.
 	Peaks []*scheduler.Schedule
 	// Policies to set side by side; none is DefaultPolicies.

@@ -32,8 +32,9 @@ type Steps struct {
 func (r *Report) steps() Steps {
 	s := Steps{
 		Start: r.trace.start, Step: r.trace.step, From: r.trace.from, Demand: r.trace.raw, Capacity: r.trace.capacity,
-		Location: r.options.location(), Peaks: r.options.Peaks, Days: r.options.Days,
+		Location: r.options.location(), Peaks: r.options.Peaks,
 	}
+	s.Days = r.options.Calendars.Days(s.Location, s.Start, s.End())
 	if r.replay != nil {
 		s.Served, s.Expected = r.replay.Served, r.replay.Expected
 	}

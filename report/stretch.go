@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner"
 )
 
 // Nearly all of a replay's work is fitting, and a fit rests on the series before it and on nothing else. So the replay is cut where
@@ -79,28 +80,21 @@ func (r *replayer) forecastStretch(ctx context.Context, s stretch) forecasts {
 	if err := ctx.Err(); err != nil {
 		return forecasts{err: err}
 	}
-	model, err := forecaster.New(r.model)
-	if err != nil {
-		return forecasts{err: err}
-	}
-	if err := model.Start(forecaster.Series{Start: r.t.start, Step: r.t.step, Values: r.baseline[:s.from]}); err != nil {
-		return forecasts{err: err}
-	}
+	var model planner.Model
 	out := forecasts{outlooks: make([]forecaster.Outlook, 0, s.to-s.from)}
 	for k := s.from; k < s.to; k++ {
 		if err := ctx.Err(); err != nil {
 			return forecasts{err: err}
 		}
-		out.outlooks = append(out.outlooks, model.Outlook())
-		if k == s.to-1 && s.to < len(r.t.raw) {
-			break // the next stretch begins with what this update would fit
+		outlook := model.Advance(r.input(k))
+		if outlook == nil {
+			return forecasts{err: model.Err()}
 		}
-		if err := model.Update(r.baseline[k]); err != nil {
-			return forecasts{err: err}
-		}
+		out.outlooks = append(out.outlooks, *outlook)
 	}
 	if s.to == len(r.t.raw) {
-		out.final = model.Describe()
+		model.Advance(r.input(s.to))
+		out.final, _ = model.Describe()
 	}
 	return out
 }

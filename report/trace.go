@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/plan"
 )
 
@@ -30,7 +31,7 @@ func newTrace(o Options) *trace {
 	s := o.Series
 	return &trace{
 		start: s.Start, step: s.Step, raw: s.Values, held: hold(s.Values), newest: newest(s.Values), from: o.From,
-		lead: int((o.Lead + s.Step - 1) / s.Step), stab: int(o.Stabilization / s.Step),
+		lead: planner.LeadSteps(o.Lead, s.Step), stab: int(o.Stabilization / s.Step),
 		capacity: o.Capacity, penalty: o.shortageCost(), least: o.MinReplicas, most: o.MaxReplicas,
 		day: int(24 * time.Hour / s.Step), gpus: o.GPUs, price: o.Price,
 	}

@@ -1,5 +1,5 @@
 // Package plan has the plan: the timeline of demand to provision for, its form in a Forecast's
-// status, and the one rounding from demand to replicas.
+// status, the one rounding from demand to replicas, and the number that is served from a plan.
 //
 // The value of a plan at t is the demand that must be covered during the lead window
 // [t, t + lead]. NaN means that the plan says nothing about a step: no forecast has skill, and no

@@ -10,9 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/scheduler"
 )
 
 // page renders a replay with everything that a page can show.
@@ -23,7 +26,13 @@ func page(t *testing.T) (*report.Report, []byte) {
 	o.Series, o.From, o.Lead, o.Capacity, o.Contract = s, len(s.Values)/2, 10*time.Minute, 20, forecaster.Contract{ServiceLevel: 0.95}
 	o.Name, o.Peaks, o.Policies, o.Headroom = `</script><b>"gaps"`, noon(t).Schedules, report.AllPolicies(), true
 	o.GPUs, o.Price, o.Sweep = 2, 3, []time.Duration{20 * time.Minute}
-	o.Days = []forecaster.Day{{Name: "holiday", Start: s.Start.Add(48 * time.Hour), End: s.Start.Add(72 * time.Hour)}}
+	holidays, err := scheduler.CompileCalendar("holidays", v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{
+		Name: "holiday", Dates: []string{s.Start.Add(48 * time.Hour).Format(time.DateOnly)},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Calendars = planner.Calendars{Named: []*scheduler.Calendar{holidays}}
 	r, err := report.Run(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)

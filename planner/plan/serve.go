@@ -1,4 +1,4 @@
-package planner
+package plan
 
 import (
 	"errors"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/planner/plan"
 )
 
 // Why nothing can be served. Each is wrapped with what to do about it; an HPA that gets an error holds its replicas.
@@ -37,7 +36,7 @@ const DefaultMaxObservedAge = 90 * time.Second
 // ServeInput is what is known when a value is asked for.
 type ServeInput struct {
 	// Plan is the plan in force; nil when there is none.
-	Plan *plan.Plan
+	Plan *Plan
 	// Mode of the Forecast. Empty is Active.
 	Mode v1alpha1.ForecastMode
 	// Expiry is what to do with an outlived plan. Empty is Error.

@@ -1,4 +1,4 @@
-package planner
+package plan
 
 import (
 	"errors"
@@ -10,13 +10,12 @@ import (
 	"pgregory.net/rapid"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/planner/plan"
 )
 
 func TestServe(t *testing.T) {
 	nan := math.NaN()
 	made := origin.Add(-time.Minute)
-	thePlan := &plan.Plan{ComputedAt: made, Start: origin, Segments: []plan.Segment{{Step: time.Minute, Values: []float64{10, nan, 0}}}}
+	thePlan := &Plan{ComputedAt: made, Start: origin, Segments: []Segment{{Step: time.Minute, Values: []float64{10, nan, 0}}}}
 	seen := origin.Add(-10 * time.Second)
 	cases := map[string]struct {
 		reason string
@@ -144,7 +143,7 @@ func TestServeIsServable(t *testing.T) {
 		}
 		in.ObservedAt = origin.Add(time.Duration(seconds.Draw(t, "observed at")) * time.Second)
 		if rapid.Bool().Draw(t, "plan") {
-			in.Plan = &plan.Plan{ComputedAt: origin, Start: origin, Segments: []plan.Segment{{Step: time.Minute, Values: rapid.SliceOfN(anything, 1, 5).Draw(t, "values")}}}
+			in.Plan = &Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: rapid.SliceOfN(anything, 1, 5).Draw(t, "values")}}}
 		}
 		got, err := Serve(in)
 		if err != nil {

@@ -1,0 +1,183 @@
+package planner
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/scheduler"
+)
+
+// lateSteps is how many of the newest steps may still get a value that is missing now. They are
+// not fed to the model before.
+const lateSteps = 5
+
+// Calendars are the Calendars whose days the forecast learns.
+type Calendars struct {
+	// Named are the Calendars that can be evaluated, in the order of the spec.
+	Named []*scheduler.Calendar
+	// Version changes whenever one of them does.
+	Version string
+}
+
+// NewCalendars are the Calendars of these names that can be evaluated.
+func NewCalendars(names []string, found scheduler.Selection) Calendars {
+	out := Calendars{Version: found.CalendarsVersion}
+	for _, name := range names {
+		if c := found.Calendars[name]; c != nil {
+			out.Named = append(out.Named, c)
+		}
+	}
+	return out
+}
+
+// Model is the forecaster of one Forecast between two steps. The zero value has not seen a series.
+type Model struct {
+	key        modelKey
+	forecaster *forecaster.Forecaster
+	err        error
+}
+
+// Forget has the next step fit from the beginning of its series.
+func (m *Model) Forget() { *m = Model{} }
+
+// Err says why there is no forecast; nil where there is one.
+func (m *Model) Err() error { return m.err }
+
+// Describe says what the forecast rests on. It reports false without a forecast.
+func (m *Model) Describe() (forecaster.Description, bool) {
+	if m.forecaster == nil || m.err != nil {
+		return forecaster.Description{}, false
+	}
+	return m.forecaster.Describe(), true
+}
+
+// Advance brings the model up to the series of a step and returns its forecast; nil where there is
+// none. Where the series only grew since the last step, the model is updated. Where anything else
+// changed, it is made from scratch, with the same result as if it had been there all along.
+func (m *Model) Advance(in StepInput) *forecaster.Outlook {
+	if !in.Settings.HasDemand || in.Series == nil {
+		return nil
+	}
+	m.advance(in)
+	return m.Outlook()
+}
+
+// Outlook is the forecast from the end of the series that the model knows; nil without one.
+func (m *Model) Outlook() *forecaster.Outlook {
+	if m.forecaster == nil || m.err != nil {
+		return nil
+	}
+	outlook := m.forecaster.Outlook()
+	return &outlook
+}
+
+func (m *Model) advance(in StepInput) {
+	set, known, lead := in.Settings, Settled(*in.Series), in.leadSteps()
+	from, to := dayRange(set, in.Now)
+	key := keyOf(in, from)
+	if m.forecaster != nil && m.key == key && m.err == nil {
+		fed := int(m.forecaster.Origin().Sub(known.Start) / known.Step)
+		if fed >= 0 && fed <= len(known.Values) {
+			fresh := in.Peaks.Baseline(tail(known, fed))
+			if m.err = m.forecaster.Update(fresh.Values...); m.err == nil {
+				m.err = m.forecaster.SetLead(lead)
+			}
+			return
+		}
+	}
+	m.key = key
+	m.forecaster, m.err = forecaster.New(forecaster.Options{
+		Step: set.Step, Lead: lead, Horizon: set.Steps(), Contract: set.Contract,
+		Location: set.Location, Periods: set.Periods, Days: in.Calendars.Days(set.Location, from, to),
+		MaxHistory: int(set.History / set.Step),
+	})
+	if m.err == nil {
+		m.err = m.forecaster.Start(in.Peaks.Baseline(known))
+	}
+}
+
+// modelKey changes whenever a model must be made from scratch.
+type modelKey struct {
+	source, query         string
+	step, history, settle time.Duration
+	steps                 int
+	contract              forecaster.Contract
+	location, periods     string
+	peaks, calendars      string
+	daysFrom              int64
+}
+
+func keyOf(in StepInput, daysFrom time.Time) modelKey {
+	set := in.Settings
+	key := modelKey{
+		source: set.Source, query: set.Query, step: set.Step, history: set.History, settle: set.Settle, steps: set.Steps(),
+		contract: set.Contract, location: set.Location.String(), peaks: in.Peaks.Version, calendars: in.Calendars.Version, daysFrom: daysFrom.Unix(),
+	}
+	if len(set.Periods) > 0 {
+		key.periods = fmt.Sprint(set.Periods)
+	}
+	return key
+}
+
+// week is the unit of dayRange.
+const week = 7 * 24 * time.Hour
+
+// dayRange is the time whose calendar days the model knows: history and horizon, widened to whole
+// weeks. So the days stay the same for a week, and the model need not be made from scratch.
+func dayRange(set Settings, now time.Time) (from, to time.Time) {
+	if len(set.Calendars) == 0 {
+		return time.Time{}, time.Time{}
+	}
+	return now.Add(-set.History).Truncate(week), now.Add(set.Horizon).Truncate(week).Add(2 * week)
+}
+
+// Days lists the named days of the calendars in [from, to).
+func (c Calendars) Days(location *time.Location, from, to time.Time) []forecaster.Day {
+	var days []forecaster.Day
+	for _, calendar := range c.Named {
+		for _, d := range calendar.Days(location, from, to) {
+			days = append(days, forecaster.Day{Name: d.Name, Start: d.Start, End: d.End})
+		}
+	}
+	return days
+}
+
+// Settled leaves out missing values at the very end of a series that may still come in.
+func Settled(s forecaster.Series) forecaster.Series {
+	n := len(s.Values)
+	for n > 0 && len(s.Values)-n < lateSteps && math.IsNaN(s.Values[n-1]) {
+		n--
+	}
+	if n > 0 && math.IsNaN(s.Values[n-1]) {
+		n = len(s.Values) // Missing for longer than anything comes in late: a gap.
+	}
+	s.Values = s.Values[:n]
+	return s
+}
+
+func tail(s forecaster.Series, from int) forecaster.Series {
+	return forecaster.Series{Start: s.Start.Add(time.Duration(from) * s.Step), Step: s.Step, Values: s.Values[from:]}
+}
+
+// Observation is the newest known demand.
+type Observation struct {
+	// Value in the unit of demand; NaN when it is not known.
+	Value float64
+	// At is the end of its step.
+	At time.Time
+}
+
+// Newest returns the newest known value of a series.
+func Newest(s *forecaster.Series) Observation {
+	if s != nil {
+		for i, v := range slices.Backward(s.Values) {
+			if !math.IsNaN(v) {
+				return Observation{v, s.Start.Add(time.Duration(i+1) * s.Step)}
+			}
+		}
+	}
+	return Observation{Value: math.NaN()}
+}

@@ -1,0 +1,160 @@
+package planner
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/forecaster"
+)
+
+// The defaults of a ForecastSpec.
+const (
+	DefaultResolution = time.Minute
+	DefaultHistory    = 28 * 24 * time.Hour
+	DefaultSettle     = 30 * time.Second
+	DefaultHorizon    = 24 * time.Hour
+	DefaultWarmUp     = 5 * time.Minute
+	DefaultMaxLead    = 30 * time.Minute
+	DefaultPercentile = 90
+	// DefaultSource is the name of the Prometheus source that is read when a spec names none.
+	DefaultSource = "default"
+)
+
+// Settings is everything that a Forecast and the autoscalers that read it say about planning. All
+// texts are parsed, all values are checked, and all defaults are applied. Nothing else in
+// Headstart reads a ForecastSpec for planning.
+type Settings struct {
+	// HasDemand reports whether spec.demand is set. Without it the declared peaks are the plan.
+	HasDemand bool
+	// Query and Source say which series to read.
+	Query, Source string
+
+	// Step is the resolution of the series and of the plan.
+	Step time.Duration
+	// History is how much of the series a fit uses.
+	History time.Duration
+	// Settle is the newest part of the series, which is still filling up and is not read yet.
+	Settle time.Duration
+	// Horizon is how far a plan reaches.
+	Horizon time.Duration
+
+	// Location is the zone whose wall clock the daily cycle follows.
+	Location *time.Location
+	// Calendars are the names of the Calendars whose days the forecast learns.
+	Calendars []string
+	// Periods are the seasons of the series; they are detected when there are none.
+	Periods []time.Duration
+	// Contract is the service level or the shortage cost.
+	Contract forecaster.Contract
+
+	// SpecCapacity is spec.capacityPerReplica; 0 when it is not set.
+	SpecCapacity float64
+	// Lead says how the lead is known.
+	Lead LeadSettings
+	// Min and Max bound the plan. Max is +Inf when there is no upper bound.
+	Min, Max float64
+
+	// Mode says whether the plan is served.
+	Mode v1alpha1.ForecastMode
+	// Expiry says what is served after the end of the plan, and Static is the value of its policy
+	// Static.
+	Expiry v1alpha1.ExpiryPolicy
+	Static float64
+
+	// Scaling is what the autoscalers that read the Forecast say.
+	Scaling Scaling
+}
+
+// LeadSettings say how the lead is known.
+type LeadSettings struct {
+	// Fixed is the lead of mode Fixed, with the delay of the control loop; nil in mode Learned.
+	Fixed *time.Duration
+	// Default is the warm-up that is assumed until enough starts were seen. Configured reports
+	// whether the user chose it.
+	Default    time.Duration
+	Configured bool
+	// Max is the longest warm-up that is believed.
+	Max time.Duration
+	// Percentile of the observed warm-ups that the lead covers, from 1 to 99.
+	Percentile float64
+}
+
+// NewSettings reads a Forecast and the HPAs that may read it. HPAs that read another Forecast do
+// not matter. sync is the period of the cluster's HPA controller. The error names every field
+// that is wrong.
+func NewSettings(
+	fc *v1alpha1.Forecast, hpas []autoscalingv2.HorizontalPodAutoscaler, sync time.Duration,
+) (Settings, error) {
+	s, err := ParseSpec(&fc.Spec)
+	s.Scaling = ReadHPAs(hpas, fc, sync)
+	return s, err
+}
+
+// Capacity is the demand that one replica serves, and the HPA that says so; the name is empty when
+// the spec does. It is 0 when nobody says.
+func (s Settings) Capacity() (capacity float64, hpa string) {
+	switch {
+	case s.SpecCapacity > 0:
+		return s.SpecCapacity, ""
+	case s.Scaling.Capacity > 0 && !math.IsInf(s.Scaling.Capacity, 0):
+		return s.Scaling.Capacity, s.Scaling.Name
+	}
+	return 0, ""
+}
+
+// ReadSpan is how much of the series to read: what a fit uses, and the time between two fits. So
+// a process that starts now fits on the same steps as one that has run for days, and as a replay.
+func (s Settings) ReadSpan() time.Duration { return s.History + forecaster.FitInterval(s.Step) }
+
+// Steps is the number of steps of a plan.
+func (s Settings) Steps() int { return int(s.Horizon / s.Step) }
+
+// LeadSteps is how many steps a lead takes, rounded up: a replica requested now serves that many
+// steps later.
+func LeadSteps(lead, step time.Duration) int {
+	return int(math.Ceil(float64(lead)/float64(step) - 1e-9))
+}
+
+// ParseSpec reads a spec and applies the defaults. The API server refuses most of what is refused
+// here. Objects that were stored under an older schema, and unknown time zones, come this far.
+func ParseSpec(spec *v1alpha1.ForecastSpec) (Settings, error) {
+	p := specParser{}
+	s := Settings{
+		Horizon: p.duration("spec.horizon", spec.Horizon, DefaultHorizon),
+		Step:    DefaultResolution, History: DefaultHistory, Settle: DefaultSettle,
+		Location:     p.location("spec.seasonality.timeZone", spec.Seasonality.TimeZone),
+		Calendars:    spec.Seasonality.Calendars,
+		Contract:     p.contract(spec.ProvisionFor),
+		Lead:         p.lead(spec.LeadTime),
+		SpecCapacity: p.quantity("spec.capacityPerReplica", spec.CapacityPerReplica, 0),
+		Min:          p.quantity("spec.bounds.min", spec.Bounds.Min, 0),
+		Max:          p.quantity("spec.bounds.max", spec.Bounds.Max, math.Inf(1)),
+		Mode:         spec.Mode,
+		Expiry:       spec.OnPlanExpiry.Policy,
+		Static:       p.quantity("spec.onPlanExpiry.value", spec.OnPlanExpiry.Value, 0),
+	}
+	if s.Mode == "" {
+		s.Mode = v1alpha1.ForecastActive
+	}
+	if s.Expiry == "" {
+		s.Expiry = v1alpha1.ExpiryError
+	}
+	for _, d := range spec.Seasonality.Periods {
+		s.Periods = append(s.Periods, p.duration("spec.seasonality.periods", d, 0))
+	}
+	if d := spec.Demand; d != nil {
+		s.HasDemand, s.Query, s.Source = true, d.Prometheus.Query, d.Prometheus.Source
+		if s.Source == "" {
+			s.Source = DefaultSource
+		}
+		s.Step = p.duration("spec.demand.resolution", d.Resolution, DefaultResolution)
+		s.History = p.duration("spec.demand.history", d.History, DefaultHistory)
+		s.Settle = p.duration("spec.demand.settle", d.Settle, DefaultSettle)
+	}
+	p.relations(s)
+	return s, errors.Join(p.errs...)
+}

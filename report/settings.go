@@ -1,0 +1,46 @@
+package report
+
+import (
+	"math"
+	"time"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner"
+)
+
+// UseSettings takes over what a Forecast and the HPA that reads it say about planning. Lead, Peaks
+// and Calendars are not part of the settings.
+func (o *Options) UseSettings(set planner.Settings) {
+	o.Contract, o.Horizon, o.History = set.Contract, set.Horizon, set.History
+	o.Location, o.Periods = set.Location, set.Periods
+	o.Capacity, _ = set.Capacity()
+	o.MinDemand, o.MaxDemand = set.Min, set.Max
+	if s := set.Scaling; s.Name != "" {
+		o.Ramp, o.MinReplicas, o.MaxReplicas, o.Stabilization = s.Ramp, s.MinReplicas, s.MaxReplicas, s.ScaleDownStabilization
+	}
+}
+
+// maxHistory bounds the time that a fit looks back on: steps of a week would overflow a duration.
+const maxHistory = 100 * 365 * 24 * time.Hour
+
+// settings are the options as a Forecast and its HPA would say them.
+func (o Options) settings() planner.Settings {
+	set := planner.Settings{
+		HasDemand: true, Step: o.Series.Step, History: o.History, Horizon: o.Horizon,
+		Location: o.location(), Periods: o.Periods, Contract: o.Contract, SpecCapacity: o.Capacity,
+		Min: o.MinDemand, Max: o.MaxDemand, Mode: v1alpha1.ForecastActive, Expiry: v1alpha1.ExpiryError,
+		Scaling: planner.Scaling{MinReplicas: o.MinReplicas, MaxReplicas: o.MaxReplicas, Ramp: o.Ramp},
+	}
+	if set.History == 0 {
+		steps := min(forecaster.DefaultMaxHistory, int(maxHistory/set.Step))
+		set.History = time.Duration(steps) * set.Step
+	}
+	if set.Max == 0 {
+		set.Max = math.Inf(1)
+	}
+	for _, c := range o.Calendars.Named {
+		set.Calendars = append(set.Calendars, c.Name())
+	}
+	return set
+}
