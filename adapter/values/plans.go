@@ -15,7 +15,6 @@ import (
 
 	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/plan"
 )
 
@@ -162,15 +161,15 @@ func (p *Plans) Value(namespace, name string, now time.Time) (adapter.Value, err
 	return adapter.Value{Milli: milli, ComputedAt: served.ComputedAt, Labels: e.labels}, nil
 }
 
-func (p *Plans) serve(key types.NamespacedName, e *planEntry, now time.Time) (planner.Served, error) {
+func (p *Plans) serve(key types.NamespacedName, e *planEntry, now time.Time) (plan.Served, error) {
 	if e.specErr != nil {
-		return planner.Served{}, fmt.Errorf("the spec is refused: %w", e.specErr)
+		return plan.Served{}, fmt.Errorf("the spec is refused: %w", e.specErr)
 	}
 	if e.planErr != nil && e.settings.Mode == v1alpha1.ForecastActive {
-		return planner.Served{}, fmt.Errorf("the plan in status cannot be read: %w", e.planErr)
+		return plan.Served{}, fmt.Errorf("the plan in status cannot be read: %w", e.planErr)
 	}
 	observed, at := p.demand.latest(key)
-	return planner.Serve(planner.ServeInput{
+	return plan.Serve(plan.ServeInput{
 		Plan: e.plan, Mode: e.settings.Mode, Expiry: e.settings.Expiry, Static: e.settings.Static, Min: e.settings.Min,
 		Observed: observed, ObservedAt: at, MaxObservedAge: p.demand.MaxAge(), Now: now,
 	})
@@ -180,11 +179,11 @@ func (p *Plans) serve(key types.NamespacedName, e *planEntry, now time.Time) (pl
 func unavailable(key types.NamespacedName, err error) error {
 	reason := reasonRefused
 	switch {
-	case errors.Is(err, planner.ErrPlanExpired):
+	case errors.Is(err, plan.ErrPlanExpired):
 		reason = adapter.ReasonPlanExpired
-	case errors.Is(err, planner.ErrNoObservation):
+	case errors.Is(err, plan.ErrNoObservation):
 		reason = adapter.ReasonNoObservation
-	case errors.Is(err, planner.ErrNoPlan):
+	case errors.Is(err, plan.ErrNoPlan):
 		reason = adapter.ReasonNoPlan
 	}
 	return &adapter.Unavailable{Reason: reason, Message: fmt.Sprintf("Forecast %s: %v", key, err)}

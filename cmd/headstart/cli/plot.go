@@ -18,11 +18,10 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/plan"
-	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/render"
 	"headstart.dev/headstart/report/termchart"
-	"headstart.dev/headstart/scheduler"
 )
 
 // plotOptions are the flags of plot, one to one.
@@ -88,8 +87,8 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 		return err
 	}
 	p := plot{forecast: &list[0], now: now, back: time.Duration(o.back), ahead: time.Duration(o.ahead)}
-	if p.peaks, err = clusterPeaks(ctx, c, p.forecast); err != nil {
-		return err
+	if p.spec, err = readSpec(ctx, c, p.forecast, nil); err != nil {
+		return fmt.Errorf("forecast %s/%s: %w", p.forecast.Namespace, p.forecast.Name, err)
 	}
 	if o.in.prometheus != "" {
 		if err := p.readDemand(ctx, o.in, streams); err != nil {
@@ -102,58 +101,33 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 // plot is what there is to draw.
 type plot struct {
 	forecast    *v1alpha1.Forecast
-	peaks       report.Peaks
+	spec        clusterSpec
 	now         time.Time
 	back, ahead time.Duration
 	demand      *history.Series
 	expected    *forecaster.Outlook
 }
 
-// readDemand reads the history and fits to it.
+// readDemand reads the history and fits to it, as the server does.
 func (p *plot) readDemand(ctx context.Context, in inputFlags, streams Streams) error {
-	o := reportOptions{timeZone: "UTC", in: in, lead: promDuration(5 * time.Minute)}
-	o.in.history = promDuration(28 * 24 * time.Hour)
-	nothing := func(string) bool { return false }
-	if err := o.takeSpec(p.forecast, nothing); err != nil {
-		return err
-	}
-	if o.in.query == "" {
+	set := p.spec.settings
+	if !set.HasDemand {
 		return fmt.Errorf("forecast %s/%s has no query: it serves its peaks alone, leave out --prometheus", p.forecast.Namespace, p.forecast.Name)
 	}
-	all, err := o.in.read(ctx, streams, p.now)
+	in.query, in.step, in.history = set.Query, promDuration(set.Step), promDuration(set.ReadSpan())
+	all, err := in.read(ctx, streams, p.now)
 	if err != nil {
 		return reachable(err)
 	}
 	p.demand = &all[0].Series
-	contract, err := parseContract(o.serviceLevel, o.shortageCost)
-	if err != nil {
-		return err
-	}
-	options := report.Options{Series: *p.demand, Horizon: p.ahead, Lead: time.Duration(o.lead)}
-	if options.Location, err = v1alpha1.TimeZone(o.timeZone).Location(); err != nil {
-		return err
-	}
-	if err := o.declare(&options, p.peaks); err != nil {
-		return err
-	}
-	step := p.demand.Step
-	model, err := forecaster.New(forecaster.Options{
-		Step: step, Lead: int((options.Lead + step - 1) / step), Horizon: max(1, int(p.ahead/step)), Contract: contract,
-		Location: options.Location, Days: options.Days,
-	})
-	if err != nil {
-		return err
-	}
+	set.Horizon = max(set.Horizon, p.ahead)
 	known := forecaster.Series(*p.demand)
-	if len(p.peaks.Schedules) > 0 {
-		known.Values = scheduler.Baseline(p.peaks.Schedules, known.Start, known.Step, known.Values)
-	}
-	if err := model.Start(known); err != nil {
-		return err
-	}
-	outlook := model.Outlook()
-	p.expected = &outlook
-	return nil
+	var model planner.Model
+	p.expected = model.Advance(planner.StepInput{
+		Now: p.now, Settings: set, Series: &known, Lead: leadForReplay(set, p.forecast),
+		Peaks: planner.Peaks{Schedules: p.spec.peaks.Schedules}, Calendars: p.spec.calendars(),
+	})
+	return model.Err()
 }
 
 // draw writes the chart and what to know about it.
@@ -174,7 +148,7 @@ func (p *plot) draw(w io.Writer, width, height int, colour bool) error {
 // chart is what is known, and notes about what is not.
 func (p *plot) chart() (termchart.Chart, []string, error) {
 	fc := p.forecast
-	notes := slices.Clone(p.peaks.Warnings)
+	notes := slices.Clone(p.spec.peaks.Warnings)
 	chart := termchart.Chart{Title: p.title(), Start: p.now, End: p.now.Add(p.ahead), Now: p.now}
 	if zone, err := fc.Spec.Seasonality.TimeZone.Location(); err == nil && fc.Spec.Seasonality.TimeZone != "" {
 		chart.Location = zone
@@ -194,8 +168,8 @@ func (p *plot) chart() (termchart.Chart, []string, error) {
 	if chart.Line = line; note != "" {
 		notes = append(notes, note)
 	}
-	if len(p.peaks.Schedules) > 0 {
-		chart.Lanes = []termchart.Lane{termchart.PeakLane(p.peaks.Schedules)}
+	if len(p.spec.peaks.Schedules) > 0 {
+		chart.Lanes = []termchart.Lane{termchart.PeakLane(p.spec.peaks.Schedules)}
 	}
 	return chart, notes, err
 }

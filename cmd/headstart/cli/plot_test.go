@@ -10,10 +10,15 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller"
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/report"
 )
 
@@ -61,7 +66,11 @@ func TestPlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := plot{forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, peaks: noon}
+	set, err := planner.ParseSpec(&planned(now).Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := plot{forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: clusterSpec{set, noon}}
 	if err := whole.readDemand(context.Background(), inputFlags{prometheus: server.URL}, Streams{Err: &bytes.Buffer{}}); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +116,40 @@ func TestPlot(t *testing.T) {
 	bad.Status.Plan.Segments[0].Values = "50 many"
 	if err := (&plot{forecast: bad, now: now, ahead: time.Hour}).draw(&bytes.Buffer{}, 100, 16, false); err == nil || !strings.Contains(err.Error(), "many") {
 		t.Errorf("a plan that cannot be read: %v", err)
+	}
+}
+
+// What is drawn as expected is the forecast of the server: from the same part of the history, and
+// with the periods of the spec.
+func TestPlotForecastsAsTheServerDoes(t *testing.T) {
+	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
+	server := httptest.NewServer(wavePrometheus(0))
+	defer server.Close()
+	fc := planned(now)
+	fc.Spec.Demand.History, fc.Spec.Seasonality.Periods = "8d", []v1alpha1.Duration{"7h"}
+	spec, err := readSpec(t.Context(), fake.NewClientBuilder().WithScheme(controller.NewScheme()).Build(), fc, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plot{forecast: fc, now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: spec}
+	if err := p.readDemand(t.Context(), inputFlags{prometheus: server.URL}, Streams{Err: &bytes.Buffer{}}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := p.demand.End().Sub(p.demand.Start), spec.settings.ReadSpan(); got < want-20*time.Minute || got > want+20*time.Minute {
+		t.Errorf("a history of %s is read, want %s as in the server", got, want)
+	}
+	served, err := forecaster.New(forecaster.Options{
+		Step: 10 * time.Minute, Lead: 1, Horizon: 144, Contract: forecaster.Contract{ServiceLevel: 0.95},
+		Periods: []time.Duration{7 * time.Hour}, MaxHistory: 8 * 144,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := served.Start(planner.Settled(forecaster.Series(*p.demand))); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(served.Outlook(), *p.expected); diff != "" {
+		t.Errorf("-server +plot:\n%s", diff)
 	}
 }
 

@@ -45,6 +45,8 @@ type reportOptions struct {
 	output       string
 	day          string
 	colour       string
+
+	given func(flag string) bool // set with a Forecast
 }
 
 func newReportCommand(streams Streams) *cobra.Command {
@@ -57,8 +59,8 @@ func newReportCommand(streams Streams) *cobra.Command {
 		Long: `Report replays a demand series through the code that serves, step by step, with nothing known but what came before, and sets the
 result beside what teams run today. Give the contract as --service-level (a promise) or --shortage-cost (a trade-off).
 
-With the name of a Forecast in the cluster, query, lead, capacity, contract and peaks are those of that Forecast, read with your own
-permissions, and its history comes from --prometheus. Several names, or --namespace alone for all that are in it, make one report.`,
+With the name of a Forecast in the cluster, the settings are those of that Forecast, its peaks and the HPA that reads it, read with your
+own permissions, and its history comes from --prometheus. Several names, or --namespace alone for all that are in it, make one report.`,
 		Example: `  headstart report --input demand.csv.gz --lead 10m --capacity 5 --service-level 0.99
   headstart report --input demand.csv.gz --lead 10m --capacity 5 --from 2026-03-16 --shortage-cost 20 --policies all
   headstart report --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' --lead 10m --capacity 5 --service-level 0.99
@@ -217,7 +219,6 @@ func (o *reportOptions) prepare(ctx context.Context, streams Streams, now time.T
 	if fc != nil {
 		job.options.Name, job.options.Existing = fc.Namespace+"/"+fc.Name, fc
 	}
-	job.options.History, job.options.Periods = o.lookBack(job.options.Series.Step), o.forecast.periods
 	if job.options.From, err = job.chosen.index(o.from); err != nil {
 		return job, errors.Join(job.partial, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +15,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller"
+	"headstart.dev/headstart/planner"
 )
 
 func TestReportFromForecast(t *testing.T) {
@@ -23,7 +25,8 @@ func TestReportFromForecast(t *testing.T) {
 		Spec: v1alpha1.ForecastSpec{
 			Demand:             &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(x[2m]))"}, Resolution: "5m", History: "14d"},
 			CapacityPerReplica: &capacity, ProvisionFor: v1alpha1.ProvisionFor{ServiceLevel: &level}, Horizon: "12h",
-			Seasonality: v1alpha1.Seasonality{TimeZone: "Asia/Shanghai", Periods: []v1alpha1.Duration{"12h"}},
+			Seasonality: v1alpha1.Seasonality{TimeZone: "Asia/Shanghai", Periods: []v1alpha1.Duration{"12h"}, Calendars: []string{"holidays", "broken", "gone"}},
+			Bounds:      v1alpha1.Bounds{Min: new(resource.MustParse("3")), Max: new(resource.MustParse("400"))},
 		},
 		Status: v1alpha1.ForecastStatus{LeadTime: &v1alpha1.LeadTimeStatus{Value: "7m", Source: v1alpha1.LeadSourceLearned}},
 	}
@@ -41,6 +44,23 @@ func TestReportFromForecast(t *testing.T) {
 		window("bad", v1alpha1.PeakScheduleSpec{ForecastSelector: &metav1.LabelSelector{
 			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: "Near"}},
 		}}),
+		&v1alpha1.Calendar{ObjectMeta: metav1.ObjectMeta{Name: "holidays"}, Spec: v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "x", Dates: []string{"2026-05-01"}}}}},
+		&v1alpha1.Calendar{ObjectMeta: metav1.ObjectMeta{Name: "broken"}, Spec: v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "x", Dates: []string{"2026-02-31"}}}}},
+		&v1alpha1.Calendar{ObjectMeta: metav1.ObjectMeta{Name: "unrelated"}, Spec: v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "x", Dates: []string{"never"}}}}},
+		&autoscalingv2.HorizontalPodAutoscaler{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+			Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+				MinReplicas: new(int32(2)), MaxReplicas: 25,
+				Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{
+					Metric: autoscalingv2.MetricIdentifier{Name: "web"},
+					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: &capacity},
+				}}},
+				Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{
+					ScaleUp:   &autoscalingv2.HPAScalingRules{Policies: []autoscalingv2.HPAScalingPolicy{{Type: autoscalingv2.PodsScalingPolicy, Value: 1, PeriodSeconds: 60}}},
+					ScaleDown: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: new(int32(60))},
+				},
+			},
+		},
 	).Build()
 
 	o := reportOptions{timeZone: "UTC", in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
@@ -50,19 +70,49 @@ func TestReportFromForecast(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o.in.query != "sum(rate(x[2m]))" || o.in.step != 0 || time.Duration(o.in.history) != 14*24*time.Hour || time.Duration(o.horizon) != 12*time.Hour ||
-		time.Duration(o.lead) != 7*time.Minute || o.capacity != 2.5 || o.serviceLevel != "0.95" || o.timeZone != "Asia/Shanghai" || o.service != "web" {
+		time.Duration(o.lead) != 7*time.Minute || o.capacity != 2.5 || o.timeZone != "Asia/Shanghai" || o.service != "web" {
 		t.Errorf("taken over: %+v", o)
 	}
-	// However much is read, fits look back on what the spec says, and know its periods, as they do when it is served.
-	if got := o.lookBack(5 * time.Minute); got != 14*288 || len(o.forecast.periods) != 1 || o.forecast.periods[0] != 12*time.Hour {
-		t.Errorf("a fit looks back on %d steps with periods %v, want 14 days of them and 12h", got, o.forecast.periods)
+	options, err := o.options()
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Series.Step = 5 * time.Minute
+	// However much is read, fits look back on what the spec says, and know its periods, as on the server.
+	if options.History != 14*24*time.Hour || len(options.Periods) != 1 || options.Periods[0] != 12*time.Hour || options.Contract.ServiceLevel != 0.95 {
+		t.Errorf("a fit looks back on %s with periods %v, want 14d and 12h", options.History, options.Periods)
+	}
+	if options.MinDemand != 3 || options.MaxDemand != 400 {
+		t.Errorf("bounds %v to %v, want those of spec.bounds", options.MinDemand, options.MaxDemand)
+	}
+	ramp := planner.Ramp{Sync: planner.DefaultSync, Policies: []planner.Policy{{Kind: planner.PolicyPods, Value: 1, Period: time.Minute}}}
+	if diff := cmp.Diff(ramp, options.Ramp); diff != "" || options.MinReplicas != 2 || options.MaxReplicas != 25 || options.Stabilization != time.Minute {
+		t.Errorf("%d to %d replicas, stabilization %s, want 2 to 25 and 1m; ramp (-HPA +report):\n%s", options.MinReplicas, options.MaxReplicas, options.Stabilization, diff)
+	}
+	if err := o.declare(&options, peaks); err != nil || len(options.Calendars.Named) != 1 {
+		t.Errorf("error %v, %d calendars, want the valid one", err, len(options.Calendars.Named))
 	}
 	if len(peaks.Schedules) != 2 || peaks.Schedules[0].Name() != "named" || peaks.Schedules[1].Name() != "selected" {
 		t.Errorf("peaks %v", peaks.Schedules)
 	}
-	// An invalid selector selects nothing, as on the server.
-	if w := strings.Join(peaks.Warnings, "\n"); !strings.HasPrefix(w, "PeakSchedule bad is left out, as on the server: spec.forecastSelector") {
-		t.Errorf("warnings %q, want one about the invalid selector", peaks.Warnings)
+	// What is not valid is left out and named, as on the server. What is not meant for the Forecast does not matter.
+	warnings := strings.Join(peaks.Warnings, "\n")
+	for _, part := range []string{"PeakSchedule bad: spec.forecastSelector", `calendar "broken"`, `calendar "gone" does not exist`} {
+		if !strings.Contains(warnings, "left out, as on the server: "+part) {
+			t.Errorf("warnings %q, want one about %s", peaks.Warnings, part)
+		}
+	}
+	if len(peaks.Warnings) != 3 || strings.Contains(warnings, "unrelated") {
+		t.Errorf("warnings %q, want three", peaks.Warnings)
+	}
+
+	given := reportOptions{ramp: "default", maxReplicas: 7, in: inputFlags{prometheus: "http://127.0.0.1:9090"}, timeZone: "UTC"}
+	flags := func(flag string) bool { return flag == "hpa-ramp" || flag == "max-replicas" }
+	if _, err := given.fromForecast(t.Context(), c, fc, flags); err != nil {
+		t.Fatal(err)
+	}
+	if options, err := given.options(); err != nil || options.MaxReplicas != 7 || len(options.Ramp.Policies) > 0 || options.MinReplicas != 2 {
+		t.Errorf("error %v, %d to %d replicas, ramp %+v: want the flags, and minReplicas of the HPA", err, options.MinReplicas, options.MaxReplicas, options.Ramp)
 	}
 
 	far := reportOptions{}

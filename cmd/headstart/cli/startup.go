@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/gpuwarm"
+	"headstart.dev/headstart/planner"
 )
 
 func newStartupCommand(streams Streams) *cobra.Command {
@@ -47,10 +49,11 @@ func showStartup(ctx context.Context, w io.Writer, c client.Client, fc *v1alpha1
 	if err != nil {
 		return err
 	}
-	opts, err := gpuwarm.OptionsFor(fc.Spec.LeadTime)
+	set, err := planner.ParseSpec(&fc.Spec)
 	if err != nil {
-		return err
+		return fmt.Errorf("forecast %s/%s: %w", fc.Namespace, fc.Name, err)
 	}
+	opts := controller.LearnerOptions(set)
 	starts, err := gpuwarm.Collector{Reader: c, Events: c}.Collect(ctx, fc.Namespace, selector)
 	if err != nil {
 		return err
