@@ -43,8 +43,9 @@ type Options struct {
 // has says whether a part is not left out.
 func (o Options) has(part string) bool { return !slices.Contains(o.without, part) }
 
-// MaxLead bounds the lead window, in steps.
-const MaxLead = 10_000
+// MaxLead is the longest lead that [Options] may have, in steps: a week of minutes, as many as the longest horizon of a Forecast.
+// The time of an Outlook grows with the lead times the steps that it reaches, and the memory of a Forecaster with the lead.
+const MaxLead = 10_080
 
 func (o Options) withDefaults() Options {
 	if o.Horizon == 0 {

@@ -3,6 +3,7 @@ package forecaster
 import (
 	"fmt"
 	"math"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -126,6 +127,22 @@ func TestScaleAndShift(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A Forecast at a resolution of one minute may have a lead of a week, and no more.
+func TestMaxLead(t *testing.T) {
+	o := Options{Step: time.Minute, Lead: MaxLead, Horizon: 10, Contract: Contract{ShortageCost: 20}}
+	if week := 7 * 24 * time.Hour; MaxLead*o.Step != week {
+		t.Errorf("the longest lead is %s at one minute, want %s", MaxLead*o.Step, week)
+	}
+	out := outlookOf(t, Series{Start: epoch, Step: o.Step, Values: wave(4000, 1440, 3)}, o)
+	if err := sane(out, o); err != nil {
+		t.Error(err)
+	}
+	o.Lead++
+	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "between 0 and 10080") {
+		t.Errorf("a longer one: got %v", err)
 	}
 }
 

@@ -307,6 +307,25 @@ func TestVerdictWaits(t *testing.T) {
 	}
 }
 
+// At the longest lead promises are held until their windows are over.
+func TestLongestLeadIsScored(t *testing.T) {
+	tr := tracker(t, forecaster.Contract{ServiceLevel: 0.9})
+	const steps = forecaster.MaxLead + 100
+	for i := range steps {
+		tr.Promise(accuracy.Promise{At: at(i), Lead: forecaster.MaxLead, Served: 1})
+		tr.Estimate(accuracy.Estimate{At: at(i), Lead: forecaster.MaxLead, Cover: 1})
+	}
+	s := series(make([]float64, steps)...)
+	tr.Observe(s, s)
+	promises, estimates, _ := tr.Held()
+	if want := forecaster.MaxLead; promises != want || estimates != want {
+		t.Errorf("%d promises and %d estimates are held, want the %d whose windows are not over", promises, estimates, want)
+	}
+	if got := tr.Week(at(100)).Promises; got != 100 {
+		t.Errorf("%d promises are scored, want 100", got)
+	}
+}
+
 // What is held does not grow, whatever comes: promises that are never scored, and weeks of tallies.
 func TestMemoryIsBounded(t *testing.T) {
 	tr := tracker(t, forecaster.Contract{ServiceLevel: 0.9})
@@ -314,8 +333,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		tr.Promise(accuracy.Promise{At: at(i), Lead: 5, Served: 1})
 		tr.Estimate(accuracy.Estimate{At: at(i), Lead: 5, Cover: 1})
 	}
-	if p, e, _ := tr.Held(); p > 10080 || e > 10080 {
-		t.Errorf("%d promises and %d estimates are held, want a week of them at most", p, e)
+	if p, e, _ := tr.Held(); p > 11520 || e > 11520 {
+		t.Errorf("%d promises and %d estimates are held, want a week and a day of them at most", p, e)
 	}
 	for i := range 60 {
 		tr.Observe(forecaster.Series{Start: at(i * 1440), Step: time.Minute, Values: make([]float64, 1440)}, forecaster.Series{Start: at(i * 1440), Step: time.Minute, Values: make([]float64, 1440)})

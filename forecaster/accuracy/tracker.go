@@ -16,8 +16,9 @@ const (
 	perDay, perWeek = 4, 28
 	// kept are a week of whole tallies and the one that is filling up.
 	kept = perWeek + 1
-	// mostPending bounds the promises whose windows are not over: a week at one minute.
-	mostPending = 10080
+	// mostPending bounds the promises whose windows are not over. At the longest lead a window ends MaxLead + 1 steps after its
+	// promise; the spare is for demand that takes up to 1,440 steps to settle.
+	mostPending = forecaster.MaxLead + 1440
 )
 
 // Options configure a Tracker.
