@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster/internal/closedloop"
+	"headstart.dev/headstart/forecaster/internal/stats"
+	"headstart.dev/headstart/forecaster/internal/synthetic"
 )
 
 // ablated are configurations, each by what it leaves out.
@@ -77,7 +79,7 @@ func TestAblation(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		t.Logf("%.4f on %d traces without %s", math.Exp(mean(logs)), len(traces), strings.Join(without, " + "))
+		t.Logf("%.4f on %d traces without %s", math.Exp(stats.Mean(logs)), len(traces), strings.Join(without, " + "))
 	}
 }
 
@@ -109,7 +111,7 @@ func costOf(t *testing.T, trace *closedloop.Trace, without []string) float64 {
 // A name that nothing has would measure nothing.
 func TestAblationsNameWhatThereIs(t *testing.T) {
 	f := mustNew(t, Options{Step: time.Hour, Lead: 1, Contract: Contract{ShortageCost: 20}})
-	if err := f.Start(Series{Start: epoch, Step: time.Hour, Values: wave(24*40, 24, 3)}); err != nil {
+	if err := f.Start(Series{Start: epoch, Step: time.Hour, Values: synthetic.Wave(24*40, 24, 3)}); err != nil {
 		t.Fatal(err)
 	}
 	there := map[string]bool{partShifts: true, partGate: true, partBooks: true, partMemories: true, partMargins: true, partReplicas: true, "inner profile": true}

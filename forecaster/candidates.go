@@ -3,6 +3,9 @@ package forecaster
 import (
 	"math"
 	"slices"
+
+	"headstart.dev/headstart/forecaster/internal/boost"
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 // A hold expects the level to stay.
@@ -18,21 +21,21 @@ type linear struct {
 }
 
 func (c linear) name() string                         { return c.label }
-func (c linear) estimate(_ *track, m *moment) float64 { return dot(m.row, c.beta) }
+func (c linear) estimate(_ *track, m *moment) float64 { return stats.Dot(m.row, c.beta) }
 
 // A boosted is a forest, alone or on top of a linear.
 type boosted struct {
 	label string
 	beta  []float64
-	trees *forest
+	trees *boost.Forest
 }
 
 func (c boosted) name() string { return c.label }
 
 func (c boosted) estimate(_ *track, m *moment) float64 {
-	q := c.trees.value(m.row)
+	q := c.trees.Value(m.row)
 	if c.beta != nil {
-		q += dot(m.row, c.beta)
+		q += stats.Dot(m.row, c.beta)
 	}
 	return q
 }
@@ -54,7 +57,7 @@ func (c profile) estimate(t *track, m *moment) float64 {
 	seen := buf[:0]
 	moved := t.shifted(m.i, c.season, c.lags)
 	for _, lag := range c.lags {
-		if j := t.back(m.i, lag); j >= 0 && j < len(t.peak) && j+t.lead < m.i {
+		if j := t.Back(m.i, lag); j >= 0 && j < len(t.peak) && j+t.lead < m.i {
 			seen = append(seen, t.peak[j]+moved.of(lag))
 		}
 	}
@@ -62,7 +65,7 @@ func (c profile) estimate(t *track, m *moment) float64 {
 		return 0
 	}
 	slices.Sort(seen)
-	return quantileSorted(seen, profileLevel) - t.level[m.i]
+	return stats.Quantile(seen, profileLevel) - t.level[m.i]
 }
 
 // A growthOf expects demand to rise as it did a season ago.
@@ -74,7 +77,7 @@ type growthOf struct {
 func (c growthOf) name() string { return c.label }
 
 func (c growthOf) estimate(t *track, m *moment) float64 {
-	j := t.back(m.i, c.lag)
+	j := t.Back(m.i, c.lag)
 	if j < 0 || j >= len(t.peak) || j+t.lead >= m.i {
 		return 0
 	}

@@ -7,29 +7,22 @@ import (
 
 // A Description says what a Forecaster did and how well, for people and for status.
 type Description struct {
-	FittedAt   time.Time       // the fit instant; zero before Start
-	Points     int             // steps of history that the fit looked at
-	Periods    []time.Duration // seasons in use, shortest first
-	Models     []Weight        // what the served estimate is made of; weights sum to one
-	Skill      float64         // 1 − loss ÷ the better benchmark's, on held-out history and since; zero where the last season is repeated
-	Coverage   float64         // share of lead windows that were covered, there; NaN where none was scored
-	Components Components
-	Warnings   []string // what a reader should know, in full sentences
+	FittedAt time.Time       // the fit instant; zero before Start
+	Points   int             // steps of history that the fit looked at
+	Periods  []time.Duration // seasons in use, shortest first
+	Models   []Weight        // what the served estimate is made of; weights sum to one
+	Skill    float64         // 1 − loss ÷ the better benchmark's, on held-out history and since; zero where the last season is repeated
+	Coverage float64         // share of lead windows that were covered, there; NaN where none was scored
+	// Uncalibrated is the demand to cover over the coming lead window as the first model estimates it,
+	// before the margin or the weights that the contract asks for.
+	Uncalibrated float64
+	Warnings     []string // what a reader should know, in full sentences
 }
 
 // A Weight is a model and its share in an estimate.
 type Weight struct {
 	Model string
 	Share float64
-}
-
-// Components are what the forecast of the next step is made of.
-type Components struct {
-	Level    float64 // demand now
-	Seasonal float64 // factor by which the season is expected to move it within the lead window
-	Calendar float64 // factor of the named day; 1 where there is none
-	// Uncalibrated is the demand to cover over the coming lead window as the first model has it, before the contract's controller.
-	Uncalibrated float64
 }
 
 // Describe says what the state is made of.
@@ -42,17 +35,13 @@ func (f *Forecaster) Describe() Description {
 
 func (s *state) describe(start time.Time, dropped int) Description {
 	t, n := s.track, s.track.n()
-	calendar := math.Exp(t.days.at(n))
 	d := Description{
 		FittedAt: start.Add(time.Duration(s.fittedAt-dropped) * s.opts.Step), Points: s.points,
 		Skill: s.served.record.skill(), Coverage: s.served.record.covered.share(), Warnings: s.warnings,
-		Components: Components{
-			Level: t.unit * t.exp(t.level[n]), Seasonal: s.seasonal(), Calendar: calendar,
-			Uncalibrated: t.unit * t.exp(t.level[n]+s.served.estimates[0]) * math.Exp(t.days.most(n, t.lead+1)),
-		},
+		Uncalibrated: t.unit * t.exp(t.level[n]+s.served.estimates[0]) * math.Exp(t.days.Max(n, t.lead+1)),
 	}
 	d.Models = s.models()
-	for _, p := range []int{s.sub, s.day, s.week} {
+	for _, p := range []int{s.periods.Sub, s.periods.Day, s.periods.Week} {
 		if p > 0 {
 			d.Periods = append(d.Periods, time.Duration(p)*s.opts.Step)
 		}
@@ -70,15 +59,4 @@ func (s *state) models() []Weight {
 		out = append(out, Weight{Model: s.served.family.candidates[c].name(), Share: w})
 	}
 	return out
-}
-
-// seasonal returns the factor by which the season is expected to move demand within the lead window, from the level now; 1 where either is
-// nothing.
-func (s *state) seasonal() float64 {
-	t := s.track
-	now, top := t.exp(t.level[t.n()]), t.exp(s.highest(t.n(), 0))
-	if now <= 0 || top <= 0 {
-		return 1
-	}
-	return top / now
 }

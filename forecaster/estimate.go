@@ -3,6 +3,10 @@ package forecaster
 import (
 	"math"
 	"slices"
+
+	"headstart.dev/headstart/forecaster/internal/boost"
+	"headstart.dev/headstart/forecaster/internal/regress"
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 // A candidate estimates, from a moment, what the maximum over the lead window will not exceed, as a log ratio to the level.
@@ -35,9 +39,9 @@ const trialRows = 3000
 // step end.
 func learnFamily(t *track, f featurizer, end, rows int, o Options) *family {
 	fam := &family{features: f}
-	if d := buildDesign(t, f, end, rows); d.rows() >= 3*d.p {
+	if d := buildDesign(t, f, end, rows); d.Rows() >= 3*d.P {
 		fam.learned = true
-		fam.moment.row = make([]float64, d.p)
+		fam.moment.row = make([]float64, d.P)
 		fam.candidates = tradeoffCandidates(d, f, o.Contract.level())
 	}
 	fam.candidates = append(fam.candidates, simpleCandidates(f)...)
@@ -47,9 +51,9 @@ func learnFamily(t *track, f featurizer, end, rows int, o Options) *family {
 
 // promiseFamily is the one estimate that a service level is calibrated on, fitted to d. It starts from near, the same fitted to other
 // rows, where that is not nil.
-func promiseFamily(d *design, f featurizer, tau float64, near *family) *family {
+func promiseFamily(d *regress.Design, f featurizer, tau float64, near *family) *family {
 	fam := &family{features: f}
-	if d.rows() < 3*d.p {
+	if d.Rows() < 3*d.P {
 		fam.candidates = []candidate{hold{}}
 		return fam
 	}
@@ -58,19 +62,19 @@ func promiseFamily(d *design, f featurizer, tau float64, near *family) *family {
 		start = near.candidates[0].(linear).beta
 	}
 	fam.learned = true
-	fam.moment.row = make([]float64, d.p)
-	for i := range d.w {
-		d.w[i] = 1
+	fam.moment.row = make([]float64, d.P)
+	for i := range d.W {
+		d.W[i] = 1
 	}
-	fam.candidates = []candidate{linear{"quantile regression", d.regress(tau, ridgeOf(d.rows()), start)}}
+	fam.candidates = []candidate{linear{"quantile regression", d.Quantile(tau, ridgeOf(d.Rows()), start)}}
 	return fam
 }
 
 // spread returns the mean error of the family's first candidate on some of the rows that it was fitted to.
-func (f *family) spread(d *design) float64 {
+func (f *family) spread(d *regress.Design) float64 {
 	var sum, n float64
-	for i := 0; i < d.rows(); i += 7 {
-		sum += math.Abs(d.y[i] - f.candidates[0].estimate(nil, &moment{row: d.row(i)}))
+	for i := 0; i < d.Rows(); i += 7 {
+		sum += math.Abs(d.Y[i] - f.candidates[0].estimate(nil, &moment{row: d.Row(i)}))
 		n++
 	}
 	if n == 0 {
@@ -91,81 +95,57 @@ func (f *family) estimates(t *track, i int, out []float64) []float64 {
 		if math.IsNaN(q) {
 			q = 0
 		}
-		out = append(out, clamp(q, -f.features.reach, f.features.reach))
+		out = append(out, stats.Clamp(q, -f.features.reach, f.features.reach))
 	}
 	return out
 }
 
 // buildDesign gathers the lead windows that were complete before step end, newest first, with what was known before each.
-func buildDesign(t *track, f featurizer, end, most int) *design {
+func buildDesign(t *track, f featurizer, end, most int) *regress.Design {
 	p := f.size()
 	first := f.first()
 	last := min(end-1-t.lead, len(t.peak)-1)
 	stride := max(1, (last-first+most)/most)
 	rows := max(0, (last-first)/stride+1)
-	d := &design{p: p, x: make([]float64, 0, rows*p), y: make([]float64, 0, rows), w: make([]float64, 0, rows), stride: stride}
+	d := &regress.Design{P: p, X: make([]float64, 0, rows*p), Y: make([]float64, 0, rows), W: make([]float64, 0, rows), Stride: stride}
 	row := make([]float64, p)
 	for i := last; i >= first; i -= stride {
 		if !t.sound[i] {
 			continue
 		}
 		f.fill(t, i, row)
-		d.x = append(d.x, row...)
-		d.at = append(d.at, int32(i))
-		d.y = append(d.y, grain(clamp(t.peak[i]-t.level[i], -f.reach, f.reach)))
+		d.X = append(d.X, row...)
+		d.At = append(d.At, int32(i))
+		d.Y = append(d.Y, grain(stats.Clamp(t.peak[i]-t.level[i], -f.reach, f.reach)))
 		// A missed unit costs the same at any hour: busy hours count for more, but not in full proportion, since that would learn
 		// from a few of them.
-		d.w = append(d.w, math.Exp(t.level[i]/2))
+		d.W = append(d.W, math.Exp(t.level[i]/2))
 	}
-	d.normalise()
+	d.NormaliseWeights()
 	return d
-}
-
-// without returns the rows of the steps outside of [from, to).
-func (d *design) without(from, to int) *design {
-	out := &design{p: d.p, stride: d.stride, x: make([]float64, 0, len(d.x)), y: make([]float64, 0, len(d.y)), w: make([]float64, 0, len(d.w))}
-	for i, at := range d.at {
-		if int(at) < from || int(at) >= to {
-			out.x = append(out.x, d.row(i)...)
-			out.y = append(out.y, d.y[i])
-			out.w = append(out.w, d.w[i])
-		}
-	}
-	return out
-}
-
-// normalise scales the weights to a mean of one.
-func (d *design) normalise() {
-	sum := 0.0
-	for _, w := range d.w {
-		sum += w
-	}
-	for i := range d.w {
-		d.w[i] *= float64(len(d.w)) / sum
-	}
 }
 
 // ridgeOf is the penalty that so many rows deserve.
 func ridgeOf(rows int) float64 { return 1 + 0.002*float64(rows) }
 
 // tradeoffCandidates are those between which a shortage cost chooses, fitted around level tau.
-func tradeoffCandidates(d *design, f featurizer, tau float64) []candidate {
-	ridge := ridgeOf(d.rows())
-	main := linear{"quantile regression", d.regress(tau, ridge, nil)}
+func tradeoffCandidates(d *regress.Design, f featurizer, tau float64) []candidate {
+	ridge := ridgeOf(d.Rows())
+	main := linear{"quantile regression", d.Quantile(tau, ridge, nil)}
 	out := []candidate{
 		main,
-		linear{"quantile regression, low", d.regress(math.Max(0.05, 1-2.7*(1-tau)), ridge, main.beta)},
-		linear{"quantile regression, high", d.regress(1-(1-tau)/2.7, ridge, main.beta)},
+		linear{"quantile regression, low", d.Quantile(math.Max(0.05, 1-2.7*(1-tau)), ridge, main.beta)},
+		linear{"quantile regression, high", d.Quantile(1-(1-tau)/2.7, ridge, main.beta)},
 	}
-	b := newBooster(d, tau)
-	out = append(out, boosted{"trees on the regression", main.beta, b.boost(main.beta)}, boosted{"trees", nil, b.boost(nil)})
+	b := boost.New(d, tau)
+	out = append(out, boosted{"trees on the regression", main.beta, b.Fit(main.beta)}, boosted{"trees", nil, b.Fit(nil)})
 	if f.day > 0 {
-		whole := slices.Clone(d.w)
-		for i := range d.w {
-			d.w[i] *= math.Exp2(-float64(i*d.stride) / float64(4*f.day))
+		whole := slices.Clone(d.W)
+		for i := range d.W {
+			d.W[i] *= math.Exp2(-float64(i*d.Stride) / float64(4*f.day))
 		}
-		out = append(out, linear{"quantile regression, recent", d.regress(tau, ridge, main.beta)})
-		copy(d.w, whole)
+		out = append(out, linear{"quantile regression, recent", d.Quantile(tau, ridge, main.beta)})
+		copy(d.W, whole)
 	}
 	return out
 }
@@ -189,15 +169,7 @@ func simpleCandidates(f featurizer) []candidate {
 // of it: at shortage cost 20 the best policies leave 1 step in 20 short, and about 1 window in 8.
 func (c Contract) level() float64 {
 	if c.ShortageCost > 0 {
-		return clamp(1-3/c.ShortageCost, 0.5, 0.999)
+		return stats.Clamp(1-3/c.ShortageCost, 0.5, 0.999)
 	}
 	return c.ServiceLevel
-}
-
-func dot(a, b []float64) float64 {
-	sum := 0.0
-	for i, v := range a {
-		sum += v * b[i]
-	}
-	return sum
 }

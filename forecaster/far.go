@@ -3,6 +3,8 @@ package forecaster
 import (
 	"math"
 	"slices"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 const (
@@ -25,7 +27,7 @@ func (s *state) measureFar() farMargins {
 	s.eachDistance(func(i int, errs []float64) {
 		slices.Sort(errs)
 		m.distance = append(m.distance, i)
-		m.margin = append(m.margin, math.Max(0, farWiden*quantileSorted(errs, s.opts.Contract.level())))
+		m.margin = append(m.margin, math.Max(0, farWiden*stats.Quantile(errs, s.opts.Contract.level())))
 	})
 	return m
 }
@@ -33,7 +35,7 @@ func (s *state) measureFar() farMargins {
 // weighSeasons chooses the share of last week in the path that would have had the smallest errors.
 func (s *state) weighSeasons() {
 	s.weekly = 0.5
-	if s.day == 0 || s.week == 0 {
+	if s.periods.Day == 0 || s.periods.Week == 0 {
 		return
 	}
 	best, least := s.weekly, math.Inf(1)
@@ -58,9 +60,9 @@ func (s *state) weighSeasons() {
 func (s *state) eachDistance(visit func(i int, errs []float64)) {
 	n := s.track.n()
 	for i := s.opts.Lead + 1; i < s.opts.Horizon && i < n/3; i *= 2 {
-		first := max(n/3, min(2*n/3, n-7*max(s.day, 1)))
+		first := max(n/3, min(2*n/3, n-7*max(s.periods.Day, 1)))
 		last := n - i - s.opts.Lead - 1
-		if week := s.week*(i/max(s.week, 1)+1) - i; s.week > 0 && last-week > s.day {
+		if week := s.periods.Week*(i/max(s.periods.Week, 1)+1) - i; s.periods.Week > 0 && last-week > s.periods.Day {
 			first = max(first, week) // from where on last week is known, as it is now
 		}
 		stride := max(1, (last-first)/farOrigins)

@@ -2,29 +2,16 @@ package forecaster
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 	"time"
-)
 
-// weekdays is a compressed week: a day of 120 steps, weekends at a third, and little noise.
-func weekdays(days int) []float64 {
-	r := rand.New(rand.NewPCG(1, 2))
-	v := make([]float64, days*120)
-	for i := range v {
-		level := 200.0
-		if d := i / 120 % 7; d >= 5 {
-			level = 70
-		}
-		v[i] = level * (0.12 + math.Pow(math.Sin(math.Pi*float64(i%120)/120), 4)) * (1 + 0.015*r.NormFloat64())
-	}
-	return v
-}
+	"headstart.dev/headstart/forecaster/internal/synthetic"
+)
 
 // An estimate for half a day ahead, which is what is served while there is no fresh one, is as wide as the errors at that distance have
 // been: enough to cover, and not much more than a fresh one.
 func TestFarCoverIsAsWideAsItsErrors(t *testing.T) {
-	values := weekdays(16)
+	values := synthetic.Weekdays(16)
 	origin := 15*120 + 25
 	f, err := New(Options{
 		Step: 2 * time.Second, Lead: 9, Horizon: 120, Contract: Contract{ServiceLevel: 0.95}, MaxHistory: 15 * 120,

@@ -3,6 +3,9 @@ package forecaster
 import (
 	"math"
 	"slices"
+
+	"headstart.dev/headstart/forecaster/internal/season"
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 // reach bounds features and targets: demand is not expected to move by more than e² within a lead window, and a feature that says so is
@@ -39,9 +42,9 @@ type featurizer struct {
 	lags      []int // both, ascending
 }
 
-func newFeaturizer(s seasons, lead, history int, reach float64) featurizer {
-	day, week := s.day, s.week
-	f := featurizer{reach: reach, lead: lead, sub: s.sub}
+func newFeaturizer(p season.Periods, lead, history int, reach float64) featurizer {
+	day, week := p.Day, p.Week
+	f := featurizer{reach: reach, lead: lead, sub: p.Sub}
 	for _, w := range []int{1, lead + 1, 2 * (lead + 1), 4 * (lead + 1), 8 * (lead + 1), day / 4, day} {
 		if w > 0 && (len(f.windows) == 0 || w > f.windows[len(f.windows)-1]) {
 			f.windows = append(f.windows, w)
@@ -107,13 +110,11 @@ func (f *featurizer) first() int {
 // grain rounds away what sums leave behind the comma: a tree must not split on rounding errors, or the unit of demand would matter.
 func grain(v float64) float64 { return math.Round(v*1e7) / 1e7 }
 
-func clamp(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
-
 // fill writes the features of step i, from the steps before i, to out.
 func (f *featurizer) fill(t *track, i int, out []float64) {
 	now := t.level[i]
 	k := 0
-	put := func(v float64) { out[k] = grain(clamp(v, -f.reach, f.reach)); k++ }
+	put := func(v float64) { out[k] = grain(stats.Clamp(v, -f.reach, f.reach)); k++ }
 	put(1)
 	for _, w := range f.windows {
 		put(t.log(t.mean(i, w)) - now)
@@ -157,7 +158,7 @@ func (t *track) restless(i int) (top, rough float64) {
 
 // harmonics writes the sines and cosines of the place within a season.
 func harmonics(t *track, i, season, order int, put func(float64)) {
-	a := 2 * math.Pi * float64((i+t.offset(i))%season) / float64(season)
+	a := 2 * math.Pi * float64((i+t.Offset(i))%season) / float64(season)
 	for k := 1; k <= order; k++ {
 		s, c := math.Sincos(float64(k) * a)
 		put(s)
@@ -174,13 +175,13 @@ func (f *featurizer) seasonal(t *track, i int, lags []int, single int, moved *sh
 	var sumRise, sumOver, sumHinge, sumThen float64
 	most := -f.reach
 	for _, lag := range lags {
-		j := t.back(i, lag)
+		j := t.Back(i, lag)
 		if j < 0 || j >= len(t.peak) || j+t.lead >= i {
 			continue
 		}
-		rise := clamp(t.peak[j]-t.level[j], -f.reach, f.reach)
+		rise := stats.Clamp(t.peak[j]-t.level[j], -f.reach, f.reach)
 		by := moved.of(lag)
-		over := clamp(t.peak[j]+by-now, -f.reach, f.reach)
+		over := stats.Clamp(t.peak[j]+by-now, -f.reach, f.reach)
 		rises[n], overs[n] = rise, over
 		n++
 		sumRise += rise

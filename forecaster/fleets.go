@@ -3,6 +3,8 @@ package forecaster
 import (
 	"math"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 // maxBlocks bounds the work per step where the lead has many of them.
@@ -27,14 +29,14 @@ type fleets struct {
 // newFleets returns n fleets that pay cost for a missed unit.
 func newFleets(cost float64, t *track, n int) fleets {
 	f := fleets{cost: cost, most: mostMissed(cost), unit: 1.0 / 20, ready: make([]float32, n), block: (t.lead + maxBlocks) / maxBlocks}
-	wait := min(maxBlocks, int(5*time.Minute/t.step)/f.block)
+	wait := min(maxBlocks, int(5*time.Minute/t.Step)/f.block)
 	f.wishes, f.paid = ring(wait+1, n), ring((t.lead+f.block-1)/f.block+1, n)
 	return f
 }
 
 // mostMissed is the share of demand that is charged as missed at once, at most: a jump that nobody foresaw would otherwise decide on the
 // margins of the days after it. Under a high shortage cost there is little else to learn from, under a low one there is much.
-func mostMissed(cost float64) float64 { return clamp(20/cost, 0.2, 1) }
+func mostMissed(cost float64) float64 { return stats.Clamp(20/cost, 0.2, 1) }
 
 func ring(k, n int) [][]float32 {
 	out := make([][]float32, k)

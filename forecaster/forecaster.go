@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/demand"
 )
 
 // A Forecaster holds the state of one demand series. It is not safe for concurrent use.
@@ -36,14 +38,14 @@ func (f *Forecaster) Start(s Series) error {
 		return fmt.Errorf("forecaster: series has a step of %s, the options one of %s", s.Step, f.opts.Step)
 	}
 	if spare := len(s.Values) - f.opts.MaxHistory - 5*f.slack(); spare > 0 {
-		s = Series{Start: after(s.Start, s.Step, spare), Step: s.Step, Values: s.Values[spare:]}
+		s = Series{Start: demand.After(s.Start, s.Step, spare), Step: s.Step, Values: s.Values[spare:]}
 	}
 	f.born, f.start, f.dropped = s.Start, s.Start, 0
 	n := lastFit(f.born, f.opts.Step, len(s.Values))
 	from := max(0, n-f.opts.MaxHistory)
 	f.raw = make([]float64, 0, len(s.Values)-from+f.slack())
 	for _, v := range s.Values[from:] {
-		f.raw = append(f.raw, clean(v))
+		f.raw = append(f.raw, demand.Clean(v))
 	}
 	f.drop(from)
 	f.fit(n)
@@ -56,7 +58,7 @@ func (f *Forecaster) Update(values ...float64) error {
 		return errNotStarted
 	}
 	for _, v := range values {
-		f.raw = append(f.raw, clean(v))
+		f.raw = append(f.raw, demand.Clean(v))
 		if f.total() >= f.due {
 			if n := lastFit(f.born, f.opts.Step, f.total()); n > f.state.fittedAt {
 				f.refit(n)

@@ -2,22 +2,13 @@ package forecaster
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// wave returns a daily wave with noise, deterministic in its seed.
-func wave(n, day int, seed uint64) []float64 {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	v := make([]float64, n)
-	for i := range v {
-		v[i] = 100 + 60*math.Sin(2*math.Pi*float64(i)/float64(day)) + 5*rng.NormFloat64()
-	}
-	return v
-}
+	"headstart.dev/headstart/forecaster/internal/synthetic"
+)
 
 var epoch = time.Date(2026, 3, 2, 1, 30, 0, 0, time.UTC)
 
@@ -46,7 +37,7 @@ func TestUpdateEqualsStart(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			v := wave(c.n, 144, 1)
+			v := synthetic.Wave(c.n, 144, 1)
 			v[c.n-20] = math.NaN()
 			o := Options{Step: c.step, Lead: c.lead, Horizon: 20, MaxHistory: c.history, Contract: Contract{ShortageCost: 20}}
 			whole, parts := mustNew(t, o), mustNew(t, o)

@@ -13,9 +13,9 @@ const (
 	firstFit      = 60   // steps after which a young series is fitted for the first time
 )
 
-// FitInstant returns the last regular fit instant at or before t: a multiple of the FitInterval since the Unix epoch. Fit instants come from
+// fitInstant returns the last regular fit instant at or before t: a multiple of the FitInterval since the Unix epoch. Fit instants come from
 // data time alone, so a replay fits when serving did.
-func FitInstant(t time.Time, step time.Duration) time.Time {
+func fitInstant(t time.Time, step time.Duration) time.Time {
 	s := int64(FitInterval(step) / time.Second) // in seconds, since nanoseconds overflow within three centuries
 	return t.Add(-time.Duration(((t.Unix()%s)+s)%s)*time.Second - time.Duration(t.Nanosecond()))
 }
@@ -32,24 +32,12 @@ func FitInterval(step time.Duration) time.Duration {
 	return week
 }
 
-// maxSpan bounds the time that a history covers, so that differences of instants stay exact.
-const maxSpan = 100 * 365 * 24 * time.Hour
-
-// after returns the instant n steps after t, however far that is.
-func after(t time.Time, step time.Duration, n int) time.Time {
-	chunk := int(maxSpan / step)
-	for ; n > chunk; n -= chunk {
-		t = t.Add(time.Duration(chunk) * step)
-	}
-	return t.Add(time.Duration(n) * step)
-}
-
 // lastFit returns the number of steps of a series that begins at start and has n steps which the last fit at or before its
 // end may use. Beside the regular instants, a series younger than four fit intervals is fitted again whenever it has grown by
 // a sixth: otherwise a fresh series, or a demonstration that compresses a day into minutes, would wait hours for its first.
 func lastFit(start time.Time, step time.Duration, n int) int {
 	end := start.Add(time.Duration(n) * step)
-	regular := int(FitInstant(end, step).Sub(start) / step)
+	regular := int(fitInstant(end, step).Sub(start) / step)
 	regular = max(0, min(regular, n))
 	young := 0
 	limit := int(4 * FitInterval(step) / step)
@@ -68,7 +56,7 @@ func NextFit(start time.Time, step time.Duration, n int) int { return nextFit(st
 func nextFit(start time.Time, step time.Duration, n int) int {
 	every := FitInterval(step)
 	end := start.Add(time.Duration(n) * step)
-	at := FitInstant(end, step).Add(every)
+	at := fitInstant(end, step).Add(every)
 	regular := int((at.Sub(start) + step - 1) / step)
 	for regular <= n {
 		regular++

@@ -1,6 +1,10 @@
 package forecaster
 
-import "math"
+import (
+	"math"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
+)
 
 // A controller turns the candidates' estimates into what is served, and learns from how that went.
 type controller interface {
@@ -41,7 +45,7 @@ func newMixer(o Options, t *track, candidates, day int) *mixer {
 	}
 	half := float64(day)
 	if day == 0 {
-		half = clamp(float64(halfLife/t.step), 100, 1440)
+		half = stats.Clamp(float64(halfLife/t.Step), 100, 1440)
 	}
 	lives := memories()
 	if !o.has(partMemories) {
@@ -91,7 +95,7 @@ func (m *mixer) decide(t *track, i int, estimates []float64) float64 {
 	for k := range m.ledgers {
 		m.ledgers[k].share(busy, m.elsewhere, 1/float64(len(m.ledgers)), m.shares)
 	}
-	return dot(m.shares, m.covers)
+	return stats.Dot(m.shares, m.covers)
 }
 
 // observe charges every expert at the end of a block, for what it decided a lead ago.

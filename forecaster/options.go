@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/calendar"
+	"headstart.dev/headstart/forecaster/internal/demand"
 )
 
 // DefaultMaxHistory is how many steps a fit looks back on when Options leave it open: 28 days of minutes.
@@ -40,6 +43,15 @@ type Options struct {
 	without []string // parts and candidates that are left out, by name: what an ablation measures
 }
 
+// calendarDays returns the named days as package calendar has them.
+func (o Options) calendarDays() []calendar.Day {
+	days := make([]calendar.Day, len(o.Days))
+	for i, d := range o.Days {
+		days[i] = calendar.Day(d)
+	}
+	return days
+}
+
 // has says whether a part is not left out.
 func (o Options) has(part string) bool { return !slices.Contains(o.without, part) }
 
@@ -58,7 +70,7 @@ func (o Options) withDefaults() Options {
 		o.MaxHistory = DefaultMaxHistory
 	}
 	if o.Step > 0 {
-		o.MaxHistory = min(o.MaxHistory, int(maxSpan/o.Step))
+		o.MaxHistory = min(o.MaxHistory, int(demand.MaxSpan/o.Step))
 	}
 	return o
 }

@@ -3,6 +3,8 @@ package forecaster
 import (
 	"math"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 // An Outlook is what a Forecaster expects from its origin on.
@@ -46,26 +48,26 @@ func (s *state) outlook() Outlook {
 		Median: make([]float64, steps), Cover: make([]float64, steps),
 		Level: t.exp(t.level[n]), Skilled: s.skilled(),
 	}
-	lift := math.Log(s.served.cover+t.soft) - maxOf(path[:s.opts.Lead+1])
+	lift := math.Log(s.served.cover+t.soft) - stats.Max(path[:s.opts.Lead+1])
 	for i := range steps {
 		near := math.Exp(-float64(i) / float64(4*(s.opts.Lead+1)))
 		o.Median[i] = t.exp(path[i])
-		o.Cover[i] = t.exp(maxOf(path[i:i+s.opts.Lead+1]) + near*lift + (1-near)*s.margins.at(i, math.Max(lift, s.far)))
+		o.Cover[i] = t.exp(stats.Max(path[i:i+s.opts.Lead+1]) + near*lift + (1-near)*s.margins.at(i, math.Max(lift, s.far)))
 	}
 	o.Cover[0] = s.served.cover
 	o.Benchmarks = s.served.record.latest(n)
 	for k := range o.Benchmarks {
-		o.Benchmarks[k] *= t.unit * math.Exp(t.days.most(n, s.opts.Lead+1))
+		o.Benchmarks[k] *= t.unit * math.Exp(t.days.Max(n, s.opts.Lead+1))
 	}
-	o.Level *= t.unit * math.Exp(t.days.at(n-1))
+	o.Level *= t.unit * math.Exp(t.days.At(n-1))
 	for i := range o.Cover {
 		o.Cover[i] = orNothing(math.Min(o.Cover[i], coverReach*t.top))
 		if s.idle(n, i) {
 			o.Cover[i] = 0
 		}
 		o.Median[i] = orNothing(o.Median[i])
-		o.Cover[i] *= t.unit * math.Exp(t.days.most(n+i, s.opts.Lead+1))
-		o.Median[i] *= t.unit * math.Exp(t.days.at(n+i))
+		o.Cover[i] *= t.unit * math.Exp(t.days.Max(n+i, s.opts.Lead+1))
+		o.Median[i] *= t.unit * math.Exp(t.days.At(n+i))
 	}
 	return o
 }
@@ -77,12 +79,12 @@ const idleSeasons = 3
 // this time in the last seasons. A margin, which is learned from all hours, would keep a replica up all night.
 func (s *state) idle(n, i int) bool {
 	t := s.track
-	if s.day == 0 || n == 0 || !t.zeros || t.x[n-1] > zeroAt {
+	if s.periods.Day == 0 || n == 0 || !t.zeros || t.x[n-1] > zeroAt {
 		return false
 	}
 	seen := 0
 	for k := 1; k <= 7; k++ {
-		j := t.back(n+i, k*s.day)
+		j := t.Back(n+i, k*s.periods.Day)
 		if j < 0 || j >= len(t.peak) {
 			continue
 		}
@@ -115,14 +117,14 @@ func (s *state) ahead(n, i int) float64 {
 	for _, season := range [...]struct {
 		period int
 		share  float64
-	}{{s.day, 1 - s.weekly}, {s.week, s.weekly}} {
+	}{{s.periods.Day, 1 - s.weekly}, {s.periods.Week, s.weekly}} {
 		p := season.period
 		if p == 0 {
 			continue
 		}
 		share := math.Max(season.share, 1e-9) // so that the other one steps in where this one has nothing to say
 		lag := p * (i/p + 1)
-		if j := t.back(n+i, lag); j >= 0 && j < n {
+		if j := t.Back(n+i, lag); j >= 0 && j < n {
 			by := moved.of(lag)
 			sum += share * (t.log(t.x[j]) + by)
 			then += share * (t.level[max(0, j-i)] + by)
@@ -132,8 +134,8 @@ func (s *state) ahead(n, i int) float64 {
 	if k == 0 {
 		return now
 	}
-	damp := math.Exp(-float64(i) / float64(max(1, s.day/4)))
-	return sum/k + damp*clamp(now-then/k, -reach, reach)
+	damp := math.Exp(-float64(i) / float64(max(1, s.periods.Day/4)))
+	return sum/k + damp*stats.Clamp(now-then/k, -reach, reach)
 }
 
 // shifted returns the shifts of earlier seasons before step n; those of the last n that was asked for are kept.
@@ -146,11 +148,3 @@ func (s *state) shifted(n int) *shifts {
 }
 
 func (s *state) skilled() bool { return s.served.record.skilled() }
-
-func maxOf(v []float64) float64 {
-	top := v[0]
-	for _, u := range v[1:] {
-		top = math.Max(top, u)
-	}
-	return top
-}

@@ -5,23 +5,14 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
+	"headstart.dev/headstart/forecaster/internal/synthetic"
 )
 
 // contracts are the two kinds that everything below must hold for.
 func contracts() map[string]Contract {
 	return map[string]Contract{"service level": {ServiceLevel: 0.95}, "shortage cost": {ShortageCost: 20}}
-}
-
-// office is demand with a quiet night and a busy day that begins and ends within the hour, with little noise: day steps a day, so many days.
-func office(days, day int, seed uint64) []float64 {
-	rng := rand.New(rand.NewPCG(seed, 2))
-	v := make([]float64, days*day)
-	for i := range v {
-		hour := 24 * float64(i%day) / float64(day)
-		v[i] = 20 + 80*clamp(hour-8, 0, 1)*clamp(20-hour, 0, 1)
-		v[i] *= 1 + 0.03*rng.NormFloat64()
-	}
-	return v
 }
 
 // What a fault did to the history must hardly show in what is served afterwards.
@@ -67,7 +58,7 @@ func TestFaultsOfThePastAreNotExpected(t *testing.T) {
 		for kind, contract := range contracts() {
 			t.Run(name+", "+kind, func(t *testing.T) {
 				o := Options{Step: step, Lead: lead, Horizon: 6, Contract: contract}
-				v := office(21, day, 1)[:n]
+				v := synthetic.Office(21, day, 1)[:n]
 				plain := outlookOf(t, Series{Start: start, Step: step, Values: v}, o)
 				spoilt := append([]float64(nil), v...)
 				c.spoil(spoilt)
@@ -87,7 +78,7 @@ func TestLevelShiftIsFollowedWithinTheHour(t *testing.T) {
 	for name, factor := range map[string]float64{"doubled": 2, "halved": 0.5} {
 		for kind, contract := range contracts() {
 			t.Run(name+", "+kind, func(t *testing.T) {
-				v := office(21, day, 1)
+				v := synthetic.Office(21, day, 1)
 				for i := shift; i < len(v); i++ {
 					v[i] *= factor
 				}
@@ -115,7 +106,7 @@ func TestSkillOnACompressedFortnight(t *testing.T) {
 	const step, day, lead = 2 * time.Second, 120, 8
 	for name, periods := range map[string][]time.Duration{"periods detected": nil, "periods given": {4 * time.Minute, 28 * time.Minute}} {
 		t.Run(name, func(t *testing.T) {
-			v := weekdays(16)
+			v := synthetic.Weekdays(16)
 			f := mustNew(t, Options{Step: step, Lead: lead, Horizon: day, Contract: Contract{ServiceLevel: 0.9}, Periods: periods})
 			if err := f.Start(Series{Start: epoch, Step: step, Values: v[:14*day]}); err != nil {
 				t.Fatal(err)
@@ -130,7 +121,7 @@ func TestSkillOnACompressedFortnight(t *testing.T) {
 				if !o.Skilled {
 					t.Fatalf("step %d: unskilled, by %.2f", i-14*day, f.Describe().Skill)
 				}
-				top := maxOf(v[i : i+lead+1])
+				top := stats.Max(v[i : i+lead+1])
 				all.add(top <= o.Cover[0])
 				excess += o.Cover[0] / top
 				if err := f.Update(v[i]); err != nil {
@@ -168,11 +159,11 @@ func TestShortAndOddHistories(t *testing.T) {
 		warned   bool
 		low, top float64 // of the share of windows covered over the next two days, before the floor
 	}{
-		"nothing":      {reason: "no history: no forecast", v: office(30, day, 3), n: 0, warned: true},
-		"half a day":   {reason: "no season is known", v: office(30, day, 3), n: day / 2, warned: true},
-		"two days":     {reason: "a day repeats", v: office(30, day, 3), n: 2 * day, low: 0.85, top: 1},
-		"one week":     {reason: "days are learned from", v: office(30, day, 3), n: 7 * day, skilled: true, low: 0.9, top: 1},
-		"two weeks":    {reason: "weeks come in", v: office(30, day, 3), n: 14 * day, skilled: true, low: 0.9, top: 1},
+		"nothing":      {reason: "no history: no forecast", v: synthetic.Office(30, day, 3), n: 0, warned: true},
+		"half a day":   {reason: "no season is known", v: synthetic.Office(30, day, 3), n: day / 2, warned: true},
+		"two days":     {reason: "a day repeats", v: synthetic.Office(30, day, 3), n: 2 * day, low: 0.85, top: 1},
+		"one week":     {reason: "days are learned from", v: synthetic.Office(30, day, 3), n: 7 * day, skilled: true, low: 0.9, top: 1},
+		"two weeks":    {reason: "weeks come in", v: synthetic.Office(30, day, 3), n: 14 * day, skilled: true, low: 0.9, top: 1},
 		"constant":     {reason: "what never moves is covered exactly", v: constant, n: 14 * day, warned: true, low: 1, top: 1},
 		"intermittent": {reason: "bursts that nothing announces: one in ten windows holds one", v: sparse, n: 14 * day, low: 0.9, top: 1},
 	}
@@ -196,7 +187,7 @@ func TestShortAndOddHistories(t *testing.T) {
 			for i := c.n; i < c.n+2*day; i++ {
 				cover := f.Outlook().Cover[0]
 				largest = math.Max(largest, cover)
-				all.add(maxOf(c.v[i:i+lead+1]) <= cover*(1+1e-9))
+				all.add(stats.Max(c.v[i:i+lead+1]) <= cover*(1+1e-9))
 				if err := f.Update(c.v[i]); err != nil {
 					t.Fatal(err)
 				}
@@ -204,7 +195,7 @@ func TestShortAndOddHistories(t *testing.T) {
 			if s := all.share(); s < c.low || s > c.top {
 				t.Errorf("\nReason: %s\ncovered %.3f of the lead windows, want %g to %g", c.reason, s, c.low, c.top)
 			}
-			if most := coverReach * maxOf(c.v); largest > most*(1+1e-9) {
+			if most := coverReach * stats.Max(c.v); largest > most*(1+1e-9) {
 				t.Errorf("\nReason: %s\nserved up to %g, more than %g", c.reason, largest, most)
 			}
 		})
@@ -261,26 +252,6 @@ func TestDayFollowsTheWallClock(t *testing.T) {
 					t.Errorf("ten minutes before nine %.0f are served, want about 100", got)
 				}
 			})
-		}
-	}
-}
-
-func TestBandsOfSparseDemandAreBounded(t *testing.T) {
-	// A few requests an hour, at no regular time: from idle to busy is a factor that must not be applied to busy hours.
-	s := Series{Start: epoch, Step: 5 * time.Minute, Values: make([]float64, 14*288)}
-	random := rand.New(rand.NewPCG(1, 2))
-	for i := range s.Values {
-		if random.Float64() < 0.05 {
-			s.Values[i] = float64(1 + random.IntN(5))
-		}
-	}
-	b, err := Quantiles(s, QuantileOptions{Horizon: 288, Quantiles: []float64{0.5, 0.9, 0.99, 0.999}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, row := range b.Values {
-		if v := row[len(row)-1]; v > coverReach*5*(1+1e-9) {
-			t.Fatalf("step %d: the 0.999-quantile is %g, where demand was never above 5", i, v)
 		}
 	}
 }

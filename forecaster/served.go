@@ -1,10 +1,13 @@
 package forecaster
 
-import "math"
+import (
+	"math"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
+)
 
 // A served estimate is a family of candidates under a controller, with a record of how it did.
 type served struct {
-	contract  Contract
 	family    *family
 	control   controller
 	estimates []float64
@@ -75,7 +78,7 @@ func newRecord(o Options, t *track, f featurizer) record {
 
 // promise takes what the models would cover before step i, and returns what is served.
 func (r *record) promise(t *track, i int, cover float64) float64 {
-	q := clamp(r.naive.estimate(t, &moment{i: i}), -r.reach, r.reach)
+	q := stats.Clamp(r.naive.estimate(t, &moment{i: i}), -r.reach, r.reach)
 	p := promises{served: cover, by: [parties]float64{
 		ours: cover, byLevel: t.exp(t.level[i] + r.margin[byLevel].margin), bySeason: t.exp(t.level[i] + q + r.margin[bySeason].margin),
 	}}
@@ -126,7 +129,7 @@ func (r *record) observe(t *track, i int) {
 	for k, v := range p.by {
 		r.margin[k].learn(top > v)
 		if r.fleets == nil {
-			r.loss[k] += pinball(top, v, r.tau)
+			r.loss[k] += stats.Pinball(top, v, r.tau)
 		}
 	}
 }

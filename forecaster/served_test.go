@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/season"
 )
 
 // What is served is never worse for long than repeating the last season, and nothing is served that is worse than the level as it is.
@@ -55,7 +57,7 @@ func TestRecordChooses(t *testing.T) {
 				raw[i] = tc.demand(i)
 			}
 			o := Options{Step: 30 * time.Minute, Lead: lead, Horizon: day, Contract: tc.contract}.withDefaults()
-			seasons := seasons{day: day}
+			seasons := season.Periods{Day: day}
 			tr := newTrack(time.Unix(0, 0).UTC(), o, raw, n, seasons)
 			r := newRecord(Options{Contract: tc.contract}, tr, newFeaturizer(seasons, lead, n, tc.contract.reach()))
 			view := *tr
@@ -107,15 +109,6 @@ func TestIdleNightsAreNothing(t *testing.T) {
 			if err := f.Update(raw[i]); err != nil {
 				t.Fatal(err)
 			}
-		}
-	}
-	bands, err := Quantiles(Series{Start: time.Unix(0, 0).UTC(), Step: time.Hour, Values: make([]float64, 200)}, QuantileOptions{Horizon: 24, Quantiles: []float64{0.5, 0.99}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, row := range bands.Values {
-		if row[0] != 0 || row[1] != 0 {
-			t.Fatalf("step %d of nothing is forecast as %g", i, row)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package forecaster
 
-import "math"
+import (
+	"math"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
+)
 
 // leastShift is how far, on the log scale, the level must lie from what it was at the same time before to count as shifted.
 const leastShift = 0.4
@@ -34,7 +38,7 @@ func (t *track) shifted(i, season int, lags []int) shifts {
 	var level [daysBack + weeksBack]float64
 	n := 0
 	for _, lag := range lags {
-		j := t.back(i, lag)
+		j := t.Back(i, lag)
 		if j < hour {
 			break
 		}
@@ -49,9 +53,9 @@ func (t *track) shifted(i, season int, lags []int) shifts {
 	for k := 0; n-k >= 2; k++ {
 		if by := apart(low, high, level[k:n]); by != 0 {
 			// The middle of the new level against the middle of the old one.
-			by = sum/float64(k+1) - mean(level[k:n])
+			by = sum/float64(k+1) - stats.Mean(level[k:n])
 			for j := k; j < len(lags); j++ {
-				out.by[j] = clamp(by, -reach, reach)
+				out.by[j] = stats.Clamp(by, -reach, reach)
 			}
 			return out
 		}
@@ -75,12 +79,4 @@ func apart(low, high float64, old []float64) float64 {
 		return high - least
 	}
 	return 0
-}
-
-func mean(v []float64) float64 {
-	sum := 0.0
-	for _, u := range v {
-		sum += u
-	}
-	return sum / float64(len(v))
 }

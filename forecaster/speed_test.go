@@ -3,11 +3,13 @@ package forecaster
 import (
 	"testing"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/synthetic"
 )
 
 // month is 28 days of minutes with a daily wave.
 func month() Series {
-	return Series{Start: epoch.Add(-90 * time.Minute), Step: time.Minute, Values: wave(40320, 1440, 7)}
+	return Series{Start: epoch.Add(-90 * time.Minute), Step: time.Minute, Values: synthetic.Wave(40320, 1440, 7)}
 }
 
 func BenchmarkFit(b *testing.B) {

@@ -3,6 +3,8 @@ package forecaster
 import (
 	"math"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/season"
 )
 
 // A state is what a fit leaves and updates carry on.
@@ -11,7 +13,7 @@ type state struct {
 	fittedAt int // step of the series that the fit ended at
 	points   int // steps the fit looked at
 	track    *track
-	seasons
+	periods  season.Periods
 	served   served
 	far      float64 // margin, on the log scale, of an estimate many steps ahead, where margins has none
 	margins  farMargins
@@ -27,11 +29,10 @@ type state struct {
 func fitState(o Options, start time.Time, raw []float64, slack int) *state {
 	s := &state{opts: o, points: len(raw)}
 	n := len(raw)
-	s.seasons = findSeasons(o, raw)
-	s.track = newTrack(start, o, raw, n+slack, s.seasons)
-	f := newFeaturizer(s.seasons, o.Lead, n, o.Contract.reach())
+	s.periods = season.Find(o.Step, o.Periods, raw)
+	s.track = newTrack(start, o, raw, n+slack, s.periods)
+	f := newFeaturizer(s.periods, o.Lead, n, o.Contract.reach())
 	s.features = f
-	s.served.contract = o.Contract
 	s.served.record = newRecord(o, s.track, f)
 	learned := s.learn(f)
 	s.served.step(s.track)
@@ -48,9 +49,9 @@ const promiseFolds = 5
 // weights at a shortage cost settle in days.
 func (s *state) heldOut(n int) int {
 	if s.opts.Contract.ServiceLevel > 0 {
-		return min(n/2, max(14*s.day, 4000))
+		return min(n/2, max(14*s.periods.Day, 4000))
 	}
-	return min(n/3, max(min(3*s.day, 3000), 400, s.day))
+	return min(n/3, max(min(3*s.periods.Day, 3000), 400, s.periods.Day))
 }
 
 // learn fits the candidates, and carries the controller through the held-out end of the history on estimates that did not see it. It
@@ -69,7 +70,7 @@ func (s *state) learnTradeoff(f featurizer) {
 	n := s.track.n()
 	from := n - s.heldOut(n)
 	trial := learnFamily(s.track, f, from, trialRows, s.opts)
-	s.served.control = newMixer(s.opts, s.track, len(trial.candidates), s.day)
+	s.served.control = newMixer(s.opts, s.track, len(trial.candidates), s.periods.Day)
 	s.far = 2 * s.replay(trial, from, n)
 	if trial.learned {
 		s.served.family = learnFamily(s.track, f, n, maxRows, s.opts)
@@ -82,12 +83,12 @@ func (s *state) learnPromise(f featurizer) {
 	n := s.track.n()
 	d := buildDesign(s.track, f, n, maxRows)
 	final := promiseFamily(d, f, s.opts.Contract.ServiceLevel, nil)
-	s.served.control = newSteerer(s.opts.Contract, s.track.lead, s.day, final.spread(d))
+	s.served.control = newSteerer(s.opts.Contract, s.track.lead, s.periods.Day, final.spread(d))
 	hold := s.heldOut(n)
 	errs := 0.0
 	for k := range promiseFolds {
 		from, to := n-hold+hold*k/promiseFolds, n-hold+hold*(k+1)/promiseFolds
-		rest := d.without(from-2*s.track.lead-1, to+s.track.lead+1)
+		rest := d.Without(from-2*s.track.lead-1, to+s.track.lead+1)
 		errs += s.replay(promiseFamily(rest, f, s.opts.Contract.ServiceLevel, final), from, to)
 	}
 	s.far = 2 * errs / promiseFolds

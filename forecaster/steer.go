@@ -1,6 +1,10 @@
 package forecaster
 
-import "math"
+import (
+	"math"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
+)
 
 // A tracker moves a margin, on the log scale, up when a promise was broken and down when it was kept, so that in the long run the
 // share of broken promises is the one aimed at (adaptive conformal inference, Gibbs and Candès 2021).
@@ -15,7 +19,7 @@ func (t *tracker) learn(broken bool) {
 	if broken {
 		miss = 1
 	}
-	t.margin = clamp(t.margin+t.rate*(miss-t.aim), -reach, reach)
+	t.margin = stats.Clamp(t.margin+t.rate*(miss-t.aim), -reach, reach)
 }
 
 // A steerer serves a service level. It adds to one estimate the margin that keeps the share of covered lead windows at the level:
@@ -54,7 +58,7 @@ func (s *steerer) part(t *track, i int) int {
 	if s.season < dayParts {
 		return 0
 	}
-	at := (i + t.offset(i)) % s.season
+	at := (i + t.Offset(i)) % s.season
 	return (at + s.season) % s.season * dayParts / s.season
 }
 

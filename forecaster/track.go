@@ -3,24 +3,29 @@ package forecaster
 import (
 	"math"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/calendar"
+	"headstart.dev/headstart/forecaster/internal/demand"
+	"headstart.dev/headstart/forecaster/internal/season"
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 // A track is the history as the models see it: gaps filled, logs taken, running sums and window maxima at hand. It grows step by
 // step; what it says about step t uses the steps before t alone.
 type track struct {
-	clock
+	calendar.Clock
 	lead  int
-	day   int       // a short season that gaps are filled from; 0 where there is none
-	width int       // steps that the level is averaged over
-	unit  float64   // mean demand; everything below is in units of it
-	soft  float64   // added to demand before logs are taken, so that quiet hours do not dominate
-	top   float64   // most demand so far
-	days  *calendar // effects of named days, taken off; nil for none
-	zeros bool      // whether zeros are demand; where they are not, a run of them is an outage
-	still bool      // whether shifts of the level are not looked for
-	idle  int       // zeros in a row
-	gap   int       // filled steps in a row
-	ratio float64   // demand before the gap, relative to a season earlier
+	day   int               // a short season that gaps are filled from; 0 where there is none
+	width int               // steps that the level is averaged over
+	unit  float64           // mean demand; everything below is in units of it
+	soft  float64           // added to demand before logs are taken, so that quiet hours do not dominate
+	top   float64           // most demand so far
+	days  *calendar.Effects // effects of named days, taken off; nil for none
+	zeros bool              // whether zeros are demand; where they are not, a run of them is an outage
+	still bool              // whether shifts of the level are not looked for
+	idle  int               // zeros in a row
+	gap   int               // filled steps in a row
+	ratio float64           // demand before the gap, relative to a season earlier
 
 	x     []float64
 	cum   []float64 // cum[i] = sum of x[:i]
@@ -30,7 +35,6 @@ type track struct {
 }
 
 const (
-	softShare = 0.05 // share of mean demand that is added before logs are taken
 	zeroShare = 0.02 // where zeros are rarer than this, they are outages
 	zeroAt    = 1e-3 // demand below this share of the mean counts as zero
 
@@ -38,11 +42,11 @@ const (
 	sparseSoft  = 0.25 // share of it that is added then
 )
 
-func newTrack(start time.Time, o Options, raw []float64, room int, s seasons) *track {
-	days := newCalendar(o, start, raw, s)
-	unit := meanKnown(raw)
+func newTrack(start time.Time, o Options, raw []float64, room int, p season.Periods) *track {
+	days := calendar.Learn(o.calendarDays(), start, o.Step, raw, p.Day)
+	unit := stats.MeanKnown(raw)
 	t := &track{
-		clock: newClock(start, o.Step, o.Location), lead: o.Lead, day: s.day, days: days, width: max(1, (o.Lead+2)/3), unit: unit, soft: softShare,
+		Clock: calendar.NewClock(start, o.Step, o.Location), lead: o.Lead, day: p.Day, days: days, width: max(1, (o.Lead+2)/3), unit: unit, soft: demand.LogOffset,
 		still: !o.has(partShifts),
 		zeros: share(raw, func(v float64) bool { return v <= zeroAt*unit }) > zeroShare,
 		x:     make([]float64, 0, room), cum: make([]float64, 1, room+1), peak: make([]float64, 0, room),
@@ -92,7 +96,7 @@ func (t *track) mean(i, w int) float64 {
 // push appends one step; NaN is a gap.
 func (t *track) push(v float64) {
 	n := len(t.x)
-	v = t.normal(v * math.Exp(-t.days.at(n)))
+	v = t.normal(v * math.Exp(-t.days.At(n)))
 	sound := !math.IsNaN(v)
 	if sound && t.outage(v) {
 		sound = false
@@ -109,7 +113,7 @@ func (t *track) push(v float64) {
 	n++
 	t.level = append(t.level, t.log(t.mean(n, t.width)))
 	if n > t.lead {
-		t.peak = append(t.peak, t.log(maxOf(t.x[n-1-t.lead:])))
+		t.peak = append(t.peak, t.log(stats.Max(t.x[n-1-t.lead:])))
 	}
 }
 
@@ -131,7 +135,7 @@ func (t *track) outage(v float64) bool {
 	t.idle++
 	long := t.day
 	if long == 0 {
-		long = int(max(24*time.Hour/t.step, 10))
+		long = int(max(24*time.Hour/t.Step, 10))
 	}
 	return t.idle < long
 }
@@ -144,11 +148,11 @@ func (t *track) fill(n int) float64 {
 	if t.gap == 0 {
 		t.ratio = 0
 		if j := n - t.day; t.day > 0 && j > 0 {
-			t.ratio = clamp(math.Exp(t.level[n]-t.level[j]), 0.2, 5)
+			t.ratio = stats.Clamp(math.Exp(t.level[n]-t.level[j]), 0.2, 5)
 		}
 	}
 	t.gap++
-	if j := t.back(n, t.day); t.ratio > 0 && t.gap > t.lead+1 && j >= 0 && j < n {
+	if j := t.Back(n, t.day); t.ratio > 0 && t.gap > t.lead+1 && j >= 0 && j < n {
 		// What was filled once is not scaled again: a gap longer than a season would drift.
 		if !t.sound[j] {
 			return t.x[j]

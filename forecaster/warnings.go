@@ -15,7 +15,7 @@ func (s *state) warn(raw []float64, learned bool) {
 	if !learned {
 		say("The history of %d steps is too short to learn from: the forecast follows the level and what simple seasons there are.", len(raw))
 	}
-	if s.day == 0 {
+	if s.periods.Day == 0 {
 		say("No season was found, or the history is shorter than one and a half days: nothing is known about what recurs.")
 	}
 	gaps, low, high := extent(raw)
@@ -37,7 +37,7 @@ func (s *state) warn(raw []float64, learned bool) {
 	if idle > gaps {
 		say("%d steps at zero were taken for an outage and not learned from.", idle-gaps)
 	}
-	for _, name := range s.track.days.unknown(len(raw)) {
+	for _, name := range s.track.days.Unseen(len(raw)) {
 		say("The day %q has not occurred in the history: it is forecast as an ordinary day.", name)
 	}
 }

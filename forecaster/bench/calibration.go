@@ -119,7 +119,7 @@ func calibrate(t *closedloop.Trace, level float64) (c calibrated) {
 				block.held++
 			}
 			ours += pinball(top, cover, level)
-			plain += pinball(top, f.Describe().Components.Uncalibrated, level)
+			plain += pinball(top, f.Describe().Uncalibrated, level)
 		}
 		if err := f.Update(t.Raw[i]); err != nil {
 			return calibrated{err: err}

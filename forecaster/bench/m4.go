@@ -15,6 +15,7 @@ import (
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/internal/closedloop"
+	"headstart.dev/headstart/forecaster/manystep"
 )
 
 // An m4Score is a tally of the competition's measures over n series.
@@ -92,8 +93,8 @@ func m4Series(v []float64, back int) m4Score {
 	const h, m = 48, 24
 	n := len(v) - back
 	train, test := v[:n], v[n:n+h]
-	b, err := forecaster.Quantiles(forecaster.Series{Start: time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC), Step: time.Hour, Values: train},
-		forecaster.QuantileOptions{Horizon: h, Quantiles: []float64{0.025, 0.5, 0.975}})
+	b, err := manystep.Forecast(forecaster.Series{Start: time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC), Step: time.Hour, Values: train},
+		manystep.Options{Horizon: h, Quantiles: []float64{0.025, 0.5, 0.975}})
 	if err != nil {
 		panic(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/forecaster/manystep"
 )
 
 // maxForecastSteps bounds what one series may ask for.
@@ -77,7 +78,7 @@ func (o *forecastOptions) run(ctx context.Context, streams Streams, now time.Tim
 			return err
 		}
 		bar.show(i, len(all))
-		if out[i], err = forecastSeries(s, time.Duration(o.horizon), forecaster.QuantileOptions{Quantiles: quantiles, Location: location}); err != nil {
+		if out[i], err = forecastSeries(s, time.Duration(o.horizon), manystep.Options{Quantiles: quantiles, Location: location}); err != nil {
 			return err
 		}
 	}
@@ -89,10 +90,10 @@ func (o *forecastOptions) run(ctx context.Context, streams Streams, now time.Tim
 type seriesForecast struct {
 	name   string
 	stamps []string
-	bands  forecaster.Bands
+	bands  manystep.Bands
 }
 
-func forecastSeries(s named, horizon time.Duration, o forecaster.QuantileOptions) (seriesForecast, error) {
+func forecastSeries(s named, horizon time.Duration, o manystep.Options) (seriesForecast, error) {
 	where := s.source
 	if s.Name != "" {
 		where += ", series " + s.Name
@@ -108,7 +109,7 @@ func forecastSeries(s named, horizon time.Duration, o forecaster.QuantileOptions
 		return seriesForecast{}, fmt.Errorf("%s: no row has a value: there is nothing to forecast from", where)
 	}
 	o.Horizon = int(steps)
-	bands, err := forecaster.Quantiles(forecaster.Series(s.Series), o)
+	bands, err := manystep.Forecast(forecaster.Series(s.Series), o)
 	if err != nil {
 		return seriesForecast{}, fmt.Errorf("%s: %w", where, err)
 	}

@@ -1,45 +1,47 @@
-package forecaster
+package regress
 
 import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 // randomDesign draws rows whose spread depends on a column, so that quantiles are not parallel.
-func randomDesign(n, p int) *design {
+func randomDesign(n, p int) *Design {
 	rng := rand.New(rand.NewPCG(3, 4))
-	d := &design{p: p}
+	d := &Design{P: p}
 	for range n {
-		d.x = append(d.x, 1)
+		d.X = append(d.X, 1)
 		y := 0.0
 		for k := 1; k < p; k++ {
 			v := rng.NormFloat64()
-			d.x = append(d.x, v)
+			d.X = append(d.X, v)
 			y += v / float64(k)
 		}
-		d.y = append(d.y, y+(1+0.3*math.Abs(d.x[len(d.x)-1]))*rng.ExpFloat64())
-		d.w = append(d.w, 1)
+		d.Y = append(d.Y, y+(1+0.3*math.Abs(d.X[len(d.X)-1]))*rng.ExpFloat64())
+		d.W = append(d.W, 1)
 	}
 	return d
 }
 
-func (d *design) loss(beta []float64, tau float64) float64 {
+func (d *Design) loss(beta []float64, tau float64) float64 {
 	sum := 0.0
-	for i, y := range d.y {
+	for i, y := range d.Y {
 		q := 0.0
-		for k, v := range d.row(i) {
+		for k, v := range d.Row(i) {
 			q += v * beta[k]
 		}
-		sum += pinball(y, q, tau)
+		sum += stats.Pinball(y, q, tau)
 	}
-	return sum / float64(d.rows())
+	return sum / float64(d.Rows())
 }
 
-func TestRegressMinimisesPinball(t *testing.T) {
+func TestQuantileMinimisesPinball(t *testing.T) {
 	d := randomDesign(4000, 6)
 	for _, tau := range []float64{0.5, 0.85, 0.95, 0.99} {
-		beta := d.regress(tau, 1e-6, nil)
+		beta := d.Quantile(tau, 1e-6, nil)
 		best := d.loss(beta, tau)
 		for k := range beta {
 			for _, by := range []float64{-0.1, 0.1} {
@@ -51,24 +53,24 @@ func TestRegressMinimisesPinball(t *testing.T) {
 			}
 		}
 		covered := 0.0
-		for i, y := range d.y {
+		for i, y := range d.Y {
 			q := 0.0
-			for k, v := range d.row(i) {
+			for k, v := range d.Row(i) {
 				q += v * beta[k]
 			}
 			if y <= q {
 				covered++
 			}
 		}
-		if got := covered / float64(d.rows()); math.Abs(got-tau) > 0.006 {
+		if got := covered / float64(d.Rows()); math.Abs(got-tau) > 0.006 {
 			t.Errorf("level %g: covers %g of the rows it was fitted on", tau, got)
 		}
 	}
 }
 
-func BenchmarkRegress(b *testing.B) {
+func BenchmarkQuantile(b *testing.B) {
 	d := randomDesign(8000, 35)
 	for b.Loop() {
-		d.regress(0.85, 1, nil)
+		d.Quantile(0.85, 1, nil)
 	}
 }

@@ -1,4 +1,4 @@
-package forecaster
+package season
 
 import (
 	"math"
@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"headstart.dev/headstart/forecaster/internal/synthetic"
 )
 
-func TestFindSeasons(t *testing.T) {
+func TestFind(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		step   time.Duration
 		n      int
 		given  []time.Duration
 		value  func(i int, rng *rand.Rand) float64
-		want   seasons
+		want   Periods
 	}{
 		"compressed day": {
 			reason: "a demonstration compresses a day into ten minutes: the period is found, and taken seven times for a week",
@@ -24,7 +26,7 @@ func TestFindSeasons(t *testing.T) {
 			value: func(i int, rng *rand.Rand) float64 {
 				return 100 + 60*math.Sin(2*math.Pi*float64(i)/300) + 10*rng.NormFloat64()
 			},
-			want: seasons{day: 300, week: 2100},
+			want: Periods{Day: 300, Week: 2100},
 		},
 		"four compressed days": {
 			reason: "a period that was seen four times counts",
@@ -32,13 +34,13 @@ func TestFindSeasons(t *testing.T) {
 			value: func(i int, rng *rand.Rand) float64 {
 				return 100 + 60*math.Sin(2*math.Pi*float64(i)/240) + 5*rng.NormFloat64()
 			},
-			want: seasons{day: 240},
+			want: Periods{Day: 240},
 		},
 		"compressed weekend": {
 			reason: "a weekend among few days does not move the period",
 			step:   2 * time.Second, n: 889,
-			value: func(i int, _ *rand.Rand) float64 { return weekdays(8)[i] },
-			want:  seasons{day: 120},
+			value: func(i int, _ *rand.Rand) float64 { return synthetic.Weekdays(8)[i] },
+			want:  Periods{Day: 120},
 		},
 		"days and weeks": {
 			reason: "the calendar's day and week, through noise, gaps, a trend and a level shift",
@@ -53,7 +55,7 @@ func TestFindSeasons(t *testing.T) {
 				}
 				return max(0, v)
 			},
-			want: seasons{day: 144, week: 1008},
+			want: Periods{Day: 144, Week: 1008},
 		},
 		"six hours": {
 			reason: "a period within the day is named beside it",
@@ -61,7 +63,7 @@ func TestFindSeasons(t *testing.T) {
 			value: func(i int, rng *rand.Rand) float64 {
 				return 100 + 60*math.Sin(2*math.Pi*float64(i)/36) + 5*rng.NormFloat64()
 			},
-			want: seasons{sub: 36, day: 144, week: 1008},
+			want: Periods{Sub: 36, Day: 144, Week: 1008},
 		},
 		"five hours": {
 			reason: "a period that does not divide the day takes its place",
@@ -69,25 +71,25 @@ func TestFindSeasons(t *testing.T) {
 			value: func(i int, rng *rand.Rand) float64 {
 				return 100 + 60*math.Sin(2*math.Pi*float64(i)/31) + 5*rng.NormFloat64()
 			},
-			want: seasons{day: 31, week: 144},
+			want: Periods{Day: 31, Week: 144},
 		},
 		"noise": {
 			reason: "noise has no period, and less than a day and a half no day",
 			step:   time.Minute, n: 1500,
 			value: func(_ int, rng *rand.Rand) float64 { return 100 + 30*rng.NormFloat64() },
-			want:  seasons{},
+			want:  Periods{},
 		},
 		"constant": {
 			reason: "what never moves has no period",
 			step:   time.Minute, n: 1500,
 			value: func(int, *rand.Rand) float64 { return 7 },
-			want:  seasons{},
+			want:  Periods{},
 		},
 		"given": {
 			reason: "given periods are used as given",
 			step:   time.Minute, n: 10, given: []time.Duration{7 * time.Hour, time.Hour},
 			value: func(int, *rand.Rand) float64 { return 7 },
-			want:  seasons{day: 60, week: 420},
+			want:  Periods{Day: 60, Week: 420},
 		},
 	}
 	for name, c := range cases {
@@ -97,8 +99,8 @@ func TestFindSeasons(t *testing.T) {
 			for i := range raw {
 				raw[i] = c.value(i, rng)
 			}
-			got := findSeasons(Options{Step: c.step, Periods: c.given}, raw)
-			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(seasons{})); diff != "" {
+			got := Find(c.step, c.given, raw)
+			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("\nReason: %s\n-want, +got:\n%s", c.reason, diff)
 			}
 		})
