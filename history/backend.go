@@ -49,7 +49,7 @@ func newBackend(c SourceConfig) (*backend, error) {
 func (b *backend) close() { b.http.CloseIdleConnections() }
 
 func (b *backend) admits(namespace string) bool {
-	return slices.Contains(b.config.Namespaces, AnyNamespace) || slices.Contains(b.config.Namespaces, namespace)
+	return slices.Contains(b.config.Namespaces, anyNamespace) || slices.Contains(b.config.Namespaces, namespace)
 }
 
 func (b *backend) options() []v1.Option {

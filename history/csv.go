@@ -29,8 +29,6 @@ const maxStep = 366 * 24 * time.Hour
 type CSVOptions struct {
 	// Step is the length of a step. Zero infers it for each series: the most common difference between neighbouring rows.
 	Step time.Duration
-	// AllowNegative admits values below zero. Demand has none, so by default they are an error.
-	AllowNegative bool
 }
 
 func (o CSVOptions) validate() error {
@@ -120,7 +118,7 @@ func readRows(in *csv.Reader, opts CSVOptions) ([]*rawSeries, error) {
 		if row.stamp, err = clock.parse(row.text); err != nil {
 			return nil, &RowError{line, err.Error()}
 		}
-		if row.value, err = parseValue(record[columns-1], opts.AllowNegative); err != nil {
+		if row.value, err = parseValue(record[columns-1]); err != nil {
 			return nil, &RowError{line, err.Error()}
 		}
 		name := ""
@@ -172,7 +170,7 @@ func csvError(err error) error {
 	return err
 }
 
-func parseValue(field string, allowNegative bool) (float64, error) {
+func parseValue(field string) (float64, error) {
 	field = strings.TrimSpace(field)
 	if field == "" {
 		return math.NaN(), nil
@@ -183,7 +181,7 @@ func parseValue(field string, allowNegative bool) (float64, error) {
 		return 0, fmt.Errorf("value %q is not a finite number: write a plain number, or leave it empty for a gap", abridge(field))
 	case math.Abs(v) > maxValue:
 		return 0, fmt.Errorf("value %q is beyond ±%.0g: use a larger unit", abridge(field), float64(maxValue))
-	case v < 0 && !allowNegative:
+	case v < 0:
 		return 0, fmt.Errorf("value %q is negative, and demand never is: leave it empty for a gap", abridge(field))
 	}
 	return v, nil

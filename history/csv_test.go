@@ -112,12 +112,6 @@ func TestReadCSV(t *testing.T) {
 			opts:   history.CSVOptions{Step: time.Hour},
 			want:   []series{{"", at("2026-01-01T00:00:00Z"), time.Hour, []float64{1}, []string{"2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"}}},
 		},
-		"negative when asked": {
-			reason: "forecast is used on series that are no demand, too",
-			in:     "timestamp,value\n2026-01-01T00:00:00Z,-1\n2026-01-01T01:00:00Z,1\n",
-			opts:   history.CSVOptions{AllowNegative: true},
-			want:   []series{{"", at("2026-01-01T00:00:00Z"), time.Hour, []float64{-1, 1}, []string{"2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"}}},
-		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

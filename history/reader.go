@@ -54,7 +54,6 @@ type Reader struct {
 	series Series
 	labels model.Metric // of the series
 	read   bool         // whether series holds something
-	notes  notes
 }
 
 // NewReader returns a reader that has not read anything yet.
@@ -74,7 +73,7 @@ func (r *Reader) Read(ctx context.Context) (Series, int, error) {
 	end := FloorTo(r.clock.Now().Add(-r.config.Settle), r.config.Step)
 	start := ceilTo(end.Add(-r.config.History), r.config.Step)
 	if r.read && !r.series.End().After(start) {
-		r.Reset() // away for longer than the whole history
+		r.reset() // away for longer than the whole history
 	}
 	if !r.read {
 		return r.readAll(ctx, start, end)
@@ -90,7 +89,7 @@ func (r *Reader) readAll(ctx context.Context, start, end time.Time) (Series, int
 	if err != nil {
 		return Series{}, 0, err
 	}
-	r.series, r.labels, r.notes, r.read = a.series, a.labels, a.notes, true
+	r.series, r.labels, r.read = a.series, a.labels, true
 	r.trim(start)
 	return r.copy(), len(r.series.Values), nil
 }
@@ -110,33 +109,29 @@ func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int
 	case !a.labels.Equal(r.labels):
 		// A whole read would now meet both series and refuse them. So does this one, and the next Read starts anew.
 		before := r.labels
-		r.Reset()
+		r.reset()
 		return Series{}, 0, r.source.named(severalSeries(2, before, a.labels))
 	}
 	keep := stepsBetween(r.series.Start, from, r.config.Step)
 	added := stepsBetween(r.series.End(), end, r.config.Step)
 	r.series.Values = append(r.series.Values[:keep:keep], a.series.Values...)
-	r.notes = a.notes
 	r.trim(start)
 	if len(r.series.Values) == 0 {
-		r.Reset()
+		r.reset()
 		return Series{}, 0, r.source.named(noSeries(start, end))
 	}
 	return r.copy(), min(added, len(r.series.Values)), nil
 }
 
-// Reset forgets what was read: the next Read reads the whole history.
-func (r *Reader) Reset() {
-	r.series, r.labels, r.read, r.notes = Series{}, nil, false, notes{}
+// reset forgets what was read: the next Read reads the whole history.
+func (r *Reader) reset() {
+	r.series, r.labels, r.read = Series{}, nil, false
 }
-
-// Notes returns what the last Read met that did not stop it: samples that are no demand, warnings of Prometheus. One sentence each.
-func (r *Reader) Notes() []string { return r.notes.list() }
 
 // firstMissing returns the index at which the gap at the end of the series begins, but no more than one request ago.
 func (r *Reader) firstMissing() int {
 	i := len(r.series.Values)
-	least := max(0, i-DefaultSourceConfig.MaxPointsPerRequest/2)
+	least := max(0, i-defaultMaxPoints/2)
 	for i > least && math.IsNaN(r.series.Values[i-1]) {
 		i--
 	}

@@ -17,21 +17,8 @@ type Source struct {
 	namespace string
 }
 
-// Name returns the name of the source.
-func (s *Source) Name() string { return s.name }
-
 // backend returns what serves the source now: the configuration may have been reloaded since the last request.
 func (s *Source) backend() (*backend, error) { return s.sources.lookup(s.namespace, s.name) }
-
-// Check reports whether the query can be sent at all, without sending it: that it is no scalar, string or range vector, and that it
-// keeps to its namespace.
-func (s *Source) Check(query string) error {
-	b, err := s.backend()
-	if err == nil {
-		_, err = b.prepare(query, s.namespace)
-	}
-	return s.named(err)
-}
 
 // Range reads the steps of [from, to), both rounded down to a multiple of step, in requests of bounded size. Every step asked for is
 // in the result; one without a sample, or with one that is not a finite number of zero or more, is a gap. progress, if any, is

@@ -251,6 +251,19 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
+// A series without a usable number is explained by what was wrong with its samples, and by what Prometheus warned of.
+func TestUnusableSamplesAreExplained(t *testing.T) {
+	const answer = `{"status":"success","warnings":["metric might not be a counter"],"data":{"resultType":"matrix","result":[{"metric":{},` +
+		`"values":[[1772409660,"NaN"],[1772409720,"-3"]]}]}}`
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) })
+	_, err := serve(t, h, nil).Range(t.Context(), "up", from, to, time.Minute, nil)
+	const want = "(samples that were NaN or infinite, and are gaps: 1; samples that were negative, and are gaps: 1; " +
+		"Prometheus says: metric might not be a counter)"
+	if !errors.Is(err, history.ErrNotFinite) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q in it", err, want)
+	}
+}
+
 func TestRangeBadSpan(t *testing.T) {
 	s := serve(t, &fakePrometheus{value: one}, nil)
 	for name, call := range map[string]func() (history.Series, error){

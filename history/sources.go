@@ -18,8 +18,8 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// AnyNamespace in [SourceConfig.Namespaces] opens a source to all of them.
-const AnyNamespace = "*"
+// anyNamespace in [SourceConfig.Namespaces] opens a source to all of them.
+const anyNamespace = "*"
 
 // SourceConfig is one Prometheus, or anything that speaks its HTTP API, as the configuration file describes it.
 type SourceConfig struct {
@@ -45,22 +45,22 @@ type SourceConfig struct {
 	MaxPointsPerRequest int `yaml:"maxPointsPerRequest"`
 }
 
-// DefaultSourceConfig holds the defaults of what a [SourceConfig] leaves out.
-var DefaultSourceConfig = SourceConfig{
-	Timeout:             model.Duration(30 * time.Second),
-	Concurrency:         4,
-	MaxPointsPerRequest: 10080,
-}
+// What a SourceConfig has when it leaves a field out.
+const (
+	defaultTimeout     = 30 * time.Second
+	defaultConcurrency = 4
+	defaultMaxPoints   = 10080
+)
 
 func (c *SourceConfig) setDefaults() {
 	if c.Timeout == 0 {
-		c.Timeout = DefaultSourceConfig.Timeout
+		c.Timeout = model.Duration(defaultTimeout)
 	}
 	if c.Concurrency == 0 {
-		c.Concurrency = DefaultSourceConfig.Concurrency
+		c.Concurrency = defaultConcurrency
 	}
 	if c.MaxPointsPerRequest == 0 {
-		c.MaxPointsPerRequest = DefaultSourceConfig.MaxPointsPerRequest
+		c.MaxPointsPerRequest = defaultMaxPoints
 	}
 	if c.HTTPClientConfig == nil {
 		c.HTTPClientConfig = new(config.DefaultHTTPClientConfig)
@@ -190,7 +190,7 @@ func NewSource(c SourceConfig) (*Source, error) {
 	if c.Name == "" {
 		c.Name = "default"
 	}
-	c.Namespaces = []string{AnyNamespace}
+	c.Namespaces = []string{anyNamespace}
 	c.setDefaults()
 	b, err := newBackend(c)
 	if err != nil {
