@@ -41,9 +41,17 @@ type evaluation struct {
 
 // evaluate makes a plan from what is known now, and writes it where it is worth a write.
 func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time) error {
+	return r.newEvaluation(fc, state, set, now).run(ctx)
+}
+
+func (r *ForecastReconciler) newEvaluation(fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time) *evaluation {
 	e := &evaluation{ForecastReconciler: r, fc: fc, state: state, set: set, now: now}
 	e.v = verdicts{generation: fc.Generation, now: metaTime(now)}
 	e.next = v1alpha1.ForecastStatus{ObservedGeneration: fc.Generation, Conditions: slices.Clone(fc.Status.Conditions)}
+	return e
+}
+
+func (e *evaluation) run(ctx context.Context) error {
 	if err := e.readHPAs(ctx); err != nil {
 		return err
 	}
@@ -55,17 +63,17 @@ func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast
 	if err != nil {
 		return err
 	}
-	e.out, state.step = planner.Step(in, state.step)
-	if set.Mode == v1alpha1.ForecastPaused {
+	e.out, e.state.step = planner.Step(in, e.state.step)
+	if e.set.Mode == v1alpha1.ForecastPaused {
 		e.v.unknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
-		e.v.ready(set.Mode, planner.BasisNone)
+		e.v.ready(e.set.Mode, planner.BasisNone)
 		return e.publish(ctx)
 	}
 	e.judgeHistory()
 	e.score()
 	e.judgePlan()
-	before := state.step.Published
-	e.v.ready(set.Mode, planner.BasisOf(before))
+	before := e.state.step.Published
+	e.v.ready(e.set.Mode, planner.BasisOf(before))
 	err = e.publish(ctx)
 	e.promise(before)
 	return err

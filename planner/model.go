@@ -76,7 +76,7 @@ func (m *Model) Outlook() *forecaster.Outlook {
 
 func (m *Model) advance(in StepInput) {
 	set, known, lead := in.Settings, Settled(*in.Series), in.leadSteps()
-	from, to := dayRange(set, in.Now)
+	from, to := dayRange(set, in.Series.Start.Add(time.Duration(len(in.Series.Values))*set.Step))
 	key := keyOf(in, from)
 	if m.forecaster != nil && m.key == key && m.err == nil {
 		fed := int(m.forecaster.Origin().Sub(known.Start) / known.Step)
@@ -125,13 +125,14 @@ func keyOf(in StepInput, daysFrom time.Time) modelKey {
 // week is the unit of dayRange.
 const week = 7 * 24 * time.Hour
 
-// dayRange is the time whose calendar days the model knows: history and horizon, widened to whole
-// weeks. So the days stay the same for a week, and the model need not be made from scratch.
-func dayRange(set Settings, now time.Time) (from, to time.Time) {
+// dayRange is the time whose calendar days the model knows: history and horizon around the end of
+// the series, widened to whole weeks. So the days stay the same for a week, and the model need not
+// be made from scratch.
+func dayRange(set Settings, end time.Time) (from, to time.Time) {
 	if len(set.Calendars) == 0 {
 		return time.Time{}, time.Time{}
 	}
-	return now.Add(-set.History).Truncate(week), now.Add(set.Horizon).Truncate(week).Add(2 * week)
+	return end.Add(-set.History).Truncate(week), end.Add(set.Horizon).Truncate(week).Add(2 * week)
 }
 
 // Days lists the named days of the calendars in [from, to).

@@ -107,8 +107,13 @@ func (s Settings) Capacity() (capacity float64, hpa string) {
 }
 
 // ReadSpan is how much of the series to read: what a fit uses, and the time between two fits. So
-// a process that starts now fits on the same steps as one that has run for days, and as a replay.
-func (s Settings) ReadSpan() time.Duration { return s.History + forecaster.FitInterval(s.Step) }
+// a process that starts now fits at the same instants and on the same steps as one that has run for
+// days, and as a replay. A young series is fitted more often, and looks young when less than four
+// fit intervals of it are read, so at least these are.
+func (s Settings) ReadSpan() time.Duration {
+	every := forecaster.FitInterval(s.Step)
+	return max(s.History, 4*every) + every
+}
 
 // Steps is the number of steps of a plan.
 func (s Settings) Steps() int { return int(s.Horizon / s.Step) }

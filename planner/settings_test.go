@@ -75,6 +75,9 @@ func TestParseSpecRefuses(t *testing.T) {
 		"LeadOfTheForecaster": {"with settle and the delay of the loop the lead is longer than the forecaster covers", func(s *v1alpha1.ForecastSpec) {
 			s.LeadTime.Max, s.Demand.Resolution, s.Demand.History, s.Horizon = "10060s", "1s", "1d", "1h"
 		}, []string{"spec.leadTime", "10080"}},
+		"EndsBeforeItIsServed": {"the series ends a settle before now, and the plan begins there", func(s *v1alpha1.ForecastSpec) {
+			s.Horizon, s.Demand.Settle = "2m", "90s"
+		}, []string{"spec.horizon", "spec.demand.settle"}},
 		"BoundsCrossed": {"min above max", func(s *v1alpha1.ForecastSpec) {
 			s.Bounds = v1alpha1.Bounds{Min: new(resource.MustParse("5")), Max: new(resource.MustParse("4"))}
 		}, []string{"spec.bounds"}},
@@ -116,7 +119,7 @@ func TestEveryAdmittedLeadIsForecast(t *testing.T) {
 		lead := rapid.IntRange(1, 86400).Draw(t, "lead")
 		settle := rapid.IntRange(0, 600).Draw(t, "settle")
 		spec.Demand.Resolution, spec.Demand.Settle = seconds(step), seconds(settle)
-		spec.Demand.History, spec.Horizon = seconds(1000*step), seconds(10*step)
+		spec.Demand.History, spec.Horizon = seconds(1000*step), seconds(10*step+settle)
 		fixed := rapid.Bool().Draw(t, "fixed")
 		if spec.LeadTime.Max = seconds(lead); fixed {
 			spec.LeadTime = v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeFixed, Fixed: new(seconds(lead))}
