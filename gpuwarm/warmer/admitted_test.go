@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 	"headstart.dev/headstart/gpuwarm"
 )
 
@@ -45,13 +47,13 @@ func (w *world) pulls() (n int) {
 // kubelet ends all pulls: their nodes list what was pulled, or what it came to.
 func (w *world) kubelet(came string) {
 	w.t.Helper()
-	for _, p := range w.ours(rolePull) {
+	for _, p := range w.ours(names.RolePull) {
 		on, got := pullTargets([]corev1.Pod{p})[0], p.Spec.Containers[0].Image
 		if p.Spec.NodeName == "" {
 			w.bind(&p, on)
 		}
 		p.Status.Phase = corev1.PodSucceeded
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, ImageID: came, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, ImageID: came, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
 		w.must(w.client.Status().Update(w.t.Context(), &p))
 		if came == "" {
 			w.lists(on, got)
@@ -91,8 +93,8 @@ func TestImagesFromAMirror(t *testing.T) {
 		s = w.look(float64(look) / 4)
 		w.kubelet("")
 	}
-	if s.Forecasts[0].ImageNodesReady != 4 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" || w.pulls() != 4 || len(w.ours(rolePull)) != 0 {
-		t.Fatalf("%d pulls in an hour for four nodes, %d left: %+v", w.pulls(), len(w.ours(rolePull)), s)
+	if s.Forecasts[0].ImageNodesReady != 4 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" || w.pulls() != 4 || len(w.ours(names.RolePull)) != 0 {
+		t.Fatalf("%d pulls in an hour for four nodes, %d left: %+v", w.pulls(), len(w.ours(names.RolePull)), s)
 	}
 	w.restart()
 	w.look(60)
@@ -152,8 +154,8 @@ func TestTheNewestReplicaCounts(t *testing.T) {
 	w.clock.Step(time.Minute)
 	w.replicaWith("b", "registry.example/model"+digest)
 	w.rolledOut(2, true)
-	if s := w.look(2); s.Forecasts[0].ImageNodesReady != 1 || pullTargets(w.ours(rolePull))[0] != "b" {
-		t.Errorf("only a has what the newest replica has: %+v, %v pull", s.Forecasts[0], pullTargets(w.ours(rolePull)))
+	if s := w.look(2); s.Forecasts[0].ImageNodesReady != 1 || pullTargets(w.ours(names.RolePull))[0] != "b" {
+		t.Errorf("only a has what the newest replica has: %+v, %v pull", s.Forecasts[0], pullTargets(w.ours(names.RolePull)))
 	}
 }
 
@@ -188,15 +190,14 @@ func TestReplicasOfATemplateThatCannotBeRead(t *testing.T) {
 	w.must(w.client.Delete(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "model-1"}}))
 	w.replicaWith("a", mirrored)
 	_, _ = w.tryLook(0.25)
-	for _, of := range w.r.admitted {
-		for key, got := range of {
-			if key.image != image || got.replica != image {
-				t.Errorf("%s became %s", key.image, got.replica)
-			}
+	known := w.state().images
+	for key, got := range known {
+		if key.Image != image || got.Replica != image {
+			t.Errorf("%s became %s", key.Image, got.Replica)
 		}
 	}
-	if len(w.r.admitted) != 1 {
-		t.Errorf("what is known is to be kept: %v", w.r.admitted)
+	if len(known) != 1 {
+		t.Errorf("what is known is to be kept: %v", known)
 	}
 }
 
@@ -210,7 +211,7 @@ func TestImagesByWhatPullsCameTo(t *testing.T) {
 		t.Errorf("pulls came to what c lists, too: %+v", s.Forecasts[0])
 	}
 	w.look(0.5)
-	if diff := cmp.Diff([]string{"d"}, pullTargets(w.ours(rolePull))); diff != "" {
+	if diff := cmp.Diff([]string{"d"}, pullTargets(w.ours(names.RolePull))); diff != "" {
 		t.Errorf("what d lists is another image: %s", diff)
 	}
 	w.kubelet(came)
@@ -236,11 +237,11 @@ func TestImagePullJobFromAMirror(t *testing.T) {
 	w.replicaWith("a", mirrored)
 	w.rolledOut(1, true)
 	w.look(0)
-	job := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
+	job := kube.NewObject(kube.ImagePullJob, "shop", names.Object("shop", "warm", "demand"))
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
 	got, _, _ := unstructured.NestedString(job.Object, "spec", "image")
-	if names, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); got != mirrored || fmt.Sprint(names) != "[b]" {
-		t.Errorf("%s is pulled onto %v, want the mirror's onto b", got, names)
+	if onto, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); got != mirrored || fmt.Sprint(onto) != "[b]" {
+		t.Errorf("%s is pulled onto %v, want the mirror's onto b", got, onto)
 	}
 }
 
@@ -282,7 +283,7 @@ func TestPullsOfWhatReplicasHaveOutliveARestart(t *testing.T) {
 	w.rolledOut(1, true)
 	w.look(0)
 	w.look(0.25)
-	before := w.ours(rolePull)
+	before := w.ours(names.RolePull)
 	if len(before) != 1 || before[0].Spec.Containers[0].Image != mirrored {
 		t.Fatalf("webhooks leave pull pods as they are, so one asks for the mirror's: %+v", before)
 	}
@@ -290,7 +291,7 @@ func TestPullsOfWhatReplicasHaveOutliveARestart(t *testing.T) {
 	w.restart()
 	for look := range 3 {
 		w.look(0.5 + float64(look)/4)
-		if after := w.ours(rolePull); len(after) != 1 || after[0].UID != before[0].UID {
+		if after := w.ours(names.RolePull); len(after) != 1 || after[0].UID != before[0].UID {
 			t.Errorf("look %d: the pull is begun anew", look)
 		}
 	}
@@ -303,13 +304,13 @@ func TestALatePullPodKeepsNoOtherFromIt(t *testing.T) {
 	w.rolledOut(1, true)
 	w.admit = toMirror
 	w.refuse = func(_ string, o client.Object) error {
-		if o.GetLabels()[labelNode] == hash("b") {
+		if o.GetLabels()[names.LabelNode] == names.Hash("b") {
 			return apierrors.NewAlreadyExists(corev1.Resource("pods"), o.GetName())
 		}
 		return nil
 	}
 	w.look(0)
-	if diff := cmp.Diff([]string{"c"}, pullTargets(w.ours(rolePull))); diff != "" {
+	if diff := cmp.Diff([]string{"c"}, pullTargets(w.ours(names.RolePull))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -320,10 +321,6 @@ func TestAdmissionThatTakesContainersAway(t *testing.T) {
 	w.admit = func(p *corev1.Pod) { p.Spec.Containers = nil }
 	for look := range 4 {
 		w.look(float64(look) / 4)
-	}
-	a := admission{replica: "kept"}
-	if got := a.seen(nil, &target{image: image}); got.replica != "kept" {
-		t.Errorf("a template without containers tells nothing: %+v", got)
 	}
 	if known := gpuwarm.ImageOf(""); known.On(node("a", "")) {
 		t.Error("no name is no image")

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 func TestCapacityBufferComesAndGoes(t *testing.T) {
@@ -19,7 +21,7 @@ func TestCapacityBufferComesAndGoes(t *testing.T) {
 	size := func() int64 {
 		t.Helper()
 		var list unstructured.UnstructuredList
-		list.SetGroupVersionKind(capacityBuffer.GroupVersion().WithKind("CapacityBufferList"))
+		list.SetGroupVersionKind(kube.CapacityBuffer.GroupVersion().WithKind("CapacityBufferList"))
 		w.must(w.client.List(t.Context(), &list))
 		if len(list.Items) != 1 {
 			return -1
@@ -29,8 +31,8 @@ func TestCapacityBufferComesAndGoes(t *testing.T) {
 	}
 	w.mapper.there["CapacityBuffer"] = true
 	s := w.look(3.5)
-	if size() != 5 || len(w.ours(rolePlaceholder)) != 0 || s.Forecasts[0].NodesBy != "CapacityBuffer" {
-		t.Fatalf("the buffer is to take over: size %d, %d placeholders, %+v", size(), len(w.ours(rolePlaceholder)), s.Forecasts)
+	if size() != 5 || len(w.ours(names.RolePlaceholder)) != 0 || s.Forecasts[0].NodesBy != "CapacityBuffer" {
+		t.Fatalf("the buffer is to take over: size %d, %d placeholders, %+v", size(), len(w.ours(names.RolePlaceholder)), s.Forecasts)
 	}
 	w.replica("")
 	w.replica("")
@@ -50,7 +52,7 @@ func TestCapacityBufferComesAndGoes(t *testing.T) {
 	w2.look(2)
 	w2.mapper.there["CapacityBuffer"] = false
 	s = w2.look(2.25)
-	if n := len(w2.ours(rolePlaceholder)); n != 5 || s.Forecasts[0].NodesBy != "Placeholders" {
+	if n := len(w2.ours(names.RolePlaceholder)); n != 5 || s.Forecasts[0].NodesBy != "Placeholders" {
 		t.Errorf("placeholders are to take over at once, there are %d: %+v", n, s.Forecasts)
 	}
 	if got := reasonOf(s, v1alpha1.ConditionReady); got != "True AsPlanned" {
@@ -63,7 +65,7 @@ func TestBufferOfAForecastThatNoStatusNames(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.mapper.there["CapacityBuffer"] = true
 	w.service("other", ramp, "")
-	broken := objectName(pool(), "demand")
+	broken := names.Object("shop", "warm", "demand")
 	w.refuse = func(_ string, o client.Object) error {
 		if o.GetName() == broken {
 			return errInternal
@@ -73,15 +75,15 @@ func TestBufferOfAForecastThatNoStatusNames(t *testing.T) {
 	if _, err := w.tryLook(2); err == nil {
 		t.Fatal("a look that could not make a buffer is to fail")
 	}
-	key := client.ObjectKey{Namespace: "shop", Name: objectName(pool(), "other")}
-	w.must(w.client.Get(t.Context(), key, newObject(capacityBuffer, "", "")))
+	key := client.ObjectKey{Namespace: "shop", Name: names.Object("shop", "warm", "other")}
+	w.must(w.client.Get(t.Context(), key, kube.NewObject(kube.CapacityBuffer, "", "")))
 
 	fc := w.forecast(ramp)
 	fc.Name = "other"
 	w.must(w.client.Delete(t.Context(), fc))
 	w.refuse = nil
 	w.look(2.25)
-	if err := w.client.Get(t.Context(), key, newObject(capacityBuffer, "", "")); !apierrors.IsNotFound(err) {
+	if err := w.client.Get(t.Context(), key, kube.NewObject(kube.CapacityBuffer, "", "")); !apierrors.IsNotFound(err) {
 		t.Errorf("the buffer of a Forecast that is gone holds nodes on: %v", err)
 	}
 }
@@ -100,8 +102,8 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 	if s := w.look(0); len(s.Forecasts) != 64 {
 		t.Fatalf("status names %d Forecasts, and is to have no room for all", len(s.Forecasts))
 	}
-	strange := newObject(capacityBuffer, "shop", "strange")
-	strange.SetLabels(map[string]string{labelPool: poolHash("shop", "another"), labelForecast: forecastHash("shop", "other-69")})
+	strange := kube.NewObject(kube.CapacityBuffer, "shop", "strange")
+	strange.SetLabels(map[string]string{names.LabelPool: names.Pool("shop", "another"), names.LabelForecast: names.Forecast("shop", "other-69")})
 	w.must(w.client.Create(t.Context(), strange))
 	count := func(gvk schema.GroupVersionKind) int {
 		t.Helper()
@@ -116,7 +118,7 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 		w.must(w.client.List(t.Context(), &list))
 		return len(list.Items)
 	}
-	if b, j, p := count(capacityBuffer), count(imagePullJob), templates(); b != others+2 || j != others+1 || p != others+1 {
+	if b, j, p := count(kube.CapacityBuffer), count(kube.ImagePullJob), templates(); b != others+2 || j != others+1 || p != others+1 {
 		t.Fatalf("%d buffers, %d jobs, %d templates", b, j, p)
 	}
 	// Headstart restarts, and meanwhile all Forecasts but one go.
@@ -131,7 +133,7 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 		}
 	}
 	w.look(0.25)
-	if b, j, p := count(capacityBuffer), count(imagePullJob), templates(); b != 2 || j != 1 || p != 1 {
+	if b, j, p := count(kube.CapacityBuffer), count(kube.ImagePullJob), templates(); b != 2 || j != 1 || p != 1 {
 		t.Errorf("%d buffers, %d jobs, %d templates are left, want those of the Forecast that is, and another WarmPool's buffer", b, j, p)
 	}
 	writes := len(w.writes)
@@ -148,7 +150,7 @@ func TestBufferFollowsWhatIsTakenOut(t *testing.T) {
 	changeTemplate(func(s *corev1.PodSpec) { s.NodeSelector = nil })(w, nil)
 	w.look(2.25)
 	var got corev1.PodTemplate
-	w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: objectName(pool(), "demand")}, &got))
+	w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: names.Object("shop", "warm", "demand")}, &got))
 	if len(got.Template.Spec.NodeSelector) != 0 {
 		t.Errorf("the node selector %v was taken out of the workload", got.Template.Spec.NodeSelector)
 	}

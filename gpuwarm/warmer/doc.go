@@ -1,10 +1,16 @@
-// Package warmer brings up nodes and images ahead of the plans of the Forecasts that a WarmPool selects.
+// Package warmer brings up nodes, images and weights ahead of the plans of the Forecasts that a WarmPool selects.
 //
-// Nodes are held by a CapacityBuffer where the cluster has that API, else by placeholders: pods of the service's own shape and of a priority
-// below everything real, which make the cluster autoscaler bring a node up and give way to the first real pod. Images are pulled by an
-// ImagePullJob where the cluster has that API, else by a pod per node that ends once it has the image.
+// A look at a WarmPool has four steps.
 //
-// How much to hold is [gpuwarm.Staging]'s business. Everything here follows from what is in the cluster and from the clock, so a restart
-// changes nothing, and what was held is let go when the plan recedes, the WarmPool goes, or, by the placeholders' own deadline, nobody is left
-// to say so.
+//   - Observe (observe.go) reads what is there into a snapshot: pods, nodes, quotas, Forecasts, WarmPools, targets, the
+//     optional APIs, and what the WarmPool made before.
+//   - Decide ([headstart.dev/headstart/gpuwarm/warmer/allocate]) is a pure function from the snapshot, and from what is
+//     remembered of the last look, to what is desired.
+//   - Apply (apply.go) makes the difference so. The packages nodes, images and weights have one method for each way to do
+//     it. One dependency is explicit: what a Forecast held is released once its successor holds it.
+//   - Report (report.go) writes status, conditions and Events, and nothing else does.
+//
+// Everything follows from what is in the cluster and from the clock, so a restart changes nothing. What is held is
+// released when the plan recedes, when the WarmPool is deleted, or, by the deadline of placeholders, when nobody
+// reconciles any more. What is remembered of a WarmPool is in one place (state.go), and saves requests.
 package warmer

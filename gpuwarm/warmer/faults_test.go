@@ -10,11 +10,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 func forbid(verb, resource string) error {
@@ -93,7 +94,7 @@ func TestAnOutageIsTold(t *testing.T) {
 			if got := reasonOf(s, tc.kind); got != "False Failed" || !strings.Contains(messageOf(s, tc.kind), "a webhook is away: it is tried again") {
 				t.Errorf("%s is %q: %s", tc.kind, got, messageOf(s, tc.kind))
 			}
-			if n := len(w.ours(rolePlaceholder)); n != tc.held {
+			if n := len(w.ours(names.RolePlaceholder)); n != tc.held {
 				t.Errorf("%d placeholders are held, want %d", n, tc.held)
 			}
 			w.refuse, w.unread = nil, nil
@@ -122,7 +123,7 @@ func TestATargetThatMayNotBeRead(t *testing.T) {
 			}
 			for look := range 8 {
 				s := w.look(0.25 + float64(look)/4)
-				if n := len(w.ours(rolePlaceholder)); n != 2 {
+				if n := len(w.ours(names.RolePlaceholder)); n != 2 {
 					t.Fatalf("2 placeholders were held, %d are: %+v", n, s.Forecasts)
 				}
 				if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False Denied" || s.Forecasts[0].Hold != 2 {
@@ -140,43 +141,6 @@ func TestATargetThatMayNotBeRead(t *testing.T) {
 	}
 }
 
-// What admission says is told by what can be done about it, whatever code it says it with.
-func TestRemedies(t *testing.T) {
-	status := func(code int32, reason metav1.StatusReason, message string) error {
-		return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message}}
-	}
-	const (
-		policy  = `pods "x" is forbidden: ValidatingAdmissionPolicy 'no-pause' with binding 'b' denied request: image not allowed`
-		webhook = `admission webhook "validate.example" denied the request: you cannot have exceeded quota`
-	)
-	cases := map[string]struct {
-		reason string
-		err    error
-		says   string // empty where time alone mends it
-	}{
-		"Policy":        {"a policy denies with 422 unless it is told otherwise", status(422, metav1.StatusReasonInvalid, policy), "have that policy or webhook admit it"},
-		"PolicyForbids": {"or with 403", status(403, metav1.StatusReasonForbidden, policy), "have that policy or webhook admit it"},
-		"Webhook":       {"a webhook that gives no code comes out as 400, and its words are its own", status(400, "", webhook), "have that policy or webhook admit it"},
-		"WebhookBusy":   {"one that says it has too much to do is asked again", status(429, metav1.StatusReasonTooManyRequests, webhook), ""},
-		"WebhookAway":   {"one that fails passes", errInternal, ""},
-		"Template":      {"what validation refuses is of the template", status(422, metav1.StatusReasonInvalid, `Pod "x" is invalid: spec.tolerations[0]: Unsupported value`), "the target's template"},
-		"Cluster": {
-			"rights on what is of no namespace are no RoleBinding's to grant",
-			status(403, metav1.StatusReasonForbidden, `localmodelcaches.serving.kserve.io "llama" is forbidden: User "headstart" cannot get resource "localmodelcaches" in API group "serving.kserve.io" at the cluster scope`),
-			"ClusterRole headstart-warm and its ClusterRoleBinding",
-		},
-		"Namespace": {"others are", forbid("create", "pods"), "RoleBinding to the ClusterRole headstart-warm-namespace"},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			_, remedy, known := remedyOf(fmt.Errorf("make it: %w", tc.err))
-			if known != (tc.says != "") || !strings.Contains(remedy, tc.says) {
-				t.Errorf("\nReason: %s\n%v: the remedy is %q, want %q", tc.reason, tc.err, remedy, tc.says)
-			}
-		})
-	}
-}
-
 // A denial does not hide an outage, nor an outage a denial.
 func TestEachErrorIsTakenByItself(t *testing.T) {
 	for name, order := range map[string][]error{
@@ -184,17 +148,18 @@ func TestEachErrorIsTakenByItself(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := &outcome{}
-			err := out.settle(&out.left, nil, "removal", errors.Join(order[0], errors.Join(nil, order[1])))
-			if !errors.Is(err, errInternal) || apierrors.IsForbidden(err) {
-				t.Errorf("what time mends is to be returned, and that alone: %v", err)
+			out.settle(aboutLeft, "removal", errors.Join(order[0], errors.Join(nil, order[1])))
+			if !errors.Is(out.err, errInternal) || apierrors.IsForbidden(out.err) {
+				t.Errorf("what time fixes is the error, and that alone: %v", out.err)
 			}
-			if out.left.reason == "" {
-				t.Error("nothing is told")
+			if len(out.problems) != 2 {
+				t.Errorf("each is to be reported: %v", out.problems)
 			}
 		})
 	}
-	if err := (&outcome{}).settle(&problem{}, nil, "removal", errors.Join(nil, nil)); err != nil {
-		t.Error(err)
+	out := &outcome{}
+	if out.settle(aboutLeft, "removal", errors.Join(nil, nil)); out.err != nil || len(out.problems) > 0 {
+		t.Error(out)
 	}
 }
 
@@ -223,9 +188,9 @@ func TestRightsThatWereTakenAway(t *testing.T) {
 			w.look(2)
 			made := func() string {
 				t.Helper()
-				buffer := newObject(capacityBuffer, "shop", objectName(pool(), "demand"))
+				buffer := kube.NewObject(kube.CapacityBuffer, "shop", names.Object("shop", "warm", "demand"))
 				err := w.client.Get(t.Context(), client.ObjectKeyFromObject(buffer), buffer)
-				pulls := slices.DeleteFunc(w.ours(rolePull), func(p corev1.Pod) bool { return p.Labels[labelForecast] != forecastHash("shop", "demand") })
+				pulls := slices.DeleteFunc(w.ours(names.RolePull), func(p corev1.Pod) bool { return p.Labels[names.LabelForecast] != names.Forecast("shop", "demand") })
 				return fmt.Sprintf("%d pulls, buffer %t", len(pulls), err == nil)
 			}
 			if got := made(); got != "2 pulls, buffer true" {
@@ -345,7 +310,7 @@ func TestSomebodyWasFaster(t *testing.T) {
 			}
 		})
 	}
-	if _, remedy, known := remedyOf(apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, "x")); known {
+	if _, remedy, known := kube.Remedy(apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, "x")); known {
 		t.Errorf("a pod that is gone is told with the remedy %q", remedy)
 	}
 }

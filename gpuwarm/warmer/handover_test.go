@@ -15,6 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
+	"headstart.dev/headstart/gpuwarm/warmer/nodes"
 )
 
 const forty = "40 40 40 40 40 40 40 40 40 40 40 40"
@@ -72,7 +75,7 @@ func TestHandingOverLeavesNoGap(t *testing.T) {
 				w.mapper.there["CapacityBuffer"] = buffer
 				w.another("tokens", forty)
 				w.look(0)
-				before := w.ids(rolePlaceholder)
+				before := w.ids(names.RolePlaceholder)
 				tc.change(w)
 				writes := len(w.writes)
 				for i := range 3 {
@@ -85,7 +88,7 @@ func TestHandingOverLeavesNoGap(t *testing.T) {
 						t.Errorf("\nReason: %s\n%+v", tc.reason, f)
 					}
 				}
-				if diff := cmp.Diff(before, w.ids(rolePlaceholder)); diff != "" {
+				if diff := cmp.Diff(before, w.ids(names.RolePlaceholder)); diff != "" {
 					t.Errorf("\nReason: %s\nplaceholders are made anew: -want, +got:\n%s", tc.reason, diff)
 				}
 				made, gone := slices.Index(w.writes[writes:], "create CapacityBuffer"), slices.Index(w.writes[writes:], "delete CapacityBuffer")
@@ -109,11 +112,11 @@ func TestRequestsAreHandedOver(t *testing.T) {
 	w.setMode(v1alpha1.ForecastPaused)
 	writes := len(w.writes)
 	w.look(0.25)
-	u := newObject(provisioningRequest, "shop", objectName(pool(), "tokens"))
+	u := kube.NewObject(kube.ProvisioningRequest, "shop", names.Object("shop", "warm", "tokens"))
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
 	made, gone := slices.Index(w.writes[writes:], "create ProvisioningRequest"), slices.Index(w.writes[writes:], "delete ProvisioningRequest")
-	if podsOf(u) != 4 || made < 0 || gone < made {
-		t.Errorf("%d are asked for, want 4; %v", podsOf(u), w.writes[writes:])
+	if nodes.PodCount(u) != 4 || made < 0 || gone < made {
+		t.Errorf("%d are asked for, want 4; %v", nodes.PodCount(u), w.writes[writes:])
 	}
 }
 
@@ -166,7 +169,7 @@ func TestAHandOverInTheDark(t *testing.T) {
 	w := newWorld(t, forty, pool(noImages))
 	w.another("tokens", forty)
 	w.look(0)
-	before := w.ids(rolePlaceholder)
+	before := w.ids(names.RolePlaceholder)
 	w.setMode(v1alpha1.ForecastPaused)
 	w.restart()
 	w.mapper.away = true
@@ -175,7 +178,7 @@ func TestAHandOverInTheDark(t *testing.T) {
 	}
 	w.mapper.away = false
 	w.look(3)
-	if diff := cmp.Diff(before, w.ids(rolePlaceholder)); diff != "" {
+	if diff := cmp.Diff(before, w.ids(names.RolePlaceholder)); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
 }
@@ -185,19 +188,19 @@ func TestPullsAreHandedOver(t *testing.T) {
 	w := newWorld(t, forty, pool(), node("a"), node("b"), node("c"), node("d"))
 	w.another("tokens", forty)
 	w.look(0)
-	before := w.ids(rolePull)
+	before := w.ids(names.RolePull)
 	if len(before) != 2 {
 		t.Fatalf("%d pulls at a time, want 2", len(before))
 	}
 	w.setMode(v1alpha1.ForecastPaused)
 	for i := range 3 {
 		w.look(0.1 + float64(i)/60)
-		if diff := cmp.Diff(before, w.ids(rolePull)); diff != "" {
+		if diff := cmp.Diff(before, w.ids(names.RolePull)); diff != "" {
 			t.Fatalf("pulls are begun anew: -want, +got:\n%s", diff)
 		}
 	}
-	failed := w.ours(rolePull)[0]
-	failed.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}
+	failed := w.ours(names.RolePull)[0]
+	failed.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}
 	w.must(w.client.Status().Update(t.Context(), &failed))
 	w.look(0.2)
 	w.setMode(v1alpha1.ForecastActive)
@@ -205,8 +208,8 @@ func TestPullsAreHandedOver(t *testing.T) {
 	if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" {
 		t.Errorf("a pull failed before it was handed back, but ImagesWarm is %q: %s", got, messageOf(s, v1alpha1.ConditionImagesWarm))
 	}
-	for _, p := range w.ours(rolePull) {
-		if p.Labels[labelNode] == failed.Labels[labelNode] {
+	for _, p := range w.ours(names.RolePull) {
+		if p.Labels[names.LabelNode] == failed.Labels[names.LabelNode] {
 			t.Error("it is tried again at once")
 		}
 	}
@@ -224,18 +227,18 @@ func TestPlaceholdersKnowThoseThatWereTakenOver(t *testing.T) {
 	w.look(0)
 	w.setMode(v1alpha1.ForecastPaused)
 	w.look(3)
-	pods := w.ours(rolePlaceholder)
+	pods := w.ours(names.RolePlaceholder)
 	if len(pods) != 3 {
 		t.Fatalf("%d placeholders, want 3", len(pods))
 	}
 	for _, p := range pods {
-		if p.Labels[labelForecast] != forecastHash("shop", "tokens") {
+		if p.Labels[names.LabelForecast] != names.Forecast("shop", "tokens") {
 			continue
 		}
 		for _, term := range p.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
 			selector, err := metav1.LabelSelectorAsSelector(term.LabelSelector)
 			w.must(err)
-			if strings.Contains(fmt.Sprint(selector), rolePlaceholder) && selector.Matches(labels.Set(pods[0].Labels)) && selector.Matches(labels.Set(pods[1].Labels)) && selector.Matches(labels.Set(pods[2].Labels)) {
+			if strings.Contains(fmt.Sprint(selector), names.RolePlaceholder) && selector.Matches(labels.Set(pods[0].Labels)) && selector.Matches(labels.Set(pods[1].Labels)) && selector.Matches(labels.Set(pods[2].Labels)) {
 				return
 			}
 		}
@@ -259,7 +262,7 @@ func TestTakenOverAndThenUnread(t *testing.T) {
 					w.setMode(v1alpha1.ForecastPaused)
 				}
 				w.look(0.25)
-				before := w.ids(rolePlaceholder)
+				before := w.ids(names.RolePlaceholder)
 				w.unreadable("Deployment")
 				if how == "Restart" {
 					w.restart()
@@ -267,7 +270,7 @@ func TestTakenOverAndThenUnread(t *testing.T) {
 				for i := range 3 {
 					_, _ = w.tryLook(after + float64(i)/4)
 				}
-				if diff := cmp.Diff(before, w.ids(rolePlaceholder)); diff != "" || len(before) != 4 {
+				if diff := cmp.Diff(before, w.ids(names.RolePlaceholder)); diff != "" || len(before) != 4 {
 					t.Errorf("of 4 that were taken over (-before, +after):\n%s", diff)
 				}
 			})

@@ -2,22 +2,20 @@ package warmer
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/gpuwarm"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 const image = "registry.example/model:1"
@@ -56,14 +54,14 @@ func TestImagesAheadOfThePlan(t *testing.T) {
 	}
 	w := newWorld(t, ramp, objects...)
 	w.replica("a")
-	if s := w.look(0); len(w.ours(rolePull)) != 0 || s.Forecasts[0].ImageNodes != 1 || s.Forecasts[0].ImageNodesReady != 1 {
+	if s := w.look(0); len(w.ours(names.RolePull)) != 0 || s.Forecasts[0].ImageNodes != 1 || s.Forecasts[0].ImageNodesReady != 1 {
 		t.Fatalf("only the node of the replica needs the image yet: %+v", s.Forecasts)
 	}
 	s := w.look(2)
-	if diff := cmp.Diff([]string{"b", "c"}, pullTargets(w.ours(rolePull))); diff != "" || s.Forecasts[0].ImageNodes != 5 {
+	if diff := cmp.Diff([]string{"b", "c"}, pullTargets(w.ours(names.RolePull))); diff != "" || s.Forecasts[0].ImageNodes != 5 {
 		t.Fatalf("two at a time on nodes that may have the target: %s, %+v", diff, s.Forecasts)
 	}
-	p := w.ours(rolePull)[0]
+	p := w.ours(names.RolePull)[0]
 	if p.Namespace != "shop" || p.Spec.ServiceAccountName != "model" || p.Spec.ImagePullSecrets[0].Name != "registry" || p.Spec.Containers[0].Image != image ||
 		p.Spec.Containers[0].Resources.Requests.Cpu().MilliValue() > 10 || p.OwnerReferences[0].UID != "pool-uid" {
 		t.Errorf("a pull needs the target's credentials, asks for next to nothing and goes with its WarmPool: %+v", p)
@@ -71,25 +69,25 @@ func TestImagesAheadOfThePlan(t *testing.T) {
 	w.lists("b", image)
 	w.lists("c", "registry.example/model@sha256:abc", image)
 	w.look(2.25)
-	if diff := cmp.Diff([]string{"d", "e"}, pullTargets(w.ours(rolePull))); diff != "" {
+	if diff := cmp.Diff([]string{"d", "e"}, pullTargets(w.ours(names.RolePull))); diff != "" {
 		t.Errorf("the next two: %s", diff)
 	}
 	w.lists("d", image)
 	w.lists("e", image)
 	s = w.look(2.5)
-	if len(w.ours(rolePull)) != 0 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
-		t.Errorf("all have it, but %v still pull: %+v", pullTargets(w.ours(rolePull)), s.Conditions)
+	if len(w.ours(names.RolePull)) != 0 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
+		t.Errorf("all have it, but %v still pull: %+v", pullTargets(w.ours(names.RolePull)), s.Conditions)
 	}
 	// A rollout: the nodes of the plan need the new image.
 	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = "registry.example/model:2" })(w, nil)
-	if s = w.look(2.75); len(w.ours(rolePull)) != 2 || s.Forecasts[0].ImageNodesReady != 0 {
+	if s = w.look(2.75); len(w.ours(names.RolePull)) != 2 || s.Forecasts[0].ImageNodesReady != 0 {
 		t.Errorf("the new image is to be pulled: %+v", s.Forecasts)
 	}
-	for _, p := range w.ours(rolePull) {
+	for _, p := range w.ours(names.RolePull) {
 		w.bind(&p, pullTargets([]corev1.Pod{p})[0])
 	}
-	if w.look(9); len(w.ours(rolePull)) != 1 {
-		t.Errorf("the peak is over: only the replica's node is to have it, but %v pull", pullTargets(w.ours(rolePull)))
+	if w.look(9); len(w.ours(names.RolePull)) != 1 {
+		t.Errorf("the peak is over: only the replica's node is to have it, but %v pull", pullTargets(w.ours(names.RolePull)))
 	}
 }
 
@@ -98,61 +96,17 @@ func TestHeldNodesPullFirst(t *testing.T) {
 	one := func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 1 }
 	w := newWorld(t, "20 20 20 20 20 20 20", pool(one), node("a"), node("b"), node("z"))
 	w.look(0)
-	if diff := cmp.Diff([]string{"a"}, pullTargets(w.ours(rolePull))); diff != "" {
+	if diff := cmp.Diff([]string{"a"}, pullTargets(w.ours(names.RolePull))); diff != "" {
 		t.Fatalf("while nothing is held, free nodes pull: %s", diff)
 	}
-	held := w.ours(rolePlaceholder)
+	held := w.ours(names.RolePlaceholder)
 	w.bind(&held[0], "z")
 	w.lists("a", image)
 	if s := w.look(0.25); s.Forecasts[0].ImageNodes != 3 {
 		t.Errorf("the held node and two free ones are to have the image: %+v", s.Forecasts)
 	}
-	if diff := cmp.Diff([]string{"z"}, pullTargets(w.ours(rolePull))); diff != "" {
+	if diff := cmp.Diff([]string{"z"}, pullTargets(w.ours(names.RolePull))); diff != "" {
 		t.Errorf("the node that is held is next: %s", diff)
-	}
-}
-
-func TestPullEnded(t *testing.T) {
-	made := corev1.ContainerStatus{Name: pullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError"}}}
-	full := node("full")
-	for i := range 50 {
-		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("i", i)}})
-	}
-	waits := func(reason string) *corev1.Pod {
-		return &corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}, Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: pullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}}}
-	}
-	at := func(age time.Duration) *corev1.Pod {
-		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(start.Add(-age))}}
-	}
-	sidecar := waits("ContainerCreating")
-	sidecar.Status.ContainerStatuses = append([]corev1.ContainerStatus{{Name: "proxy", ImageID: "sha256:2", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}, sidecar.Status.ContainerStatuses...)
-	strayed := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodSucceeded, ContainerStatuses: []corev1.ContainerStatus{made}}}
-	strayed.Spec.Containers = []corev1.Container{{Name: pullContainer, Image: "elsewhere.example/model:1"}}
-	cases := map[string]struct {
-		reason string
-		node   *corev1.Node
-		pod    *corev1.Pod
-		want   pullProgress
-	}{
-		"Listed":     {"The node says so.", node("n", image), nil, pullDone},
-		"None":       {"No pod, no pull.", node("n"), nil, pullGoing},
-		"New":        {"Nothing is known yet.", node("n"), at(10 * time.Second), pullGoing},
-		"NoPlace":    {"The scheduler has had time enough.", node("n"), at(time.Minute), pullFailed},
-		"NoTrue":     {"An image without the command was pulled all the same: the node will list it.", node("n"), &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{made}}}, pullMade},
-		"NotListed":  {"A node that lists its largest fifty only may have it unlisted.", full, &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{made}}}, pullDone},
-		"Deadline":   {"It took too long.", node("n"), &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "DeadlineExceeded"}}, pullFailed},
-		"BadImage":   {"There is no such image.", node("n"), waits("ErrImagePull"), pullFailed},
-		"BeingBuilt": {"ContainerCreating is what a pull looks like.", node("n"), waits("ContainerCreating"), pullGoing},
-		"Sidecar":    {"A container that admission added says nothing of the image.", full, sidecar, pullGoing},
-		"Strays":     {"What it pulled is another image.", full, strayed, pullFailed},
-		"NoConfig":   {"The kubelet makes a container of an image that it has.", node("n"), waits("CreateContainerError"), pullMade},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			if got := pullState(tc.node, tc.pod, &target{admitted: image, known: gpuwarm.ImageOf(image)}, start); got != tc.want {
-				t.Errorf("\nReason: %s\ngot %d, want %d", tc.reason, got, tc.want)
-			}
-		})
 	}
 }
 
@@ -161,7 +115,7 @@ func TestImagePullJob(t *testing.T) {
 	w.mapper.there["ImagePullJob"] = true
 	get := func() *unstructured.Unstructured {
 		t.Helper()
-		u := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
+		u := kube.NewObject(kube.ImagePullJob, "shop", names.Object("shop", "warm", "demand"))
 		if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
 			return nil
 		}
@@ -169,12 +123,12 @@ func TestImagePullJob(t *testing.T) {
 	}
 	w.look(2)
 	job := get()
-	if job == nil || len(w.ours(rolePull)) != 0 {
+	if job == nil || len(w.ours(names.RolePull)) != 0 {
 		t.Fatalf("a job is to pull, no pods of ours: %v", w.writes)
 	}
-	names, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names")
+	onto, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names")
 	parallel, _, _ := unstructured.NestedInt64(job.Object, "spec", "parallelism")
-	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e"}, names); diff != "" || parallel != 2 {
+	if diff := cmp.Diff([]string{"a", "b", "c", "d", "e"}, onto); diff != "" || parallel != 2 {
 		t.Errorf("nodes %s, parallelism %d", diff, parallel)
 	}
 	w.lists("a", image)
@@ -187,8 +141,8 @@ func TestImagePullJob(t *testing.T) {
 	w.must(w.client.Delete(t.Context(), node("c")))
 	writes = len(w.writes)
 	w.look(2.5)
-	if names, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(names, []string{"a", "b", "d", "e", "f"}) || get().GetUID() != job.GetUID() {
-		t.Errorf("the job is to go on for what is there now: %v", names)
+	if onto, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(onto, []string{"a", "b", "d", "e", "f"}) || get().GetUID() != job.GetUID() {
+		t.Errorf("the job is to go on for what is there now: %v", onto)
 	}
 	if diff := cmp.Diff([]string{"update ImagePullJob"}, w.writes[writes:]); diff != "" {
 		t.Errorf("one update: %s", diff)
@@ -215,13 +169,13 @@ func TestImagePullJob(t *testing.T) {
 		t.Errorf("the failure is to be told: %+v", s.Forecasts)
 	}
 	w.look(3.25)
-	if names, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(names, []string{"e"}) {
-		t.Errorf("the next job is for e, not %v", names)
+	if onto, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(onto, []string{"e"}) {
+		t.Errorf("the next job is for e, not %v", onto)
 	}
 	// The CRD vanishes.
 	w.mapper.there["ImagePullJob"] = false
 	s = w.look(3.5)
-	if diff := cmp.Diff([]string{"e"}, pullTargets(w.ours(rolePull))); diff != "" || s.Forecasts[0].ImagesBy != "Pods" {
+	if diff := cmp.Diff([]string{"e"}, pullTargets(w.ours(names.RolePull))); diff != "" || s.Forecasts[0].ImagesBy != "Pods" {
 		t.Errorf("pods are to take over: %s %+v", diff, s.Forecasts)
 	}
 }
@@ -231,15 +185,15 @@ func TestImagePullJobWithoutAnnotations(t *testing.T) {
 	w := newWorld(t, steady, pool(noNodes), node("a"))
 	w.mapper.there["ImagePullJob"] = true
 	w.look(0)
-	job := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
+	job := kube.NewObject(kube.ImagePullJob, "shop", names.Object("shop", "warm", "demand"))
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
 	unstructured.RemoveNestedField(job.Object, "metadata", "annotations")
 	w.must(w.client.Update(t.Context(), job))
 	w.must(w.client.Create(t.Context(), node("b")))
 	w.look(0.25)
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
-	if names, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); !slices.Equal(names, []string{"a", "b"}) {
-		t.Errorf("the job is for %v", names)
+	if onto, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); !slices.Equal(onto, []string{"a", "b"}) {
+		t.Errorf("the job is for %v", onto)
 	}
 }
 
@@ -249,7 +203,7 @@ func full(name string) *corev1.Node { return node(name, fifty...) }
 // pullJobIs has OpenKruise come through with its job but for some nodes. It returns the job's UID; empty where there is none.
 func (w *world) pullJobIs(failed ...string) string {
 	w.t.Helper()
-	job := newObject(imagePullJob, "shop", objectName(pool(), "demand"))
+	job := kube.NewObject(kube.ImagePullJob, "shop", names.Object("shop", "warm", "demand"))
 	if err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(job), job); err != nil {
 		w.must(client.IgnoreNotFound(err))
 		return ""
@@ -340,10 +294,10 @@ func TestPulledWhileDenied(t *testing.T) {
 			w.mapper.there["ImagePullJob"] = true
 			w.look(0)
 			w.pullJobIs()
-			for _, p := range w.ours(rolePull) {
+			for _, p := range w.ours(names.RolePull) {
 				w.bind(&p, "a")
 				p.Status.Phase = corev1.PodSucceeded
-				p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+				p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
 				w.must(w.client.Status().Update(t.Context(), &p))
 			}
 			w.look(0.25)
@@ -351,7 +305,7 @@ func TestPulledWhileDenied(t *testing.T) {
 			for i, err := range []error{forbid("create", "things"), nil, errInternal, errInternal} {
 				w.refuse = func(string, client.Object) error { return err }
 				w.unread = func(kind string) error {
-					if kind == "ImagePullJob" && errors.Is(err, errInternal) {
+					if strings.HasPrefix(kind, "ImagePullJob") && errors.Is(err, errInternal) {
 						return err
 					}
 					return nil

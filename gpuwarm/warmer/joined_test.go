@@ -12,6 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/allocate"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
+	"headstart.dev/headstart/gpuwarm/warmer/weights"
 )
 
 // another adds a second Forecast of the same target.
@@ -29,12 +32,12 @@ func (w *world) another(name, plan string, change ...func(*v1alpha1.Forecast)) {
 }
 
 // heldFor are the placeholders of each Forecast.
-func (w *world) heldFor(names ...string) map[string]int {
+func (w *world) heldFor(forecasts ...string) map[string]int {
 	w.t.Helper()
 	out := map[string]int{}
-	for _, p := range w.ours(rolePlaceholder) {
-		for _, name := range names {
-			if p.Labels[labelForecast] == forecastHash("shop", name) {
+	for _, p := range w.ours(names.RolePlaceholder) {
+		for _, name := range forecasts {
+			if p.Labels[names.LabelForecast] == names.Forecast("shop", name) {
 				out[name]++
 			}
 		}
@@ -138,7 +141,7 @@ func TestTheNextForecastHolds(t *testing.T) {
 	w := newWorld(t, steady, pool(noImages))
 	w.another("tokens", "40 40 40 40 40 40 40 40")
 	w.look(0)
-	before := w.ids(rolePlaceholder)
+	before := w.ids(names.RolePlaceholder)
 	for i, mode := range []v1alpha1.ForecastMode{v1alpha1.ForecastPaused, v1alpha1.ForecastActive} {
 		w.setMode(mode)
 		s := w.look(0.25 + float64(i)/4)
@@ -150,7 +153,7 @@ func TestTheNextForecastHolds(t *testing.T) {
 		if diff := cmp.Diff(want, held); diff != "" || (s.Forecasts[1].WarmedBy == "demand") != (i == 1) || s.Placeholders != 4 {
 			t.Errorf("the first is %s: -want, +got:\n%s\n%+v", mode, diff, s)
 		}
-		if diff := cmp.Diff(before, w.ids(rolePlaceholder)); diff != "" {
+		if diff := cmp.Diff(before, w.ids(names.RolePlaceholder)); diff != "" {
 			t.Errorf("the first is %s: -want, +got:\n%s", mode, diff)
 		}
 	}
@@ -176,7 +179,7 @@ func TestHalfOfATargetUnread(t *testing.T) {
 				return nil
 			}
 			for i, want := range []int{2, 2, 2, 5} {
-				_, _ = w.tryLook(recalled.Minutes() + float64(i) + 1.5)
+				_, _ = w.tryLook(allocate.RecallFor.Minutes() + float64(i) + 1.5)
 				if n := w.asked("demand", "tokens"); n != want {
 					t.Errorf("minute %d: %d are held for one target, want %d", i, n, want)
 				}
@@ -221,30 +224,15 @@ func TestFiguresOfOneTarget(t *testing.T) {
 
 // Weights are loaded for the Forecast that they are named for, by the largest plan, whoever holds.
 func TestWeightsOfAJoinedForecast(t *testing.T) {
-	weights := func(p *v1alpha1.WarmPool) {
+	loaded := func(p *v1alpha1.WarmPool) {
 		p.Spec.Weights = []v1alpha1.WarmWeights{{Forecast: "tokens", Lead: "1m", CronJob: "load"}}
 	}
-	w := newWorld(t, "10 10 10 50 50 50 50 50 50", pool(noImages, weights), cronJob("load"))
+	w := newWorld(t, "10 10 10 50 50 50 50 50 50", pool(noImages, loaded), cronJob("load"))
 	w.another("tokens", "10 10 10 10 10 10 10 10 10")
 	s := w.look(0.5)
 	i := slices.IndexFunc(s.Forecasts, func(f v1alpha1.WarmForecast) bool { return f.Name == "tokens" })
-	if f := s.Forecasts[i]; f.Weights != weightsLoading || f.WarmedBy != "demand" {
+	if f := s.Forecasts[i]; f.Weights != weights.Loading || f.WarmedBy != "demand" {
 		t.Errorf("%+v", f)
 	}
 }
 
-// In which version a target is asked for makes no other of it; its kind and its group do.
-func TestKeyOfATarget(t *testing.T) {
-	key := func(version, kind, name string) targetKey {
-		return keyOf(&job{fc: &v1alpha1.Forecast{Spec: v1alpha1.ForecastSpec{TargetRef: v1alpha1.TargetReference{APIVersion: version, Kind: kind, Name: name}}}})
-	}
-	one := key("apps/v1", "Deployment", "model")
-	if key("apps/v1beta1", "Deployment", "model") != one {
-		t.Error("another version is no other target")
-	}
-	for _, other := range []targetKey{key("apps/v1", "StatefulSet", "model"), key("v1", "Deployment", "model"), key("apps/v1", "Deployment", "other")} {
-		if other == one {
-			t.Errorf("%+v is another target", other)
-		}
-	}
-}

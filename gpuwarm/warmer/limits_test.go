@@ -11,6 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/allocate"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 	"headstart.dev/headstart/gpuwarm"
 )
 
@@ -40,12 +43,12 @@ func (c caching) List(ctx context.Context, list client.ObjectList, opts ...clien
 	return err
 }
 
-// asked is how many replicas placeholders or buffers hold for all Forecasts of those names together.
-func (w *world) asked(names ...string) int {
+// asked is how many replicas placeholders or buffers hold for all Forecasts of those forecasts together.
+func (w *world) asked(forecasts ...string) int {
 	w.t.Helper()
-	n := len(w.ours(rolePlaceholder))
-	for _, name := range names {
-		b := newObject(capacityBuffer, "shop", objectName(pool(), name))
+	n := len(w.ours(names.RolePlaceholder))
+	for _, name := range forecasts {
+		b := kube.NewObject(kube.CapacityBuffer, "shop", names.Object("shop", "warm", name))
 		if err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(b), b); err == nil {
 			n += int(b.Object["spec"].(map[string]any)["replicas"].(int64))
 		}
@@ -124,7 +127,7 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 			}
 			tc.change(w)
 			for i := range 3 {
-				_, _ = w.tryLook(recalled.Minutes() + 0.5 + float64(i)/4)
+				_, _ = w.tryLook(allocate.RecallFor.Minutes() + 0.5 + float64(i)/4)
 			}
 			if n := w.asked("demand", "other"); n != tc.held {
 				t.Errorf("\nReason: %s\n%d are held, want %d within limits of 4", tc.reason, n, tc.held)
@@ -150,10 +153,10 @@ func TestLimitsBoundOverheads(t *testing.T) {
 			w.r.opts.Client = caching{w.client}
 			w.admit = func(p *corev1.Pod) { p.Spec.Overhead = corev1.ResourceList{"cpu": resource.MustParse("250m")} }
 			w.look(0)
-			before := w.ids(rolePlaceholder)
+			before := w.ids(names.RolePlaceholder)
 			for look := range 4 {
 				s := w.look(0.25 + float64(look)/4)
-				if got := w.ids(rolePlaceholder); len(got) != want || !slices.Equal(got, before[:want]) || int(s.Forecasts[0].Hold) != want {
+				if got := w.ids(names.RolePlaceholder); len(got) != want || !slices.Equal(got, before[:want]) || int(s.Forecasts[0].Hold) != want {
 					t.Errorf("look %d: %v are held, want the first %d of %v: %+v", look, got, want, before, s.Forecasts[0])
 				}
 			}
@@ -169,7 +172,7 @@ func TestFiguresOfAnUnreadTarget(t *testing.T) {
 			w.mapper.there["CapacityBuffer"] = buffer
 			w.replica("e")
 			w.look(0)
-			for i, p := range w.ours(rolePlaceholder) {
+			for i, p := range w.ours(names.RolePlaceholder) {
 				w.bind(&p, []string{"a", "b", "c"}[i])
 			}
 			s := w.look(1)
@@ -184,9 +187,9 @@ func TestFiguresOfAnUnreadTarget(t *testing.T) {
 			}
 			before := seconds()
 			w.r.opts.Client = hiding{w.client, "model"}
-			_, _ = w.tryLook(1.5 + recalled.Minutes())
+			_, _ = w.tryLook(1.5 + allocate.RecallFor.Minutes())
 			w.replica("d") // onto a free node, or in a placeholder's place
-			_, _ = w.tryLook(2 + recalled.Minutes())
+			_, _ = w.tryLook(2 + allocate.RecallFor.Minutes())
 			now := w.now()
 			if now.Placeholders != s.Placeholders || now.Forecasts[0].Held != 3 {
 				t.Errorf("what is held stays: %+v, and then %+v", s, now)

@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 func TestMetrics(t *testing.T) {
@@ -24,7 +26,7 @@ func TestMetrics(t *testing.T) {
 	}
 	w.r = r
 	w.look(2)
-	for i, p := range w.ours(rolePlaceholder)[:3] {
+	for i, p := range w.ours(names.RolePlaceholder)[:3] {
 		w.bind(&p, fmt.Sprint("n", i))
 	}
 	w.look(3)
@@ -126,8 +128,8 @@ func TestWarmPlacements(t *testing.T) {
 		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("i", i)}})
 	}
 	pulls := func(w *world) {
-		for _, p := range w.ours(rolePull) {
-			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+		for _, p := range w.ours(names.RolePull) {
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
 			w.must(w.client.Status().Update(w.t.Context(), &p))
 		}
 	}

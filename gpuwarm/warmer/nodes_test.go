@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // flat until minute 4, five replicas until minute 8, then one.
@@ -28,17 +30,17 @@ func noImages(p *v1alpha1.WarmPool) { p.Spec.Images.Policy = v1alpha1.WarmImages
 func TestPlaceholdersFollowThePlan(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages), node("a"))
 	w.replica("a")
-	if s := w.look(0); len(w.ours(rolePlaceholder)) != 0 || s.Forecasts[0].Needed != 1 {
+	if s := w.look(0); len(w.ours(names.RolePlaceholder)) != 0 || s.Forecasts[0].Needed != 1 {
 		t.Fatalf("nothing is to be held yet: %+v", s.Forecasts)
 	}
 	s := w.look(2)
-	if n := len(w.ours(rolePlaceholder)); n != 4 || s.Placeholders != 4 || s.Forecasts[0].Hold != 4 {
+	if n := len(w.ours(names.RolePlaceholder)); n != 4 || s.Placeholders != 4 || s.Forecasts[0].Hold != 4 {
 		t.Fatalf("two minutes ahead four are to be held, there are %d: %+v", n, s)
 	}
 	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False InProgress" {
 		t.Errorf("while placeholders wait for nodes NodesWarm is %q", got)
 	}
-	for i, p := range w.ours(rolePlaceholder)[:3] {
+	for i, p := range w.ours(names.RolePlaceholder)[:3] {
 		w.bind(&p, fmt.Sprint("new-", i))
 	}
 	writes := len(w.writes)
@@ -46,16 +48,16 @@ func TestPlaceholdersFollowThePlan(t *testing.T) {
 		t.Errorf("three are held, and nothing is to be written: %+v, %v", s.Forecasts[0], w.writes[writes:])
 	}
 	// The ramp begins: the HPA makes replicas, the scheduler evicts placeholders for them. None comes back.
-	gone := w.ours(rolePlaceholder)[0]
+	gone := w.ours(names.RolePlaceholder)[0]
 	w.must(w.client.Delete(t.Context(), &gone))
 	w.replica("new-0")
 	w.replica("")
 	w.look(4)
-	if n := len(w.ours(rolePlaceholder)); n != 2 {
+	if n := len(w.ours(names.RolePlaceholder)); n != 2 {
 		t.Fatalf("three replicas are there and five needed, so two are to be held, not %d", n)
 	}
-	if s = w.look(8.5); len(w.ours(rolePlaceholder)) != 0 || reasonOf(s, v1alpha1.ConditionNodesWarm) != "True AsPlanned" {
-		t.Errorf("the peak is over, but %d are held", len(w.ours(rolePlaceholder)))
+	if s = w.look(8.5); len(w.ours(names.RolePlaceholder)) != 0 || reasonOf(s, v1alpha1.ConditionNodesWarm) != "True AsPlanned" {
+		t.Errorf("the peak is over, but %d are held", len(w.ours(names.RolePlaceholder)))
 	}
 }
 
@@ -63,7 +65,7 @@ func TestPlaceholdersFollowThePlan(t *testing.T) {
 func TestANodeIsHeldOnceItHasTheImage(t *testing.T) {
 	w := newWorld(t, steady, pool(), node("a"), node("b"))
 	w.look(0)
-	for i, p := range w.ours(rolePlaceholder) {
+	for i, p := range w.ours(names.RolePlaceholder) {
 		w.bind(&p, []string{"a", "b"}[i])
 	}
 	says := func(s v1alpha1.WarmPoolStatus) string {
@@ -89,14 +91,14 @@ func TestANodeHasAPinnedImage(t *testing.T) {
 	w := newWorld(t, steady, pool(), node("a", "registry.example/model"+digest), node("b", "registry.example/model"+digest))
 	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = image + digest })(w, nil)
 	w.look(0)
-	for i, p := range w.ours(rolePlaceholder) {
+	for i, p := range w.ours(names.RolePlaceholder) {
 		w.bind(&p, []string{"a", "b"}[i])
 	}
 	s := w.look(0.25)
 	if f := s.Forecasts[0]; f.Held != 2 || f.ImageNodesReady != 2 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
 		t.Errorf("both nodes have it: %+v", f)
 	}
-	if n := len(w.ours(rolePull)); n != 0 {
+	if n := len(w.ours(names.RolePull)); n != 0 {
 		t.Errorf("%d pods pull what is there", n)
 	}
 }
@@ -104,7 +106,7 @@ func TestANodeHasAPinnedImage(t *testing.T) {
 func TestPlaceholderIsHarmless(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.look(2)
-	p := w.ours(rolePlaceholder)[0]
+	p := w.ours(names.RolePlaceholder)[0]
 	if labels.SelectorFromSet(labels.Set{"app": "model"}).Matches(labels.Set(p.Labels)) {
 		t.Error("the target's selector matches a placeholder: it would count as a replica, or get traffic")
 	}
@@ -179,7 +181,7 @@ func TestWhatKeepsFromWarming(t *testing.T) {
 				w.writes = nil
 			}
 			s := w.look(2)
-			if n := len(w.ours(rolePlaceholder)); n != tc.held {
+			if n := len(w.ours(names.RolePlaceholder)); n != tc.held {
 				t.Errorf("\nReason: %s\nholds %d, want %d", tc.reason, n, tc.held)
 			}
 			if got := reasonOf(s, v1alpha1.ConditionReady); got != tc.ready {
@@ -234,7 +236,7 @@ func TestDeniedPlaceholders(t *testing.T) {
 				t.Errorf("%d attempts in 20 looks over 20 s, want one in 15 s", len(w.writes))
 			}
 			w.refuse = nil
-			if s := w.look(3); reasonOf(s, v1alpha1.ConditionReady) != "True AsPlanned" || len(w.ours(rolePlaceholder)) != 5 {
+			if s := w.look(3); reasonOf(s, v1alpha1.ConditionReady) != "True AsPlanned" || len(w.ours(names.RolePlaceholder)) != 5 {
 				t.Errorf("did not recover: %+v", s.Conditions)
 			}
 		})
@@ -258,7 +260,7 @@ func TestNothingOutlivesItsWarmPool(t *testing.T) {
 	p := pool()
 	w.must(w.client.Delete(t.Context(), p))
 	w.look(2.25)
-	if n := len(w.ours(rolePlaceholder)); n != 0 {
+	if n := len(w.ours(names.RolePlaceholder)); n != 0 {
 		t.Errorf("%d placeholders outlived their WarmPool", n)
 	}
 
@@ -266,20 +268,20 @@ func TestNothingOutlivesItsWarmPool(t *testing.T) {
 	w.look(2)
 	w.must(w.client.Delete(t.Context(), pool()))
 	w.must(w.r.Sweep(t.Context()))
-	if n := len(w.ours(rolePlaceholder)); n != 0 {
+	if n := len(w.ours(names.RolePlaceholder)); n != 0 {
 		t.Errorf("%d placeholders outlived a WarmPool that went while nobody looked", n)
 	}
 
 	w = newWorld(t, ramp, pool(noImages))
 	w.look(2)
 	w.must(w.r.Sweep(t.Context()))
-	if n := len(w.ours(rolePlaceholder)); n != 5 {
+	if n := len(w.ours(names.RolePlaceholder)); n != 5 {
 		t.Errorf("the sweep left %d of the 5 that are of use", n)
 	}
 	fc := w.forecast(ramp)
 	w.must(w.client.Delete(t.Context(), fc))
 	w.look(2.5)
-	if n := len(w.ours(rolePlaceholder)); n != 0 {
+	if n := len(w.ours(names.RolePlaceholder)); n != 0 {
 		t.Errorf("%d placeholders outlived their Forecast", n)
 	}
 }
@@ -289,7 +291,7 @@ func TestRolloutChangesPlaceholders(t *testing.T) {
 	w.look(2)
 	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Resources.Requests["cpu"] = resource.MustParse("6") })(w, nil)
 	w.look(2.25)
-	pods := w.ours(rolePlaceholder)
+	pods := w.ours(names.RolePlaceholder)
 	if len(pods) != 5 || pods[0].Spec.Containers[0].Resources.Requests.Cpu().String() != "6" {
 		t.Errorf("%d placeholders, of %s CPUs; want 5 of the new shape", len(pods), pods[0].Spec.Containers[0].Resources.Requests.Cpu())
 	}
@@ -326,7 +328,7 @@ func TestCapacityBufferSaysWhy(t *testing.T) {
 			}
 			w.mapper.there["CapacityBuffer"] = true
 			w.look(0)
-			u := newObject(capacityBuffer, "shop", objectName(pool(), "demand"))
+			u := kube.NewObject(kube.CapacityBuffer, "shop", names.Object("shop", "warm", "demand"))
 			w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
 			w.must(unstructured.SetNestedSlice(u.Object, tc.conditions, "status", "conditions"))
 			w.must(w.client.Update(t.Context(), u))
@@ -335,20 +337,6 @@ func TestCapacityBufferSaysWhy(t *testing.T) {
 				t.Errorf("\nReason: %s\nNodesWarm is %q: %s", tc.reason, got, messageOf(s, v1alpha1.ConditionNodesWarm))
 			}
 		})
-	}
-}
-
-func TestDenialsAreForgotten(t *testing.T) {
-	r := &Reconciler{denied: map[string]denial{}}
-	gone := &job{fc: &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "gone"}}}
-	other := &job{fc: &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "other"}}}
-	r.noteDenied(gone, "images", start, apierrors.NewBadRequest("no"))
-	if _, waiting := r.deniedLately(gone, "images", start.Add(denyPause-1)); !waiting {
-		t.Fatal("what was denied is to wait")
-	}
-	r.noteDenied(other, "images", start.Add(denyPause), nil)
-	if len(r.denied) != 0 {
-		t.Errorf("a Forecast that is gone is remembered for ever: %v", r.denied)
 	}
 }
 

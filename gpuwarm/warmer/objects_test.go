@@ -8,6 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // What a finalizer keeps is deleted once, and nothing else is made of it meanwhile.
@@ -20,16 +22,16 @@ func TestWhatIsGoingIsLeftAlone(t *testing.T) {
 		d.Spec.Template.Spec.Containers[0].Image = "registry.example/model:2"
 		w.must(w.client.Update(w.t.Context(), d))
 	}
-	name := objectName(pool(), "demand")
+	name := names.Object("shop", "warm", "demand")
 	cases := map[string]struct {
 		pool   *v1alpha1.WarmPool
 		object client.Object
 		over   func(*world, client.Object)
 	}{
-		"ProvisioningRequest": {pool(noImages, atomic), newObject(provisioningRequest, "shop", name), func(w *world, o client.Object) {
+		"ProvisioningRequest": {pool(noImages, atomic), kube.NewObject(kube.ProvisioningRequest, "shop", name), func(w *world, o client.Object) {
 			o.(*unstructured.Unstructured).Object["status"] = map[string]any{"conditions": []any{map[string]any{"type": "BookingExpired", "status": "True"}}}
 		}},
-		"ImagePullJob": {pool(noNodes), newObject(imagePullJob, "shop", name), func(w *world, _ client.Object) { rollout(w) }},
+		"ImagePullJob": {pool(noNodes), kube.NewObject(kube.ImagePullJob, "shop", name), func(w *world, _ client.Object) { rollout(w) }},
 		"Job":          {pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), newJob("shop", name), func(w *world, _ client.Object) { rollout(w) }},
 	}
 	for kind, tc := range cases {

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // Two WarmPools do not hold twice, and one that only tries keeps none that acts from it. The other one is not reconciled here.
@@ -57,7 +58,7 @@ func TestOneWarmPoolWarms(t *testing.T) {
 			}
 			w := newWorld(t, ramp, pools...)
 			s := w.look(2)
-			if n := len(w.ours(rolePlaceholder)); n != tc.held || s.Forecasts[0].Hold != tc.hold || !strings.Contains(s.Forecasts[0].Message, tc.says) || (tc.says == "" && s.Forecasts[0].Message != "") {
+			if n := len(w.ours(names.RolePlaceholder)); n != tc.held || s.Forecasts[0].Hold != tc.hold || !strings.Contains(s.Forecasts[0].Message, tc.says) || (tc.says == "" && s.Forecasts[0].Message != "") {
 				t.Errorf("\nReason: %s\n%d placeholders, want %d of %d; message %q, want %q", tc.reason, n, tc.held, tc.hold, s.Forecasts[0].Message, tc.says)
 			}
 		})
@@ -100,7 +101,7 @@ func TestTwoWarmPoolsOfOneTarget(t *testing.T) {
 			w.setMode(v1alpha1.ForecastActive)
 			_, err := w.r.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "younger"}})
 			w.must(err)
-			if n := len(w.ours(rolePlaceholder)); n != 4 {
+			if n := len(w.ours(names.RolePlaceholder)); n != 4 {
 				w.t.Errorf("%d are held before the older one looks, want 4", n)
 			}
 		}}, [2]int{4, 0}, true},
@@ -143,8 +144,8 @@ func TestTwoWarmPoolsOfOneTarget(t *testing.T) {
 				s = look("younger", 0.51+float64(i)/4)
 			}
 			held := [2]int{}
-			for _, p := range w.ours(rolePlaceholder) {
-				if p.Labels[labelPool] == poolHash("shop", "warm") {
+			for _, p := range w.ours(names.RolePlaceholder) {
+				if p.Labels[names.LabelPool] == names.Pool("shop", "warm") {
 					held[0]++
 				} else {
 					held[1]++

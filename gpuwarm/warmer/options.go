@@ -9,6 +9,8 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
 )
 
 // Defaults of [Options].
@@ -30,7 +32,7 @@ type Options struct {
 	// Live reads what is looked at too rarely to be cached: quotas. Client by default.
 	Live client.Reader
 	// Discovery says which APIs the cluster has; a discovery client that remembers nothing.
-	Discovery Discovery
+	Discovery kube.Discovery
 	// Recorder writes Events; optional.
 	Recorder events.EventRecorder
 	// Registerer takes the metrics; optional.

@@ -9,55 +9,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
-
-func TestAffinityReadsFromAnotherNamespace(t *testing.T) {
-	term := corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, TopologyKey: corev1.LabelHostname}
-	elsewhere := term
-	elsewhere.Namespaces = []string{"other"}
-	a := &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution:  []corev1.PodAffinityTerm{term, elsewhere},
-		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 1, PodAffinityTerm: term}},
-	}}
-	got := placing(a, "shop").PodAntiAffinity
-	names := [][]string{
-		got.RequiredDuringSchedulingIgnoredDuringExecution[0].Namespaces, got.RequiredDuringSchedulingIgnoredDuringExecution[1].Namespaces,
-		got.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.Namespaces,
-	}
-	if diff := cmp.Diff([][]string{{"shop"}, {"other"}, {"shop"}}, names); diff != "" {
-		t.Errorf("-want, +got:\n%s", diff)
-	}
-	if len(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].Namespaces) != 0 {
-		t.Error("the template was changed")
-	}
-}
-
-func TestPlaceholdersKeepNobodyOutOfAZone(t *testing.T) {
-	term := func(key string) corev1.PodAffinityTerm {
-		return corev1.PodAffinityTerm{LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "other"}}, TopologyKey: key}
-	}
-	got := placing(&corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{term(corev1.LabelTopologyZone), term(corev1.LabelHostname)},
-	}}, "shop").PodAntiAffinity
-	in := func(term corev1.PodAffinityTerm) corev1.PodAffinityTerm {
-		term.Namespaces = []string{"shop"}
-		return term
-	}
-	want := &corev1.PodAntiAffinity{
-		RequiredDuringSchedulingIgnoredDuringExecution:  []corev1.PodAffinityTerm{in(term(corev1.LabelHostname))},
-		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 100, PodAffinityTerm: in(term(corev1.LabelTopologyZone))}},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("an eviction frees a node, and no zone. -want, +got:\n%s", diff)
-	}
-}
 
 // Placeholders keep from each other what the target's pods keep from each other, and spread as they do.
 func TestPlaceholdersAmongThemselves(t *testing.T) {
 	picks := func(app string) *metav1.LabelSelector {
 		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}
 	}
-	others := &metav1.LabelSelector{MatchLabels: map[string]string{labelRole: rolePlaceholder, labelForecast: forecastHash("shop", "demand")}}
+	others := &metav1.LabelSelector{MatchLabels: map[string]string{names.LabelRole: names.RolePlaceholder, names.LabelForecast: names.Forecast("shop", "demand")}}
 	anti := func(terms ...corev1.PodAffinityTerm) *corev1.Affinity {
 		return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: terms}}
 	}
@@ -168,7 +129,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			w := newWorld(t, steady, pool(noImages))
 			changeTemplate(tc.change)(w, nil)
 			w.look(0)
-			got := w.ours(rolePlaceholder)[0].Spec
+			got := w.ours(names.RolePlaceholder)[0].Spec
 			var terms []corev1.PodAffinityTerm
 			soft := 0
 			if got.Affinity != nil && got.Affinity.PodAntiAffinity != nil {
@@ -189,7 +150,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 				s.HostNetwork, s.Affinity, s.TopologySpreadConstraints, s.InitContainers, s.Containers[0].Ports = false, nil, nil, nil, nil
 			})(w, nil)
 			w.look(0.25)
-			if got := w.ours(rolePlaceholder); len(got) != 2 || got[0].Spec.Affinity != nil || len(got[0].Spec.TopologySpreadConstraints) > 0 {
+			if got := w.ours(names.RolePlaceholder); len(got) != 2 || got[0].Spec.Affinity != nil || len(got[0].Spec.TopologySpreadConstraints) > 0 {
 				t.Errorf("\nReason: %s\nplaceholders are to follow a rollout: %d", tc.reason, len(got))
 			}
 		})
@@ -203,7 +164,7 @@ func TestPlaceholdersOfPodsThatStayTogether(t *testing.T) {
 	}
 	model := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}
 	cache := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "cache"}}
-	others := &metav1.LabelSelector{MatchLabels: map[string]string{labelRole: rolePlaceholder, labelForecast: forecastHash("shop", "demand")}}
+	others := &metav1.LabelSelector{MatchLabels: map[string]string{names.LabelRole: names.RolePlaceholder, names.LabelForecast: names.Forecast("shop", "demand")}}
 	w := newWorld(t, steady, pool(noImages), node("a"))
 	changeTemplate(func(s *corev1.PodSpec) {
 		s.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: append(term(model, "shop"), term(cache)...)}}
@@ -211,7 +172,7 @@ func TestPlaceholdersOfPodsThatStayTogether(t *testing.T) {
 	check := func(minute float64, when string, first []corev1.PodAffinityTerm) {
 		t.Helper()
 		w.look(minute)
-		for _, p := range w.ours(rolePlaceholder) {
+		for _, p := range w.ours(names.RolePlaceholder) {
 			if diff := cmp.Diff(append(first, term(cache, "shop")...), p.Spec.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution); diff != "" {
 				t.Errorf("%s: -want, +got:\n%s", when, diff)
 			}
@@ -222,33 +183,8 @@ func TestPlaceholdersOfPodsThatStayTogether(t *testing.T) {
 	check(0.25, "one waits", term(others))
 	w.bind(replica, "a")
 	check(0.5, "one has a node", term(model, "shop"))
-	if n := len(w.ours(rolePlaceholder)); n != 1 {
+	if n := len(w.ours(names.RolePlaceholder)); n != 1 {
 		t.Errorf("%d placeholders for the second of two", n)
-	}
-}
-
-// A template is decoded anew at each look: what it points to lies elsewhere each time, and is the same.
-func TestShapeOutlivesADecoding(t *testing.T) {
-	seconds, domains, policy := int64(30), int32(2), corev1.NodeInclusionPolicyHonor
-	of := func(seconds int64) string {
-		constraint := corev1.TopologySpreadConstraint{
-			MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule, MinDomains: &domains, NodeTaintsPolicy: &policy,
-			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}},
-		}
-		template := corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "model"}},
-			Spec: corev1.PodSpec{
-				Tolerations:               []corev1.Toleration{{Key: "gpu", TolerationSeconds: &seconds}},
-				TopologySpreadConstraints: []corev1.TopologySpreadConstraint{constraint},
-			},
-		}
-		return shapeHash(&target{template: *template.DeepCopy()})
-	}
-	if a, b := of(seconds), of(seconds); a != b {
-		t.Errorf("the same template has the shapes %s and %s: its placeholders would be made anew at each look", a, b)
-	}
-	if of(seconds) == of(seconds+1) {
-		t.Error("another toleration has to be another shape")
 	}
 }
 
@@ -257,16 +193,16 @@ func TestPlaceholdersHaveTheRuntimeClass(t *testing.T) {
 	class, over := "kata", corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("1Gi")}
 	w := newWorld(t, steady, pool(noImages))
 	w.look(0)
-	before := w.ids(rolePlaceholder)
+	before := w.ids(names.RolePlaceholder)
 	changeTemplate(func(s *corev1.PodSpec) { s.RuntimeClassName = &class })(w, nil)
 	w.look(0.25)
-	pods := w.ours(rolePlaceholder)
+	pods := w.ours(names.RolePlaceholder)
 	if len(pods) != 2 || len(before) != 2 || slices.Contains(before, pods[0].UID) || slices.Contains(before, pods[1].UID) {
 		t.Fatalf("placeholders are to follow a rollout of a class: %d", len(pods))
 	}
 	changeTemplate(func(s *corev1.PodSpec) { s.Overhead = over })(w, nil)
 	w.look(0.5)
-	got := w.ours(rolePlaceholder)[0].Spec
+	got := w.ours(names.RolePlaceholder)[0].Spec
 	if got.RuntimeClassName == nil || *got.RuntimeClassName != class || got.Overhead != nil {
 		t.Errorf("runtime class %v, overhead %v: want the class, and nothing set for admission", got.RuntimeClassName, got.Overhead)
 	}
@@ -275,14 +211,3 @@ func TestPlaceholdersHaveTheRuntimeClass(t *testing.T) {
 	}
 }
 
-// A placeholder that admission gave an overhead counts with it.
-func TestOverheadCounts(t *testing.T) {
-	used := corev1.ResourceList{}
-	takesPod(used, &corev1.Pod{Spec: corev1.PodSpec{
-		Overhead:   corev1.ResourceList{"cpu": resource.MustParse("250m")},
-		Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("4")}}}},
-	}}, 2)
-	if cpu := used["cpu"]; cpu.String() != "8500m" {
-		t.Errorf("two of 4250m are %s", cpu.String())
-	}
-}

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // poolFor is a WarmPool of an age that selects Forecasts by a label.
@@ -38,9 +39,9 @@ func labelled(label string) func(*v1alpha1.Forecast) {
 func (w *world) held() map[string]int {
 	w.t.Helper()
 	out := map[string]int{}
-	for _, p := range w.ours(rolePlaceholder) {
+	for _, p := range w.ours(names.RolePlaceholder) {
 		for _, name := range []string{"warm", "a", "b"} {
-			if p.Labels[labelPool] == poolHash("shop", name) {
+			if p.Labels[names.LabelPool] == names.Pool("shop", name) {
 				out[name]++
 			}
 		}

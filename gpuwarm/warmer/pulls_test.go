@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // fifty images that nobody wants.
@@ -33,7 +33,7 @@ var steady = strings.Repeat("20 ", 720)
 // failing has the kubelet of those nodes say of each pull that it comes to nothing; with "" no node takes the pods at all.
 func (w *world) failing(reason string, nodes ...string) {
 	w.t.Helper()
-	for _, p := range w.ours(rolePull) {
+	for _, p := range w.ours(names.RolePull) {
 		on := pullTargets([]corev1.Pod{p})[0]
 		if len(nodes) > 0 && !strings.Contains(strings.Join(nodes, " "), on) {
 			continue
@@ -44,7 +44,7 @@ func (w *world) failing(reason string, nodes ...string) {
 		if p.Spec.NodeName == "" {
 			w.bind(&p, on)
 		}
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "manifest unknown"}}}}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "manifest unknown"}}}}
 		w.must(w.client.Status().Update(w.t.Context(), &p))
 	}
 }
@@ -73,12 +73,12 @@ func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, strings.Repeat("40 ", 60), pool(noNodes), node("a"), node("b"), node("c"), node("d"))
 			w.look(0)
-			if diff := cmp.Diff([]string{"a", "b"}, pullTargets(w.ours(rolePull))); diff != "" {
+			if diff := cmp.Diff([]string{"a", "b"}, pullTargets(w.ours(names.RolePull))); diff != "" {
 				t.Fatalf("two at a time: %s", diff)
 			}
 			w.failing(tc.reason)
 			s := w.look(tc.seconds / 60)
-			if diff := cmp.Diff([]string{"c", "d"}, pullTargets(w.ours(rolePull))); diff != "" {
+			if diff := cmp.Diff([]string{"c", "d"}, pullTargets(w.ours(names.RolePull))); diff != "" {
 				t.Fatalf("others are to pull instead: %s", diff)
 			}
 			if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" && got != "False InProgress" {
@@ -91,11 +91,11 @@ func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 			w.lists("c", image)
 			w.lists("d", image)
 			w.look(tc.seconds/60 + 0.3)
-			if n := len(w.ours(rolePull)); n != 0 {
+			if n := len(w.ours(names.RolePull)); n != 0 {
 				t.Errorf("it is too early to try again, but %d do", n)
 			}
 			w.look(tc.seconds/60 + 0.6)
-			if diff := cmp.Diff([]string{"a", "b"}, pullTargets(w.ours(rolePull))); diff != "" {
+			if diff := cmp.Diff([]string{"a", "b"}, pullTargets(w.ours(names.RolePull))); diff != "" {
 				t.Errorf("half a minute later it is to be tried again: %s", diff)
 			}
 			w.lists("a", image)
@@ -137,7 +137,7 @@ func TestAnImageThatDoesNotExist(t *testing.T) {
 	}
 	for quarter := range 4 * 25 {
 		w.look(40 + float64(quarter)/4)
-		for _, p := range w.ours(rolePull) {
+		for _, p := range w.ours(names.RolePull) {
 			w.lists(pullTargets([]corev1.Pod{p})[0], image)
 		}
 	}
@@ -169,7 +169,7 @@ func TestAnImageThatOneNodeHasStill(t *testing.T) {
 	// It is there again: the first pull that comes through has all go on.
 	for quarter := range 4 * 20 {
 		w.look(60 + float64(quarter)/4)
-		for _, p := range w.ours(rolePull) {
+		for _, p := range w.ours(names.RolePull) {
 			w.lists(pullTargets([]corev1.Pod{p})[0], image)
 		}
 	}
@@ -205,12 +205,12 @@ func TestImagesThatGo(t *testing.T) {
 			for look := range 4 * minutes {
 				s := w.look(float64(look) / 4)
 				told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" && strings.Contains(s.Forecasts[0].Message, "it was there and is gone"))
-				for _, p := range w.ours(rolePull) {
+				for _, p := range w.ours(names.RolePull) {
 					if p.Spec.NodeName == "" {
 						pulls++
 						w.bind(&p, "a")
 						p.Status.Phase = corev1.PodSucceeded
-						p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+						p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
 						w.must(w.client.Status().Update(t.Context(), &p))
 						if name != "Unlisted" || pulls == 1 {
 							w.lists("a", image)
@@ -224,53 +224,6 @@ func TestImagesThatGo(t *testing.T) {
 			}
 			if pulls < 2 || pulls > tc.most || told != tc.told {
 				t.Errorf("\nReason: %s\n%d pulls in an hour, want at most %d; told is %t, want %t", tc.reason, pulls, tc.most, told, tc.told)
-			}
-		})
-	}
-}
-
-// Nodes that cannot pull keep no other from it for long, whether that was wanted before or came up since. Once a pull comes through the image is not what is wrong; until
-// then a few are tried at a time where any node has it, and one where none has.
-func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
-	cases := map[string]struct {
-		reason string
-		has    string // a node that has it now
-		nodes  []string
-		after  time.Duration // since the third failed
-		want   int
-	}{
-		"Came":        {"it came onto a node that lacked it: it is there to be pulled, so it is not what is wrong", "d", []string{"e", "f"}, time.Second, 2},
-		"Had":         {"what a node has for long can be gone from the registry: what was wanted when the pause began waits for its end", "old", []string{"e", "f"}, 5 * time.Minute, 0},
-		"HadOver":     {"then a few are tried", "old", []string{"e", "f", "g", "h"}, retryPull, 3},
-		"HadCameUp":   {"what came up during the pause is tried at once, a few at a time", "old", []string{"new", "newer", "newest", "last"}, time.Second, 3},
-		"JustFailed":  {"the image is in doubt: the next try waits a little", "", []string{"new", "newer"}, firstRetry - 1, 0},
-		"CameUp":      {"what came up during the pause is tried before it is over, one at a time", "", []string{"new", "newer"}, firstRetry, 1},
-		"KnownBefore": {"what was wanted when the pause began waits for its end", "", []string{"e", "f"}, 5 * time.Minute, 0},
-		"Over":        {"then one of them is tried", "", []string{"e", "f"}, retryPull, 1},
-		"Tried":       {"one that was tried is not new", "", []string{"a"}, 5 * time.Minute, 0},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			past := newTrials(image)
-			past.rows = 10 // it is long that nothing comes through
-			var wanted []*corev1.Node
-			for _, n := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
-				past.lack(node(n), start)
-				wanted = append(wanted, node(n))
-			}
-			past.next(wanted, false, 0, 4, start)
-			for _, n := range []string{"a", "b", "c"} {
-				past.fail(n, "why", true, start)
-			}
-			var nodes []*corev1.Node
-			for _, n := range tc.nodes {
-				nodes = append(nodes, node(n))
-			}
-			if tc.has != "" {
-				past.have(node(tc.has), true, start)
-			}
-			if got := past.next(nodes, tc.has != "", 0, 4, start.Add(tc.after)); len(got) != tc.want {
-				t.Errorf("\nReason: %s\n%d of %v pull, want %d", tc.reason, len(got), tc.nodes, tc.want)
 			}
 		})
 	}
@@ -316,7 +269,7 @@ func TestPullsSayWhatTheyAskFor(t *testing.T) {
 				w.must(w.client.Create(t.Context(), q))
 			}
 			w.look(0)
-			got := w.ours(rolePull)[0].Spec.Containers[0].Resources
+			got := w.ours(names.RolePull)[0].Spec.Containers[0].Resources
 			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 				request, limit := got.Requests[name], got.Limits[name]
 				if request.IsZero() == tc.asks || request.Cmp(limit) != 0 {

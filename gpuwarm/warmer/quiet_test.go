@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // While nothing changes nothing is written, whatever it is that is wrong: neither status, which would say the same in other words, nor anything else.
@@ -74,7 +75,7 @@ func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 				w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(p), p))
 				return p.ResourceVersion
 			}
-			before, made := version(), len(w.ours(rolePlaceholder))+len(w.ours(rolePull))
+			before, made := version(), len(w.ours(names.RolePlaceholder))+len(w.ours(names.RolePull))
 			if s := fmt.Sprint(w.now()); !strings.Contains(s, tc.says) {
 				t.Errorf("\nReason: %s\nstatus does not say %q: %s", tc.reason, tc.says, s)
 			}
@@ -84,7 +85,7 @@ func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 					t.Fatalf("\nReason: %s\nlook %d wrote status again: %+v", tc.reason, i, w.now())
 				}
 			}
-			if n := len(w.ours(rolePlaceholder)) + len(w.ours(rolePull)); n != made {
+			if n := len(w.ours(names.RolePlaceholder)) + len(w.ours(names.RolePull)); n != made {
 				t.Errorf("\nReason: %s\n%d pods, there were %d", tc.reason, n, made)
 			}
 		})
@@ -105,8 +106,8 @@ func TestInvalidSelectorIsTold(t *testing.T) {
 	w.look(2)
 	breakSelector(w)
 	s := w.look(2.25)
-	if got := reasonOf(s, v1alpha1.ConditionReady); got != "False InvalidSelector" || len(w.ours(rolePlaceholder)) != 5 {
-		t.Errorf("Ready is %q: %s; %d placeholders are held", got, messageOf(s, v1alpha1.ConditionReady), len(w.ours(rolePlaceholder)))
+	if got := reasonOf(s, v1alpha1.ConditionReady); got != "False InvalidSelector" || len(w.ours(names.RolePlaceholder)) != 5 {
+		t.Errorf("Ready is %q: %s; %d placeholders are held", got, messageOf(s, v1alpha1.ConditionReady), len(w.ours(names.RolePlaceholder)))
 	}
 }
 
@@ -150,14 +151,14 @@ func mustList(w *world) []corev1.Pod {
 	unread := w.unread
 	w.unread = nil
 	defer func() { w.unread = unread }()
-	return w.ours(rolePlaceholder)
+	return w.ours(names.RolePlaceholder)
 }
 
 // Placeholders that kubelets do not admit are made anew ever more rarely, and that is told until they hold.
 func TestPlaceholdersThatEndByThemselves(t *testing.T) {
 	w := newWorld(t, strings.Repeat("200 ", 720), pool(noImages), node("a"))
 	fail := func() {
-		for _, p := range w.ours(rolePlaceholder) {
+		for _, p := range w.ours(names.RolePlaceholder) {
 			if p.Spec.NodeName == "" {
 				p.Spec.NodeName = "a"
 				w.must(w.client.Update(t.Context(), &p))
@@ -190,14 +191,14 @@ func TestPlaceholdersThatEndByThemselves(t *testing.T) {
 	for quarter := range 4 * 25 {
 		w.look(30 + float64(quarter)/4)
 	}
-	if s := w.look(56); reasonOf(s, v1alpha1.ConditionReady) != "True AsPlanned" || len(w.ours(rolePlaceholder)) != 20 {
+	if s := w.look(56); reasonOf(s, v1alpha1.ConditionReady) != "True AsPlanned" || len(w.ours(names.RolePlaceholder)) != 20 {
 		t.Errorf("kubelets admit them since 25 minutes: %+v", s)
 	}
-	for _, p := range w.ours(rolePlaceholder) {
+	for _, p := range w.ours(names.RolePlaceholder) {
 		p.Status.Phase, p.Status.Reason = corev1.PodFailed, "DeadlineExceeded"
 		w.must(w.client.Status().Update(t.Context(), &p))
 	}
-	if w.look(56.25); len(w.ours(rolePlaceholder)) != 20 {
+	if w.look(56.25); len(w.ours(names.RolePlaceholder)) != 20 {
 		t.Error("those that end by their own deadline are to be made anew at once")
 	}
 }
@@ -216,7 +217,7 @@ func TestPlacesOnNodesThatTakeNoPods(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, steady, pool(noImages), node("a"), node("b"))
 			w.look(0)
-			for i, p := range w.ours(rolePlaceholder) {
+			for i, p := range w.ours(names.RolePlaceholder) {
 				w.bind(&p, []string{"a", "b"}[i])
 			}
 			if s := w.look(0.25); s.Forecasts[0].Held != 2 {
@@ -234,13 +235,13 @@ func TestPlacesOnNodesThatTakeNoPods(t *testing.T) {
 				t.Errorf("\nReason: %s\nNodesWarm is %q: %+v", tc.reason, got, s.Forecasts)
 			}
 			unbound := 0
-			for _, p := range w.ours(rolePlaceholder) {
+			for _, p := range w.ours(names.RolePlaceholder) {
 				if p.Spec.NodeName == "" {
 					unbound++
 				}
 			}
-			if (unbound == 1) != tc.moves || len(w.ours(rolePlaceholder)) != 2 {
-				t.Errorf("\nReason: %s\n%d of %d placeholders look for a node", tc.reason, unbound, len(w.ours(rolePlaceholder)))
+			if (unbound == 1) != tc.moves || len(w.ours(names.RolePlaceholder)) != 2 {
+				t.Errorf("\nReason: %s\n%d of %d placeholders look for a node", tc.reason, unbound, len(w.ours(names.RolePlaceholder)))
 			}
 		})
 	}
@@ -256,7 +257,7 @@ func TestRemovalsGoOnPastDenials(t *testing.T) {
 		w := newWorld(t, strings.Repeat("60 ", 720), objects...)
 		w.r.opts.Namespace = "zz-warm" // after the pulls, in the order of names
 		w.look(0)
-		if p, q := len(w.ours(rolePlaceholder)), len(w.ours(rolePull)); p != 6 || q != 6 {
+		if p, q := len(w.ours(names.RolePlaceholder)), len(w.ours(names.RolePull)); p != 6 || q != 6 {
 			t.Fatalf("%d placeholders, %d pulls", p, q)
 		}
 		w.must(w.client.Delete(t.Context(), w.forecast(steady)))
@@ -267,7 +268,7 @@ func TestRemovalsGoOnPastDenials(t *testing.T) {
 			return nil
 		}
 		w.look(1)
-		if n := len(w.ours(rolePlaceholder)); n != 0 {
+		if n := len(w.ours(names.RolePlaceholder)); n != 0 {
 			t.Errorf("%d placeholders are held, though they may be removed", n)
 		}
 	})
@@ -275,7 +276,7 @@ func TestRemovalsGoOnPastDenials(t *testing.T) {
 		w := newWorld(t, ramp, pool(noImages))
 		w.look(2)
 		w.must(w.client.Delete(t.Context(), pool()))
-		stuck := w.ours(rolePlaceholder)[0].Name
+		stuck := w.ours(names.RolePlaceholder)[0].Name
 		tries := 0
 		w.refuse = func(_ string, o client.Object) error {
 			if o.GetName() == stuck {
@@ -289,39 +290,19 @@ func TestRemovalsGoOnPastDenials(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n := len(w.ours(rolePlaceholder)); n != 1 || tries != 1 {
+		if n := len(w.ours(names.RolePlaceholder)); n != 1 || tries != 1 {
 			t.Errorf("%d placeholders are left, want the one that may not be removed, tried once in 15 s and not %d times", n, tries)
 		}
 	})
-}
-
-// What was denied is noted by looks and by the sweep at a time. A map that is not guarded is most often found out without the race detector, too.
-func TestRefusalsAtATime(t *testing.T) {
-	r := &refusals{by: map[string]denial{}}
-	denied := forbid("delete", "pods")
-	var beside sync.WaitGroup
-	for by := range 4 {
-		beside.Go(func() {
-			for i := range 20000 {
-				p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprint(by, "-", i%5), Name: "p"}}
-				r.note(&p, denied, start)
-				if r.of(&p, start) == nil {
-					t.Errorf("that %s was denied is not known", p.Namespace)
-				}
-				r.last([]corev1.Pod{p})
-			}
-		})
-	}
-	beside.Wait()
 }
 
 // The sweep runs beside the looks.
 func TestSweepBesideLooks(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.look(2)
-	orphan := w.ours(rolePlaceholder)[0]
+	orphan := w.ours(names.RolePlaceholder)[0]
 	orphan.ResourceVersion, orphan.UID, orphan.Name = "", "", "orphan"
-	orphan.Labels[labelPool] = "gone"
+	orphan.Labels[names.LabelPool] = "gone"
 	w.must(w.client.Create(t.Context(), &orphan))
 	w.setMode(v1alpha1.ForecastPaused)
 	var mu sync.Mutex // of the world's own books
@@ -334,10 +315,7 @@ func TestSweepBesideLooks(t *testing.T) {
 	var beside sync.WaitGroup
 	beside.Go(func() {
 		for range 200 {
-			w.r.stuck.note(pod, w.refuse("delete", pod), w.clock.Now())
-			if w.r.stuck.of(pod, w.clock.Now()) == nil {
-				_ = w.r.drop(context.Background(), pod)
-			}
+			_ = w.r.deleter.Pod(context.Background(), pod)
 		}
 	})
 	for i := range 50 {

@@ -8,6 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/allocate"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // boundedBy has the replicas of the Forecast "demand" bounded by an HPA.
@@ -37,7 +39,7 @@ func TestAFailedReadHandsNothingOver(t *testing.T) {
 			w.boundedBy("hpa")
 			w.another("tokens", "10 10 10 10 10 10 40 40 40 40 40 40 40")
 			w.look(0)
-			held, pulls := w.ids(rolePlaceholder), w.ids(rolePull)
+			held, pulls := w.ids(names.RolePlaceholder), w.ids(names.RolePull)
 			if len(held) != 2 || len(pulls) != 2 {
 				t.Fatalf("%d placeholders, %d pulls", len(held), len(pulls))
 			}
@@ -46,10 +48,10 @@ func TestAFailedReadHandsNothingOver(t *testing.T) {
 				if _, err := w.tryLook(0.1 + float64(look)/60); err == nil {
 					t.Fatal("the failure is to slow the looks down")
 				}
-				if diff := cmp.Diff(held, w.ids(rolePlaceholder)); diff != "" {
+				if diff := cmp.Diff(held, w.ids(names.RolePlaceholder)); diff != "" {
 					t.Fatalf("look %d: placeholders: -want, +got:\n%s", look, diff)
 				}
-				if diff := cmp.Diff(pulls, w.ids(rolePull)); diff != "" {
+				if diff := cmp.Diff(pulls, w.ids(names.RolePull)); diff != "" {
 					t.Fatalf("look %d: pulls: -want, +got:\n%s", look, diff)
 				}
 				s := w.now()
@@ -65,7 +67,7 @@ func TestAFailedReadHandsNothingOver(t *testing.T) {
 				t.Errorf("the larger plan rises: %v", n)
 			}
 			w.unread = nil
-			if s := w.look(4.1); strings.Contains(messageOf(s, v1alpha1.ConditionNodesWarm), "taken for") {
+			if s := w.look(4.1); strings.Contains(messageOf(s, v1alpha1.ConditionNodesWarm), "as it was read last") {
 				t.Errorf("it is over, and told on: %s", messageOf(s, v1alpha1.ConditionNodesWarm))
 			}
 		})
@@ -87,8 +89,8 @@ func TestWhatIsKnownOfATarget(t *testing.T) {
 		known  bool
 	}{
 		"Same":     {"It is what it was.", 1, func(*world) {}, true},
-		"Kept":     {"For as long as it is taken for that.", recalled.Minutes(), func(*world) {}, true},
-		"Long":     {"And no longer.", recalled.Minutes() + 0.1, func(*world) {}, false},
+		"Kept":     {"For as long as it is taken for that.", allocate.RecallFor.Minutes(), func(*world) {}, true},
+		"Long":     {"And no longer.", allocate.RecallFor.Minutes() + 0.1, func(*world) {}, false},
 		"Retarget": {"Another target is another one.", 1, retarget, false},
 		"HPA":      {"Another HPA may bound it otherwise.", 1, func(w *world) { w.boundedBy("another") }, false},
 		"Restart":  {"After a restart nothing is known.", 1, (*world).restart, false},
@@ -104,7 +106,7 @@ func TestWhatIsKnownOfATarget(t *testing.T) {
 			}
 			_, _ = w.tryLook(tc.at)
 			_, _ = w.tryLook(tc.at)
-			if told := strings.Contains(messageOf(w.now(), v1alpha1.ConditionNodesWarm), "taken for"); told != tc.known {
+			if told := strings.Contains(messageOf(w.now(), v1alpha1.ConditionNodesWarm), "as it was read last"); told != tc.known {
 				t.Errorf("\nReason: %s\ntaken for what it was is %t: %s", tc.reason, told, messageOf(w.now(), v1alpha1.ConditionNodesWarm))
 			}
 		})

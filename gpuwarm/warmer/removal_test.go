@@ -15,6 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/allocate"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // four replicas for hours.
@@ -34,13 +37,13 @@ func TestProtectedPodsKeepNoOther(t *testing.T) {
 			t.Run(fmt.Sprint(name, protected), func(t *testing.T) {
 				w := newWorld(t, strings.Repeat("80 ", 200), pool(noImages))
 				w.look(0)
-				var names []string
-				for _, p := range w.ours(rolePlaceholder)[:protected] {
-					names = append(names, p.Name)
+				var protectedNames []string
+				for _, p := range w.ours(names.RolePlaceholder)[:protected] {
+					protectedNames = append(protectedNames, p.Name)
 				}
 				tries := 0
 				w.refuse = func(verb string, o client.Object) error {
-					if verb == "delete" && slices.Contains(names, o.GetName()) {
+					if verb == "delete" && slices.Contains(protectedNames, o.GetName()) {
 						tries++
 						return denies
 					}
@@ -53,7 +56,7 @@ func TestProtectedPodsKeepNoOther(t *testing.T) {
 						t.Fatalf("Ready is %q", got)
 					}
 				}
-				if n := len(w.ours(rolePlaceholder)); n != protected {
+				if n := len(w.ours(names.RolePlaceholder)); n != protected {
 					t.Errorf("%d placeholders are left, %d are protected", n, protected)
 				}
 				if tries > 3*12 {
@@ -96,7 +99,7 @@ func TestProtectedObjectsAreTriedRarely(t *testing.T) {
 func TestUselessPlaceholdersThatStay(t *testing.T) {
 	w := newWorld(t, four, pool(noImages), node("a"))
 	w.look(0)
-	ended := w.ours(rolePlaceholder)[0]
+	ended := w.ours(names.RolePlaceholder)[0]
 	w.bind(&ended, "a")
 	ended.Status.Phase, ended.Status.Reason = corev1.PodFailed, "DeadlineExceeded"
 	w.must(w.client.Status().Update(t.Context(), &ended))
@@ -109,7 +112,7 @@ func TestUselessPlaceholdersThatStay(t *testing.T) {
 	for i := range 3 {
 		w.look(1 + float64(i)/4)
 	}
-	if n := live(w.ours(rolePlaceholder)); n != 4 {
+	if n := allocate.Alive(w.ours(names.RolePlaceholder)); n != 4 {
 		t.Errorf("%d placeholders hold, want 4", n)
 	}
 }
@@ -125,7 +128,7 @@ func TestHeldWhileTheTargetCannotBeRead(t *testing.T) {
 		}
 	}
 	anHour := func(w *world) {
-		for _, p := range w.ours(rolePlaceholder) {
+		for _, p := range w.ours(names.RolePlaceholder) {
 			p.Status.Phase, p.Status.Reason = corev1.PodFailed, "DeadlineExceeded"
 			w.must(w.client.Status().Update(w.t.Context(), &p))
 		}
@@ -136,7 +139,7 @@ func TestHeldWhileTheTargetCannotBeRead(t *testing.T) {
 	}{
 		"Nothing": {func(*world) {}, 4},
 		"AnHour":  {anHour, 4},
-		"Taken":   {func(w *world) { p := w.ours(rolePlaceholder)[0]; w.must(w.client.Delete(t.Context(), &p)) }, 3},
+		"Taken":   {func(w *world) { p := w.ours(names.RolePlaceholder)[0]; w.must(w.client.Delete(t.Context(), &p)) }, 3},
 		"DryRun":  {change(func(p *v1alpha1.WarmPool) { p.Spec.Mode = v1alpha1.WarmPoolDryRun }), 0},
 		"Off":     {change(func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }), 0},
 	}
@@ -144,7 +147,7 @@ func TestHeldWhileTheTargetCannotBeRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, four, pool(noImages), node("a"), node("b"), node("c"), node("d"))
 			w.look(0)
-			for i, p := range w.ours(rolePlaceholder) {
+			for i, p := range w.ours(names.RolePlaceholder) {
 				w.bind(&p, string(rune('a'+i)))
 			}
 			w.look(0.25)
@@ -159,8 +162,8 @@ func TestHeldWhileTheTargetCannotBeRead(t *testing.T) {
 			for i := range 3 {
 				_, _ = w.tryLook(61 + float64(i))
 			}
-			if have := w.ours(rolePlaceholder); live(have) != tc.want || len(have) != tc.want {
-				t.Errorf("%d placeholders, %d of them hold; want %d", len(have), live(have), tc.want)
+			if have := w.ours(names.RolePlaceholder); allocate.Alive(have) != tc.want || len(have) != tc.want {
+				t.Errorf("%d placeholders, %d of them hold; want %d", len(have), allocate.Alive(have), tc.want)
 			}
 		})
 	}
@@ -184,12 +187,12 @@ func TestRestartWithoutDiscovery(t *testing.T) {
 			t.Fatal("what is not known is to be looked at again soon")
 		}
 	}
-	if got := reasonOf(w.now(), v1alpha1.ConditionReady); got != "False Failed" || len(w.ours(rolePlaceholder)) != 0 {
-		t.Errorf("Ready is %q, and %d placeholders stand beside the buffer", got, len(w.ours(rolePlaceholder)))
+	if got := reasonOf(w.now(), v1alpha1.ConditionReady); got != "False Failed" || len(w.ours(names.RolePlaceholder)) != 0 {
+		t.Errorf("Ready is %q, and %d placeholders stand beside the buffer", got, len(w.ours(names.RolePlaceholder)))
 	}
 	w.mapper.away = false
 	w.look(3)
-	left := newObject(capacityBuffer, "shop", objectName(pool(), "other"))
+	left := kube.NewObject(kube.CapacityBuffer, "shop", names.Object("shop", "warm", "other"))
 	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(left), left); !apierrors.IsNotFound(err) {
 		t.Errorf("the buffer of a Forecast that went meanwhile holds nodes on: %v", err)
 	}
@@ -206,16 +209,5 @@ func TestUpgrade(t *testing.T) {
 	f := w.look(0).Forecasts[0]
 	if f.NodeLead != "12m" || f.LearnedNodeLead != "12m" || f.ImageLead != "15m" || f.LearnedImageLead != "" {
 		t.Errorf("12m was learned of nodes, and nothing of images: %+v", f)
-	}
-	plain := &target{template: template()}
-	if got, want := shapeHash(plain), "1mfdfavh57cju"; got != want {
-		t.Errorf("a plain template has the shape %s, in the release before %s: each placeholder would be made anew", got, want)
-	}
-	apart := &target{template: template(), namespace: "shop"}
-	apart.template.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
-		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, TopologyKey: corev1.LabelHostname,
-	}}}}
-	if got, want := shapeHash(apart), "3hga00z4uoj30"; got != want {
-		t.Errorf("one whose pods keep apart has the shape %s, in the release before %s", got, want)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // A node that comes anew under the name of one that went has not got what that one had, and need not wait for what failed there.
@@ -25,7 +27,7 @@ func TestNodesOfOneName(t *testing.T) {
 		w.clock.SetTime(start.Add(8*time.Minute + time.Second))
 		anew(w, node("a"))
 		w.look(8.1)
-		if w.look(8.2); len(w.ours(rolePull)) != 1 {
+		if w.look(8.2); len(w.ours(names.RolePull)) != 1 {
 			t.Error("it is not tried on the new node")
 		}
 	})
@@ -35,8 +37,8 @@ func TestNodesOfOneName(t *testing.T) {
 		w.look(0)
 		w.kubelet("registry.example/other" + digest)
 		w.lists("a", fifty...)
-		before := w.ids(rolePull)
-		if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 1 || len(before) != 1 || !slices.Equal(before, w.ids(rolePull)) {
+		before := w.ids(names.RolePull)
+		if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 1 || len(before) != 1 || !slices.Equal(before, w.ids(names.RolePull)) {
 			t.Fatalf("the pull came through: %+v", s.Forecasts[0])
 		}
 		w.clock.SetTime(start.Add(time.Minute))
@@ -45,7 +47,7 @@ func TestNodesOfOneName(t *testing.T) {
 			t.Errorf("the node has what the one of that name before had: %+v", s.Forecasts[0])
 		}
 		w.look(1.5)
-		if now := w.ids(rolePull); len(now) != 1 || now[0] == before[0] {
+		if now := w.ids(names.RolePull); len(now) != 1 || now[0] == before[0] {
 			t.Errorf("it is not pulled onto the new node: %v, and before %v", now, before)
 		}
 	})

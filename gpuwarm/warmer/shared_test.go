@@ -12,6 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
+	"headstart.dev/headstart/gpuwarm/warmer/nodes"
 )
 
 // Two services that take turns are held for together, and each could be alone; one that runs elsewhere is not counted in.
@@ -38,7 +41,7 @@ func TestHeldTogether(t *testing.T) {
 	if diff := cmp.Diff(want, s.Shared); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
-	if n := len(w.ours(rolePlaceholder)); n != 11 {
+	if n := len(w.ours(names.RolePlaceholder)); n != 11 {
 		t.Errorf("%d placeholders, want 11", n)
 	}
 }
@@ -112,13 +115,13 @@ func TestProvisioningRequest(t *testing.T) {
 	atomic := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesProvisioningRequest }
 	w := newWorld(t, ramp+" 10 10 10 10 10 10 10 10 10 10 10 10", pool(noImages, atomic))
 	s := w.look(2)
-	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False MissingAPI" || len(w.ours(rolePlaceholder)) != 0 {
+	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False MissingAPI" || len(w.ours(names.RolePlaceholder)) != 0 {
 		t.Fatalf("without the API NodesWarm is %q, and nothing else holds nodes", got)
 	}
 	w.mapper.there["ProvisioningRequest"] = true
 	get := func() *unstructured.Unstructured {
 		t.Helper()
-		u := newObject(provisioningRequest, "shop", objectName(pool(), "demand"))
+		u := kube.NewObject(kube.ProvisioningRequest, "shop", names.Object("shop", "warm", "demand"))
 		if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
 			w.must(client.IgnoreNotFound(err))
 			return nil
@@ -134,7 +137,7 @@ func TestProvisioningRequest(t *testing.T) {
 	s = w.look(3.1)
 	u := get()
 	class, _, _ := unstructured.NestedString(u.Object, "spec", "provisioningClassName")
-	if podsOf(u) != 5 || class != defaultProvisioningClass || reasonOf(s, v1alpha1.ConditionNodesWarm) != "False InProgress" {
+	if nodes.PodCount(u) != 5 || class != nodes.DefaultProvisioningClass || reasonOf(s, v1alpha1.ConditionNodesWarm) != "False InProgress" {
 		t.Fatalf("one request for all five: %+v, %+v", u.Object["spec"], s.Conditions)
 	}
 	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(u), &corev1.PodTemplate{}); err != nil {
@@ -150,7 +153,7 @@ func TestProvisioningRequest(t *testing.T) {
 	set("BookingExpired")
 	w.look(3.5)
 	w.look(3.75)
-	if u = get(); u == nil || podsOf(u) != 4 {
+	if u = get(); u == nil || nodes.PodCount(u) != 4 {
 		t.Errorf("once the booking is over what is still wanted is asked for anew: %+v", u)
 	}
 	set("Failed")
@@ -161,7 +164,7 @@ func TestProvisioningRequest(t *testing.T) {
 	if w.look(8.5); get() != nil {
 		t.Error("the peak is over, and so is the request")
 	}
-	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: objectName(pool(), "demand")}, &corev1.PodTemplate{}); err == nil {
+	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: names.Object("shop", "warm", "demand")}, &corev1.PodTemplate{}); err == nil {
 		t.Error("its template is left")
 	}
 }
@@ -170,9 +173,9 @@ func TestProvisioningRequest(t *testing.T) {
 func TestOneFailureHarmsNobodyElse(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.service("other", ramp, "")
-	broken := forecastHash("shop", "demand")
+	broken := names.Forecast("shop", "demand")
 	w.refuse = func(_ string, o client.Object) error {
-		if o.GetLabels()[labelForecast] == broken {
+		if o.GetLabels()[names.LabelForecast] == broken {
 			return errInternal
 		}
 		return nil
@@ -180,7 +183,7 @@ func TestOneFailureHarmsNobodyElse(t *testing.T) {
 	if _, err := w.tryLook(2); err == nil {
 		t.Error("the failure is to slow the looks down")
 	}
-	if n := len(w.ours(rolePlaceholder)); n != 5 {
+	if n := len(w.ours(names.RolePlaceholder)); n != 5 {
 		t.Errorf("%d placeholders for the other, want 5", n)
 	}
 }
@@ -190,7 +193,7 @@ func TestBufferIsWarmByItsNodes(t *testing.T) {
 	w := newWorld(t, "20 20 20 20", pool(noImages), node("a"))
 	w.mapper.there["CapacityBuffer"] = true
 	w.look(0)
-	u := newObject(capacityBuffer, "shop", objectName(pool(), "demand"))
+	u := kube.NewObject(kube.CapacityBuffer, "shop", names.Object("shop", "warm", "demand"))
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
 	w.must(unstructured.SetNestedSlice(u.Object, []any{map[string]any{"type": "Provisioning", "status": "True", "reason": "FakePodsInjected"}}, "status", "conditions"))
 	w.must(w.client.Update(t.Context(), u))

@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // loads the weights of the Forecast "demand" a minute ahead of its nodes; nodes take 2 minutes, and images are not pulled.
@@ -30,9 +32,14 @@ func cronJob(name string) *batchv1.CronJob {
 	return c
 }
 
+// newJob is the empty Job of a name.
+func newJob(namespace, name string) *batchv1.Job {
+	return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+}
+
 func (w *world) job() *batchv1.Job {
 	w.t.Helper()
-	j := newJob("shop", objectName(pool(), "demand"))
+	j := newJob("shop", names.Object("shop", "warm", "demand"))
 	if err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(j), j); err != nil {
 		w.must(client.IgnoreNotFound(err))
 		return nil
@@ -58,7 +65,7 @@ func TestWeightsByJob(t *testing.T) {
 	if j == nil || s.Forecasts[0].Weights != "Loading" || s.Forecasts[0].WeightsBy != "Job" || reasonOf(s, v1alpha1.ConditionWeightsWarm) != "False InProgress" {
 		t.Fatalf("node lead and weights lead ahead of the rise they are to be loaded: %+v", s)
 	}
-	if len(w.ours(rolePlaceholder)) != 0 {
+	if len(w.ours(names.RolePlaceholder)) != 0 {
 		t.Error("cheap stages come first: no node is to be held yet")
 	}
 	if j.Spec.TTLSecondsAfterFinished != nil || j.Labels["team"] != "chat" || j.OwnerReferences[0].UID != "pool-uid" {
@@ -76,7 +83,7 @@ func TestWeightsByJob(t *testing.T) {
 	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = "registry.example/model:2" })(w, nil)
 	w.look(13.5)
 	w.look(13.75)
-	if j = w.job(); j == nil || j.Annotations[annotationImage] != hash("registry.example/model:2") || len(j.Status.Conditions) != 0 {
+	if j = w.job(); j == nil || j.Annotations["headstart.dev/image-hash"] != names.Hash("registry.example/model:2") || len(j.Status.Conditions) != 0 {
 		t.Errorf("the new image's weights are to be loaded: %+v", j)
 	}
 }
@@ -152,7 +159,7 @@ func TestWeightsWhileDenied(t *testing.T) {
 		t.Fatal("they are to be loaded")
 	}
 	w.unread = func(kind string) error {
-		if kind == "Job" {
+		if kind == "JobList" {
 			return forbid("get", "jobs")
 		}
 		return nil
@@ -212,7 +219,7 @@ func TestWeightsByDataLoad(t *testing.T) {
 	}
 	w.mapper.there["DataLoad"] = true
 	w.look(2.5)
-	u := newObject(dataLoad, "shop", objectName(pool(), "demand"))
+	u := kube.NewObject(kube.DataLoad, "shop", names.Object("shop", "warm", "demand"))
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
 	want := map[string]any{
 		"dataset": map[string]any{"name": "llama", "namespace": "shop"}, "loadMetadata": true, "policy": "Once", "target": []any{map[string]any{"path": "/70b"}},
@@ -239,7 +246,7 @@ func TestWeightsByModelCache(t *testing.T) {
 	if s := w.look(0); reasonOf(s, v1alpha1.ConditionWeightsWarm) != "False LoadFails" || !strings.Contains(s.Forecasts[0].Message, "there is no LocalModelCache llama") {
 		t.Fatalf("%+v", s)
 	}
-	u := newObject(localModelCache, "", "llama")
+	u := kube.NewObject(kube.LocalModelCache, "", "llama")
 	w.must(w.client.Create(t.Context(), u))
 	writes := len(w.writes)
 	for state, copies := range map[string]map[string]any{

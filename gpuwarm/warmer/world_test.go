@@ -28,6 +28,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -39,7 +41,7 @@ type world struct {
 	clock  *clocktesting.FakeClock
 	r      *Reconciler
 	mapper *fickleDiscovery
-	reads  []string                                 // kinds that were got
+	reads  []string                                 // kinds that were read
 	writes []string                                 // "verb kind" of all writes but status
 	refuse func(verb string, o client.Object) error // of the API server
 	admit  func(*corev1.Pod)                        // webhook that changes pods on their way in
@@ -63,7 +65,7 @@ func (d *fickleDiscovery) ServerResourcesForGroupVersion(gv string) (*metav1.API
 		return nil, apierrors.NewServiceUnavailable("discovery is away")
 	}
 	list := &metav1.APIResourceList{GroupVersion: gv}
-	for _, gvk := range []schema.GroupVersionKind{capacityBuffer, provisioningRequest, imagePullJob, localModelCache, dataLoad} {
+	for _, gvk := range []schema.GroupVersionKind{kube.CapacityBuffer, kube.ProvisioningRequest, kube.ImagePullJob, kube.LocalModelCache, kube.DataLoad} {
 		if gvk.GroupVersion().String() == gv && d.there[gvk.Kind] {
 			list.APIResources = append(list.APIResources, metav1.APIResource{Name: strings.ToLower(gvk.Kind) + "s", Kind: gvk.Kind})
 		}
@@ -127,14 +129,18 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 			return c.Get(ctx, key, o, opts...)
 		},
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			kind := list.GetObjectKind().GroupVersionKind().Kind
+			if kind == "" {
+				kind = strings.TrimPrefix(fmt.Sprintf("%T", list), "*v1.")
+			}
+			w.reads = append(w.reads, kind)
 			if w.unread != nil {
-				kind := list.GetObjectKind().GroupVersionKind().Kind
-				if kind == "" {
-					kind = strings.TrimPrefix(fmt.Sprintf("%T", list), "*v1.")
-				}
 				if err := w.unread(kind); err != nil {
 					return err
 				}
+			}
+			if of := strings.TrimSuffix(kind, "List"); optional[of] && !w.mapper.there[of] {
+				return unserved("")
 			}
 			return c.List(ctx, list, opts...)
 		},
@@ -286,7 +292,7 @@ func (w *world) tryLook(minutes float64) (v1alpha1.WarmPoolStatus, error) {
 func (w *world) ours(role string) []corev1.Pod {
 	w.t.Helper()
 	var pods corev1.PodList
-	if err := w.client.List(w.t.Context(), &pods, client.MatchingLabels{labelRole: role}); err != nil {
+	if err := w.client.List(w.t.Context(), &pods, client.MatchingLabels{names.LabelRole: role}); err != nil {
 		w.t.Fatal(err)
 	}
 	return pods.Items
@@ -297,6 +303,11 @@ func (w *world) bind(p *corev1.Pod, nodeName string) {
 	w.t.Helper()
 	p.Spec.NodeName = nodeName
 	w.must(w.client.Update(w.t.Context(), p))
+}
+
+// state is what is remembered of the WarmPool.
+func (w *world) state() *poolState {
+	return w.r.pools[types.NamespacedName{Namespace: "shop", Name: "warm"}]
 }
 
 func (w *world) must(err error) {

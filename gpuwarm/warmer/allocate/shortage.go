@@ -1,0 +1,173 @@
+package allocate
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
+	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
+)
+
+// Shortage says that a plan needs more replicas than there can be.
+type Shortage struct {
+	Forecast string
+	By       int
+	From     time.Time
+	// Since is From for a message.
+	Since string
+}
+
+// remedies say what to do about what bounds the replicas.
+var remedies = map[string]string{
+	"nodes": "add nodes, or let spec.nodes bring them up",
+	"pool":  "let the node pool grow further, or correct spec.nodes.capacity",
+	"quota": "raise the namespace's ResourceQuota",
+}
+
+// shortages compares what plans need with what there can be, one by one and together.
+func shortages(s *Snapshot, works []*Work) []Shortage {
+	free := gpuwarm.Free(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
+	nodes := NodesOf(s.Nodes)
+	var out []Shortage
+	for _, g := range groupsOf(works) {
+		if len(g.works) > 1 {
+			if short := g.short(s, nodes, free); short != nil {
+				out = append(out, short...)
+				continue
+			}
+		}
+		for _, w := range g.works {
+			if short, ok := w.short(s, nodes, free); ok {
+				out = append(out, short)
+			}
+		}
+	}
+	return out
+}
+
+// short compares what the members of a group need together with what there can be of their resource; nil where that is
+// enough.
+func (g *group) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceList) []Shortage {
+	most, bound, ok := g.most(s, nodes, free)
+	if !ok {
+		return nil
+	}
+	short, ok := gpuwarm.ShortOf(g.members, s.Now, most)
+	if !ok {
+		return nil
+	}
+	per := 0.0
+	for _, m := range g.members {
+		per = max(per, m.Units)
+	}
+	by := int(math.Ceil(short.By / per))
+	var out []Shortage
+	for _, w := range g.works {
+		w.ShortMessage = fmt.Sprintf("together with %d others that share its nodes the plan needs %g %s %s "+
+			"and more than %g %s, but the %s can give %g: %s",
+			len(g.works)-1, short.Peak, g.resource, s.at(short.PeakAt), most, s.since(short.From), bound, most, remedies[bound])
+		out = append(out, Shortage{w.Forecast.Name, by, short.From, s.since(short.From)})
+		by = 0 // it counts once
+	}
+	return out
+}
+
+// most returns how much of a group's resource its members can have together, and what bounds that. ok is false where
+// nothing that is known does.
+func (g *group) most(
+	s *Snapshot, nodes Nodes, free map[string]corev1.ResourceList,
+) (most float64, bound string, ok bool) {
+	used, unused := 0.0, 0.0
+	for _, m := range g.members {
+		used += float64(m.Replicas) * m.Units
+	}
+	for _, n := range nodes {
+		if g.works[0].Target.Shape.Admits(n) {
+			q := free[n.Name][g.resource]
+			unused += max(0, q.AsApproximateFloat64())
+		}
+	}
+	for i, w := range g.works {
+		unused -= float64(w.Target.Waiting) * g.members[i].Units
+	}
+	there := used + max(0, unused)
+	capacity, given := s.Pool.Spec.Nodes.Capacity[string(g.resource)]
+	switch {
+	case s.Pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff:
+		most, bound = there, "nodes"
+	case given:
+		most, bound = max(capacity.AsApproximateFloat64(), there), "pool"
+	}
+	for i := range s.Quotas {
+		q := &s.Quotas[i]
+		if len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil {
+			continue
+		}
+		for _, name := range []corev1.ResourceName{g.resource, "requests." + g.resource} {
+			hard, has := q.Status.Hard[name]
+			left := hard.DeepCopy()
+			left.Sub(q.Status.Used[name])
+			if room := used + max(0, left.AsApproximateFloat64()); has && (bound == "" || room < most) {
+				most, bound = room, "quota"
+			}
+		}
+	}
+	return most, bound, bound != ""
+}
+
+// short compares what one plan needs with what its service could have if nobody else needed any.
+func (w *Work) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceList) (Shortage, bool) {
+	t := w.Target
+	c := gpuwarm.Capacity{
+		Fits:  t.fits(nodes, free, s.Pods),
+		Grows: s.Pool.Spec.Nodes.Policy != v1alpha1.WarmNodesOff,
+		Quota: gpuwarm.QuotaRoom(s.Quotas, t.Shape),
+	}
+	if capacity := s.Pool.Spec.Nodes.Capacity; len(capacity) > 0 {
+		c.Pool = within(capacity, corev1.ResourceList{}, t.Shape, 1<<20)
+	}
+	most, bound, ok := c.Most(t.Replicas)
+	if !ok {
+		return Shortage{}, false
+	}
+	peak, at, planned := w.Plan.Most(s.Now, w.Plan.End())
+	if !planned || peak <= most {
+		return Shortage{}, false
+	}
+	from, _ := w.Plan.First(s.Now, most)
+	w.ShortMessage = fmt.Sprintf("the plan needs %d replicas %s and more than %d %s, but the %s can give %d: %s",
+		peak, s.at(at), most, s.since(from), bound, most, remedies[bound])
+	return Shortage{w.Forecast.Name, peak - most, from, s.since(from)}, true
+}
+
+// fits returns how many more replicas the nodes that there are have room for, if nobody else needed any.
+func (t *Target) fits(nodes Nodes, free map[string]corev1.ResourceList, pods []corev1.Pod) int {
+	room, ports := 0, t.portNodes(pods)
+	for _, n := range nodes {
+		if t.Shape.Admits(n) && !ports[n.Name] {
+			room += t.room(free[n.Name])
+		}
+	}
+	return max(0, room-t.Waiting) // those that wait take their places
+}
+
+// at formats a time of the plan for a message. What is so now does not get the time of the look, or status would change
+// at each.
+func (s *Snapshot) at(t time.Time) string {
+	if !t.After(s.Now) {
+		return "now"
+	}
+	return "at " + t.UTC().Format(time.RFC3339)
+}
+
+// since is the same for what begins then.
+func (s *Snapshot) since(t time.Time) string {
+	if !t.After(s.Now) {
+		return "already"
+	}
+	return "from " + t.UTC().Format(time.RFC3339) + " on"
+}

@@ -1,0 +1,207 @@
+package allocate
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
+)
+
+// Leads that are assumed until they are learned.
+const (
+	DefaultNodeLead    = 5 * time.Minute
+	DefaultImageLead   = 15 * time.Minute
+	defaultWeightsLead = 15 * time.Minute
+	// longestLead is the longest learned lead that counts.
+	longestLead = time.Hour
+)
+
+func compareNames(a, b *v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) }
+
+// size sets what is to be warm for the target alone, by a plan and the leads that were learned.
+func (w *Work) size(s *Snapshot, plan gpuwarm.Timeline, learned gpuwarm.Stages) {
+	w.Plan, w.Stages = plan, stagesOf(s.Pool, w.Forecast.Name, learned)
+	w.Need = gpuwarm.Staging(plan, s.Now, w.Stages, w.Target.Replicas)
+	w.Weights = WeightsOf(s.Pool, w.Forecast.Name)
+	w.Load = w.Weights != nil && w.Need.Weights > w.Target.Replicas
+}
+
+// WeightsOf returns the weights of a Forecast; nil where spec has none.
+func WeightsOf(pool *v1alpha1.WarmPool, forecast string) *v1alpha1.WarmWeights {
+	for i := range pool.Spec.Weights {
+		if w := &pool.Spec.Weights[i]; w.Forecast == forecast {
+			return w
+		}
+	}
+	return nil
+}
+
+// learnedLeads returns the leads that were learned from a Forecast's starts: now, or else at an earlier look. Nodes that
+// are held ahead leave no starts that wait for one, so what was learned before still counts. 0 is not learned.
+func learnedLeads(fc *v1alpha1.Forecast, before v1alpha1.WarmForecast) gpuwarm.Stages {
+	var out gpuwarm.Stages
+	if fc.Status.LeadTime != nil {
+		out.Node, out.Image = gpuwarm.LearnedStages(fc.Status.LeadTime.RecentStarts)
+	}
+	if d, err := before.LearnedNodeLead.Parse(); out.Node == 0 && err == nil {
+		out.Node = d
+	}
+	if d, err := before.LearnedImageLead.Parse(); out.Image == 0 && err == nil {
+		out.Image = d
+	}
+	return out
+}
+
+// stagesOf returns the leads of one Forecast: given in spec, learned, or assumed.
+func stagesOf(pool *v1alpha1.WarmPool, forecast string, learned gpuwarm.Stages) gpuwarm.Stages {
+	s := gpuwarm.Stages{
+		Node:  lead(pool.Spec.Nodes.Lead, learned.Node, DefaultNodeLead),
+		Image: lead(pool.Spec.Images.Lead, learned.Image, DefaultImageLead),
+	}
+	if pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff {
+		s.Node = 0
+	}
+	if pool.Spec.Images.Policy == v1alpha1.WarmImagesOff {
+		s.Image = 0
+	}
+	if w := WeightsOf(pool, forecast); w != nil {
+		s.Weights = max(lead(w.Lead, 0, defaultWeightsLead), time.Second) // with 0 none would be loaded
+	}
+	return s
+}
+
+func lead(given v1alpha1.Duration, learned, assumed time.Duration) time.Duration {
+	if given != "" {
+		if d, err := given.Parse(); err == nil && d >= 0 {
+			return d
+		}
+	}
+	if learned > 0 {
+		return min(learned, longestLead)
+	}
+	return assumed
+}
+
+// FormatLead returns a learned lead as status has it; empty for 0.
+func FormatLead(d time.Duration) v1alpha1.Duration {
+	if d == 0 {
+		return ""
+	}
+	return v1alpha1.FormatDuration(min(d, longestLead))
+}
+
+// group are works whose held places any of them can take.
+type group struct {
+	resource corev1.ResourceName
+	works    []*Work
+	members  []gpuwarm.Member
+}
+
+// groupsOf returns the groups of the works that hold, in the order of their first.
+func groupsOf(works []*Work) []*group {
+	var out []*group
+	byPool := map[string]*group{}
+	for _, w := range works {
+		if !w.Holds() {
+			continue
+		}
+		t := w.Target
+		key := t.Shape.Pool() + t.Template.Spec.SchedulerName
+		name, units := t.Shape.Scarce()
+		g := byPool[key]
+		if g == nil {
+			g = &group{resource: name}
+			byPool[key] = g
+			out = append(out, g)
+		}
+		g.works = append(g.works, w)
+		g.members = append(g.members, gpuwarm.Member{
+			Timeline: w.Plan, Replicas: t.Replicas, Units: units, Stages: w.Stages,
+		})
+	}
+	return out
+}
+
+// share holds nodes for services that share a node pool by what they need together. A ProvisioningRequest is for one
+// service, whose rise is to be had as a whole or not at all.
+func share(s *Snapshot, works []*Work, errs *gpuwarm.Errors) []Shared {
+	policy := s.Pool.Spec.Nodes.Policy
+	if policy == v1alpha1.WarmNodesOff || policy == v1alpha1.WarmNodesProvisioningRequest {
+		return nil
+	}
+	var out []Shared
+	for _, g := range groupsOf(works) {
+		if len(g.works) < 2 {
+			continue
+		}
+		forecasts := make([]string, len(g.works))
+		for i, w := range g.works {
+			forecasts[i] = w.Forecast.Name
+		}
+		correlation, n := errs.Correlation(forecasts)
+		joint := gpuwarm.Together(g.members, s.Now, correlation)
+		for i, w := range g.works {
+			w.Need.Nodes = joint.Holds[i]
+		}
+		out = append(out, Shared{forecasts, g.resource, joint, correlation, n})
+	}
+	return out
+}
+
+// subtractKept subtracts from what a target needs what stays held for a Forecast of the same target whose target cannot
+// be read.
+func subtractKept(l *ledger, works []*Work) {
+	kept := map[TargetKey]int{}
+	for _, w := range works {
+		if w.Err != nil {
+			kept[KeyOf(w.Forecast)] += l.kept(w)
+		}
+	}
+	for _, w := range works {
+		if w.Target != nil {
+			w.Need.Nodes = max(0, w.Need.Nodes-kept[KeyOf(w.Forecast)])
+		}
+	}
+}
+
+// usableNodes returns the nodes that the target will be on: those that have replicas or hold places for them, and as
+// many of those with free room, most room first, as more replicas would fill. The scheduler puts a pod onto a free node
+// before it evicts a placeholder, so held nodes alone would not do.
+func usableNodes(
+	t *Target, nodes Nodes, free map[string]corev1.ResourceList, busy map[string]bool, more int,
+) []*corev1.Node {
+	type candidate struct {
+		node *corev1.Node
+		room int
+	}
+	var out []*corev1.Node
+	var open []candidate
+	for _, n := range nodes {
+		room := 0
+		if t.Shape.Admits(n) {
+			room = t.room(free[n.Name])
+		}
+		switch {
+		case room <= 0:
+		case busy[n.Name]:
+			out = append(out, n)
+		default:
+			open = append(open, candidate{n, room})
+		}
+	}
+	slices.SortFunc(open, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.room, a.room), cmp.Compare(a.node.Name, b.node.Name))
+	})
+	for _, c := range open {
+		if more <= 0 {
+			break
+		}
+		out = append(out, c.node)
+		more -= c.room
+	}
+	return out
+}
