@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
-	"headstart.dev/headstart/gpuwarm"
 )
 
 const (
@@ -53,7 +53,10 @@ func (w *world) kubelet(came string) {
 			w.bind(&p, on)
 		}
 		p.Status.Phase = corev1.PodSucceeded
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, ImageID: came, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+			Name: names.PullContainer, ImageID: came,
+			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
+		}}
 		w.must(w.client.Status().Update(w.t.Context(), &p))
 		if came == "" {
 			w.lists(on, got)
@@ -63,7 +66,8 @@ func (w *world) kubelet(came string) {
 	}
 }
 
-// rolledOut has the target say that all of so many replicas were made from its template, or that a rollout goes on.
+// rolledOut has the target say that all of so many replicas were made from its template, or that a
+// rollout goes on.
 func (w *world) rolledOut(replicas int32, done bool) {
 	w.t.Helper()
 	var d appsv1.Deployment
@@ -84,7 +88,8 @@ func (w *world) replicaWith(node, image string) {
 	w.must(w.client.Update(w.t.Context(), p))
 }
 
-// Where a webhook has images come from a mirror, nodes that list the mirror's name have the image, and are pulled onto once.
+// Where a webhook has images come from a mirror, nodes that list the mirror's name have the image,
+// and are pulled onto once.
 func TestImagesFromAMirror(t *testing.T) {
 	w := newWorld(t, strings.Repeat("40 ", 720), pool(noNodes), node("a"), node("b"), node("c"), node("d"))
 	w.admit = toMirror
@@ -93,7 +98,8 @@ func TestImagesFromAMirror(t *testing.T) {
 		s = w.look(float64(look) / 4)
 		w.kubelet("")
 	}
-	if s.Forecasts[0].ImageNodesReady != 4 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" || w.pulls() != 4 || len(w.ours(names.RolePull)) != 0 {
+	if s.Forecasts[0].ImageNodesReady != 4 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" ||
+		w.pulls() != 4 || len(w.ours(names.RolePull)) != 0 {
 		t.Fatalf("%d pulls in an hour for four nodes, %d left: %+v", w.pulls(), len(w.ours(names.RolePull)), s)
 	}
 	w.restart()
@@ -119,16 +125,31 @@ func TestWhatAdmissionMakesOfAnImage(t *testing.T) {
 		lists   string
 		want    bool
 	}{
-		"Template":     {"nothing is known: it is what the template asks for", "", false, image, true},
-		"Unknown":      {"which a mirror's is not", "", false, mirrored, false},
-		"Mirror":       {"a replica shows the mirror's name", mirrored, false, mirrored, true},
-		"NotTemplate":  {"and then the template's is not what the next one has", mirrored, false, image, false},
-		"OtherTag":     {"of the mirror, too, another tag is another image", mirrored, false, "mirror.example/hub/model:2", false},
+		"Template":    {"nothing is known: it is what the template asks for", "", false, image, true},
+		"Unknown":     {"which a mirror's is not", "", false, mirrored, false},
+		"Mirror":      {"a replica shows the mirror's name", mirrored, false, mirrored, true},
+		"NotTemplate": {"and then the template's is not what the next one has", mirrored, false, image, false},
+		"OtherTag": {
+			"of the mirror, too, another tag is another image", mirrored, false, "mirror.example/hub/model:2",
+			false,
+		},
 		"OtherProject": {"and so is another repository", mirrored, false, "mirror.example/other/model:1", false},
-		"Rollout":      {"in a rollout a replica may be of another template, which had the image in another registry", mirrored, true, mirrored, false},
-		"Edited":       {"a pod whose image somebody changed is no replica as the next one will be", "registry.example/model:debug", false, "registry.example/model:debug", false},
-		"Resolved":     {"a webhook may pin tags by their digest", "registry.example/model" + digest, false, "registry.example/model" + digest, true},
-		"OtherDigest":  {"another digest is another image", "registry.example/model" + digest, false, "registry.example/model" + another, false},
+		"Rollout": {
+			"in a rollout a replica may be of another template, which had the image in another registry",
+			mirrored, true, mirrored, false,
+		},
+		"Edited": {
+			"a pod whose image somebody changed is no replica as the next one will be",
+			"registry.example/model:debug", false, "registry.example/model:debug", false,
+		},
+		"Resolved": {
+			"a webhook may pin tags by their digest", "registry.example/model" + digest, false,
+			"registry.example/model" + digest, true,
+		},
+		"OtherDigest": {
+			"another digest is another image", "registry.example/model" + digest, false,
+			"registry.example/model" + another, false,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -147,9 +168,11 @@ func TestWhatAdmissionMakesOfAnImage(t *testing.T) {
 	}
 }
 
-// Which digest a tag is resolved to changes, and the newest replica has what the next one will have.
+// Which digest a tag is resolved to changes, and the newest replica has what the next one will
+// have.
 func TestTheNewestReplicaCounts(t *testing.T) {
-	w := newWorld(t, strings.Repeat("20 ", 720), pool(noNodes), node("a", "registry.example/model"+digest), node("b", "registry.example/model"+another))
+	w := newWorld(t, strings.Repeat("20 ", 720), pool(noNodes), node("a", "registry.example/model"+digest),
+		node("b", "registry.example/model"+another))
 	w.replicaWith("a", "registry.example/model"+another) // by name the first
 	w.clock.Step(time.Minute)
 	w.replicaWith("b", "registry.example/model"+digest)
@@ -159,7 +182,8 @@ func TestTheNewestReplicaCounts(t *testing.T) {
 	}
 }
 
-// What a replica showed counts on while a rollout of nothing but replicas hides it, and not for another template.
+// What a replica showed counts on while a rollout of nothing but replicas hides it, and not for
+// another template.
 func TestWhatAdmissionMadeCountsOn(t *testing.T) {
 	w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a", mirrored))
 	w.replicaWith("a", mirrored)
@@ -175,7 +199,8 @@ func TestWhatAdmissionMadeCountsOn(t *testing.T) {
 	}
 }
 
-// While a target cannot be read it may get another template, and what its replicas have then tells nothing of the old one.
+// While a target cannot be read it may get another template, and what its replicas have then tells
+// nothing of the old one.
 func TestReplicasOfATemplateThatCannotBeRead(t *testing.T) {
 	w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a", image))
 	w.replicaWith("a", image)
@@ -201,9 +226,11 @@ func TestReplicasOfATemplateThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A runtime that finds a name elsewhere lists it under another one, and by the digest that the pull came to.
+// A runtime that finds a name elsewhere lists it under another one, and by the digest that the pull
+// came to.
 func TestImagesByWhatPullsCameTo(t *testing.T) {
-	w := newWorld(t, strings.Repeat("40 ", 720), pool(noNodes), node("a"), node("b"), node("c", "found.example/model"+digest), node("d", "found.example/model"+another))
+	w := newWorld(t, strings.Repeat("40 ", 720), pool(noNodes), node("a"), node("b"),
+		node("c", "found.example/model"+digest), node("d", "found.example/model"+another))
 	came := "docker-pullable://found.example/model" + digest
 	w.look(0)
 	w.kubelet(came) // a and b
@@ -226,7 +253,8 @@ func TestImagesByWhatPullsCameTo(t *testing.T) {
 	w.replicaWith("a", "registry.example/model"+another)
 	w.rolledOut(1, true)
 	if s := w.look(61); s.Forecasts[0].ImageNodesReady != 0 {
-		t.Errorf("replicas have another image since, and what pulls of the one before came to is none of it: %+v", s.Forecasts[0])
+		t.Errorf("replicas have another image since, and what pulls of the one before came to is none of it: %+v",
+			s.Forecasts[0])
 	}
 }
 
@@ -240,12 +268,14 @@ func TestImagePullJobFromAMirror(t *testing.T) {
 	job := kube.NewObject(kube.ImagePullJob, "shop", names.Object("shop", "warm", "demand"))
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
 	got, _, _ := unstructured.NestedString(job.Object, "spec", "image")
-	if onto, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); got != mirrored || fmt.Sprint(onto) != "[b]" {
+	if onto, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); got != mirrored ||
+		fmt.Sprint(onto) != "[b]" {
 		t.Errorf("%s is pulled onto %v, want the mirror's onto b", got, onto)
 	}
 }
 
-// A webhook may tell replicas from pull pods. Those then ask for what replicas come to have; and where they do not get that either, it is told, and they are tried ever more rarely.
+// A webhook may tell replicas from pull pods. Those then ask for what replicas come to have; and
+// where they do not get that either, it is told, and they are tried ever more rarely.
 func TestAWebhookThatTellsPullsFromReplicas(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -253,8 +283,11 @@ func TestAWebhookThatTellsPullsFromReplicas(t *testing.T) {
 		most   int // pulls in an hour
 		warm   bool
 	}{
-		"Left":    {"pull pods are left as they are", nil, 3, true},
-		"Changed": {"whatever they ask for, they get something else", func(p *corev1.Pod) { p.Spec.Containers[0].Image = "elsewhere.example/" + p.Spec.Containers[0].Image }, 22, false},
+		"Left": {"pull pods are left as they are", nil, 3, true},
+		"Changed": {
+			"whatever they ask for, they get something else",
+			func(p *corev1.Pod) { p.Spec.Containers[0].Image = "elsewhere.example/" + p.Spec.Containers[0].Image }, 22, false,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -266,7 +299,8 @@ func TestAWebhookThatTellsPullsFromReplicas(t *testing.T) {
 			var s v1alpha1.WarmPoolStatus
 			for look := range 4 * 60 {
 				s = w.look(float64(look) / 4)
-				told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" && strings.Contains(s.Forecasts[0].Message, "admission"))
+				told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" &&
+					strings.Contains(s.Forecasts[0].Message, "admission"))
 				w.kubelet("")
 			}
 			if n := w.pulls(); n > tc.most || (s.Forecasts[0].ImageNodesReady == 2) != tc.warm || told == tc.warm {
@@ -297,7 +331,8 @@ func TestPullsOfWhatReplicasHaveOutliveARestart(t *testing.T) {
 	}
 }
 
-// A pull pod that the cache does not show yet keeps no other node from pulling, though it says nothing of what admission makes of the image.
+// A pull pod that the cache does not show yet keeps no other node from pulling, though it says
+// nothing of what admission makes of the image.
 func TestALatePullPodKeepsNoOtherFromIt(t *testing.T) {
 	w := newWorld(t, strings.Repeat("30 ", 720), pool(noNodes), node("a", mirrored), node("b"), node("c"))
 	w.replicaWith("a", mirrored)

@@ -4,21 +4,14 @@ import (
 	"strings"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// discovery as a function.
-type discoveryFunc func(string) (*metav1.APIResourceList, error)
-
-func (f discoveryFunc) ServerResourcesForGroupVersion(gv string) (*metav1.APIResourceList, error) {
-	return f(gv)
-}
-
-// An API can be gone while discovery still says otherwise. What was asked of it is done another way, or told, at that look; and nothing is written for it in vain for as long.
+// An API can be gone while discovery still says otherwise. What was asked of it is done another
+// way, or told, at that look; and nothing is written for it in vain for as long.
 func TestAPIsThatVanishBetweenTwoLooks(t *testing.T) {
 	atomic := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesProvisioningRequest }
 	cases := map[string]struct {
@@ -30,8 +23,15 @@ func TestAPIsThatVanishBetweenTwoLooks(t *testing.T) {
 		"CapacityBuffer":      {"CapacityBuffer", pool(noImages), v1alpha1.ConditionNodesWarm, "held for 0 of 2 replicas"},
 		"ProvisioningRequest": {"ProvisioningRequest", pool(noImages, atomic), v1alpha1.ConditionNodesWarm, "no such API"},
 		"ImagePullJob":        {"ImagePullJob", pool(noNodes), v1alpha1.ConditionImagesWarm, "0 of 1 nodes"},
-		"DataLoad":            {"DataLoad", pool(noImages, loads(v1alpha1.WarmWeights{DataLoad: &v1alpha1.WarmDataLoad{Dataset: "x"}})), v1alpha1.ConditionWeightsWarm, "no such API"},
-		"LocalModelCache":     {"LocalModelCache", pool(noImages, loads(v1alpha1.WarmWeights{LocalModelCache: "llama"})), v1alpha1.ConditionWeightsWarm, "no such API"},
+		"DataLoad": {
+			"DataLoad", pool(noImages,
+				loads(v1alpha1.WarmWeights{DataLoad: &v1alpha1.WarmDataLoad{Dataset: "x"}})),
+			v1alpha1.ConditionWeightsWarm, "no such API",
+		},
+		"LocalModelCache": {
+			"LocalModelCache", pool(noImages, loads(v1alpha1.WarmWeights{LocalModelCache: "llama"})),
+			v1alpha1.ConditionWeightsWarm, "no such API",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -41,9 +41,9 @@ func (r *Reconciler) newApplier(o *observation, d *allocate.Desired, st *poolSta
 	}
 }
 
-// apply returns what came of the work for each Forecast, by its key, and of what is for no selected Forecast. What fails
-// for one Forecast does not keep the others from being warmed. What a Forecast held is released after its successor's
-// work, and only if that succeeded.
+// apply returns what came of the work for each Forecast, by its key, and of what is for no selected
+// Forecast. What fails for one Forecast does not keep the others from being warmed. What a Forecast
+// held is released after its successor's work, and only if that succeeded.
 func (a *applier) apply(ctx context.Context) (outcomes map[string]*outcome, rest *outcome) {
 	outcomes = map[string]*outcome{}
 	for _, w := range a.d.Works {
@@ -74,7 +74,8 @@ func (a *applier) apply(ctx context.Context) (outcomes map[string]*outcome, rest
 	return outcomes, rest
 }
 
-// warm does all for a Forecast that holds for its target. A stage that fails does not keep the others from being warmed.
+// warm does all for a Forecast that holds for its target. A stage that fails does not keep the
+// others from being warmed.
 func (a *applier) warm(ctx context.Context, w *allocate.Work, out *outcome) {
 	if w.Hold.Limited {
 		out.note(fmt.Sprintf("spec.limits leaves room for %d of the %d replicas that are to be held for",
@@ -279,8 +280,8 @@ func (a *applier) awaits(w *allocate.Work, outcomes map[string]*outcome) bool {
 	return s != nil && !outcomes[s.Key].holds && s.Need.Nodes > 0
 }
 
-// handOver releases nodes and images that are held for a Forecast, once its successor, where there is one, holds what is
-// still wanted of it.
+// handOver releases nodes and images that are held for a Forecast, once its successor, where there
+// is one, holds what is still wanted of it.
 func (a *applier) handOver(ctx context.Context, w *allocate.Work, outcomes map[string]*outcome) error {
 	if a.awaits(w, outcomes) {
 		return nil
@@ -293,8 +294,9 @@ func (a *applier) release(ctx context.Context, w *allocate.Work) error {
 	return errors.Join(a.nodes.Release(ctx, a.holdOf(w, 0)), a.images.Release(ctx, a.pullOf(w)))
 }
 
-// keep keeps what is held for a Forecast whose target cannot be read. What spec does not allow any more is released, and
-// placeholders that came to their own end are replaced where it is known what they are like.
+// keep keeps what is held for a Forecast whose target cannot be read. What spec does not allow any
+// more is released, and placeholders that came to their own end are replaced where it is known what
+// they are like.
 func (a *applier) keep(ctx context.Context, w *allocate.Work, out *outcome) {
 	var errs []error
 	h, p := a.holdOf(w, 0), a.pullOf(w)

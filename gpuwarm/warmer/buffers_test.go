@@ -32,7 +32,8 @@ func TestCapacityBufferComesAndGoes(t *testing.T) {
 	w.mapper.there["CapacityBuffer"] = true
 	s := w.look(3.5)
 	if size() != 5 || len(w.ours(names.RolePlaceholder)) != 0 || s.Forecasts[0].NodesBy != "CapacityBuffer" {
-		t.Fatalf("the buffer is to take over: size %d, %d placeholders, %+v", size(), len(w.ours(names.RolePlaceholder)), s.Forecasts)
+		t.Fatalf("the buffer is to take over: size %d, %d placeholders, %+v", size(), len(w.ours(names.RolePlaceholder)),
+			s.Forecasts)
 	}
 	w.replica("")
 	w.replica("")
@@ -60,7 +61,8 @@ func TestCapacityBufferComesAndGoes(t *testing.T) {
 	}
 }
 
-// A Forecast that goes takes its buffer with it, although no look that made one came to write its status.
+// A Forecast that goes takes its buffer with it, although no look that made one came to write its
+// status.
 func TestBufferOfAForecastThatNoStatusNames(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.mapper.there["CapacityBuffer"] = true
@@ -88,7 +90,8 @@ func TestBufferOfAForecastThatNoStatusNames(t *testing.T) {
 	}
 }
 
-// What an earlier process made for more Forecasts than a status names is found by its labels, and goes with them.
+// What an earlier process made for more Forecasts than a status names is found by its labels, and
+// goes with them.
 func TestNothingIsForgottenInARestart(t *testing.T) {
 	w := newWorld(t, steady, pool())
 	for _, kind := range []string{"CapacityBuffer", "ImagePullJob"} {
@@ -103,7 +106,10 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 		t.Fatalf("status names %d Forecasts, and is to have no room for all", len(s.Forecasts))
 	}
 	strange := kube.NewObject(kube.CapacityBuffer, "shop", "strange")
-	strange.SetLabels(map[string]string{names.LabelPool: names.Pool("shop", "another"), names.LabelForecast: names.Forecast("shop", "other-69")})
+	strange.SetLabels(map[string]string{
+		names.LabelPool:     names.Pool("shop", "another"),
+		names.LabelForecast: names.Forecast("shop", "other-69"),
+	})
 	w.must(w.client.Create(t.Context(), strange))
 	count := func(gvk schema.GroupVersionKind) int {
 		t.Helper()
@@ -118,7 +124,8 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 		w.must(w.client.List(t.Context(), &list))
 		return len(list.Items)
 	}
-	if b, j, p := count(kube.CapacityBuffer), count(kube.ImagePullJob), templates(); b != others+2 || j != others+1 || p != others+1 {
+	if b, j, p := count(kube.CapacityBuffer), count(kube.ImagePullJob), templates(); b != others+2 || j != others+1 ||
+		p != others+1 {
 		t.Fatalf("%d buffers, %d jobs, %d templates", b, j, p)
 	}
 	// Headstart restarts, and meanwhile all Forecasts but one go.
@@ -134,7 +141,8 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 	}
 	w.look(0.25)
 	if b, j, p := count(kube.CapacityBuffer), count(kube.ImagePullJob), templates(); b != 2 || j != 1 || p != 1 {
-		t.Errorf("%d buffers, %d jobs, %d templates are left, want those of the Forecast that is, and another WarmPool's buffer", b, j, p)
+		t.Errorf("%d buffers, %d jobs, %d templates are left, want those of the Forecast that is, and another WarmPool's "+
+			"buffer", b, j, p)
 	}
 	writes := len(w.writes)
 	if w.look(0.5); len(w.writes) != writes {
@@ -142,7 +150,8 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 	}
 }
 
-// Autoscalers go by the PodTemplate, so what is taken out of the workload's template is to go from it as well.
+// Autoscalers go by the PodTemplate, so what is taken out of the workload's template is to go from
+// it as well.
 func TestBufferFollowsWhatIsTakenOut(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.mapper.there["CapacityBuffer"] = true
@@ -150,7 +159,8 @@ func TestBufferFollowsWhatIsTakenOut(t *testing.T) {
 	changeTemplate(func(s *corev1.PodSpec) { s.NodeSelector = nil })(w, nil)
 	w.look(2.25)
 	var got corev1.PodTemplate
-	w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: names.Object("shop", "warm", "demand")}, &got))
+	w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: names.Object("shop", "warm", "demand")},
+		&got))
 	if len(got.Template.Spec.NodeSelector) != 0 {
 		t.Errorf("the node selector %v was taken out of the workload", got.Template.Spec.NodeSelector)
 	}

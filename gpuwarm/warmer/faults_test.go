@@ -19,7 +19,8 @@ import (
 )
 
 func forbid(verb, resource string) error {
-	return apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "x", fmt.Errorf("User \"headstart\" cannot %s resource %q", verb, resource))
+	return apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "x",
+		fmt.Errorf("User \"headstart\" cannot %s resource %q", verb, resource))
 }
 
 func messageOf(s v1alpha1.WarmPoolStatus, kind string) string {
@@ -46,8 +47,9 @@ func (w *world) setMode(mode v1alpha1.ForecastMode) {
 	w.must(w.client.Update(w.t.Context(), fc))
 }
 
-// What fails for as long as two looks is told, with what to go by of the rest, and the error still slows the looks down. Who trusts the condition would else go on taking
-// what is to be warm for warm.
+// What fails for as long as two looks is told, with what to go by of the rest, and the error still
+// slows the looks down. Who trusts the condition would else go on taking what is to be warm for
+// warm.
 func TestAnOutageIsTold(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -91,7 +93,8 @@ func TestAnOutageIsTold(t *testing.T) {
 				}
 			}
 			s := w.now()
-			if got := reasonOf(s, tc.kind); got != "False Failed" || !strings.Contains(messageOf(s, tc.kind), "a webhook is away: it is tried again") {
+			if got := reasonOf(s, tc.kind); got != "False Failed" || !strings.Contains(messageOf(s, tc.kind),
+				"a webhook is away: it is tried again") {
 				t.Errorf("%s is %q: %s", tc.kind, got, messageOf(s, tc.kind))
 			}
 			if n := len(w.ours(names.RolePlaceholder)); n != tc.held {
@@ -105,9 +108,13 @@ func TestAnOutageIsTold(t *testing.T) {
 	}
 }
 
-// What is held for a target that may not be read stays: most often the rights are back soon, and nodes take long to come up.
+// What is held for a target that may not be read stays: most often the rights are back soon, and
+// nodes take long to come up.
 func TestATargetThatMayNotBeRead(t *testing.T) {
-	for kind, remedy := range map[string]string{"Deployment": "aggregate-to-targets", "HorizontalPodAutoscaler": "ClusterRole headstart-server does"} {
+	for kind, remedy := range map[string]string{
+		"Deployment":              "aggregate-to-targets",
+		"HorizontalPodAutoscaler": "ClusterRole headstart-server does",
+	} {
 		t.Run(kind, func(t *testing.T) {
 			w := newWorld(t, steady, pool(noImages))
 			fc := w.forecast(steady)
@@ -129,7 +136,8 @@ func TestATargetThatMayNotBeRead(t *testing.T) {
 				if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False Denied" || s.Forecasts[0].Hold != 2 {
 					t.Errorf("NodesWarm is %q: %+v", got, s.Forecasts)
 				}
-				if m := s.Forecasts[0].Message; !strings.Contains(m, "the target for Forecast demand: what is held for it stays: ") || !strings.Contains(m, remedy) {
+				if m := s.Forecasts[0].Message; !strings.Contains(m,
+					"the target for Forecast demand: what is held for it stays: ") || !strings.Contains(m, remedy) {
 					t.Errorf("the denial is not told with its remedy: %s", m)
 				}
 			}
@@ -163,8 +171,8 @@ func TestEachErrorIsTakenByItself(t *testing.T) {
 	}
 }
 
-// Without the rights in the WarmPool's namespace what was made there stays. That is told, whatever it is and for whatever reason it is to go, and once the rights are there
-// it goes soon.
+// Without the rights in the WarmPool's namespace what was made there stays. That is told, whatever
+// it is and for whatever reason it is to go, and once the rights are there it goes soon.
 func TestRightsThatWereTakenAway(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -190,7 +198,8 @@ func TestRightsThatWereTakenAway(t *testing.T) {
 				t.Helper()
 				buffer := kube.NewObject(kube.CapacityBuffer, "shop", names.Object("shop", "warm", "demand"))
 				err := w.client.Get(t.Context(), client.ObjectKeyFromObject(buffer), buffer)
-				pulls := slices.DeleteFunc(w.ours(names.RolePull), func(p corev1.Pod) bool { return p.Labels[names.LabelForecast] != names.Forecast("shop", "demand") })
+				pulls := slices.DeleteFunc(w.ours(names.RolePull),
+					func(p corev1.Pod) bool { return p.Labels[names.LabelForecast] != names.Forecast("shop", "demand") })
 				return fmt.Sprintf("%d pulls, buffer %t", len(pulls), err == nil)
 			}
 			if got := made(); got != "2 pulls, buffer true" {
@@ -205,7 +214,8 @@ func TestRightsThatWereTakenAway(t *testing.T) {
 			}
 			w.unread = func(kind string) error {
 				switch kind {
-				case "CapacityBuffer", "CapacityBufferList", "PodTemplate", "PodTemplateList", "JobList", "Job", "ResourceQuotaList":
+				case "CapacityBuffer", "CapacityBufferList", "PodTemplate", "PodTemplateList", "JobList", "Job",
+					"ResourceQuotaList":
 					return forbid("get", kind)
 				}
 				return nil
@@ -216,7 +226,8 @@ func TestRightsThatWereTakenAway(t *testing.T) {
 				if err != nil {
 					t.Fatalf("rights that are missing are a person's to mend: %v", err)
 				}
-				if got := reasonOf(s, v1alpha1.ConditionReady); got != "False Denied" || !strings.Contains(messageOf(s, v1alpha1.ConditionReady), "delete") {
+				if got := reasonOf(s, v1alpha1.ConditionReady); got != "False Denied" ||
+					!strings.Contains(messageOf(s, v1alpha1.ConditionReady), "delete") {
 					t.Errorf("\nReason: %s\nReady is %q: %s", tc.reason, got, messageOf(s, v1alpha1.ConditionReady))
 				}
 			}
@@ -246,7 +257,8 @@ func TestWhatMayNotBeLookedFor(t *testing.T) {
 	}
 	for look := range 9 {
 		s := w.look(1.5 + float64(look)/4)
-		if got := reasonOf(s, v1alpha1.ConditionReady); got != "True AsPlanned" && got != "False InProgress" || !strings.Contains(messageOf(s, v1alpha1.ConditionReady), "whether anything is left") {
+		if got := reasonOf(s, v1alpha1.ConditionReady); got != "True AsPlanned" && got != "False InProgress" ||
+			!strings.Contains(messageOf(s, v1alpha1.ConditionReady), "whether anything is left") {
 			t.Fatalf("Ready is %q: %s", got, messageOf(s, v1alpha1.ConditionReady))
 		}
 	}
@@ -269,7 +281,8 @@ func TestUnreadQuotasComeLast(t *testing.T) {
 		return nil
 	}
 	s := w.look(2)
-	if got := reasonOf(s, v1alpha1.ConditionReady); got != "False Denied" || !strings.Contains(messageOf(s, v1alpha1.ConditionReady), "headstart-warm-namespace") {
+	if got := reasonOf(s, v1alpha1.ConditionReady); got != "False Denied" ||
+		!strings.Contains(messageOf(s, v1alpha1.ConditionReady), "headstart-warm-namespace") {
 		t.Errorf("Ready is %q: %s", got, messageOf(s, v1alpha1.ConditionReady))
 	}
 	if m := messageOf(s, v1alpha1.ConditionCapacityShort); !strings.Contains(m, "quotas are not looked at") {
@@ -288,7 +301,8 @@ func TestUnreadQuotasComeLast(t *testing.T) {
 func TestSomebodyWasFaster(t *testing.T) {
 	buffers := schema.GroupResource{Group: "autoscaling.x-k8s.io", Resource: "capacitybuffers"}
 	for name, err := range map[string]error{
-		"Conflict": apierrors.NewConflict(buffers, "x", errors.New("the object has been modified")), "Gone": apierrors.NewNotFound(buffers, "x"),
+		"Conflict": apierrors.NewConflict(buffers, "x",
+			errors.New("the object has been modified")), "Gone": apierrors.NewNotFound(buffers, "x"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, ramp, pool(noImages))

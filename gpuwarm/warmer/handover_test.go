@@ -41,7 +41,8 @@ func (w *world) ids(role string) []types.UID {
 	return out
 }
 
-// Whatever makes another Forecast of a target the one that holds, what is held stays held, also where limits have no room for it twice.
+// Whatever makes another Forecast of a target the one that holds, what is held stays held, also
+// where limits have no room for it twice.
 func TestHandingOverLeavesNoGap(t *testing.T) {
 	limit := func(name string) func(*v1alpha1.WarmPool) {
 		return func(p *v1alpha1.WarmPool) {
@@ -61,12 +62,17 @@ func TestHandingOverLeavesNoGap(t *testing.T) {
 			paused(w)
 			w.restart()
 		}, "tokens"},
-		"Deleted": {"Or it is deleted.", "nvidia.com/gpu", func(w *world) { w.must(w.client.Delete(w.t.Context(), w.forecast(forty))) }, "tokens"},
+		"Deleted": {
+			"Or it is deleted.", "nvidia.com/gpu", func(w *world) { w.must(w.client.Delete(w.t.Context(), w.forecast(forty))) },
+			"tokens",
+		},
 		"DeletedRestart": {"And that is seen after a restart only.", "nvidia.com/gpu", func(w *world) {
 			w.must(w.client.Delete(w.t.Context(), w.forecast(forty)))
 			w.restart()
 		}, "tokens"},
-		"Before": {"Or one comes that is before it by name.", "nvidia.com/gpu", func(w *world) { w.another("bytes", forty) }, "bytes"},
+		"Before": {
+			"Or one comes that is before it by name.", "nvidia.com/gpu", func(w *world) { w.another("bytes", forty) }, "bytes",
+		},
 	}
 	for name, tc := range cases {
 		for by, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
@@ -91,7 +97,8 @@ func TestHandingOverLeavesNoGap(t *testing.T) {
 				if diff := cmp.Diff(before, w.ids(names.RolePlaceholder)); diff != "" {
 					t.Errorf("\nReason: %s\nplaceholders are made anew: -want, +got:\n%s", tc.reason, diff)
 				}
-				made, gone := slices.Index(w.writes[writes:], "create CapacityBuffer"), slices.Index(w.writes[writes:], "delete CapacityBuffer")
+				made, gone := slices.Index(w.writes[writes:], "create CapacityBuffer"), slices.Index(w.writes[writes:],
+					"delete CapacityBuffer")
 				if buffer && (made < 0 || gone < made) {
 					t.Errorf("\nReason: %s\nthe next one asks before the first lets go: %v", tc.reason, w.writes[writes:])
 				}
@@ -114,13 +121,15 @@ func TestRequestsAreHandedOver(t *testing.T) {
 	w.look(0.25)
 	u := kube.NewObject(kube.ProvisioningRequest, "shop", names.Object("shop", "warm", "tokens"))
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
-	made, gone := slices.Index(w.writes[writes:], "create ProvisioningRequest"), slices.Index(w.writes[writes:], "delete ProvisioningRequest")
+	made, gone := slices.Index(w.writes[writes:], "create ProvisioningRequest"), slices.Index(w.writes[writes:],
+		"delete ProvisioningRequest")
 	if nodes.PodCount(u) != 4 || made < 0 || gone < made {
 		t.Errorf("%d are asked for, want 4; %v", nodes.PodCount(u), w.writes[writes:])
 	}
 }
 
-// Where the next one cannot ask for nodes, the first lets go of none; and what stays is not asked for beside it.
+// Where the next one cannot ask for nodes, the first lets go of none; and what stays is not asked
+// for beside it.
 func TestAHandOverThatFails(t *testing.T) {
 	w := newWorld(t, forty, pool(noImages, func(p *v1alpha1.WarmPool) {
 		p.Spec.Limits = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse("4")}
@@ -200,13 +209,17 @@ func TestPullsAreHandedOver(t *testing.T) {
 		}
 	}
 	failed := w.ours(names.RolePull)[0]
-	failed.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}}}
+	failed.Status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name:  names.PullContainer,
+		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}},
+	}}
 	w.must(w.client.Status().Update(t.Context(), &failed))
 	w.look(0.2)
 	w.setMode(v1alpha1.ForecastActive)
 	s := w.look(0.25)
 	if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" {
-		t.Errorf("a pull failed before it was handed back, but ImagesWarm is %q: %s", got, messageOf(s, v1alpha1.ConditionImagesWarm))
+		t.Errorf("a pull failed before it was handed back, but ImagesWarm is %q: %s", got,
+			messageOf(s, v1alpha1.ConditionImagesWarm))
 	}
 	for _, p := range w.ours(names.RolePull) {
 		if p.Labels[names.LabelNode] == failed.Labels[names.LabelNode] {
@@ -215,13 +228,17 @@ func TestPullsAreHandedOver(t *testing.T) {
 	}
 }
 
-// What a target's pods keep from each other its placeholders do, whichever Forecast they were made for.
+// What a target's pods keep from each other its placeholders do, whichever Forecast they were made
+// for.
 func TestPlaceholdersKnowThoseThatWereTakenOver(t *testing.T) {
 	w := newWorld(t, "20 20 20 20 20 20 20 20", pool(noImages))
 	changeTemplate(func(s *corev1.PodSpec) {
-		s.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
-			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, TopologyKey: corev1.LabelHostname,
-		}}}}
+		s.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
+				LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}},
+				TopologyKey:   corev1.LabelHostname,
+			}},
+		}}
 	})(w, nil)
 	w.another("tokens", "20 20 20 20 30 30 30 30")
 	w.look(0)
@@ -238,7 +255,8 @@ func TestPlaceholdersKnowThoseThatWereTakenOver(t *testing.T) {
 		for _, term := range p.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
 			selector, err := metav1.LabelSelectorAsSelector(term.LabelSelector)
 			w.must(err)
-			if strings.Contains(fmt.Sprint(selector), names.RolePlaceholder) && selector.Matches(labels.Set(pods[0].Labels)) && selector.Matches(labels.Set(pods[1].Labels)) && selector.Matches(labels.Set(pods[2].Labels)) {
+			if strings.Contains(fmt.Sprint(selector), names.RolePlaceholder) && selector.Matches(labels.Set(pods[0].Labels)) &&
+				selector.Matches(labels.Set(pods[1].Labels)) && selector.Matches(labels.Set(pods[2].Labels)) {
 				return
 			}
 		}
@@ -248,7 +266,8 @@ func TestPlaceholdersKnowThoseThatWereTakenOver(t *testing.T) {
 	t.Error("none was made")
 }
 
-// What was taken over stays, as what was made does, while the target cannot be read: labels tell of whom it was made for.
+// What was taken over stays, as what was made does, while the target cannot be read: labels tell of
+// whom it was made for.
 func TestTakenOverAndThenUnread(t *testing.T) {
 	for name, gone := range map[string]bool{"Paused": false, "Deleted": true} {
 		for how, after := range map[string]float64{"Restart": 0.75, "Long": 6} {

@@ -25,7 +25,8 @@ func noNodes(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff
 func pullTargets(pods []corev1.Pod) []string {
 	var out []string
 	for _, p := range pods {
-		out = append(out, p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchFields[0].Values[0])
+		required := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+		out = append(out, required.NodeSelectorTerms[0].MatchFields[0].Values[0])
 	}
 	slices.Sort(out)
 	return out
@@ -54,15 +55,18 @@ func TestImagesAheadOfThePlan(t *testing.T) {
 	}
 	w := newWorld(t, ramp, objects...)
 	w.replica("a")
-	if s := w.look(0); len(w.ours(names.RolePull)) != 0 || s.Forecasts[0].ImageNodes != 1 || s.Forecasts[0].ImageNodesReady != 1 {
+	if s := w.look(0); len(w.ours(names.RolePull)) != 0 || s.Forecasts[0].ImageNodes != 1 ||
+		s.Forecasts[0].ImageNodesReady != 1 {
 		t.Fatalf("only the node of the replica needs the image yet: %+v", s.Forecasts)
 	}
 	s := w.look(2)
-	if diff := cmp.Diff([]string{"b", "c"}, pullTargets(w.ours(names.RolePull))); diff != "" || s.Forecasts[0].ImageNodes != 5 {
+	if diff := cmp.Diff([]string{"b", "c"}, pullTargets(w.ours(names.RolePull))); diff != "" ||
+		s.Forecasts[0].ImageNodes != 5 {
 		t.Fatalf("two at a time on nodes that may have the target: %s, %+v", diff, s.Forecasts)
 	}
 	p := w.ours(names.RolePull)[0]
-	if p.Namespace != "shop" || p.Spec.ServiceAccountName != "model" || p.Spec.ImagePullSecrets[0].Name != "registry" || p.Spec.Containers[0].Image != image ||
+	if p.Namespace != "shop" || p.Spec.ServiceAccountName != "model" || p.Spec.ImagePullSecrets[0].Name != "registry" ||
+		p.Spec.Containers[0].Image != image ||
 		p.Spec.Containers[0].Resources.Requests.Cpu().MilliValue() > 10 || p.OwnerReferences[0].UID != "pool-uid" {
 		t.Errorf("a pull needs the target's credentials, asks for next to nothing and goes with its WarmPool: %+v", p)
 	}
@@ -91,7 +95,8 @@ func TestImagesAheadOfThePlan(t *testing.T) {
 	}
 }
 
-// The scheduler takes free nodes before it evicts placeholders, so both kinds are to have the image, the held ones first.
+// The scheduler takes free nodes before it evicts placeholders, so both kinds are to have the
+// image, the held ones first.
 func TestHeldNodesPullFirst(t *testing.T) {
 	one := func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 1 }
 	w := newWorld(t, "20 20 20 20 20 20 20", pool(one), node("a"), node("b"), node("z"))
@@ -141,7 +146,8 @@ func TestImagePullJob(t *testing.T) {
 	w.must(w.client.Delete(t.Context(), node("c")))
 	writes = len(w.writes)
 	w.look(2.5)
-	if onto, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(onto, []string{"a", "b", "d", "e", "f"}) || get().GetUID() != job.GetUID() {
+	if onto, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(onto,
+		[]string{"a", "b", "d", "e", "f"}) || get().GetUID() != job.GetUID() {
 		t.Errorf("the job is to go on for what is there now: %v", onto)
 	}
 	if diff := cmp.Diff([]string{"update ImagePullJob"}, w.writes[writes:]); diff != "" {
@@ -169,13 +175,15 @@ func TestImagePullJob(t *testing.T) {
 		t.Errorf("the failure is to be told: %+v", s.Forecasts)
 	}
 	w.look(3.25)
-	if onto, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(onto, []string{"e"}) {
+	if onto, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(onto,
+		[]string{"e"}) {
 		t.Errorf("the next job is for e, not %v", onto)
 	}
 	// The CRD vanishes.
 	w.mapper.there["ImagePullJob"] = false
 	s = w.look(3.5)
-	if diff := cmp.Diff([]string{"e"}, pullTargets(w.ours(names.RolePull))); diff != "" || s.Forecasts[0].ImagesBy != "Pods" {
+	if diff := cmp.Diff([]string{"e"}, pullTargets(w.ours(names.RolePull))); diff != "" ||
+		s.Forecasts[0].ImagesBy != "Pods" {
 		t.Errorf("pods are to take over: %s %+v", diff, s.Forecasts)
 	}
 }
@@ -192,7 +200,8 @@ func TestImagePullJobWithoutAnnotations(t *testing.T) {
 	w.must(w.client.Create(t.Context(), node("b")))
 	w.look(0.25)
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(job), job))
-	if onto, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); !slices.Equal(onto, []string{"a", "b"}) {
+	if onto, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names"); !slices.Equal(onto,
+		[]string{"a", "b"}) {
 		t.Errorf("the job is for %v", onto)
 	}
 }
@@ -200,7 +209,8 @@ func TestImagePullJobWithoutAnnotations(t *testing.T) {
 // full is a node that lists as many images as a kubelet lists, and not the target's.
 func full(name string) *corev1.Node { return node(name, fifty...) }
 
-// pullJobIs has OpenKruise come through with its job but for some nodes. It returns the job's UID; empty where there is none.
+// pullJobIs has OpenKruise come through with its job but for some nodes. It returns the job's UID;
+// empty where there is none.
 func (w *world) pullJobIs(failed ...string) string {
 	w.t.Helper()
 	job := kube.NewObject(kube.ImagePullJob, "shop", names.Object("shop", "warm", "demand"))
@@ -215,7 +225,8 @@ func (w *world) pullJobIs(failed ...string) string {
 	return string(job.GetUID())
 }
 
-// On a node that lists its largest images only, a job that came through is all that tells of the image.
+// On a node that lists its largest images only, a job that came through is all that tells of the
+// image.
 func TestImagePullJobOfUnlistedImages(t *testing.T) {
 	w := newWorld(t, steady, pool(noNodes), full("full"))
 	w.mapper.there["ImagePullJob"] = true
@@ -231,7 +242,8 @@ func TestImagePullJobOfUnlistedImages(t *testing.T) {
 			w.must(err)
 			w.r = r
 		}
-		if s := w.look(0.5 + float64(look)/4); s.Forecasts[0].ImageNodesReady != 1 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
+		if s := w.look(0.5 + float64(look)/4); s.Forecasts[0].ImageNodesReady != 1 ||
+			reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
 			t.Fatalf("look %d: the job came through on the node: %+v", look, s)
 		}
 	}
@@ -272,7 +284,8 @@ func TestImagePullJobOfImagesThatGo(t *testing.T) {
 	jobs, told, came := map[string]bool{}, false, -10
 	for look := range 4 * 60 {
 		s := w.look(float64(look) / 4)
-		told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" && strings.Contains(s.Forecasts[0].Message, "it was there and is gone"))
+		told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" &&
+			strings.Contains(s.Forecasts[0].Message, "it was there and is gone"))
 		if job := w.pullJobIs(); job != "" && !jobs[job] {
 			jobs[job], came = true, look
 			w.lists("a", image)
@@ -286,7 +299,8 @@ func TestImagePullJobOfImagesThatGo(t *testing.T) {
 	}
 }
 
-// What pulls came through on is known while more of them are denied, and while the API server is away.
+// What pulls came through on is known while more of them are denied, and while the API server is
+// away.
 func TestPulledWhileDenied(t *testing.T) {
 	for _, by := range []v1alpha1.WarmImagesPolicy{v1alpha1.WarmImagesPods, v1alpha1.WarmImagesImagePullJob} {
 		t.Run(string(by), func(t *testing.T) {
@@ -297,7 +311,10 @@ func TestPulledWhileDenied(t *testing.T) {
 			for _, p := range w.ours(names.RolePull) {
 				w.bind(&p, "a")
 				p.Status.Phase = corev1.PodSucceeded
-				p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+				p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+					Name: names.PullContainer, ImageID: "sha256:1",
+					State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
+				}}
 				w.must(w.client.Status().Update(t.Context(), &p))
 			}
 			w.look(0.25)

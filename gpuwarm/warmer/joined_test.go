@@ -66,29 +66,63 @@ func TestOneTargetIsHeldForOnce(t *testing.T) {
 		held   map[string]int
 		by     map[string]string // warmedBy
 	}{
-		"Larger":  {"The other's is larger.", low, pool(noImages), func(w *world) { w.another("tokens", high) }, map[string]int{"demand": 4}, map[string]string{"tokens": "demand"}},
-		"Smaller": {"Its own is.", high, pool(noImages), func(w *world) { w.another("tokens", low) }, map[string]int{"demand": 4}, map[string]string{"tokens": "demand"}},
-		"Name":    {"The first by name holds.", low, pool(noImages), func(w *world) { w.another("bytes", high) }, map[string]int{"bytes": 4}, map[string]string{"demand": "bytes"}},
+		"Larger": {
+			"The other's is larger.", low, pool(noImages), func(w *world) { w.another("tokens", high) },
+			map[string]int{"demand": 4},
+			map[string]string{"tokens": "demand"},
+		},
+		"Smaller": {
+			"Its own is.", high, pool(noImages), func(w *world) { w.another("tokens", low) },
+			map[string]int{"demand": 4},
+			map[string]string{"tokens": "demand"},
+		},
+		"Name": {
+			"The first by name holds.", low, pool(noImages), func(w *world) { w.another("bytes", high) },
+			map[string]int{"bytes": 4},
+			map[string]string{"demand": "bytes"},
+		},
 		"Three": {
 			"However many there are.", low, pool(noImages), func(w *world) { w.another("tokens", high); w.another("zero", low) },
 			map[string]int{"demand": 4},
 			map[string]string{"tokens": "demand", "zero": "demand"},
 		},
-		"Paused":  {"Nobody scales by the plan of a paused one.", low, pool(noImages), func(w *world) { w.another("bytes", high, paused) }, map[string]int{"demand": 2}, nil},
-		"Another": {"Another target is held for beside it.", low, pool(noImages), func(w *world) { w.service("other", high, "") }, map[string]int{"demand": 2, "other": 4}, nil},
+		"Paused": {
+			"Nobody scales by the plan of a paused one.", low, pool(noImages),
+			func(w *world) { w.another("bytes", high, paused) },
+			map[string]int{"demand": 2},
+			nil,
+		},
+		"Another": {
+			"Another target is held for beside it.", low, pool(noImages), func(w *world) { w.service("other", high, "") },
+			map[string]int{"demand": 2, "other": 4},
+			nil,
+		},
 		"AnotherWithTwo": {
-			"By its own Forecasts.", low, pool(noImages), func(w *world) { w.service("other", low, ""); w.another("tokens", high, elsewhere) },
+			"By its own Forecasts.", low, pool(noImages), func(w *world) {
+				w.service("other", low, "")
+				w.another("tokens",
+					high, elsewhere)
+			},
 			map[string]int{"demand": 2, "other": 4},
 			map[string]string{"tokens": "other"},
 		},
-		"Limits": {"Limits count it once.", low, pool(noImages, limit), func(w *world) { w.another("tokens", high) }, map[string]int{"demand": 3}, map[string]string{"tokens": "demand"}},
+		"Limits": {
+			"Limits count it once.", low, pool(noImages, limit), func(w *world) { w.another("tokens", high) },
+			map[string]int{"demand": 3},
+			map[string]string{"tokens": "demand"},
+		},
 		"Shared": {
-			"So does what is shared with others.", low, pool(noImages), func(w *world) { w.another("tokens", high); w.service("other", high, "") },
+			"So does what is shared with others.", low, pool(noImages), func(w *world) {
+				w.another("tokens",
+					high)
+				w.service("other", high, "")
+			},
 			map[string]int{"demand": 4, "other": 4},
 			map[string]string{"tokens": "demand"},
 		},
 		"Leads": {
-			"Leads that were learned for either count.", strings.Repeat("10 ", 10) + strings.Repeat("50 ", 60), pool(noImages, free),
+			"Leads that were learned for either count.", strings.Repeat("10 ", 10) + strings.Repeat("50 ", 60), pool(noImages,
+				free),
 			func(w *world) { w.another("tokens", low, starts) },
 			map[string]int{"demand": 5},
 			map[string]string{"tokens": "demand"},
@@ -103,7 +137,8 @@ func TestOneTargetIsHeldForOnce(t *testing.T) {
 				t.Errorf("\nReason: %s\nplaceholders: -want, +got:\n%s", tc.reason, diff)
 			}
 			for _, f := range s.Forecasts {
-				if f.WarmedBy != tc.by[f.Name] || (f.WarmedBy != "" && (f.Hold != 0 || f.Message != "")) || int(f.Hold) != tc.held[f.Name] {
+				if f.WarmedBy != tc.by[f.Name] || (f.WarmedBy != "" && (f.Hold != 0 || f.Message != "")) ||
+					int(f.Hold) != tc.held[f.Name] {
 					t.Errorf("\nReason: %s\n%+v", tc.reason, f)
 				}
 			}
@@ -136,7 +171,8 @@ func TestOneTargetFollowsItsPlansInTurn(t *testing.T) {
 	}
 }
 
-// Who holds is paused, or goes: the next one does then, with what is held already, and nothing is left beside it.
+// Who holds is paused, or goes: the next one does then, with what is held already, and nothing is
+// left beside it.
 func TestTheNextForecastHolds(t *testing.T) {
 	w := newWorld(t, steady, pool(noImages))
 	w.another("tokens", "40 40 40 40 40 40 40 40")
@@ -150,7 +186,8 @@ func TestTheNextForecastHolds(t *testing.T) {
 			held[f.Name] = int(f.Hold)
 		}
 		want := []map[string]int{{"demand": 0, "tokens": 4}, {"demand": 4, "tokens": 0}}[i]
-		if diff := cmp.Diff(want, held); diff != "" || (s.Forecasts[1].WarmedBy == "demand") != (i == 1) || s.Placeholders != 4 {
+		if diff := cmp.Diff(want, held); diff != "" || (s.Forecasts[1].WarmedBy == "demand") != (i == 1) ||
+			s.Placeholders != 4 {
 			t.Errorf("the first is %s: -want, +got:\n%s\n%+v", mode, diff, s)
 		}
 		if diff := cmp.Diff(before, w.ids(names.RolePlaceholder)); diff != "" {
@@ -159,8 +196,8 @@ func TestTheNextForecastHolds(t *testing.T) {
 	}
 }
 
-// What stays held for a Forecast that not all can be read of, for so long that it is not known any more, is not held again for another of its target, and keeps that one
-// from nothing.
+// What stays held for a Forecast that not all can be read of, for so long that it is not known any
+// more, is not held again for another of its target, and keeps that one from nothing.
 func TestHalfOfATargetUnread(t *testing.T) {
 	for name, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
 		t.Run(name, func(t *testing.T) {
@@ -235,4 +272,3 @@ func TestWeightsOfAJoinedForecast(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
-

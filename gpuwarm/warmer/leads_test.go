@@ -12,7 +12,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// Leads that are not given are learned, and not forgotten once everything is warm, whatever comes between. What was given was not learned.
+// Leads that are not given are learned, and not forgotten once everything is warm, whatever comes
+// between. What was given was not learned.
 func TestLeads(t *testing.T) {
 	type leads struct{ Node, Image, LearnedNode, LearnedImage v1alpha1.Duration }
 	type step func(*testing.T, *world)
@@ -25,9 +26,12 @@ func TestLeads(t *testing.T) {
 			w.must(w.client.Status().Update(t.Context(), fc))
 		}
 	}
-	three := seen(v1alpha1.StartRecord{NodeSeconds: 90, PullSeconds: 20}, v1alpha1.StartRecord{NodeSeconds: 100, PullSeconds: 30}, v1alpha1.StartRecord{NodeSeconds: 120, PullSeconds: 40})
-	slower := seen(v1alpha1.StartRecord{NodeSeconds: 600}, v1alpha1.StartRecord{NodeSeconds: 600}, v1alpha1.StartRecord{NodeSeconds: 600})
-	endless := seen(v1alpha1.StartRecord{NodeSeconds: 7200}, v1alpha1.StartRecord{NodeSeconds: 7200}, v1alpha1.StartRecord{NodeSeconds: 7200})
+	three := seen(v1alpha1.StartRecord{NodeSeconds: 90, PullSeconds: 20},
+		v1alpha1.StartRecord{NodeSeconds: 100, PullSeconds: 30}, v1alpha1.StartRecord{NodeSeconds: 120, PullSeconds: 40})
+	slower := seen(v1alpha1.StartRecord{NodeSeconds: 600}, v1alpha1.StartRecord{NodeSeconds: 600},
+		v1alpha1.StartRecord{NodeSeconds: 600})
+	endless := seen(v1alpha1.StartRecord{NodeSeconds: 7200}, v1alpha1.StartRecord{NodeSeconds: 7200},
+		v1alpha1.StartRecord{NodeSeconds: 7200})
 	none := seen()
 	change := func(change func(*v1alpha1.WarmPoolSpec)) step {
 		return func(t *testing.T, w *world) {
@@ -63,20 +67,44 @@ func TestLeads(t *testing.T) {
 		steps  []step // a look after each
 		want   leads
 	}{
-		"Assumed":   {"Nothing is known.", []step{none}, leads{"5m", "15m", "", ""}},
-		"Learned":   {"Three starts were seen.", []step{three}, learned},
-		"AllWarm":   {"All starts are warm since.", []step{three, none}, learned},
-		"Newer":     {"What is learned newly counts, each lead by itself.", []step{three, none, slower}, leads{"10m", "40s", "10m", "40s"}},
-		"Believed":  {"An hour is the longest that is believed.", []step{endless, none}, leads{"1h", "15m", "1h", ""}},
-		"Given":     {"What is given counts before what was learned.", []step{three, give}, leads{"7m", "8m", "2m", "40s"}},
-		"GivenOnce": {"What was given is given no more: nothing was learned.", []step{give, take}, leads{"5m", "15m", "", ""}},
+		"Assumed": {"Nothing is known.", []step{none}, leads{"5m", "15m", "", ""}},
+		"Learned": {"Three starts were seen.", []step{three}, learned},
+		"AllWarm": {"All starts are warm since.", []step{three, none}, learned},
+		"Newer": {
+			"What is learned newly counts, each lead by itself.",
+			[]step{three, none, slower},
+			leads{"10m", "40s", "10m", "40s"},
+		},
+		"Believed": {"An hour is the longest that is believed.", []step{endless, none}, leads{"1h", "15m", "1h", ""}},
+		"Given":    {"What is given counts before what was learned.", []step{three, give}, leads{"7m", "8m", "2m", "40s"}},
+		"GivenOnce": {
+			"What was given is given no more: nothing was learned.", []step{give, take}, leads{"5m", "15m", "", ""},
+		},
 		"GivenMean": {"And what was learned before counts again.", []step{three, none, give, take}, learned},
-		"Off":       {"Nothing is warmed, and so nothing ahead of that.", []step{three, none, off}, leads{"0s", "0s", "2m", "40s"}},
-		"OffMean":   {"And then something is again.", []step{three, none, off, auto}, learned},
-		"Paused":    {"It is not warmed for a paused Forecast.", []step{three, none, mode(v1alpha1.ForecastPaused)}, leads{"", "", "2m", "40s"}},
-		"Resumed":   {"And then it is again.", []step{three, none, mode(v1alpha1.ForecastPaused), mode(v1alpha1.ForecastActive)}, learned},
-		"Unread":    {"The target cannot be read for a while.", []step{three, none, unread(errInternal), unread(errInternal), unread(nil)}, learned},
-		"Meanwhile": {"What is seen while it cannot be is not lost.", []step{three, unread(errInternal), slower, none, unread(nil)}, leads{"10m", "40s", "10m", "40s"}},
+		"Off": {
+			"Nothing is warmed, and so nothing ahead of that.",
+			[]step{three, none, off},
+			leads{"0s", "0s", "2m", "40s"},
+		},
+		"OffMean": {"And then something is again.", []step{three, none, off, auto}, learned},
+		"Paused": {
+			"It is not warmed for a paused Forecast.",
+			[]step{three, none, mode(v1alpha1.ForecastPaused)},
+			leads{"", "", "2m", "40s"},
+		},
+		"Resumed": {"And then it is again.", []step{
+			three, none, mode(v1alpha1.ForecastPaused),
+			mode(v1alpha1.ForecastActive),
+		}, learned},
+		"Unread": {"The target cannot be read for a while.", []step{
+			three, none, unread(errInternal), unread(errInternal),
+			unread(nil),
+		}, learned},
+		"Meanwhile": {
+			"What is seen while it cannot be is not lost.",
+			[]step{three, unread(errInternal), slower, none, unread(nil)},
+			leads{"10m", "40s", "10m", "40s"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -96,9 +124,11 @@ func TestLeads(t *testing.T) {
 	}
 }
 
-// Status names 64 Forecasts. What was learned, and is held, for one more is not forgotten by the next look either.
+// Status names 64 Forecasts. What was learned, and is held, for one more is not forgotten by the
+// next look either.
 func TestWhatNoStatusNamesIsRemembered(t *testing.T) {
-	w := newWorld(t, strings.Repeat("10 ", 10)+strings.Repeat("50 ", 60), pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Lead = "" }))
+	w := newWorld(t, strings.Repeat("10 ", 10)+strings.Repeat("50 ", 60),
+		pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Lead = "" }))
 	w.mapper.there["CapacityBuffer"] = true
 	for i := range 64 {
 		fc := w.forecast(steady)
@@ -112,7 +142,8 @@ func TestWhatNoStatusNamesIsRemembered(t *testing.T) {
 		fc.Status.LeadTime = &v1alpha1.LeadTimeStatus{RecentStarts: starts}
 		w.must(w.client.Status().Update(t.Context(), fc))
 		if s := w.look(0); len(s.Forecasts) != 64 || w.asked("demand") != 5 {
-			t.Errorf("five are needed within the 20 minutes that a node takes, %d are held, by the starts %v", w.asked("demand"), starts)
+			t.Errorf("five are needed within the 20 minutes that a node takes, %d are held, by the starts %v",
+				w.asked("demand"), starts)
 		}
 	}
 	before := testutil.ToFloat64(w.r.metrics.heldTime.WithLabelValues("shop", "warm", "nvidia.com/gpu"))
@@ -122,7 +153,8 @@ func TestWhatNoStatusNamesIsRemembered(t *testing.T) {
 	w.r.opts.Client = hiding{w.client, "model"}
 	_, _ = w.tryLook(1)
 	_, _ = w.tryLook(2)
-	if got := testutil.ToFloat64(w.r.metrics.heldTime.WithLabelValues("shop", "warm", "nvidia.com/gpu")) - before; got != 5*120 {
+	if got := testutil.ToFloat64(w.r.metrics.heldTime.WithLabelValues("shop", "warm",
+		"nvidia.com/gpu")) - before; got != 5*120 {
 		t.Errorf("five GPUs that stay held for two minutes are %v GPU-seconds", got)
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/gpuwarm/warmer/allocate"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
-	"headstart.dev/headstart/gpuwarm"
 )
 
 // hiding is a client to which the Deployment of one name cannot be read.
@@ -43,7 +43,8 @@ func (c caching) List(ctx context.Context, list client.ObjectList, opts ...clien
 	return err
 }
 
-// asked is how many replicas placeholders or buffers hold for all Forecasts of those forecasts together.
+// asked is how many replicas placeholders or buffers hold for all Forecasts of those forecasts
+// together.
 func (w *world) asked(forecasts ...string) int {
 	w.t.Helper()
 	n := len(w.ours(names.RolePlaceholder))
@@ -56,7 +57,8 @@ func (w *world) asked(forecasts ...string) int {
 	return n
 }
 
-// Limits are of all that is held, also of what nothing is wanted of now. A target that cannot be read is known for a while; these looks are after that.
+// Limits are of all that is held, also of what nothing is wanted of now. A target that cannot be
+// read is known for a while; these looks are after that.
 func TestLimitsBoundWhatStays(t *testing.T) {
 	four := func(name string) func(*v1alpha1.WarmPool) {
 		return func(p *v1alpha1.WarmPool) {
@@ -75,8 +77,11 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 		hold   int32 // of the other Forecast
 	}{
 		"First": {"The target of the first cannot be read.", pool(noImages, four("nvidia.com/gpu")), false, unread, 4, 2},
-		"Last":  {"Nor that of the last, when the first would like more.", pool(noImages, four("nvidia.com/gpu")), false, other, 4, 2},
-		"Pods":  {"Replicas may be limited as such.", pool(noImages, four("pods")), false, unread, 4, 2},
+		"Last": {
+			"Nor that of the last, when the first would like more.", pool(noImages, four("nvidia.com/gpu")), false,
+			other, 4, 2,
+		},
+		"Pods": {"Replicas may be limited as such.", pool(noImages, four("pods")), false, unread, 4, 2},
 		"Restart": {"And a restart is no way out.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) {
 			r, err := New(w.r.opts)
 			w.must(err)
@@ -91,15 +96,18 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 			unread(w)
 		}, 4, 2},
 		"DryRun": {"What would be held counts likewise.", pool(noImages, four("nvidia.com/gpu"), dry), false, unread, 0, 2},
-		"Denied": {"What cannot be removed is held all the same.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) {
-			w.setMode(v1alpha1.ForecastPaused)
-			w.refuse = func(verb string, _ client.Object) error {
-				if verb == "delete" {
-					return forbid("delete", "pods")
+		"Denied": {
+			"What cannot be removed is held all the same.", pool(noImages, four("nvidia.com/gpu")), false,
+			func(w *world) {
+				w.setMode(v1alpha1.ForecastPaused)
+				w.refuse = func(verb string, _ client.Object) error {
+					if verb == "delete" {
+						return forbid("delete", "pods")
+					}
+					return nil
 				}
-				return nil
-			}
-		}, 4, 2},
+			}, 4, 2,
+		},
 		"BufferDenied": {"So is a buffer that cannot be.", pool(noImages, four("nvidia.com/gpu")), true, func(w *world) {
 			w.setMode(v1alpha1.ForecastPaused)
 			w.refuse = func(verb string, _ client.Object) error {
@@ -109,8 +117,14 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 				return nil
 			}
 		}, 4, 2},
-		"BufferGone": {"And one that is not wanted any more makes room.", pool(noImages, four("nvidia.com/gpu")), true, func(w *world) { w.setMode(v1alpha1.ForecastPaused) }, 4, 4},
-		"Gone":       {"And what is not wanted any more makes room.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) { w.setMode(v1alpha1.ForecastPaused) }, 4, 4},
+		"BufferGone": {
+			"And one that is not wanted any more makes room.", pool(noImages, four("nvidia.com/gpu")), true,
+			func(w *world) { w.setMode(v1alpha1.ForecastPaused) }, 4, 4,
+		},
+		"Gone": {
+			"And what is not wanted any more makes room.", pool(noImages, four("nvidia.com/gpu")), false,
+			func(w *world) { w.setMode(v1alpha1.ForecastPaused) }, 4, 4,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +155,8 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 	}
 }
 
-// Limits are of what placeholders come to take, with what admission adds for their runtime class; that is known on once none is left.
+// Limits are of what placeholders come to take, with what admission adds for their runtime class;
+// that is known on once none is left.
 func TestLimitsBoundOverheads(t *testing.T) {
 	for limit, want := range map[string]int{"8": 1, "8500m": 2, "4": 0} {
 		t.Run(limit, func(t *testing.T) {
@@ -156,7 +171,8 @@ func TestLimitsBoundOverheads(t *testing.T) {
 			before := w.ids(names.RolePlaceholder)
 			for look := range 4 {
 				s := w.look(0.25 + float64(look)/4)
-				if got := w.ids(names.RolePlaceholder); len(got) != want || !slices.Equal(got, before[:want]) || int(s.Forecasts[0].Hold) != want {
+				if got := w.ids(names.RolePlaceholder); len(got) != want || !slices.Equal(got, before[:want]) ||
+					int(s.Forecasts[0].Hold) != want {
 					t.Errorf("look %d: %v are held, want the first %d of %v: %+v", look, got, want, before, s.Forecasts[0])
 				}
 			}
@@ -168,7 +184,8 @@ func TestLimitsBoundOverheads(t *testing.T) {
 func TestFiguresOfAnUnreadTarget(t *testing.T) {
 	for name, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, "40 40 40 40 40 40 40 40 40 40", pool(noImages), node("a"), node("b"), node("c"), node("d"), node("e"))
+			w := newWorld(t, "40 40 40 40 40 40 40 40 40 40", pool(noImages), node("a"), node("b"), node("c"), node("d"),
+				node("e"))
 			w.mapper.there["CapacityBuffer"] = buffer
 			w.replica("e")
 			w.look(0)

@@ -112,7 +112,8 @@ func addResources(to, list corev1.ResourceList, n int64) {
 	}
 }
 
-// forget drops the series of a WarmPool that is gone. Names that come and go would add up without bound.
+// forget drops the series of a WarmPool that is gone. Names that come and go would add up without
+// bound.
 func (m *metrics) forget(pool types.NamespacedName) {
 	labels := prometheus.Labels{"namespace": pool.Namespace, "warmpool": pool.Name}
 	for _, v := range []*prometheus.MetricVec{
@@ -131,10 +132,10 @@ func addSeconds(
 	}
 }
 
-// countPlacements counts the replicas that came onto a node since the last look, and returns what all of them request.
-// How those came that were there at the first look, or before their Forecast had a plan, is not known. Which those are is
-// remembered for all pods of the namespace, and not read from their conditions: the API server's clock can differ from
-// ours.
+// countPlacements counts the replicas that came onto a node since the last look, and returns what
+// all of them request. How those came that were there at the first look, or before their Forecast
+// had a plan, is not known. Which those are is remembered for all pods of the namespace, and not
+// read from their conditions: the API server's clock can differ from ours.
 func (m *metrics) countPlacements(
 	pool types.NamespacedName, st *poolState, o *observation, d *allocate.Desired, outcomes map[string]*outcome,
 ) corev1.ResourceList {
@@ -160,8 +161,8 @@ func (m *metrics) countPlacements(
 	return using
 }
 
-// workOf returns the first work whose target a pod is a replica of; nil where there is none, or where another WarmPool
-// holds for it and counts it.
+// workOf returns the first work whose target a pod is a replica of; nil where there is none, or
+// where another WarmPool holds for it and counts it.
 func workOf(works []*allocate.Work, p *corev1.Pod) *allocate.Work {
 	for _, w := range works {
 		if t := w.SeenTarget(); t != nil && w.HolderPool == nil && t.IsReplica(p) {
@@ -171,8 +172,8 @@ func workOf(works []*allocate.Work, p *corev1.Pod) *allocate.Work {
 	return nil
 }
 
-// warmth returns whether a replica found its image on its node, as the metric says it. In a rollout replicas of the old
-// template have another image than the target has now.
+// warmth returns whether a replica found its image on its node, as the metric says it. In a rollout
+// replicas of the old template have another image than the target has now.
 func warmth(w *allocate.Work, out *outcome, p *corev1.Pod, n *corev1.Node) string {
 	image := gpuwarm.MainImage(p.Annotations, &p.Spec)
 	if gpuwarm.HasImage(n, image) || (w.Target != nil && image == w.Target.Admitted && hasImage(w, out)(n)) {

@@ -32,7 +32,8 @@ func TestMetrics(t *testing.T) {
 	w.look(3)
 	w.look(4)
 	want := `
-# HELP headstart_warm_held_seconds_total Time that resources were held ahead, by placeholders or by what a CapacityBuffer or ProvisioningRequest brought up, by resource: GPU-seconds for nvidia.com/gpu.
+# HELP headstart_warm_held_seconds_total Time that resources were held ahead, by placeholders or by what ` +
+		"a CapacityBuffer or ProvisioningRequest brought up, by resource: GPU-seconds for nvidia.com/gpu." + `
 # TYPE headstart_warm_held_seconds_total counter
 headstart_warm_held_seconds_total{namespace="shop",resource="cpu",warmpool="warm"} 1440
 headstart_warm_held_seconds_total{namespace="shop",resource="memory",warmpool="warm"} 6.18475290624e+12
@@ -41,7 +42,8 @@ headstart_warm_held_seconds_total{namespace="shop",resource="nvidia.com/gpu",war
 # TYPE headstart_warm_placeholders gauge
 headstart_warm_placeholders{namespace="shop",warmpool="warm"} 3
 `
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "headstart_warm_held_seconds_total", "headstart_warm_placeholders"); err != nil {
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "headstart_warm_held_seconds_total",
+		"headstart_warm_placeholders"); err != nil {
 		t.Error(err)
 	}
 	defer func() {
@@ -56,7 +58,8 @@ headstart_warm_placeholders{namespace="shop",warmpool="warm"} 3
 	}
 }
 
-// What a CapacityBuffer holds counts as well: the room on nodes that are Ready, as far as it was asked for.
+// What a CapacityBuffer holds counts as well: the room on nodes that are Ready, as far as it was
+// asked for.
 func TestMetricOfABuffer(t *testing.T) {
 	w := newWorld(t, steady, pool(noImages), node("a"))
 	w.mapper.there["CapacityBuffer"] = true
@@ -76,8 +79,9 @@ func TestMetricOfABuffer(t *testing.T) {
 	}
 }
 
-// A replica counts once, when it comes onto a node, by whether the image was there; one that was there before its Forecast had a plan does not. When that was the API
-// server's clock says, which may be another.
+// A replica counts once, when it comes onto a node, by whether the image was there; one that was
+// there before its Forecast had a plan does not. When that was the API server's clock says, which
+// may be another.
 func TestPlacements(t *testing.T) {
 	w := newWorld(t, ramp, pool(noNodes), node("a", image), node("b"))
 	registry := prometheus.NewPedanticRegistry()
@@ -88,7 +92,10 @@ func TestPlacements(t *testing.T) {
 	w.r = r
 	scheduled := func(p *corev1.Pod, minute float64) {
 		t.Helper()
-		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(start.Add(time.Duration(minute * float64(time.Minute))))}}
+		p.Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionTrue,
+			LastTransitionTime: metav1.NewTime(start.Add(time.Duration(minute * float64(time.Minute)))),
+		}}
 		w.must(w.client.Status().Update(t.Context(), p))
 	}
 	fc := w.forecast(ramp)
@@ -109,7 +116,8 @@ func TestPlacements(t *testing.T) {
 	w.look(1)
 	w.look(1.25)
 	want := `
-# HELP headstart_warm_placements_total Replicas of the warmed services that came onto a node, by whether it had their image when that was seen first.
+# HELP headstart_warm_placements_total Replicas of the warmed services that came onto a node, ` +
+		"by whether it had their image when that was seen first." + `
 # TYPE headstart_warm_placements_total counter
 headstart_warm_placements_total{namespace="shop",node="cold",warmpool="warm"} 1
 headstart_warm_placements_total{namespace="shop",node="warm",warmpool="warm"} 1
@@ -119,7 +127,8 @@ headstart_warm_placements_total{namespace="shop",node="warm",warmpool="warm"} 1
 	}
 }
 
-// A replica came onto a warm node where that had the replica's own image, whether the node lists it or a pull tells of it.
+// A replica came onto a warm node where that had the replica's own image, whether the node lists it
+// or a pull tells of it.
 func TestWarmPlacements(t *testing.T) {
 	const next = "registry.example/model:2"
 	rollout := func(w *world) { changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = next })(w, nil) }
@@ -129,7 +138,10 @@ func TestWarmPlacements(t *testing.T) {
 	}
 	pulls := func(w *world) {
 		for _, p := range w.ours(names.RolePull) {
-			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+				Name: names.PullContainer, ImageID: "sha256:1",
+				State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
+			}}
 			w.must(w.client.Status().Update(w.t.Context(), &p))
 		}
 	}
@@ -139,13 +151,16 @@ func TestWarmPlacements(t *testing.T) {
 		change func(*world)
 		want   string
 	}{
-		"Listed":      {"The node lists it.", node("a", image), func(*world) {}, "warm"},
-		"NotListed":   {"Or it lists all that it has, and not this.", node("a", next), func(*world) {}, "cold"},
-		"OldOfTwo":    {"In a rollout a replica of the old template finds the old image.", node("a", image), rollout, "warm"},
-		"OldOnNew":    {"And not the new one.", node("a", next), rollout, "cold"},
-		"Unlisted":    {"A pull came through on a node that lists its largest images only.", full, pulls, "warm"},
-		"NotPulled":   {"There none did.", full, func(*world) {}, "cold"},
-		"OldUnpulled": {"What was pulled for the new template says nothing of the old one.", full, func(w *world) { rollout(w); w.look(0.5); pulls(w) }, "cold"},
+		"Listed":    {"The node lists it.", node("a", image), func(*world) {}, "warm"},
+		"NotListed": {"Or it lists all that it has, and not this.", node("a", next), func(*world) {}, "cold"},
+		"OldOfTwo":  {"In a rollout a replica of the old template finds the old image.", node("a", image), rollout, "warm"},
+		"OldOnNew":  {"And not the new one.", node("a", next), rollout, "cold"},
+		"Unlisted":  {"A pull came through on a node that lists its largest images only.", full, pulls, "warm"},
+		"NotPulled": {"There none did.", full, func(*world) {}, "cold"},
+		"OldUnpulled": {
+			"What was pulled for the new template says nothing of the old one.", full,
+			func(w *world) { rollout(w); w.look(0.5); pulls(w) }, "cold",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

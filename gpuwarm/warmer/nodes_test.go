@@ -47,7 +47,8 @@ func TestPlaceholdersFollowThePlan(t *testing.T) {
 	if s = w.look(2.25); s.Forecasts[0].Held != 3 || len(w.writes) != writes {
 		t.Errorf("three are held, and nothing is to be written: %+v, %v", s.Forecasts[0], w.writes[writes:])
 	}
-	// The ramp begins: the HPA makes replicas, the scheduler evicts placeholders for them. None comes back.
+	// The ramp begins: the HPA makes replicas, the scheduler evicts placeholders for them. None comes
+	// back.
 	gone := w.ours(names.RolePlaceholder)[0]
 	w.must(w.client.Delete(t.Context(), &gone))
 	w.replica("new-0")
@@ -56,7 +57,8 @@ func TestPlaceholdersFollowThePlan(t *testing.T) {
 	if n := len(w.ours(names.RolePlaceholder)); n != 2 {
 		t.Fatalf("three replicas are there and five needed, so two are to be held, not %d", n)
 	}
-	if s = w.look(8.5); len(w.ours(names.RolePlaceholder)) != 0 || reasonOf(s, v1alpha1.ConditionNodesWarm) != "True AsPlanned" {
+	if s = w.look(8.5); len(w.ours(names.RolePlaceholder)) != 0 ||
+		reasonOf(s, v1alpha1.ConditionNodesWarm) != "True AsPlanned" {
 		t.Errorf("the peak is over, but %d are held", len(w.ours(names.RolePlaceholder)))
 	}
 }
@@ -72,7 +74,8 @@ func TestANodeIsHeldOnceItHasTheImage(t *testing.T) {
 		return meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionNodesWarm).Message
 	}
 	s := w.look(0.25)
-	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False InProgress" || s.Forecasts[0].Held != 0 || !strings.Contains(says(s), "for 0 have the image") {
+	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False InProgress" || s.Forecasts[0].Held != 0 ||
+		!strings.Contains(says(s), "for 0 have the image") {
 		t.Errorf("both nodes lack the image, but NodesWarm is %q: %s", got, says(s))
 	}
 	w.lists("a", image)
@@ -88,14 +91,16 @@ func TestANodeIsHeldOnceItHasTheImage(t *testing.T) {
 // One that is pinned by its digest is listed without the tag.
 func TestANodeHasAPinnedImage(t *testing.T) {
 	const digest = "@sha256:0123456789012345678901234567890123456789012345678901234567890123"
-	w := newWorld(t, steady, pool(), node("a", "registry.example/model"+digest), node("b", "registry.example/model"+digest))
+	w := newWorld(t, steady, pool(), node("a", "registry.example/model"+digest),
+		node("b", "registry.example/model"+digest))
 	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = image + digest })(w, nil)
 	w.look(0)
 	for i, p := range w.ours(names.RolePlaceholder) {
 		w.bind(&p, []string{"a", "b"}[i])
 	}
 	s := w.look(0.25)
-	if f := s.Forecasts[0]; f.Held != 2 || f.ImageNodesReady != 2 || reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
+	if f := s.Forecasts[0]; f.Held != 2 || f.ImageNodesReady != 2 ||
+		reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
 		t.Errorf("both nodes have it: %+v", f)
 	}
 	if n := len(w.ours(names.RolePull)); n != 0 {
@@ -111,7 +116,8 @@ func TestPlaceholderIsHarmless(t *testing.T) {
 		t.Error("the target's selector matches a placeholder: it would count as a replica, or get traffic")
 	}
 	got := map[string]any{
-		"namespace": p.Namespace, "grace": *p.Spec.TerminationGracePeriodSeconds, "priority": p.Spec.PriorityClassName, "token": *p.Spec.AutomountServiceAccountToken,
+		"namespace": p.Namespace, "grace": *p.Spec.TerminationGracePeriodSeconds, "priority": p.Spec.PriorityClassName,
+		"token":    *p.Spec.AutomountServiceAccountToken,
 		"selector": p.Spec.NodeSelector, "tolerations": p.Spec.Tolerations, "ends": *p.Spec.ActiveDeadlineSeconds,
 		"consolidates": p.Annotations["karpenter.sh/do-not-disrupt"], // trap T5: Karpenter takes nodes away that pull
 		"gpu":          p.Spec.Containers[0].Resources.Limits.Name("nvidia.com/gpu", resource.DecimalSI).String(),
@@ -119,7 +125,8 @@ func TestPlaceholderIsHarmless(t *testing.T) {
 	}
 	want := map[string]any{
 		"namespace": "headstart-warm", "grace": int64(0), "priority": "headstart-placeholder", "token": false,
-		"selector": template().Spec.NodeSelector, "tolerations": template().Spec.Tolerations, "ends": int64(3600), "consolidates": "true", "gpu": "1", "cpu": "4",
+		"selector": template().Spec.NodeSelector, "tolerations": template().Spec.Tolerations, "ends": int64(3600),
+		"consolidates": "true", "gpu": "1", "cpu": "4",
 		"image": DefaultPauseImage,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -144,27 +151,52 @@ func TestWhatKeepsFromWarming(t *testing.T) {
 			"Says what it would do, and does not.",
 			pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Mode = v1alpha1.WarmPoolDryRun }), nil, 0, "True DryRun", "",
 		},
-		"Off":    {"Nodes are not to be held.", pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }), nil, 0, "True AsPlanned", "nodes"},
-		"Limits": {"Three GPUs at most.", pool(noImages, limit), nil, 3, "True AsPlanned", "spec.limits leaves room for 3 of the 5"},
+		"Off": {"Nodes are not to be held.", pool(noImages,
+			func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }), nil, 0, "True AsPlanned", "nodes"},
+		"Limits": {
+			"Three GPUs at most.", pool(noImages, limit), nil, 3, "True AsPlanned", "spec.limits leaves room for 3 of the 5",
+		},
 		"NothingSelected": {
 			"A selector that selects nothing is a mistake.",
-			pool(func(p *v1alpha1.WarmPool) { p.Spec.ForecastSelector.MatchLabels = map[string]string{"warm": "no"} }), nil, 0, "False NothingSelected", "",
+			pool(func(p *v1alpha1.WarmPool) {
+				p.Spec.ForecastSelector.MatchLabels = map[string]string{"warm": "no"}
+			}), nil, 0, "False NothingSelected", "",
 		},
 		"ForecastDryRun": {
 			"Nobody scales by the plan of a Forecast in mode DryRun.", pool(noImages),
-			func(_ *world, fc *v1alpha1.Forecast) { fc.Spec.Mode = v1alpha1.ForecastDryRun }, 0, "False NotWarmed", "mode DryRun",
+			func(_ *world, fc *v1alpha1.Forecast) { fc.Spec.Mode = v1alpha1.ForecastDryRun }, 0,
+			"False NotWarmed", "mode DryRun",
 		},
-		"NoPlan": {"No plan, nothing to hold for.", pool(noImages), func(_ *world, fc *v1alpha1.Forecast) { fc.Status.Plan = nil }, 0, "False NotWarmed", "no plan yet"},
+		"NoPlan": {
+			"No plan, nothing to hold for.", pool(noImages), func(_ *world, fc *v1alpha1.Forecast) { fc.Status.Plan = nil }, 0,
+			"False NotWarmed", "no plan yet",
+		},
 		"NoCapacity": {
-			"Without a capacity demand is no number of replicas.", pool(noImages), func(_ *world, fc *v1alpha1.Forecast) { fc.Status.CapacityPerReplica = nil }, 0,
+			"Without a capacity demand is no number of replicas.", pool(noImages), func(_ *world,
+				fc *v1alpha1.Forecast,
+			) {
+				fc.Status.CapacityPerReplica = nil
+			}, 0,
 			"False NotWarmed", "spec.capacityPerReplica",
 		},
-		"NoTarget": {"The target is gone.", pool(noImages), func(w *world, _ *v1alpha1.Forecast) { w.must(w.client.Delete(w.t.Context(), deployment())) }, 0, "False NotWarmed", "no Deployment model"},
-		"Claims": {"Devices of a claim cannot be held for another pod.", pool(noImages), changeTemplate(func(s *corev1.PodSpec) {
-			s.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu"}}
-		}), 0, "False NotWarmed", "resource claims"},
+		"NoTarget": {
+			"The target is gone.", pool(noImages),
+			func(w *world, _ *v1alpha1.Forecast) { w.must(w.client.Delete(w.t.Context(), deployment())) }, 0, "False NotWarmed",
+			"no Deployment model",
+		},
+		"Claims": {
+			"Devices of a claim cannot be held for another pod.", pool(noImages),
+			changeTemplate(func(s *corev1.PodSpec) {
+				s.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu"}}
+			}), 0, "False NotWarmed", "resource claims",
+		},
 		"Volumes": {"A volume can bind to a node.", pool(noImages), changeTemplate(func(s *corev1.PodSpec) {
-			s.Volumes = []corev1.Volume{{Name: "weights", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "w"}}}}
+			s.Volumes = []corev1.Volume{{
+				Name: "weights",
+				VolumeSource: corev1.VolumeSource{
+					PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "w"},
+				},
+			}}
 		}), 0, "False NotWarmed", "volume weights is a claim"},
 	}
 	for name, tc := range cases {
@@ -213,11 +245,19 @@ func TestDeniedPlaceholders(t *testing.T) {
 		reason string
 		says   string
 	}{
-		"Quota":     {apierrors.NewForbidden(pods, "x", errors.New("exceeded quota: gpus, requested: 1, used: 4, limited: 4")), "QuotaDenied", "raise the quota"},
-		"Priority":  {apierrors.NewForbidden(pods, "x", errors.New("no PriorityClass with name headstart-placeholder was found")), "Denied", "create the PriorityClass"},
-		"Rights":    {apierrors.NewForbidden(pods, "x", errors.New("User \"headstart\" cannot create resource")), "Denied", "grant"},
-		"Namespace": {apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "headstart-warm"), "Denied", "create the namespace"},
-		"Invalid":   {apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "x", nil), "Denied", "template"},
+		"Quota": {apierrors.NewForbidden(pods, "x",
+			errors.New("exceeded quota: gpus, requested: 1, used: 4, limited: 4")), "QuotaDenied", "raise the quota"},
+		"Priority": {apierrors.NewForbidden(pods, "x",
+			errors.New("no PriorityClass with name headstart-placeholder was found")), "Denied", "create the PriorityClass"},
+		"Rights": {
+			apierrors.NewForbidden(pods, "x", errors.New("User \"headstart\" cannot create resource")), "Denied",
+			"grant",
+		},
+		"Namespace": {
+			apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "headstart-warm"), "Denied",
+			"create the namespace",
+		},
+		"Invalid": {apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "x", nil), "Denied", "template"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -236,7 +276,8 @@ func TestDeniedPlaceholders(t *testing.T) {
 				t.Errorf("%d attempts in 20 looks over 20 s, want one in 15 s", len(w.writes))
 			}
 			w.refuse = nil
-			if s := w.look(3); reasonOf(s, v1alpha1.ConditionReady) != "True AsPlanned" || len(w.ours(names.RolePlaceholder)) != 5 {
+			if s := w.look(3); reasonOf(s, v1alpha1.ConditionReady) != "True AsPlanned" ||
+				len(w.ours(names.RolePlaceholder)) != 5 {
 				t.Errorf("did not recover: %+v", s.Conditions)
 			}
 		})
@@ -293,7 +334,8 @@ func TestRolloutChangesPlaceholders(t *testing.T) {
 	w.look(2.25)
 	pods := w.ours(names.RolePlaceholder)
 	if len(pods) != 5 || pods[0].Spec.Containers[0].Resources.Requests.Cpu().String() != "6" {
-		t.Errorf("%d placeholders, of %s CPUs; want 5 of the new shape", len(pods), pods[0].Spec.Containers[0].Resources.Requests.Cpu())
+		t.Errorf("%d placeholders, of %s CPUs; want 5 of the new shape", len(pods),
+			pods[0].Spec.Containers[0].Resources.Requests.Cpu())
 	}
 }
 
@@ -316,9 +358,17 @@ func TestCapacityBufferSaysWhy(t *testing.T) {
 			map[string]any{"type": "LimitedByQuotas", "status": "True", "message": "quota gpus allows 1"},
 		}, 2, "True AsPlanned", "for 2 replicas"},
 		"Injected": {"provisioning is a simulation's, or a fit", []any{
-			map[string]any{"type": "ReadyForProvisioning", "status": "True"}, map[string]any{"type": "Provisioning", "status": "True"}, map[string]any{"type": "LimitedByQuotas", "status": "False"},
+			map[string]any{"type": "ReadyForProvisioning", "status": "True"}, map[string]any{
+				"type":   "Provisioning",
+				"status": "True",
+			}, map[string]any{"type": "LimitedByQuotas", "status": "False"},
 		}, 1, "False InProgress", "have room for 1"},
-		"Odd": {"what is no condition says nothing", []any{"x", map[string]any{"status": "True"}}, 1, "False InProgress", "have room for 1"},
+		"Odd": {
+			"what is no condition says nothing",
+			[]any{"x", map[string]any{"status": "True"}},
+			1, "False InProgress",
+			"have room for 1",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -333,7 +383,8 @@ func TestCapacityBufferSaysWhy(t *testing.T) {
 			w.must(unstructured.SetNestedSlice(u.Object, tc.conditions, "status", "conditions"))
 			w.must(w.client.Update(t.Context(), u))
 			s := w.look(1)
-			if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != tc.want || !strings.Contains(messageOf(s, v1alpha1.ConditionNodesWarm), tc.says) {
+			if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != tc.want ||
+				!strings.Contains(messageOf(s, v1alpha1.ConditionNodesWarm), tc.says) {
 				t.Errorf("\nReason: %s\nNodesWarm is %q: %s", tc.reason, got, messageOf(s, v1alpha1.ConditionNodesWarm))
 			}
 		})
@@ -347,9 +398,13 @@ func TestShortfall(t *testing.T) {
 			p.Spec.Nodes.Capacity = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse(gpus)}
 		}
 	}
-	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "gpus"}, Status: corev1.ResourceQuotaStatus{
-		Hard: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("4")}, Used: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("1")},
-	}}
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "gpus"},
+		Status: corev1.ResourceQuotaStatus{
+			Hard: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("4")},
+			Used: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("1")},
+		},
+	}
 	cases := map[string]struct {
 		reason string
 		pool   *v1alpha1.WarmPool
@@ -357,18 +412,26 @@ func TestShortfall(t *testing.T) {
 		short  string
 		says   string
 	}{
-		"Grows":    {"Nodes come up on demand, as many as one likes.", pool(noImages), nil, "False Enough", ""},
-		"Fixed":    {"Three nodes, five replicas.", pool(noImages, off), nil, "True PlanNeedsMore", "from 2026-03-01T12:04:00Z on, but the nodes can give 3"},
+		"Grows": {"Nodes come up on demand, as many as one likes.", pool(noImages), nil, "False Enough", ""},
+		"Fixed": {
+			"Three nodes, five replicas.", pool(noImages, off), nil, "True PlanNeedsMore",
+			"from 2026-03-01T12:04:00Z on, but the nodes can give 3",
+		},
 		"Pool":     {"The pool grows to four.", pool(noImages, grow("4")), nil, "True PlanNeedsMore", "the pool can give 4"},
 		"PoolDoes": {"The pool grows to five.", pool(noImages, grow("5")), nil, "False Enough", ""},
-		"Quota":    {"The quota leaves three beside the one that runs.", pool(noImages), []client.Object{quota}, "True PlanNeedsMore", "raise the namespace's ResourceQuota"},
+		"Quota": {
+			"The quota leaves three beside the one that runs.", pool(noImages),
+			[]client.Object{quota},
+			"True PlanNeedsMore", "raise the namespace's ResourceQuota",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, ramp, append(tc.more, tc.pool, node("a"), node("b"), node("c"))...)
 			w.replica("a")
 			s := w.look(0)
-			if got := reasonOf(s, v1alpha1.ConditionCapacityShort); got != tc.short || !strings.Contains(s.Forecasts[0].Message, tc.says) {
+			if got := reasonOf(s, v1alpha1.ConditionCapacityShort); got != tc.short ||
+				!strings.Contains(s.Forecasts[0].Message, tc.says) {
 				t.Errorf("\nReason: %s\nCapacityShort is %q, message %q", tc.reason, got, s.Forecasts[0].Message)
 			}
 		})

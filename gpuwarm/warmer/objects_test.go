@@ -28,11 +28,21 @@ func TestWhatIsGoingIsLeftAlone(t *testing.T) {
 		object client.Object
 		over   func(*world, client.Object)
 	}{
-		"ProvisioningRequest": {pool(noImages, atomic), kube.NewObject(kube.ProvisioningRequest, "shop", name), func(w *world, o client.Object) {
-			o.(*unstructured.Unstructured).Object["status"] = map[string]any{"conditions": []any{map[string]any{"type": "BookingExpired", "status": "True"}}}
-		}},
-		"ImagePullJob": {pool(noNodes), kube.NewObject(kube.ImagePullJob, "shop", name), func(w *world, _ client.Object) { rollout(w) }},
-		"Job":          {pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), newJob("shop", name), func(w *world, _ client.Object) { rollout(w) }},
+		"ProvisioningRequest": {
+			pool(noImages, atomic), kube.NewObject(kube.ProvisioningRequest, "shop", name),
+			func(w *world, o client.Object) {
+				o.(*unstructured.Unstructured).Object["status"] = map[string]any{"conditions": []any{
+					map[string]any{"type": "BookingExpired", "status": "True"},
+				}}
+			},
+		},
+		"ImagePullJob": {
+			pool(noNodes), kube.NewObject(kube.ImagePullJob, "shop", name), func(w *world, _ client.Object) { rollout(w) },
+		},
+		"Job": {
+			pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), newJob("shop", name),
+			func(w *world, _ client.Object) { rollout(w) },
+		},
 	}
 	for kind, tc := range cases {
 		t.Run(kind, func(t *testing.T) {

@@ -90,8 +90,8 @@ func (r *Reconciler) observe(
 	return o, nil
 }
 
-// observeTargets reads the targets of the Forecasts that may be warmed for, and the HPAs that bound their replicas. Other
-// Forecasts of the same targets can be other WarmPools'.
+// observeTargets reads the targets of the Forecasts that may be warmed for, and the HPAs that bound
+// their replicas. Other Forecasts of the same targets can be other WarmPools'.
 func (r *Reconciler) observeTargets(ctx context.Context, o *observation) {
 	o.Workloads, o.HPAs = map[string]allocate.Workload{}, map[string]allocate.Bound{}
 	targets := map[allocate.TargetKey]bool{}
@@ -128,7 +128,8 @@ func optionalKind(gvk schema.GroupVersionKind) kind {
 	}}
 }
 
-// kindsOf returns the kinds that the warmer makes, and which of them the WarmPool's spec can need now.
+// kindsOf returns the kinds that the warmer makes, and which of them the WarmPool's spec can need
+// now.
 func kindsOf(pool *v1alpha1.WarmPool) (kinds []kind, needed map[string]bool) {
 	byNodes, byImages := pool.Spec.Nodes.Policy, pool.Spec.Images.Policy
 	autoNodes := byNodes != v1alpha1.WarmNodesOff && byNodes != v1alpha1.WarmNodesPlaceholders
@@ -151,8 +152,9 @@ func kindsOf(pool *v1alpha1.WarmPool) (kinds []kind, needed map[string]bool) {
 	}, needed
 }
 
-// observeMade lists what the WarmPool made beside pods. Labels say for which Forecast that is: also what an earlier
-// process made, or a look that failed, would hold its nodes for as long as the WarmPool exists.
+// observeMade lists what the WarmPool made beside pods. Labels say for which Forecast that is: also
+// what an earlier process made, or a look that failed, would hold its nodes for as long as the
+// WarmPool exists.
 func (r *Reconciler) observeMade(ctx context.Context, o *observation, st *poolState) {
 	kinds, needed := kindsOf(o.Pool)
 	for _, k := range kinds {
@@ -168,6 +170,8 @@ func (r *Reconciler) observeMade(ctx context.Context, o *observation, st *poolSt
 	o.CapacityBuffers, o.ProvisioningRequests = api(kube.CapacityBuffer), api(kube.ProvisioningRequest)
 	o.ImagePullJobs = api(kube.ImagePullJob)
 	o.Requests = map[string]allocate.Request{}
+	o.RequestsErr = errors.Join(o.kinds["PodTemplate"].err, o.kinds[kube.CapacityBuffer.Kind].err,
+		o.kinds[kube.ProvisioningRequest.Kind].err)
 	for key, m := range o.made {
 		if m.Buffer == nil && m.Request == nil {
 			continue
@@ -214,8 +218,8 @@ func (o *observation) of(key string) made {
 	return made{}
 }
 
-// list lists the objects of a kind that the WarmPool made. A kind without objects, and one that may not be listed, are
-// not listed again for a while.
+// list lists the objects of a kind that the WarmPool made. A kind without objects, and one that may
+// not be listed, are not listed again for a while.
 func (r *Reconciler) list(ctx context.Context, o *observation, st *poolState, k kind, needed bool) listing {
 	l := listing{served: true}
 	if k.gvk.Kind != "" {
@@ -277,8 +281,8 @@ func (r *Reconciler) observeCaches(ctx context.Context, o *observation) {
 	}
 }
 
-// notSeen returns why something that was made before may be left and could not be looked for: errors that only a person
-// can fix. Most often nothing was made.
+// notSeen returns why something that was made before may be left and could not be looked for:
+// errors that only a person can fix. Most often nothing was made.
 func (o *observation) notSeen() error {
 	kinds, _ := kindsOf(o.Pool)
 	for _, k := range kinds {

@@ -15,7 +15,8 @@ import (
 
 // Defaults of [Options].
 const (
-	// DefaultNamespace is where placeholders live. It is one of their own: in a service's they would eat its quota.
+	// DefaultNamespace is where placeholders live. It is one of their own: in a service's they would
+	// eat its quota.
 	DefaultNamespace = "headstart-warm"
 	// DefaultPriorityClass is the class of the placeholders.
 	DefaultPriorityClass = "headstart-placeholder"
@@ -42,8 +43,8 @@ type Options struct {
 
 	// Namespace of the placeholders.
 	Namespace string
-	// PriorityClass of the placeholders: below every real pod's, not below the cluster autoscaler's cutoff of -10 (under which a pod brings no node
-	// up), with preemptionPolicy Never.
+	// PriorityClass of the placeholders: below every real pod's, not below the cluster autoscaler's
+	// cutoff of -10 (under which a pod brings no node up), with preemptionPolicy Never.
 	PriorityClass string
 	// PauseImage is what placeholders run.
 	PauseImage string

@@ -104,8 +104,9 @@ func (out *outcome) settleFor(a about, what string, err error) {
 	out.add(a, what, "what was made before is left", err, true)
 }
 
-// add adds the errors of a step as problems. What time alone may fix becomes part of the outcome's error. Each error is
-// taken by itself, so that a denial does not hide an outage. consequence is what a denial means.
+// add adds the errors of a step as problems. What time alone may fix becomes part of the outcome's
+// error. Each error is taken by itself, so that a denial does not hide an outage. consequence is
+// what a denial means.
 func (out *outcome) add(a about, what, consequence string, err error, ofForecast bool) {
 	for _, err := range kube.Each(err) {
 		reason, remedy, known := kube.Remedy(err)

@@ -13,17 +13,26 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// Placeholders keep from each other what the target's pods keep from each other, and spread as they do.
+// Placeholders keep from each other what the target's pods keep from each other, and spread as they
+// do.
 func TestPlaceholdersAmongThemselves(t *testing.T) {
 	picks := func(app string) *metav1.LabelSelector {
 		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}
 	}
-	others := &metav1.LabelSelector{MatchLabels: map[string]string{names.LabelRole: names.RolePlaceholder, names.LabelForecast: names.Forecast("shop", "demand")}}
+	others := &metav1.LabelSelector{MatchLabels: map[string]string{
+		names.LabelRole:     names.RolePlaceholder,
+		names.LabelForecast: names.Forecast("shop", "demand"),
+	}}
 	anti := func(terms ...corev1.PodAffinityTerm) *corev1.Affinity {
-		return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: terms}}
+		return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: terms,
+		}}
 	}
 	skew := func(selector *metav1.LabelSelector, keys ...string) corev1.TopologySpreadConstraint {
-		return corev1.TopologySpreadConstraint{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: selector, MatchLabelKeys: keys}
+		return corev1.TopologySpreadConstraint{
+			MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone,
+			WhenUnsatisfiable: corev1.DoNotSchedule, LabelSelector: selector, MatchLabelKeys: keys,
+		}
 	}
 	cases := map[string]struct {
 		reason string
@@ -57,21 +66,33 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			func(s *corev1.PodSpec) {
 				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("db"), TopologyKey: corev1.LabelHostname})
 			},
-			[]corev1.PodAffinityTerm{{LabelSelector: picks("db"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"shop"}}},
+			[]corev1.PodAffinityTerm{{
+				LabelSelector: picks("db"), TopologyKey: corev1.LabelHostname,
+				Namespaces: []string{"shop"},
+			}},
 			0, nil,
 		},
 		"Elsewhere": {
 			"Pods of that label in another namespace are not the target's.",
 			func(s *corev1.PodSpec) {
-				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"other"}})
+				s.Affinity = anti(corev1.PodAffinityTerm{
+					LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname,
+					Namespaces: []string{"other"},
+				})
 			},
-			[]corev1.PodAffinityTerm{{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname, Namespaces: []string{"other"}}},
+			[]corev1.PodAffinityTerm{{
+				LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname,
+				Namespaces: []string{"other"},
+			}},
 			0, nil,
 		},
 		"Spread": {
 			"Zones get alike; a spread over other pods is no matter.",
 			func(s *corev1.PodSpec) {
-				s.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{skew(picks("model"), "pod-template-hash"), skew(picks("db")), skew(nil)}
+				s.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
+					skew(picks("model"), "pod-template-hash"),
+					skew(picks("db")), skew(nil),
+				}
 			},
 			nil, 0,
 			[]corev1.TopologySpreadConstraint{skew(others)},
@@ -91,7 +112,10 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			"Those of a sidecar are, and those of what is over before it are not.",
 			func(s *corev1.PodSpec) {
 				port, always := []corev1.ContainerPort{{ContainerPort: 9000, HostPort: 9000}}, corev1.ContainerRestartPolicyAlways
-				s.InitContainers = []corev1.Container{{Name: "init", Ports: port}, {Name: "sidecar", RestartPolicy: &always, Ports: port}}
+				s.InitContainers = []corev1.Container{
+					{Name: "init", Ports: port},
+					{Name: "sidecar", RestartPolicy: &always, Ports: port},
+				}
 			},
 			[]corev1.PodAffinityTerm{
 				{LabelSelector: others, TopologyKey: corev1.LabelHostname},
@@ -102,7 +126,10 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 		"InitPorts": {
 			"Nor are ports of the pod alone.",
 			func(s *corev1.PodSpec) {
-				s.InitContainers = []corev1.Container{{Name: "init", Ports: []corev1.ContainerPort{{ContainerPort: 9000, HostPort: 9000}}}}
+				s.InitContainers = []corev1.Container{{
+					Name:  "init",
+					Ports: []corev1.ContainerPort{{ContainerPort: 9000, HostPort: 9000}},
+				}}
 				s.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80}}
 			},
 			nil, 0, nil,
@@ -140,40 +167,53 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 				t.Errorf("\nReason: %s\n%d preferred, want %d; -want, +got:\n%s", tc.reason, soft, tc.soft, diff)
 			}
 			if n := len(got.Containers[0].Ports); n > 0 || got.HostNetwork {
-				t.Errorf("\nReason: %s\n%d ports, and on the network of the host: %t; the namespace's security standard admits neither", tc.reason, n, got.HostNetwork)
+				t.Errorf("\nReason: %s\n%d ports, and on the network of the host: %t; the namespace's security standard admits "+
+					"neither", tc.reason, n, got.HostNetwork)
 			}
 			if diff := cmp.Diff(tc.spread, got.TopologySpreadConstraints, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
 			}
 			// What changes about it has placeholders made anew.
 			changeTemplate(func(s *corev1.PodSpec) {
-				s.HostNetwork, s.Affinity, s.TopologySpreadConstraints, s.InitContainers, s.Containers[0].Ports = false, nil, nil, nil, nil
+				s.HostNetwork, s.Affinity, s.TopologySpreadConstraints, s.InitContainers,
+					s.Containers[0].Ports = false, nil, nil, nil, nil
 			})(w, nil)
 			w.look(0.25)
-			if got := w.ours(names.RolePlaceholder); len(got) != 2 || got[0].Spec.Affinity != nil || len(got[0].Spec.TopologySpreadConstraints) > 0 {
+			if got := w.ours(names.RolePlaceholder); len(got) != 2 || got[0].Spec.Affinity != nil ||
+				len(got[0].Spec.TopologySpreadConstraints) > 0 {
 				t.Errorf("\nReason: %s\nplaceholders are to follow a rollout: %d", tc.reason, len(got))
 			}
 		})
 	}
 }
 
-// Pods that are to be with one another are held for in one place before there is any, and where they are once there is one.
+// Pods that are to be with one another are held for in one place before there is any, and where
+// they are once there is one.
 func TestPlaceholdersOfPodsThatStayTogether(t *testing.T) {
 	term := func(selector *metav1.LabelSelector, namespaces ...string) []corev1.PodAffinityTerm {
-		return []corev1.PodAffinityTerm{{LabelSelector: selector, TopologyKey: corev1.LabelTopologyZone, Namespaces: namespaces}}
+		return []corev1.PodAffinityTerm{{
+			LabelSelector: selector, TopologyKey: corev1.LabelTopologyZone,
+			Namespaces: namespaces,
+		}}
 	}
 	model := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}
 	cache := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "cache"}}
-	others := &metav1.LabelSelector{MatchLabels: map[string]string{names.LabelRole: names.RolePlaceholder, names.LabelForecast: names.Forecast("shop", "demand")}}
+	others := &metav1.LabelSelector{MatchLabels: map[string]string{
+		names.LabelRole:     names.RolePlaceholder,
+		names.LabelForecast: names.Forecast("shop", "demand"),
+	}}
 	w := newWorld(t, steady, pool(noImages), node("a"))
 	changeTemplate(func(s *corev1.PodSpec) {
-		s.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: append(term(model, "shop"), term(cache)...)}}
+		s.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: append(term(model, "shop"), term(cache)...),
+		}}
 	})(w, nil)
 	check := func(minute float64, when string, first []corev1.PodAffinityTerm) {
 		t.Helper()
 		w.look(minute)
 		for _, p := range w.ours(names.RolePlaceholder) {
-			if diff := cmp.Diff(append(first, term(cache, "shop")...), p.Spec.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution); diff != "" {
+			if diff := cmp.Diff(append(first, term(cache, "shop")...),
+				p.Spec.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution); diff != "" {
 				t.Errorf("%s: -want, +got:\n%s", when, diff)
 			}
 		}
@@ -188,7 +228,8 @@ func TestPlaceholdersOfPodsThatStayTogether(t *testing.T) {
 	}
 }
 
-// A placeholder has the runtime class of the target's pods, and so where they may run and what they take beside their containers. Admission sets that, and nobody else.
+// A placeholder has the runtime class of the target's pods, and so where they may run and what they
+// take beside their containers. Admission sets that, and nobody else.
 func TestPlaceholdersHaveTheRuntimeClass(t *testing.T) {
 	class, over := "kata", corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("1Gi")}
 	w := newWorld(t, steady, pool(noImages))
@@ -204,10 +245,10 @@ func TestPlaceholdersHaveTheRuntimeClass(t *testing.T) {
 	w.look(0.5)
 	got := w.ours(names.RolePlaceholder)[0].Spec
 	if got.RuntimeClassName == nil || *got.RuntimeClassName != class || got.Overhead != nil {
-		t.Errorf("runtime class %v, overhead %v: want the class, and nothing set for admission", got.RuntimeClassName, got.Overhead)
+		t.Errorf("runtime class %v, overhead %v: want the class, and nothing set for admission", got.RuntimeClassName,
+			got.Overhead)
 	}
 	if cpu := got.Containers[0].Resources.Requests.Cpu(); cpu.String() != "4" {
 		t.Errorf("it asks for %s CPU beside what the class adds, want 4", cpu)
 	}
 }
-

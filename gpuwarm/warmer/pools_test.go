@@ -27,7 +27,10 @@ func poolFor(name, label string, age time.Duration, change ...func(*v1alpha1.War
 // lookOf is one look of a WarmPool.
 func (w *world) lookOf(pool string) {
 	w.t.Helper()
-	_, err := w.r.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: pool}})
+	_, err := w.r.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{
+		Namespace: "shop",
+		Name:      pool,
+	}})
 	w.must(err)
 }
 
@@ -49,7 +52,8 @@ func (w *world) held() map[string]int {
 	return out
 }
 
-// While WarmPools cannot be listed, what one of them holds for all is not held by the others as well.
+// While WarmPools cannot be listed, what one of them holds for all is not held by the others as
+// well.
 func TestUnlistedWarmPoolsHoldNothingTwice(t *testing.T) {
 	w := newWorld(t, forty, poolFor("warm", "yes", 0), poolFor("a", "theirs", time.Hour))
 	w.another("tokens", forty, labelled("theirs"))
@@ -69,9 +73,11 @@ func TestUnlistedWarmPoolsHoldNothingTwice(t *testing.T) {
 	}
 }
 
-// A third WarmPool that is to hold, and has not begun, changes nothing about who of the others does.
+// A third WarmPool that is to hold, and has not begun, changes nothing about who of the others
+// does.
 func TestHolderStaysUntilTheNextOneBegins(t *testing.T) {
-	w := newWorld(t, forty, poolFor("warm", "yes", 0), poolFor("a", "first", 2*time.Hour), poolFor("b", "second", time.Hour))
+	w := newWorld(t, forty, poolFor("warm", "yes", 0), poolFor("a", "first", 2*time.Hour),
+		poolFor("b", "second", time.Hour))
 	w.another("tokens", forty, labelled("second"))
 	for range 2 {
 		w.look(0)
@@ -97,7 +103,8 @@ func TestHolderStaysUntilTheNextOneBegins(t *testing.T) {
 
 // What a trial said that it would hold is not taken for held.
 func TestTrialThatBecomesActiveHasNotBegun(t *testing.T) {
-	w := newWorld(t, forty, poolFor("warm", "yes", 0), poolFor("a", "theirs", time.Hour, func(p *v1alpha1.WarmPool) { p.Spec.Mode = v1alpha1.WarmPoolDryRun }))
+	w := newWorld(t, forty, poolFor("warm", "yes", 0), poolFor("a", "theirs", time.Hour,
+		func(p *v1alpha1.WarmPool) { p.Spec.Mode = v1alpha1.WarmPoolDryRun }))
 	w.another("tokens", forty, labelled("theirs"))
 	w.look(0)
 	w.lookOf("a")

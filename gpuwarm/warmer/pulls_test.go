@@ -30,7 +30,8 @@ var fifty = func() (out []string) {
 // twelve hours of two replicas.
 var steady = strings.Repeat("20 ", 720)
 
-// failing has the kubelet of those nodes say of each pull that it comes to nothing; with "" no node takes the pods at all.
+// failing has the kubelet of those nodes say of each pull that it comes to nothing; with "" no node
+// takes the pods at all.
 func (w *world) failing(reason string, nodes ...string) {
 	w.t.Helper()
 	for _, p := range w.ours(names.RolePull) {
@@ -44,7 +45,10 @@ func (w *world) failing(reason string, nodes ...string) {
 		if p.Spec.NodeName == "" {
 			w.bind(&p, on)
 		}
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "manifest unknown"}}}}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+			Name:  names.PullContainer,
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "manifest unknown"}},
+		}}
 		w.must(w.client.Status().Update(w.t.Context(), &p))
 	}
 }
@@ -60,7 +64,8 @@ func (w *world) podWrites() int {
 	return n
 }
 
-// A pull that fails, or finds no place, gives its slot to another node's, is told, and is tried again after a while; once it comes through nothing is told any more.
+// A pull that fails, or finds no place, gives its slot to another node's, is told, and is tried
+// again after a while; once it comes through nothing is told any more.
 func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 	cases := map[string]struct {
 		reason, says string
@@ -85,7 +90,9 @@ func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 				t.Errorf("ImagesWarm is %q", got)
 			}
 			s = w.look(tc.seconds/60 + 0.01)
-			if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" || !strings.Contains(s.Forecasts[0].Message, "node a and 1 others: ") || !strings.Contains(s.Forecasts[0].Message, tc.says) {
+			if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" ||
+				!strings.Contains(s.Forecasts[0].Message, "node a and 1 others: ") ||
+				!strings.Contains(s.Forecasts[0].Message, tc.says) {
 				t.Errorf("ImagesWarm is %q: %+v", got, s.Forecasts)
 			}
 			w.lists("c", image)
@@ -107,7 +114,8 @@ func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 	}
 }
 
-// An image that does not exist costs next to no requests, however many nodes are to have it and may pull at a time; when it appears all have it soon.
+// An image that does not exist costs next to no requests, however many nodes are to have it and may
+// pull at a time; when it appears all have it soon.
 func TestAnImageThatDoesNotExist(t *testing.T) {
 	many := func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 10 }
 	objects := []client.Object{pool(noNodes, many)}
@@ -141,14 +149,18 @@ func TestAnImageThatDoesNotExist(t *testing.T) {
 			w.lists(pullTargets([]corev1.Pod{p})[0], image)
 		}
 	}
-	if s := w.look(65); reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" || s.Forecasts[0].ImageNodesReady != 100 {
+	if s := w.look(65); reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" ||
+		s.Forecasts[0].ImageNodesReady != 100 {
 		t.Errorf("the image is there since 25 minutes: %+v", s)
 	}
 }
 
 // An image that is gone from the registry costs next to no requests, though a node has it still.
 func TestAnImageThatOneNodeHasStill(t *testing.T) {
-	objects := []client.Object{pool(noNodes, func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 10 }), node("has", image)}
+	objects := []client.Object{
+		pool(noNodes, func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 10 }),
+		node("has", image),
+	}
 	for i := range 100 {
 		objects = append(objects, node(fmt.Sprintf("n%03d", i)))
 	}
@@ -178,7 +190,8 @@ func TestAnImageThatOneNodeHasStill(t *testing.T) {
 	}
 }
 
-// A node that throws the image away, or is another one by now, pulls it again; the first ever more rarely, and that is told.
+// A node that throws the image away, or is another one by now, pulls it again; the first ever more
+// rarely, and that is told.
 func TestImagesThatGo(t *testing.T) {
 	const minutes = 60
 	cases := map[string]struct {
@@ -189,8 +202,14 @@ func TestImagesThatGo(t *testing.T) {
 		told   bool
 	}{
 		"Collected": {"a kubelet makes room two minutes after each pull", func(w *world) { w.lists("a") }, 8, 9, true},
-		"Late":      {"one that stays for long went for another reason each time", func(w *world) { w.lists("a") }, 4 * 15, 4, true},
-		"Unlisted":  {"what is not among the fifty that are listed may be there, and a pull that ends at once tells", func(w *world) { w.lists("a", fifty...) }, 8, 3, false},
+		"Late": {
+			"one that stays for long went for another reason each time", func(w *world) { w.lists("a") }, 4 * 15,
+			4, true,
+		},
+		"Unlisted": {
+			"what is not among the fifty that are listed may be there, and a pull that ends at once tells",
+			func(w *world) { w.lists("a", fifty...) }, 8, 3, false,
+		},
 		"NewNode": {"another node of that name never had it", func(w *world) {
 			w.must(w.client.Delete(w.t.Context(), node("a")))
 			n := node("a")
@@ -204,13 +223,17 @@ func TestImagesThatGo(t *testing.T) {
 			pulls, told, came := 0, false, 0
 			for look := range 4 * minutes {
 				s := w.look(float64(look) / 4)
-				told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" && strings.Contains(s.Forecasts[0].Message, "it was there and is gone"))
+				told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" &&
+					strings.Contains(s.Forecasts[0].Message, "it was there and is gone"))
 				for _, p := range w.ours(names.RolePull) {
 					if p.Spec.NodeName == "" {
 						pulls++
 						w.bind(&p, "a")
 						p.Status.Phase = corev1.PodSucceeded
-						p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: names.PullContainer, ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}}
+						p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+							Name: names.PullContainer, ImageID: "sha256:1",
+							State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}},
+						}}
 						w.must(w.client.Status().Update(t.Context(), &p))
 						if name != "Unlisted" || pulls == 1 {
 							w.lists("a", image)
@@ -223,7 +246,8 @@ func TestImagesThatGo(t *testing.T) {
 				}
 			}
 			if pulls < 2 || pulls > tc.most || told != tc.told {
-				t.Errorf("\nReason: %s\n%d pulls in an hour, want at most %d; told is %t, want %t", tc.reason, pulls, tc.most, told, tc.told)
+				t.Errorf("\nReason: %s\n%d pulls in an hour, want at most %d; told is %t, want %t", tc.reason, pulls, tc.most,
+					told, tc.told)
 			}
 		})
 	}
@@ -233,25 +257,36 @@ func TestImagesThatGo(t *testing.T) {
 func TestDeniedPulls(t *testing.T) {
 	pods := schema.GroupResource{Resource: "pods"}
 	cases := map[string]struct{ text, reason, says string }{
-		"Exceeded":    {"exceeded quota: few, requested: requests.cpu=10m, used: requests.cpu=2, limited: requests.cpu=2", "False QuotaDenied", "raise the quota"},
-		"Unsaid":      {"failed quota: few: must specify requests.ephemeral-storage for: pull", "False QuotaDenied", "LimitRange"},
+		"Exceeded": {
+			"exceeded quota: few, requested: requests.cpu=10m, used: requests.cpu=2, limited: requests.cpu=2",
+			"False QuotaDenied", "raise the quota",
+		},
+		"Unsaid": {
+			"failed quota: few: must specify requests.ephemeral-storage for: pull", "False QuotaDenied",
+			"LimitRange",
+		},
 		"LimitRange":  {"minimum cpu usage per Container is 100m, but request is 10m", "False Denied", "LimitRange admit"},
 		"PodSecurity": {`violates PodSecurity "restricted:latest": x`, "False Denied", "pod security"},
-		"Rights":      {`User "headstart" cannot create resource "pods" in API group "" in the namespace "shop"`, "False Denied", "headstart-warm-namespace"},
+		"Rights": {
+			`User "headstart" cannot create resource "pods" in API group "" in the namespace "shop"`,
+			"False Denied", "headstart-warm-namespace",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, steady, pool(noNodes), node("a"))
 			w.refuse = func(string, client.Object) error { return apierrors.NewForbidden(pods, "x", errors.New(tc.text)) }
 			s := w.look(0)
-			if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != tc.reason || !strings.Contains(s.Forecasts[0].Message, tc.says) {
+			if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != tc.reason ||
+				!strings.Contains(s.Forecasts[0].Message, tc.says) {
 				t.Errorf("ImagesWarm is %q: %+v", got, s.Forecasts)
 			}
 		})
 	}
 }
 
-// A quota on CPU or memory admits only pods that say what they ask for. Without one pulls ask for nothing: a placeholder may leave nothing on its node.
+// A quota on CPU or memory admits only pods that say what they ask for. Without one pulls ask for
+// nothing: a placeholder may leave nothing on its node.
 func TestPullsSayWhatTheyAskFor(t *testing.T) {
 	cases := map[string]struct {
 		hard string

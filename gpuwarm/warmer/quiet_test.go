@@ -19,7 +19,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// While nothing changes nothing is written, whatever it is that is wrong: neither status, which would say the same in other words, nor anything else.
+// While nothing changes nothing is written, whatever it is that is wrong: neither status, which
+// would say the same in other words, nor anything else.
 func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 	short := func(p *v1alpha1.WarmPool) {
 		p.Spec.Nodes.Capacity = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse("2")}
@@ -36,26 +37,56 @@ func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 		prepare func(*world)
 		says    string
 	}{
-		"ShortOfNodes":    {"the plan is above what nodes can give already", steady, []func(*v1alpha1.WarmPool){off, noImages}, 0, nil, "more than 0 already"},
-		"ShortOfPool":     {"or above what the pool can", many, []func(*v1alpha1.WarmPool){short, noImages}, 2, nil, "5 replicas now and more than 2 already"},
-		"ShortTogether":   {"and so are two plans together", many, []func(*v1alpha1.WarmPool){short, noImages}, 2, func(w *world) { w.service("other", many, "") }, "and more than 2 already"},
-		"InvalidSelector": {"an edit made the selector unreadable", steady, []func(*v1alpha1.WarmPool){noImages}, 0, breakSelector, "spec.forecastSelector"},
-		"Unseen": {"two kinds may not be read", steady, []func(*v1alpha1.WarmPool){placeholders, noImages}, 0, func(w *world) {
-			w.mapper.there["ProvisioningRequest"], w.mapper.there["CapacityBuffer"] = true, true
-			w.unread = func(kind string) error {
-				if strings.HasPrefix(kind, "ProvisioningRequest") || strings.HasPrefix(kind, "CapacityBuffer") {
-					return forbid("get", kind)
+		"ShortOfNodes": {
+			"the plan is above what nodes can give already", steady,
+			[]func(*v1alpha1.WarmPool){off, noImages},
+			0, nil, "more than 0 already",
+		},
+		"ShortOfPool": {
+			"or above what the pool can", many,
+			[]func(*v1alpha1.WarmPool){short, noImages},
+			2, nil,
+			"5 replicas now and more than 2 already",
+		},
+		"ShortTogether": {
+			"and so are two plans together", many,
+			[]func(*v1alpha1.WarmPool){short, noImages},
+			2,
+			func(w *world) { w.service("other", many, "") }, "and more than 2 already",
+		},
+		"InvalidSelector": {
+			"an edit made the selector unreadable", steady,
+			[]func(*v1alpha1.WarmPool){noImages},
+			0, breakSelector,
+			"spec.forecastSelector",
+		},
+		"Unseen": {
+			"two kinds may not be read", steady,
+			[]func(*v1alpha1.WarmPool){placeholders, noImages},
+			0,
+			func(w *world) {
+				w.mapper.there["ProvisioningRequest"], w.mapper.there["CapacityBuffer"] = true, true
+				w.unread = func(kind string) error {
+					if strings.HasPrefix(kind, "ProvisioningRequest") || strings.HasPrefix(kind, "CapacityBuffer") {
+						return forbid("get", kind)
+					}
+					return nil
 				}
-				return nil
-			}
-		}, "whether anything is left"},
-		"DeniedRemovals": {"eight pulls may not be removed", many + many, []func(*v1alpha1.WarmPool){off, eight}, 8, func(w *world) {
-			w.look(0)
-			w.setMode(v1alpha1.ForecastPaused)
-			w.refuse = func(verb string, o client.Object) error {
-				return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, o.GetName(), fmt.Errorf("cannot %s it", verb))
-			}
-		}, "cannot delete"},
+			}, "whether anything is left",
+		},
+		"DeniedRemovals": {
+			"eight pulls may not be removed", many + many,
+			[]func(*v1alpha1.WarmPool){off, eight},
+			8,
+			func(w *world) {
+				w.look(0)
+				w.setMode(v1alpha1.ForecastPaused)
+				w.refuse = func(verb string, o client.Object) error {
+					return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, o.GetName(),
+						fmt.Errorf("cannot %s it", verb))
+				}
+			}, "cannot delete",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +127,10 @@ func breakSelector(w *world) {
 	p := pool()
 	w.must(w.client.Get(w.t.Context(), client.ObjectKeyFromObject(p), p))
 	p.Generation++
-	p.Spec.ForecastSelector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "warm", Operator: "in", Values: []string{"yes"}}}
+	p.Spec.ForecastSelector.MatchExpressions = []metav1.LabelSelectorRequirement{{
+		Key: "warm", Operator: "in",
+		Values: []string{"yes"},
+	}}
 	w.must(w.client.Update(w.t.Context(), p))
 }
 
@@ -106,12 +140,15 @@ func TestInvalidSelectorIsTold(t *testing.T) {
 	w.look(2)
 	breakSelector(w)
 	s := w.look(2.25)
-	if got := reasonOf(s, v1alpha1.ConditionReady); got != "False InvalidSelector" || len(w.ours(names.RolePlaceholder)) != 5 {
-		t.Errorf("Ready is %q: %s; %d placeholders are held", got, messageOf(s, v1alpha1.ConditionReady), len(w.ours(names.RolePlaceholder)))
+	if got := reasonOf(s, v1alpha1.ConditionReady); got != "False InvalidSelector" ||
+		len(w.ours(names.RolePlaceholder)) != 5 {
+		t.Errorf("Ready is %q: %s; %d placeholders are held", got, messageOf(s, v1alpha1.ConditionReady),
+			len(w.ours(names.RolePlaceholder)))
 	}
 }
 
-// What cannot be listed is told once it lasts; quotas that cannot be keep nothing else from being done.
+// What cannot be listed is told once it lasts; quotas that cannot be keep nothing else from being
+// done.
 func TestALookThatFailsIsTold(t *testing.T) {
 	for _, kind := range []string{"PodList", "NodeList", "*v1alpha1.ForecastList", "ResourceQuotaList"} {
 		t.Run(kind, func(t *testing.T) {
@@ -154,7 +191,8 @@ func mustList(w *world) []corev1.Pod {
 	return w.ours(names.RolePlaceholder)
 }
 
-// Placeholders that kubelets do not admit are made anew ever more rarely, and that is told until they hold.
+// Placeholders that kubelets do not admit are made anew ever more rarely, and that is told until
+// they hold.
 func TestPlaceholdersThatEndByThemselves(t *testing.T) {
 	w := newWorld(t, strings.Repeat("200 ", 720), pool(noImages), node("a"))
 	fail := func() {
@@ -174,7 +212,8 @@ func TestPlaceholdersThatEndByThemselves(t *testing.T) {
 			for quarter := range 4 {
 				fail()
 				s := w.look(float64(minute) + float64(quarter+1)/4)
-				if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False PlaceholdersFail" || !strings.Contains(s.Forecasts[0].Message, "UnexpectedAdmissionError (allocate failed)") {
+				if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False PlaceholdersFail" ||
+					!strings.Contains(s.Forecasts[0].Message, "UnexpectedAdmissionError (allocate failed)") {
 					t.Fatalf("minute %d: NodesWarm is %q: %+v", minute, got, s.Forecasts)
 				}
 			}
@@ -191,7 +230,8 @@ func TestPlaceholdersThatEndByThemselves(t *testing.T) {
 	for quarter := range 4 * 25 {
 		w.look(30 + float64(quarter)/4)
 	}
-	if s := w.look(56); reasonOf(s, v1alpha1.ConditionReady) != "True AsPlanned" || len(w.ours(names.RolePlaceholder)) != 20 {
+	if s := w.look(56); reasonOf(s, v1alpha1.ConditionReady) != "True AsPlanned" ||
+		len(w.ours(names.RolePlaceholder)) != 20 {
 		t.Errorf("kubelets admit them since 25 minutes: %+v", s)
 	}
 	for _, p := range w.ours(names.RolePlaceholder) {
@@ -203,15 +243,21 @@ func TestPlaceholdersThatEndByThemselves(t *testing.T) {
 	}
 }
 
-// A place on a node that takes no more pods is held nowhere: elsewhere where that is for long, uncounted where it may be over soon.
+// A place on a node that takes no more pods is held nowhere: elsewhere where that is for long,
+// uncounted where it may be over soon.
 func TestPlacesOnNodesThatTakeNoPods(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		change func(*corev1.Node)
 		moves  bool
 	}{
-		"Cordoned": {"a drained node comes back without its pods", func(n *corev1.Node) { n.Spec.Unschedulable = true }, true},
-		"NotReady": {"a kubelet that restarts is back soon", func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, false},
+		"Cordoned": {
+			"a drained node comes back without its pods", func(n *corev1.Node) { n.Spec.Unschedulable = true }, true,
+		},
+		"NotReady": {
+			"a kubelet that restarts is back soon",
+			func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }, false,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -241,7 +287,8 @@ func TestPlacesOnNodesThatTakeNoPods(t *testing.T) {
 				}
 			}
 			if (unbound == 1) != tc.moves || len(w.ours(names.RolePlaceholder)) != 2 {
-				t.Errorf("\nReason: %s\n%d of %d placeholders look for a node", tc.reason, unbound, len(w.ours(names.RolePlaceholder)))
+				t.Errorf("\nReason: %s\n%d of %d placeholders look for a node", tc.reason, unbound,
+					len(w.ours(names.RolePlaceholder)))
 			}
 		})
 	}
@@ -281,7 +328,8 @@ func TestRemovalsGoOnPastDenials(t *testing.T) {
 		w.refuse = func(_ string, o client.Object) error {
 			if o.GetName() == stuck {
 				tries++
-				return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, stuck, errors.New("admission webhook denied the request"))
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, stuck,
+					errors.New("admission webhook denied the request"))
 			}
 			return nil
 		}
@@ -291,7 +339,8 @@ func TestRemovalsGoOnPastDenials(t *testing.T) {
 			}
 		}
 		if n := len(w.ours(names.RolePlaceholder)); n != 1 || tries != 1 {
-			t.Errorf("%d placeholders are left, want the one that may not be removed, tried once in 15 s and not %d times", n, tries)
+			t.Errorf("%d placeholders are left, want the one that may not be removed, tried once in 15 s and not %d times", n,
+				tries)
 		}
 	})
 }

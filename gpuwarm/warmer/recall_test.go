@@ -31,7 +31,8 @@ func (w *world) unreadable(kind string) {
 	}
 }
 
-// A read that fails for a while hands nothing over and begins nothing anew: the target is taken for what it was. That is told once it lasts, and the plan is followed on.
+// A read that fails for a while hands nothing over and begins nothing anew: the target is taken for
+// what it was. That is told once it lasts, and the plan is followed on.
 func TestAFailedReadHandsNothingOver(t *testing.T) {
 	for _, kind := range []string{"HorizontalPodAutoscaler", "Deployment", "WarmPoolList"} {
 		t.Run(kind, func(t *testing.T) {
@@ -74,7 +75,8 @@ func TestAFailedReadHandsNothingOver(t *testing.T) {
 	}
 }
 
-// What is known of a target is of no use for another one, nor for one that is bounded otherwise, nor for ever.
+// What is known of a target is of no use for another one, nor for one that is bounded otherwise,
+// nor for ever.
 func TestWhatIsKnownOfATarget(t *testing.T) {
 	retarget := func(w *world) {
 		fc := w.forecast(steady)
@@ -106,8 +108,10 @@ func TestWhatIsKnownOfATarget(t *testing.T) {
 			}
 			_, _ = w.tryLook(tc.at)
 			_, _ = w.tryLook(tc.at)
-			if told := strings.Contains(messageOf(w.now(), v1alpha1.ConditionNodesWarm), "as it was read last"); told != tc.known {
-				t.Errorf("\nReason: %s\ntaken for what it was is %t: %s", tc.reason, told, messageOf(w.now(), v1alpha1.ConditionNodesWarm))
+			if told := strings.Contains(messageOf(w.now(), v1alpha1.ConditionNodesWarm),
+				"as it was read last"); told != tc.known {
+				t.Errorf("\nReason: %s\ntaken for what it was is %t: %s", tc.reason, told,
+					messageOf(w.now(), v1alpha1.ConditionNodesWarm))
 			}
 		})
 	}

@@ -53,8 +53,9 @@ func New(opts Options) (*Reconciler, error) {
 	}, nil
 }
 
-// SetupWithManager adds the reconciler to a manager. It needs leadership. When the API server fails, the next look comes
-// after a second, then ever more slowly up to a minute. What a person has to fix is looked at once an interval.
+// SetupWithManager adds the reconciler to a manager. It needs leadership. When the API server
+// fails, the next look comes after a second, then ever more slowly up to a minute. What a person
+// has to fix is looked at once an interval.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := mgr.Add(manager.RunnableFunc(r.sweepRegularly)); err != nil {
 		return err
@@ -82,8 +83,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return r.look(ctx, &pool)
 }
 
-// look observes, decides, applies and reports. A first failure is not reported: it is most often over at the next look,
-// a second later.
+// look observes, decides, applies and reports. A first failure is not reported: it is most often
+// over at the next look, a second later.
 func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (reconcile.Result, error) {
 	selector, err := metav1.LabelSelectorAsSelector(&pool.Spec.ForecastSelector)
 	if err != nil {

@@ -25,12 +25,22 @@ var four = strings.Repeat("40 ", 200)
 
 // policyDenies is how policies and webhooks deny, each with its own code.
 var policyDenies = map[string]error{
-	"Policy422":  &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid, Message: "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: protected"}},
-	"Webhook400": &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: http.StatusBadRequest, Reason: metav1.StatusReasonBadRequest, Message: `admission webhook "v" denied the request: protected`}},
-	"Webhook403": apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "x", errors.New(`admission webhook "v" denied the request: you cannot delete protected pods`)),
+	"Policy422": &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure,
+		Code:   http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid,
+		Message: "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: protected",
+	}},
+	"Webhook400": &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure,
+		Code:   http.StatusBadRequest, Reason: metav1.StatusReasonBadRequest,
+		Message: `admission webhook "v" denied the request: protected`,
+	}},
+	"Webhook403": apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "x",
+		errors.New(`admission webhook "v" denied the request: you cannot delete protected pods`)),
 }
 
-// What a policy protects is no reason to leave anything else, however it denies, and is tried four times a minute at most.
+// What a policy protects is no reason to leave anything else, however it denies, and is tried four
+// times a minute at most.
 func TestProtectedPodsKeepNoOther(t *testing.T) {
 	for name, denies := range policyDenies {
 		for _, protected := range []int{1, 3, 5} {
@@ -67,7 +77,8 @@ func TestProtectedPodsKeepNoOther(t *testing.T) {
 	}
 }
 
-// An object that a policy protects is tried four times a minute at most, whether its Forecast is there or not.
+// An object that a policy protects is tried four times a minute at most, whether its Forecast is
+// there or not.
 func TestProtectedObjectsAreTriedRarely(t *testing.T) {
 	gone := func(w *world) { w.must(w.client.Delete(w.t.Context(), w.forecast(four))) }
 	paused := func(w *world) { w.setMode(v1alpha1.ForecastPaused) }
@@ -117,7 +128,8 @@ func TestUselessPlaceholdersThatStay(t *testing.T) {
 	}
 }
 
-// While a target cannot be read what is held for it stays, past the hour that a placeholder lasts, but goes once nobody is to hold it.
+// While a target cannot be read what is held for it stays, past the hour that a placeholder lasts,
+// but goes once nobody is to hold it.
 func TestHeldWhileTheTargetCannotBeRead(t *testing.T) {
 	change := func(f func(*v1alpha1.WarmPool)) func(*world) {
 		return func(w *world) {
@@ -169,7 +181,8 @@ func TestHeldWhileTheTargetCannotBeRead(t *testing.T) {
 	}
 }
 
-// A restart while nobody says which APIs there are holds nothing twice, takes nothing for looked through, and says that it does not know.
+// A restart while nobody says which APIs there are holds nothing twice, takes nothing for looked
+// through, and says that it does not know.
 func TestRestartWithoutDiscovery(t *testing.T) {
 	w := newWorld(t, four, pool(noImages))
 	w.mapper.there["CapacityBuffer"] = true
@@ -187,7 +200,8 @@ func TestRestartWithoutDiscovery(t *testing.T) {
 			t.Fatal("what is not known is to be looked at again soon")
 		}
 	}
-	if got := reasonOf(w.now(), v1alpha1.ConditionReady); got != "False Failed" || len(w.ours(names.RolePlaceholder)) != 0 {
+	if got := reasonOf(w.now(), v1alpha1.ConditionReady); got != "False Failed" ||
+		len(w.ours(names.RolePlaceholder)) != 0 {
 		t.Errorf("Ready is %q, and %d placeholders stand beside the buffer", got, len(w.ours(names.RolePlaceholder)))
 	}
 	w.mapper.away = false

@@ -10,7 +10,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// A node that comes anew under the name of one that went has not got what that one had, and need not wait for what failed there.
+// A node that comes anew under the name of one that went has not got what that one had, and need
+// not wait for what failed there.
 func TestNodesOfOneName(t *testing.T) {
 	anew := func(w *world, n *corev1.Node) {
 		w.t.Helper()
@@ -38,7 +39,8 @@ func TestNodesOfOneName(t *testing.T) {
 		w.kubelet("registry.example/other" + digest)
 		w.lists("a", fifty...)
 		before := w.ids(names.RolePull)
-		if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 1 || len(before) != 1 || !slices.Equal(before, w.ids(names.RolePull)) {
+		if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 1 || len(before) != 1 ||
+			!slices.Equal(before, w.ids(names.RolePull)) {
 			t.Fatalf("the pull came through: %+v", s.Forecasts[0])
 		}
 		w.clock.SetTime(start.Add(time.Minute))

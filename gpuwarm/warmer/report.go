@@ -23,7 +23,8 @@ import (
 	"headstart.dev/headstart/internal/conditions"
 )
 
-// mostForecasts is how many Forecasts status names, and mostGroups how many groups that share a node pool.
+// mostForecasts is how many Forecasts status names, and mostGroups how many groups that share a
+// node pool.
 const (
 	mostForecasts = 64
 	mostGroups    = 16
@@ -95,7 +96,8 @@ func appliedOf(w *allocate.Work, out *outcome) allocate.Applied {
 	return a
 }
 
-// addQuotas adds that quotas could not be listed. All rights in the WarmPool's namespace are granted together.
+// addQuotas adds that quotas could not be listed. All rights in the WarmPool's namespace are
+// granted together.
 func (r *report) addQuotas(err error) {
 	if err == nil {
 		return
@@ -112,7 +114,8 @@ func (r *report) addQuotas(err error) {
 	r.problems[aboutQuotas] = problem{aboutQuotas, reasonFailed, message, false}
 }
 
-// addProblems adds the problems of an outcome. The first about a thing counts for the WarmPool, the last for the Forecast.
+// addProblems adds the problems of an outcome. The first about a thing counts for the WarmPool, the
+// last for the Forecast.
 func (r *report) addProblems(out *outcome, status *v1alpha1.WarmForecast) {
 	for _, p := range out.problems {
 		if _, before := r.problems[p.about]; !before && p.about != "" {

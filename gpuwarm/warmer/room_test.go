@@ -41,7 +41,8 @@ func TestRoomForPortsOfTheHost(t *testing.T) {
 			w.replica("a")
 			w.replica("")
 			if s := w.look(0); s.Forecasts[0].Hold != 3 || s.Forecasts[0].Held != tc.held {
-				t.Errorf("\nReason: %s\nof three %d are held, want %d: %+v", tc.reason, s.Forecasts[0].Held, tc.held, s.Forecasts[0])
+				t.Errorf("\nReason: %s\nof three %d are held, want %d: %+v", tc.reason, s.Forecasts[0].Held, tc.held,
+					s.Forecasts[0])
 			}
 			var p v1alpha1.WarmPool
 			w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(pool()), &p))

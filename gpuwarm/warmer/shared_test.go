@@ -17,7 +17,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/nodes"
 )
 
-// Two services that take turns are held for together, and each could be alone; one that runs elsewhere is not counted in.
+// Two services that take turns are held for together, and each could be alone; one that runs
+// elsewhere is not counted in.
 func TestHeldTogether(t *testing.T) {
 	w := newWorld(t, "10 50 10 10", pool(noImages))
 	w.service("other", "10 10 50 10", "")
@@ -36,7 +37,11 @@ func TestHeldTogether(t *testing.T) {
 		t.Errorf("5 and 1, then 1 and 5 are 6 together: -want, +got:\n%s", diff)
 	}
 	want := []v1alpha1.WarmShared{{
-		Forecasts: []string{"demand", "other"}, Resource: "nvidia.com/gpu", Hold: resource.MustParse("6"), Alone: resource.MustParse("10"), Correlation: "1",
+		Forecasts: []string{
+			"demand",
+			"other",
+		}, Resource: "nvidia.com/gpu", Hold: resource.MustParse("6"), Alone: resource.MustParse("10"),
+		Correlation: "1",
 	}}
 	if diff := cmp.Diff(want, s.Shared); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
@@ -54,7 +59,8 @@ func correlated(t *testing.T) *world {
 	w.look(0)
 	p := pool()
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(p), p))
-	p.Status.Shared[0].Correlation, p.Status.Shared[0].Samples, p.Status.Shared[0].MeasuredAt = "0.35", 144, &metav1.Time{Time: start}
+	p.Status.Shared[0].Correlation, p.Status.Shared[0].Samples,
+		p.Status.Shared[0].MeasuredAt = "0.35", 144, &metav1.Time{Time: start}
 	w.must(w.client.Status().Update(t.Context(), p))
 	w.restart()
 	return w
@@ -64,7 +70,8 @@ func correlated(t *testing.T) *world {
 func TestCorrelationOutlivesARestart(t *testing.T) {
 	w := correlated(t)
 	for _, minutes := range []float64{5, 100} { // the second look has status of the first
-		if got := w.look(minutes).Shared[0]; got.Correlation != "0.35" || got.Samples != 144 || got.MeasuredAt == nil || !got.MeasuredAt.Time.Equal(start) {
+		if got := w.look(minutes).Shared[0]; got.Correlation != "0.35" || got.Samples != 144 || got.MeasuredAt == nil ||
+			!got.MeasuredAt.Time.Equal(start) {
 			t.Errorf("after a restart %+v", got)
 		}
 	}
@@ -77,9 +84,13 @@ func TestShortTogether(t *testing.T) {
 			p.Spec.Nodes.Capacity = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse(gpus)}
 		}
 	}
-	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "gpus"}, Status: corev1.ResourceQuotaStatus{
-		Hard: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("8")}, Used: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("2")},
-	}}
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "gpus"},
+		Status: corev1.ResourceQuotaStatus{
+			Hard: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("8")},
+			Used: corev1.ResourceList{"requests.nvidia.com/gpu": resource.MustParse("2")},
+		},
+	}
 	cases := map[string]struct {
 		reason string
 		pool   *v1alpha1.WarmPool
@@ -90,10 +101,16 @@ func TestShortTogether(t *testing.T) {
 		"Enough": {"Each needs 5, both together 10.", pool(noImages, grow("10")), nil, "False Enough", ""},
 		"Pool": {
 			"Each would fit on its own.", pool(noImages, grow("8")), nil, "True PlanNeedsMore",
-			"needs 10 nvidia.com/gpu at 2026-03-01T12:04:00Z and more than 8 from 2026-03-01T12:04:00Z on, but the pool can give 8",
+			"needs 10 nvidia.com/gpu at 2026-03-01T12:04:00Z and more than 8 from 2026-03-01T12:04:00Z on, " +
+				"but the pool can give 8",
 		},
-		"Nodes": {"Three nodes.", pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }), nil, "True PlanNeedsMore", "the nodes can give 3"},
-		"Quota": {"Six beside the two that run.", pool(noImages), []client.Object{quota}, "True PlanNeedsMore", "the quota can give 8"},
+		"Nodes": {
+			"Three nodes.", pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }), nil,
+			"True PlanNeedsMore", "the nodes can give 3",
+		},
+		"Quota": {
+			"Six beside the two that run.", pool(noImages), []client.Object{quota}, "True PlanNeedsMore", "the quota can give 8",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +121,8 @@ func TestShortTogether(t *testing.T) {
 			p.Labels = map[string]string{"app": "other"}
 			w.must(w.client.Update(t.Context(), p))
 			s := w.look(0)
-			if got := reasonOf(s, v1alpha1.ConditionCapacityShort); got != tc.short || !strings.Contains(s.Forecasts[1].Message, tc.says) {
+			if got := reasonOf(s, v1alpha1.ConditionCapacityShort); got != tc.short ||
+				!strings.Contains(s.Forecasts[1].Message, tc.says) {
 				t.Errorf("\nReason: %s\nCapacityShort is %q, message %q", tc.reason, got, s.Forecasts[1].Message)
 			}
 		})
@@ -115,7 +133,8 @@ func TestProvisioningRequest(t *testing.T) {
 	atomic := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesProvisioningRequest }
 	w := newWorld(t, ramp+" 10 10 10 10 10 10 10 10 10 10 10 10", pool(noImages, atomic))
 	s := w.look(2)
-	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False MissingAPI" || len(w.ours(names.RolePlaceholder)) != 0 {
+	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False MissingAPI" ||
+		len(w.ours(names.RolePlaceholder)) != 0 {
 		t.Fatalf("without the API NodesWarm is %q, and nothing else holds nodes", got)
 	}
 	w.mapper.there["ProvisioningRequest"] = true
@@ -131,13 +150,15 @@ func TestProvisioningRequest(t *testing.T) {
 	set := func(kind string) {
 		t.Helper()
 		u := get()
-		w.must(unstructured.SetNestedSlice(u.Object, []any{map[string]any{"type": kind, "status": "True", "message": "no quota"}}, "status", "conditions"))
+		w.must(unstructured.SetNestedSlice(u.Object,
+			[]any{map[string]any{"type": kind, "status": "True", "message": "no quota"}}, "status", "conditions"))
 		w.must(w.client.Update(t.Context(), u))
 	}
 	s = w.look(3.1)
 	u := get()
 	class, _, _ := unstructured.NestedString(u.Object, "spec", "provisioningClassName")
-	if nodes.PodCount(u) != 5 || class != nodes.DefaultProvisioningClass || reasonOf(s, v1alpha1.ConditionNodesWarm) != "False InProgress" {
+	if nodes.PodCount(u) != 5 || class != nodes.DefaultProvisioningClass ||
+		reasonOf(s, v1alpha1.ConditionNodesWarm) != "False InProgress" {
 		t.Fatalf("one request for all five: %+v, %+v", u.Object["spec"], s.Conditions)
 	}
 	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(u), &corev1.PodTemplate{}); err != nil {
@@ -158,13 +179,15 @@ func TestProvisioningRequest(t *testing.T) {
 	}
 	set("Failed")
 	s = w.look(4)
-	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False NotProvisioned" || !strings.Contains(s.Forecasts[0].Message, "no quota") || get() == nil {
+	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False NotProvisioned" ||
+		!strings.Contains(s.Forecasts[0].Message, "no quota") || get() == nil {
 		t.Errorf("a failure is told, and not tried again at once: %q, %+v", got, s.Forecasts)
 	}
 	if w.look(8.5); get() != nil {
 		t.Error("the peak is over, and so is the request")
 	}
-	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: names.Object("shop", "warm", "demand")}, &corev1.PodTemplate{}); err == nil {
+	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: names.Object("shop", "warm", "demand")},
+		&corev1.PodTemplate{}); err == nil {
 		t.Error("its template is left")
 	}
 }
@@ -188,14 +211,18 @@ func TestOneFailureHarmsNobodyElse(t *testing.T) {
 	}
 }
 
-// Trap T2: a CapacityBuffer that says Provisioning=True has no nodes by that, on the cluster autoscaler; nodes that are Ready and have room do.
+// Trap T2: a CapacityBuffer that says Provisioning=True has no nodes by that, on the cluster
+// autoscaler; nodes that are Ready and have room do.
 func TestBufferIsWarmByItsNodes(t *testing.T) {
 	w := newWorld(t, "20 20 20 20", pool(noImages), node("a"))
 	w.mapper.there["CapacityBuffer"] = true
 	w.look(0)
 	u := kube.NewObject(kube.CapacityBuffer, "shop", names.Object("shop", "warm", "demand"))
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
-	w.must(unstructured.SetNestedSlice(u.Object, []any{map[string]any{"type": "Provisioning", "status": "True", "reason": "FakePodsInjected"}}, "status", "conditions"))
+	w.must(unstructured.SetNestedSlice(u.Object, []any{map[string]any{
+		"type": "Provisioning", "status": "True",
+		"reason": "FakePodsInjected",
+	}}, "status", "conditions"))
 	w.must(w.client.Update(t.Context(), u))
 	s := w.look(0.25)
 	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False InProgress" || s.Forecasts[0].Held != 1 {

@@ -17,7 +17,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/nodes"
 )
 
-// poolState is what is remembered of a WarmPool between looks. A restart loses it, which costs a few requests or tries.
+// poolState is what is remembered of a WarmPool between looks. A restart loses it, which costs a
+// few requests or tries.
 type poolState struct {
 	failing   bool // the last look failed
 	forecasts map[string]allocate.Remembered
@@ -34,7 +35,8 @@ type poolState struct {
 	placedOn map[types.UID]bool // the namespace's pods that have a node, and whether that is known
 }
 
-// stateOf returns the state of a WarmPool. In a new process it begins with what the WarmPool's status says.
+// stateOf returns the state of a WarmPool. In a new process it begins with what the WarmPool's
+// status says.
 func (r *Reconciler) stateOf(pool *v1alpha1.WarmPool) *poolState {
 	key := types.NamespacedName{Namespace: pool.Namespace, Name: pool.Name}
 	if s := r.pools[key]; s != nil {
@@ -75,7 +77,8 @@ func (s *poolState) failures(key allocate.TargetKey, c clock.PassiveClock) *node
 	return s.ended[key]
 }
 
-// remember keeps what is known of the Forecasts for the next look. Status has it too, for the first of them.
+// remember keeps what is known of the Forecasts for the next look. Status has it too, for the first
+// of them.
 func (s *poolState) remember(o *observation, d *allocate.Desired, statuses map[string]v1alpha1.WarmForecast) {
 	known := map[string]allocate.Remembered{}
 	used := map[allocate.TargetKey]bool{}
@@ -144,8 +147,8 @@ func recallErrors(pool *v1alpha1.WarmPool, now time.Time) *gpuwarm.Errors {
 	return errs
 }
 
-// reportedForecasts returns the Forecasts of a status, with the leads that an earlier release learned: it did not
-// distinguish them from those that it assumed or was given.
+// reportedForecasts returns the Forecasts of a status, with the leads that an earlier release
+// learned: it did not distinguish them from those that it assumed or was given.
 func reportedForecasts(pool *v1alpha1.WarmPool) []v1alpha1.WarmForecast {
 	out := slices.Clone(pool.Status.Forecasts)
 	isNew := func(was v1alpha1.WarmForecast) bool {

@@ -14,8 +14,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// releasePool deletes all placeholders of a WarmPool that is gone. The garbage collector deletes what the WarmPool owned
-// in its own namespace.
+// releasePool deletes all placeholders of a WarmPool that is gone. The garbage collector deletes
+// what the WarmPool owned in its own namespace.
 func (r *Reconciler) releasePool(ctx context.Context, pool string) error {
 	var pods corev1.PodList
 	labels := client.MatchingLabels{names.LabelPool: pool}

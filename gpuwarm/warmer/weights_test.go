@@ -16,7 +16,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// loads the weights of the Forecast "demand" a minute ahead of its nodes; nodes take 2 minutes, and images are not pulled.
+// loads the weights of the Forecast "demand" a minute ahead of its nodes; nodes take 2 minutes, and
+// images are not pulled.
 func loads(w v1alpha1.WarmWeights) func(*v1alpha1.WarmPool) {
 	return func(p *v1alpha1.WarmPool) {
 		w.Forecast, w.Lead = "demand", "1m"
@@ -55,14 +56,16 @@ func (w *world) jobIs(c batchv1.JobConditionType) {
 }
 
 func TestWeightsByJob(t *testing.T) {
-	w := newWorld(t, ramp+" 50 50", pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"), node("a"))
+	w := newWorld(t, ramp+" 50 50", pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"),
+		node("a"))
 	w.replica("a")
 	if s := w.look(0.5); w.job() != nil || s.Forecasts[0].Weights != "Idle" {
 		t.Fatalf("the rise at minute 4 is more than three minutes ahead: %+v", s.Forecasts)
 	}
 	s := w.look(1)
 	j := w.job()
-	if j == nil || s.Forecasts[0].Weights != "Loading" || s.Forecasts[0].WeightsBy != "Job" || reasonOf(s, v1alpha1.ConditionWeightsWarm) != "False InProgress" {
+	if j == nil || s.Forecasts[0].Weights != "Loading" || s.Forecasts[0].WeightsBy != "Job" ||
+		reasonOf(s, v1alpha1.ConditionWeightsWarm) != "False InProgress" {
 		t.Fatalf("node lead and weights lead ahead of the rise they are to be loaded: %+v", s)
 	}
 	if len(w.ours(names.RolePlaceholder)) != 0 {
@@ -73,7 +76,8 @@ func TestWeightsByJob(t *testing.T) {
 	}
 	w.jobIs(batchv1.JobComplete)
 	writes := len(w.writes)
-	if s = w.look(2); s.Forecasts[0].Weights != "Warm" || reasonOf(s, v1alpha1.ConditionWeightsWarm) != "True AsPlanned" || strings.Contains(strings.Join(w.writes[writes:], " "), "Job") {
+	if s = w.look(2); s.Forecasts[0].Weights != "Warm" || reasonOf(s, v1alpha1.ConditionWeightsWarm) != "True AsPlanned" ||
+		strings.Contains(strings.Join(w.writes[writes:], " "), "Job") {
 		t.Errorf("they are loaded, and loaded once: %+v, %v", s, w.writes[writes:])
 	}
 	// The next rise, at minute 16, finds them; a rollout of another image has them loaded again.
@@ -83,7 +87,8 @@ func TestWeightsByJob(t *testing.T) {
 	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = "registry.example/model:2" })(w, nil)
 	w.look(13.5)
 	w.look(13.75)
-	if j = w.job(); j == nil || j.Annotations["headstart.dev/image-hash"] != names.Hash("registry.example/model:2") || len(j.Status.Conditions) != 0 {
+	if j = w.job(); j == nil || j.Annotations["headstart.dev/image-hash"] != names.Hash("registry.example/model:2") ||
+		len(j.Status.Conditions) != 0 {
 		t.Errorf("the new image's weights are to be loaded: %+v", j)
 	}
 }
@@ -124,9 +129,11 @@ func TestWeightsAreUndone(t *testing.T) {
 	}
 }
 
-// A load goes on while the replicas come that it is for: they wait for the weights. It is undone once the plan and they have gone back to what there was.
+// A load goes on while the replicas come that it is for: they wait for the weights. It is undone
+// once the plan and they have gone back to what there was.
 func TestWeightsOfARiseThatBegan(t *testing.T) {
-	w := newWorld(t, "10 10 10 10 50 50 50 50 50 50 10 10 10 10 10 10", pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"), node("a"))
+	w := newWorld(t, "10 10 10 10 50 50 50 50 50 50 10 10 10 10 10 10",
+		pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"), node("a"))
 	w.replica("a")
 	w.look(1)
 	if w.job() == nil {
@@ -149,9 +156,11 @@ func TestWeightsOfARiseThatBegan(t *testing.T) {
 	}
 }
 
-// Rights that are missing for an instant leave a load that runs alone, at that look and during the pause until it is looked at again.
+// Rights that are missing for an instant leave a load that runs alone, at that look and during the
+// pause until it is looked at again.
 func TestWeightsWhileDenied(t *testing.T) {
-	w := newWorld(t, ramp+" 50 50", pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"), node("a"))
+	w := newWorld(t, ramp+" 50 50", pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"),
+		node("a"))
 	w.replica("a")
 	w.look(1)
 	before := w.job()
@@ -169,7 +178,8 @@ func TestWeightsWhileDenied(t *testing.T) {
 		if look == 1 {
 			w.unread = nil
 		}
-		if got := reasonOf(s, v1alpha1.ConditionWeightsWarm); got != "False Denied" || s.Forecasts[0].WeightsBy != "Job" || s.Forecasts[0].Weights != "Loading" {
+		if got := reasonOf(s, v1alpha1.ConditionWeightsWarm); got != "False Denied" || s.Forecasts[0].WeightsBy != "Job" ||
+			s.Forecasts[0].Weights != "Loading" {
 			t.Errorf("at minute %v WeightsWarm is %q: %+v", minute, got, s.Forecasts)
 		}
 	}
@@ -185,7 +195,8 @@ func TestWeightsThatFail(t *testing.T) {
 	w.replica("")
 	for range 3 {
 		s := w.look(0)
-		if got := reasonOf(s, v1alpha1.ConditionWeightsWarm); got != "False LoadFails" || !strings.Contains(s.Forecasts[0].Message, "there is no CronJob load") {
+		if got := reasonOf(s, v1alpha1.ConditionWeightsWarm); got != "False LoadFails" ||
+			!strings.Contains(s.Forecasts[0].Message, "there is no CronJob load") {
 			t.Fatalf("WeightsWarm is %q, %+v", got, s.Forecasts)
 		}
 	}
@@ -195,7 +206,8 @@ func TestWeightsThatFail(t *testing.T) {
 	writes := len(w.writes)
 	for i := range 8 {
 		s := w.look(1 + float64(i))
-		if got := reasonOf(s, v1alpha1.ConditionReady); got != "False LoadFails" || !strings.Contains(s.Forecasts[0].Message, "why") {
+		if got := reasonOf(s, v1alpha1.ConditionReady); got != "False LoadFails" ||
+			!strings.Contains(s.Forecasts[0].Message, "why") {
 			t.Fatalf("Ready is %q: %+v", got, s.Forecasts)
 		}
 	}
@@ -214,7 +226,8 @@ func TestWeightsByDataLoad(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages, loads(v1alpha1.WarmWeights{DataLoad: dl})))
 	w.replica("")
 	s := w.look(1)
-	if got := reasonOf(s, v1alpha1.ConditionWeightsWarm); got != "False MissingAPI" || !strings.Contains(s.Forecasts[0].Message, "DataLoad") {
+	if got := reasonOf(s, v1alpha1.ConditionWeightsWarm); got != "False MissingAPI" ||
+		!strings.Contains(s.Forecasts[0].Message, "DataLoad") {
 		t.Fatalf("without Fluid WeightsWarm is %q: %+v", got, s.Forecasts)
 	}
 	w.mapper.there["DataLoad"] = true
@@ -222,7 +235,10 @@ func TestWeightsByDataLoad(t *testing.T) {
 	u := kube.NewObject(kube.DataLoad, "shop", names.Object("shop", "warm", "demand"))
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(u), u))
 	want := map[string]any{
-		"dataset": map[string]any{"name": "llama", "namespace": "shop"}, "loadMetadata": true, "policy": "Once", "target": []any{map[string]any{"path": "/70b"}},
+		"dataset": map[string]any{
+			"name":      "llama",
+			"namespace": "shop",
+		}, "loadMetadata": true, "policy": "Once", "target": []any{map[string]any{"path": "/70b"}},
 	}
 	if diff := cmp.Diff(want, u.Object["spec"]); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
@@ -243,14 +259,18 @@ func TestWeightsByDataLoad(t *testing.T) {
 func TestWeightsByModelCache(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages, loads(v1alpha1.WarmWeights{LocalModelCache: "llama"})))
 	w.mapper.there["LocalModelCache"] = true
-	if s := w.look(0); reasonOf(s, v1alpha1.ConditionWeightsWarm) != "False LoadFails" || !strings.Contains(s.Forecasts[0].Message, "there is no LocalModelCache llama") {
+	if s := w.look(0); reasonOf(s, v1alpha1.ConditionWeightsWarm) != "False LoadFails" ||
+		!strings.Contains(s.Forecasts[0].Message, "there is no LocalModelCache llama") {
 		t.Fatalf("%+v", s)
 	}
 	u := kube.NewObject(kube.LocalModelCache, "", "llama")
 	w.must(w.client.Create(t.Context(), u))
 	writes := len(w.writes)
 	for state, copies := range map[string]map[string]any{
-		"Loading": {"total": int64(3), "available": int64(2)}, "Warm": {"total": int64(3), "available": int64(3)}, "Failed": {"total": int64(3), "available": int64(2), "failed": int64(1)},
+		"Loading": {"total": int64(3), "available": int64(2)}, "Warm": {
+			"total":     int64(3),
+			"available": int64(3),
+		}, "Failed": {"total": int64(3), "available": int64(2), "failed": int64(1)},
 	} {
 		u.Object["status"] = map[string]any{"copies": copies}
 		w.must(w.client.Update(t.Context(), u))
@@ -270,7 +290,8 @@ func TestWeightsInDryRun(t *testing.T) {
 	w.replica("")
 	writes := len(w.writes)
 	s := w.look(1)
-	if got := reasonOf(s, v1alpha1.ConditionWeightsWarm); got != "False DryRun" || s.Forecasts[0].Weights != "Due" || len(w.writes) != writes {
+	if got := reasonOf(s, v1alpha1.ConditionWeightsWarm); got != "False DryRun" || s.Forecasts[0].Weights != "Due" ||
+		len(w.writes) != writes {
 		t.Errorf("WeightsWarm is %q, %+v, wrote %v", got, s.Forecasts, w.writes[writes:])
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
 )
 
-// workload reads the pod template and the selector of any kind that has them where Deployments have them.
+// workload reads the pod template and the selector of any kind that has them where Deployments have
+// them.
 func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) allocate.Workload {
 	ineligible := func(format string, args ...any) allocate.Workload {
 		return allocate.Workload{Ineligible: fmt.Sprintf(format, args...)}
@@ -62,8 +63,8 @@ func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) alloca
 	return allocate.Workload{Template: spec.Template, Selector: spec.Selector, Made: uniformReplicas(&u)}
 }
 
-// uniformReplicas returns how many replicas there are once all of them were made from the template; 0 while a rollout
-// goes on, and where the target's status does not say it as a Deployment's does.
+// uniformReplicas returns how many replicas there are once all of them were made from the template;
+// 0 while a rollout goes on, and where the target's status does not say it as a Deployment's does.
 func uniformReplicas(u *unstructured.Unstructured) int64 {
 	of := func(field string) int64 {
 		n, _, _ := unstructured.NestedInt64(u.Object, "status", field)
@@ -75,7 +76,8 @@ func uniformReplicas(u *unstructured.Unstructured) int64 {
 	return of("replicas")
 }
 
-// cannotHoldFor returns why no placeholder can stand for pods of this template; empty where one can.
+// cannotHoldFor returns why no placeholder can stand for pods of this template; empty where one
+// can.
 func cannotHoldFor(t *corev1.PodTemplateSpec) string {
 	if len(t.Spec.ResourceClaims) > 0 {
 		return "the target's pods use resource claims: a placeholder would hold devices of its own, which its successor " +

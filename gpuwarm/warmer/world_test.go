@@ -34,7 +34,8 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// world is a cluster of fakes with one service "model" of one GPU a replica in namespace "shop", whose plan is per minute from start on.
+// world is a cluster of fakes with one service "model" of one GPU a replica in namespace "shop",
+// whose plan is per minute from start on.
 type world struct {
 	t      *testing.T
 	client client.WithWatch
@@ -50,7 +51,10 @@ type world struct {
 }
 
 // optional are the kinds that a cluster may not have.
-var optional = map[string]bool{"CapacityBuffer": true, "ProvisioningRequest": true, "ImagePullJob": true, "LocalModelCache": true, "DataLoad": true}
+var optional = map[string]bool{
+	"CapacityBuffer": true, "ProvisioningRequest": true, "ImagePullJob": true,
+	"LocalModelCache": true, "DataLoad": true,
+}
 
 // fickleDiscovery has the optional APIs or has not.
 type fickleDiscovery struct {
@@ -65,9 +69,15 @@ func (d *fickleDiscovery) ServerResourcesForGroupVersion(gv string) (*metav1.API
 		return nil, apierrors.NewServiceUnavailable("discovery is away")
 	}
 	list := &metav1.APIResourceList{GroupVersion: gv}
-	for _, gvk := range []schema.GroupVersionKind{kube.CapacityBuffer, kube.ProvisioningRequest, kube.ImagePullJob, kube.LocalModelCache, kube.DataLoad} {
+	for _, gvk := range []schema.GroupVersionKind{
+		kube.CapacityBuffer, kube.ProvisioningRequest, kube.ImagePullJob,
+		kube.LocalModelCache, kube.DataLoad,
+	} {
 		if gvk.GroupVersion().String() == gv && d.there[gvk.Kind] {
-			list.APIResources = append(list.APIResources, metav1.APIResource{Name: strings.ToLower(gvk.Kind) + "s", Kind: gvk.Kind})
+			list.APIResources = append(list.APIResources, metav1.APIResource{
+				Name: strings.ToLower(gvk.Kind) + "s",
+				Kind: gvk.Kind,
+			})
 		}
 	}
 	if len(list.APIResources) == 0 {
@@ -76,9 +86,11 @@ func (d *fickleDiscovery) ServerResourcesForGroupVersion(gv string) (*metav1.API
 	return list, nil
 }
 
-// unserved is what client-go makes of what the API server says to a path that it does not know: about the object of that name, where one was asked for.
+// unserved is what client-go makes of what the API server says to a path that it does not know:
+// about the object of that name, where one was asked for.
 func unserved(name string) error {
-	return apierrors.NewGenericServerResponse(http.StatusNotFound, "get", schema.GroupResource{Group: "example", Resource: "things"}, name, "404 page not found", 0, true)
+	return apierrors.NewGenericServerResponse(http.StatusNotFound, "get",
+		schema.GroupResource{Group: "example", Resource: "things"}, name, "404 page not found", 0, true)
 }
 
 func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
@@ -91,7 +103,8 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 		}
 	}
 	objects = append(objects, w.forecast(plan), deployment())
-	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.WarmPool{}, &v1alpha1.Forecast{}).
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.WarmPool{},
+		&v1alpha1.Forecast{}).
 		WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if err := w.write("create", o); err != nil {
@@ -116,7 +129,9 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 			}
 			return c.Update(ctx, o, opts...)
 		},
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption,
+		) error {
 			w.reads = append(w.reads, kindOf(o))
 			if w.unread != nil {
 				if err := w.unread(kindOf(o)); err != nil {
@@ -187,17 +202,24 @@ func (w *world) service(name, plan, expected string) {
 	w.must(w.client.Status().Update(w.t.Context(), fc))
 }
 
-// forecast with a capacity of 10 a replica and the plan in demand per minute, or an hour where it begins with "h".
+// forecast with a capacity of 10 a replica and the plan in demand per minute, or an hour where it
+// begins with "h".
 func (w *world) forecast(plan string) *v1alpha1.Forecast {
 	ten := resource.MustParse("10")
 	fc := &v1alpha1.Forecast{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "demand", Labels: map[string]string{"warm": "yes"}},
 		Spec: v1alpha1.ForecastSpec{
-			TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "model"}, Mode: v1alpha1.ForecastActive,
+			TargetRef: v1alpha1.TargetReference{
+				APIVersion: "apps/v1", Kind: "Deployment",
+				Name: "model",
+			}, Mode: v1alpha1.ForecastActive,
 		},
 	}
 	fc.Status.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: ten, Source: "Spec"}
-	fc.Status.Plan = &v1alpha1.Plan{Start: metav1.NewTime(start), Segments: []v1alpha1.PlanSegment{{Step: "1m", Values: plan}}}
+	fc.Status.Plan = &v1alpha1.Plan{
+		Start:    metav1.NewTime(start),
+		Segments: []v1alpha1.PlanSegment{{Step: "1m", Values: plan}},
+	}
 	return fc
 }
 
@@ -221,14 +243,20 @@ func template() corev1.PodTemplateSpec {
 func deployment() *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "model"},
-		Spec:       appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}}, Template: template()},
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "model"}},
+			Template: template(),
+		},
 	}
 }
 
 // pool selects all Forecasts; a node takes 2 minutes and a pull 1.
 func pool(change ...func(*v1alpha1.WarmPool)) *v1alpha1.WarmPool {
 	p := &v1alpha1.WarmPool{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "warm", UID: "pool-uid", CreationTimestamp: metav1.NewTime(start)},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: "warm", UID: "pool-uid",
+			CreationTimestamp: metav1.NewTime(start),
+		},
 		Spec: v1alpha1.WarmPoolSpec{
 			Mode: v1alpha1.WarmPoolActive, Nodes: v1alpha1.WarmNodes{Policy: v1alpha1.WarmNodesAuto, Lead: "2m"},
 			Images: v1alpha1.WarmImages{Policy: v1alpha1.WarmImagesAuto, Lead: "1m", Parallelism: 2},
@@ -243,7 +271,8 @@ func pool(change ...func(*v1alpha1.WarmPool)) *v1alpha1.WarmPool {
 func node(name string, images ...string) *corev1.Node {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"gpu": "yes"}}}
 	n.Status.Allocatable = corev1.ResourceList{
-		"cpu": resource.MustParse("8"), "memory": resource.MustParse("64Gi"), "nvidia.com/gpu": resource.MustParse("1"), "pods": resource.MustParse("110"),
+		"cpu": resource.MustParse("8"), "memory": resource.MustParse("64Gi"), "nvidia.com/gpu": resource.MustParse("1"),
+		"pods": resource.MustParse("110"),
 	}
 	n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
 	for _, i := range images {
@@ -256,7 +285,10 @@ func node(name string, images ...string) *corev1.Node {
 func (w *world) replica(nodeName string) *corev1.Pod {
 	w.t.Helper()
 	w.pods++
-	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("model-", w.pods), Labels: map[string]string{"app": "model"}}, Spec: template().Spec}
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "shop", Name: fmt.Sprint("model-", w.pods),
+		Labels: map[string]string{"app": "model"},
+	}, Spec: template().Spec}
 	p.Spec.NodeName = nodeName
 	if err := w.client.Create(w.t.Context(), p); err != nil {
 		w.t.Fatal(err)

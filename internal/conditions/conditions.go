@@ -1,4 +1,5 @@
-// Package conditions writes the conditions of objects, and Events about them, in one way for all reconcilers.
+// Package conditions writes the conditions of objects, and Events about them, in one way for all
+// reconcilers.
 package conditions
 
 import (
@@ -12,8 +13,8 @@ import (
 	"k8s.io/client-go/tools/events"
 )
 
-// MaxMessage is the longest message of a condition, in bytes. Conditions become Events, which accept 1024 with the type
-// and the status before the message.
+// MaxMessage is the longest message of a condition, in bytes. Conditions become Events, which
+// accept 1024 with the type and the status before the message.
 const MaxMessage = 1000
 
 // Set collects the conditions of one object.
@@ -53,7 +54,8 @@ func Clip(text string, most int) string {
 	return strings.ToValidUTF8(text[:most-3], "") + "..."
 }
 
-// Changed returns the conditions of now whose status or reason differs from before, or that are new.
+// Changed returns the conditions of now whose status or reason differs from before, or that are
+// new.
 func Changed(before, now []metav1.Condition) []metav1.Condition {
 	var out []metav1.Condition
 	for _, c := range now {
@@ -65,8 +67,8 @@ func Changed(before, now []metav1.Condition) []metav1.Condition {
 	return out
 }
 
-// Emit writes an Event about an object for each of the conditions. isWarning reports whether a condition asks for
-// somebody's attention. The recorder may be nil.
+// Emit writes an Event about an object for each of the conditions. isWarning reports whether a
+// condition asks for somebody's attention. The recorder may be nil.
 func Emit(
 	recorder events.EventRecorder, about runtime.Object, action string, changed []metav1.Condition,
 	isWarning func(metav1.Condition) bool,

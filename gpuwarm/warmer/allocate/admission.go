@@ -12,8 +12,9 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// Admission is what admission makes of the image in a target's template, as far as pods show it. A webhook may replace
-// the registry by a mirror, or the tag by a digest. Nodes then list the image under that name. Empty is unknown.
+// Admission is what admission makes of the image in a target's template, as far as pods show it. A
+// webhook may replace the registry by a mirror, or the tag by a digest. Nodes then list the image
+// under that name. Empty is unknown.
 type Admission struct {
 	Replica  string // what the newest replica has
 	Pull     string // what the newest pull pod has that named the template's image
@@ -27,9 +28,9 @@ type ImageKey struct {
 	Image  string
 }
 
-// admitImages has targets go by the image that their replicas get, and returns what is known of images now. What was
-// seen before still counts: pull pods are deleted, and rollouts hide replicas. After a restart replicas or the first
-// pull pod show it again.
+// admitImages has targets go by the image that their replicas get, and returns what is known of
+// images now. What was seen before still counts: pull pods are deleted, and rollouts hide replicas.
+// After a restart replicas or the first pull pod show it again.
 func admitImages(s *Snapshot, works []*Work, before map[ImageKey]Admission) map[ImageKey]Admission {
 	now := map[ImageKey]Admission{}
 	for _, w := range works {
@@ -51,9 +52,10 @@ func admitImages(s *Snapshot, works []*Work, before map[ImageKey]Admission) map[
 	return now
 }
 
-// addOverheads has targets count with what admission adds for their runtime class, and returns what is known of that
-// now. The newest pod of the class shows it, since templates need not have it. It stays known without such a pod: what
-// limits leave room for would else change with each placeholder that comes and goes.
+// addOverheads has targets count with what admission adds for their runtime class, and returns what
+// is known of that now. The newest pod of the class shows it, since templates need not have it. It
+// stays known without such a pod: what limits leave room for would else change with each
+// placeholder that comes and goes.
 func addOverheads(s *Snapshot, works []*Work, before map[string]corev1.ResourceList) map[string]corev1.ResourceList {
 	now := map[string]corev1.ResourceList{}
 	for class, overhead := range before {
@@ -111,14 +113,14 @@ func (a Admission) update(pods []corev1.Pod, t *Target) Admission {
 	return a.resolved(pulls, t.Image)
 }
 
-// namesReplicasImage reports whether a pull pod named the image that replicas get, and got it. After a restart only such
-// pods show that a webhook leaves pull pods as they are.
+// namesReplicasImage reports whether a pull pod named the image that replicas get, and got it.
+// After a restart only such pods show that a webhook leaves pull pods as they are.
 func (a Admission) namesReplicasImage(p *corev1.Pod) bool {
 	return p.Labels[names.LabelImage] == names.Hash(a.Replica) && kube.ImageIn(p, names.PullContainer) == a.Replica
 }
 
-// resolved notes the digest that the newest pull of the image was resolved to. A runtime that gets images from
-// another registry lists them under another name, and by that digest.
+// resolved notes the digest that the newest pull of the image was resolved to. A runtime that gets
+// images from another registry lists them under another name, and by that digest.
 func (a Admission) resolved(pulls []*corev1.Pod, image string) Admission {
 	if want := a.image(image); a.DigestOf != want {
 		a.DigestOf, a.Digest = want, ""
@@ -154,7 +156,8 @@ func newerPod(a, b *corev1.Pod) *corev1.Pod {
 	return a
 }
 
-// digestIn returns the repository and digest that a pull was resolved to; empty where that is not known.
+// digestIn returns the repository and digest that a pull was resolved to; empty where that is not
+// known.
 func digestIn(p *corev1.Pod) string {
 	if p == nil {
 		return ""

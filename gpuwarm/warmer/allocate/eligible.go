@@ -20,8 +20,8 @@ const RecallFor = 5 * time.Minute
 // errNotRead says that the snapshot has nothing about a target.
 var errNotRead = errors.New("the target was not read")
 
-// Ineligible returns why nothing is warmed for a Forecast, whatever its target is; empty where that depends on the
-// target.
+// Ineligible returns why nothing is warmed for a Forecast, whatever its target is; empty where that
+// depends on the target.
 func Ineligible(fc *v1alpha1.Forecast) string {
 	switch {
 	case fc.Spec.Mode != v1alpha1.ForecastActive && fc.Spec.Mode != "":
@@ -36,7 +36,8 @@ func Ineligible(fc *v1alpha1.Forecast) string {
 	return ""
 }
 
-// LeftToPool returns why another WarmPool warms for a Forecast that both select; empty where this one does.
+// LeftToPool returns why another WarmPool warms for a Forecast that both select; empty where this
+// one does.
 func (s *Snapshot) LeftToPool(fc *v1alpha1.Forecast) string {
 	first := firstPool(s.Pools, fc)
 	switch {
@@ -66,8 +67,8 @@ func firstPool(pools []v1alpha1.WarmPool, fc *v1alpha1.Forecast) *v1alpha1.WarmP
 	return first
 }
 
-// comparePools orders WarmPools by which of them warms for a Forecast that several select: one that acts, the oldest,
-// the first by name.
+// comparePools orders WarmPools by which of them warms for a Forecast that several select: one that
+// acts, the oldest, the first by name.
 func comparePools(a, b *v1alpha1.WarmPool) int {
 	rank := func(p *v1alpha1.WarmPool) int {
 		if acts(p) {
@@ -82,8 +83,8 @@ func comparePools(a, b *v1alpha1.WarmPool) int {
 	)
 }
 
-// resolve returns the target of a Forecast, or why there is none: a reason why nothing is warmed for it, or an error of
-// reading it.
+// resolve returns the target of a Forecast, or why there is none: a reason why nothing is warmed
+// for it, or an error of reading it.
 func (s *Snapshot) resolve(fc *v1alpha1.Forecast) (t *Target, ineligible string, err error) {
 	if s.PoolsErr != nil {
 		return nil, "", s.PoolsErr
@@ -112,8 +113,8 @@ func (s *Snapshot) resolve(fc *v1alpha1.Forecast) (t *Target, ineligible string,
 	return t, "", nil
 }
 
-// recall returns the target of a Forecast that cannot be read just now: as it was read last, with the plan of now; nil
-// where that is not known, too long ago, or of another target or another HPA.
+// recall returns the target of a Forecast that cannot be read just now: as it was read last, with
+// the plan of now; nil where that is not known, too long ago, or of another target or another HPA.
 func (s *Snapshot) recall(fc *v1alpha1.Forecast, last Remembered) *Target {
 	if last.Target == nil || s.Now.Sub(last.Read) > RecallFor || last.Target.Ref != fc.Spec.TargetRef ||
 		Ineligible(fc) != "" || fc.Status.CapacityPerReplica.Name != last.Target.HPA {
@@ -156,14 +157,16 @@ func (s *Snapshot) newWork(fc *v1alpha1.Forecast, selected []*v1alpha1.Forecast,
 	return w
 }
 
-// mayBeLeftToPool reports whether WarmPools cannot be listed, and one of them warmed for this Forecast's target.
+// mayBeLeftToPool reports whether WarmPools cannot be listed, and one of them warmed for this
+// Forecast's target.
 func (s *Snapshot) mayBeLeftToPool(before v1alpha1.WarmForecast, selected []*v1alpha1.Forecast) bool {
 	return s.PoolsErr != nil && before.WarmedBy != "" &&
 		!slices.ContainsFunc(selected, func(fc *v1alpha1.Forecast) bool { return fc.Name == before.WarmedBy })
 }
 
-// lastTarget returns what is known of a target that is not read now: from the last look, or from what the cluster's
-// autoscaler was asked with, which outlives a restart; nil where nothing is known.
+// lastTarget returns what is known of a target that is not read now: from the last look, or from
+// what the cluster's autoscaler was asked with, which outlives a restart; nil where nothing is
+// known.
 func (s *Snapshot) lastTarget(fc *v1alpha1.Forecast, last Remembered) *Target {
 	if last.Target != nil {
 		t := *last.Target

@@ -9,7 +9,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// ledger accounts for what is held: which Forecast has which pod, and how much of the limits is used.
+// ledger accounts for what is held: which Forecast has which pod, and how much of the limits is
+// used.
 type ledger struct {
 	s     *Snapshot
 	works []*Work
@@ -33,7 +34,8 @@ func newLedger(s *Snapshot, works []*Work) *ledger {
 	return l
 }
 
-// ownerOf returns the key of the Forecast that a pod is for: the one that took it over, or the one it was made for.
+// ownerOf returns the key of the Forecast that a pod is for: the one that took it over, or the one
+// it was made for.
 func (l *ledger) ownerOf(p *corev1.Pod) string {
 	if key, ok := l.taken[p.UID]; ok {
 		return key
@@ -54,8 +56,11 @@ func (l *ledger) podsOf(key, role string) []corev1.Pod {
 
 // kept returns for how many replicas nodes stay held for a Forecast whose target cannot be read.
 func (l *ledger) kept(w *Work) int {
-	if !l.s.Acts() || w.heldByAutoscaler() {
+	if !l.s.Acts() {
 		return int(w.Before.Hold)
+	}
+	if n, ok := l.s.askedFor(w); ok {
+		return n
 	}
 	return Alive(l.podsOf(w.Key, names.RolePlaceholder))
 }
@@ -97,8 +102,8 @@ func usePod(used corev1.ResourceList, p *corev1.Pod, n int) {
 	use(used, p.Spec.Overhead, n)
 }
 
-// countUnwanted counts towards the limits what is held and not wanted now: for Forecasts whose targets cannot be read,
-// for which it stays, and what is not deleted yet.
+// countUnwanted counts towards the limits what is held and not wanted now: for Forecasts whose
+// targets cannot be read, for which it stays, and what is not deleted yet.
 func (l *ledger) countUnwanted() {
 	wanted := map[string]bool{}
 	for _, w := range l.works {
@@ -135,20 +140,32 @@ func (l *ledger) countUnwanted() {
 	}
 }
 
-// unread returns for how many replicas the cluster's autoscaler holds nodes for a Forecast whose target cannot be read,
-// or would in mode DryRun. counts is false where that is not known, or placeholders hold them.
+// unread returns for how many replicas the cluster's autoscaler holds nodes for a Forecast whose
+// target cannot be read, or would in mode DryRun. counts is false where that is not known, or
+// placeholders hold them.
 func (l *ledger) unread(w *Work) (n int, counts bool) {
-	if w.Err == nil || w.Last == nil || (l.s.Acts() && !w.heldByAutoscaler()) {
+	switch {
+	case w.Err == nil || w.Last == nil:
 		return 0, false
+	case !l.s.Acts():
+		return int(w.Before.Hold), true
 	}
-	if r, ok := l.s.Requests[w.Key]; ok && l.s.Acts() {
-		return r.Replicas, true
-	}
-	return int(w.Before.Hold), true
+	return l.s.askedFor(w)
 }
 
-// isHandedOver reports whether another Forecast begins to hold what the cluster's autoscaler holds for one that is not
-// warmed for any more. w is nil for one that is not selected: which target it had is not known.
+// askedFor returns for how many replicas the cluster's autoscaler is asked to hold nodes for a
+// Forecast: as it is asked now, or by status where that cannot be read. ok is false where it is not
+// asked.
+func (s *Snapshot) askedFor(w *Work) (n int, ok bool) {
+	if r, asked := s.Requests[w.Key]; asked {
+		return r.Replicas, true
+	}
+	return int(w.Before.Hold), w.heldByAutoscaler() && s.RequestsErr != nil
+}
+
+// isHandedOver reports whether another Forecast begins to hold what the cluster's autoscaler holds
+// for one that is not warmed for any more. w is nil for one that is not selected: which target it
+// had is not known.
 func (l *ledger) isHandedOver(w *Work) bool {
 	if w != nil {
 		return w.Successor != nil && l.begins(w.Successor)

@@ -24,14 +24,14 @@ type Applied struct {
 // Held is how many replicas nodes are held for.
 type Held struct {
 	ByAutoscaler bool
-	// Nodes counts those with the image and those without. Warm counts those with it. Without the image a replica
-	// would wait as on a node that comes up.
+	// Nodes counts those with the image and those without. Warm counts those with it. Without the
+	// image a replica would wait as on a node that comes up.
 	Nodes, Warm int
 }
 
-// Measure counts for how many replicas nodes are held, by the key of the Forecast. What the cluster's autoscaler says of
-// itself does not count, but room on nodes that are Ready: each free place once, and first for the replicas that wait
-// for a node.
+// Measure counts for how many replicas nodes are held, by the key of the Forecast. What the
+// cluster's autoscaler says of itself does not count, but room on nodes that are Ready: each free
+// place once, and first for the replicas that wait for a node.
 func Measure(s *Snapshot, works []*Work, applied map[string]Applied) map[string]Held {
 	c := newClaims(s)
 	claimed := map[TargetKey]bool{}
@@ -80,8 +80,8 @@ func (c *claims) heldFor(w *Work, a Applied) Held {
 	return h
 }
 
-// keptFor counts what stays held for a Forecast whose target cannot be read. Whether its nodes have the image is not
-// counted again.
+// keptFor counts what stays held for a Forecast whose target cannot be read. Whether its nodes have
+// the image is not counted again.
 func (c *claims) keptFor(w *Work) Held {
 	h := Held{}
 	for i := range w.Hold.Placeholders {
@@ -89,9 +89,9 @@ func (c *claims) keptFor(w *Work) Held {
 			h.Nodes++
 		}
 	}
-	if w.Last != nil && c.s.Acts() && w.heldByAutoscaler() {
+	if n, asked := c.s.askedFor(w); asked && w.Last != nil && c.s.Acts() {
 		h.ByAutoscaler = true
-		h.Nodes = len(c.take(KeyOf(w.Forecast), w.Last, int(w.Before.Hold), w.Last.Known.On))
+		h.Nodes = len(c.take(KeyOf(w.Forecast), w.Last, n, w.Last.Known.On))
 	}
 	return h
 }
@@ -109,8 +109,8 @@ func newClaims(s *Snapshot) *claims {
 	return &claims{s: s, nodes: NodesOf(s.Nodes), spare: maps.Clone(free), ports: map[TargetKey]map[string]bool{}}
 }
 
-// take claims room for up to so many replicas on the nodes that there are, those with the image first, and returns the
-// node of each. A claimed place counts for nobody else.
+// take claims room for up to so many replicas on the nodes that there are, those with the image
+// first, and returns the node of each. A claimed place counts for nobody else.
 func (c *claims) take(key TargetKey, t *Target, replicas int, hasImage func(*corev1.Node) bool) []string {
 	if replicas <= 0 {
 		return nil
@@ -150,7 +150,8 @@ type place struct {
 	hasImage bool
 }
 
-// open returns the nodes with room for a target: those with the image, then those with the most room, first.
+// open returns the nodes with room for a target: those with the image, then those with the most
+// room, first.
 func (c *claims) open(t *Target, ports map[string]bool, hasImage func(*corev1.Node) bool) []place {
 	var out []place
 	for _, n := range c.nodes {

@@ -10,10 +10,11 @@ import (
 	"headstart.dev/headstart/gpuwarm"
 )
 
-// A target is warmed for once, however many Forecasts and WarmPools are for it: by the largest of the plans at each
-// instant, as an HPA with several metrics scales by the largest of them.
+// A target is warmed for once, however many Forecasts and WarmPools are for it: by the largest of
+// the plans at each instant, as an HPA with several metrics scales by the largest of them.
 
-// PoolShare is a Forecast of a target that several WarmPools are for, with the WarmPool that warms for it.
+// PoolShare is a Forecast of a target that several WarmPools are for, with the WarmPool that warms
+// for it.
 type PoolShare struct {
 	Forecast *v1alpha1.Forecast
 	Pool     *v1alpha1.WarmPool
@@ -42,9 +43,9 @@ func byTarget(works []*Work) map[TargetKey][]*Work {
 	return out
 }
 
-// assignHolders decides which Forecast of each target holds for all of them, and how much they need. The first by name
-// does: placeholders have the label of their Forecast, and would be made again each time that another plan is ahead.
-// Another WarmPool may hold for the target instead.
+// assignHolders decides which Forecast of each target holds for all of them, and how much they
+// need. The first by name does: placeholders have the label of their Forecast, and would be made
+// again each time that another plan is ahead. Another WarmPool may hold for the target instead.
 func assignHolders(s *Snapshot, works []*Work) {
 	for key, group := range byTarget(works) {
 		need := &demand{}
@@ -83,8 +84,8 @@ func assignHolders(s *Snapshot, works []*Work) {
 	}
 }
 
-// sharesOf returns the Forecasts of a target that are warmed for, each with its WarmPool. WarmPools in mode DryRun have
-// no share.
+// sharesOf returns the Forecasts of a target that are warmed for, each with its WarmPool. WarmPools
+// in mode DryRun have no share.
 func (s *Snapshot) sharesOf(key TargetKey) []PoolShare {
 	if !s.Acts() || len(s.Pools) < 2 {
 		return nil
@@ -103,9 +104,9 @@ func (s *Snapshot) sharesOf(key TargetKey) []PoolShare {
 	return out
 }
 
-// holderPool returns the share of the WarmPool that holds for all: the first of those that warm all the stages that any
-// of them does, and that have begun to, or begin now. It is nil where there is none, or where one WarmPool has all
-// shares. Every WarmPool comes to the same result.
+// holderPool returns the share of the WarmPool that holds for all: the first of those that warm all
+// the stages that any of them does, and that have begun to, or begin now. It is nil where there is
+// none, or where one WarmPool has all shares. Every WarmPool comes to the same result.
 func holderPool(shares []PoolShare, own types.UID) *PoolShare {
 	var first *PoolShare
 	shared := false
@@ -135,7 +136,8 @@ func covers(a, b *v1alpha1.WarmPool) bool {
 // mostReported is how many Forecasts the status of a WarmPool names.
 const mostReported = 64
 
-// hasBegun reports whether the WarmPool warms for the Forecast, by its last status. Until then what others hold stays.
+// hasBegun reports whether the WarmPool warms for the Forecast, by its last status. Until then what
+// others hold stays.
 func (p *PoolShare) hasBegun() bool {
 	for _, kind := range []string{v1alpha1.ConditionNodesWarm, v1alpha1.ConditionImagesWarm} {
 		c := meta.FindStatusCondition(p.Pool.Status.Conditions, kind)
@@ -164,7 +166,8 @@ func (p *PoolShare) hasBegun() bool {
 // ReasonDryRun is the reason of the conditions of a WarmPool in mode DryRun.
 const ReasonDryRun = "DryRun"
 
-// addShare adds what another WarmPool's Forecast of a target needs; nothing where its plan cannot be read.
+// addShare adds what another WarmPool's Forecast of a target needs; nothing where its plan cannot
+// be read.
 func (s *Snapshot) addShare(need *demand, share PoolShare, t *Target) {
 	its := *t
 	if name := share.Forecast.Status.CapacityPerReplica.Name; name != t.HPA {

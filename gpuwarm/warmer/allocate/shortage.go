@@ -49,8 +49,8 @@ func shortages(s *Snapshot, works []*Work) []Shortage {
 	return out
 }
 
-// short compares what the members of a group need together with what there can be of their resource; nil where that is
-// enough.
+// short compares what the members of a group need together with what there can be of their
+// resource; nil where that is enough.
 func (g *group) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceList) []Shortage {
 	most, bound, ok := g.most(s, nodes, free)
 	if !ok {
@@ -76,8 +76,8 @@ func (g *group) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceL
 	return out
 }
 
-// most returns how much of a group's resource its members can have together, and what bounds that. ok is false where
-// nothing that is known does.
+// most returns how much of a group's resource its members can have together, and what bounds that.
+// ok is false where nothing that is known does.
 func (g *group) most(
 	s *Snapshot, nodes Nodes, free map[string]corev1.ResourceList,
 ) (most float64, bound string, ok bool) {
@@ -144,7 +144,8 @@ func (w *Work) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceLi
 	return Shortage{w.Forecast.Name, peak - most, from, s.since(from)}, true
 }
 
-// fits returns how many more replicas the nodes that there are have room for, if nobody else needed any.
+// fits returns how many more replicas the nodes that there are have room for, if nobody else needed
+// any.
 func (t *Target) fits(nodes Nodes, free map[string]corev1.ResourceList, pods []corev1.Pod) int {
 	room, ports := 0, t.portNodes(pods)
 	for _, n := range nodes {
@@ -155,8 +156,8 @@ func (t *Target) fits(nodes Nodes, free map[string]corev1.ResourceList, pods []c
 	return max(0, room-t.Waiting) // those that wait take their places
 }
 
-// at formats a time of the plan for a message. What is so now does not get the time of the look, or status would change
-// at each.
+// at formats a time of the plan for a message. What is so now does not get the time of the look, or
+// status would change at each.
 func (s *Snapshot) at(t time.Time) string {
 	if !t.After(s.Now) {
 		return "now"

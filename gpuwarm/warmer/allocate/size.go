@@ -40,8 +40,9 @@ func WeightsOf(pool *v1alpha1.WarmPool, forecast string) *v1alpha1.WarmWeights {
 	return nil
 }
 
-// learnedLeads returns the leads that were learned from a Forecast's starts: now, or else at an earlier look. Nodes that
-// are held ahead leave no starts that wait for one, so what was learned before still counts. 0 is not learned.
+// learnedLeads returns the leads that were learned from a Forecast's starts: now, or else at an
+// earlier look. Nodes that are held ahead leave no starts that wait for one, so what was learned
+// before still counts. 0 is not learned.
 func learnedLeads(fc *v1alpha1.Forecast, before v1alpha1.WarmForecast) gpuwarm.Stages {
 	var out gpuwarm.Stages
 	if fc.Status.LeadTime != nil {
@@ -126,8 +127,8 @@ func groupsOf(works []*Work) []*group {
 	return out
 }
 
-// share holds nodes for services that share a node pool by what they need together. A ProvisioningRequest is for one
-// service, whose rise is to be had as a whole or not at all.
+// share holds nodes for services that share a node pool by what they need together. A
+// ProvisioningRequest is for one service, whose rise is to be had as a whole or not at all.
 func share(s *Snapshot, works []*Work, errs *gpuwarm.Errors) []Shared {
 	policy := s.Pool.Spec.Nodes.Policy
 	if policy == v1alpha1.WarmNodesOff || policy == v1alpha1.WarmNodesProvisioningRequest {
@@ -152,8 +153,8 @@ func share(s *Snapshot, works []*Work, errs *gpuwarm.Errors) []Shared {
 	return out
 }
 
-// subtractKept subtracts from what a target needs what stays held for a Forecast of the same target whose target cannot
-// be read.
+// subtractKept subtracts from what a target needs what stays held for a Forecast of the same target
+// whose target cannot be read.
 func subtractKept(l *ledger, works []*Work) {
 	kept := map[TargetKey]int{}
 	for _, w := range works {
@@ -168,9 +169,10 @@ func subtractKept(l *ledger, works []*Work) {
 	}
 }
 
-// usableNodes returns the nodes that the target will be on: those that have replicas or hold places for them, and as
-// many of those with free room, most room first, as more replicas would fill. The scheduler puts a pod onto a free node
-// before it evicts a placeholder, so held nodes alone would not do.
+// usableNodes returns the nodes that the target will be on: those that have replicas or hold places
+// for them, and as many of those with free room, most room first, as more replicas would fill. The
+// scheduler puts a pod onto a free node before it evicts a placeholder, so held nodes alone would
+// not do.
 func usableNodes(
 	t *Target, nodes Nodes, free map[string]corev1.ResourceList, busy map[string]bool, more int,
 ) []*corev1.Node {

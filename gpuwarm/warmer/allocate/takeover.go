@@ -11,13 +11,13 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// Another Forecast can become the one that holds for a target: the first is paused or deleted, or one comes that is
-// before it by name. It takes over what is held. Made again, nobody would hold it meanwhile, for limits leave no room
-// for both, and nodes that are wanted would be given back.
+// Another Forecast can become the one that holds for a target: the first is paused or deleted, or
+// one comes that is before it by name. It takes over what is held. Made again, nobody would hold it
+// meanwhile, for limits leave no room for both, and nodes that are wanted would be given back.
 
-// transferable returns the pods of a role that a Forecast can take over, by name: those of other Forecasts of its target
-// that are not warmed for or leave that to it, and those of Forecasts that are not selected any more, whose target is
-// not known.
+// transferable returns the pods of a role that a Forecast can take over, by name: those of other
+// Forecasts of its target that are not warmed for or leave that to it, and those of Forecasts that
+// are not selected any more, whose target is not known.
 func (l *ledger) transferable(to *Work, role string, matches func(*corev1.Pod) bool) []corev1.Pod {
 	keeps := map[string]bool{}
 	for _, w := range l.works {
@@ -35,14 +35,15 @@ func (l *ledger) transferable(to *Work, role string, matches func(*corev1.Pod) b
 	return out
 }
 
-// takeOverUnread has Forecasts whose targets cannot be read keep what they took over, as far as they held it at the last
-// look. The labels of pods do not show that.
+// takeOverUnread has Forecasts whose targets cannot be read keep what they took over, as far as
+// they held it at the last look. The labels of pods do not show that.
 func (l *ledger) takeOverUnread() {
 	if !l.s.Acts() {
 		return
 	}
 	for _, w := range l.works {
-		if w.Err == nil || w.heldByAutoscaler() || w.Successor != nil {
+		_, asked := l.s.askedFor(w)
+		if w.Err == nil || asked || w.heldByAutoscaler() || w.Successor != nil {
 			continue
 		}
 		missing := int(w.Before.Hold) - Alive(l.podsOf(w.Key, names.RolePlaceholder))
@@ -63,8 +64,8 @@ func (l *ledger) planHold(w *Work) {
 	w.Hold.Limited = w.Hold.Replicas < w.Need.Nodes
 }
 
-// allot returns for how many replicas the limits let nodes be held. Placeholders that can be taken over count towards
-// the limits already.
+// allot returns for how many replicas the limits let nodes be held. Placeholders that can be taken
+// over count towards the limits already.
 func (l *ledger) allot(w *Work) int {
 	t := w.Target
 	rank := func(p *corev1.Pod) int { return l.nodes.Rank(p, t.ShapeKey) }
@@ -114,7 +115,8 @@ func (s *Snapshot) nodesBy() (by v1alpha1.WarmNodesPolicy, missing string, err e
 	return v1alpha1.WarmNodesPlaceholders, "", nil
 }
 
-// planPull decides how images are pulled for a Forecast and onto which nodes, and takes over pulls onto them.
+// planPull decides how images are pulled for a Forecast and onto which nodes, and takes over pulls
+// onto them.
 func (l *ledger) planPull(w *Work) {
 	w.Pull.By, w.Pull.Missing, w.Pull.Err = l.s.imagesBy()
 	if w.Pull.Err != nil || w.Pull.By == v1alpha1.WarmImagesOff {
@@ -183,7 +185,8 @@ func (l *ledger) takeOverPulls(w *Work) {
 	}
 }
 
-// orphans returns the pods of the pool for Forecasts that are not selected any more, and that nobody took over.
+// orphans returns the pods of the pool for Forecasts that are not selected any more, and that
+// nobody took over.
 func (l *ledger) orphans() []corev1.Pod {
 	selected := map[string]bool{}
 	for _, w := range l.works {

@@ -18,14 +18,17 @@ type Target struct {
 	Ref       v1alpha1.TargetReference
 	Namespace string
 	Template  corev1.PodTemplateSpec
-	// Selector matches the target's pods. LabelSelector is the same as the workload has it; nil where it is not known.
+	// Selector matches the target's pods. LabelSelector is the same as the workload has it; nil where
+	// it is not known.
 	Selector      labels.Selector
 	LabelSelector *metav1.LabelSelector
-	// Shape is what a replica takes of a node, with what admission adds. See [Options.ShapeKey] for ShapeKey.
+	// Shape is what a replica takes of a node, with what admission adds. See [Options.ShapeKey] for
+	// ShapeKey.
 	Shape    gpuwarm.Shape
 	ShapeKey string
-	// Image is what the template names, Admitted what replicas get once admission has changed it, and PullImage what a
-	// pull pod has to name to get that. Known is Admitted by all names that nodes list it under.
+	// Image is what the template names, Admitted what replicas get once admission has changed it, and
+	// PullImage what a pull pod has to name to get that. Known is Admitted by all names that nodes
+	// list it under.
 	Image, Admitted, PullImage string
 	Known                      gpuwarm.Image
 	// Made is how many replicas there are, where all of them were made from the template; else 0.
@@ -60,7 +63,8 @@ func newTarget(fc *v1alpha1.Forecast, w Workload) *Target {
 	return t
 }
 
-// targetOfTemplate returns what is known of a target by its template alone: what its pods are like, not which they are.
+// targetOfTemplate returns what is known of a target by its template alone: what its pods are like,
+// not which they are.
 func targetOfTemplate(fc *v1alpha1.Forecast, template *corev1.PodTemplateSpec) *Target {
 	spec := &template.Spec
 	return &Target{
@@ -78,8 +82,8 @@ func (t *Target) follow(fc *v1alpha1.Forecast) (err error) {
 	return err
 }
 
-// levelOf returns the probability that the plan's values are enough: the service level, or 1 - 1/k at a shortage cost
-// of k; 0 where neither is given.
+// levelOf returns the probability that the plan's values are enough: the service level, or 1 - 1/k
+// at a shortage cost of k; 0 where neither is given.
 func levelOf(fc *v1alpha1.Forecast) float64 {
 	want := fc.Spec.ProvisionFor
 	if want.ServiceLevel != nil {
@@ -119,7 +123,8 @@ func (t *Target) owns(p *corev1.Pod) bool {
 // isUniform reports whether all replicas that there are were made from the template.
 func (t *Target) isUniform() bool { return t.Made > 0 && t.Made == int64(t.Replicas) }
 
-// room returns how many replicas fit into what is free on a node: at most one where they have ports of the host.
+// room returns how many replicas fit into what is free on a node: at most one where they have ports
+// of the host.
 func (t *Target) room(free corev1.ResourceList) int {
 	room := t.Shape.Room(free)
 	if t.HasHostPorts() {
@@ -128,9 +133,9 @@ func (t *Target) room(free corev1.ResourceList) int {
 	return room
 }
 
-// HasHostPorts reports whether replicas have ports of their node. On the network of the host all declared ports are
-// the node's, although only pods say so and their templates need not. Ports of init containers count as long as these
-// run beside the others.
+// HasHostPorts reports whether replicas have ports of their node. On the network of the host all
+// declared ports are the node's, although only pods say so and their templates need not. Ports of
+// init containers count as long as these run beside the others.
 func (t *Target) HasHostPorts() bool {
 	spec := &t.Template.Spec
 	has := func(c corev1.Container) bool {
@@ -144,7 +149,8 @@ func (t *Target) HasHostPorts() bool {
 		})
 }
 
-// portNodes returns the nodes where replicas have the ports of the host that a target needs; nil where it needs none.
+// portNodes returns the nodes where replicas have the ports of the host that a target needs; nil
+// where it needs none.
 func (t *Target) portNodes(pods []corev1.Pod) map[string]bool {
 	if !t.HasHostPorts() {
 		return nil

@@ -14,7 +14,8 @@ type Desired struct {
 	Works []*Work
 	// Shared are the groups of services that are held for together.
 	Shared []Shared
-	// Orphans are pods of the pool for Forecasts that are not selected any more. They are to be deleted.
+	// Orphans are pods of the pool for Forecasts that are not selected any more. They are to be
+	// deleted.
 	Orphans []corev1.Pod
 	// Short are the plans that need more than there can be.
 	Short []Shortage
@@ -25,9 +26,9 @@ type Desired struct {
 
 // Work is what is to be done for one Forecast.
 //
-// Exactly one of three holds. Target is set: it is warmed for, by this Forecast or, where Holder or HolderPool is set,
-// by another one. Ineligible is set: nothing is warmed for it, and what was is released. Err is set: its target cannot
-// be read, and what is held stays.
+// Exactly one of three holds. Target is set: it is warmed for, by this Forecast or, where Holder or
+// HolderPool is set, by another one. Ineligible is set: nothing is warmed for it, and what was is
+// released. Err is set: its target cannot be read, and what is held stays.
 type Work struct {
 	Forecast *v1alpha1.Forecast
 	// Key is the label of the Forecast on pods and objects.
@@ -43,18 +44,18 @@ type Work struct {
 	// Last is what is known of a target that is not read now; nil where nothing is.
 	Last *Target
 
-	// Holder is the Forecast of the same target for which nodes are held and images pulled; nil where that is this one.
-	// HolderPool is the same in another WarmPool.
+	// Holder is the Forecast of the same target for which nodes are held and images pulled; nil where
+	// that is this one. HolderPool is the same in another WarmPool.
 	Holder     *Work
 	HolderPool *PoolShare
-	// Successor holds the target of this Forecast now, and not this one; nil where nobody does. What this one holds is
-	// released once the successor holds what it is to hold.
+	// Successor holds the target of this Forecast now, and not this one; nil where nobody does. What
+	// this one holds is released once the successor holds what it is to hold.
 	Successor *Work
 
 	// Learned are the leads that were learned from its own starts; 0 where none were.
 	Learned gpuwarm.Stages
-	// Plan is the largest of the plans for the target, Stages are the leads, and Need is what is to be warm by them. It
-	// is before limits, and after what services save that share a node pool.
+	// Plan is the largest of the plans for the target, Stages are the leads, and Need is what is to be
+	// warm by them. It is before limits, and after what services save that share a node pool.
 	Plan   gpuwarm.Timeline
 	Stages gpuwarm.Stages
 	Need   gpuwarm.Hold
@@ -70,8 +71,8 @@ type Work struct {
 
 // HoldPlan is how nodes are to be held.
 type HoldPlan struct {
-	// By is what holds nodes. Missing is the API that spec names and the cluster does not serve. Err is why that is not
-	// known.
+	// By is what holds nodes. Missing is the API that spec names and the cluster does not serve. Err
+	// is why that is not known.
 	By      v1alpha1.WarmNodesPolicy
 	Missing string
 	Err     error
@@ -106,7 +107,8 @@ type Shared struct {
 // Holds reports whether nodes are held and images pulled for this Forecast itself.
 func (w *Work) Holds() bool { return w.Target != nil && w.Holder == nil && w.HolderPool == nil }
 
-// SeenTarget returns the target, or what is known of it where it is not read now; nil where nothing is known.
+// SeenTarget returns the target, or what is known of it where it is not read now; nil where nothing
+// is known.
 func (w *Work) SeenTarget() *Target {
 	if w.Target != nil {
 		return w.Target

@@ -15,16 +15,17 @@ import (
 )
 
 const (
-	// firstRetry is how long after a failed pull it is tried again on that node. It doubles each time, up to
-	// longestRetry.
+	// firstRetry is how long after a failed pull it is tried again on that node. It doubles each time,
+	// up to longestRetry.
 	firstRetry   = 30 * time.Second
 	longestRetry = 10 * time.Minute
-	// doubtful is on how many nodes pulls of an image fail, with no success between, before the image is suspected and
-	// not the nodes: then one node tries at a time, ever more rarely.
+	// doubtful is on how many nodes pulls of an image fail, with no success between, before the image
+	// is suspected and not the nodes: then one node tries at a time, ever more rarely.
 	doubtful = 3
 )
 
-// History remembers the pulls of one image for one target. A restart loses it, which costs another try.
+// History remembers the pulls of one image for one target. A restart loses it, which costs another
+// try.
 type History struct {
 	Image string
 
@@ -32,8 +33,8 @@ type History struct {
 	suspect map[string]bool      // nodes where that was the image's fault, since the last success
 	nodes   map[string]types.UID // which nodes these are: another one may get the same name
 
-	// Once the image is suspected, no pull begins until pausedUntil, except on nodes that were not wanted when the pause
-	// began. Those that were are in waiting.
+	// Once the image is suspected, no pull begins until pausedUntil, except on nodes that were not
+	// wanted when the pause began. Those that were are in waiting.
 	pausedUntil time.Time
 	waiting     map[string]bool
 	lastFailure time.Time
@@ -75,7 +76,8 @@ func NewHistory(image string, c clock.PassiveClock) *History {
 // isSuspected reports whether the image is suspected, and not the nodes.
 func (h *History) isSuspected() bool { return len(h.suspect) >= doubtful }
 
-// recordFailure records a failed pull onto a node. ofImage reports whether the node was not at fault.
+// recordFailure records a failed pull onto a node. ofImage reports whether the node was not at
+// fault.
 func (h *History) recordFailure(node, why string, ofImage bool, now time.Time) {
 	h.nodeBackoff.Next(node, now)
 	h.lastFailure = now
@@ -90,7 +92,8 @@ func (h *History) recordFailure(node, why string, ofImage bool, now time.Time) {
 	}
 }
 
-// recordSuccess records a pull that succeeded: the image can be pulled. One that is seen again says nothing new.
+// recordSuccess records a pull that succeeded: the image can be pulled. One that is seen again says
+// nothing new.
 func (h *History) recordSuccess(node string, pull types.UID) {
 	if h.succeeded[node] == pull {
 		return
@@ -105,8 +108,9 @@ func (h *History) trust() {
 	h.imageBackoff.Reset("")
 }
 
-// recordPresent records that a node has the image, whoever pulled it, and whether it lists it. Only a node that did not
-// have it before shows that it can still be pulled: the registry may have lost it since.
+// recordPresent records that a node has the image, whoever pulled it, and whether it lists it. Only
+// a node that did not have it before shows that it can still be pulled: the registry may have lost
+// it since.
 func (h *History) recordPresent(n *corev1.Node, lists bool, now time.Time) {
 	if h.missing[n.Name] {
 		h.trust()
@@ -119,9 +123,9 @@ func (h *History) recordPresent(n *corev1.Node, lists bool, now time.Time) {
 	}
 }
 
-// recordMissing records that a node does not have the image. One that listed it has removed it, as kubelets do whose
-// disks are too full. It would do so again, so it counts as a failed pull. Among as many images as a kubelet lists, the
-// image may be there and not be listed.
+// recordMissing records that a node does not have the image. One that listed it has removed it, as
+// kubelets do whose disks are too full. It would do so again, so it counts as a failed pull. Among
+// as many images as a kubelet lists, the image may be there and not be listed.
 func (h *History) recordMissing(n *corev1.Node, now time.Time) {
 	h.missing[n.Name] = true
 	was := h.listed[n.Name]
@@ -146,11 +150,12 @@ func (h *History) forgive(node string) {
 	h.nodeBackoff.Reset(node)
 }
 
-// next returns those of the nodes that are to pull now, when active pull already and at most parallel may. Nodes without
-// a try come first, then those that have waited longest: a node that cannot pull keeps no other from pulling. Where the
-// image is suspected that is not certain either, so a node that came up during a pause is tried all the same, one at a
-// time and a while after the last failure. found reports whether any of the nodes has the image: it could be pulled
-// once, so a few are tried at a time.
+// next returns those of the nodes that are to pull now, when active pull already and at most
+// parallel may. Nodes without a try come first, then those that have waited longest: a node that
+// cannot pull keeps no other from pulling. Where the image is suspected that is not certain either,
+// so a node that came up during a pause is tried all the same, one at a time and a while after the
+// last failure. found reports whether any of the nodes has the image: it could be pulled once, so a
+// few are tried at a time.
 func (h *History) next(nodes []*corev1.Node, found bool, active, parallel int, now time.Time) []*corev1.Node {
 	suspected := h.isSuspected()
 	paused := suspected && now.Before(h.pausedUntil)
@@ -179,8 +184,8 @@ func (h *History) next(nodes []*corev1.Node, found bool, active, parallel int, n
 	return due[:min(len(due), max(0, parallel-active))]
 }
 
-// due returns those of the nodes that an ImagePullJob is to pull onto now: they do not have the image, listed or not,
-// and it is not too early to try again.
+// due returns those of the nodes that an ImagePullJob is to pull onto now: they do not have the
+// image, listed or not, and it is not too early to try again.
 func (h *History) due(nodes []*corev1.Node, now time.Time) []*corev1.Node {
 	return slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool {
 		return now.Before(h.failed[n.Name].due) ||
@@ -208,8 +213,8 @@ func (h *History) problem(nodes []*corev1.Node) string {
 		"at last every ten minutes", h.Image, first, others, h.failed[first].why)
 }
 
-// prune forgets nodes that are not to have the image any more, some time after they could have been tried again: a plan
-// that wavers is not to begin from the start.
+// prune forgets nodes that are not to have the image any more, some time after they could have been
+// tried again: a plan that wavers is not to begin from the start.
 func (h *History) prune(wanted []*corev1.Node, now time.Time) {
 	keep := map[string]bool{}
 	for _, n := range wanted {
@@ -243,8 +248,8 @@ func (h *History) prune(wanted []*corev1.Node, now time.Time) {
 	})
 }
 
-// forget drops what is known of a node: another one has its name now. Listings have the node's UID, and what the image
-// is suspected for stays.
+// forget drops what is known of a node: another one has its name now. Listings have the node's UID,
+// and what the image is suspected for stays.
 func (h *History) forget(node string) {
 	h.forgive(node)
 	delete(h.waiting, node)

@@ -1,5 +1,6 @@
-// Package images has the image of a target pulled onto nodes ahead of its replicas. There are two methods: pods that
-// pull, and ImagePullJobs of OpenKruise. Both share the [History] of the target's pulls.
+// Package images has the image of a target pulled onto nodes ahead of its replicas. There are two
+// methods: pods that pull, and ImagePullJobs of OpenKruise. Both share the [History] of the
+// target's pulls.
 package images
 
 import (
@@ -19,17 +20,18 @@ import (
 const (
 	// pullDeadlineSeconds is after how many seconds a pull is given up.
 	pullDeadlineSeconds = 1800
-	// unlistedKept is how long a pull shows that the image is on a node that does not list it. The kubelet may have
-	// removed the image by then.
+	// unlistedKept is how long a pull shows that the image is on a node that does not list it. The
+	// kubelet may have removed the image by then.
 	unlistedKept = time.Hour
-	// mostListed is how many images a kubelet lists, the largest first. A node that lists as many may have the image
-	// and not list it.
+	// mostListed is how many images a kubelet lists, the largest first. A node that lists as many may
+	// have the image and not list it.
 	mostListed = 50
 )
 
 // Method pulls images in one way.
 type Method interface {
-	// Ensure has the image pulled onto the nodes. It returns what is wrong with the pulls, for a message.
+	// Ensure has the image pulled onto the nodes. It returns what is wrong with the pulls, for a
+	// message.
 	Ensure(ctx context.Context, p Pull) (problem string, err error)
 	// Release removes what the method made for the Forecast.
 	Release(ctx context.Context, p Pull) error
@@ -81,8 +83,8 @@ func (m *Methods) Release(ctx context.Context, p Pull) error {
 	return errors.Join(m.pods.Release(ctx, p), m.jobs.Release(ctx, p))
 }
 
-// HasImage reports whether a node has the target's image. Either it lists it; or it lists its largest images only, and
-// a pull onto it succeeded.
+// HasImage reports whether a node has the target's image. Either it lists it; or it lists its
+// largest images only, and a pull onto it succeeded.
 func HasImage(t *allocate.Target, h *History, n *corev1.Node) bool {
 	return t.Known.On(n) || (h != nil && h.present[n.Name] && len(n.Status.Images) >= mostListed)
 }

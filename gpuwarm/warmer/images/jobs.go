@@ -51,8 +51,9 @@ func (m *jobs) Ensure(ctx context.Context, p Pull) (problem string, err error) {
 	return cmp.Or(problem, h.problem(p.Nodes)), err
 }
 
-// advance looks at a job that exists: it is extended, deleted to make room for the next one, or left. One that has
-// completed is kept as long as it shows that nodes have the image which they do not list: also after a restart.
+// advance looks at a job that exists: it is extended, deleted to make room for the next one, or
+// left. One that has completed is kept as long as it shows that nodes have the image which they do
+// not list: also after a restart.
 func (m *jobs) advance(
 	ctx context.Context, p Pull, missing []*corev1.Node, now time.Time,
 ) (problem string, err error) {
@@ -93,8 +94,8 @@ func (p Pull) isNewer(node, at string) bool {
 	return err == nil && n != nil && n.CreationTimestamp.After(then)
 }
 
-// extend adds nodes to a job that runs, such as those that came up since it was created. OpenKruise reads the selector
-// again whenever the job changes. Nodes that are gone are removed on the way.
+// extend adds nodes to a job that runs, such as those that came up since it was created. OpenKruise
+// reads the selector again whenever the job changes. Nodes that are gone are removed on the way.
 func (m *jobs) extend(ctx context.Context, p Pull, missing []string) error {
 	job := p.Job.DeepCopy()
 	nodes, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names")
@@ -144,7 +145,8 @@ func (m *jobs) create(ctx context.Context, p Pull, nodes []string) error {
 	job.Object["spec"] = map[string]any{
 		"image": p.Target.Admitted, "pullSecrets": secrets, "parallelism": int64(parallelism(p.Pool)),
 		"imagePullPolicy": "IfNotPresent", "selector": map[string]any{"names": selected},
-		// By default OpenKruise gives a pull ten minutes, which is too short for images of tens of gigabytes.
+		// By default OpenKruise gives a pull ten minutes, which is too short for images of tens of
+		// gigabytes.
 		"pullPolicy": map[string]any{"timeoutSeconds": int64(pullDeadlineSeconds), "backoffLimit": int64(3)},
 		"completionPolicy": map[string]any{
 			"type": "Always", "activeDeadlineSeconds": int64(2 * pullDeadlineSeconds),

@@ -12,7 +12,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// build returns a pod on one node that pulls the target's image with the target's credentials, and ends.
+// build returns a pod on one node that pulls the target's image with the target's credentials, and
+// ends.
 func (m *pods) build(p Pull, node string) (*corev1.Pod, error) {
 	zero, seconds, no, yes, user := int64(0), int64(pullDeadlineSeconds), false, true, int64(65534)
 	pool, spec, image := p.Pool, p.Target.Template.Spec, p.Target.PullImage
@@ -55,10 +56,10 @@ func (m *pods) build(p Pull, node string) (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// resourcesOf returns what a pull pod requests. In a namespace with a quota on CPU or memory, or whose quotas are not
-// known, it must request something. Limits are the same, for namespaces with a LimitRange on their ratio. The kubelet
-// pulls, which counts towards neither. Elsewhere the pod requests nothing, so that it finds a place beside a placeholder
-// that takes a whole node.
+// resourcesOf returns what a pull pod requests. In a namespace with a quota on CPU or memory, or
+// whose quotas are not known, it must request something. Limits are the same, for namespaces with a
+// LimitRange on their ratio. The kubelet pulls, which counts towards neither. Elsewhere the pod
+// requests nothing, so that it finds a place beside a placeholder that takes a whole node.
 func resourcesOf(p Pull) corev1.ResourceRequirements {
 	required := p.QuotasErr != nil
 	for i := range p.Quotas {

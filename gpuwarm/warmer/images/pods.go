@@ -21,8 +21,8 @@ func (m *pods) Release(ctx context.Context, p Pull) error {
 	return m.o.Client.Deleter.Pods(ctx, p.Pods)
 }
 
-// Ensure creates and deletes pull pods. One that fails, or finds no place, is deleted at once, so that another node
-// pulls in its stead, and is tried again later.
+// Ensure creates and deletes pull pods. One that fails, or finds no place, is deleted at once, so
+// that another node pulls in its stead, and is tried again later.
 func (m *pods) Ensure(ctx context.Context, p Pull) (problem string, err error) {
 	h, now := p.History, m.o.Clock.Now()
 	h.prune(p.Nodes, now)
@@ -68,8 +68,8 @@ func (m *pods) Ensure(ctx context.Context, p Pull) (problem string, err error) {
 	return problem, m.create(ctx, p, next)
 }
 
-// sortPods returns the pods that pull the image, by the hash of their node, and those that are stale: they pull another
-// image, or were created for another node of that name.
+// sortPods returns the pods that pull the image, by the hash of their node, and those that are
+// stale: they pull another image, or were created for another node of that name.
 func sortPods(p Pull) (byNode map[string]*corev1.Pod, stale []corev1.Pod) {
 	byNode = map[string]*corev1.Pod{}
 	created := map[string]*metav1.Time{}
@@ -91,8 +91,9 @@ func sortPods(p Pull) (byNode map[string]*corev1.Pod, stale []corev1.Pod) {
 	return byNode, stale
 }
 
-// isOver reports whether a pull pod is of no more use: the node lists the image, the pull failed, or it ended a while
-// ago. On a node that lists its largest images only, the pod alone shows that the image was pulled.
+// isOver reports whether a pull pod is of no more use: the node lists the image, the pull failed,
+// or it ended a while ago. On a node that lists its largest images only, the pod alone shows that
+// the image was pulled.
 func (m *pods) isOver(n *corev1.Node, pod *corev1.Pod, p Pull, s state) bool {
 	if p.Target.Known.On(n) || s == stateFailed {
 		return true
@@ -101,11 +102,13 @@ func (m *pods) isOver(n *corev1.Node, pod *corev1.Pod, p Pull, s state) bool {
 	if s == statePresent {
 		kept = unlistedKept
 	}
-	ended := pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	ended := pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded ||
+		pod.Status.Phase == corev1.PodFailed
 	return ended && m.o.Clock.Since(pod.CreationTimestamp.Time) >= kept
 }
 
-// end deletes a pull pod that is of no more use, and records how it ended. The next look creates the next one.
+// end deletes a pull pod that is of no more use, and records how it ended. The next look creates
+// the next one.
 func (m *pods) end(ctx context.Context, p Pull, node string, pod *corev1.Pod, s state) error {
 	if s != stateFailed {
 		return m.o.Client.Deleter.Pod(ctx, pod)

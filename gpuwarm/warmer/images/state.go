@@ -22,9 +22,9 @@ const (
 	stateFailed
 )
 
-// stateOf returns how a pull stands. The image is there once the node lists it; or, on a node that lists no more than
-// its largest fifty, once a container was created from it. What the container does then does not matter: the image may
-// have no command that does nothing.
+// stateOf returns how a pull stands. The image is there once the node lists it; or, on a node that
+// lists no more than its largest fifty, once a container was created from it. What the container
+// does then does not matter: the image may have no command that does nothing.
 func stateOf(n *corev1.Node, p *corev1.Pod, t *allocate.Target, now time.Time) state {
 	if t.Known.On(n) {
 		return statePresent
@@ -58,14 +58,15 @@ func isPulled(p *corev1.Pod) bool {
 	return c.ImageID != ""
 }
 
-// pullsAnother reports whether a pod pulls another image than replicas get, because admission changed it.
+// pullsAnother reports whether a pod pulls another image than replicas get, because admission
+// changed it.
 func pullsAnother(p *corev1.Pod, image string) bool {
 	got := kube.ImageIn(p, names.PullContainer)
 	return got != "" && got != image
 }
 
-// failureOf returns why a pull of an image does not proceed, and whether the node is not at fault. why is empty while it
-// proceeds.
+// failureOf returns why a pull of an image does not proceed, and whether the node is not at fault.
+// why is empty while it proceeds.
 func failureOf(p *corev1.Pod, image string, now time.Time) (why string, ofImage bool) {
 	if pullsAnother(p, image) {
 		return fmt.Sprintf("admission has the pod that is to pull it pull %s instead, and replicas not",

@@ -16,8 +16,8 @@ func affinityOf(t *allocate.Target, namespace string, others metav1.LabelSelecto
 	return withAntiAffinity(withSelfAffinity(a, t, namespace, others), t, namespace, others)
 }
 
-// inNamespace returns the target's affinity as it reads from another namespace. Terms about pods of their own namespace
-// mean the target's.
+// inNamespace returns the target's affinity as it reads from another namespace. Terms about pods of
+// their own namespace mean the target's.
 func inNamespace(a *corev1.Affinity, namespace string) *corev1.Affinity {
 	if a == nil {
 		return nil
@@ -49,9 +49,10 @@ func inNamespace(a *corev1.Affinity, namespace string) *corev1.Affinity {
 	return a
 }
 
-// soften makes preferences of required terms about more than a placeholder's own node. The scheduler holds required
-// anti-affinity both ways, and looks for victims on one node only: a placeholder would keep the pods that it names out
-// of a whole zone, and could not be evicted for them.
+// soften makes preferences of required terms about more than a placeholder's own node. The
+// scheduler holds required anti-affinity both ways, and looks for victims on one node only: a
+// placeholder would keep the pods that it names out of a whole zone, and could not be evicted for
+// them.
 func soften(a *corev1.PodAntiAffinity) {
 	var own []corev1.PodAffinityTerm
 	for _, term := range a.RequiredDuringSchedulingIgnoredDuringExecution {
@@ -65,9 +66,10 @@ func soften(a *corev1.PodAntiAffinity) {
 	a.RequiredDuringSchedulingIgnoredDuringExecution = own
 }
 
-// withAntiAffinity adds to a placeholder's affinity the anti-affinity of the target's pods among themselves.
-// Placeholders, which do not have their labels, have it among themselves, or one node would be held for two replicas
-// that may not share it. It keeps no real pod away, so it may be as strict as theirs.
+// withAntiAffinity adds to a placeholder's affinity the anti-affinity of the target's pods among
+// themselves. Placeholders, which do not have their labels, have it among themselves, or one node
+// would be held for two replicas that may not share it. It keeps no real pod away, so it may be as
+// strict as theirs.
 func withAntiAffinity(
 	a *corev1.Affinity, t *allocate.Target, namespace string, others metav1.LabelSelector,
 ) *corev1.Affinity {
@@ -109,9 +111,9 @@ func withAntiAffinity(
 	return a
 }
 
-// portTerms keep placeholders of a target with ports of the host off nodes where one of its pods, or another
-// placeholder, has these ports. Placeholders do not request the ports: a namespace with the restricted or the baseline
-// security standard admits no pod that does.
+// portTerms keep placeholders of a target with ports of the host off nodes where one of its pods,
+// or another placeholder, has these ports. Placeholders do not request the ports: a namespace with
+// the restricted or the baseline security standard admits no pod that does.
 func portTerms(t *allocate.Target, namespace string, others metav1.LabelSelector) []corev1.PodAffinityTerm {
 	if !t.HasHostPorts() {
 		return nil
@@ -125,9 +127,9 @@ func portTerms(t *allocate.Target, namespace string, others metav1.LabelSelector
 	return terms
 }
 
-// withSelfAffinity turns the required affinity of the target's pods to each other towards the other placeholders, as
-// long as no replica is on a node. The scheduler lets the first pod of such a group go anywhere, but a placeholder is
-// none of the target's pods: it would wait for one forever.
+// withSelfAffinity turns the required affinity of the target's pods to each other towards the other
+// placeholders, as long as no replica is on a node. The scheduler lets the first pod of such a
+// group go anywhere, but a placeholder is none of the target's pods: it would wait for one forever.
 func withSelfAffinity(
 	a *corev1.Affinity, t *allocate.Target, namespace string, others metav1.LabelSelector,
 ) *corev1.Affinity {
@@ -138,8 +140,8 @@ func withSelfAffinity(
 	return a
 }
 
-// selfAffinityTerms returns the indices of the required terms by which the target's pods are to be with each other; none
-// once a replica has a node.
+// selfAffinityTerms returns the indices of the required terms by which the target's pods are to be
+// with each other; none once a replica has a node.
 func selfAffinityTerms(t *allocate.Target, namespace string) []int {
 	given := t.Template.Spec.Affinity
 	if given == nil || given.PodAffinity == nil || t.Replicas > t.Waiting {
@@ -172,8 +174,9 @@ func selects(s *metav1.LabelSelector, t *allocate.Target) bool {
 	return err == nil && selector.Matches(labels.Set(t.Template.Labels))
 }
 
-// spreadOf spreads placeholders over topology as the target's pods are spread, among themselves: from another namespace
-// the scheduler cannot count both together. Nodes then come up in all zones alike, and not in the cheapest one.
+// spreadOf spreads placeholders over topology as the target's pods are spread, among themselves:
+// from another namespace the scheduler cannot count both together. Nodes then come up in all zones
+// alike, and not in the cheapest one.
 func spreadOf(t *allocate.Target, others metav1.LabelSelector) []corev1.TopologySpreadConstraint {
 	var out []corev1.TopologySpreadConstraint
 	for _, c := range t.Template.Spec.TopologySpreadConstraints {

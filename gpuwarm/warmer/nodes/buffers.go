@@ -25,8 +25,8 @@ func (m *buffers) Release(ctx context.Context, h Hold) error {
 	return m.client.Deleter.Object(ctx, h.Objects.Buffer)
 }
 
-// Ensure asks for the nodes of so many replicas beyond what runs. A buffer refills itself, so its size follows what is
-// wanted at each look. 0 keeps the object, which costs nothing.
+// Ensure asks for the nodes of so many replicas beyond what runs. A buffer refills itself, so its
+// size follows what is wanted at each look. 0 keeps the object, which costs nothing.
 func (m *buffers) Ensure(ctx context.Context, h Hold) (Result, error) {
 	out := Result{Unmet: unmetBy(h.Objects.Buffer)}
 	if err := ensureTemplate(ctx, m.client, h); err != nil {
@@ -56,9 +56,9 @@ func replicasOf(buffer *unstructured.Unstructured) int {
 	return int(n)
 }
 
-// unmetBy returns what keeps nodes from being brought up for a CapacityBuffer, by its own conditions. Provisioning says
-// nothing about nodes: it is True where pods were injected into a simulation (the cluster autoscaler), or where they fit
-// (Karpenter).
+// unmetBy returns what keeps nodes from being brought up for a CapacityBuffer, by its own
+// conditions. Provisioning says nothing about nodes: it is True where pods were injected into a
+// simulation (the cluster autoscaler), or where they fit (Karpenter).
 func unmetBy(buffer *unstructured.Unstructured) string {
 	if buffer == nil {
 		return ""
@@ -87,8 +87,8 @@ func conditionsOf(u *unstructured.Unstructured, status metav1.ConditionStatus) m
 	return out
 }
 
-// ensureTemplate keeps the PodTemplate that sizes buffers and requests. It is not the workload's own template, because
-// not every autoscaler reads that one before the first pod exists.
+// ensureTemplate keeps the PodTemplate that sizes buffers and requests. It is not the workload's
+// own template, because not every autoscaler reads that one before the first pod exists.
 func ensureTemplate(ctx context.Context, c kube.Client, h Hold) error {
 	raw, err := json.Marshal(h.Target.Template)
 	if err != nil {
@@ -96,7 +96,8 @@ func ensureTemplate(ctx context.Context, c kube.Client, h Hold) error {
 	}
 	want := names.Hash(string(raw))
 	isCurrent := func(t *corev1.PodTemplate) bool {
-		// The API server adds defaults. Only the hash shows what was removed from the workload's template.
+		// The API server adds defaults. Only the hash shows what was removed from the workload's
+		// template.
 		return t.Annotations[annotationTemplate] == want &&
 			equality.Semantic.DeepDerivative(h.Target.Template, t.Template)
 	}

@@ -1,5 +1,6 @@
-// Package nodes has the cluster hold nodes for a Forecast. There are three methods: placeholders, a CapacityBuffer and a
-// ProvisioningRequest. Each makes what is held what is wanted, and removes it again.
+// Package nodes has the cluster hold nodes for a Forecast. There are three methods: placeholders, a
+// CapacityBuffer and a ProvisioningRequest. Each makes what is held what is wanted, and removes it
+// again.
 package nodes
 
 import (
@@ -24,7 +25,8 @@ const (
 
 // Method holds nodes in one way.
 type Method interface {
-	// Ensure makes what is held as large as wanted. Its error is of the API server, and Result says the rest.
+	// Ensure makes what is held as large as wanted. Its error is of the API server, and Result says
+	// the rest.
 	Ensure(ctx context.Context, h Hold) (Result, error)
 	// Release removes what the method made for the Forecast.
 	Release(ctx context.Context, h Hold) error
@@ -60,9 +62,11 @@ type Objects struct {
 type Result struct {
 	// Placeholders is how many there are.
 	Placeholders int
-	// Problem is what is wrong with what was made, for a message; empty where nothing is. Reason is that of the condition.
+	// Problem is what is wrong with what was made, for a message; empty where nothing is. Reason is
+	// that of the condition.
 	Problem, Reason string
-	// Unmet is why nodes are not brought up, as far as the cluster says so. It matters only where nodes are missing.
+	// Unmet is why nodes are not brought up, as far as the cluster says so. It matters only where
+	// nodes are missing.
 	Unmet string
 }
 
@@ -97,7 +101,8 @@ func (m *Methods) By(policy v1alpha1.WarmNodesPolicy) Method {
 	return m.placeholders
 }
 
-// ReleaseRequests removes what asks the cluster's autoscaler for nodes, but for what the policy keep needs.
+// ReleaseRequests removes what asks the cluster's autoscaler for nodes, but for what the policy
+// keep needs.
 func (m *Methods) ReleaseRequests(ctx context.Context, h Hold, keep v1alpha1.WarmNodesPolicy) error {
 	var errs []error
 	if keep != v1alpha1.WarmNodesCapacityBuffer {
@@ -117,8 +122,9 @@ func (m *Methods) Release(ctx context.Context, h Hold) error {
 	return errors.Join(m.placeholders.Release(ctx, h), m.ReleaseRequests(ctx, h, ""))
 }
 
-// ReplaceEnded replaces placeholders that came to their own end, where nothing else about what is held is known to
-// change. With no target it only deletes them. A placeholder that a replica replaced is not created again.
+// ReplaceEnded replaces placeholders that came to their own end, where nothing else about what is
+// held is known to change. With no target it only deletes them. A placeholder that a replica
+// replaced is not created again.
 func (m *Methods) ReplaceEnded(ctx context.Context, h Hold) error {
 	ended := slices.DeleteFunc(slices.Clone(h.Placeholders), func(p corev1.Pod) bool {
 		return allocate.IsAlive(&p) || p.DeletionTimestamp != nil

@@ -46,8 +46,9 @@ func (m *placeholders) Ensure(ctx context.Context, h Hold) (Result, error) {
 	return out, err
 }
 
-// resize makes the placeholders as many as wanted, and returns how many there are. Those of no use are deleted first,
-// then those that wait for a node, then the newest. Names are numbered, so that a stale cache makes none twice.
+// resize makes the placeholders as many as wanted, and returns how many there are. Those of no use
+// are deleted first, then those that wait for a node, then the newest. Names are numbered, so that
+// a stale cache makes none twice.
 func (m *placeholders) resize(ctx context.Context, h Hold) (int, error) {
 	shape := ""
 	if h.Target != nil {
@@ -108,14 +109,14 @@ func (m *placeholders) create(ctx context.Context, h Hold, used map[string]bool,
 }
 
 const (
-	// firstRetry is how long the first pause is after placeholders ended by themselves. It doubles each time, up to
-	// longestRetry.
+	// firstRetry is how long the first pause is after placeholders ended by themselves. It doubles
+	// each time, up to longestRetry.
 	firstRetry   = 30 * time.Second
 	longestRetry = 10 * time.Minute
 )
 
-// Failures remember placeholders of a target that ended by themselves: a kubelet does not admit them, or evicts them.
-// Without a backoff they would be created again at each look.
+// Failures remember placeholders of a target that ended by themselves: a kubelet does not admit
+// them, or evicts them. Without a backoff they would be created again at each look.
 type Failures struct {
 	backoff *flowcontrol.Backoff
 	last    time.Time
@@ -127,8 +128,8 @@ func NewFailures(c clock.PassiveClock) *Failures {
 	return &Failures{backoff: kube.NewBackoff(c, firstRetry, longestRetry)}
 }
 
-// failing notes placeholders that ended early. It returns what ends them, for a message, and whether no more are to be
-// created for now.
+// failing notes placeholders that ended early. It returns what ends them, for a message, and
+// whether no more are to be created for now.
 func (m *placeholders) failing(ctx context.Context, h Hold) (problem string, paused bool) {
 	const key = ""
 	f, now := h.Failures, m.o.Clock.Now()
@@ -152,7 +153,8 @@ func (m *placeholders) failing(ctx context.Context, h Hold) (problem string, pau
 	return problem, now.Sub(f.last) < f.backoff.Get(key)
 }
 
-// endedEarly returns the first of the placeholders that something but their deadline ended; nil where there is none.
+// endedEarly returns the first of the placeholders that something but their deadline ended; nil
+// where there is none.
 func endedEarly(pods []corev1.Pod) *corev1.Pod {
 	for i := range pods {
 		p := &pods[i]

@@ -13,8 +13,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// deadlineSeconds is when a placeholder ends by itself. While its WarmPool is reconciled another one replaces it;
-// otherwise this is what gives its node back.
+// deadlineSeconds is when a placeholder ends by itself. While its WarmPool is reconciled another
+// one replaces it; otherwise this is what gives its node back.
 const deadlineSeconds = 3600
 
 // build returns a placeholder: a pod of the target's shape that does nothing.
@@ -68,8 +68,8 @@ func (m *placeholders) build(h Hold, index int, others metav1.LabelSelector) *co
 	return p
 }
 
-// requestsOf returns what a placeholder requests beside what its runtime class adds: admission takes that from the
-// class, and denies any other.
+// requestsOf returns what a placeholder requests beside what its runtime class adds: admission
+// takes that from the class, and denies any other.
 func requestsOf(template *corev1.PodSpec) corev1.ResourceList {
 	spec := *template
 	if spec.RuntimeClassName != nil {
@@ -80,8 +80,9 @@ func requestsOf(template *corev1.PodSpec) corev1.ResourceList {
 	return requests
 }
 
-// ShapeKey returns a hash of everything in the template that a placeholder copies, and of nothing else, such as what
-// admission adds. It is a hash of the JSON: printed pointers would differ each time that the template is read.
+// ShapeKey returns a hash of everything in the template that a placeholder copies, and of nothing
+// else, such as what admission adds. It is a hash of the JSON: printed pointers would differ each
+// time that the template is read.
 func ShapeKey(t *allocate.Target) string {
 	s := t.Template.Spec
 	parts := []any{

@@ -32,9 +32,9 @@ func (m *requests) Release(ctx context.Context, h Hold) error {
 	return m.client.Deleter.Object(ctx, h.Objects.Request)
 }
 
-// Ensure asks for the nodes of so many replicas, all of them or none. A request cannot be changed. A larger one replaces
-// one that is too small. One that is larger than what is still wanted stays, for its pods are on their way. With nothing
-// wanted there is none.
+// Ensure asks for the nodes of so many replicas, all of them or none. A request cannot be changed.
+// A larger one replaces one that is too small. One that is larger than what is still wanted stays,
+// for its pods are on their way. With nothing wanted there is none.
 func (m *requests) Ensure(ctx context.Context, h Hold) (Result, error) {
 	if h.Replicas == 0 {
 		return Result{}, errors.Join(m.Release(ctx, h), m.client.Deleter.Object(ctx, h.Objects.Template))

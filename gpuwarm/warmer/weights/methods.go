@@ -17,8 +17,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// jobs load by a Job from the template of a CronJob. The template is a CronJob's and not the WarmPool's own, so that who
-// may write WarmPools can run nothing that they could not run before.
+// jobs load by a Job from the template of a CronJob. The template is a CronJob's and not the
+// WarmPool's own, so that who may write WarmPools can run nothing that they could not run before.
 type jobs struct{ *Methods }
 
 func (m jobs) Release(ctx context.Context, l Load) error { return m.client.Deleter.Object(ctx, l.Job) }
@@ -98,7 +98,8 @@ func dataLoadState(u *unstructured.Unstructured) Result {
 	return Result{State: Loading}
 }
 
-// modelCaches look at LocalModelCaches of KServe, which load onto all nodes of their groups by themselves.
+// modelCaches look at LocalModelCaches of KServe, which load onto all nodes of their groups by
+// themselves.
 type modelCaches struct{}
 
 func (modelCaches) Release(context.Context, Load) error { return nil }

@@ -1,5 +1,6 @@
-// Package weights has the weights of a model loaded near its replicas before these come. There are three methods: a Job
-// from a CronJob's template, a DataLoad of Fluid, and a LocalModelCache of KServe, which loads by itself.
+// Package weights has the weights of a model loaded near its replicas before these come. There are
+// three methods: a Job from a CronJob's template, a DataLoad of Fluid, and a LocalModelCache of
+// KServe, which loads by itself.
 package weights
 
 import (
@@ -59,8 +60,8 @@ type Load struct {
 	Forecast string
 	Target   *allocate.Target
 	Spec     *v1alpha1.WarmWeights
-	// Wanted reports whether a rise is ahead. Replicas is the most that the plan needs until weights that begin to be
-	// loaded now are there.
+	// Wanted reports whether a rise is ahead. Replicas is the most that the plan needs until weights
+	// that begin to be loaded now are there.
 	Wanted   bool
 	Replicas int
 	// Acts is false in mode DryRun.
@@ -117,9 +118,9 @@ func (m *Methods) ReleaseOthers(ctx context.Context, l Load, keep string) error 
 	return errors.Join(errs...)
 }
 
-// ensure loads once ahead of each rise. The object is created when the rise comes near, and deleted when the rise goes
-// away before the load is done. It is kept for a while after that: the next rise finds it and loads nothing again. build
-// returns the new object, or what is wrong.
+// ensure loads once ahead of each rise. The object is created when the rise comes near, and deleted
+// when the rise goes away before the load is done. It is kept for a while after that: the next rise
+// finds it and loads nothing again. build returns the new object, or what is wrong.
 func (m *Methods) ensure(
 	ctx context.Context, l Load, have client.Object, build func() (o client.Object, problem string, err error),
 ) (Result, error) {
@@ -179,8 +180,8 @@ func (m *Methods) advance(ctx context.Context, l Load, have client.Object) (Resu
 	return is, nil
 }
 
-// isRiseOver reports whether the rise that a load is for is neither ahead any more nor there. Replicas that came since it
-// began wait for the weights.
+// isRiseOver reports whether the rise that a load is for is neither ahead any more nor there.
+// Replicas that came since it began wait for the weights.
 func (l Load) isRiseOver(have client.Object) bool {
 	before, err := strconv.Atoi(have.GetAnnotations()[annotationReplicas])
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// The optional APIs. Both the cluster autoscaler and Karpenter serve v1beta1 of CapacityBuffer. Every OpenKruise serves
-// v1alpha1 of ImagePullJob.
+// The optional APIs. Both the cluster autoscaler and Karpenter serve v1beta1 of CapacityBuffer.
+// Every OpenKruise serves v1alpha1 of ImagePullJob.
 var (
 	CapacityBuffer = schema.GroupVersionKind{
 		Group: "autoscaling.x-k8s.io", Version: "v1beta1", Kind: "CapacityBuffer",
@@ -34,10 +34,11 @@ const (
 	unanswered = 10 * time.Second
 )
 
-// Discovery says which kinds the cluster serves now. A RESTMapper would not do: it never forgets a kind.
+// Discovery says which kinds the cluster serves now. A RESTMapper would not do: it never forgets a
+// kind.
 type Discovery interface {
-	// ServerResourcesForGroupVersion lists the resources of one group in one version. The error is NotFound where
-	// there is no such group or version.
+	// ServerResourcesForGroupVersion lists the resources of one group in one version. The error is
+	// NotFound where there is no such group or version.
 	ServerResourcesForGroupVersion(groupVersion string) (*metav1.APIResourceList, error)
 }
 
@@ -60,9 +61,10 @@ func NewAPIs(discovery Discovery, clock clock.PassiveClock) *APIs {
 	return &APIs{discovery: discovery, fresh: NewExpiring(clock), known: map[schema.GroupVersionKind]answer{}}
 }
 
-// Serves reports whether the cluster serves the kind. While discovery does not answer, its last answer counts. The
-// error is set where it has not answered since the start: what holds nodes through an API that a new process does not
-// know of yet would be held a second time by other means.
+// Serves reports whether the cluster serves the kind. While discovery does not answer, its last
+// answer counts. The error is set where it has not answered since the start: what holds nodes
+// through an API that a new process does not know of yet would be held a second time by other
+// means.
 func (a *APIs) Serves(gvk schema.GroupVersionKind) (bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

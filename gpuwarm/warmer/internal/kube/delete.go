@@ -23,8 +23,9 @@ const (
 	mostDenied = 3
 )
 
-// Deleter deletes objects of the warmer. It backs off from deletions that were denied: in a namespace where rights are
-// missing, or of one object that admission protects. It is safe for concurrent use.
+// Deleter deletes objects of the warmer. It backs off from deletions that were denied: in a
+// namespace where rights are missing, or of one object that admission protects. It is safe for
+// concurrent use.
 type Deleter struct {
 	client client.Client
 	clock  clock.PassiveClock
@@ -42,7 +43,8 @@ func NewDeleter(c client.Client, clock clock.PassiveClock) *Deleter {
 	return &Deleter{client: c, clock: clock, denied: NewExpiring(clock)}
 }
 
-// recent returns the denial for which none of the keys may be tried again yet; nil where there is none.
+// recent returns the denial for which none of the keys may be tried again yet; nil where there is
+// none.
 func (d *Deleter) recent(keys ...string) error {
 	for _, key := range keys {
 		if v, ok := d.denied.Get(key); ok && d.clock.Now().Before(v.(denial).until) {
@@ -77,9 +79,9 @@ func (d *Deleter) Pod(ctx context.Context, p *corev1.Pod) error {
 	return err
 }
 
-// Pods deletes pods. One that may not be deleted does not keep the others: those whose deletion was denied before come
-// last, the longest ago first, and after a few more denials the rest waits for the next call. An error that is no
-// denial ends it.
+// Pods deletes pods. One that may not be deleted does not keep the others: those whose deletion was
+// denied before come last, the longest ago first, and after a few more denials the rest waits for
+// the next call. An error that is no denial ends it.
 func (d *Deleter) Pods(ctx context.Context, pods []corev1.Pod) error {
 	var errs []error
 	reported, denials := map[string]bool{}, 0
@@ -119,7 +121,8 @@ func (d *Deleter) deniedLast(pods []corev1.Pod) []corev1.Pod {
 	return out
 }
 
-// Object deletes an object other than a pod. nil, one that is gone and one that a finalizer keeps are no error.
+// Object deletes an object other than a pod. nil, one that is gone and one that a finalizer keeps
+// are no error.
 func (d *Deleter) Object(ctx context.Context, o client.Object) error {
 	if IsNil(o) || o.GetDeletionTimestamp() != nil {
 		return nil
@@ -129,7 +132,8 @@ func (d *Deleter) Object(ctx context.Context, o client.Object) error {
 		return err
 	}
 	uid := o.GetUID()
-	err := d.client.Delete(ctx, o, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	err := d.client.Delete(ctx, o, client.Preconditions{UID: &uid},
+		client.PropagationPolicy(metav1.DeletePropagationBackground))
 	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil
 	}

@@ -1,4 +1,5 @@
-// Package kube is how the warmer reads, writes and deletes objects, and what it makes of the API server's errors.
+// Package kube is how the warmer reads, writes and deletes objects, and what it makes of the API
+// server's errors.
 package kube
 
 import (
@@ -19,7 +20,8 @@ const (
 	ReasonQuota  = "QuotaDenied"
 )
 
-// forbidden maps what admission and authorization say to what a person can do about it. The first match counts.
+// forbidden maps what admission and authorization say to what a person can do about it. The first
+// match counts.
 var forbidden = []struct{ says, reason, remedy string }{
 	{"exceeded quota", ReasonQuota, "raise the quota there, or lower spec.limits"},
 	// A quota bounds what these pods do not request.
@@ -65,8 +67,8 @@ func (a advised) Unwrap() error { return a.err }
 // Advise adds to a denial what a person can do about it.
 func Advise(err error, remedy string) error { return advised{err, remedy} }
 
-// Remedy says what a person can do about an error, and the reason of a condition for it. known is false for errors
-// that pass with time, and for those that nobody foresaw.
+// Remedy says what a person can do about an error, and the reason of a condition for it. known is
+// false for errors that pass with time, and for those that nobody foresaw.
 func Remedy(err error) (reason, remedy string, known bool) {
 	a, hasAdvice := errors.AsType[advised](err)
 	switch {
@@ -97,8 +99,8 @@ func IsTransient(err error) bool {
 // IsDenied reports whether rights or admission deny a request, which a person has to fix.
 func IsDenied(err error) bool { return apierrors.IsForbidden(err) || deniedByPolicy(err) }
 
-// deniedByPolicy reports whether an error is the verdict of a ValidatingAdmissionPolicy or a webhook. They use many
-// codes: 422 and 400 where their author gives none.
+// deniedByPolicy reports whether an error is the verdict of a ValidatingAdmissionPolicy or a
+// webhook. They use many codes: 422 and 400 where their author gives none.
 func deniedByPolicy(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
@@ -109,8 +111,8 @@ func deniedByPolicy(err error) bool {
 	return denies && (strings.Contains(text, "denied request") || strings.Contains(text, "denied the request"))
 }
 
-// namespaceMissing reports whether an error says that the namespace does not exist. Anything else that is not found
-// was deleted a moment ago.
+// namespaceMissing reports whether an error says that the namespace does not exist. Anything else
+// that is not found was deleted a moment ago.
 func namespaceMissing(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || !apierrors.IsNotFound(err) {
@@ -125,8 +127,8 @@ func IsAbsent(err error) bool {
 	if meta.IsNoMatchError(err) || discovery.IsGroupDiscoveryFailedError(err) {
 		return true
 	}
-	// The API server answers a path that it does not know in plain text. The client makes of that a NotFound about
-	// the requested object.
+	// The API server answers a path that it does not know in plain text. The client makes of that a
+	// NotFound about the requested object.
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || !apierrors.IsNotFound(err) {
 		return false

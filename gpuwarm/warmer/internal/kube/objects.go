@@ -16,8 +16,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// Client writes what the warmer makes, and reads it from the API server rather than from a cache: a cache of these
-// kinds would need more rights, and it is late.
+// Client writes what the warmer makes, and reads it from the API server rather than from a cache: a
+// cache of these kinds would need more rights, and it is late.
 type Client struct {
 	client.Client
 	Live    client.Reader
@@ -94,9 +94,10 @@ func (c Client) Own(pool *v1alpha1.WarmPool, forecast string, o client.Object) e
 	return controllerutil.SetControllerReference(pool, o, c.Scheme())
 }
 
-// CreateOrUpdate creates the object, or updates it as mutate says, with [controllerutil.CreateOrUpdate]. mutate changes
-// o, which has what the API server has where the object exists, and else its name alone. An object of the same name that
-// is not of this WarmPool is an error. It updates and does not patch: a write that somebody else overtook is left to the
+// CreateOrUpdate creates the object, or updates it as mutate says, with
+// [controllerutil.CreateOrUpdate]. mutate changes o, which has what the API server has where the
+// object exists, and else its name alone. An object of the same name that is not of this WarmPool
+// is an error. It updates and does not patch: a write that somebody else overtook is left to the
 // next reconciliation, and the ClusterRole has no right to patch.
 func (c Client) CreateOrUpdate(
 	ctx context.Context, pool *v1alpha1.WarmPool, forecast string, o client.Object, mutate func() error,

@@ -12,7 +12,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// ImageIn returns the image that a container of a pod was admitted with; empty where there is no such container.
+// ImageIn returns the image that a container of a pod was admitted with; empty where there is no
+// such container.
 func ImageIn(p *corev1.Pod, container string) string {
 	if p != nil {
 		for _, c := range p.Spec.Containers {
@@ -34,8 +35,8 @@ func PullStatus(p *corev1.Pod) corev1.ContainerStatus {
 	return corev1.ContainerStatus{}
 }
 
-// Explain returns what the kubelet or the scheduler says about a pod that fails, and whether the pod is gone. Caches
-// leave these texts out: they are long, and those of most pods are never read.
+// Explain returns what the kubelet or the scheduler says about a pod that fails, and whether the
+// pod is gone. Caches leave these texts out: they are long, and those of most pods are never read.
 func Explain(ctx context.Context, live client.Reader, p *corev1.Pod) (text string, gone bool) {
 	const longest = 200
 	var now corev1.Pod

@@ -1,5 +1,6 @@
-// Package names has the labels, annotations and names of the objects that the warmer makes. Names of Forecasts and
-// WarmPools can be longer than a label's value, so labels have hashes, and an annotation has the names.
+// Package names has the labels, annotations and names of the objects that the warmer makes. Names
+// of Forecasts and WarmPools can be longer than a label's value, so labels have hashes, and an
+// annotation has the names.
 package names
 
 import (
@@ -40,7 +41,8 @@ func Pool(namespace, name string) string { return Hash("pool", namespace, name) 
 // Forecast returns the value of LabelForecast.
 func Forecast(namespace, name string) string { return Hash("forecast", namespace, name) }
 
-// Object returns the name of an object that a WarmPool has for one Forecast, in the Forecast's namespace.
+// Object returns the name of an object that a WarmPool has for one Forecast, in the Forecast's
+// namespace.
 func Object(namespace, pool, forecast string) string {
 	return "headstart-" + Hash(namespace, pool, forecast)
 }

@@ -1,5 +1,5 @@
-// Command standalone runs the warmer alone against a cluster, for the end-to-end tests: with the rights of the kubeconfig that it is given, and
-// nothing else in the process.
+// Command standalone runs the warmer alone against a cluster, for the end-to-end tests: with the
+// rights of the kubeconfig that it is given, and nothing else in the process.
 package main
 
 import (
