@@ -26,7 +26,7 @@ const (
 	another  = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 )
 
-// toMirror is a webhook as registries that proxy others have it.
+// toMirror is a webhook that replaces the registry by a mirror.
 func toMirror(p *corev1.Pod) {
 	for i := range p.Spec.Containers {
 		c := &p.Spec.Containers[i]
@@ -34,7 +34,7 @@ func toMirror(p *corev1.Pod) {
 	}
 }
 
-// pulls counts the pull pods that were made.
+// pulls counts the pull pods that were created.
 func (w *world) pulls() (n int) {
 	for _, what := range w.writes {
 		if what == "create Pod" {
@@ -44,7 +44,7 @@ func (w *world) pulls() (n int) {
 	return n - w.pods // those are replicas
 }
 
-// kubelet ends all pulls: their nodes list what was pulled, or what it came to.
+// kubelet ends all pulls: their nodes list the pulled image, or what its name was resolved to.
 func (w *world) kubelet(came string) {
 	w.t.Helper()
 	for _, p := range w.ours(names.RolePull) {
@@ -66,8 +66,8 @@ func (w *world) kubelet(came string) {
 	}
 }
 
-// rolledOut has the target say that all of so many replicas were made from its template, or that a
-// rollout goes on.
+// rolledOut sets the target's status: all of so many replicas were made from its template, or a
+// rollout is going on.
 func (w *world) rolledOut(replicas int32, done bool) {
 	w.t.Helper()
 	var d appsv1.Deployment
@@ -80,7 +80,7 @@ func (w *world) rolledOut(replicas int32, done bool) {
 	w.must(w.client.Update(w.t.Context(), &d))
 }
 
-// replicaWith is a replica on a node as admission let it in.
+// replicaWith creates a replica on a node, with the image that admission gave it.
 func (w *world) replicaWith(node, image string) {
 	w.t.Helper()
 	p := w.replica(node)
@@ -88,8 +88,8 @@ func (w *world) replicaWith(node, image string) {
 	w.must(w.client.Update(w.t.Context(), p))
 }
 
-// Where a webhook has images come from a mirror, nodes that list the mirror's name have the image,
-// and are pulled onto once.
+// A webhook replaces the registry by a mirror. Nodes that list the mirror's name have the image,
+// and pull it once.
 func TestImagesFromAMirror(t *testing.T) {
 	w := newWorld(t, strings.Repeat("40 ", 720), pool(noNodes), node("a"), node("b"), node("c"), node("d"))
 	w.admit = toMirror
@@ -116,8 +116,8 @@ func TestImagesFromAMirror(t *testing.T) {
 	}
 }
 
-// What a node lists is the image only by a name that replicas come to have.
-func TestWhatAdmissionMakesOfAnImage(t *testing.T) {
+// A node has the image only if it lists a name that replicas get.
+func TestImagesThatAdmissionChanges(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		replica string // image of the replica that there is
@@ -168,8 +168,7 @@ func TestWhatAdmissionMakesOfAnImage(t *testing.T) {
 	}
 }
 
-// Which digest a tag is resolved to changes, and the newest replica has what the next one will
-// have.
+// The digest of a tag can change. The newest replica has the one that the next replica will get.
 func TestTheNewestReplicaCounts(t *testing.T) {
 	w := newWorld(t, strings.Repeat("20 ", 720), pool(noNodes), node("a", "registry.example/model"+digest),
 		node("b", "registry.example/model"+another))
@@ -182,9 +181,9 @@ func TestTheNewestReplicaCounts(t *testing.T) {
 	}
 }
 
-// What a replica showed counts on while a rollout of nothing but replicas hides it, and not for
-// another template.
-func TestWhatAdmissionMadeCountsOn(t *testing.T) {
+// The image that a replica showed still counts while a rollout of the same template hides it. It
+// does not count for another template.
+func TestAdmittedImageStillCounts(t *testing.T) {
 	w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a", mirrored))
 	w.replicaWith("a", mirrored)
 	w.rolledOut(1, true)
@@ -199,8 +198,8 @@ func TestWhatAdmissionMadeCountsOn(t *testing.T) {
 	}
 }
 
-// While a target cannot be read it may get another template, and what its replicas have then tells
-// nothing of the old one.
+// While a target cannot be read, its template may change. The images of its replicas then say
+// nothing about the old template.
 func TestReplicasOfATemplateThatCannotBeRead(t *testing.T) {
 	w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a", image))
 	w.replicaWith("a", image)
@@ -226,16 +225,16 @@ func TestReplicasOfATemplateThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A runtime that finds a name elsewhere lists it under another one, and by the digest that the pull
-// came to.
-func TestImagesByWhatPullsCameTo(t *testing.T) {
+// A runtime that gets an image from another registry lists it under that name, and by the digest
+// that the pull was resolved to.
+func TestImagesByResolvedDigest(t *testing.T) {
 	w := newWorld(t, strings.Repeat("40 ", 720), pool(noNodes), node("a"), node("b"),
 		node("c", "found.example/model"+digest), node("d", "found.example/model"+another))
 	came := "docker-pullable://found.example/model" + digest
 	w.look(0)
 	w.kubelet(came) // a and b
 	if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 3 {
-		t.Errorf("pulls came to what c lists, too: %+v", s.Forecasts[0])
+		t.Errorf("pulls were resolved to what c lists, too: %+v", s.Forecasts[0])
 	}
 	w.look(0.5)
 	if diff := cmp.Diff([]string{"d"}, pullTargets(w.ours(names.RolePull))); diff != "" {
@@ -253,12 +252,12 @@ func TestImagesByWhatPullsCameTo(t *testing.T) {
 	w.replicaWith("a", "registry.example/model"+another)
 	w.rolledOut(1, true)
 	if s := w.look(61); s.Forecasts[0].ImageNodesReady != 0 {
-		t.Errorf("replicas have another image since, and what pulls of the one before came to is none of it: %+v",
+		t.Errorf("replicas have another image since, and the digest of the earlier pulls is not that image: %+v",
 			s.Forecasts[0])
 	}
 }
 
-// OpenKruise asks no webhook, so it is asked for what replicas come to have.
+// OpenKruise calls no webhook, so its job names the image that replicas get.
 func TestImagePullJobFromAMirror(t *testing.T) {
 	w := newWorld(t, strings.Repeat("20 ", 720), pool(noNodes), node("a", mirrored), node("b"))
 	w.mapper.there["ImagePullJob"] = true
@@ -274,9 +273,10 @@ func TestImagePullJobFromAMirror(t *testing.T) {
 	}
 }
 
-// A webhook may tell replicas from pull pods. Those then ask for what replicas come to have; and
-// where they do not get that either, it is told, and they are tried ever more rarely.
-func TestAWebhookThatTellsPullsFromReplicas(t *testing.T) {
+// A webhook may treat replicas and pull pods differently. Pull pods then name the image that
+// replicas get. If they do not get it either, that is reported, and they are tried ever more
+// rarely.
+func TestWebhookThatTreatsPullsDifferently(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		admit  func(*corev1.Pod)
@@ -295,22 +295,23 @@ func TestAWebhookThatTellsPullsFromReplicas(t *testing.T) {
 			w.replicaWith("a", mirrored)
 			w.rolledOut(1, true)
 			w.admit = tc.admit
-			told := false
+			reported := false
 			var s v1alpha1.WarmPoolStatus
 			for look := range 4 * 60 {
 				s = w.look(float64(look) / 4)
-				told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" &&
+				reported = reported || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" &&
 					strings.Contains(s.Forecasts[0].Message, "admission"))
 				w.kubelet("")
 			}
-			if n := w.pulls(); n > tc.most || (s.Forecasts[0].ImageNodesReady == 2) != tc.warm || told == tc.warm {
-				t.Errorf("\nReason: %s\n%d pulls in an hour, want at most %d; told is %t: %+v", tc.reason, n, tc.most, told, s)
+			if n := w.pulls(); n > tc.most || (s.Forecasts[0].ImageNodesReady == 2) != tc.warm || reported == tc.warm {
+				t.Errorf("\nReason: %s\n%d pulls in an hour, want at most %d; reported is %t: %+v", tc.reason, n, tc.most,
+					reported, s)
 			}
 		})
 	}
 }
 
-// Pulls that ask for what replicas come to have go on after a restart.
+// Pulls that name the image that replicas get go on after a restart.
 func TestPullsOfWhatReplicasHaveOutliveARestart(t *testing.T) {
 	w := newWorld(t, steady, pool(noNodes), node("a", mirrored), node("b"))
 	w.replicaWith("a", mirrored)
@@ -326,13 +327,13 @@ func TestPullsOfWhatReplicasHaveOutliveARestart(t *testing.T) {
 	for look := range 3 {
 		w.look(0.5 + float64(look)/4)
 		if after := w.ours(names.RolePull); len(after) != 1 || after[0].UID != before[0].UID {
-			t.Errorf("look %d: the pull is begun anew", look)
+			t.Errorf("look %d: the pull is begun again", look)
 		}
 	}
 }
 
-// A pull pod that the cache does not show yet keeps no other node from pulling, though it says
-// nothing of what admission makes of the image.
+// A pull pod that the cache does not show yet says nothing about what admission does to the image.
+// It keeps no other node from pulling.
 func TestALatePullPodKeepsNoOtherFromIt(t *testing.T) {
 	w := newWorld(t, strings.Repeat("30 ", 720), pool(noNodes), node("a", mirrored), node("b"), node("c"))
 	w.replicaWith("a", mirrored)
@@ -350,7 +351,7 @@ func TestALatePullPodKeepsNoOtherFromIt(t *testing.T) {
 	}
 }
 
-// Admission may give a pod what it likes, and nothing of that panics.
+// Admission may change a pod in any way, and nothing panics.
 func TestAdmissionThatTakesContainersAway(t *testing.T) {
 	w := newWorld(t, strings.Repeat("10 ", 720), pool(noNodes), node("a"))
 	w.admit = func(p *corev1.Pod) { p.Spec.Containers = nil }

@@ -10,9 +10,9 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// An API can be gone while discovery still says otherwise. What was asked of it is done another
-// way, or told, at that look; and nothing is written for it in vain for as long.
-func TestAPIsThatVanishBetweenTwoLooks(t *testing.T) {
+// An API can be gone while discovery still lists it. The same look uses another way, or reports it,
+// and nothing more is written for that API.
+func TestAPIsThatAreRemoved(t *testing.T) {
 	atomic := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesProvisioningRequest }
 	cases := map[string]struct {
 		kind string

@@ -164,7 +164,7 @@ func (a *applier) pullOf(w *allocate.Work) images.Pull {
 		Pool: a.o.Pool, Forecast: w.Forecast.Name, Target: w.Target, Nodes: w.Pull.Nodes, Cluster: a.o.cluster,
 		Pods: w.Pull.Pods, Job: a.o.of(w.Key).pullJob, Quotas: a.o.Quotas, QuotasErr: a.o.quotasErr,
 	}
-	if w.Target != nil {
+	if w.Holds() {
 		p.History = a.st.history(w, a.r.opts.Clock)
 	}
 	return p
@@ -295,7 +295,7 @@ func (a *applier) release(ctx context.Context, w *allocate.Work) error {
 }
 
 // keep keeps what is held for a Forecast whose target cannot be read. What spec does not allow any
-// more is released, and placeholders that came to their own end are replaced where it is known what
+// more is released, and placeholders that ended by themselves are replaced where it is known what
 // they are like.
 func (a *applier) keep(ctx context.Context, w *allocate.Work, out *outcome) {
 	var errs []error

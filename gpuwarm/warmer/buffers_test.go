@@ -61,8 +61,8 @@ func TestCapacityBufferComesAndGoes(t *testing.T) {
 	}
 }
 
-// A Forecast that goes takes its buffer with it, although no look that made one came to write its
-// status.
+// The buffer of a deleted Forecast is deleted, although the look that created it did not get to
+// write status.
 func TestBufferOfAForecastThatNoStatusNames(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.mapper.there["CapacityBuffer"] = true
@@ -90,8 +90,8 @@ func TestBufferOfAForecastThatNoStatusNames(t *testing.T) {
 	}
 }
 
-// What an earlier process made for more Forecasts than a status names is found by its labels, and
-// goes with them.
+// What an earlier process created is found by its labels and deleted with its Forecasts, also of
+// those that status does not name.
 func TestNothingIsForgottenInARestart(t *testing.T) {
 	w := newWorld(t, steady, pool())
 	for _, kind := range []string{"CapacityBuffer", "ImagePullJob"} {
@@ -128,7 +128,7 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 		p != others+1 {
 		t.Fatalf("%d buffers, %d jobs, %d templates", b, j, p)
 	}
-	// Headstart restarts, and meanwhile all Forecasts but one go.
+	// Headstart restarts, and meanwhile all Forecasts but one are deleted.
 	r, err := New(w.r.opts)
 	w.must(err)
 	w.r = r
@@ -150,7 +150,7 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 	}
 }
 
-// Autoscalers go by the PodTemplate, so what is taken out of the workload's template is to go from
+// Autoscalers read the PodTemplate, so what is removed from the workload's template is removed from
 // it as well.
 func TestBufferFollowsWhatIsTakenOut(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))

@@ -30,7 +30,7 @@ func messageOf(s v1alpha1.WarmPoolStatus, kind string) string {
 	return ""
 }
 
-// now is the WarmPool's status as it stands.
+// now returns the WarmPool's current status.
 func (w *world) now() v1alpha1.WarmPoolStatus {
 	w.t.Helper()
 	p := pool()
@@ -38,7 +38,7 @@ func (w *world) now() v1alpha1.WarmPoolStatus {
 	return p.Status
 }
 
-// setMode has the Forecast followed, or not.
+// setMode sets the mode of the Forecast.
 func (w *world) setMode(mode v1alpha1.ForecastMode) {
 	w.t.Helper()
 	fc := w.forecast(ramp)
@@ -47,10 +47,9 @@ func (w *world) setMode(mode v1alpha1.ForecastMode) {
 	w.must(w.client.Update(w.t.Context(), fc))
 }
 
-// What fails for as long as two looks is told, with what to go by of the rest, and the error still
-// slows the looks down. Who trusts the condition would else go on taking what is to be warm for
-// warm.
-func TestAnOutageIsTold(t *testing.T) {
+// A failure of two looks in a row is reported, beside the rest of the status, and the error still
+// slows the looks down. A reader of the conditions would otherwise believe that all is warm.
+func TestOutageIsReported(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		fail   func(*world)
@@ -60,14 +59,15 @@ func TestAnOutageIsTold(t *testing.T) {
 		"Webhook": {"an admission webhook that is away fails what is made", func(w *world) {
 			w.refuse = func(string, client.Object) error { return errInternal }
 		}, v1alpha1.ConditionNodesWarm, 1},
-		"Target": {"so does reading the workload, which is taken for what it was, and the plan followed", func(w *world) {
-			w.unread = func(kind string) error {
-				if kind == "Deployment" {
-					return errInternal
+		"Target": {"so does reading the workload, which counts as it was read last, and the plan is followed",
+			func(w *world) {
+				w.unread = func(kind string) error {
+					if kind == "Deployment" {
+						return errInternal
+					}
+					return nil
 				}
-				return nil
-			}
-		}, v1alpha1.ConditionNodesWarm, 5},
+			}, v1alpha1.ConditionNodesWarm, 5},
 		"Removal": {"and what is to go", func(w *world) {
 			w.setMode(v1alpha1.ForecastPaused)
 			w.refuse = func(string, client.Object) error { return errInternal }
@@ -102,13 +102,13 @@ func TestAnOutageIsTold(t *testing.T) {
 			}
 			w.refuse, w.unread = nil, nil
 			if s = w.look(2.1); strings.Contains(fmt.Sprint(s), "webhook") {
-				t.Errorf("it is over, and told on: %+v", s)
+				t.Errorf("it is over, and reported on: %+v", s)
 			}
 		})
 	}
 }
 
-// What is held for a target that may not be read stays: most often the rights are back soon, and
+// What is held for a target that may not be read stays. The rights are most often back soon, and
 // nodes take long to come up.
 func TestATargetThatMayNotBeRead(t *testing.T) {
 	for kind, remedy := range map[string]string{
@@ -138,7 +138,7 @@ func TestATargetThatMayNotBeRead(t *testing.T) {
 				}
 				if m := s.Forecasts[0].Message; !strings.Contains(m,
 					"the target for Forecast demand: what is held for it stays: ") || !strings.Contains(m, remedy) {
-					t.Errorf("the denial is not told with its remedy: %s", m)
+					t.Errorf("the denial is not reported with its remedy: %s", m)
 				}
 			}
 			w.unread = nil
@@ -150,7 +150,7 @@ func TestATargetThatMayNotBeRead(t *testing.T) {
 }
 
 // A denial does not hide an outage, nor an outage a denial.
-func TestEachErrorIsTakenByItself(t *testing.T) {
+func TestEachErrorIsReported(t *testing.T) {
 	for name, order := range map[string][]error{
 		"DenialFirst": {forbid("delete", "pods"), errInternal}, "OutageFirst": {errInternal, forbid("delete", "pods")},
 	} {
@@ -171,8 +171,8 @@ func TestEachErrorIsTakenByItself(t *testing.T) {
 	}
 }
 
-// Without the rights in the WarmPool's namespace what was made there stays. That is told, whatever
-// it is and for whatever reason it is to go, and once the rights are there it goes soon.
+// Without rights in the WarmPool's namespace, what was created there stays. That is reported, and
+// once the rights are back it is deleted soon.
 func TestRightsThatWereTakenAway(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -243,8 +243,8 @@ func TestRightsThatWereTakenAway(t *testing.T) {
 	}
 }
 
-// A right that is needed for nothing here is told of, and no failure.
-func TestWhatMayNotBeLookedFor(t *testing.T) {
+// A missing right that nothing needs now is mentioned, and is no failure.
+func TestMissingRightThatNothingNeeds(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.mapper.there["ProvisioningRequest"] = true
 	reads := 0
@@ -271,7 +271,7 @@ func TestWhatMayNotBeLookedFor(t *testing.T) {
 	}
 }
 
-// A right on quotas that is missing hides nothing that is more wrong.
+// A missing right on quotas does not hide a worse problem.
 func TestUnreadQuotasComeLast(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.unread = func(kind string) error {
@@ -297,7 +297,7 @@ func TestUnreadQuotasComeLast(t *testing.T) {
 	}
 }
 
-// Others write what the warmer writes, and what is gone just now is no missing namespace.
+// Others can write the same objects. An object that was just deleted is no missing namespace.
 func TestSomebodyWasFaster(t *testing.T) {
 	buffers := schema.GroupResource{Group: "autoscaling.x-k8s.io", Resource: "capacitybuffers"}
 	for name, err := range map[string]error{
@@ -325,11 +325,11 @@ func TestSomebodyWasFaster(t *testing.T) {
 		})
 	}
 	if _, remedy, known := kube.Remedy(apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, "x")); known {
-		t.Errorf("a pod that is gone is told with the remedy %q", remedy)
+		t.Errorf("a pod that is gone is reported with the remedy %q", remedy)
 	}
 }
 
-// Two Forecasts cannot have the same free node, and a replica that waits has it before both.
+// A free node counts for one Forecast only, and for a waiting replica before both.
 func TestBuffersCountEachNodeOnce(t *testing.T) {
 	w := newWorld(t, "20 20 20 20", pool(noImages), node("a"), node("b"), node("c"))
 	w.mapper.there["CapacityBuffer"] = true

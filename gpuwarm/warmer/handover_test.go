@@ -22,7 +22,7 @@ import (
 
 const forty = "40 40 40 40 40 40 40 40 40 40 40 40"
 
-// restart has another process go on.
+// restart replaces the reconciler by a new one, as a restart does.
 func (w *world) restart() {
 	w.t.Helper()
 	r, err := New(w.r.opts)
@@ -30,7 +30,7 @@ func (w *world) restart() {
 	w.r = r
 }
 
-// ids are the pods of a role, by UID.
+// ids returns the UIDs of the pods of a role.
 func (w *world) ids(role string) []types.UID {
 	w.t.Helper()
 	var out []types.UID
@@ -41,8 +41,8 @@ func (w *world) ids(role string) []types.UID {
 	return out
 }
 
-// Whatever makes another Forecast of a target the one that holds, what is held stays held, also
-// where limits have no room for it twice.
+// Whatever makes another Forecast the holder of a target, what is held stays held, also where
+// limits have no room for it twice.
 func TestHandingOverLeavesNoGap(t *testing.T) {
 	limit := func(name string) func(*v1alpha1.WarmPool) {
 		return func(p *v1alpha1.WarmPool) {
@@ -95,19 +95,19 @@ func TestHandingOverLeavesNoGap(t *testing.T) {
 					}
 				}
 				if diff := cmp.Diff(before, w.ids(names.RolePlaceholder)); diff != "" {
-					t.Errorf("\nReason: %s\nplaceholders are made anew: -want, +got:\n%s", tc.reason, diff)
+					t.Errorf("\nReason: %s\nplaceholders are created again: -want, +got:\n%s", tc.reason, diff)
 				}
 				made, gone := slices.Index(w.writes[writes:], "create CapacityBuffer"), slices.Index(w.writes[writes:],
 					"delete CapacityBuffer")
 				if buffer && (made < 0 || gone < made) {
-					t.Errorf("\nReason: %s\nthe next one asks before the first lets go: %v", tc.reason, w.writes[writes:])
+					t.Errorf("\nReason: %s\nthe next one asks before the first releases: %v", tc.reason, w.writes[writes:])
 				}
 			})
 		}
 	}
 }
 
-// A ProvisioningRequest is made anew for the next one, before the first one's goes.
+// The next holder gets its own ProvisioningRequest before the first one's is deleted.
 func TestRequestsAreHandedOver(t *testing.T) {
 	w := newWorld(t, forty, pool(noImages, func(p *v1alpha1.WarmPool) {
 		p.Spec.Nodes.Policy = v1alpha1.WarmNodesProvisioningRequest
@@ -128,9 +128,9 @@ func TestRequestsAreHandedOver(t *testing.T) {
 	}
 }
 
-// Where the next one cannot ask for nodes, the first lets go of none; and what stays is not asked
-// for beside it.
-func TestAHandOverThatFails(t *testing.T) {
+// If the next holder cannot ask for nodes, the first one releases none. What stays is not asked for
+// a second time.
+func TestHandOverThatFails(t *testing.T) {
 	w := newWorld(t, forty, pool(noImages, func(p *v1alpha1.WarmPool) {
 		p.Spec.Limits = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse("4")}
 	}))
@@ -152,7 +152,7 @@ func TestAHandOverThatFails(t *testing.T) {
 			t.Fatalf("look %d: %d are held, want 4", i, n)
 		}
 	}
-	w.refuse = func(verb string, _ client.Object) error { // the next one can ask, and the first cannot let go
+	w.refuse = func(verb string, _ client.Object) error { // the next one can ask, and the first cannot release
 		if verb == "delete" {
 			return forbid(verb, "capacitybuffers")
 		}
@@ -173,8 +173,8 @@ func TestAHandOverThatFails(t *testing.T) {
 	}
 }
 
-// Nor does it while nobody says which APIs there are.
-func TestAHandOverInTheDark(t *testing.T) {
+// The same holds while discovery does not answer.
+func TestHandOverWithoutDiscovery(t *testing.T) {
 	w := newWorld(t, forty, pool(noImages))
 	w.another("tokens", forty)
 	w.look(0)
@@ -192,7 +192,7 @@ func TestAHandOverInTheDark(t *testing.T) {
 	}
 }
 
-// Pulls that go on are the next one's, and so is what is known of those that failed.
+// The next holder takes over running pulls, and the history of failed ones.
 func TestPullsAreHandedOver(t *testing.T) {
 	w := newWorld(t, forty, pool(), node("a"), node("b"), node("c"), node("d"))
 	w.another("tokens", forty)
@@ -205,7 +205,7 @@ func TestPullsAreHandedOver(t *testing.T) {
 	for i := range 3 {
 		w.look(0.1 + float64(i)/60)
 		if diff := cmp.Diff(before, w.ids(names.RolePull)); diff != "" {
-			t.Fatalf("pulls are begun anew: -want, +got:\n%s", diff)
+			t.Fatalf("pulls are begun again: -want, +got:\n%s", diff)
 		}
 	}
 	failed := w.ours(names.RolePull)[0]
@@ -228,9 +228,9 @@ func TestPullsAreHandedOver(t *testing.T) {
 	}
 }
 
-// What a target's pods keep from each other its placeholders do, whichever Forecast they were made
-// for.
-func TestPlaceholdersKnowThoseThatWereTakenOver(t *testing.T) {
+// Placeholders have the anti-affinity of the target's pods among themselves, whichever Forecast
+// they were created for.
+func TestAffinityToPlaceholdersTakenOver(t *testing.T) {
 	w := newWorld(t, "20 20 20 20 20 20 20 20", pool(noImages))
 	changeTemplate(func(s *corev1.PodSpec) {
 		s.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
@@ -266,9 +266,9 @@ func TestPlaceholdersKnowThoseThatWereTakenOver(t *testing.T) {
 	t.Error("none was made")
 }
 
-// What was taken over stays, as what was made does, while the target cannot be read: labels tell of
-// whom it was made for.
-func TestTakenOverAndThenUnread(t *testing.T) {
+// While the target cannot be read, placeholders that were taken over stay, although their labels
+// name another Forecast.
+func TestTakenOverWhileUnread(t *testing.T) {
 	for name, gone := range map[string]bool{"Paused": false, "Deleted": true} {
 		for how, after := range map[string]float64{"Restart": 0.75, "Long": 6} {
 			t.Run(name+how, func(t *testing.T) {

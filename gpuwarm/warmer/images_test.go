@@ -32,7 +32,7 @@ func pullTargets(pods []corev1.Pod) []string {
 	return out
 }
 
-// lists the image on a node, as a kubelet that pulled it does.
+// lists sets the images that a node lists.
 func (w *world) lists(name string, images ...string) {
 	w.t.Helper()
 	n := node(name)
@@ -95,8 +95,8 @@ func TestImagesAheadOfThePlan(t *testing.T) {
 	}
 }
 
-// The scheduler takes free nodes before it evicts placeholders, so both kinds are to have the
-// image, the held ones first.
+// The scheduler uses free nodes before it evicts placeholders. So both get the image, and held
+// nodes come first.
 func TestHeldNodesPullFirst(t *testing.T) {
 	one := func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 1 }
 	w := newWorld(t, "20 20 20 20 20 20 20", pool(one), node("a"), node("b"), node("z"))
@@ -141,7 +141,7 @@ func TestImagePullJob(t *testing.T) {
 	if w.look(2.25); len(w.writes) != writes {
 		t.Errorf("a job that runs is to be left alone: %v", w.writes[writes:])
 	}
-	// A node comes up while the job runs, and another goes: the job is extended, not made anew.
+	// While the job runs, one node comes up and another is deleted: the job is extended, not replaced.
 	w.must(w.client.Create(t.Context(), node("f")))
 	w.must(w.client.Delete(t.Context(), node("c")))
 	writes = len(w.writes)
@@ -162,7 +162,7 @@ func TestImagePullJob(t *testing.T) {
 	}
 	w.refuse = nil
 	w.look(2.7)
-	// Through, but e has no image: a new job for what is missing, not again and again.
+	// The job has completed, but e has no image: one new job for e.
 	for _, n := range []string{"b", "c", "d", "f"} {
 		w.lists(n, image)
 	}
@@ -172,7 +172,7 @@ func TestImagePullJob(t *testing.T) {
 	w.must(w.client.Update(t.Context(), job))
 	s := w.look(3)
 	if !strings.Contains(s.Forecasts[0].Message, "onto 1 nodes") {
-		t.Errorf("the failure is to be told: %+v", s.Forecasts)
+		t.Errorf("the failure is to be reported: %+v", s.Forecasts)
 	}
 	w.look(3.25)
 	if onto, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(onto,
@@ -188,7 +188,7 @@ func TestImagePullJob(t *testing.T) {
 	}
 }
 
-// Annotations that somebody took away are no reason to stop.
+// A job without our annotations is still extended.
 func TestImagePullJobWithoutAnnotations(t *testing.T) {
 	w := newWorld(t, steady, pool(noNodes), node("a"))
 	w.mapper.there["ImagePullJob"] = true
@@ -206,11 +206,11 @@ func TestImagePullJobWithoutAnnotations(t *testing.T) {
 	}
 }
 
-// full is a node that lists as many images as a kubelet lists, and not the target's.
+// full returns a node that lists as many images as a kubelet lists, and not the target's.
 func full(name string) *corev1.Node { return node(name, fifty...) }
 
-// pullJobIs has OpenKruise come through with its job but for some nodes. It returns the job's UID;
-// empty where there is none.
+// pullJobIs completes the job, with failures on some nodes. It returns the job's UID, or nothing
+// where there is no job.
 func (w *world) pullJobIs(failed ...string) string {
 	w.t.Helper()
 	job := kube.NewObject(kube.ImagePullJob, "shop", names.Object("shop", "warm", "demand"))
@@ -225,8 +225,8 @@ func (w *world) pullJobIs(failed ...string) string {
 	return string(job.GetUID())
 }
 
-// On a node that lists its largest images only, a job that came through is all that tells of the
-// image.
+// On a node that lists its largest images only, a completed job alone shows that the image is
+// there.
 func TestImagePullJobOfUnlistedImages(t *testing.T) {
 	w := newWorld(t, steady, pool(noNodes), full("full"))
 	w.mapper.there["ImagePullJob"] = true
@@ -244,13 +244,13 @@ func TestImagePullJobOfUnlistedImages(t *testing.T) {
 		}
 		if s := w.look(0.5 + float64(look)/4); s.Forecasts[0].ImageNodesReady != 1 ||
 			reasonOf(s, v1alpha1.ConditionImagesWarm) != "True AsPlanned" {
-			t.Fatalf("look %d: the job came through on the node: %+v", look, s)
+			t.Fatalf("look %d: the job succeeded on the node: %+v", look, s)
 		}
 	}
 	if now := w.pullJobIs(); now != job {
-		t.Errorf("the job %s is all that tells of the image, and was made anew: %s", job, now)
+		t.Errorf("only the job %s shows that the image is there, and it was created again: %s", job, now)
 	}
-	// A kubelet may have thrown it away by then.
+	// A kubelet may have removed it by then.
 	w.look(60.25)
 	w.look(60.5)
 	if now := w.pullJobIs(); now == job || now == "" {
@@ -258,7 +258,7 @@ func TestImagePullJobOfUnlistedImages(t *testing.T) {
 	}
 }
 
-// What one job came through on is known while another one goes on trying elsewhere.
+// Nodes that one job pulled onto still count while another job tries elsewhere.
 func TestImagePullJobThatFailsOnOneNode(t *testing.T) {
 	w := newWorld(t, strings.Repeat("30 ", 60), pool(noNodes), full("a"), full("b"), node("bad"))
 	w.mapper.there["ImagePullJob"] = true
@@ -277,14 +277,14 @@ func TestImagePullJobThatFailsOnOneNode(t *testing.T) {
 	}
 }
 
-// A kubelet that throws the image away has OpenKruise pull it ever more rarely, too.
+// If a kubelet removes the image again and again, OpenKruise pulls it ever more rarely, too.
 func TestImagePullJobOfImagesThatGo(t *testing.T) {
 	w := newWorld(t, steady, pool(noNodes), node("a"))
 	w.mapper.there["ImagePullJob"] = true
-	jobs, told, came := map[string]bool{}, false, -10
+	jobs, reported, came := map[string]bool{}, false, -10
 	for look := range 4 * 60 {
 		s := w.look(float64(look) / 4)
-		told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" &&
+		reported = reported || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" &&
 			strings.Contains(s.Forecasts[0].Message, "it was there and is gone"))
 		if job := w.pullJobIs(); job != "" && !jobs[job] {
 			jobs[job], came = true, look
@@ -294,12 +294,12 @@ func TestImagePullJobOfImagesThatGo(t *testing.T) {
 			w.lists("a")
 		}
 	}
-	if len(jobs) < 2 || len(jobs) > 9 || !told {
-		t.Errorf("%d jobs in an hour, want at most 9; told is %t", len(jobs), told)
+	if len(jobs) < 2 || len(jobs) > 9 || !reported {
+		t.Errorf("%d jobs in an hour, want at most 9; reported is %t", len(jobs), reported)
 	}
 }
 
-// What pulls came through on is known while more of them are denied, and while the API server is
+// Nodes with a successful pull still count while more pulls are denied, and while the API server is
 // away.
 func TestPulledWhileDenied(t *testing.T) {
 	for _, by := range []v1alpha1.WarmImagesPolicy{v1alpha1.WarmImagesPods, v1alpha1.WarmImagesImagePullJob} {

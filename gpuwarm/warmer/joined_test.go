@@ -31,7 +31,7 @@ func (w *world) another(name, plan string, change ...func(*v1alpha1.Forecast)) {
 	w.must(w.client.Status().Update(w.t.Context(), fc))
 }
 
-// heldFor are the placeholders of each Forecast.
+// heldFor counts the placeholders of each Forecast.
 func (w *world) heldFor(forecasts ...string) map[string]int {
 	w.t.Helper()
 	out := map[string]int{}
@@ -45,7 +45,7 @@ func (w *world) heldFor(forecasts ...string) map[string]int {
 	return out
 }
 
-// A target that several Forecasts are for is held for once, by the largest of their plans.
+// A target of several Forecasts is held for once, by the largest of their plans.
 func TestOneTargetIsHeldForOnce(t *testing.T) {
 	const low, high = "20 20 20 20 20 20 20 20", "40 40 40 40 40 40 40 40"
 	limit := func(p *v1alpha1.WarmPool) {
@@ -149,7 +149,7 @@ func TestOneTargetIsHeldForOnce(t *testing.T) {
 	}
 }
 
-// Which plan is ahead changes what is held, and not whose it is: nothing is made anew.
+// When another plan becomes the largest, the holder stays the same, and nothing is created again.
 func TestOneTargetFollowsItsPlansInTurn(t *testing.T) {
 	w := newWorld(t, "20 20 20 20 20 50 50 50 20 20 20 20 20 20 20 20", pool(noImages))
 	w.another("tokens", "20 20 40 40 40 20 20 20 20 20 20 30 20 20 20 20")
@@ -171,8 +171,7 @@ func TestOneTargetFollowsItsPlansInTurn(t *testing.T) {
 	}
 }
 
-// Who holds is paused, or goes: the next one does then, with what is held already, and nothing is
-// left beside it.
+// When the holder is paused, the next Forecast takes over what is held, and nothing else is left.
 func TestTheNextForecastHolds(t *testing.T) {
 	w := newWorld(t, steady, pool(noImages))
 	w.another("tokens", "40 40 40 40 40 40 40 40")
@@ -196,9 +195,10 @@ func TestTheNextForecastHolds(t *testing.T) {
 	}
 }
 
-// What stays held for a Forecast that not all can be read of, for so long that it is not known any
-// more, is not held again for another of its target, and keeps that one from nothing.
-func TestHalfOfATargetUnread(t *testing.T) {
+// An HPA cannot be read for so long that its Forecast's target is not recalled any more. What stays
+// held for it is not held a second time for another Forecast of the target, which otherwise works
+// as usual.
+func TestOneForecastOfATargetUnread(t *testing.T) {
 	for name, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, steady, pool(noImages))
@@ -231,7 +231,7 @@ func TestHalfOfATargetUnread(t *testing.T) {
 	}
 }
 
-// What is counted of a target's replicas is counted once.
+// The replicas of a target count once.
 func TestFiguresOfOneTarget(t *testing.T) {
 	w := newWorld(t, steady, pool(noImages, func(p *v1alpha1.WarmPool) {
 		p.Spec.Nodes.Capacity = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse("1")}
@@ -259,7 +259,8 @@ func TestFiguresOfOneTarget(t *testing.T) {
 	}
 }
 
-// Weights are loaded for the Forecast that they are named for, by the largest plan, whoever holds.
+// Weights are loaded for the Forecast that spec names, by the largest plan, whichever Forecast
+// holds.
 func TestWeightsOfAJoinedForecast(t *testing.T) {
 	loaded := func(p *v1alpha1.WarmPool) {
 		p.Spec.Weights = []v1alpha1.WarmWeights{{Forecast: "tokens", Lead: "1m", CronJob: "load"}}

@@ -12,8 +12,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// Leads that are not given are learned, and not forgotten once everything is warm, whatever comes
-// between. What was given was not learned.
+// Leads that spec does not give are learned, and are not forgotten once everything is warm. A given
+// lead was not learned.
 func TestLeads(t *testing.T) {
 	type leads struct{ Node, Image, LearnedNode, LearnedImage v1alpha1.Duration }
 	type step func(*testing.T, *world)
@@ -124,9 +124,8 @@ func TestLeads(t *testing.T) {
 	}
 }
 
-// Status names 64 Forecasts. What was learned, and is held, for one more is not forgotten by the
-// next look either.
-func TestWhatNoStatusNamesIsRemembered(t *testing.T) {
+// Status names 64 Forecasts. What was learned and is held for one more is not forgotten either.
+func TestForecastsBeyondStatusAreRemembered(t *testing.T) {
 	w := newWorld(t, strings.Repeat("10 ", 10)+strings.Repeat("50 ", 60),
 		pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Lead = "" }))
 	w.mapper.there["CapacityBuffer"] = true

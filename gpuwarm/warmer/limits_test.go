@@ -17,7 +17,7 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// hiding is a client to which the Deployment of one name cannot be read.
+// hiding is a client that cannot read one Deployment.
 type hiding struct {
 	client.Client
 	name string
@@ -30,7 +30,7 @@ func (h hiding) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 	return h.Client.Get(ctx, key, o, opts...)
 }
 
-// caching is a client that shows of pods what a cache keeps.
+// caching is a client that shows of pods only what a cache keeps.
 type caching struct{ client.Client }
 
 func (c caching) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
@@ -43,8 +43,7 @@ func (c caching) List(ctx context.Context, list client.ObjectList, opts ...clien
 	return err
 }
 
-// asked is how many replicas placeholders or buffers hold for all Forecasts of those forecasts
-// together.
+// asked returns how many replicas placeholders and buffers hold for these Forecasts together.
 func (w *world) asked(forecasts ...string) int {
 	w.t.Helper()
 	n := len(w.ours(names.RolePlaceholder))
@@ -57,8 +56,8 @@ func (w *world) asked(forecasts ...string) int {
 	return n
 }
 
-// Limits are of all that is held, also of what nothing is wanted of now. A target that cannot be
-// read is known for a while; these looks are after that.
+// Limits bound all that is held, also what is not wanted now. These looks come after the time for
+// which an unreadable target is recalled.
 func TestLimitsBoundWhatStays(t *testing.T) {
 	four := func(name string) func(*v1alpha1.WarmPool) {
 		return func(p *v1alpha1.WarmPool) {
@@ -155,8 +154,8 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 	}
 }
 
-// Limits are of what placeholders come to take, with what admission adds for their runtime class;
-// that is known on once none is left.
+// Limits count placeholders with what admission adds for their runtime class. That stays known once
+// none is left.
 func TestLimitsBoundOverheads(t *testing.T) {
 	for limit, want := range map[string]int{"8": 1, "8500m": 2, "4": 0} {
 		t.Run(limit, func(t *testing.T) {
@@ -180,7 +179,8 @@ func TestLimitsBoundOverheads(t *testing.T) {
 	}
 }
 
-// What is held for a target that cannot be read for long stays, and so do the figures of it.
+// What is held for a target that cannot be read for long stays, and it still counts in status and
+// metrics.
 func TestFiguresOfAnUnreadTarget(t *testing.T) {
 	for name, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
 		t.Run(name, func(t *testing.T) {

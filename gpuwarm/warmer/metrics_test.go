@@ -58,8 +58,7 @@ headstart_warm_placeholders{namespace="shop",warmpool="warm"} 3
 	}
 }
 
-// What a CapacityBuffer holds counts as well: the room on nodes that are Ready, as far as it was
-// asked for.
+// What a CapacityBuffer holds counts as well: room on Ready nodes, up to its size.
 func TestMetricOfABuffer(t *testing.T) {
 	w := newWorld(t, steady, pool(noImages), node("a"))
 	w.mapper.there["CapacityBuffer"] = true
@@ -79,9 +78,9 @@ func TestMetricOfABuffer(t *testing.T) {
 	}
 }
 
-// A replica counts once, when it comes onto a node, by whether the image was there; one that was
-// there before its Forecast had a plan does not. When that was the API server's clock says, which
-// may be another.
+// A replica counts once, when it comes onto a node, by whether the image was there. One that was
+// there before its Forecast had a plan does not count. Times of the API server's clock are not
+// used, since it may differ from ours.
 func TestPlacements(t *testing.T) {
 	w := newWorld(t, ramp, pool(noNodes), node("a", image), node("b"))
 	registry := prometheus.NewPedanticRegistry()
@@ -127,8 +126,7 @@ headstart_warm_placements_total{namespace="shop",node="warm",warmpool="warm"} 1
 	}
 }
 
-// A replica came onto a warm node where that had the replica's own image, whether the node lists it
-// or a pull tells of it.
+// A node was warm if it had the replica's own image, listed or by a successful pull.
 func TestWarmPlacements(t *testing.T) {
 	const next = "registry.example/model:2"
 	rollout := func(w *world) { changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = next })(w, nil) }
@@ -155,7 +153,7 @@ func TestWarmPlacements(t *testing.T) {
 		"NotListed": {"Or it lists all that it has, and not this.", node("a", next), func(*world) {}, "cold"},
 		"OldOfTwo":  {"In a rollout a replica of the old template finds the old image.", node("a", image), rollout, "warm"},
 		"OldOnNew":  {"And not the new one.", node("a", next), rollout, "cold"},
-		"Unlisted":  {"A pull came through on a node that lists its largest images only.", full, pulls, "warm"},
+		"Unlisted":  {"A pull succeeded on a node that lists its largest images only.", full, pulls, "warm"},
 		"NotPulled": {"There none did.", full, func(*world) {}, "cold"},
 		"OldUnpulled": {
 			"What was pulled for the new template says nothing of the old one.", full,

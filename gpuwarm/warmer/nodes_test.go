@@ -22,7 +22,7 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// flat until minute 4, five replicas until minute 8, then one.
+// ramp is flat until minute 4, five replicas until minute 8, then one.
 const ramp = "10 10 10 10 50 50 50 50 10 10 10 10 10 10 10 10"
 
 func noImages(p *v1alpha1.WarmPool) { p.Spec.Images.Policy = v1alpha1.WarmImagesOff }
@@ -47,8 +47,8 @@ func TestPlaceholdersFollowThePlan(t *testing.T) {
 	if s = w.look(2.25); s.Forecasts[0].Held != 3 || len(w.writes) != writes {
 		t.Errorf("three are held, and nothing is to be written: %+v, %v", s.Forecasts[0], w.writes[writes:])
 	}
-	// The ramp begins: the HPA makes replicas, the scheduler evicts placeholders for them. None comes
-	// back.
+	// The ramp begins: the HPA creates replicas, and the scheduler evicts placeholders for them. These
+	// are not created again.
 	gone := w.ours(names.RolePlaceholder)[0]
 	w.must(w.client.Delete(t.Context(), &gone))
 	w.replica("new-0")
@@ -88,7 +88,7 @@ func TestANodeIsHeldOnceItHasTheImage(t *testing.T) {
 	}
 }
 
-// One that is pinned by its digest is listed without the tag.
+// An image that is pinned by its digest is listed without the tag.
 func TestANodeHasAPinnedImage(t *testing.T) {
 	const digest = "@sha256:0123456789012345678901234567890123456789012345678901234567890123"
 	w := newWorld(t, steady, pool(), node("a", "registry.example/model"+digest),
@@ -339,7 +339,8 @@ func TestRolloutChangesPlaceholders(t *testing.T) {
 	}
 }
 
-// What a CapacityBuffer says of itself is told where nodes are missing, and never taken for nodes.
+// The conditions of a CapacityBuffer are reported where nodes are missing. They never count as
+// nodes.
 func TestCapacityBufferSaysWhy(t *testing.T) {
 	cases := map[string]struct {
 		reason     string

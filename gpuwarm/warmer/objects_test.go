@@ -12,8 +12,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// What a finalizer keeps is deleted once, and nothing else is made of it meanwhile.
-func TestWhatIsGoingIsLeftAlone(t *testing.T) {
+// An object that a finalizer keeps is deleted once, and not replaced meanwhile.
+func TestObjectsThatAreBeingDeleted(t *testing.T) {
 	atomic := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesProvisioningRequest }
 	rollout := func(w *world) {
 		w.t.Helper()

@@ -15,8 +15,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// Two WarmPools do not hold twice, and one that only tries keeps none that acts from it. The other
-// one is not reconciled here.
+// Two WarmPools do not hold twice, and one in mode DryRun does not stop one that is Active. The
+// other one is not reconciled here.
 func TestOneWarmPoolWarms(t *testing.T) {
 	const younger, older = time.Hour, -time.Hour
 	active, dry := v1alpha1.WarmPoolActive, v1alpha1.WarmPoolDryRun
@@ -95,8 +95,8 @@ func TestOneWarmPoolWarms(t *testing.T) {
 	}
 }
 
-// Two WarmPools that select different Forecasts of one target hold for it once, by the larger plan,
-// and the one that leaves it to the other says so.
+// Two WarmPools select different Forecasts of one target. One of them holds for it, by the larger
+// plan, and the other one says so.
 func TestTwoWarmPoolsOfOneTarget(t *testing.T) {
 	const low, high = "20 20 20 20 20 20 20 20", "40 40 40 40 40 40 40 40"
 	mine := func(p *v1alpha1.WarmPool) { p.Spec.ForecastSelector.MatchLabels = map[string]string{"warm": "yes"} }
@@ -125,7 +125,7 @@ func TestTwoWarmPoolsOfOneTarget(t *testing.T) {
 		says   bool   // the younger, that the other one does
 	}{
 		"Resumed": {
-			"The younger one lets go once the older one holds, and not before.", pool(mine, noImages),
+			"The younger one releases once the older one holds, and not before.", pool(mine, noImages),
 			theirs(noImages),
 			[]func(*world){tokens(high), paused, func(w *world) {
 				for _, pool := range []string{"warm", "younger"} {

@@ -26,6 +26,9 @@ const (
 	DefaultInterval = 15 * time.Second
 )
 
+// Discovery says which kinds the cluster serves now.
+type Discovery = kube.Discovery
+
 // Options of a [Reconciler]. Client, Discovery, Logger and Clock are required.
 type Options struct {
 	// Client reads Forecasts, pods and nodes from a cache, and everything else as it likes.
@@ -33,7 +36,7 @@ type Options struct {
 	// Live reads what is looked at too rarely to be cached: quotas. Client by default.
 	Live client.Reader
 	// Discovery says which APIs the cluster has; a discovery client that remembers nothing.
-	Discovery kube.Discovery
+	Discovery Discovery
 	// Recorder writes Events; optional.
 	Recorder events.EventRecorder
 	// Registerer takes the metrics; optional.

@@ -13,8 +13,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// Placeholders keep from each other what the target's pods keep from each other, and spread as they
-// do.
+// Placeholders have the anti-affinity and the topology spread of the target's pods, among
+// themselves.
 func TestPlaceholdersAmongThemselves(t *testing.T) {
 	picks := func(app string) *metav1.LabelSelector {
 		return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}
@@ -173,7 +173,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			if diff := cmp.Diff(tc.spread, got.TopologySpreadConstraints, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
 			}
-			// What changes about it has placeholders made anew.
+			// A change of it replaces the placeholders.
 			changeTemplate(func(s *corev1.PodSpec) {
 				s.HostNetwork, s.Affinity, s.TopologySpreadConstraints, s.InitContainers,
 					s.Containers[0].Ports = false, nil, nil, nil, nil
@@ -187,8 +187,8 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 	}
 }
 
-// Pods that are to be with one another are held for in one place before there is any, and where
-// they are once there is one.
+// For pods with affinity to each other places are held together before the first pod, and then
+// where that pod is.
 func TestPlaceholdersOfPodsThatStayTogether(t *testing.T) {
 	term := func(selector *metav1.LabelSelector, namespaces ...string) []corev1.PodAffinityTerm {
 		return []corev1.PodAffinityTerm{{
@@ -228,8 +228,8 @@ func TestPlaceholdersOfPodsThatStayTogether(t *testing.T) {
 	}
 }
 
-// A placeholder has the runtime class of the target's pods, and so where they may run and what they
-// take beside their containers. Admission sets that, and nobody else.
+// A placeholder has the runtime class of the target's pods, and so their nodes and their overhead.
+// Only admission sets the overhead.
 func TestPlaceholdersHaveTheRuntimeClass(t *testing.T) {
 	class, over := "kata", corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("1Gi")}
 	w := newWorld(t, steady, pool(noImages))

@@ -13,7 +13,7 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// poolFor is a WarmPool of an age that selects Forecasts by a label.
+// poolFor returns a WarmPool of an age that selects Forecasts by a label.
 func poolFor(name, label string, age time.Duration, change ...func(*v1alpha1.WarmPool)) *v1alpha1.WarmPool {
 	return pool(noImages, func(p *v1alpha1.WarmPool) {
 		p.Name, p.UID, p.CreationTimestamp = name, types.UID(name), metav1.NewTime(start.Add(-age))
@@ -24,7 +24,7 @@ func poolFor(name, label string, age time.Duration, change ...func(*v1alpha1.War
 	})
 }
 
-// lookOf is one look of a WarmPool.
+// lookOf reconciles a WarmPool once.
 func (w *world) lookOf(pool string) {
 	w.t.Helper()
 	_, err := w.r.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{
@@ -38,7 +38,7 @@ func labelled(label string) func(*v1alpha1.Forecast) {
 	return func(fc *v1alpha1.Forecast) { fc.Labels["warm"] = label }
 }
 
-// held is how many placeholders each WarmPool has.
+// held returns how many placeholders each WarmPool has.
 func (w *world) held() map[string]int {
 	w.t.Helper()
 	out := map[string]int{}
@@ -52,8 +52,7 @@ func (w *world) held() map[string]int {
 	return out
 }
 
-// While WarmPools cannot be listed, what one of them holds for all is not held by the others as
-// well.
+// While WarmPools cannot be listed, what one of them holds for all is not held by the others, too.
 func TestUnlistedWarmPoolsHoldNothingTwice(t *testing.T) {
 	w := newWorld(t, forty, poolFor("warm", "yes", 0), poolFor("a", "theirs", time.Hour))
 	w.another("tokens", forty, labelled("theirs"))
@@ -73,8 +72,7 @@ func TestUnlistedWarmPoolsHoldNothingTwice(t *testing.T) {
 	}
 }
 
-// A third WarmPool that is to hold, and has not begun, changes nothing about who of the others
-// does.
+// A third WarmPool that is to hold but has not begun does not change which of the others holds.
 func TestHolderStaysUntilTheNextOneBegins(t *testing.T) {
 	w := newWorld(t, forty, poolFor("warm", "yes", 0), poolFor("a", "first", 2*time.Hour),
 		poolFor("b", "second", time.Hour))
@@ -101,7 +99,7 @@ func TestHolderStaysUntilTheNextOneBegins(t *testing.T) {
 	}
 }
 
-// What a trial said that it would hold is not taken for held.
+// What a WarmPool in mode DryRun would hold does not count as held.
 func TestTrialThatBecomesActiveHasNotBegun(t *testing.T) {
 	w := newWorld(t, forty, poolFor("warm", "yes", 0), poolFor("a", "theirs", time.Hour,
 		func(p *v1alpha1.WarmPool) { p.Spec.Mode = v1alpha1.WarmPoolDryRun }))

@@ -19,7 +19,7 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// fifty images that nobody wants.
+// fifty images that no target uses.
 var fifty = func() (out []string) {
 	for i := range 50 {
 		out = append(out, fmt.Sprint("other-", i))
@@ -30,8 +30,8 @@ var fifty = func() (out []string) {
 // twelve hours of two replicas.
 var steady = strings.Repeat("20 ", 720)
 
-// failing has the kubelet of those nodes say of each pull that it comes to nothing; with "" no node
-// takes the pods at all.
+// failing has the kubelets of those nodes report that pulls fail. With "" no pod gets a node at
+// all.
 func (w *world) failing(reason string, nodes ...string) {
 	w.t.Helper()
 	for _, p := range w.ours(names.RolePull) {
@@ -53,7 +53,7 @@ func (w *world) failing(reason string, nodes ...string) {
 	}
 }
 
-// podWrites is how many pods were made and removed.
+// podWrites counts the pods that were created and deleted.
 func (w *world) podWrites() int {
 	n := 0
 	for _, what := range w.writes {
@@ -64,8 +64,8 @@ func (w *world) podWrites() int {
 	return n
 }
 
-// A pull that fails, or finds no place, gives its slot to another node's, is told, and is tried
-// again after a while; once it comes through nothing is told any more.
+// A pull that fails, or whose pod finds no place, makes room for another node's, is reported, and
+// is tried again later. Once it succeeds nothing is reported any more.
 func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 	cases := map[string]struct {
 		reason, says string
@@ -114,8 +114,8 @@ func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 	}
 }
 
-// An image that does not exist costs next to no requests, however many nodes are to have it and may
-// pull at a time; when it appears all have it soon.
+// An image that does not exist costs few requests, however many nodes are to have it. Once it
+// exists all nodes have it soon.
 func TestAnImageThatDoesNotExist(t *testing.T) {
 	many := func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 10 }
 	objects := []client.Object{pool(noNodes, many)}
@@ -155,7 +155,7 @@ func TestAnImageThatDoesNotExist(t *testing.T) {
 	}
 }
 
-// An image that is gone from the registry costs next to no requests, though a node has it still.
+// An image that is gone from the registry costs few requests, although one node still has it.
 func TestAnImageThatOneNodeHasStill(t *testing.T) {
 	objects := []client.Object{
 		pool(noNodes, func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 10 }),
@@ -178,7 +178,7 @@ func TestAnImageThatOneNodeHasStill(t *testing.T) {
 	if n := w.podWrites(); n > 100 {
 		t.Errorf("%d writes in an hour, want at most three tries in ten minutes, but for the first", n)
 	}
-	// It is there again: the first pull that comes through has all go on.
+	// It is there again: after the first pull that succeeds all others go on.
 	for quarter := range 4 * 20 {
 		w.look(60 + float64(quarter)/4)
 		for _, p := range w.ours(names.RolePull) {
@@ -190,16 +190,16 @@ func TestAnImageThatOneNodeHasStill(t *testing.T) {
 	}
 }
 
-// A node that throws the image away, or is another one by now, pulls it again; the first ever more
-// rarely, and that is told.
+// A node that removed the image, or that replaced another one, pulls it again. The former does so
+// ever more rarely, and that is reported.
 func TestImagesThatGo(t *testing.T) {
 	const minutes = 60
 	cases := map[string]struct {
-		reason string
-		gone   func(w *world)
-		after  int // looks after it came
-		most   int // pulls in an hour
-		told   bool
+		reason   string
+		gone     func(w *world)
+		after    int // looks after it came
+		most     int // pulls in an hour
+		reported bool
 	}{
 		"Collected": {"a kubelet makes room two minutes after each pull", func(w *world) { w.lists("a") }, 8, 9, true},
 		"Late": {
@@ -220,10 +220,10 @@ func TestImagesThatGo(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, steady, pool(noNodes), node("a"))
-			pulls, told, came := 0, false, 0
+			pulls, reported, came := 0, false, 0
 			for look := range 4 * minutes {
 				s := w.look(float64(look) / 4)
-				told = told || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" &&
+				reported = reported || (reasonOf(s, v1alpha1.ConditionImagesWarm) == "False PullFails" &&
 					strings.Contains(s.Forecasts[0].Message, "it was there and is gone"))
 				for _, p := range w.ours(names.RolePull) {
 					if p.Spec.NodeName == "" {
@@ -245,15 +245,15 @@ func TestImagesThatGo(t *testing.T) {
 					tc.gone(w)
 				}
 			}
-			if pulls < 2 || pulls > tc.most || told != tc.told {
-				t.Errorf("\nReason: %s\n%d pulls in an hour, want at most %d; told is %t, want %t", tc.reason, pulls, tc.most,
-					told, tc.told)
+			if pulls < 2 || pulls > tc.most || reported != tc.reported {
+				t.Errorf("\nReason: %s\n%d pulls in an hour, want at most %d; reported is %t, want %t", tc.reason, pulls, tc.most,
+					reported, tc.reported)
 			}
 		})
 	}
 }
 
-// What a namespace's admission says about pull pods is told by what can be done about it.
+// A denial of pull pods is reported with what can be done about it.
 func TestDeniedPulls(t *testing.T) {
 	pods := schema.GroupResource{Resource: "pods"}
 	cases := map[string]struct{ text, reason, says string }{
@@ -285,8 +285,8 @@ func TestDeniedPulls(t *testing.T) {
 	}
 }
 
-// A quota on CPU or memory admits only pods that say what they ask for. Without one pulls ask for
-// nothing: a placeholder may leave nothing on its node.
+// A quota on CPU or memory admits only pods with requests. Without such a quota pull pods request
+// nothing: a placeholder may leave no room on its node.
 func TestPullsSayWhatTheyAskFor(t *testing.T) {
 	cases := map[string]struct {
 		hard string

@@ -19,8 +19,7 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// While nothing changes nothing is written, whatever it is that is wrong: neither status, which
-// would say the same in other words, nor anything else.
+// While nothing changes nothing is written, whatever is wrong: neither status nor anything else.
 func TestNothingIsWrittenWhileNothingChanges(t *testing.T) {
 	short := func(p *v1alpha1.WarmPool) {
 		p.Spec.Nodes.Capacity = map[string]resource.Quantity{"nvidia.com/gpu": resource.MustParse("2")}
@@ -134,8 +133,8 @@ func breakSelector(w *world) {
 	w.must(w.client.Update(w.t.Context(), p))
 }
 
-// A selector that cannot be read is told, and what is held stays until it can.
-func TestInvalidSelectorIsTold(t *testing.T) {
+// An invalid selector is reported, and what is held stays until it is fixed.
+func TestInvalidSelectorIsReported(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.look(2)
 	breakSelector(w)
@@ -147,9 +146,8 @@ func TestInvalidSelectorIsTold(t *testing.T) {
 	}
 }
 
-// What cannot be listed is told once it lasts; quotas that cannot be keep nothing else from being
-// done.
-func TestALookThatFailsIsTold(t *testing.T) {
+// A list that fails repeatedly is reported. Without quotas everything else still works.
+func TestFailingLookIsReported(t *testing.T) {
 	for _, kind := range []string{"PodList", "NodeList", "*v1alpha1.ForecastList", "ResourceQuotaList"} {
 		t.Run(kind, func(t *testing.T) {
 			w := newWorld(t, ramp+strings.Repeat(" 10", 20), pool(noImages))
@@ -183,7 +181,7 @@ func TestALookThatFailsIsTold(t *testing.T) {
 	}
 }
 
-// mustList are the placeholders, whatever may be listed.
+// mustList returns the placeholders, whichever reads fail.
 func mustList(w *world) []corev1.Pod {
 	unread := w.unread
 	w.unread = nil
@@ -191,7 +189,7 @@ func mustList(w *world) []corev1.Pod {
 	return w.ours(names.RolePlaceholder)
 }
 
-// Placeholders that kubelets do not admit are made anew ever more rarely, and that is told until
+// Placeholders that kubelets do not admit are replaced ever more rarely, and that is reported until
 // they hold.
 func TestPlaceholdersThatEndByThemselves(t *testing.T) {
 	w := newWorld(t, strings.Repeat("200 ", 720), pool(noImages), node("a"))
@@ -239,12 +237,12 @@ func TestPlaceholdersThatEndByThemselves(t *testing.T) {
 		w.must(w.client.Status().Update(t.Context(), &p))
 	}
 	if w.look(56.25); len(w.ours(names.RolePlaceholder)) != 20 {
-		t.Error("those that end by their own deadline are to be made anew at once")
+		t.Error("those that end by their own deadline are to be created again at once")
 	}
 }
 
-// A place on a node that takes no more pods is held nowhere: elsewhere where that is for long,
-// uncounted where it may be over soon.
+// A place on a node that accepts no pods holds nothing. A cordoned node's place moves; a node that
+// may be Ready again soon only does not count.
 func TestPlacesOnNodesThatTakeNoPods(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -294,7 +292,7 @@ func TestPlacesOnNodesThatTakeNoPods(t *testing.T) {
 	}
 }
 
-// What may not be removed in one namespace, or at all, leaves nothing else held.
+// Denied deletions in one namespace, or of one pod, do not keep others from being deleted.
 func TestRemovalsGoOnPastDenials(t *testing.T) {
 	t.Run("Namespaces", func(t *testing.T) {
 		objects := []client.Object{pool(func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 10 })}
@@ -345,7 +343,7 @@ func TestRemovalsGoOnPastDenials(t *testing.T) {
 	})
 }
 
-// The sweep runs beside the looks.
+// The sweep runs at the same time as the looks.
 func TestSweepBesideLooks(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.look(2)

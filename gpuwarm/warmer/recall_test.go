@@ -12,7 +12,7 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// boundedBy has the replicas of the Forecast "demand" bounded by an HPA.
+// boundedBy bounds the replicas of the Forecast "demand" by an HPA.
 func (w *world) boundedBy(hpa string) {
 	w.t.Helper()
 	fc := w.forecast(steady)
@@ -21,7 +21,7 @@ func (w *world) boundedBy(hpa string) {
 	w.must(w.client.Status().Update(w.t.Context(), fc))
 }
 
-// failing has reads of a kind fail.
+// unreadable has reads of a kind fail.
 func (w *world) unreadable(kind string) {
 	w.unread = func(k string) error {
 		if strings.HasSuffix(k, kind) {
@@ -31,8 +31,8 @@ func (w *world) unreadable(kind string) {
 	}
 }
 
-// A read that fails for a while hands nothing over and begins nothing anew: the target is taken for
-// what it was. That is told once it lasts, and the plan is followed on.
+// While reads fail, the target counts as it was read last: nothing is handed over or begun again,
+// and the plan is still followed. If it lasts, it is reported.
 func TestAFailedReadHandsNothingOver(t *testing.T) {
 	for _, kind := range []string{"HorizontalPodAutoscaler", "Deployment", "WarmPoolList"} {
 		t.Run(kind, func(t *testing.T) {
@@ -69,15 +69,14 @@ func TestAFailedReadHandsNothingOver(t *testing.T) {
 			}
 			w.unread = nil
 			if s := w.look(4.1); strings.Contains(messageOf(s, v1alpha1.ConditionNodesWarm), "as it was read last") {
-				t.Errorf("it is over, and told on: %s", messageOf(s, v1alpha1.ConditionNodesWarm))
+				t.Errorf("it is over, and reported on: %s", messageOf(s, v1alpha1.ConditionNodesWarm))
 			}
 		})
 	}
 }
 
-// What is known of a target is of no use for another one, nor for one that is bounded otherwise,
-// nor for ever.
-func TestWhatIsKnownOfATarget(t *testing.T) {
+// A recalled target does not count for another target, for another HPA, or forever.
+func TestRecalledTarget(t *testing.T) {
 	retarget := func(w *world) {
 		fc := w.forecast(steady)
 		w.must(w.client.Get(w.t.Context(), client.ObjectKeyFromObject(fc), fc))
@@ -91,7 +90,7 @@ func TestWhatIsKnownOfATarget(t *testing.T) {
 		known  bool
 	}{
 		"Same":     {"It is what it was.", 1, func(*world) {}, true},
-		"Kept":     {"For as long as it is taken for that.", allocate.RecallFor.Minutes(), func(*world) {}, true},
+		"Kept":     {"For as long as it is recalled.", allocate.RecallFor.Minutes(), func(*world) {}, true},
 		"Long":     {"And no longer.", allocate.RecallFor.Minutes() + 0.1, func(*world) {}, false},
 		"Retarget": {"Another target is another one.", 1, retarget, false},
 		"HPA":      {"Another HPA may bound it otherwise.", 1, func(w *world) { w.boundedBy("another") }, false},
@@ -108,9 +107,9 @@ func TestWhatIsKnownOfATarget(t *testing.T) {
 			}
 			_, _ = w.tryLook(tc.at)
 			_, _ = w.tryLook(tc.at)
-			if told := strings.Contains(messageOf(w.now(), v1alpha1.ConditionNodesWarm),
-				"as it was read last"); told != tc.known {
-				t.Errorf("\nReason: %s\ntaken for what it was is %t: %s", tc.reason, told,
+			if reported := strings.Contains(messageOf(w.now(), v1alpha1.ConditionNodesWarm),
+				"as it was read last"); reported != tc.known {
+				t.Errorf("\nReason: %s\nrecalled is %t: %s", tc.reason, reported,
 					messageOf(w.now(), v1alpha1.ConditionNodesWarm))
 			}
 		})

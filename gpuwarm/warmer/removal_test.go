@@ -23,7 +23,7 @@ import (
 // four replicas for hours.
 var four = strings.Repeat("40 ", 200)
 
-// policyDenies is how policies and webhooks deny, each with its own code.
+// policyDenies are denials of policies and webhooks, each with its own code.
 var policyDenies = map[string]error{
 	"Policy422": &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure,
@@ -39,8 +39,8 @@ var policyDenies = map[string]error{
 		errors.New(`admission webhook "v" denied the request: you cannot delete protected pods`)),
 }
 
-// What a policy protects is no reason to leave anything else, however it denies, and is tried four
-// times a minute at most.
+// Pods that a policy protects do not keep others from being deleted, whatever code it uses. They
+// are tried four times a minute at most.
 func TestProtectedPodsKeepNoOther(t *testing.T) {
 	for name, denies := range policyDenies {
 		for _, protected := range []int{1, 3, 5} {
@@ -77,8 +77,8 @@ func TestProtectedPodsKeepNoOther(t *testing.T) {
 	}
 }
 
-// An object that a policy protects is tried four times a minute at most, whether its Forecast is
-// there or not.
+// The deletion of an object that a policy protects is tried four times a minute at most, whether
+// its Forecast exists or not.
 func TestProtectedObjectsAreTriedRarely(t *testing.T) {
 	gone := func(w *world) { w.must(w.client.Delete(w.t.Context(), w.forecast(four))) }
 	paused := func(w *world) { w.setMode(v1alpha1.ForecastPaused) }
@@ -106,7 +106,7 @@ func TestProtectedObjectsAreTriedRarely(t *testing.T) {
 	}
 }
 
-// A placeholder that is of no use and may not be removed keeps none from being made.
+// A useless placeholder that may not be deleted does not keep others from being created.
 func TestUselessPlaceholdersThatStay(t *testing.T) {
 	w := newWorld(t, four, pool(noImages), node("a"))
 	w.look(0)
@@ -128,8 +128,8 @@ func TestUselessPlaceholdersThatStay(t *testing.T) {
 	}
 }
 
-// While a target cannot be read what is held for it stays, past the hour that a placeholder lasts,
-// but goes once nobody is to hold it.
+// While a target cannot be read, what is held for it stays, also past the hour that a placeholder
+// lasts. It is released once spec does not allow it any more.
 func TestHeldWhileTheTargetCannotBeRead(t *testing.T) {
 	change := func(f func(*v1alpha1.WarmPool)) func(*world) {
 		return func(w *world) {
@@ -181,8 +181,8 @@ func TestHeldWhileTheTargetCannotBeRead(t *testing.T) {
 	}
 }
 
-// A restart while nobody says which APIs there are holds nothing twice, takes nothing for looked
-// through, and says that it does not know.
+// After a restart discovery does not answer. Nothing is held twice, nothing counts as listed, and
+// that is reported.
 func TestRestartWithoutDiscovery(t *testing.T) {
 	w := newWorld(t, four, pool(noImages))
 	w.mapper.there["CapacityBuffer"] = true
@@ -212,7 +212,7 @@ func TestRestartWithoutDiscovery(t *testing.T) {
 	}
 }
 
-// An upgrade neither forgets what was learned nor makes a placeholder anew.
+// An upgrade does not forget what was learned.
 func TestUpgrade(t *testing.T) {
 	free := func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Lead, p.Spec.Images.Lead = "", "" }
 	w := newWorld(t, ramp, pool(free))

@@ -10,10 +10,10 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// A node that comes anew under the name of one that went has not got what that one had, and need
-// not wait for what failed there.
+// A new node with the name of an old one does not have the old one's image, and does not wait for
+// the old one's failures.
 func TestNodesOfOneName(t *testing.T) {
-	anew := func(w *world, n *corev1.Node) {
+	renew := func(w *world, n *corev1.Node) {
 		w.t.Helper()
 		w.must(w.client.Delete(w.t.Context(), n.DeepCopy()))
 		w.must(w.client.Create(w.t.Context(), n))
@@ -26,7 +26,7 @@ func TestNodesOfOneName(t *testing.T) {
 		}
 		w.look(8)
 		w.clock.SetTime(start.Add(8*time.Minute + time.Second))
-		anew(w, node("a"))
+		renew(w, node("a"))
 		w.look(8.1)
 		if w.look(8.2); len(w.ours(names.RolePull)) != 1 {
 			t.Error("it is not tried on the new node")
@@ -41,10 +41,10 @@ func TestNodesOfOneName(t *testing.T) {
 		before := w.ids(names.RolePull)
 		if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 1 || len(before) != 1 ||
 			!slices.Equal(before, w.ids(names.RolePull)) {
-			t.Fatalf("the pull came through: %+v", s.Forecasts[0])
+			t.Fatalf("the pull succeeded: %+v", s.Forecasts[0])
 		}
 		w.clock.SetTime(start.Add(time.Minute))
-		anew(w, full("a"))
+		renew(w, full("a"))
 		if s := w.look(1.25); s.Forecasts[0].ImageNodesReady != 0 {
 			t.Errorf("the node has what the one of that name before had: %+v", s.Forecasts[0])
 		}
@@ -59,10 +59,10 @@ func TestNodesOfOneName(t *testing.T) {
 		w.look(0)
 		job := w.pullJobIs()
 		if s := w.look(0.25); s.Forecasts[0].ImageNodesReady != 1 {
-			t.Fatalf("the job came through: %+v", s.Forecasts[0])
+			t.Fatalf("the job succeeded: %+v", s.Forecasts[0])
 		}
 		w.clock.SetTime(start.Add(time.Minute))
-		anew(w, full("a"))
+		renew(w, full("a"))
 		if s := w.look(1.25); s.Forecasts[0].ImageNodesReady != 0 {
 			t.Errorf("the node has what the one of that name before had: %+v", s.Forecasts[0])
 		}

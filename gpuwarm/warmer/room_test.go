@@ -11,7 +11,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// Replicas with ports of the host have a node each, however much room there is beside.
+// Replicas with ports of the host have one node each, however much room there is.
 func TestRoomForPortsOfTheHost(t *testing.T) {
 	cases := map[string]struct {
 		reason string

@@ -17,8 +17,7 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/nodes"
 )
 
-// Two services that take turns are held for together, and each could be alone; one that runs
-// elsewhere is not counted in.
+// Two services whose peaks alternate are held for together. One that runs on other nodes is not.
 func TestHeldTogether(t *testing.T) {
 	w := newWorld(t, "10 50 10 10", pool(noImages))
 	w.service("other", "10 10 50 10", "")
@@ -51,7 +50,7 @@ func TestHeldTogether(t *testing.T) {
 	}
 }
 
-// correlated is a world whose status has a correlation, in a process that has just begun.
+// correlated returns a world whose status has a correlation, in a new process.
 func correlated(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, steady, pool(noImages))
@@ -66,7 +65,7 @@ func correlated(t *testing.T) *world {
 	return w
 }
 
-// What was measured of how forecasts err together outlives a restart; it is kept in status.
+// The measured correlation of forecast errors outlives a restart, since status has it.
 func TestCorrelationOutlivesARestart(t *testing.T) {
 	w := correlated(t)
 	for _, minutes := range []float64{5, 100} { // the second look has status of the first
@@ -77,7 +76,7 @@ func TestCorrelationOutlivesARestart(t *testing.T) {
 	}
 }
 
-// What two plans need together is compared with what the pool, the nodes or a quota can give.
+// What two plans need together is compared with what the pool, the nodes or a quota allow.
 func TestShortTogether(t *testing.T) {
 	grow := func(gpus string) func(*v1alpha1.WarmPool) {
 		return func(p *v1alpha1.WarmPool) {
@@ -175,13 +174,13 @@ func TestProvisioningRequest(t *testing.T) {
 	w.look(3.5)
 	w.look(3.75)
 	if u = get(); u == nil || nodes.PodCount(u) != 4 {
-		t.Errorf("once the booking is over what is still wanted is asked for anew: %+v", u)
+		t.Errorf("once the booking is over what is still wanted is asked for again: %+v", u)
 	}
 	set("Failed")
 	s = w.look(4)
 	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False NotProvisioned" ||
 		!strings.Contains(s.Forecasts[0].Message, "no quota") || get() == nil {
-		t.Errorf("a failure is told, and not tried again at once: %q, %+v", got, s.Forecasts)
+		t.Errorf("a failure is reported, and not tried again at once: %q, %+v", got, s.Forecasts)
 	}
 	if w.look(8.5); get() != nil {
 		t.Error("the peak is over, and so is the request")
@@ -192,7 +191,7 @@ func TestProvisioningRequest(t *testing.T) {
 	}
 }
 
-// A Forecast whose warming fails leaves the others warmed for.
+// A failure for one Forecast does not keep others from being warmed.
 func TestOneFailureHarmsNobodyElse(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages))
 	w.service("other", ramp, "")
@@ -211,8 +210,8 @@ func TestOneFailureHarmsNobodyElse(t *testing.T) {
 	}
 }
 
-// Trap T2: a CapacityBuffer that says Provisioning=True has no nodes by that, on the cluster
-// autoscaler; nodes that are Ready and have room do.
+// Provisioning=True of a CapacityBuffer does not mean that there are nodes, with the cluster
+// autoscaler. Only room on Ready nodes counts.
 func TestBufferIsWarmByItsNodes(t *testing.T) {
 	w := newWorld(t, "20 20 20 20", pool(noImages), node("a"))
 	w.mapper.there["CapacityBuffer"] = true
@@ -234,7 +233,7 @@ func TestBufferIsWarmByItsNodes(t *testing.T) {
 	}
 }
 
-// What is known of how a Forecast errs goes with it.
+// The errors of a Forecast that is not selected any more are forgotten.
 func TestErrorsOfForecastsThatGo(t *testing.T) {
 	w := correlated(t)
 	if got := w.look(1).Shared[0].Correlation; got != "0.35" {

@@ -16,8 +16,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// loads the weights of the Forecast "demand" a minute ahead of its nodes; nodes take 2 minutes, and
-// images are not pulled.
+// loads has the weights of the Forecast "demand" loaded a minute ahead of its nodes. Nodes take 2
+// minutes.
 func loads(w v1alpha1.WarmWeights) func(*v1alpha1.WarmPool) {
 	return func(p *v1alpha1.WarmPool) {
 		w.Forecast, w.Lead = "demand", "1m"
@@ -33,7 +33,7 @@ func cronJob(name string) *batchv1.CronJob {
 	return c
 }
 
-// newJob is the empty Job of a name.
+// newJob returns an empty Job.
 func newJob(namespace, name string) *batchv1.Job {
 	return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 }
@@ -93,7 +93,7 @@ func TestWeightsByJob(t *testing.T) {
 	}
 }
 
-// A lead of nothing has weights loaded together with nodes, and not never.
+// With a lead of 0 weights are loaded together with nodes, and not never.
 func TestWeightsWithoutALead(t *testing.T) {
 	at := func(p *v1alpha1.WarmPool) {
 		p.Spec.Weights = []v1alpha1.WarmWeights{{Forecast: "demand", CronJob: "load", Lead: "0s"}}
@@ -129,8 +129,8 @@ func TestWeightsAreUndone(t *testing.T) {
 	}
 }
 
-// A load goes on while the replicas come that it is for: they wait for the weights. It is undone
-// once the plan and they have gone back to what there was.
+// A load goes on while its replicas come, since they wait for the weights. It is deleted once the
+// plan and the replicas are back at what there was.
 func TestWeightsOfARiseThatBegan(t *testing.T) {
 	w := newWorld(t, "10 10 10 10 50 50 50 50 50 50 10 10 10 10 10 10",
 		pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"), node("a"))
@@ -156,8 +156,8 @@ func TestWeightsOfARiseThatBegan(t *testing.T) {
 	}
 }
 
-// Rights that are missing for an instant leave a load that runs alone, at that look and during the
-// pause until it is looked at again.
+// Rights that are missing for a moment do not stop a running load, neither at that look nor during
+// the pause after it.
 func TestWeightsWhileDenied(t *testing.T) {
 	w := newWorld(t, ramp+" 50 50", pool(noImages, loads(v1alpha1.WarmWeights{CronJob: "load"})), cronJob("load"),
 		node("a"))

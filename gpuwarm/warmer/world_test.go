@@ -34,8 +34,8 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// world is a cluster of fakes with one service "model" of one GPU a replica in namespace "shop",
-// whose plan is per minute from start on.
+// world is a fake cluster with one service "model" in the namespace "shop". A replica takes one
+// GPU, and the plan has one value a minute from start on.
 type world struct {
 	t      *testing.T
 	client client.WithWatch
@@ -56,7 +56,7 @@ var optional = map[string]bool{
 	"LocalModelCache": true, "DataLoad": true,
 }
 
-// fickleDiscovery has the optional APIs or has not.
+// fickleDiscovery serves optional APIs, or not.
 type fickleDiscovery struct {
 	there map[string]bool
 	away  bool // and does not answer
@@ -86,8 +86,8 @@ func (d *fickleDiscovery) ServerResourcesForGroupVersion(gv string) (*metav1.API
 	return list, nil
 }
 
-// unserved is what client-go makes of what the API server says to a path that it does not know:
-// about the object of that name, where one was asked for.
+// unserved is the error of client-go for a path that the API server does not know, with the name of
+// the requested object.
 func unserved(name string) error {
 	return apierrors.NewGenericServerResponse(http.StatusNotFound, "get",
 		schema.GroupResource{Group: "example", Resource: "things"}, name, "404 page not found", 0, true)
@@ -186,7 +186,7 @@ func (w *world) write(verb string, o client.Object) error {
 	return nil
 }
 
-// service adds another service of one GPU a replica, with its Forecast, under a name.
+// service adds another service of one GPU a replica, with its Forecast.
 func (w *world) service(name, plan, expected string) {
 	w.t.Helper()
 	d := deployment()
@@ -202,8 +202,8 @@ func (w *world) service(name, plan, expected string) {
 	w.must(w.client.Status().Update(w.t.Context(), fc))
 }
 
-// forecast with a capacity of 10 a replica and the plan in demand per minute, or an hour where it
-// begins with "h".
+// forecast returns a Forecast with a capacity of 10 a replica. The plan has one value of demand a
+// minute.
 func (w *world) forecast(plan string) *v1alpha1.Forecast {
 	ten := resource.MustParse("10")
 	fc := &v1alpha1.Forecast{
@@ -250,7 +250,7 @@ func deployment() *appsv1.Deployment {
 	}
 }
 
-// pool selects all Forecasts; a node takes 2 minutes and a pull 1.
+// pool returns a WarmPool that selects all Forecasts. A node takes 2 minutes and a pull 1.
 func pool(change ...func(*v1alpha1.WarmPool)) *v1alpha1.WarmPool {
 	p := &v1alpha1.WarmPool{
 		ObjectMeta: metav1.ObjectMeta{
@@ -281,7 +281,7 @@ func node(name string, images ...string) *corev1.Node {
 	return n
 }
 
-// replica of the service, on a node or, with "", waiting for one.
+// replica creates a replica of the service, on a node or, with "", waiting for one.
 func (w *world) replica(nodeName string) *corev1.Pod {
 	w.t.Helper()
 	w.pods++
@@ -296,7 +296,7 @@ func (w *world) replica(nodeName string) *corev1.Pod {
 	return p
 }
 
-// look reconciles so many minutes after start and returns the status.
+// look reconciles so many minutes after start, and returns the status.
 func (w *world) look(minutes float64) v1alpha1.WarmPoolStatus {
 	w.t.Helper()
 	status, err := w.tryLook(minutes)
@@ -320,7 +320,7 @@ func (w *world) tryLook(minutes float64) (v1alpha1.WarmPoolStatus, error) {
 	return p.Status, nil
 }
 
-// ours are the pods of a role that are there.
+// ours returns the pods of a role.
 func (w *world) ours(role string) []corev1.Pod {
 	w.t.Helper()
 	var pods corev1.PodList
@@ -337,7 +337,7 @@ func (w *world) bind(p *corev1.Pod, nodeName string) {
 	w.must(w.client.Update(w.t.Context(), p))
 }
 
-// state is what is remembered of the WarmPool.
+// state returns what is remembered of the WarmPool.
 func (w *world) state() *poolState {
 	return w.r.pools[types.NamespacedName{Namespace: "shop", Name: "warm"}]
 }

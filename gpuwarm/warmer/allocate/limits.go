@@ -120,9 +120,14 @@ func (l *ledger) countUnwanted() {
 			use(l.used, w.Last.Shape.Requests, n)
 		}
 	}
-	if !l.s.Acts() {
-		return
+	if l.s.Acts() {
+		l.countUnwantedRequests(wanted)
 	}
+}
+
+// countUnwantedRequests counts what the cluster's autoscaler is asked to hold and is not wanted now,
+// unless another Forecast begins to hold it.
+func (l *ledger) countUnwantedRequests(wanted map[string]bool) {
 	known := map[string]*Work{}
 	for _, w := range l.works {
 		known[w.Key] = w

@@ -106,7 +106,7 @@ func (s *Snapshot) sharesOf(key TargetKey) []PoolShare {
 
 // holderPool returns the share of the WarmPool that holds for all: the first of those that warm all
 // the stages that any of them does, and that have begun to, or begin now. It is nil where there is
-// none, or where one WarmPool has all shares. Every WarmPool comes to the same result.
+// none, or where one WarmPool has all shares. Every WarmPool gets the same result.
 func holderPool(shares []PoolShare, own types.UID) *PoolShare {
 	var first *PoolShare
 	shared := false

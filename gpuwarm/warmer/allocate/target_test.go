@@ -10,7 +10,7 @@ import (
 	"headstart.dev/headstart/gpuwarm"
 )
 
-// In which version a target is asked for makes no other of it; its kind and its group do.
+// The API version of a target does not matter. Its kind and its group do.
 func TestKeyOfATarget(t *testing.T) {
 	key := func(version, kind, name string) TargetKey {
 		return KeyOf(&v1alpha1.Forecast{Spec: v1alpha1.ForecastSpec{
@@ -31,7 +31,7 @@ func TestKeyOfATarget(t *testing.T) {
 	}
 }
 
-// A placeholder that admission gave an overhead counts with it.
+// A placeholder counts with the overhead that admission added.
 func TestOverheadCounts(t *testing.T) {
 	used := corev1.ResourceList{}
 	usePod(used, &corev1.Pod{Spec: corev1.PodSpec{

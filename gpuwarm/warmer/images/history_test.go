@@ -25,8 +25,8 @@ func node(name string, images ...string) *corev1.Node {
 	return n
 }
 
-// Whatever fails, no more than parallel nodes pull at a time, none is tried before it is due, a
-// node that was never tried goes before those that were, and no pause is longer than the longest.
+// Whatever fails: at most parallel nodes pull at a time, none is tried before it is due, nodes
+// without a try come first, and no pause is longer than the longest.
 func TestHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h, now, parallel := NewHistory(image, clock.RealClock{}), start, rapid.IntRange(1, 5).Draw(t, "parallel")
@@ -40,7 +40,7 @@ func TestHistory(t *testing.T) {
 			had := rapid.Bool().Draw(t, "had")
 			got := h.next(nodes, had, 0, parallel, now)
 			if most := map[bool]int{false: 1, true: doubtful}[had]; len(h.suspect) >= doubtful && len(got) > most {
-				t.Fatalf("the image is in doubt, and %d nodes try at a time, want at most %d", len(got), most)
+				t.Fatalf("the image is suspected, and %d nodes try at a time, want at most %d", len(got), most)
 			}
 			if len(got) > parallel {
 				t.Fatalf("%d pull, parallelism is %d", len(got), parallel)
@@ -60,7 +60,7 @@ func TestHistory(t *testing.T) {
 					h.recordPresent(n, true, now)
 					h.recordSuccess(n.Name, types.UID(now.String()))
 					if h.recordSuccess(n.Name, types.UID(now.String())); len(h.suspect) > 0 || now.Before(h.pausedUntil) {
-						t.Fatalf("a pull came through, and the image is in doubt: %v", h.suspect)
+						t.Fatalf("a pull succeeded, and the image is suspected: %v", h.suspect)
 					}
 					nodes = slices.DeleteFunc(nodes, func(have *corev1.Node) bool { return have == n })
 				case "image":
@@ -70,7 +70,7 @@ func TestHistory(t *testing.T) {
 				}
 			}
 			if h.pausedUntil.Sub(now) > longestRetry {
-				t.Fatalf("the image is in doubt until %v", h.pausedUntil)
+				t.Fatalf("the image is suspected until %v", h.pausedUntil)
 			}
 		}
 		if h.prune(nodes, now.Add(2*time.Hour)); len(nodes) < len(h.failed) {
@@ -82,7 +82,7 @@ func TestHistory(t *testing.T) {
 	})
 }
 
-// A pull that came through once is no evidence for ever.
+// A pull that succeeded once is not evidence forever.
 func TestOldPullsClearNoSuspicion(t *testing.T) {
 	h := NewHistory(image, clock.RealClock{})
 	h.recordSuccess("a", "uid")
@@ -91,15 +91,15 @@ func TestOldPullsClearNoSuspicion(t *testing.T) {
 	}
 	h.recordSuccess("a", "uid")
 	if got := h.next([]*corev1.Node{node("e"), node("f")}, false, 0, 4, start.Add(time.Minute)); len(got) != 1 {
-		t.Errorf("an image that fails since is in doubt, but %d nodes try at a time", len(got))
+		t.Errorf("an image that fails since is suspected, but %d nodes try at a time", len(got))
 	}
 	h.recordSuccess("a", "another")
 	if got := h.next([]*corev1.Node{node("e"), node("f")}, false, 0, 4, start.Add(time.Minute)); len(got) != 2 {
-		t.Errorf("it came through anew, but %d nodes try at a time", len(got))
+		t.Errorf("it succeeded again, but %d nodes try at a time", len(got))
 	}
 }
 
-// Nodes that went are no evidence against an image for ever, also where another one had their name
+// Deleted nodes are not evidence against an image forever, also where another node had their name
 // meanwhile.
 func TestNodesThatAreGoneLeaveNoSuspicion(t *testing.T) {
 	h := NewHistory(image, clock.RealClock{})
@@ -109,7 +109,7 @@ func TestNodesThatAreGoneLeaveNoSuspicion(t *testing.T) {
 		h.recordFailure(name, "why", true, start)
 		n.UID = "another"
 		if h.prune([]*corev1.Node{n}, start); !h.suspect[name] {
-			t.Errorf("the image was at fault on %s, and is not until it comes through", name)
+			t.Errorf("the image was at fault on %s, and is not suspected until it succeeds", name)
 		}
 	}
 	h.prune(nil, start.Add(2*time.Hour))
@@ -118,9 +118,8 @@ func TestNodesThatAreGoneLeaveNoSuspicion(t *testing.T) {
 	}
 }
 
-// Nodes that cannot pull keep no other from it for long, whether that was wanted before or came up
-// since. Once a pull comes through the image is not what is wrong; until then a few are tried at a
-// time where any node has it, and one where none has.
+// Nodes that cannot pull do not keep others from pulling for long. Once a pull succeeds, the image
+// is trusted. Until then a few nodes try at a time where any node has the image, and else one.
 func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
 	cases := map[string]struct {
 		reason string
@@ -143,7 +142,7 @@ func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
 			time.Second, 3,
 		},
 		"JustFailed": {
-			"the image is in doubt: the next try waits a little", "",
+			"the image is suspected: the next try waits a little", "",
 			[]string{"new", "newer"},
 			firstRetry - 1,
 			0,

@@ -122,7 +122,7 @@ func (m *Methods) Release(ctx context.Context, h Hold) error {
 	return errors.Join(m.placeholders.Release(ctx, h), m.ReleaseRequests(ctx, h, ""))
 }
 
-// ReplaceEnded replaces placeholders that came to their own end, where nothing else about what is
+// ReplaceEnded replaces placeholders that ended by themselves, where nothing else about what is
 // held is known to change. With no target it only deletes them. A placeholder that a replica
 // replaced is not created again.
 func (m *Methods) ReplaceEnded(ctx context.Context, h Hold) error {

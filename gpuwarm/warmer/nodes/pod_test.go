@@ -82,8 +82,7 @@ func TestPlaceholdersKeepNobodyOutOfAZone(t *testing.T) {
 	}
 }
 
-// A template is decoded anew at each look: what it points to lies elsewhere each time, and is the
-// same.
+// A template is decoded again at each look. Its pointers differ each time, and its hash does not.
 func TestShapeOutlivesADecoding(t *testing.T) {
 	seconds, domains, policy := int64(30), int32(2), corev1.NodeInclusionPolicyHonor
 	of := func(seconds int64) string {
@@ -102,7 +101,7 @@ func TestShapeOutlivesADecoding(t *testing.T) {
 		return ShapeKey(&allocate.Target{Template: *template.DeepCopy()})
 	}
 	if a, b := of(seconds), of(seconds); a != b {
-		t.Errorf("the same template has the shapes %s and %s: its placeholders would be made anew at each look", a, b)
+		t.Errorf("the same template has the shapes %s and %s: its placeholders would be created again at each look", a, b)
 	}
 	if of(seconds) == of(seconds+1) {
 		t.Error("another toleration has to be another shape")
@@ -113,7 +112,7 @@ func TestShapeOutlivesADecoding(t *testing.T) {
 func TestShapeKeysOfEarlierReleases(t *testing.T) {
 	plain := &allocate.Target{Template: template()}
 	if got, want := ShapeKey(plain), "1mfdfavh57cju"; got != want {
-		t.Errorf("a plain template has the shape %s, in the release before %s: each placeholder would be made anew", got,
+		t.Errorf("a plain template has the shape %s, in the release before %s: each placeholder would be created again", got,
 			want)
 	}
 	apart := &allocate.Target{Template: template(), Namespace: "shop"}

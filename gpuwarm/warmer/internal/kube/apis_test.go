@@ -19,15 +19,15 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// unserved is what client-go makes of what the API server says to a path that it does not know:
-// about the object of that name, where one was asked for.
+// unserved is the error of client-go for a path that the API server does not know, with the name of
+// the requested object.
 func unserved(name string) error {
 	return apierrors.NewGenericServerResponse(http.StatusNotFound, "get",
 		schema.GroupResource{Group: "example", Resource: "things"}, name, "404 page not found", 0, true)
 }
 
-// What a real client makes of a real server's answers, for an object that was asked for by name and
-// for one that is made.
+// The errors of a real client for a server's answers, for an object that is read by name and for
+// one that is created.
 func TestAbsent(t *testing.T) {
 	missing := func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "application/json")
@@ -71,15 +71,15 @@ func TestAbsent(t *testing.T) {
 	}
 }
 
-// discovery as a function.
+// discoveryFunc is discovery as a function.
 type discoveryFunc func(string) (*metav1.APIResourceList, error)
 
 func (f discoveryFunc) ServerResourcesForGroupVersion(gv string) (*metav1.APIResourceList, error) {
 	return f(gv)
 }
 
-// What is there now counts, and not what was seen once; a cluster that does not answer is as it
-// was.
+// What is served now counts, and not what was served once. While discovery does not answer, its
+// last answer counts.
 func TestAPIsComeAndGo(t *testing.T) {
 	serves := func(kinds ...string) discoveryFunc {
 		return func(gv string) (*metav1.APIResourceList, error) {

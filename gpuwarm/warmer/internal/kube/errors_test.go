@@ -18,7 +18,7 @@ func forbid(verb, resource string) error {
 		fmt.Errorf("User \"headstart\" cannot %s resource %q", verb, resource))
 }
 
-// What admission says is told by what can be done about it, whatever code it says it with.
+// Each denial has a remedy, whatever code admission uses.
 func TestRemedies(t *testing.T) {
 	status := func(code int32, reason metav1.StatusReason, message string) error {
 		return &apierrors.StatusError{ErrStatus: metav1.Status{
