@@ -139,7 +139,7 @@ func TestImagesThatAdmissionChanges(t *testing.T) {
 			mirrored, true, mirrored, false,
 		},
 		"Edited": {
-			"a pod whose image somebody changed is no replica as the next one will be",
+			"somebody changed the image of this pod, so the next replica will differ",
 			"registry.example/model:debug", false, "registry.example/model:debug", false,
 		},
 		"Resolved": {
@@ -221,7 +221,7 @@ func TestReplicasOfATemplateThatCannotBeRead(t *testing.T) {
 		}
 	}
 	if len(known) != 1 {
-		t.Errorf("what is known is to be kept: %v", known)
+		t.Errorf("what is known should be kept: %v", known)
 	}
 }
 
@@ -285,7 +285,7 @@ func TestWebhookThatTreatsPullsDifferently(t *testing.T) {
 	}{
 		"Left": {"pull pods are left as they are", nil, 3, true},
 		"Changed": {
-			"whatever they ask for, they get something else",
+			"pull pods always get another image than they name",
 			func(p *corev1.Pod) { p.Spec.Containers[0].Image = "elsewhere.example/" + p.Spec.Containers[0].Image }, 22, false,
 		},
 	}
@@ -359,6 +359,6 @@ func TestAdmissionThatTakesContainersAway(t *testing.T) {
 		w.look(float64(look) / 4)
 	}
 	if known := gpuwarm.ImageOf(""); known.On(node("a", "")) {
-		t.Error("no name is no image")
+		t.Error("an empty name is not an image")
 	}
 }

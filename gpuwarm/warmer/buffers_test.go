@@ -32,13 +32,13 @@ func TestCapacityBufferComesAndGoes(t *testing.T) {
 	w.mapper.there["CapacityBuffer"] = true
 	s := w.look(3.5)
 	if size() != 5 || len(w.ours(names.RolePlaceholder)) != 0 || s.Forecasts[0].NodesBy != "CapacityBuffer" {
-		t.Fatalf("the buffer is to take over: size %d, %d placeholders, %+v", size(), len(w.ours(names.RolePlaceholder)),
+		t.Fatalf("the buffer should take over: size %d, %d placeholders, %+v", size(), len(w.ours(names.RolePlaceholder)),
 			s.Forecasts)
 	}
 	w.replica("")
 	w.replica("")
 	if w.look(4); size() != 3 {
-		t.Errorf("two replicas are on their way, so the buffer is to be 3, not %d", size())
+		t.Errorf("two replicas are on their way, so the buffer should be 3, not %d", size())
 	}
 	writes := len(w.writes)
 	if w.look(4.25); len(w.writes) != writes {
@@ -54,7 +54,7 @@ func TestCapacityBufferComesAndGoes(t *testing.T) {
 	w2.mapper.there["CapacityBuffer"] = false
 	s = w2.look(2.25)
 	if n := len(w2.ours(names.RolePlaceholder)); n != 5 || s.Forecasts[0].NodesBy != "Placeholders" {
-		t.Errorf("placeholders are to take over at once, there are %d: %+v", n, s.Forecasts)
+		t.Errorf("placeholders should take over at once, there are %d: %+v", n, s.Forecasts)
 	}
 	if got := reasonOf(s, v1alpha1.ConditionReady); got != "True AsPlanned" {
 		t.Errorf("Ready is %q", got)
@@ -103,7 +103,7 @@ func TestNothingIsForgottenInARestart(t *testing.T) {
 	}
 	w.must(w.client.Create(t.Context(), node("a")))
 	if s := w.look(0); len(s.Forecasts) != 64 {
-		t.Fatalf("status names %d Forecasts, and is to have no room for all", len(s.Forecasts))
+		t.Fatalf("status names %d Forecasts, and should have no room for all", len(s.Forecasts))
 	}
 	strange := kube.NewObject(kube.CapacityBuffer, "shop", "strange")
 	strange.SetLabels(map[string]string{

@@ -59,7 +59,8 @@ func TestOutageIsReported(t *testing.T) {
 		"Webhook": {"an admission webhook that is away fails what is made", func(w *world) {
 			w.refuse = func(string, client.Object) error { return errInternal }
 		}, v1alpha1.ConditionNodesWarm, 1},
-		"Target": {"so does reading the workload, which counts as it was read last, and the plan is followed",
+		"Target": {
+			"so does reading the workload, which counts as it was read last, and the plan is followed",
 			func(w *world) {
 				w.unread = func(kind string) error {
 					if kind == "Deployment" {
@@ -67,7 +68,8 @@ func TestOutageIsReported(t *testing.T) {
 					}
 					return nil
 				}
-			}, v1alpha1.ConditionNodesWarm, 5},
+			}, v1alpha1.ConditionNodesWarm, 5,
+		},
 		"Removal": {"and what is to go", func(w *world) {
 			w.setMode(v1alpha1.ForecastPaused)
 			w.refuse = func(string, client.Object) error { return errInternal }
@@ -82,7 +84,7 @@ func TestOutageIsReported(t *testing.T) {
 			tc.fail(w)
 			for look := range 3 {
 				if _, err := w.tryLook(2 + float64(look)/60); err == nil {
-					t.Fatal("the failure is to slow the looks down")
+					t.Fatal("the failure should slow the looks down")
 				}
 				want := "False Failed"
 				if look == 0 {
@@ -161,7 +163,7 @@ func TestEachErrorIsReported(t *testing.T) {
 				t.Errorf("what time fixes is the error, and that alone: %v", out.err)
 			}
 			if len(out.problems) != 2 {
-				t.Errorf("each is to be reported: %v", out.problems)
+				t.Errorf("each should be reported: %v", out.problems)
 			}
 		})
 	}
@@ -224,7 +226,7 @@ func TestRightsThatWereTakenAway(t *testing.T) {
 			for look := range 20 {
 				s, err := w.tryLook(2.25 + float64(look)/60)
 				if err != nil {
-					t.Fatalf("rights that are missing are a person's to mend: %v", err)
+					t.Fatalf("missing rights are not an error, since only a person can fix them: %v", err)
 				}
 				if got := reasonOf(s, v1alpha1.ConditionReady); got != "False Denied" ||
 					!strings.Contains(messageOf(s, v1alpha1.ConditionReady), "delete") {

@@ -146,7 +146,7 @@ func TestHandOverThatFails(t *testing.T) {
 	}
 	for i := range 4 {
 		if _, err := w.tryLook(0.25 + float64(i)/4); err == nil {
-			t.Fatal("the failure is to slow the looks down")
+			t.Fatal("the failure should slow the looks down")
 		}
 		if n := w.asked("demand", "tokens"); n != 4 {
 			t.Fatalf("look %d: %d are held, want 4", i, n)
@@ -169,7 +169,7 @@ func TestHandOverThatFails(t *testing.T) {
 		w.look(3 + float64(i)/4)
 	}
 	if n := w.asked("tokens"); n != 4 || w.asked("demand", "tokens") != 4 {
-		t.Errorf("%d are held by the next one, want 4 and nothing beside", n)
+		t.Errorf("%d are held by the next one, want 4 and nothing else", n)
 	}
 }
 

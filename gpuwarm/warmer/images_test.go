@@ -85,13 +85,13 @@ func TestImagesAheadOfThePlan(t *testing.T) {
 	// A rollout: the nodes of the plan need the new image.
 	changeTemplate(func(s *corev1.PodSpec) { s.Containers[0].Image = "registry.example/model:2" })(w, nil)
 	if s = w.look(2.75); len(w.ours(names.RolePull)) != 2 || s.Forecasts[0].ImageNodesReady != 0 {
-		t.Errorf("the new image is to be pulled: %+v", s.Forecasts)
+		t.Errorf("the new image should be pulled: %+v", s.Forecasts)
 	}
 	for _, p := range w.ours(names.RolePull) {
 		w.bind(&p, pullTargets([]corev1.Pod{p})[0])
 	}
 	if w.look(9); len(w.ours(names.RolePull)) != 1 {
-		t.Errorf("the peak is over: only the replica's node is to have it, but %v pull", pullTargets(w.ours(names.RolePull)))
+		t.Errorf("the peak is over: only the replica's node should have it, but %v pull", pullTargets(w.ours(names.RolePull)))
 	}
 }
 
@@ -108,7 +108,7 @@ func TestHeldNodesPullFirst(t *testing.T) {
 	w.bind(&held[0], "z")
 	w.lists("a", image)
 	if s := w.look(0.25); s.Forecasts[0].ImageNodes != 3 {
-		t.Errorf("the held node and two free ones are to have the image: %+v", s.Forecasts)
+		t.Errorf("the held node and two free ones should have the image: %+v", s.Forecasts)
 	}
 	if diff := cmp.Diff([]string{"z"}, pullTargets(w.ours(names.RolePull))); diff != "" {
 		t.Errorf("the node that is held is next: %s", diff)
@@ -129,7 +129,7 @@ func TestImagePullJob(t *testing.T) {
 	w.look(2)
 	job := get()
 	if job == nil || len(w.ours(names.RolePull)) != 0 {
-		t.Fatalf("a job is to pull, no pods of ours: %v", w.writes)
+		t.Fatalf("a job should pull, no pods of ours: %v", w.writes)
 	}
 	onto, _, _ := unstructured.NestedStringSlice(job.Object, "spec", "selector", "names")
 	parallel, _, _ := unstructured.NestedInt64(job.Object, "spec", "parallelism")
@@ -139,7 +139,7 @@ func TestImagePullJob(t *testing.T) {
 	w.lists("a", image)
 	writes := len(w.writes)
 	if w.look(2.25); len(w.writes) != writes {
-		t.Errorf("a job that runs is to be left alone: %v", w.writes[writes:])
+		t.Errorf("a job that runs should be left alone: %v", w.writes[writes:])
 	}
 	// While the job runs, one node comes up and another is deleted: the job is extended, not replaced.
 	w.must(w.client.Create(t.Context(), node("f")))
@@ -148,7 +148,7 @@ func TestImagePullJob(t *testing.T) {
 	w.look(2.5)
 	if onto, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(onto,
 		[]string{"a", "b", "d", "e", "f"}) || get().GetUID() != job.GetUID() {
-		t.Errorf("the job is to go on for what is there now: %v", onto)
+		t.Errorf("the job should go on for what is there now: %v", onto)
 	}
 	if diff := cmp.Diff([]string{"update ImagePullJob"}, w.writes[writes:]); diff != "" {
 		t.Errorf("one update: %s", diff)
@@ -172,7 +172,7 @@ func TestImagePullJob(t *testing.T) {
 	w.must(w.client.Update(t.Context(), job))
 	s := w.look(3)
 	if !strings.Contains(s.Forecasts[0].Message, "onto 1 nodes") {
-		t.Errorf("the failure is to be reported: %+v", s.Forecasts)
+		t.Errorf("the failure should be reported: %+v", s.Forecasts)
 	}
 	w.look(3.25)
 	if onto, _, _ = unstructured.NestedStringSlice(get().Object, "spec", "selector", "names"); !slices.Equal(onto,
@@ -184,7 +184,7 @@ func TestImagePullJob(t *testing.T) {
 	s = w.look(3.5)
 	if diff := cmp.Diff([]string{"e"}, pullTargets(w.ours(names.RolePull))); diff != "" ||
 		s.Forecasts[0].ImagesBy != "Pods" {
-		t.Errorf("pods are to take over: %s %+v", diff, s.Forecasts)
+		t.Errorf("pods should take over: %s %+v", diff, s.Forecasts)
 	}
 }
 
@@ -254,7 +254,7 @@ func TestImagePullJobOfUnlistedImages(t *testing.T) {
 	w.look(60.25)
 	w.look(60.5)
 	if now := w.pullJobIs(); now == job || now == "" {
-		t.Errorf("after an hour it is to be pulled again: %q", now)
+		t.Errorf("after an hour it should be pulled again: %q", now)
 	}
 }
 

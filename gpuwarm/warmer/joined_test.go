@@ -93,7 +93,7 @@ func TestOneTargetIsHeldForOnce(t *testing.T) {
 			nil,
 		},
 		"Another": {
-			"Another target is held for beside it.", low, pool(noImages), func(w *world) { w.service("other", high, "") },
+			"Another target is held for as well.", low, pool(noImages), func(w *world) { w.service("other", high, "") },
 			map[string]int{"demand": 2, "other": 4},
 			nil,
 		},
@@ -225,7 +225,7 @@ func TestOneForecastOfATargetUnread(t *testing.T) {
 			w.look(11)
 			w.look(11.25)
 			if n := w.asked("demand"); n != 5 || w.asked("demand", "tokens") != 5 {
-				t.Errorf("it can be read: %d are held for it, want 5 and nothing beside", n)
+				t.Errorf("it can be read: %d are held for it, want 5 and nothing else", n)
 			}
 		})
 	}

@@ -71,7 +71,7 @@ func TestLeads(t *testing.T) {
 		"Learned": {"Three starts were seen.", []step{three}, learned},
 		"AllWarm": {"All starts are warm since.", []step{three, none}, learned},
 		"Newer": {
-			"What is learned newly counts, each lead by itself.",
+			"New measurements replace old ones, each lead separately.",
 			[]step{three, none, slower},
 			leads{"10m", "40s", "10m", "40s"},
 		},

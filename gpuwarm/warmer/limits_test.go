@@ -81,7 +81,7 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 			other, 4, 2,
 		},
 		"Pods": {"Replicas may be limited as such.", pool(noImages, four("pods")), false, unread, 4, 2},
-		"Restart": {"And a restart is no way out.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) {
+		"Restart": {"Also after a restart.", pool(noImages, four("nvidia.com/gpu")), false, func(w *world) {
 			r, err := New(w.r.opts)
 			w.must(err)
 			w.r = r
@@ -94,7 +94,9 @@ func TestLimitsBoundWhatStays(t *testing.T) {
 			w.r = r
 			unread(w)
 		}, 4, 2},
-		"DryRun": {"What would be held counts likewise.", pool(noImages, four("nvidia.com/gpu"), dry), false, unread, 0, 2},
+		"DryRun": {
+			"What would be held counts in the same way.", pool(noImages, four("nvidia.com/gpu"), dry), false, unread, 0, 2,
+		},
 		"Denied": {
 			"What cannot be removed is held all the same.", pool(noImages, four("nvidia.com/gpu")), false,
 			func(w *world) {

@@ -31,11 +31,11 @@ func TestPlaceholdersFollowThePlan(t *testing.T) {
 	w := newWorld(t, ramp, pool(noImages), node("a"))
 	w.replica("a")
 	if s := w.look(0); len(w.ours(names.RolePlaceholder)) != 0 || s.Forecasts[0].Needed != 1 {
-		t.Fatalf("nothing is to be held yet: %+v", s.Forecasts)
+		t.Fatalf("nothing should be held yet: %+v", s.Forecasts)
 	}
 	s := w.look(2)
 	if n := len(w.ours(names.RolePlaceholder)); n != 4 || s.Placeholders != 4 || s.Forecasts[0].Hold != 4 {
-		t.Fatalf("two minutes ahead four are to be held, there are %d: %+v", n, s)
+		t.Fatalf("two minutes ahead four should be held, there are %d: %+v", n, s)
 	}
 	if got := reasonOf(s, v1alpha1.ConditionNodesWarm); got != "False InProgress" {
 		t.Errorf("while placeholders wait for nodes NodesWarm is %q", got)
@@ -45,7 +45,7 @@ func TestPlaceholdersFollowThePlan(t *testing.T) {
 	}
 	writes := len(w.writes)
 	if s = w.look(2.25); s.Forecasts[0].Held != 3 || len(w.writes) != writes {
-		t.Errorf("three are held, and nothing is to be written: %+v, %v", s.Forecasts[0], w.writes[writes:])
+		t.Errorf("three are held, and nothing should be written: %+v, %v", s.Forecasts[0], w.writes[writes:])
 	}
 	// The ramp begins: the HPA creates replicas, and the scheduler evicts placeholders for them. These
 	// are not created again.
@@ -55,7 +55,7 @@ func TestPlaceholdersFollowThePlan(t *testing.T) {
 	w.replica("")
 	w.look(4)
 	if n := len(w.ours(names.RolePlaceholder)); n != 2 {
-		t.Fatalf("three replicas are there and five needed, so two are to be held, not %d", n)
+		t.Fatalf("three replicas are there and five needed, so two should be held, not %d", n)
 	}
 	if s = w.look(8.5); len(w.ours(names.RolePlaceholder)) != 0 ||
 		reasonOf(s, v1alpha1.ConditionNodesWarm) != "True AsPlanned" {
@@ -146,9 +146,9 @@ func TestWhatKeepsFromWarming(t *testing.T) {
 		ready   string
 		message string
 	}{
-		"Nothing": {"All is well.", pool(noImages), nil, 5, "True AsPlanned", ""},
+		"Nothing": {"Nothing is wrong.", pool(noImages), nil, 5, "True AsPlanned", ""},
 		"DryRun": {
-			"Says what it would do, and does not.",
+			"It says what it would do, and does nothing.",
 			pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Mode = v1alpha1.WarmPoolDryRun }), nil, 0, "True DryRun", "",
 		},
 		"Off": {"Nodes are not to be held.", pool(noImages,
@@ -157,7 +157,7 @@ func TestWhatKeepsFromWarming(t *testing.T) {
 			"Three GPUs at most.", pool(noImages, limit), nil, 3, "True AsPlanned", "spec.limits leaves room for 3 of the 5",
 		},
 		"NothingSelected": {
-			"A selector that selects nothing is a mistake.",
+			"A selector that selects nothing is reported.",
 			pool(func(p *v1alpha1.WarmPool) {
 				p.Spec.ForecastSelector.MatchLabels = map[string]string{"warm": "no"}
 			}), nil, 0, "False NothingSelected", "",
@@ -168,11 +168,11 @@ func TestWhatKeepsFromWarming(t *testing.T) {
 			"False NotWarmed", "mode DryRun",
 		},
 		"NoPlan": {
-			"No plan, nothing to hold for.", pool(noImages), func(_ *world, fc *v1alpha1.Forecast) { fc.Status.Plan = nil }, 0,
+			"Without a plan nothing is held.", pool(noImages), func(_ *world, fc *v1alpha1.Forecast) { fc.Status.Plan = nil }, 0,
 			"False NotWarmed", "no plan yet",
 		},
 		"NoCapacity": {
-			"Without a capacity demand is no number of replicas.", pool(noImages), func(_ *world,
+			"Without a capacity the number of replicas is not known.", pool(noImages), func(_ *world,
 				fc *v1alpha1.Forecast,
 			) {
 				fc.Status.CapacityPerReplica = nil
@@ -185,7 +185,7 @@ func TestWhatKeepsFromWarming(t *testing.T) {
 			"no Deployment model",
 		},
 		"Claims": {
-			"Devices of a claim cannot be held for another pod.", pool(noImages),
+			"A placeholder cannot hold the devices of a claim for another pod.", pool(noImages),
 			changeTemplate(func(s *corev1.PodSpec) {
 				s.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu"}}
 			}), 0, "False NotWarmed", "resource claims",
@@ -365,7 +365,7 @@ func TestCapacityBufferSaysWhy(t *testing.T) {
 			}, map[string]any{"type": "LimitedByQuotas", "status": "False"},
 		}, 1, "False InProgress", "have room for 1"},
 		"Odd": {
-			"what is no condition says nothing",
+			"an invalid condition is ignored",
 			[]any{"x", map[string]any{"status": "True"}},
 			1, "False InProgress",
 			"have room for 1",
@@ -421,7 +421,7 @@ func TestShortfall(t *testing.T) {
 		"Pool":     {"The pool grows to four.", pool(noImages, grow("4")), nil, "True PlanNeedsMore", "the pool can give 4"},
 		"PoolDoes": {"The pool grows to five.", pool(noImages, grow("5")), nil, "False Enough", ""},
 		"Quota": {
-			"The quota leaves three beside the one that runs.", pool(noImages),
+			"The quota allows three more than the one that runs.", pool(noImages),
 			[]client.Object{quota},
 			"True PlanNeedsMore", "raise the namespace's ResourceQuota",
 		},

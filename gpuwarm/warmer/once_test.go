@@ -72,11 +72,15 @@ func TestOneWarmPoolWarms(t *testing.T) {
 			[]*v1alpha1.WarmPool{other("a", 2*older, dry), other("b", older, active), other("c", 2*older, active)},
 			0, 0, "WarmPool c",
 		},
-		"Selector": {"One that selects other Forecasts has no say.", active, []*v1alpha1.WarmPool{func() *v1alpha1.WarmPool {
-			p := other("other", older, active)
-			p.Spec.ForecastSelector.MatchLabels = map[string]string{"warm": "no"}
-			return p
-		}()}, 5, 5, ""},
+		"Selector": {
+			"One that selects other Forecasts does not matter.", active,
+			[]*v1alpha1.WarmPool{func() *v1alpha1.WarmPool {
+				p := other("other", older, active)
+				p.Spec.ForecastSelector.MatchLabels = map[string]string{"warm": "no"}
+				return p
+			}()},
+			5, 5, "",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -181,13 +185,13 @@ func TestTwoWarmPoolsOfOneTarget(t *testing.T) {
 			false,
 		},
 		"Paused": {
-			"One whose Forecast is paused holds for nobody.", pool(mine, noImages), theirs(noImages),
+			"One whose Forecast is paused holds nothing.", pool(mine, noImages), theirs(noImages),
 			[]func(*world){tokens(high), paused},
 			[2]int{0, 4},
 			false,
 		},
 		"Target": {
-			"Of another target it holds beside it.", pool(mine, noImages), theirs(noImages),
+			"For another target it holds as well.", pool(mine, noImages), theirs(noImages),
 			[]func(*world){tokens(high), func(w *world) {
 				fc := w.forecast(low)
 				fc.Name = "tokens"

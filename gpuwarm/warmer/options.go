@@ -15,14 +15,14 @@ import (
 
 // Defaults of [Options].
 const (
-	// DefaultNamespace is where placeholders live. It is one of their own: in a service's they would
-	// eat its quota.
+	// DefaultNamespace is where placeholders live. In the namespace of a service they would use its
+	// quota.
 	DefaultNamespace = "headstart-warm"
 	// DefaultPriorityClass is the class of the placeholders.
 	DefaultPriorityClass = "headstart-placeholder"
 	// DefaultPauseImage does nothing, in a few hundred kilobytes.
 	DefaultPauseImage = "registry.k8s.io/pause:3.10"
-	// DefaultInterval is how often a WarmPool is looked at.
+	// DefaultInterval is the time between two looks at a WarmPool.
 	DefaultInterval = 15 * time.Second
 )
 
@@ -31,23 +31,24 @@ type Discovery = kube.Discovery
 
 // Options of a [Reconciler]. Client, Discovery, Logger and Clock are required.
 type Options struct {
-	// Client reads Forecasts, pods and nodes from a cache, and everything else as it likes.
+	// Client reads Forecasts, pods and nodes from a cache. Other kinds need not be cached.
 	Client client.Client
-	// Live reads what is looked at too rarely to be cached: quotas. Client by default.
+	// Live reads quotas, and what the warmer makes beside pods, from the API server. Client by
+	// default.
 	Live client.Reader
-	// Discovery says which APIs the cluster has; a discovery client that remembers nothing.
+	// Discovery is a discovery client without a cache.
 	Discovery Discovery
 	// Recorder writes Events; optional.
 	Recorder events.EventRecorder
-	// Registerer takes the metrics; optional.
+	// Registerer of the metrics; optional.
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
 	Clock      clock.PassiveClock
 
 	// Namespace of the placeholders.
 	Namespace string
-	// PriorityClass of the placeholders: below every real pod's, not below the cluster autoscaler's
-	// cutoff of -10 (under which a pod brings no node up), with preemptionPolicy Never.
+	// PriorityClass of the placeholders, with preemptionPolicy Never. It is below every real pod's,
+	// and not below -10: for pods below that the cluster autoscaler brings no node up.
 	PriorityClass string
 	// PauseImage is what placeholders run.
 	PauseImage string

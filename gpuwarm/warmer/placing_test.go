@@ -41,9 +41,9 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 		soft   int
 		spread []corev1.TopologySpreadConstraint
 	}{
-		"Nothing": {"Nothing is asked for.", func(*corev1.PodSpec) {}, nil, 0, nil},
+		"Nothing": {"The template has no affinity.", func(*corev1.PodSpec) {}, nil, 0, nil},
 		"OneANode": {
-			"Two of the target's pods may not share a node, so none is held for two.",
+			"Two of the target's pods may not share a node, so their placeholders do not share one either.",
 			func(s *corev1.PodSpec) {
 				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname})
 			},
@@ -54,7 +54,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			0, nil,
 		},
 		"OneAZone": {
-			"A zone is kept from other placeholders and from no real pod.",
+			"In a zone only other placeholders are kept away, and no real pod.",
 			func(s *corev1.PodSpec) {
 				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("model"), TopologyKey: corev1.LabelTopologyZone})
 			},
@@ -62,7 +62,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			1, nil,
 		},
 		"Others": {
-			"What is kept from others is no matter among placeholders.",
+			"Anti-affinity to other pods does not apply among placeholders.",
 			func(s *corev1.PodSpec) {
 				s.Affinity = anti(corev1.PodAffinityTerm{LabelSelector: picks("db"), TopologyKey: corev1.LabelHostname})
 			},
@@ -73,7 +73,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			0, nil,
 		},
 		"Elsewhere": {
-			"Pods of that label in another namespace are not the target's.",
+			"Pods with that label in another namespace are not the target's.",
 			func(s *corev1.PodSpec) {
 				s.Affinity = anti(corev1.PodAffinityTerm{
 					LabelSelector: picks("model"), TopologyKey: corev1.LabelHostname,
@@ -87,7 +87,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			0, nil,
 		},
 		"Spread": {
-			"Zones get alike; a spread over other pods is no matter.",
+			"Zones get equal numbers; a spread over other pods does not apply.",
 			func(s *corev1.PodSpec) {
 				s.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
 					skew(picks("model"), "pod-template-hash"),
@@ -98,7 +98,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			[]corev1.TopologySpreadConstraint{skew(others)},
 		},
 		"HostPorts": {
-			"Ports of a node are there once, for a replica or for a placeholder.",
+			"A host port exists once a node, for a replica or a placeholder.",
 			func(s *corev1.PodSpec) {
 				s.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80}, {ContainerPort: 8000, HostPort: 8000}}
 			},
@@ -109,7 +109,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			0, nil,
 		},
 		"SidecarPorts": {
-			"Those of a sidecar are, and those of what is over before it are not.",
+			"Ports of a sidecar count, and those of an ordinary init container do not.",
 			func(s *corev1.PodSpec) {
 				port, always := []corev1.ContainerPort{{ContainerPort: 9000, HostPort: 9000}}, corev1.ContainerRestartPolicyAlways
 				s.InitContainers = []corev1.Container{
@@ -124,7 +124,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			0, nil,
 		},
 		"InitPorts": {
-			"Nor are ports of the pod alone.",
+			"Container ports without a host port do not count.",
 			func(s *corev1.PodSpec) {
 				s.InitContainers = []corev1.Container{{
 					Name:  "init",
@@ -135,7 +135,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			nil, 0, nil,
 		},
 		"HostNetwork": {
-			"All ports on the network of the host are the node's, said or not.",
+			"With hostNetwork all declared ports are the node's.",
 			func(s *corev1.PodSpec) {
 				s.HostNetwork, s.Containers[0].Ports = true, []corev1.ContainerPort{{ContainerPort: 8000}}
 			},
@@ -146,7 +146,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			0, nil,
 		},
 		"HostNetworkAlone": {
-			"Without any that are declared they may share it.",
+			"With hostNetwork and no declared ports pods may share a node.",
 			func(s *corev1.PodSpec) { s.HostNetwork = true },
 			nil, 0, nil,
 		},
@@ -181,7 +181,7 @@ func TestPlaceholdersAmongThemselves(t *testing.T) {
 			w.look(0.25)
 			if got := w.ours(names.RolePlaceholder); len(got) != 2 || got[0].Spec.Affinity != nil ||
 				len(got[0].Spec.TopologySpreadConstraints) > 0 {
-				t.Errorf("\nReason: %s\nplaceholders are to follow a rollout: %d", tc.reason, len(got))
+				t.Errorf("\nReason: %s\nplaceholders should follow a rollout: %d", tc.reason, len(got))
 			}
 		})
 	}
@@ -239,7 +239,7 @@ func TestPlaceholdersHaveTheRuntimeClass(t *testing.T) {
 	w.look(0.25)
 	pods := w.ours(names.RolePlaceholder)
 	if len(pods) != 2 || len(before) != 2 || slices.Contains(before, pods[0].UID) || slices.Contains(before, pods[1].UID) {
-		t.Fatalf("placeholders are to follow a rollout of a class: %d", len(pods))
+		t.Fatalf("placeholders should follow a rollout of a class: %d", len(pods))
 	}
 	changeTemplate(func(s *corev1.PodSpec) { s.Overhead = over })(w, nil)
 	w.look(0.5)
@@ -249,6 +249,6 @@ func TestPlaceholdersHaveTheRuntimeClass(t *testing.T) {
 			got.Overhead)
 	}
 	if cpu := got.Containers[0].Resources.Requests.Cpu(); cpu.String() != "4" {
-		t.Errorf("it asks for %s CPU beside what the class adds, want 4", cpu)
+		t.Errorf("it requests %s CPU besides what the class adds, want 4", cpu)
 	}
 }

@@ -68,7 +68,7 @@ func TestUnlistedWarmPoolsHoldNothingTwice(t *testing.T) {
 		_, _ = w.tryLook(float64(i+1) / 4)
 	}
 	if got := w.held(); got["a"] != 4 || got["warm"] != 0 {
-		t.Errorf("held are %v, want 4 by a still, and nothing beside", got)
+		t.Errorf("held are %v, want 4 by a still, and nothing else", got)
 	}
 }
 

@@ -84,7 +84,7 @@ func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 			w.failing(tc.reason)
 			s := w.look(tc.seconds / 60)
 			if diff := cmp.Diff([]string{"c", "d"}, pullTargets(w.ours(names.RolePull))); diff != "" {
-				t.Fatalf("others are to pull instead: %s", diff)
+				t.Fatalf("others should pull instead: %s", diff)
 			}
 			if got := reasonOf(s, v1alpha1.ConditionImagesWarm); got != "False PullFails" && got != "False InProgress" {
 				t.Errorf("ImagesWarm is %q", got)
@@ -103,7 +103,7 @@ func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 			}
 			w.look(tc.seconds/60 + 0.6)
 			if diff := cmp.Diff([]string{"a", "b"}, pullTargets(w.ours(names.RolePull))); diff != "" {
-				t.Errorf("half a minute later it is to be tried again: %s", diff)
+				t.Errorf("half a minute later it should be tried again: %s", diff)
 			}
 			w.lists("a", image)
 			w.lists("b", image)
@@ -114,7 +114,7 @@ func TestAFailingPullKeepsNoOtherFromIt(t *testing.T) {
 	}
 }
 
-// An image that does not exist costs few requests, however many nodes are to have it. Once it
+// An image that does not exist costs few requests, however many nodes should have it. Once it
 // exists all nodes have it soon.
 func TestAnImageThatDoesNotExist(t *testing.T) {
 	many := func(p *v1alpha1.WarmPool) { p.Spec.Images.Parallelism = 10 }
@@ -201,16 +201,16 @@ func TestImagesThatGo(t *testing.T) {
 		most     int // pulls in an hour
 		reported bool
 	}{
-		"Collected": {"a kubelet makes room two minutes after each pull", func(w *world) { w.lists("a") }, 8, 9, true},
+		"Collected": {"a kubelet removes the image two minutes after each pull", func(w *world) { w.lists("a") }, 8, 9, true},
 		"Late": {
-			"one that stays for long went for another reason each time", func(w *world) { w.lists("a") }, 4 * 15,
+			"an image that stays for long is not removed for lack of space", func(w *world) { w.lists("a") }, 4 * 15,
 			4, true,
 		},
 		"Unlisted": {
-			"what is not among the fifty that are listed may be there, and a pull that ends at once tells",
+			"an image beyond the fifty that are listed may be there, and a pull that ends at once shows it",
 			func(w *world) { w.lists("a", fifty...) }, 8, 3, false,
 		},
-		"NewNode": {"another node of that name never had it", func(w *world) {
+		"NewNode": {"another node with that name never had it", func(w *world) {
 			w.must(w.client.Delete(w.t.Context(), node("a")))
 			n := node("a")
 			n.UID = types.UID(w.clock.Now().String())

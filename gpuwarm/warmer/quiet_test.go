@@ -160,7 +160,7 @@ func TestFailingLookIsReported(t *testing.T) {
 			}
 			for i := range 3 {
 				if _, err := w.tryLook(9 + float64(i)/60); err == nil {
-					t.Fatal("the failure is to slow the looks down")
+					t.Fatal("the failure should slow the looks down")
 				}
 			}
 			if got := reasonOf(w.now(), v1alpha1.ConditionReady); got != "False Failed" {
@@ -237,7 +237,7 @@ func TestPlaceholdersThatEndByThemselves(t *testing.T) {
 		w.must(w.client.Status().Update(t.Context(), &p))
 	}
 	if w.look(56.25); len(w.ours(names.RolePlaceholder)) != 20 {
-		t.Error("those that end by their own deadline are to be created again at once")
+		t.Error("those that end by their own deadline should be created again at once")
 	}
 }
 

@@ -47,7 +47,7 @@ func TestAFailedReadHandsNothingOver(t *testing.T) {
 			w.unreadable(kind)
 			for look := range 4 {
 				if _, err := w.tryLook(0.1 + float64(look)/60); err == nil {
-					t.Fatal("the failure is to slow the looks down")
+					t.Fatal("the failure should slow the looks down")
 				}
 				if diff := cmp.Diff(held, w.ids(names.RolePlaceholder)); diff != "" {
 					t.Fatalf("look %d: placeholders: -want, +got:\n%s", look, diff)

@@ -197,12 +197,12 @@ func TestRestartWithoutDiscovery(t *testing.T) {
 	w.mapper.away = true
 	for i := range 3 {
 		if _, err := w.tryLook(1 + float64(i)/60); err == nil {
-			t.Fatal("what is not known is to be looked at again soon")
+			t.Fatal("what is not known should be looked at again soon")
 		}
 	}
 	if got := reasonOf(w.now(), v1alpha1.ConditionReady); got != "False Failed" ||
 		len(w.ours(names.RolePlaceholder)) != 0 {
-		t.Errorf("Ready is %q, and %d placeholders stand beside the buffer", got, len(w.ours(names.RolePlaceholder)))
+		t.Errorf("Ready is %q, and %d placeholders exist besides the buffer", got, len(w.ours(names.RolePlaceholder)))
 	}
 	w.mapper.away = false
 	w.look(3)

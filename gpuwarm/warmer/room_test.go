@@ -16,8 +16,8 @@ func TestRoomForPortsOfTheHost(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		change func(*corev1.PodSpec)
-		held   int32 // of three, on two nodes of which one has a replica, and one is to have one that waits
-		images int32 // nodes that are to have the image, of four
+		held   int32 // of three, on two nodes of which one has a replica, and one should have one that waits
+		images int32 // nodes that should have the image, of four
 		can    string
 	}{
 		"None": {"Two replicas fit onto each node.", func(*corev1.PodSpec) {}, 2, 3, "the nodes can give 4"},
@@ -54,7 +54,7 @@ func TestRoomForPortsOfTheHost(t *testing.T) {
 			w.must(w.client.Create(t.Context(), big("c")))
 			w.must(w.client.Create(t.Context(), big("d")))
 			if s := w.look(0.5); s.Forecasts[0].ImageNodes != tc.images {
-				t.Errorf("\nReason: %s\n%d nodes are to have the image, want %d", tc.reason, s.Forecasts[0].ImageNodes, tc.images)
+				t.Errorf("\nReason: %s\n%d nodes should have the image, want %d", tc.reason, s.Forecasts[0].ImageNodes, tc.images)
 			}
 		})
 	}

@@ -108,7 +108,10 @@ func TestShortTogether(t *testing.T) {
 			"True PlanNeedsMore", "the nodes can give 3",
 		},
 		"Quota": {
-			"Six beside the two that run.", pool(noImages), []client.Object{quota}, "True PlanNeedsMore", "the quota can give 8",
+			"Six more than the two that run.", pool(noImages),
+			[]client.Object{quota},
+			"True PlanNeedsMore",
+			"the quota can give 8",
 		},
 	}
 	for name, tc := range cases {
@@ -203,7 +206,7 @@ func TestOneFailureHarmsNobodyElse(t *testing.T) {
 		return nil
 	}
 	if _, err := w.tryLook(2); err == nil {
-		t.Error("the failure is to slow the looks down")
+		t.Error("the failure should slow the looks down")
 	}
 	if n := len(w.ours(names.RolePlaceholder)); n != 5 {
 		t.Errorf("%d placeholders for the other, want 5", n)

@@ -66,10 +66,10 @@ func TestWeightsByJob(t *testing.T) {
 	j := w.job()
 	if j == nil || s.Forecasts[0].Weights != "Loading" || s.Forecasts[0].WeightsBy != "Job" ||
 		reasonOf(s, v1alpha1.ConditionWeightsWarm) != "False InProgress" {
-		t.Fatalf("node lead and weights lead ahead of the rise they are to be loaded: %+v", s)
+		t.Fatalf("node lead and weights lead ahead of the rise they should be loaded: %+v", s)
 	}
 	if len(w.ours(names.RolePlaceholder)) != 0 {
-		t.Error("cheap stages come first: no node is to be held yet")
+		t.Error("cheap stages come first: no node should be held yet")
 	}
 	if j.Spec.TTLSecondsAfterFinished != nil || j.Labels["team"] != "chat" || j.OwnerReferences[0].UID != "pool-uid" {
 		t.Errorf("a Job of the template that goes with the WarmPool and not before: %+v", j)
@@ -89,7 +89,7 @@ func TestWeightsByJob(t *testing.T) {
 	w.look(13.75)
 	if j = w.job(); j == nil || j.Annotations["headstart.dev/image-hash"] != names.Hash("registry.example/model:2") ||
 		len(j.Status.Conditions) != 0 {
-		t.Errorf("the new image's weights are to be loaded: %+v", j)
+		t.Errorf("the new image's weights should be loaded: %+v", j)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestWeightsAreUndone(t *testing.T) {
 	w.replica("")
 	w.look(1)
 	if w.job() == nil {
-		t.Fatal("they are to be loaded")
+		t.Fatal("they should be loaded")
 	}
 	fc := w.forecast(ramp)
 	w.must(w.client.Get(t.Context(), client.ObjectKeyFromObject(fc), fc))
@@ -137,7 +137,7 @@ func TestWeightsOfARiseThatBegan(t *testing.T) {
 	w.replica("a")
 	w.look(1)
 	if w.job() == nil {
-		t.Fatal("they are to be loaded")
+		t.Fatal("they should be loaded")
 	}
 	var came []*corev1.Pod
 	for range 4 {
@@ -165,7 +165,7 @@ func TestWeightsWhileDenied(t *testing.T) {
 	w.look(1)
 	before := w.job()
 	if before == nil {
-		t.Fatal("they are to be loaded")
+		t.Fatal("they should be loaded")
 	}
 	w.unread = func(kind string) error {
 		if kind == "JobList" {
@@ -185,7 +185,7 @@ func TestWeightsWhileDenied(t *testing.T) {
 	}
 	s := w.look(1.4)
 	if j := w.job(); j == nil || j.UID != before.UID || reasonOf(s, v1alpha1.ConditionWeightsWarm) != "False InProgress" {
-		t.Errorf("the load is to go on as it did: %+v, %+v", j, s.Conditions)
+		t.Errorf("the load should go on as it did: %+v, %+v", j, s.Conditions)
 	}
 }
 

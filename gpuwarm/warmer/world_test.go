@@ -105,7 +105,18 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 	objects = append(objects, w.forecast(plan), deployment())
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.WarmPool{},
 		&v1alpha1.Forecast{}).
-		WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+		WithObjects(objects...).WithInterceptorFuncs(w.interceptors()).Build()
+	r, err := New(Options{Client: w.client, Discovery: w.mapper, Logger: slog.New(slog.DiscardHandler), Clock: w.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.r = r
+	return w
+}
+
+// interceptors record what is read and written, and have it fail as a test says.
+func (w *world) interceptors() interceptor.Funcs {
+	return interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if err := w.write("create", o); err != nil {
 				return err
@@ -159,13 +170,7 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 			}
 			return c.List(ctx, list, opts...)
 		},
-	}).Build()
-	r, err := New(Options{Client: w.client, Discovery: w.mapper, Logger: slog.New(slog.DiscardHandler), Clock: w.clock})
-	if err != nil {
-		t.Fatal(err)
 	}
-	w.r = r
-	return w
 }
 
 func kindOf(o client.Object) string {

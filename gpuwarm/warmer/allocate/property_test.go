@@ -102,7 +102,7 @@ func checkSelection(s *Snapshot, d *Desired) error {
 		case w.Target != nil && isOthers(s):
 			return fmt.Errorf("%s is another WarmPool's", w.Forecast.Name)
 		case s.Pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff && w.Hold.Replicas > 0:
-			return fmt.Errorf("%s holds nodes, and none are to be held", w.Forecast.Name)
+			return fmt.Errorf("%s holds nodes, and none should be held", w.Forecast.Name)
 		}
 	}
 	return nil

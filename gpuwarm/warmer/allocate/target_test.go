@@ -35,8 +35,10 @@ func TestKeyOfATarget(t *testing.T) {
 func TestOverheadCounts(t *testing.T) {
 	used := corev1.ResourceList{}
 	usePod(used, &corev1.Pod{Spec: corev1.PodSpec{
-		Overhead:   corev1.ResourceList{"cpu": resource.MustParse("250m")},
-		Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("4")}}}},
+		Overhead: corev1.ResourceList{"cpu": resource.MustParse("250m")},
+		Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{"cpu": resource.MustParse("4")},
+		}}},
 	}}, 2)
 	if cpu := used["cpu"]; cpu.String() != "8500m" {
 		t.Errorf("two of 4250m are %s", cpu.String())
@@ -51,6 +53,6 @@ func TestTemplateWithoutContainers(t *testing.T) {
 	}
 	nameless := &corev1.Node{Status: corev1.NodeStatus{Images: []corev1.ContainerImage{{Names: []string{""}}}}}
 	if known := gpuwarm.ImageOf(""); known.On(nameless) {
-		t.Error("no name is no image")
+		t.Error("an empty name is not an image")
 	}
 }

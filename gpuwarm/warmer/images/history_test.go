@@ -74,7 +74,7 @@ func TestHistory(t *testing.T) {
 			}
 		}
 		if h.prune(nodes, now.Add(2*time.Hour)); len(nodes) < len(h.failed) {
-			t.Fatalf("more nodes are remembered than are to have the image: %v", h.failed)
+			t.Fatalf("more nodes are remembered than should have the image: %v", h.failed)
 		}
 		if h.prune(nil, now.Add(2*time.Hour)); len(h.failed)+len(h.suspect) != 0 {
 			t.Fatalf("nodes that are of no use any more are remembered: %v %v", h.failed, h.suspect)
@@ -129,15 +129,15 @@ func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
 		want   int
 	}{
 		"Came": {
-			"it came onto a node that lacked it: it is there to be pulled, so it is not what is wrong", "d",
+			"a node without the image got it: it can be pulled, so the image is not suspected", "d",
 			[]string{"e", "f"},
 			time.Second, 2,
 		},
 		"Had": {"what a node has for long can be gone from the registry: what was wanted when the pause began " +
 			"waits for its end", "old", []string{"e", "f"}, 5 * time.Minute, 0},
-		"HadOver": {"then a few are tried", "old", []string{"e", "f", "g", "h"}, longestRetry, 3},
+		"HadOver": {"after the pause a few are tried", "old", []string{"e", "f", "g", "h"}, longestRetry, 3},
 		"HadCameUp": {
-			"what came up during the pause is tried at once, a few at a time", "old",
+			"nodes that came up during the pause are tried at once, a few at a time", "old",
 			[]string{"new", "newer", "newest", "last"},
 			time.Second, 3,
 		},
@@ -148,13 +148,15 @@ func TestBrokenNodesKeepNoOtherFromPulling(t *testing.T) {
 			0,
 		},
 		"CameUp": {
-			"what came up during the pause is tried before it is over, one at a time", "",
+			"nodes that came up during the pause are tried before its end, one at a time", "",
 			[]string{"new", "newer"},
 			firstRetry, 1,
 		},
-		"KnownBefore": {"what was wanted when the pause began waits for its end", "", []string{"e", "f"}, 5 * time.Minute, 0},
-		"Over":        {"then one of them is tried", "", []string{"e", "f"}, longestRetry, 1},
-		"Tried":       {"one that was tried is not new", "", []string{"a"}, 5 * time.Minute, 0},
+		"KnownBefore": {
+			"nodes that were wanted when the pause began wait for its end", "", []string{"e", "f"}, 5 * time.Minute, 0,
+		},
+		"Over":  {"after the pause one of them is tried", "", []string{"e", "f"}, longestRetry, 1},
+		"Tried": {"a node that was tried is not new", "", []string{"a"}, 5 * time.Minute, 0},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -54,6 +54,6 @@ func TestCreateOrUpdate(t *testing.T) {
 	}
 	if _, err := ensure("foreign", "one"); err == nil ||
 		err.Error() != "shop/foreign is there and not of this WarmPool: remove it" {
-		t.Errorf("another's object is to be left alone: %v", err)
+		t.Errorf("another's object should be left alone: %v", err)
 	}
 }
