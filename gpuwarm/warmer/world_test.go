@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +49,7 @@ type world struct {
 	admit  func(*corev1.Pod)                        // webhook that changes pods on their way in
 	unread func(kind string) error                  // of the API server, for reads
 	pods   int
+	mu     sync.Mutex
 }
 
 // optional are the kinds that a cluster may not have.
@@ -181,6 +183,8 @@ func kindOf(o client.Object) string {
 }
 
 func (w *world) write(verb string, o client.Object) error {
+	w.mu.Lock() // the sweep writes beside looks
+	defer w.mu.Unlock()
 	if w.refuse != nil {
 		if err := w.refuse(verb, o); err != nil {
 			w.writes = append(w.writes, verb+" "+kindOf(o)+" refused")
