@@ -1,5 +1,5 @@
-// Command headstart forecasts the demand of slow-starting services and serves it as a metric that ordinary HPAs consume.
-// Installed under the name kubectl-headstart, it is the kubectl plugin of the same name.
+// Command headstart forecasts the demand of services that start slowly, and serves the forecast as
+// a metric that an HPA reads. Installed under the name kubectl-headstart it is a kubectl plugin.
 package main
 
 import (

@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"headstart.dev/headstart/controller"
 )
 
-// serveOptions are the flags of serve, one to one.
-type serveOptions struct {
+// options holds the flags of serve.
+type options struct {
 	kubeconfig       string
 	prometheusConfig string
 
@@ -45,8 +46,8 @@ type serveOptions struct {
 	logLevel  string
 }
 
-func defaultServeOptions() serveOptions {
-	return serveOptions{
+func defaultOptions() options {
+	return options{
 		prometheusConfig: "/etc/headstart/sources.yaml",
 		namespace:        os.Getenv("POD_NAMESPACE"),
 		serviceName:      "headstart",
@@ -62,17 +63,18 @@ func defaultServeOptions() serveOptions {
 	}
 }
 
-func (o *serveOptions) validate() error {
-	var errs []error
-	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+// validate returns all that is wrong with the flags, in one error on one line.
+func (o *options) validate() error {
+	var faults []string
+	fail := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	if o.namespace == "" {
 		fail("--namespace is empty: give the namespace that headstart runs in, or set POD_NAMESPACE")
 	}
 	if o.prometheusConfig == "" {
-		fail("--prometheus-config is empty: give the file that names the Prometheus sources")
+		fail("--prometheus-config is empty: give the file that lists the Prometheus sources")
 	}
 	if !o.externalMetrics && !o.customMetrics {
-		fail("give --external-metrics, --custom-metrics or both: the API groups to serve")
+		fail("no API group to serve: give --external-metrics, --custom-metrics or both")
 	}
 	if (o.certFile == "") != (o.keyFile == "") {
 		fail("give --tls-cert-file and --tls-private-key-file together")
@@ -90,24 +92,32 @@ func (o *serveOptions) validate() error {
 		fail("--plan-writes-per-hour must be at least 1")
 	}
 	if o.shutdownDelay < 0 {
-		fail("--shutdown-delay must not be below 0")
+		fail("--shutdown-delay must be at least 0")
 	}
-	return errors.Join(errs...)
+	if len(faults) > 0 {
+		return errors.New(strings.Join(faults, "; "))
+	}
+	return nil
 }
 
 // NewServeCommand returns the command serve. It logs to the command's standard error.
 func NewServeCommand() *cobra.Command {
-	opts := defaultServeOptions()
+	opts := defaultOptions()
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the adapter and the controllers",
+		Short: "Run the server: the metrics APIs and the controllers",
 		Args:  cobra.NoArgs,
-		Long: `Serve runs in the cluster, in two replicas or more. Every replica serves the metrics APIs from memory and polls observed demand.
-The leader alone reads history, fits, plans, and writes the plans to the status of the Forecasts.`,
+		Long: `Serve runs the server: the metrics APIs and the controllers.
+
+The manifests of an installation start it, with at least two replicas in the cluster. Every replica
+serves the metrics APIs from memory and polls the observed demand. Only the leader reads history, fits
+forecasts, makes plans, and writes the plans to the status of the Forecasts.`,
+		Example: `  headstart serve --external-metrics --namespace headstart-system --kubeconfig ~/.kube/config \
+    --prometheus-config sources.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := opts.validate(); err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "See %q for the flags.\n", cmd.CommandPath()+" --help")
-				return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+				fmt.Fprintf(cmd.ErrOrStderr(), "Run %q to see the flags.\n", cmd.CommandPath()+" --help")
+				return err
 			}
 			logger, err := newLogger(cmd.ErrOrStderr(), opts.logFormat, opts.logLevel)
 			if err != nil {
@@ -116,35 +126,55 @@ The leader alone reads history, fits, plans, and writes the plans to the status 
 			return serve(cmd.Context(), opts, logger)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&opts.kubeconfig, "kubeconfig", opts.kubeconfig, "kubeconfig file; inside a cluster the pod's own account is used without it")
-	f.StringVar(&opts.prometheusConfig, "prometheus-config", opts.prometheusConfig, "file that names the Prometheus sources")
-	f.StringVar(&opts.namespace, "namespace", opts.namespace, "namespace that headstart runs in (default $POD_NAMESPACE)")
-	f.StringVar(&opts.serviceName, "service-name", opts.serviceName, "Service that the API server reaches the adapter through")
-	f.StringVar(&opts.bindAddress, "bind-address", opts.bindAddress, "IP address to serve the metrics APIs on")
-	f.IntVar(&opts.securePort, "secure-port", opts.securePort, "port to serve the metrics APIs on")
-	f.StringVar(&opts.metricsAddress, "metrics-bind-address", opts.metricsAddress, "address to serve /metrics on without authentication, such as :8080; empty serves it on the secure port only")
-	f.StringVar(&opts.certFile, "tls-cert-file", opts.certFile, "serving certificate; without it one is made, rotated and injected")
-	f.StringVar(&opts.keyFile, "tls-private-key-file", opts.keyFile, "key of the serving certificate")
-	f.BoolVar(&opts.externalMetrics, "external-metrics", opts.externalMetrics, "serve external.metrics.k8s.io")
-	f.BoolVar(&opts.customMetrics, "custom-metrics", opts.customMetrics, "serve custom.metrics.k8s.io")
-	f.BoolVar(&opts.manageAPI, "inject-ca", opts.manageAPI, "keep the caBundle of headstart's own APIServices up to date")
-	f.BoolVar(&opts.leaderElect, "leader-elect", opts.leaderElect, "let one replica lead; needed with more than one")
-	f.BoolVar(&opts.warmPools, "warm-pools", opts.warmPools, "act on WarmPools: warm nodes and images ahead of the plans")
-	f.DurationVar(&opts.rates.PlanRefresh, "plan-refresh", opts.rates.PlanRefresh, "how often a plan is written that differs little from the last one")
-	f.IntVar(&opts.rates.WritesPerHour, "plan-writes-per-hour", opts.rates.WritesPerHour, "most status writes of one Forecast in an hour")
-	f.DurationVar(&opts.rates.HPASync, "hpa-sync-period", opts.rates.HPASync, "the HPA controller's --horizontal-pod-autoscaler-sync-period")
-	f.DurationVar(&opts.observeInterval, "observe-interval", opts.observeInterval, "how often each replica polls observed demand")
-	f.DurationVar(&opts.shutdownDelay, "shutdown-delay", opts.shutdownDelay, "how long to go on serving, unready, after the signal to end")
-	f.StringVar(&opts.logFormat, "log-format", opts.logFormat, "text or json")
-	f.StringVar(&opts.logLevel, "log-level", opts.logLevel, "debug, info, warn or error")
+	opts.registerServing(cmd.Flags())
+	opts.registerControllers(cmd.Flags())
 	return cmd
+}
+
+// registerServing registers the flags about what is served and where.
+func (o *options) registerServing(f *pflag.FlagSet) {
+	f.BoolVar(&o.externalMetrics, "external-metrics", o.externalMetrics, "serve the API group external.metrics.k8s.io")
+	f.BoolVar(&o.customMetrics, "custom-metrics", o.customMetrics, "serve the API group custom.metrics.k8s.io")
+	f.StringVar(&o.bindAddress, "bind-address", o.bindAddress, "IP `ADDRESS` of the metrics APIs")
+	f.IntVar(&o.securePort, "secure-port", o.securePort, "`PORT` of the metrics APIs")
+	f.StringVar(&o.serviceName, "service-name", o.serviceName, "`NAME` of the Service in front of this server")
+	f.StringVar(&o.certFile, "tls-cert-file", o.certFile,
+		"`FILE` with the serving certificate; without it headstart makes one and renews it")
+	f.StringVar(&o.keyFile, "tls-private-key-file", o.keyFile, "`FILE` with the private key of that certificate")
+	f.BoolVar(&o.manageAPI, "inject-ca", o.manageAPI, "keep the caBundle of headstart's APIServices up to date")
+	f.StringVar(&o.metricsAddress, "metrics-bind-address", o.metricsAddress,
+		"`ADDRESS` that serves /metrics without authentication, such as :8080; by default only the secure port "+
+			"serves it, with authentication")
+	f.DurationVar(&o.shutdownDelay, "shutdown-delay", o.shutdownDelay,
+		"how long to keep serving, while not ready, after the signal to stop")
+}
+
+// registerControllers registers the flags about the cluster, the controllers and the log.
+func (o *options) registerControllers(f *pflag.FlagSet) {
+	f.StringVar(&o.kubeconfig, "kubeconfig", o.kubeconfig,
+		"kubeconfig `FILE`; without it headstart uses the service account of its pod")
+	f.StringVar(&o.namespace, "namespace", o.namespace, "`NAMESPACE` that headstart runs in (default $POD_NAMESPACE)")
+	f.StringVar(&o.prometheusConfig, "prometheus-config", o.prometheusConfig,
+		"`FILE` that lists the Prometheus sources")
+	f.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "elect a leader; needed with more than one replica")
+	f.BoolVar(&o.warmPools, "warm-pools", o.warmPools,
+		"act on WarmPools: warm nodes, images and weights ahead of the plans")
+	f.DurationVar(&o.observeInterval, "observe-interval", o.observeInterval,
+		"how often each replica polls the observed demand")
+	f.DurationVar(&o.rates.PlanRefresh, "plan-refresh", o.rates.PlanRefresh,
+		"how often to write a plan that hardly differs from the last one")
+	f.IntVar(&o.rates.WritesPerHour, "plan-writes-per-hour", o.rates.WritesPerHour,
+		"most status writes per Forecast in an hour")
+	f.DurationVar(&o.rates.HPASync, "hpa-sync-period", o.rates.HPASync,
+		"value of --horizontal-pod-autoscaler-sync-period in the cluster's kube-controller-manager")
+	f.StringVar(&o.logFormat, "log-format", o.logFormat, "text or json")
+	f.StringVar(&o.logLevel, "log-level", o.logLevel, "debug, info, warn or error")
 }
 
 func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("--log-level %q must be debug, info, warn or error", level)
+		return nil, fmt.Errorf("--log-level %q is unknown: use debug, info, warn or error", level)
 	}
 	opts := &slog.HandlerOptions{Level: l}
 	switch format {
@@ -153,11 +183,11 @@ func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, opts)), nil
 	}
-	return nil, fmt.Errorf("--log-format %q must be text or json", format)
+	return nil, fmt.Errorf("--log-format %q is unknown: use text or json", format)
 }
 
-// serve runs until ctx ends or a part fails.
-func serve(ctx context.Context, opts serveOptions, logger *slog.Logger) error {
+// serve runs until ctx ends or a part of the server fails.
+func serve(ctx context.Context, opts options, logger *slog.Logger) error {
 	s, err := newServer(ctx, opts, logger)
 	if err != nil {
 		return err

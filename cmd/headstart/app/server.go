@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -24,26 +25,24 @@ import (
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/history"
-
-	"github.com/go-logr/logr"
 )
 
-// sourcesReload is how often the file of Prometheus sources is looked at for changes.
+// sourcesReload is how often the file with the Prometheus sources is checked for changes.
 const sourcesReload = 30 * time.Second
 
-// server is everything that serve runs.
+// server holds the parts that serve runs. The manager starts and stops all of them.
 type server struct {
-	opts    serveOptions
+	opts    options
 	logger  *slog.Logger
 	manager ctrl.Manager
 	plans   *values.Plans
 	sources *history.Sources
 	gather  prometheus.Gatherer
-	synced  func() bool
+	synced  func() bool // reports whether every Forecast has been read
 }
 
-// newServer wires the parts together; nothing runs yet.
-func newServer(ctx context.Context, opts serveOptions, logger *slog.Logger) (*server, error) {
+// newServer makes the parts of the server and adds them to the manager. It starts none of them.
+func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server, error) {
 	klog.SetSlogLogger(logger)
 	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
 	config, err := restConfig(opts.kubeconfig)
@@ -55,11 +54,12 @@ func newServer(ctx context.Context, opts serveOptions, logger *slog.Logger) (*se
 		return nil, fmt.Errorf("read --prometheus-config: %w", err)
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	demand := values.NewObserver(sources, opts.observeInterval, clock.RealClock{}, logger)
 	mgr, err := controller.New(controller.Options{
-		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect, WarmPools: opts.warmPools, Sources: sources,
-		Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
+		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect, WarmPools: opts.warmPools,
+		Sources: sources, Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -68,22 +68,25 @@ func newServer(ctx context.Context, opts serveOptions, logger *slog.Logger) (*se
 		return nil, fmt.Errorf("poll observed demand: %w", err)
 	}
 	plans := values.NewPlans(demand, controller.ServedSettings)
-	s := &server{opts: opts, logger: logger, manager: mgr, plans: plans, sources: sources, gather: adapter.Union(registry, ctrlmetrics.Registry)}
+	s := &server{
+		opts: opts, logger: logger, manager: mgr, plans: plans, sources: sources,
+		gather: adapter.Union(registry, ctrlmetrics.Registry),
+	}
 	if s.synced, err = plans.Follow(ctx, mgr.GetCache()); err != nil {
 		return nil, err
 	}
 	if err := s.addAdapter(ctx, config, registry); err != nil {
 		return nil, err
 	}
-	return s, errors.Join(mgr.Add(everywhere{s.watchSources}), s.addPlainMetrics())
+	return s, errors.Join(mgr.Add(onEveryReplica{s.watchSources}), s.addPlainMetrics())
 }
 
-// restConfig reads a kubeconfig file, or the pod's own account without one.
+// restConfig reads a kubeconfig file. Without one it uses the service account of the pod.
 func restConfig(kubeconfig string) (*rest.Config, error) {
 	if kubeconfig == "" {
 		config, err := rest.InClusterConfig()
 		if err != nil {
-			return nil, fmt.Errorf("no cluster: outside of one give --kubeconfig: %w", err)
+			return nil, fmt.Errorf("connect to the cluster (outside a pod, give --kubeconfig): %w", err)
 		}
 		return config, nil
 	}
@@ -94,7 +97,7 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	return config, nil
 }
 
-// run blocks until ctx ends, or a part fails.
+// run blocks until ctx ends or a part of the server fails.
 func (s *server) run(ctx context.Context) error {
 	if err := s.manager.Start(ctx); err != nil {
 		return fmt.Errorf("serve: %w", err)
@@ -102,16 +105,18 @@ func (s *server) run(ctx context.Context) error {
 	return nil
 }
 
-// everywhere is a part that runs on every replica, leader or not.
-type everywhere struct{ run func(context.Context) error }
+// onEveryReplica is a manager.Runnable that runs on every replica, not only on the leader.
+type onEveryReplica struct{ run func(context.Context) error }
 
-func (e everywhere) Start(ctx context.Context) error { return e.run(ctx) }
-func (everywhere) NeedLeaderElection() bool          { return false }
+func (r onEveryReplica) Start(ctx context.Context) error { return r.run(ctx) }
+func (onEveryReplica) NeedLeaderElection() bool          { return false }
 
+// addAdapter adds the metrics APIs and, unless there are files for it, the certificate that they
+// use.
 func (s *server) addAdapter(ctx context.Context, config *rest.Config, registry prometheus.Registerer) error {
 	client, err := kubernetes.NewForConfig(adapter.DelegationConfig(config))
 	if err != nil {
-		return fmt.Errorf("reach the API server: %w", err)
+		return fmt.Errorf("connect to the API server: %w", err)
 	}
 	opts := adapter.Options{
 		ExternalMetrics: s.opts.externalMetrics, CustomMetrics: s.opts.customMetrics,
@@ -122,13 +127,13 @@ func (s *server) addAdapter(ctx context.Context, config *rest.Config, registry p
 		Registerer:  registry, Gatherer: s.gather, Logger: s.logger,
 	}
 	if s.opts.certFile == "" {
-		keeper, err := s.certificates(ctx, config, registry)
+		cert, err := s.certificates(ctx, config, registry)
 		if err != nil {
 			return err
 		}
-		opts.Cert = keeper
-		opts.ReadyChecks = append(opts.ReadyChecks, healthz.NamedCheck("serving-certificate", keeper.Ready))
-		if err := s.manager.Add(everywhere{keeper.Run}); err != nil {
+		opts.Cert = cert
+		opts.ReadyChecks = append(opts.ReadyChecks, healthz.NamedCheck("serving-certificate", cert.Ready))
+		if err := s.manager.Add(onEveryReplica{cert.Run}); err != nil {
 			return err
 		}
 	}
@@ -136,18 +141,19 @@ func (s *server) addAdapter(ctx context.Context, config *rest.Config, registry p
 	if err != nil {
 		return err
 	}
-	return s.manager.Add(everywhere{srv.Run})
+	return s.manager.Add(onEveryReplica{srv.Run})
 }
 
-// ready is whether this replica knows every Forecast. Neither Prometheus nor leadership has a say in it.
+// ready returns an error until this replica has read every Forecast. It depends neither on
+// Prometheus nor on leadership.
 func (s *server) ready(*http.Request) error {
 	if !s.synced() {
-		return errors.New("the Forecasts are not listed yet")
+		return errors.New("the Forecasts have not been read yet")
 	}
 	return nil
 }
 
-// watchSources takes changes of the sources file over.
+// watchSources reloads the file with the Prometheus sources after each change.
 func (s *server) watchSources(ctx context.Context) error {
 	tick := time.NewTicker(sourcesReload)
 	defer tick.Stop()
@@ -158,15 +164,15 @@ func (s *server) watchSources(ctx context.Context) error {
 		case <-tick.C:
 			switch changed, err := s.sources.Reload(); {
 			case err != nil:
-				s.logger.Warn("the sources file cannot be used; the last good one stays", "error", err)
+				s.logger.Warn("reload of --prometheus-config failed; the sources stay as they were", "error", err)
 			case changed:
-				s.logger.Info("the sources file has changed and is used from now on")
+				s.logger.Info("reloaded --prometheus-config")
 			}
 		}
 	}
 }
 
-// addPlainMetrics serves /metrics without authentication where an address was given for it.
+// addPlainMetrics serves /metrics without authentication, if --metrics-bind-address is set.
 func (s *server) addPlainMetrics() error {
 	if s.opts.metricsAddress == "" {
 		return nil
@@ -174,7 +180,7 @@ func (s *server) addPlainMetrics() error {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(s.gather, promhttp.HandlerOpts{}))
 	srv := &http.Server{Addr: s.opts.metricsAddress, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	return s.manager.Add(everywhere{func(ctx context.Context) error {
+	return s.manager.Add(onEveryReplica{func(ctx context.Context) error {
 		go func() {
 			<-ctx.Done()
 			_ = srv.Close()

@@ -14,10 +14,11 @@ import (
 	"headstart.dev/headstart/controller"
 )
 
-// servingSecret is part of the manifests, so that the server needs no right to create Secrets.
+// servingSecret is the Secret with the serving certificate. The manifests create it, so that the
+// server needs no permission to create Secrets.
 const servingSecret = "headstart-serving-cert"
 
-// apiServices are the claims on the metrics groups, by version.
+// apiServices returns the names of the APIServices that this server is behind.
 func (s *server) apiServices() []string {
 	var names []string
 	if s.opts.externalMetrics {
@@ -29,14 +30,20 @@ func (s *server) apiServices() []string {
 	return names
 }
 
-// certificates keeps the serving certificate that all replicas share. It has one from here on, unless the API server cannot be
-// asked yet: then the server's readiness waits for it.
-func (s *server) certificates(ctx context.Context, config *rest.Config, registry prometheus.Registerer) (*certs.Manager, error) {
+// certificates returns the manager of the serving certificate, which all replicas share. Usually
+// the manager has a certificate on return. If the API server does not answer yet, it gets one
+// later, and the server is not ready until then.
+func (s *server) certificates(
+	ctx context.Context, config *rest.Config, registry prometheus.Registerer,
+) (*certs.Manager, error) {
 	direct, err := client.New(config, client.Options{Scheme: controller.NewScheme()})
 	if err != nil {
-		return nil, fmt.Errorf("reach the API server: %w", err)
+		return nil, fmt.Errorf("connect to the API server: %w", err)
 	}
-	opts := certs.Options{Namespace: s.opts.namespace, Service: s.opts.serviceName, Secret: servingSecret, Registerer: registry, Logger: s.logger}
+	opts := certs.Options{
+		Namespace: s.opts.namespace, Service: s.opts.serviceName, Secret: servingSecret,
+		Registerer: registry, Logger: s.logger,
+	}
 	if s.opts.manageAPI {
 		opts.APIServices = s.apiServices()
 	}
