@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -17,7 +18,7 @@ import (
 func newCalendarCommand(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "calendar",
-		Short: "Work with Calendars",
+		Short: "Make Calendar manifests from iCalendar files",
 	}
 	cmd.AddCommand(newCalendarImportCommand(streams))
 	return cmd
@@ -27,43 +28,43 @@ func newCalendarImportCommand(streams Streams) *cobra.Command {
 	var name, from string
 	cmd := &cobra.Command{
 		Use:   "import FILE.ics",
-		Short: "Write a Calendar manifest from the all-day events of an iCalendar file",
-		Long: `Import reads the all-day events of an iCalendar file and writes a Calendar manifest to standard output. What a Calendar cannot say is
-left out and named on standard error.`,
-		Example: `  headstart calendar import cn-holidays.ics --from 2026-01-01 | kubectl apply -f -`,
-		Args:    cobra.ExactArgs(1),
+		Short: "Convert the all-day events of an iCalendar file to a Calendar manifest",
+		Long: `Import converts the all-day events of an iCalendar file, such as public holidays, to a Calendar manifest.
+
+The manifest goes to standard output. Events that a Calendar cannot hold, such as appointments, are
+left out and listed on standard error.`,
+		Example: `  headstart calendar import holidays.ics
+  headstart calendar import holidays.ics --name cn --from 2026-01-01 | kubectl apply -f -`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return runCalendarImport(streams, args[0], name, from)
 		},
 	}
-	cmd.Flags().StringVar(&name, "name", "", "name of the Calendar (default that of the file)")
-	cmd.Flags().StringVar(&from, "from", "", "leave out dates before this one, such as 2026-01-01")
+	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the Calendar (default the name of the file)")
+	cmd.Flags().StringVar(&from, "from", "", "leave out dates before this `DATE`, such as 2026-01-01")
 	return cmd
 }
-
-var notInNames = regexp.MustCompile(`[^a-z0-9.]+`)
 
 func runCalendarImport(streams Streams, file, name, from string) error {
 	var options icalendar.Options
 	if from != "" {
 		day, err := time.Parse(time.DateOnly, from)
 		if err != nil {
-			return fmt.Errorf("--from %q is not a date: write one such as 2026-01-01", from)
+			return fmt.Errorf("--from %q is not a date such as 2026-01-01", from)
 		}
 		options.From = day
 	}
 	if name == "" {
-		base := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-		name = strings.Trim(notInNames.ReplaceAllString(strings.ToLower(base), "-"), "-.")
+		name = objectName(file)
 	}
 	if name == "" {
-		return fmt.Errorf("name the Calendar with --name")
+		return errors.New("the Calendar has no name: give --name")
 	}
-	in, done, err := openInput(streams, file)
+	in, closeInput, err := openInput(streams, file)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer closeInput()
 	result, err := icalendar.Read(in, options)
 	for _, note := range result.Notes {
 		fmt.Fprintln(streams.Err, "note:", note)
@@ -76,8 +77,16 @@ func runCalendarImport(streams Streams, file, name, from string) error {
 		"metadata": map[string]any{"name": name}, "spec": result.Spec,
 	})
 	if err != nil {
-		return fmt.Errorf("cannot write the Calendar: %w", err)
+		return fmt.Errorf("write the Calendar: %w", err)
 	}
 	_, err = streams.Out.Write(text)
 	return err
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9.]+`)
+
+// objectName returns the name of a file as the name of a Kubernetes object; "" if nothing is left.
+func objectName(file string) string {
+	base := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	return strings.Trim(notInNames.ReplaceAllString(strings.ToLower(base), "-"), "-.")
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -9,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller"
 )
 
@@ -18,13 +21,14 @@ type clusterFlags struct {
 	allNamespaces bool
 }
 
+// newClusterFlags registers the flags of a command that reads one namespace or all of them.
 func newClusterFlags(f *pflag.FlagSet) *clusterFlags {
 	c := newNamespacedFlags(f)
-	f.BoolVarP(&c.allNamespaces, "all-namespaces", "A", false, "look at every namespace")
+	f.BoolVarP(&c.allNamespaces, "all-namespaces", "A", false, "read every namespace")
 	return c
 }
 
-// newNamespacedFlags are those of a command that looks at one namespace.
+// newNamespacedFlags registers the flags of a command that reads one namespace.
 func newNamespacedFlags(f *pflag.FlagSet) *clusterFlags {
 	c := &clusterFlags{config: genericclioptions.NewConfigFlags(true)}
 	c.config.AddFlags(f)
@@ -34,7 +38,7 @@ func newNamespacedFlags(f *pflag.FlagSet) *clusterFlags {
 // clusterTimeout ends a request to an API server that does not answer.
 const clusterTimeout = 30 * time.Second
 
-// client reads the cluster with the user's own permissions.
+// client returns a client with the user's own permissions.
 func (c *clusterFlags) client() (client.Client, error) {
 	config, err := c.restConfig()
 	if err != nil {
@@ -42,25 +46,25 @@ func (c *clusterFlags) client() (client.Client, error) {
 	}
 	reader, err := client.New(config, client.Options{Scheme: controller.NewScheme()})
 	if err != nil {
-		return nil, fmt.Errorf("reach the cluster: %w", err)
+		return nil, fmt.Errorf("connect to the cluster: %w", err)
 	}
 	return reader, nil
 }
 
-// restConfig bounds how often the cluster is asked, and for how long an answer is waited for.
+// restConfig limits the rate of requests, and how long one may take.
 func (c *clusterFlags) restConfig() (*rest.Config, error) {
 	config, err := c.config.ToRESTConfig()
 	if err != nil {
-		return nil, fmt.Errorf("no cluster to ask: give --kubeconfig or --context: %w", err)
+		return nil, fmt.Errorf("no cluster is configured: give --kubeconfig or --context: %w", err)
 	}
 	config.QPS, config.Burst = 50, 100
-	if config.Timeout == 0 {
-		config.Timeout = clusterTimeout // --request-timeout says otherwise
+	if config.Timeout == 0 { // --request-timeout is not set
+		config.Timeout = clusterTimeout
 	}
 	return config, nil
 }
 
-// namespace is the one to look at; "" for all of them.
+// namespace returns the namespace to read, or "" for all of them.
 func (c *clusterFlags) namespace() (string, error) {
 	if c.allNamespaces {
 		return "", nil
@@ -70,4 +74,44 @@ func (c *clusterFlags) namespace() (string, error) {
 		return "", fmt.Errorf("read the kubeconfig's namespace: %w", err)
 	}
 	return ns, nil
+}
+
+// forecasts reads the named Forecasts, or without names all Forecasts of the namespace that the
+// flags name. It returns the client too, for whatever else a command reads.
+func (c *clusterFlags) forecasts(ctx context.Context, names []string) (client.Client, []v1alpha1.Forecast, error) {
+	reader, err := c.client()
+	if err != nil {
+		return nil, nil, err
+	}
+	namespace, err := c.namespace()
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := forecasts(ctx, reader, namespace, names)
+	return reader, list, err
+}
+
+// forecasts reads the named Forecasts, or all Forecasts of a namespace if no name is given. A name
+// is NAME or NAMESPACE/NAME.
+func forecasts(ctx context.Context, c client.Reader, namespace string, names []string) ([]v1alpha1.Forecast, error) {
+	var out []v1alpha1.Forecast
+	for _, name := range names {
+		ns := namespace
+		if before, after, ok := strings.Cut(name, "/"); ok {
+			ns, name = before, after
+		}
+		var fc v1alpha1.Forecast
+		if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &fc); err != nil {
+			return nil, fmt.Errorf("read forecast %s/%s: %w", ns, name, err)
+		}
+		out = append(out, fc)
+	}
+	if len(names) > 0 {
+		return out, nil
+	}
+	var list v1alpha1.ForecastList
+	if err := c.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("list forecasts: %w", err)
+	}
+	return list.Items, nil
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// An API server that takes connections and never answers must not hold a command for ever.
-func TestSilentClusterIsGivenUp(t *testing.T) {
+// A command does not wait forever for an API server that accepts connections and never answers.
+func TestClusterTimeout(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ current-context: c
 	}
 	ended := make(chan string, 1)
 	go func() {
-		_, stderr, code := headstart(t, "status", "a/b", "--kubeconfig", kubeconfig, "--request-timeout", "500ms")
+		_, stderr, code := headstart(t, "status a/b --request-timeout 500ms --kubeconfig", kubeconfig)
 		if code == 0 {
 			stderr = "it succeeded"
 		}
@@ -43,7 +43,7 @@ current-context: c
 			t.Errorf("%q, want a timeout", got)
 		}
 	case <-time.After(time.Minute):
-		t.Error("status waits for ever")
+		t.Error("status waits forever")
 	}
 	flags := newNamespacedFlags(pflag.NewFlagSet("test", pflag.ContinueOnError))
 	flags.config.KubeConfig = &kubeconfig

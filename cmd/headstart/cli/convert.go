@@ -14,34 +14,41 @@ func newConvertCommand(streams Streams) *cobra.Command {
 	var options convert.Options
 	cmd := &cobra.Command{
 		Use:   "convert FILE...",
-		Short: "Turn the timed scaling of other autoscalers into PeakSchedules, Forecasts and HPAs",
-		Long: `Convert reads manifests of cronhpa's CronHorizontalPodAutoscaler, TKE's HorizontalPodCronscaler and CronHPA, KEDA's ScaledObject with
-cron triggers, Crane's EffectiveHorizontalPodAutoscaler and Zalando's ScalingSchedule and ClusterScalingSchedule, and writes what
-takes their place to standard output. Give the HorizontalPodAutoscalers that read or serve them in the same call. What could not
-be carried over, and what to stop first, is named on standard error.`,
-		Example: `  kubectl get scaledobjects,hpa -A -o yaml | headstart convert - > headstart.yaml
-  headstart convert cronhpa.yaml --time-zone Asia/Shanghai`,
+		Short: "Convert the timed scaling of other autoscalers to PeakSchedules, Forecasts and HPAs",
+		Long: `Convert turns the timed scaling of other autoscalers into PeakSchedules, Forecasts and HPAs.
+
+It reads these kinds:
+  CronHorizontalPodAutoscaler                       cronhpa (Alibaba Cloud)
+  HorizontalPodCronscaler, CronHPA                  TKE
+  ScaledObject with cron triggers                   KEDA
+  EffectiveHorizontalPodAutoscaler                  Crane
+  ScalingSchedule, ClusterScalingSchedule           Zalando
+
+Pass the HorizontalPodAutoscalers that belong to them in the same call. The new manifests go to
+standard output. Notes go to standard error: what could not be converted, and what to stop before you
+apply the result.`,
+		Example: `  headstart convert cronhpa.yaml
+  headstart convert cronhpa.yaml --time-zone Asia/Shanghai
+  kubectl get scaledobjects,hpa -A -o yaml | headstart convert - > headstart.yaml`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return runConvert(streams, args, options) },
 	}
-	cmd.Flags().StringVar(&options.TimeZone, "time-zone", "", "zone of autoscalers that follow the clock of their machine (default that of each project)")
+	cmd.Flags().StringVar(&options.TimeZone, "time-zone", "",
+		"IANA `ZONE` of schedules that follow the clock of their controller's machine (default the zone that each "+
+			"project uses)")
 	return cmd
 }
 
 func runConvert(streams Streams, files []string, options convert.Options) error {
-	var objects []manifest.Object
-	for _, name := range files {
-		found, err := readManifests(streams, name)
-		if err != nil {
-			return err
-		}
-		objects = append(objects, found...)
+	objects, err := readManifests(streams, files)
+	if err != nil {
+		return err
 	}
 	result, convertErr := convert.Convert(objects, options)
 	for _, object := range result.Objects {
 		text, err := yaml.Marshal(object)
 		if err != nil {
-			return fmt.Errorf("cannot write a manifest: %w", err)
+			return fmt.Errorf("write a manifest: %w", err)
 		}
 		if _, err := fmt.Fprintf(streams.Out, "---\n%s", text); err != nil {
 			return err
@@ -51,4 +58,22 @@ func runConvert(streams Streams, files []string, options convert.Options) error 
 		fmt.Fprintf(streams.Err, "note: %s: %s\n", note.Object, note.Text)
 	}
 	return convertErr
+}
+
+// readManifests reads the objects of all files; "-" is standard input.
+func readManifests(streams Streams, files []string) ([]manifest.Object, error) {
+	var all []manifest.Object
+	for _, name := range files {
+		in, closeInput, err := openInput(streams, name)
+		if err != nil {
+			return nil, err
+		}
+		objects, err := manifest.Read(in)
+		closeInput()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
 }

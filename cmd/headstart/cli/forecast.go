@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,10 +18,10 @@ import (
 	"headstart.dev/headstart/forecaster/manystep"
 )
 
-// maxForecastSteps bounds what one series may ask for.
+// maxForecastSteps limits how many steps of one series a call may forecast.
 const maxForecastSteps = 1_000_000
 
-// forecastOptions are the flags of forecast, one to one.
+// forecastOptions holds the flags of forecast.
 type forecastOptions struct {
 	in        inputFlags
 	horizon   promDuration
@@ -36,19 +34,23 @@ func newForecastCommand(streams Streams) *cobra.Command {
 	o := forecastOptions{horizon: promDuration(24 * time.Hour)}
 	cmd := &cobra.Command{
 		Use:   "forecast",
-		Short: "Forecast demand from a file or a Prometheus, as quantiles step by step",
-		Long: `Forecast reads a demand series and writes quantiles of what is to come: one row a step, the first one step after the input's last.
-A file with a series column is forecast series by series.`,
-		Example: `  headstart forecast --input demand.csv --horizon 48h --quantiles 0.025,0.5,0.975
-  headstart forecast --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' --history 28d -o json`,
+		Short: "Forecast demand from a file or from Prometheus, as quantiles",
+		Long: `Forecast reads a history of demand and writes quantiles of the demand to come, one row per step.
+
+The first row is one step after the last row of the input. If the file has a series column, each
+series is forecast by itself.`,
+		Example: `  headstart forecast --input demand.csv
+  headstart forecast --input demand.csv --horizon 48h --quantiles 0.025,0.5,0.975
+  headstart forecast --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' -o json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams, time.Now()) },
 	}
 	flags := cmd.Flags()
 	o.in.register(flags)
 	flags.Var(&o.horizon, "horizon", "how far to forecast")
-	flags.StringVar(&o.quantiles, "quantiles", "0.025,0.5,0.975", "quantiles to write, between 0 and 1, separated by commas")
-	flags.StringVar(&o.timeZone, "time-zone", "UTC", "IANA zone whose wall clock the daily cycle follows")
+	flags.StringVar(&o.quantiles, "quantiles", "0.025,0.5,0.975",
+		"`QUANTILES` to write, between 0 and 1, separated by commas")
+	flags.StringVar(&o.timeZone, "time-zone", "UTC", "IANA `ZONE` whose wall clock the daily cycle follows")
 	flags.StringVarP(&o.output, "output", "o", "csv", "csv or json")
 	return cmd
 }
@@ -62,9 +64,11 @@ func (o *forecastOptions) run(ctx context.Context, streams Streams, now time.Tim
 	if err != nil {
 		return fmt.Errorf("--time-zone: %w", err)
 	}
-	write := map[string]func(io.Writer, []float64, []seriesForecast) error{"csv": writeForecastCSV, "json": writeForecastJSON}[o.output]
+	write := map[string]func(io.Writer, []float64, []seriesForecast) error{
+		"csv": writeForecastCSV, "json": writeForecastJSON,
+	}[o.output]
 	if write == nil {
-		return fmt.Errorf("--output %q is unknown: csv or json", o.output)
+		return fmt.Errorf("--output %q is unknown: use csv or json", o.output)
 	}
 	all, err := o.in.read(ctx, streams, now)
 	if err != nil {
@@ -72,13 +76,14 @@ func (o *forecastOptions) run(ctx context.Context, streams Streams, now time.Tim
 	}
 	bar := newProgress(streams.Err, "forecasting")
 	defer bar.end()
+	options := manystep.Options{Quantiles: quantiles, Location: location}
 	out := make([]seriesForecast, len(all))
 	for i, s := range all {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		bar.show(i, len(all))
-		if out[i], err = forecastSeries(s, time.Duration(o.horizon), manystep.Options{Quantiles: quantiles, Location: location}); err != nil {
+		if out[i], err = forecastSeries(s, time.Duration(o.horizon), options); err != nil {
 			return err
 		}
 	}
@@ -89,24 +94,25 @@ func (o *forecastOptions) run(ctx context.Context, streams Streams, now time.Tim
 // seriesForecast is the forecast of one series.
 type seriesForecast struct {
 	name   string
-	stamps []string
+	stamps []string // one per step, in the format of the input
 	bands  manystep.Bands
 }
 
-func forecastSeries(s named, horizon time.Duration, o manystep.Options) (seriesForecast, error) {
+func forecastSeries(s inputSeries, horizon time.Duration, o manystep.Options) (seriesForecast, error) {
 	where := s.source
 	if s.Name != "" {
 		where += ", series " + s.Name
 	}
 	steps := horizon / s.Series.Step
+	long, step := v1alpha1.FormatDuration(horizon), v1alpha1.FormatDuration(s.Series.Step)
 	switch {
 	case steps < 1:
-		return seriesForecast{}, fmt.Errorf("%s: --horizon %s is shorter than a step of %s", where, v1alpha1.FormatDuration(horizon), v1alpha1.FormatDuration(s.Series.Step))
+		return seriesForecast{}, fmt.Errorf("%s: --horizon %s is shorter than a step of %s", where, long, step)
 	case steps > maxForecastSteps:
-		return seriesForecast{}, fmt.Errorf("%s: --horizon %s is %d steps of %s, more than %d: shorten it, or give a longer --step",
-			where, v1alpha1.FormatDuration(horizon), steps, v1alpha1.FormatDuration(s.Series.Step), maxForecastSteps)
+		return seriesForecast{}, fmt.Errorf("%s: --horizon %s is %d steps of %s, and the limit is %d: "+
+			"give a shorter --horizon or a longer --step", where, long, steps, step, maxForecastSteps)
 	case s.Series.Known() == 0:
-		return seriesForecast{}, fmt.Errorf("%s: no row has a value: there is nothing to forecast from", where)
+		return seriesForecast{}, fmt.Errorf("%s: no row has a value, so no forecast is possible", where)
 	}
 	o.Horizon = int(steps)
 	bands, err := manystep.Forecast(forecaster.Series(s.Series), o)
@@ -120,13 +126,14 @@ func forecastSeries(s named, horizon time.Duration, o manystep.Options) (seriesF
 	return out, nil
 }
 
-// parseQuantiles reads ascending numbers between 0 and 1.
+// parseQuantiles reads numbers between 0 and 1 and returns them in ascending order.
 func parseQuantiles(text string) ([]float64, error) {
 	var out []float64
 	for word := range strings.SplitSeq(text, ",") {
-		q, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
+		word = strings.TrimSpace(word)
+		q, err := strconv.ParseFloat(word, 64)
 		if err != nil || !(q > 0 && q < 1) {
-			return nil, fmt.Errorf("--quantiles: %q is not a number between 0 and 1, such as 0.975", strings.TrimSpace(word))
+			return nil, fmt.Errorf("--quantiles: %q is not a number between 0 and 1, such as 0.975", word)
 		}
 		out = append(out, q)
 	}
@@ -134,16 +141,15 @@ func parseQuantiles(text string) ([]float64, error) {
 	return slices.Compact(out), nil
 }
 
-// number writes a value in the fewest digits that read back as the same.
+// number formats a value with the fewest digits from which it can be read back exactly.
 func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// writeForecastCSV writes [series,]timestamp,q0.025,q0.5,q0.975.
+// writeForecastCSV writes one row per step: [series,]timestamp,q0.025,q0.5,q0.975.
 func writeForecastCSV(w io.Writer, quantiles []float64, all []seriesForecast) error {
-	buffer := bufio.NewWriter(w)
-	out := csv.NewWriter(buffer)
-	multi := len(all) > 1 || all[0].name != ""
+	out := csv.NewWriter(w)
+	withName := len(all) > 1 || all[0].name != ""
 	var head []string
-	if multi {
+	if withName {
 		head = append(head, "series")
 	}
 	head = append(head, "timestamp")
@@ -156,7 +162,7 @@ func writeForecastCSV(w io.Writer, quantiles []float64, all []seriesForecast) er
 	for _, s := range all {
 		for i, values := range s.bands.Values {
 			row := make([]string, 0, len(head))
-			if multi {
+			if withName {
 				row = append(row, s.name)
 			}
 			row = append(row, s.stamps[i])
@@ -169,13 +175,11 @@ func writeForecastCSV(w io.Writer, quantiles []float64, all []seriesForecast) er
 		}
 	}
 	out.Flush()
-	if err := out.Error(); err != nil {
-		return err
-	}
-	return buffer.Flush()
+	return out.Error()
 }
 
-// writeForecastJSON writes one object with a list of series, each with timestamps and a list per quantile.
+// writeForecastJSON writes one object with a list of series. Each series has a list of timestamps
+// and one list of values per quantile.
 func writeForecastJSON(w io.Writer, quantiles []float64, all []seriesForecast) error {
 	type column struct {
 		Quantile float64   `json:"quantile"`
@@ -196,20 +200,11 @@ func writeForecastJSON(w io.Writer, quantiles []float64, all []seriesForecast) e
 		for k, q := range quantiles {
 			c := column{Quantile: q, Values: make([]float64, len(s.bands.Values))}
 			for i, row := range s.bands.Values {
-				c.Values[i] = finite(row[k])
+				c.Values[i] = row[k]
 			}
 			one.Quantiles = append(one.Quantiles, c)
 		}
 		out.Series = append(out.Series, one)
 	}
-	encoder := json.NewEncoder(w)
-	return encoder.Encode(out)
-}
-
-// finite keeps JSON valid whatever a model says.
-func finite(v float64) float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0
-	}
-	return v
+	return json.NewEncoder(w).Encode(out)
 }

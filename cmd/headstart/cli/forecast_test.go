@@ -11,7 +11,8 @@ import (
 )
 
 func TestForecastCSV(t *testing.T) {
-	stdout, stderr, code := headstart(t, "forecast", "--input", file(t, "demand.csv", twoWeeks()), "--horizon", "48h", "--quantiles", "0.975,0.025,0.5")
+	stdout, stderr, code := headstart(t, "forecast --horizon 48h --quantiles 0.975,0.025,0.5 --input",
+		file(t, "demand.csv", twoWeeks()))
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
@@ -23,7 +24,8 @@ func TestForecastCSV(t *testing.T) {
 		t.Fatalf("%d rows under %s", len(rows), got)
 	}
 	if rows[1][0] != "2026-03-16 00:00" || rows[48][0] != "2026-03-17 23:00" {
-		t.Errorf("from %s to %s; the first row is one step after the input's last, in its own words", rows[1][0], rows[48][0])
+		t.Errorf("from %s to %s, want the first row one step after the input's last, in the input's own format",
+			rows[1][0], rows[48][0])
 	}
 	for _, row := range rows[1:] {
 		last := 0.0
@@ -39,15 +41,16 @@ func TestForecastCSV(t *testing.T) {
 
 func TestForecastSeveralSeries(t *testing.T) {
 	input := filepath.Join("..", "..", "..", "testdata", "two_services_10m.csv.gz")
-	stdout, stderr, code := headstart(t, "forecast", "--input", input, "--horizon", "1h", "--quantiles", "0.5")
+	stdout, stderr, code := headstart(t, "forecast --horizon 1h --quantiles 0.5 --input", input)
 	if code != 0 {
 		t.Fatal(stderr)
 	}
 	rows, err := csv.NewReader(strings.NewReader(stdout)).ReadAll()
-	if err != nil || len(rows) != 1+2*6 || strings.Join(rows[0], ",") != "series,timestamp,q0.5" || rows[1][0] == rows[12][0] {
+	if err != nil || len(rows) != 1+2*6 || strings.Join(rows[0], ",") != "series,timestamp,q0.5" ||
+		rows[1][0] == rows[12][0] {
 		t.Fatalf("%v: %v", err, rows)
 	}
-	stdout, stderr, code = headstart(t, "forecast", "--input", input, "--horizon", "1h", "--quantiles", "0.5,0.9", "-o", "json")
+	stdout, stderr, code = headstart(t, "forecast --horizon 1h --quantiles 0.5,0.9 -o json --input", input)
 	if code != 0 {
 		t.Fatal(stderr)
 	}
@@ -64,32 +67,34 @@ func TestForecastSeveralSeries(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Series) != 2 || len(got.Series[1].Timestamps) != 6 || len(got.Series[1].Quantiles) != 2 || len(got.Series[1].Quantiles[1].Values) != 6 {
+	if len(got.Series) != 2 {
+		t.Fatalf("got %+v", got)
+	}
+	first, second := got.Series[0], got.Series[1]
+	if len(second.Timestamps) != 6 || len(second.Quantiles) != 2 || len(second.Quantiles[1].Values) != 6 {
 		t.Errorf("got %+v", got)
 	}
-	if got.Series[0].Timestamps[0] != rows[1][1] || strconv.FormatFloat(got.Series[0].Quantiles[0].Values[0], 'g', -1, 64) != rows[1][2] {
-		t.Errorf("json and csv differ: %+v, %v", got.Series[0], rows[1])
+	if first.Timestamps[0] != rows[1][1] || number(first.Quantiles[0].Values[0]) != rows[1][2] {
+		t.Errorf("json and csv differ: %+v, %v", first, rows[1])
 	}
 }
 
 func TestForecastRefuses(t *testing.T) {
-	good := file(t, "demand.csv", twoWeeks())
-	cases := map[string]struct {
-		args []string
-		want string
-	}{
-		"NoInput":     {nil, "--input FILE"},
-		"Quantile":    {[]string{"--input", good, "--quantiles", "0.5,1"}, `"1"`},
-		"QuantileNot": {[]string{"--input", good, "--quantiles", ""}, "0.975"},
-		"Short":       {[]string{"--input", good, "--horizon", "30m"}, "shorter than a step of 1h"},
-		"Long":        {[]string{"--input", good, "--horizon", "200y"}, "shorten it"},
-		"Output":      {[]string{"--input", good, "-o", "text"}, "csv or json"},
-		"Gaps":        {[]string{"--input", file(t, "gaps.csv", "timestamp,value\n2026-03-02T00:00:00Z,\n2026-03-02T01:00:00Z,\n")}, "no row has a value"},
-		"Zone":        {[]string{"--input", good, "--time-zone", "Local"}, "IANA"},
+	good := "--input " + file(t, "demand.csv", twoWeeks())
+	gaps := file(t, "gaps.csv", "timestamp,value\n2026-03-02T00:00:00Z,\n2026-03-02T01:00:00Z,\n")
+	cases := map[string]struct{ flags, want string }{
+		"NoInput":    {"", "--input FILE"},
+		"Quantile":   {good + " --quantiles 0.5,1", `"1"`},
+		"NoQuantile": {good + " --quantiles=", "0.975"},
+		"Short":      {good + " --horizon 30m", "shorter than a step of 1h"},
+		"Long":       {good + " --horizon 200y", "give a shorter --horizon"},
+		"Output":     {good + " -o text", "csv or json"},
+		"Gaps":       {"--input " + gaps, "no row has a value"},
+		"Zone":       {good + " --time-zone Local", "IANA"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			stdout, stderr, code := headstart(t, append([]string{"forecast"}, tc.args...)...)
+			stdout, stderr, code := headstart(t, "forecast "+tc.flags)
 			if code == 0 || stdout != "" || !strings.Contains(stderr, tc.want) {
 				t.Errorf("exit %d, wrote %q, said %q; want an error with %q", code, stdout, stderr, tc.want)
 			}
@@ -97,7 +102,7 @@ func TestForecastRefuses(t *testing.T) {
 	}
 }
 
-// Every real trace beside the repository is read, forecast and, with HEADSTART_ALL_TRACES, replayed without an error.
+// Every real trace beside the repository can be forecast and, with HEADSTART_ALL_TRACES, replayed.
 func TestEveryRealTrace(t *testing.T) {
 	dir := os.Getenv("HEADSTART_SHARED")
 	if dir == "" {
@@ -105,22 +110,25 @@ func TestEveryRealTrace(t *testing.T) {
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "data", "*.csv.gz"))
 	if err != nil || len(files) == 0 {
-		t.Log("NO REAL TRACES: there is no ../shared/data beside the repository and HEADSTART_SHARED is not set; only generated traces are read")
+		t.Log("NO REAL TRACES: there is no ../shared/data beside the repository and HEADSTART_SHARED is not set; " +
+			"only generated traces are read")
 		files, _ = filepath.Glob(filepath.Join("..", "..", "..", "testdata", "*.csv.gz"))
 	}
 	if len(files) == 0 {
-		t.Fatal("there is nothing to read at all")
+		t.Fatal("there is no trace to read")
 	}
 	for _, path := range files {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			stdout, stderr, code := headstart(t, "forecast", "--input", path, "--horizon", "2h", "--quantiles", "0.5")
+			stdout, stderr, code := headstart(t, "forecast --horizon 2h --quantiles 0.5 --input", path)
 			if code != 0 || strings.Count(stdout, "\n") < 3 || strings.Contains(stdout, "NaN") {
 				t.Errorf("forecast: exit %d: %s", code, stderr)
 			}
-			if os.Getenv("HEADSTART_ALL_TRACES") == "" || strings.Contains(path, "m4_hourly") || strings.Contains(path, "two_services") {
+			if os.Getenv("HEADSTART_ALL_TRACES") == "" || strings.Contains(path, "m4_hourly") ||
+				strings.Contains(path, "two_services") {
 				return
 			}
-			if _, stderr, code = headstart(t, "report", "--input", path, "--lead", "10m", "--capacity", "10", "--service-level", "0.99"); code != 0 {
+			_, stderr, code = headstart(t, "report --lead 10m --capacity 10 --service-level 0.99 --input", path)
+			if code != 0 {
 				t.Errorf("report: exit %d: %s", code, stderr)
 			}
 		})

@@ -10,23 +10,24 @@ import (
 	"testing"
 )
 
-// watcher is a terminal in front of which somebody gives up as soon as a job tells of its progress.
-type watcher struct {
+// impatientTerminal is a terminal whose user interrupts a command at its first progress line.
+type impatientTerminal struct {
 	bytes.Buffer
-	job    string
-	giveUp func()
+	task      string
+	interrupt func()
 }
 
-func (*watcher) IsTerminal() bool { return true }
+func (*impatientTerminal) IsTerminal() bool { return true }
 
-func (w *watcher) Write(b []byte) (int, error) {
-	if bytes.Contains(b, []byte(w.job)) {
-		w.giveUp()
+func (w *impatientTerminal) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte(w.task)) {
+		w.interrupt()
 	}
 	return w.Buffer.Write(b)
 }
 
-// A signal in the middle of a job ends it there: nothing is written, and the message says so and not what the code is made of.
+// A signal ends a long command at once: it writes no result, and its message says that it was
+// interrupted, instead of Go's "context canceled".
 func TestInterrupted(t *testing.T) {
 	one := twoWeeks()
 	header, rows, _ := strings.Cut(one, "\n")
@@ -34,39 +35,53 @@ func TestInterrupted(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		many += name + "," + strings.ReplaceAll(strings.TrimSpace(rows), "\n", "\n"+name+",") + "\n"
 	}
-	cases := map[string]struct {
-		reason string
-		job    string
-		args   []string
-	}{
-		"Replay":   {"a replay is hundreds of steps", "replaying", []string{"report", "--input", file(t, "demand.csv", one), "--lead", "1h", "--capacity", "5", "--service-level", "0.99", "--decisions", "decisions.csv"}},
-		"Sweep":    {"several replays at once all end", "replaying", []string{"report", "--input", file(t, "demand.csv", one), "--lead", "1h", "--capacity", "5", "--shortage-cost", "20", "--sweep", "--policies", "all"}},
-		"Forecast": {"a file may have many series", "forecasting", []string{"forecast", "--input", file(t, "many.csv", many), "--horizon", "4h", "--quantiles", "0.5"}},
+	report := "report --lead 1h --capacity 5 --input " + file(t, "demand.csv", one)
+	cases := map[string]struct{ reason, task, line string }{
+		"Replay": {
+			"a replay is hundreds of steps", "replaying", report + " --service-level 0.99 --decisions decisions.csv",
+		},
+		"Sweep": {
+			"several replays at once all end", "replaying", report + " --shortage-cost 20 --sweep --policies all",
+		},
+		"Forecast": {
+			"a file may have many series", "forecasting",
+			"forecast --horizon 4h --quantiles 0.5 --input " + file(t, "many.csv", many),
+		},
 	}
-	told := regexp.MustCompile(`: (\d+) %`)
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var out bytes.Buffer
-			errs := &watcher{job: tc.job, giveUp: cancel}
-			code := Execute(ctx, append([]string{"headstart"}, tc.args...), "dev", Streams{strings.NewReader(""), &out, errs})
-			said := errs.String()
-			for _, percent := range told.FindAllStringSubmatch(said, -1) {
-				if n, err := strconv.Atoi(percent[1]); err != nil || n >= 50 {
-					t.Errorf("\nReason: %s\nit went on to %s %%", tc.reason, percent[1])
-				}
-			}
-			if !told.MatchString(said) {
-				t.Errorf("\nReason: %s\nit was not under way: %q", tc.reason, said)
-			}
-			if want := "\x1b[Kheadstart: interrupted before it was done\n"; code == 0 || out.Len() > 0 || !strings.HasSuffix(said, want) {
-				t.Errorf("\nReason: %s\nexit %d, %q on stderr and %q on stdout; want it to end with %q", tc.reason, code, said, out.String(), want)
-			}
-			if left, err := filepath.Glob("*"); err != nil || len(left) > 0 {
-				t.Errorf("\nReason: %s\nwhat was half done left %q, %v", tc.reason, left, err)
-			}
+			errs := &impatientTerminal{task: tc.task, interrupt: cancel}
+			args := append([]string{"headstart"}, strings.Fields(tc.line)...)
+			code := execute(ctx, args, Streams{strings.NewReader(""), &out, errs})
+			checkInterrupted(t, tc.reason, code, out.String(), errs.String())
 		})
+	}
+}
+
+var percentage = regexp.MustCompile(`: (\d+) %`)
+
+// checkInterrupted checks what a command that was interrupted left behind.
+func checkInterrupted(t *testing.T, reason string, code int, stdout, stderr string) {
+	t.Helper()
+	shown := percentage.FindAllStringSubmatch(stderr, -1)
+	for _, percent := range shown {
+		if n, err := strconv.Atoi(percent[1]); err != nil || n >= 50 {
+			t.Errorf("\nReason: %s\nit went on to %s %%", reason, percent[1])
+		}
+	}
+	if len(shown) == 0 {
+		t.Errorf("\nReason: %s\nit showed no progress: %q", reason, stderr)
+	}
+	want := "\x1b[Kheadstart: interrupted before it was done\n"
+	if code == 0 || stdout != "" || !strings.HasSuffix(stderr, want) {
+		t.Errorf("\nReason: %s\nexit %d, %q on stderr and %q on stdout; want it to end with %q",
+			reason, code, stderr, stdout, want)
+	}
+	if left, err := filepath.Glob("*"); err != nil || len(left) > 0 {
+		t.Errorf("\nReason: %s\nit left %q behind, %v", reason, left, err)
 	}
 }

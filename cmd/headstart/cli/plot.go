@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -24,7 +21,7 @@ import (
 	"headstart.dev/headstart/report/termchart"
 )
 
-// plotOptions are the flags of plot, one to one.
+// plotOptions holds the flags of plot.
 type plotOptions struct {
 	cluster *clusterFlags
 	in      inputFlags
@@ -39,16 +36,17 @@ func newPlotCommand(streams Streams) *cobra.Command {
 	o := plotOptions{back: promDuration(24 * time.Hour), ahead: promDuration(24 * time.Hour), colour: "auto"}
 	cmd := &cobra.Command{
 		Use:   "plot [NAMESPACE/]NAME",
-		Short: "Chart the history, the forecast and the plan of a Forecast in the terminal",
-		Long: `Plot draws the plan that a Forecast serves from, as it stands in the cluster, read with your own permissions. With --prometheus it
-draws the demand that led to it too, and what the forecast expects: fitted here, from the same history and by the same code as in the
-server.`,
+		Short: "Draw the demand, the forecast and the plan of a Forecast in the terminal",
+		Long: `Plot draws the plan of a Forecast in the terminal.
+
+With --prometheus it draws the past demand and the forecast too. It then reads the same history as the
+server and runs the same code. It reads the cluster with your own permissions.`,
 		Example: `  kubectl headstart plot shop/face-fusion
   kubectl port-forward -n monitoring service/prometheus 9090 &
   kubectl headstart plot shop/face-fusion --prometheus http://localhost:9090 --back 2d`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("name one Forecast, as NAMESPACE/NAME")
+				return errors.New("give the name of one Forecast, as NAMESPACE/NAME")
 			}
 			return nil
 		},
@@ -58,11 +56,11 @@ server.`,
 	}
 	o.cluster = newNamespacedFlags(cmd.Flags())
 	o.in.registerPrometheus(cmd.Flags())
-	cmd.Flags().Var(&o.back, "back", "how much of the past to draw, with --prometheus")
+	cmd.Flags().Var(&o.back, "back", "how much of the past to draw; needs --prometheus")
 	cmd.Flags().Var(&o.ahead, "ahead", "how much of the future to draw")
-	cmd.Flags().IntVar(&o.width, "width", 0, "columns of the chart; 0 is those of the terminal, 100 at most")
+	cmd.Flags().IntVar(&o.width, "width", 0, "columns of the chart; 0 is the width of the terminal, but at most 100")
 	cmd.Flags().IntVar(&o.height, "height", 16, "rows of the chart")
-	cmd.Flags().StringVar(&o.colour, "color", "auto", "auto (on a terminal), always or never")
+	cmd.Flags().StringVar(&o.colour, "color", "auto", "colours: auto (on a terminal), always or never")
 	return cmd
 }
 
@@ -72,17 +70,9 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 		return err
 	}
 	if o.back < 0 || o.ahead <= 0 || o.height < 4 || o.width != 0 && o.width < 40 {
-		return errors.New("--back must not be below 0, --ahead must be above it, --height at least 4 and --width at least 40")
+		return errors.New("--back must be at least 0, --ahead above 0, --height at least 4 and --width at least 40")
 	}
-	c, err := o.cluster.client()
-	if err != nil {
-		return err
-	}
-	namespace, err := o.cluster.namespace()
-	if err != nil {
-		return err
-	}
-	list, err := forecasts(ctx, c, namespace, []string{name})
+	c, list, err := o.cluster.forecasts(ctx, []string{name})
 	if err != nil {
 		return err
 	}
@@ -98,7 +88,7 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 	return p.draw(streams.Out, min(100, columnsOf(streams.Out, o.width)), o.height, colour)
 }
 
-// plot is what there is to draw.
+// plot is what to draw. demand and expected are nil without --prometheus.
 type plot struct {
 	forecast    *v1alpha1.Forecast
 	spec        clusterSpec
@@ -108,16 +98,17 @@ type plot struct {
 	expected    *forecaster.Outlook
 }
 
-// readDemand reads the history and fits to it, as the server does.
+// readDemand reads the history and fits the forecast to it, as the server does.
 func (p *plot) readDemand(ctx context.Context, in inputFlags, streams Streams) error {
 	set := p.spec.settings
 	if !set.HasDemand {
-		return fmt.Errorf("forecast %s/%s has no query: it serves its peaks alone, leave out --prometheus", p.forecast.Namespace, p.forecast.Name)
+		return fmt.Errorf("forecast %s/%s has no query, so it serves only its peaks: leave out --prometheus",
+			p.forecast.Namespace, p.forecast.Name)
 	}
 	in.query, in.step, in.history = set.Query, promDuration(set.Step), promDuration(set.ReadSpan())
 	all, err := in.read(ctx, streams, p.now)
 	if err != nil {
-		return reachable(err)
+		return explainUnreachable(err)
 	}
 	p.demand = &all[0].Series
 	set.Horizon = max(set.Horizon, p.ahead)
@@ -130,7 +121,7 @@ func (p *plot) readDemand(ctx context.Context, in inputFlags, streams Streams) e
 	return model.Err()
 }
 
-// draw writes the chart and what to know about it.
+// draw writes the chart and the notes about it.
 func (p *plot) draw(w io.Writer, width, height int, colour bool) error {
 	chart, notes, err := p.chart()
 	if err != nil {
@@ -145,7 +136,7 @@ func (p *plot) draw(w io.Writer, width, height int, colour bool) error {
 	return err
 }
 
-// chart is what is known, and notes about what is not.
+// chart returns the chart, and notes about what is missing in it.
 func (p *plot) chart() (termchart.Chart, []string, error) {
 	fc := p.forecast
 	notes := slices.Clone(p.spec.peaks.Warnings)
@@ -158,11 +149,12 @@ func (p *plot) chart() (termchart.Chart, []string, error) {
 		chart.Area = termchart.SeriesOf("demand", p.demand.Start, p.demand.Step, p.demand.Values)
 		chart.Dots = termchart.SeriesOf("expected", p.expected.Start, p.expected.Step, p.expected.Median)
 		if !p.expected.Skilled {
-			notes = append(notes, "the forecast has no skill on this history: it is drawn, and observed demand is served instead")
+			notes = append(notes, "the forecast has no skill on this history: it is drawn, but the server serves "+
+				"observed demand instead")
 		}
 	} else {
-		notes = append(notes, "give --prometheus with an address that you can reach to see the demand too, such as http://localhost:9090 after "+
-			"kubectl port-forward -n MONITORING service/PROMETHEUS 9090")
+		notes = append(notes,
+			"to see the demand too, give --prometheus with an address that you can reach, such as "+portForward)
 	}
 	line, note, err := p.plan()
 	if chart.Line = line; note != "" {
@@ -174,11 +166,12 @@ func (p *plot) chart() (termchart.Chart, []string, error) {
 	return chart, notes, err
 }
 
-// plan is the one in status, or a note about why there is none.
+// plan returns the plan in the status, and a note if there is none or it has expired.
 func (p *plot) plan() (termchart.Series, string, error) {
 	fc := p.forecast
 	if fc.Status.Plan == nil {
-		return termchart.Series{}, fmt.Sprintf("there is no plan: kubectl headstart status %s/%s says why", fc.Namespace, fc.Name), nil
+		note := fmt.Sprintf("there is no plan: kubectl headstart status %s/%s says why", fc.Namespace, fc.Name)
+		return termchart.Series{}, note, nil
 	}
 	plan, err := plan.Decode(*fc.Status.Plan)
 	if err != nil {
@@ -186,14 +179,15 @@ func (p *plot) plan() (termchart.Series, string, error) {
 	}
 	note := ""
 	if !plan.End().After(p.now) {
-		note = fmt.Sprintf("the plan was outlived at %s: kubectl headstart status %s/%s says why there is no newer one", stamp(fc.Status.Plan.End), fc.Namespace, fc.Name)
+		note = fmt.Sprintf("the plan expired at %s: kubectl headstart status %s/%s says why there is no newer one",
+			stamp(fc.Status.Plan.End), fc.Namespace, fc.Name)
 	}
 	return termchart.Series{Name: "plan: demand to provision for", At: func(from, to time.Time) (float64, bool) {
 		return plan.Max(from, to.Add(-time.Nanosecond))
 	}}, note, nil
 }
 
-// title says what is served and why, in a line.
+// title returns one line with the state of the Forecast.
 func (p *plot) title() string {
 	fc := p.forecast
 	parts := []string{fmt.Sprintf("%s/%s (%s)", fc.Namespace, fc.Name, fc.Spec.Mode)}
@@ -213,51 +207,4 @@ func (p *plot) title() string {
 		parts = append(parts, "skill "+s)
 	}
 	return strings.Join(parts, ", ")
-}
-
-// useColour says whether to write colours to w.
-func useColour(flag string, w io.Writer) (bool, error) {
-	switch flag {
-	case "always":
-		return true, nil
-	case "never":
-		return false, nil
-	case "auto":
-		return isTerminal(w) && os.Getenv("NO_COLOR") == "", nil
-	}
-	return false, fmt.Errorf("--color %q is unknown: auto, always or never", flag)
-}
-
-// isTerminal says whether somebody watches a stream. One that is no file may know that for itself.
-func isTerminal(w any) bool {
-	switch w := w.(type) {
-	case *os.File:
-		return term.IsTerminal(int(w.Fd()))
-	case interface{ IsTerminal() bool }:
-		return w.IsTerminal()
-	}
-	return false
-}
-
-// columnsOf is the width that was asked for, or that of the terminal; 100 elsewhere.
-func columnsOf(w io.Writer, asked int) int {
-	if asked > 0 {
-		return asked
-	}
-	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width >= 40 {
-			return width
-		}
-	}
-	return math.MaxInt
-}
-
-// reachable adds to an error of the network how to come near a Prometheus inside of a cluster.
-func reachable(err error) error {
-	switch history.KindOf(err) {
-	case history.ErrUnreachable, history.ErrTimeout:
-		return fmt.Errorf("%w; a Prometheus inside of a cluster is reached through kubectl port-forward -n MONITORING service/PROMETHEUS 9090, "+
-			"as --prometheus http://localhost:9090", err)
-	}
-	return err
 }

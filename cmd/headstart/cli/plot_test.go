@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -22,27 +21,31 @@ import (
 	"headstart.dev/headstart/report"
 )
 
-// planned is a Forecast with a plan of a day from now on.
+// planned returns a Forecast with a plan for the day that follows now.
 func planned(now time.Time) *v1alpha1.Forecast {
 	level, capacity := v1alpha1.Decimal("0.95"), resource.MustParse("5")
 	return &v1alpha1.Forecast{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
 		Spec: v1alpha1.ForecastSpec{
-			Mode:               v1alpha1.ForecastActive,
-			Demand:             &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "demand"}, Resolution: "10m", History: "10d"},
+			Mode: v1alpha1.ForecastActive,
+			Demand: &v1alpha1.DemandSource{
+				Prometheus: v1alpha1.PrometheusQuery{Query: "demand"}, Resolution: "10m", History: "10d",
+			},
 			CapacityPerReplica: &capacity, ProvisionFor: v1alpha1.ProvisionFor{ServiceLevel: &level}, Horizon: "24h",
 		},
 		Status: v1alpha1.ForecastStatus{
 			LeadTime: &v1alpha1.LeadTimeStatus{Value: "7m", Source: v1alpha1.LeadSourceLearned},
 			Model:    &v1alpha1.ModelStatus{Skill: "0.42"},
 			Plan: &v1alpha1.Plan{
-				ComputedAt: metav1.NewTime(now), Start: metav1.NewTime(now), End: metav1.NewTime(now.Add(24 * time.Hour)),
+				ComputedAt: metav1.NewTime(now),
+				Start:      metav1.NewTime(now), End: metav1.NewTime(now.Add(24 * time.Hour)),
 				Segments: []v1alpha1.PlanSegment{{Step: "6h", Values: "50 150 - 40"}},
 			},
 		},
 	}
 }
 
+// drawn returns the chart. It must fit 100 columns and have no colours.
 func drawn(t *testing.T, p plot) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -61,8 +64,15 @@ func TestPlot(t *testing.T) {
 	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
 	server := httptest.NewServer(wavePrometheus(0))
 	defer server.Close()
-	noon, err := report.ReadPeaks(strings.NewReader("apiVersion: headstart.dev/v1alpha1\nkind: PeakSchedule\nmetadata: {name: noon}\nspec:\n  timeZone: UTC\n" +
-		"  forecastSelector: {}\n  windows:\n  - {name: lunch, schedule: '0 12 * * *', duration: 2h, demand: {atLeast: '200'}}\n"))
+	noon, err := report.ReadPeaks(strings.NewReader(`apiVersion: headstart.dev/v1alpha1
+kind: PeakSchedule
+metadata: {name: noon}
+spec:
+  timeZone: UTC
+  forecastSelector: {}
+  windows:
+  - {name: lunch, schedule: '0 12 * * *', duration: 2h, demand: {atLeast: '200'}}
+`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,17 +80,22 @@ func TestPlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := plot{forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: clusterSpec{set, noon}}
-	if err := whole.readDemand(context.Background(), inputFlags{prometheus: server.URL}, Streams{Err: &bytes.Buffer{}}); err != nil {
+	whole := plot{
+		forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: clusterSpec{set, noon},
+	}
+	in := inputFlags{prometheus: server.URL}
+	if err := whole.readDemand(t.Context(), in, Streams{Err: &bytes.Buffer{}}); err != nil {
 		t.Fatal(err)
 	}
 	text := drawn(t, whole)
-	for _, part := range []string{"shop/web (Active), lead 7m, skill 0.42", "█ demand", "· expected", "─ plan", "┊ now", "▀", "Mar 18", "Mar 19"} {
+	for _, part := range []string{
+		"shop/web (Active), lead 7m, skill 0.42", "█ demand", "· expected", "─ plan", "┊ now", "▀", "Mar 18", "Mar 19",
+	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is missing in\n%s", part, text)
 		}
 	}
-	// The demand swings between 40 and 160, and so does what is expected of the next day.
+	// The demand swings between 40 and 160, so the forecast for the next day must too.
 	var least, most float64 = 1e9, 0
 	for _, v := range whole.expected.Median[:144] {
 		least, most = min(least, v), max(most, v)
@@ -88,39 +103,47 @@ func TestPlot(t *testing.T) {
 	if least < 30 || least > 60 || most < 140 || most > 175 {
 		t.Errorf("expected from %v to %v", least, most)
 	}
+}
 
+// Without --prometheus plot draws the plan, or says why there is none.
+func TestPlotWithoutDemand(t *testing.T) {
+	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
 	cases := map[string]struct {
 		change func(*v1alpha1.Forecast)
 		says   string
 	}{
 		"plan alone": {func(*v1alpha1.Forecast) {}, "port-forward"},
 		"no plan":    {func(fc *v1alpha1.Forecast) { fc.Status.Plan = nil }, "there is no plan"},
-		"outlived": {func(fc *v1alpha1.Forecast) {
+		"expired": {func(fc *v1alpha1.Forecast) {
 			fc.Status.Plan.Start = metav1.NewTime(now.Add(-48 * time.Hour))
 			fc.Status.Plan.End = metav1.NewTime(now.Add(-24 * time.Hour))
-		}, "was outlived"},
+		}, "the plan expired at"},
 		"not ready": {func(fc *v1alpha1.Forecast) {
-			fc.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: "NoSeries"}}
+			fc.Status.Conditions = []metav1.Condition{
+				{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: "NoSeries"},
+			}
 		}, "not ready: NoSeries"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			fc := planned(now)
 			tc.change(fc)
-			if text := drawn(t, plot{forecast: fc, now: now, ahead: 24 * time.Hour}); !strings.Contains(text, tc.says) {
+			text := drawn(t, plot{forecast: fc, now: now, ahead: 24 * time.Hour})
+			if !strings.Contains(text, tc.says) {
 				t.Errorf("%q is missing in\n%s", tc.says, text)
 			}
 		})
 	}
 	bad := planned(now)
 	bad.Status.Plan.Segments[0].Values = "50 many"
-	if err := (&plot{forecast: bad, now: now, ahead: time.Hour}).draw(&bytes.Buffer{}, 100, 16, false); err == nil || !strings.Contains(err.Error(), "many") {
+	p := plot{forecast: bad, now: now, ahead: time.Hour}
+	if err := p.draw(&bytes.Buffer{}, 100, 16, false); err == nil || !strings.Contains(err.Error(), "many") {
 		t.Errorf("a plan that cannot be read: %v", err)
 	}
 }
 
-// What is drawn as expected is the forecast of the server: from the same part of the history, and
-// with the periods of the spec.
+// The forecast that plot draws is that of the server: from the same part of the history, and with
+// the periods of the spec.
 func TestPlotForecastsAsTheServerDoes(t *testing.T) {
 	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
 	server := httptest.NewServer(wavePrometheus(0))
@@ -132,10 +155,12 @@ func TestPlotForecastsAsTheServerDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := plot{forecast: fc, now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: spec}
-	if err := p.readDemand(t.Context(), inputFlags{prometheus: server.URL}, Streams{Err: &bytes.Buffer{}}); err != nil {
+	in := inputFlags{prometheus: server.URL}
+	if err := p.readDemand(t.Context(), in, Streams{Err: &bytes.Buffer{}}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := p.demand.End().Sub(p.demand.Start), spec.settings.ReadSpan(); got < want-20*time.Minute || got > want+20*time.Minute {
+	got, want := p.demand.End().Sub(p.demand.Start), spec.settings.ReadSpan()
+	if got < want-20*time.Minute || got > want+20*time.Minute {
 		t.Errorf("a history of %s is read, want %s as in the server", got, want)
 	}
 	served, err := forecaster.New(forecaster.Options{
@@ -154,18 +179,15 @@ func TestPlotForecastsAsTheServerDoes(t *testing.T) {
 }
 
 func TestPlotRefuses(t *testing.T) {
-	cases := map[string]struct {
-		args []string
-		want string
-	}{
-		"no name":  {nil, "NAMESPACE/NAME"},
-		"colour":   {[]string{"a/b", "--color", "pink"}, "pink"},
-		"width":    {[]string{"a/b", "--width", "10"}, "--width"},
-		"no ahead": {[]string{"a/b", "--ahead", "0s"}, "--ahead"},
+	cases := map[string]struct{ args, want string }{
+		"no name":  {"", "NAMESPACE/NAME"},
+		"colour":   {"a/b --color pink", "pink"},
+		"width":    {"a/b --width 10", "--width"},
+		"no ahead": {"a/b --ahead 0s", "--ahead"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			stdout, stderr, code := headstart(t, append([]string{"plot"}, tc.args...)...)
+			stdout, stderr, code := headstart(t, "plot "+tc.args)
 			if code == 0 || stdout != "" || !strings.Contains(stderr, tc.want) {
 				t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 			}
@@ -173,7 +195,7 @@ func TestPlotRefuses(t *testing.T) {
 	}
 }
 
-// Colours are for terminals, unless they are asked for.
+// With --color=auto, only a terminal gets colours.
 func TestUseColour(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {

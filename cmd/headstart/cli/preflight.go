@@ -20,11 +20,15 @@ func newPreflightCommand(streams Streams) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "preflight",
-		Short: "Say whether the metrics API groups are free to take",
-		Long: `Preflight looks for the owners of the metrics API groups, before an overlay claims one. It exits with 1 when a group belongs to somebody
-else, and says to whom, and which door is left.`,
-		Example: "  headstart preflight\n  kubectl headstart preflight --group external.metrics.k8s.io",
-		Args:    cobra.NoArgs,
+		Short: "Check that no other server owns the metrics API groups, before you install",
+		Long: `Preflight checks that no other server owns the metrics API groups that Headstart serves.
+
+A group has one owner per cluster, and a second owner would cut the first one's metrics off. So run
+this before you install. It exits with 1 if another server owns a group, and then names the owner and
+an alternative.`,
+		Example: `  headstart preflight
+  kubectl headstart preflight --group external.metrics.k8s.io`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := cluster.client()
 			if err != nil {
@@ -36,15 +40,16 @@ else, and says to whom, and which door is left.`,
 					errs = append(errs, err)
 					continue
 				}
-				fmt.Fprintf(streams.Out, "%s is free, or headstart's own.\n", group)
+				fmt.Fprintf(streams.Out, "%s: available to Headstart, no other server owns it.\n", group)
 			}
 			return errors.Join(errs...)
 		},
 	}
 	cluster = newNamespacedFlags(cmd.Flags())
 	f := cmd.Flags()
-	f.StringSliceVar(&groups, "group", []string{external_metrics.GroupName, custom_metrics.GroupName}, "API groups to look at")
-	f.StringVar(&service.Name, "service-name", service.Name, "Service that headstart is reached through")
-	f.StringVar(&service.Namespace, "service-namespace", service.Namespace, "namespace of that Service")
+	defaults := []string{external_metrics.GroupName, custom_metrics.GroupName}
+	f.StringSliceVar(&groups, "group", defaults, "API `GROUPS` to check, separated by commas")
+	f.StringVar(&service.Name, "service-name", service.Name, "`NAME` of Headstart's own Service")
+	f.StringVar(&service.Namespace, "service-namespace", service.Namespace, "`NAMESPACE` of that Service")
 	return cmd
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,54 +15,28 @@ import (
 	"headstart.dev/headstart/report/render"
 )
 
-// reportOptions are the flags of report, one to one.
-type reportOptions struct {
-	in           inputFlags
-	forecast     forecastFlags
-	lead         promDuration
-	capacity     float64
-	from         string
-	peaks        string
-	calendars    []string
-	policies     []string
-	serviceLevel string
-	shortageCost string
-	minReplicas  int
-	maxReplicas  int
-	stabilize    promDuration
-	horizon      promDuration
-	refresh      string
-	ramp         string
-	timeZone     string
-	headroom     bool
-	sweep        bool
-	gpus         float64
-	price        float64
-	service      string
-	decisions    string
-	plans        string
-	output       string
-	day          string
-	colour       string
-
-	given func(flag string) bool // set with a Forecast
-}
-
 func newReportCommand(streams Streams) *cobra.Command {
 	o := reportOptions{
-		stabilize: promDuration(report.DefaultStabilization), horizon: promDuration(report.DefaultHorizon), lead: promDuration(5 * time.Minute),
+		stabilize: promDuration(report.DefaultStabilization),
+		horizon:   promDuration(report.DefaultHorizon),
+		lead:      promDuration(5 * time.Minute),
 	}
 	cmd := &cobra.Command{
 		Use:   "report [[NAMESPACE/]NAME…]",
-		Short: "Dry run: replay history and say what Headstart would have served, cost and missed",
-		Long: `Report replays a demand series through the code that serves, step by step, with nothing known but what came before, and sets the
-result beside what teams run today. Give the contract as --service-level (a promise) or --shortage-cost (a trade-off).
+		Short: "Dry run: replay a history and show what Headstart would have served, cost and missed",
+		Long: `Report replays a history of demand and shows what Headstart would have served, what that would have
+cost and what it would have missed, beside what teams run today.
 
-With the name of a Forecast in the cluster, the settings are those of that Forecast, its peaks and the HPA that reads it, read with your
-own permissions, and its history comes from --prometheus. Several names, or --namespace alone for all that are in it, make one report.`,
-		Example: `  headstart report --input demand.csv.gz --lead 10m --capacity 5 --service-level 0.99
-  headstart report --input demand.csv.gz --lead 10m --capacity 5 --from 2026-03-16 --shortage-cost 20 --policies all
-  headstart report --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' --lead 10m --capacity 5 --service-level 0.99
+The replay runs the code of the server, and each step knows only what came before it. Say how much of
+the demand must be covered: --service-level is a promise, --shortage-cost is a trade-off.
+
+With the name of a Forecast in the cluster, the settings are those of the Forecast, of its peaks and
+of the HPA that reads it. They are read with your own permissions; the history comes from
+--prometheus. Several names, or --namespace without a name, make one report about all of them.`,
+		Example: `  headstart report --input demand.csv --lead 10m --capacity 5 --service-level 0.99
+  headstart report --input demand.csv --lead 10m --capacity 5 --shortage-cost 20 --from 14d --policies all
+  headstart report --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' \
+    --lead 10m --capacity 5 --service-level 0.99
   kubectl headstart report shop/face-fusion --prometheus http://localhost:9090
   kubectl headstart report --namespace shop --prometheus http://localhost:9090 -o html > shop.html`,
 		Args: o.forecast.args,
@@ -75,39 +48,10 @@ own permissions, and its history comes from --prometheus. Several names, or --na
 	return cmd
 }
 
-func (o *reportOptions) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	o.in.register(flags)
-	o.forecast.register(flags)
-	flags.StringVar(&o.in.series, "series", "", "which series of a file that has several")
-	flags.Var(&o.lead, "lead", "time from asking for a replica to its serving")
-	flags.Float64Var(&o.capacity, "capacity", 0, "demand that one replica serves, in the unit of demand")
-	flags.StringVar(&o.from, "from", "", "first step to replay: a time, or how much history to leave before it, such as 14d (default a third of the input)")
-	flags.StringVar(&o.peaks, "peaks", "", "YAML file of PeakSchedules and Calendars")
-	flags.StringSliceVar(&o.calendars, "calendars", nil, "Calendars of --peaks whose days the forecast learns")
-	flags.StringSliceVar(&o.policies, "policies", report.DefaultPolicies(), "policies to compare, separated by commas, or all: "+strings.Join(report.AllPolicies(), ", "))
-	flags.StringVar(&o.serviceLevel, "service-level", "", "probability that the served demand covers the lead window, such as 0.99")
-	flags.StringVar(&o.shortageCost, "shortage-cost", "", "how many times unserved demand costs what serving it would have cost, such as 20")
-	flags.IntVar(&o.minReplicas, "min-replicas", 1, "the HPA's minReplicas")
-	flags.IntVar(&o.maxReplicas, "max-replicas", 0, "the HPA's maxReplicas; 0 is no limit")
-	flags.Var(&o.stabilize, "stabilization", "the HPA's scale-down stabilisation window")
-	flags.Var(&o.horizon, "horizon", "how far a plan reaches")
-	flags.StringVar(&o.refresh, "plan-refresh", "step", "step: serve from a fresh plan at each step; status: from what would stand in the Forecast's status, written at most 12 times an hour")
-	flags.StringVar(&o.ramp, "hpa-ramp", "proposed", "how fast the HPA adds replicas: proposed (the larger of 20 pods and 900 % in 15 s), default (the larger of 2 × and 4 in 15 s), none")
-	flags.StringVar(&o.timeZone, "time-zone", "UTC", "IANA zone whose wall clock the daily cycle follows")
-	flags.BoolVar(&o.headroom, "headroom", false, "show each policy of today also with the head-room that did best on its history")
-	flags.BoolVar(&o.sweep, "sweep", false, "replay other leads too, from 30s to 30m: what a faster start would be worth")
-	flags.Float64Var(&o.gpus, "gpus-per-replica", 0, "GPUs of one replica, to count GPU-hours")
-	flags.Float64Var(&o.price, "price", 0, "price of one GPU-hour, or of one replica-hour without --gpus-per-replica")
-	flags.StringVar(&o.service, "service", "", "name of the service in the proposed manifests")
-	flags.StringVar(&o.decisions, "decisions", "", "write Headstart's replicas, step by step, to this CSV file")
-	flags.StringVar(&o.plans, "plans", "", "write the plan of each step to this file, as a Forecast's status has it, one JSON object a line")
-	flags.StringVarP(&o.output, "output", "o", "text", "text, json, csv or html")
-	flags.StringVar(&o.day, "day", "", "day that the text's chart shows, such as 2026-03-18, or none (default the one on which what runs today left the most unserved)")
-	flags.StringVar(&o.colour, "color", "auto", "colours in text: auto (on a terminal), always or never")
-}
-
-func (o *reportOptions) run(ctx context.Context, streams Streams, now time.Time, args []string, given func(flag string) bool) error {
+// run makes the report. given reports whether a flag was given on the command line.
+func (o *reportOptions) run(
+	ctx context.Context, streams Streams, now time.Time, args []string, given func(flag string) bool,
+) error {
 	write, err := o.writer(streams.Out)
 	if err != nil {
 		return err
@@ -125,14 +69,14 @@ func (o *reportOptions) run(ctx context.Context, streams Streams, now time.Time,
 			return err
 		}
 	}
-	made, err := o.replay(ctx, streams, now, c, fc, given)
-	if made == nil {
+	result, err := o.replay(ctx, streams, now, c, fc, given)
+	if result == nil {
 		return err
 	}
-	return errors.Join(write(render.Report(made)), err)
+	return errors.Join(write(render.Report(result)), err)
 }
 
-// writer renders in the form that was asked for.
+// writer returns the function that writes a report in the form that --output names.
 func (o *reportOptions) writer(w io.Writer) (func(render.Document) error, error) {
 	colour, err := useColour(o.colour, w)
 	if err != nil {
@@ -148,79 +92,86 @@ func (o *reportOptions) writer(w io.Writer) (func(render.Document) error, error)
 			return nil, fmt.Errorf("--day %q is neither a day such as 2026-03-18 nor none", o.day)
 		}
 	}
-	form := map[string]func(render.Document) error{
+	write := map[string]func(render.Document) error{
 		"text": func(r render.Document) error { return r.Text(w, text) },
 		"json": func(r render.Document) error { return r.JSON(w) },
 		"csv":  func(r render.Document) error { return r.CSV(w) },
 		"html": func(r render.Document) error { return r.HTML(w) },
 	}[o.output]
-	if form == nil {
-		return nil, fmt.Errorf("--output %q is unknown: text, json, csv or html", o.output)
+	if write == nil {
+		return nil, fmt.Errorf("--output %q is unknown: use text, json, csv or html", o.output)
 	}
-	return form, nil
+	return write, nil
 }
 
-// replay makes one report: of what the flags say, or of a Forecast. Where history could be read in part, it returns what that came to,
-// and the error.
-func (o *reportOptions) replay(ctx context.Context, streams Streams, now time.Time, c client.Reader, fc *v1alpha1.Forecast, given func(flag string) bool) (*report.Report, error) {
-	job, err := o.prepare(ctx, streams, now, c, fc, given)
+// replay makes one report: from the flags alone, or about the Forecast fc. If the history could be
+// read only in part, it returns both the report on that part and the error.
+func (o *reportOptions) replay(
+	ctx context.Context, streams Streams, now time.Time, c client.Reader, fc *v1alpha1.Forecast,
+	given func(flag string) bool,
+) (*report.Report, error) {
+	in, err := o.prepare(ctx, streams, now, c, fc, given)
 	if err != nil {
 		return nil, err
 	}
-	bar := newProgress(streams.Err, "replaying "+job.options.Name)
-	job.options.Progress = bar.show
-	writePlans := o.collectPlans(&job.options)
-	made, err := report.Run(ctx, job.options)
+	bar := newProgress(streams.Err, "replaying "+in.options.Name)
+	in.options.Progress = bar.show
+	writePlans := o.collectPlans(&in.options)
+	result, err := report.Run(ctx, in.options)
 	bar.end()
 	if err != nil {
-		return nil, errors.Join(job.partial, fmt.Errorf("%s: %w", job.options.Name, err))
+		return nil, errors.Join(in.readErr, fmt.Errorf("%s: %w", in.options.Name, err))
 	}
-	made.Notes = append(made.Notes, job.warnings...)
-	if job.partial != nil {
-		made.Notes = append(made.Notes, "the history could be read in part only, and this report is about that part: "+job.partial.Error())
-		return made, job.partial
+	result.Notes = append(result.Notes, in.warnings...)
+	if in.readErr != nil {
+		result.Notes = append(result.Notes,
+			"the history could be read only in part, and this report covers that part: "+in.readErr.Error())
+		return result, in.readErr
 	}
 	if err := writePlans(); err != nil {
 		return nil, err
 	}
 	if o.decisions != "" {
-		return made, writeDecisions(o.decisions, job.chosen, job.options.From, made)
+		return result, writeDecisions(o.decisions, in.series, in.options.From, result)
 	}
-	return made, nil
+	return result, nil
 }
 
-// replayJob is a replay with all that it needs.
-type replayJob struct {
+// replayInput is what a replay needs.
+type replayInput struct {
 	options  report.Options
-	chosen   named
-	warnings []string // of the peaks
-	partial  error    // why the series ends early
+	series   inputSeries
+	warnings []string // about the peaks
+	readErr  error    // why the series ends early
 }
 
-// prepare reads what is to be replayed: the Forecast's own, the demand, the peaks.
-func (o *reportOptions) prepare(ctx context.Context, streams Streams, now time.Time, c client.Reader, fc *v1alpha1.Forecast, given func(flag string) bool) (job replayJob, err error) {
+// prepare reads the Forecast's settings and peaks, if there is one, and the demand to replay.
+func (o *reportOptions) prepare(
+	ctx context.Context, streams Streams, now time.Time, c client.Reader, fc *v1alpha1.Forecast,
+	given func(flag string) bool,
+) (in replayInput, err error) {
 	var peaks report.Peaks
 	if fc != nil {
 		if peaks, err = o.fromForecast(ctx, c, fc, given); err != nil {
-			return job, err
+			return in, err
 		}
 	}
-	job.warnings = peaks.Warnings
-	if job.options, err = o.options(); err != nil {
-		return job, err
+	in.warnings = peaks.Warnings
+	if in.options, err = o.options(); err != nil {
+		return in, err
 	}
-	if job.chosen, job.partial, err = o.demand(ctx, streams, now); err != nil {
-		return job, err
+	if in.series, in.readErr, err = o.readDemand(ctx, streams, now); err != nil {
+		return in, err
 	}
-	job.options.Series = job.chosen.Series
-	if job.options.Name = job.chosen.Name; job.options.Name == "" {
-		job.options.Name = job.chosen.source
+	in.options.Series = in.series.Series
+	if in.options.Name = in.series.Name; in.options.Name == "" {
+		in.options.Name = in.series.source
 	}
 	if fc != nil {
-		job.options.Name, job.options.Existing = fc.Namespace+"/"+fc.Name, fc
+		in.options.Name, in.options.Existing = fc.Namespace+"/"+fc.Name, fc
 	}
-	if job.options.From, err = job.chosen.index(o.from); err != nil {
-		return job, errors.Join(job.partial, err)
+	if in.options.From, err = in.series.firstStep(o.from); err != nil {
+		return in, errors.Join(in.readErr, err)
 	}
-	return job, o.declare(&job.options, peaks)
+	return in, o.addPeaks(&in.options, peaks)
 }

@@ -20,28 +20,30 @@ import (
 	"headstart.dev/headstart/report/render"
 )
 
-// forecastFlags name Forecasts in a cluster.
+// forecastFlags say which Forecasts of a cluster to report on.
 type forecastFlags struct {
 	name    string
 	cluster *clusterFlags
-	// settings are those of the Forecast and its HPA; nil without one.
+	// settings of the Forecast and its HPA; nil without a Forecast.
 	settings *planner.Settings
 }
 
 func (f *forecastFlags) register(flags *pflag.FlagSet) {
 	config := genericclioptions.NewConfigFlags(true)
 	f.cluster = &clusterFlags{config: config}
-	flags.StringVar(&f.name, "forecast", "", "NAMESPACE/NAME of a Forecast in the cluster; the same as an argument")
-	flags.StringVarP(config.Namespace, "namespace", "n", "", "namespace of the Forecasts; without a name, all that are in it")
-	flags.StringVar(config.KubeConfig, "kubeconfig", "", "kubeconfig of the cluster, for Forecasts")
-	flags.StringVar(config.Context, "context", "", "context of the kubeconfig, for Forecasts")
+	flags.StringVar(&f.name, "forecast", "",
+		"`NAMESPACE/NAME` of a Forecast in the cluster; the same as the argument")
+	flags.StringVarP(config.Namespace, "namespace", "n", "",
+		"namespace of the Forecasts; without a name, all its Forecasts")
+	flags.StringVar(config.KubeConfig, "kubeconfig", "", "kubeconfig `FILE` of the cluster with the Forecasts")
+	flags.StringVar(config.Context, "context", "", "context in the kubeconfig")
 }
 
-// args refuses what is rather a file.
+// args rejects the name of a file, and names that are given twice.
 func (f *forecastFlags) args(_ *cobra.Command, args []string) error {
 	for _, a := range args {
 		if _, err := os.Stat(a); err == nil {
-			return fmt.Errorf("unexpected argument %q: a file is given as --input %s", a, a)
+			return fmt.Errorf("unexpected argument %q: to read a file, write --input %s", a, a)
 		}
 	}
 	if f.name != "" && len(args) > 0 {
@@ -50,7 +52,7 @@ func (f *forecastFlags) args(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// one is the name of the one Forecast that was asked for; "" without any.
+// one returns the name of the Forecast to report on; "" without any.
 func (f *forecastFlags) one(args []string) string {
 	if len(args) > 0 {
 		return args[0]
@@ -58,12 +60,12 @@ func (f *forecastFlags) one(args []string) string {
 	return f.name
 }
 
-// several says whether a report about more than one was asked for.
+// several reports whether to report on more than one Forecast.
 func (f *forecastFlags) several(args []string, given func(flag string) bool) bool {
 	return len(args) > 1 || len(args) == 0 && f.name == "" && given("namespace")
 }
 
-// clusterWait bounds what is read from the cluster.
+// clusterWait limits how long reading the cluster may take in total.
 const clusterWait = 30 * time.Second
 
 // get reads a Forecast with the user's own permissions.
@@ -81,7 +83,7 @@ func (f *forecastFlags) get(ctx context.Context, c client.Reader, name string) (
 	return &list[0], nil
 }
 
-// all reads the named Forecasts, or all of the namespace.
+// all reads the named Forecasts, or all of the namespace. It returns a title for the report too.
 func (f *forecastFlags) all(ctx context.Context, c client.Reader, names []string) ([]v1alpha1.Forecast, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, clusterWait)
 	defer cancel()
@@ -98,7 +100,7 @@ func (f *forecastFlags) all(ctx context.Context, c client.Reader, names []string
 		title = strings.Join(names, ", ")
 	}
 	if len(list) == 0 {
-		return nil, "", fmt.Errorf("there is no Forecast in namespace %s", namespace)
+		return nil, "", fmt.Errorf("no Forecasts found in namespace %s", namespace)
 	}
 	slices.SortFunc(list, func(a, b v1alpha1.Forecast) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
@@ -106,14 +108,17 @@ func (f *forecastFlags) all(ctx context.Context, c client.Reader, names []string
 	return list, title, nil
 }
 
-// runSeveral reports on several Forecasts. One that cannot be replayed does not keep the others from it: it is named in the report, and
-// the exit code says so.
-func (o *reportOptions) runSeveral(ctx context.Context, streams Streams, now time.Time, args []string, given func(string) bool, write func(render.Document) error) error {
+// runSeveral makes one report on several Forecasts. If one of them cannot be replayed, the report
+// names it and covers the others, and runSeveral returns an error.
+func (o *reportOptions) runSeveral(
+	ctx context.Context, streams Streams, now time.Time, args []string, given func(string) bool,
+	write func(render.Document) error,
+) error {
 	switch {
 	case o.in.input != "":
-		return errors.New("--input is one series: name the Forecast that it is the history of")
+		return errors.New("--input holds the history of one Forecast: give the name of that Forecast alone")
 	case o.decisions != "" || o.plans != "":
-		return errors.New("--decisions and --plans are those of one Forecast: name it alone")
+		return errors.New("--decisions and --plans need the name of one Forecast")
 	}
 	c, err := o.forecast.cluster.client()
 	if err != nil {
@@ -126,13 +131,13 @@ func (o *reportOptions) runSeveral(ctx context.Context, streams Streams, now tim
 	var reports []report.Bundled
 	var failed []string
 	for i := range list {
-		one := *o
+		one := *o // each Forecast sets the flags that were not given
 		bundled := report.Bundled{Name: list[i].Namespace + "/" + list[i].Name}
-		made, err := one.replay(ctx, streams, now, c, &list[i], given)
-		if bundled.Report = made; err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
+		bundled.Report, err = one.replay(ctx, streams, now, c, &list[i], given)
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
 			bundled.NotRun = err.Error()
 			failed = append(failed, fmt.Sprintf("%s: %v", bundled.Name, err))
 		}
@@ -145,7 +150,8 @@ func (o *reportOptions) runSeveral(ctx context.Context, streams Streams, now tim
 		return err
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d Forecasts could not be replayed: %s", len(failed), len(list), strings.Join(failed, "; "))
+		return fmt.Errorf("%d of %d Forecasts could not be replayed: %s",
+			len(failed), len(list), strings.Join(failed, "; "))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -18,86 +19,152 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
-func TestReportFromForecast(t *testing.T) {
-	capacity, level := resource.MustParse("2500m"), v1alpha1.Decimal("0.95")
-	fc := &v1alpha1.Forecast{
+// webForecast returns a Forecast that sets every field that a report uses.
+func webForecast() *v1alpha1.Forecast {
+	return &v1alpha1.Forecast{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Labels: map[string]string{"tier": "front"}},
 		Spec: v1alpha1.ForecastSpec{
-			Demand:             &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(x[2m]))"}, Resolution: "5m", History: "14d"},
-			CapacityPerReplica: &capacity, ProvisionFor: v1alpha1.ProvisionFor{ServiceLevel: &level}, Horizon: "12h",
-			Seasonality: v1alpha1.Seasonality{TimeZone: "Asia/Shanghai", Periods: []v1alpha1.Duration{"12h"}, Calendars: []string{"holidays", "broken", "gone"}},
-			Bounds:      v1alpha1.Bounds{Min: new(resource.MustParse("3")), Max: new(resource.MustParse("400"))},
+			Demand: &v1alpha1.DemandSource{
+				Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(x[2m]))"}, Resolution: "5m", History: "14d",
+			},
+			CapacityPerReplica: new(resource.MustParse("2500m")),
+			ProvisionFor:       v1alpha1.ProvisionFor{ServiceLevel: new(v1alpha1.Decimal("0.95"))},
+			Horizon:            "12h",
+			Seasonality: v1alpha1.Seasonality{
+				TimeZone: "Asia/Shanghai", Periods: []v1alpha1.Duration{"12h"},
+				Calendars: []string{"holidays", "broken", "gone"},
+			},
+			Bounds: v1alpha1.Bounds{Min: new(resource.MustParse("3")), Max: new(resource.MustParse("400"))},
 		},
-		Status: v1alpha1.ForecastStatus{LeadTime: &v1alpha1.LeadTimeStatus{Value: "7m", Source: v1alpha1.LeadSourceLearned}},
+		Status: v1alpha1.ForecastStatus{
+			LeadTime: &v1alpha1.LeadTimeStatus{Value: "7m", Source: v1alpha1.LeadSourceLearned},
+		},
 	}
-	window := func(name string, spec v1alpha1.PeakScheduleSpec) *v1alpha1.PeakSchedule {
-		spec.TimeZone = "UTC"
-		cron, long, least := "0 12 * * *", v1alpha1.Duration("1h"), resource.MustParse("100")
-		spec.Windows = []v1alpha1.PeakWindow{{Name: "noon", Schedule: cron, Duration: long, Demand: v1alpha1.PeakDemand{AtLeast: &least}}}
-		return &v1alpha1.PeakSchedule{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: spec}
+}
+
+// noonPeak returns a PeakSchedule that applies to the Forecasts that spec names or selects.
+func noonPeak(name string, spec v1alpha1.PeakScheduleSpec) *v1alpha1.PeakSchedule {
+	spec.TimeZone = "UTC"
+	spec.Windows = []v1alpha1.PeakWindow{{
+		Name: "noon", Schedule: "0 12 * * *", Duration: "1h",
+		Demand: v1alpha1.PeakDemand{AtLeast: new(resource.MustParse("100"))},
+	}}
+	return &v1alpha1.PeakSchedule{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: spec}
+}
+
+// dayCalendar returns a Calendar with one day.
+func dayCalendar(name, date string) *v1alpha1.Calendar {
+	return &v1alpha1.Calendar{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "x", Dates: []string{date}}}},
 	}
-	c := fake.NewClientBuilder().WithScheme(controller.NewScheme()).WithObjects(
-		fc,
-		window("named", v1alpha1.PeakScheduleSpec{ForecastRefs: []v1alpha1.ForecastReference{{Name: "web"}}}),
-		window("selected", v1alpha1.PeakScheduleSpec{ForecastSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "front"}}}),
-		window("other", v1alpha1.PeakScheduleSpec{ForecastSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "back"}}}),
-		window("bad", v1alpha1.PeakScheduleSpec{ForecastSelector: &metav1.LabelSelector{
-			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: "Near"}},
-		}}),
-		&v1alpha1.Calendar{ObjectMeta: metav1.ObjectMeta{Name: "holidays"}, Spec: v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "x", Dates: []string{"2026-05-01"}}}}},
-		&v1alpha1.Calendar{ObjectMeta: metav1.ObjectMeta{Name: "broken"}, Spec: v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "x", Dates: []string{"2026-02-31"}}}}},
-		&v1alpha1.Calendar{ObjectMeta: metav1.ObjectMeta{Name: "unrelated"}, Spec: v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "x", Dates: []string{"never"}}}}},
-		&autoscalingv2.HorizontalPodAutoscaler{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
-			Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-				MinReplicas: new(int32(2)), MaxReplicas: 25,
-				Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{
+}
+
+// webHPA returns an HPA that reads webForecast and adds one pod a minute.
+func webHPA() *autoscalingv2.HorizontalPodAutoscaler {
+	return &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			MinReplicas: new(int32(2)), MaxReplicas: 25,
+			Metrics: []autoscalingv2.MetricSpec{{
+				Type: autoscalingv2.ExternalMetricSourceType,
+				External: &autoscalingv2.ExternalMetricSource{
 					Metric: autoscalingv2.MetricIdentifier{Name: "web"},
-					Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: &capacity},
-				}}},
-				Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{
-					ScaleUp:   &autoscalingv2.HPAScalingRules{Policies: []autoscalingv2.HPAScalingPolicy{{Type: autoscalingv2.PodsScalingPolicy, Value: 1, PeriodSeconds: 60}}},
-					ScaleDown: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: new(int32(60))},
+					Target: autoscalingv2.MetricTarget{
+						Type: autoscalingv2.AverageValueMetricType, AverageValue: new(resource.MustParse("2500m")),
+					},
 				},
+			}},
+			Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{
+				ScaleUp: &autoscalingv2.HPAScalingRules{Policies: []autoscalingv2.HPAScalingPolicy{
+					{Type: autoscalingv2.PodsScalingPolicy, Value: 1, PeriodSeconds: 60},
+				}},
+				ScaleDown: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: new(int32(60))},
 			},
 		},
-	).Build()
+	}
+}
 
+// webCluster returns a cluster with a Forecast, its HPA, and PeakSchedules and Calendars of which
+// some are not valid or do not apply.
+func webCluster() client.Client {
+	selecting := func(tier string) v1alpha1.PeakScheduleSpec {
+		return v1alpha1.PeakScheduleSpec{
+			ForecastSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": tier}},
+		}
+	}
+	return fake.NewClientBuilder().WithScheme(controller.NewScheme()).WithObjects(
+		webForecast(), webHPA(),
+		noonPeak("named", v1alpha1.PeakScheduleSpec{ForecastRefs: []v1alpha1.ForecastReference{{Name: "web"}}}),
+		noonPeak("selected", selecting("front")),
+		noonPeak("other", selecting("back")),
+		noonPeak("bad", v1alpha1.PeakScheduleSpec{ForecastSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: "Near"}},
+		}}),
+		dayCalendar("holidays", "2026-05-01"), dayCalendar("broken", "2026-02-31"), dayCalendar("unrelated", "never"),
+	).Build()
+}
+
+// The settings of a report are those of the Forecast and its HPA, except for flags that were given.
+func TestReportFromForecast(t *testing.T) {
 	o := reportOptions{timeZone: "UTC", in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
 	o.lead = promDuration(time.Hour)
-	peaks, err := o.fromForecast(t.Context(), c, fc, func(flag string) bool { return flag == "step" })
+	onlyStep := func(flag string) bool { return flag == "step" }
+	if _, err := o.fromForecast(t.Context(), webCluster(), webForecast(), onlyStep); err != nil {
+		t.Fatal(err)
+	}
+	if o.in.query != "sum(rate(x[2m]))" || o.in.step != 0 || time.Duration(o.in.history) != 14*24*time.Hour ||
+		time.Duration(o.horizon) != 12*time.Hour || time.Duration(o.lead) != 7*time.Minute ||
+		o.capacity != 2.5 || o.timeZone != "Asia/Shanghai" || o.service != "web" {
+		t.Errorf("the flags became %+v", o)
+	}
+	options, err := o.options()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.in.query != "sum(rate(x[2m]))" || o.in.step != 0 || time.Duration(o.in.history) != 14*24*time.Hour || time.Duration(o.horizon) != 12*time.Hour ||
-		time.Duration(o.lead) != 7*time.Minute || o.capacity != 2.5 || o.timeZone != "Asia/Shanghai" || o.service != "web" {
-		t.Errorf("taken over: %+v", o)
+	// A fit uses the history and the periods of the spec, as on the server, however much is read.
+	if options.History != 14*24*time.Hour || len(options.Periods) != 1 || options.Periods[0] != 12*time.Hour {
+		t.Errorf("a fit uses %s of history with periods %v, want 14d and 12h", options.History, options.Periods)
+	}
+	if options.Contract.ServiceLevel != 0.95 || options.MinDemand != 3 || options.MaxDemand != 400 {
+		t.Errorf("contract %+v, bounds %v to %v, want those of the spec",
+			options.Contract, options.MinDemand, options.MaxDemand)
+	}
+	ramp := planner.Ramp{Sync: planner.DefaultSync, Policies: []planner.Policy{
+		{Kind: planner.PolicyPods, Value: 1, Period: time.Minute},
+	}}
+	if diff := cmp.Diff(ramp, options.Ramp); diff != "" {
+		t.Errorf("ramp (-HPA +report):\n%s", diff)
+	}
+	if options.MinReplicas != 2 || options.MaxReplicas != 25 || options.Stabilization != time.Minute {
+		t.Errorf("%d to %d replicas, stabilization %s, want 2 to 25 and 1m",
+			options.MinReplicas, options.MaxReplicas, options.Stabilization)
+	}
+}
+
+// The peaks of a report are those of the server. An object that is not valid is left out and named,
+// as on the server, and one that does not apply to the Forecast is not named.
+func TestReportPeaksFromCluster(t *testing.T) {
+	o := reportOptions{timeZone: "UTC", in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
+	peaks, err := o.fromForecast(t.Context(), webCluster(), webForecast(), func(string) bool { return false })
+	if err != nil {
+		t.Fatal(err)
 	}
 	options, err := o.options()
 	if err != nil {
 		t.Fatal(err)
 	}
 	options.Series.Step = 5 * time.Minute
-	// However much is read, fits look back on what the spec says, and know its periods, as on the server.
-	if options.History != 14*24*time.Hour || len(options.Periods) != 1 || options.Periods[0] != 12*time.Hour || options.Contract.ServiceLevel != 0.95 {
-		t.Errorf("a fit looks back on %s with periods %v, want 14d and 12h", options.History, options.Periods)
-	}
-	if options.MinDemand != 3 || options.MaxDemand != 400 {
-		t.Errorf("bounds %v to %v, want those of spec.bounds", options.MinDemand, options.MaxDemand)
-	}
-	ramp := planner.Ramp{Sync: planner.DefaultSync, Policies: []planner.Policy{{Kind: planner.PolicyPods, Value: 1, Period: time.Minute}}}
-	if diff := cmp.Diff(ramp, options.Ramp); diff != "" || options.MinReplicas != 2 || options.MaxReplicas != 25 || options.Stabilization != time.Minute {
-		t.Errorf("%d to %d replicas, stabilization %s, want 2 to 25 and 1m; ramp (-HPA +report):\n%s", options.MinReplicas, options.MaxReplicas, options.Stabilization, diff)
-	}
-	if err := o.declare(&options, peaks); err != nil || len(options.Calendars.Named) != 1 {
+	if err := o.addPeaks(&options, peaks); err != nil || len(options.Calendars.Named) != 1 {
 		t.Errorf("error %v, %d calendars, want the valid one", err, len(options.Calendars.Named))
 	}
 	if len(peaks.Schedules) != 2 || peaks.Schedules[0].Name() != "named" || peaks.Schedules[1].Name() != "selected" {
 		t.Errorf("peaks %v", peaks.Schedules)
 	}
-	// What is not valid is left out and named, as on the server. What is not meant for the Forecast does not matter.
 	warnings := strings.Join(peaks.Warnings, "\n")
-	for _, part := range []string{"PeakSchedule bad: spec.forecastSelector", `calendar "broken"`, `calendar "gone" does not exist`} {
+	for _, part := range []string{
+		"PeakSchedule bad: spec.forecastSelector", `calendar "broken"`, `calendar "gone" does not exist`,
+	} {
 		if !strings.Contains(warnings, "left out, as on the server: "+part) {
 			t.Errorf("warnings %q, want one about %s", peaks.Warnings, part)
 		}
@@ -105,26 +172,35 @@ func TestReportFromForecast(t *testing.T) {
 	if len(peaks.Warnings) != 3 || strings.Contains(warnings, "unrelated") {
 		t.Errorf("warnings %q, want three", peaks.Warnings)
 	}
+}
 
-	given := reportOptions{ramp: "default", maxReplicas: 7, in: inputFlags{prometheus: "http://127.0.0.1:9090"}, timeZone: "UTC"}
-	flags := func(flag string) bool { return flag == "hpa-ramp" || flag == "max-replicas" }
-	if _, err := given.fromForecast(t.Context(), c, fc, flags); err != nil {
+// Flags that were given win over the HPA.
+func TestReportFlagsOverrideForecast(t *testing.T) {
+	o := reportOptions{
+		ramp: "default", maxReplicas: 7, in: inputFlags{prometheus: "http://127.0.0.1:9090"}, timeZone: "UTC",
+	}
+	given := func(flag string) bool { return flag == "hpa-ramp" || flag == "max-replicas" }
+	if _, err := o.fromForecast(t.Context(), webCluster(), webForecast(), given); err != nil {
 		t.Fatal(err)
 	}
-	if options, err := given.options(); err != nil || options.MaxReplicas != 7 || len(options.Ramp.Policies) > 0 || options.MinReplicas != 2 {
-		t.Errorf("error %v, %d to %d replicas, ramp %+v: want the flags, and minReplicas of the HPA", err, options.MinReplicas, options.MaxReplicas, options.Ramp)
+	options, err := o.options()
+	if err != nil || options.MaxReplicas != 7 || len(options.Ramp.Policies) > 0 || options.MinReplicas != 2 {
+		t.Errorf("error %v, %d to %d replicas, ramp %+v: want the flags, and minReplicas of the HPA",
+			err, options.MinReplicas, options.MaxReplicas, options.Ramp)
 	}
 
-	far := reportOptions{}
-	if _, err := far.fromForecast(t.Context(), c, fc, func(string) bool { return false }); err == nil || !strings.Contains(err.Error(), "port-forward") {
+	without := reportOptions{}
+	_, err = without.fromForecast(t.Context(), webCluster(), webForecast(), func(string) bool { return false })
+	if err == nil || !strings.Contains(err.Error(), "port-forward") {
 		t.Errorf("without --prometheus: got %v, want how to forward its port", err)
 	}
 }
 
-// What a report proposes is what the API servers take.
+// The API server accepts the manifests that a report proposes.
 func TestReportProposesValidManifests(t *testing.T) {
-	stdout, stderr, code := headstart(t, "report", "--input", file(t, "demand.csv", twoWeeks()), "--lead", "1h", "--capacity", "2.5", "--shortage-cost", "20",
-		"--service", "It's a Service", "--time-zone", "Europe/Berlin", "--policies", "headstart,static")
+	stdout, stderr, code := headstart(t, "report --lead 1h --capacity 2.5 --shortage-cost 20 "+
+		"--time-zone Europe/Berlin --policies headstart,static",
+		"--service", "It's a Service", "--input", file(t, "demand.csv", twoWeeks()))
 	if code != 0 {
 		t.Fatal(stderr)
 	}
@@ -149,12 +225,14 @@ func TestReportProposesValidManifests(t *testing.T) {
 		kinds = append(kinds, gvk.Kind)
 		switch o := object.(type) {
 		case *v1alpha1.Forecast:
-			if o.Name != "it-s-a-service" || o.Spec.CapacityPerReplica.String() != "2500m" || *o.Spec.ProvisionFor.ShortageCost != "20" || o.Spec.Mode != v1alpha1.ForecastDryRun {
+			if o.Name != "it-s-a-service" || o.Spec.CapacityPerReplica.String() != "2500m" ||
+				*o.Spec.ProvisionFor.ShortageCost != "20" || o.Spec.Mode != v1alpha1.ForecastDryRun {
 				t.Errorf("forecast %+v", o.Spec)
 			}
 		case *autoscalingv2.HorizontalPodAutoscaler:
 			m := o.Spec.Metrics[0].External
-			if m.Metric.Name != "it-s-a-service" || m.Target.AverageValue.String() != "2500m" || o.Spec.MaxReplicas < 40 || !o.Spec.Behavior.ScaleUp.Tolerance.IsZero() {
+			if m.Metric.Name != "it-s-a-service" || m.Target.AverageValue.String() != "2500m" ||
+				o.Spec.MaxReplicas < 40 || !o.Spec.Behavior.ScaleUp.Tolerance.IsZero() {
 				t.Errorf("HPA %+v", o.Spec)
 			}
 		}

@@ -14,11 +14,12 @@ import (
 
 var updateReportDocs = flag.Bool("update-report-docs", false, "rewrite the outputs in docs/report.md")
 
-// Every command of these pages prints what stands below it.
+// Every command of docs/report.md prints what the page shows below it.
 func TestReportDocs(t *testing.T) { runDocs(t, "report.md", 3, *updateReportDocs) }
 
-// runDocs runs the commands of a page of docs, of which there are at least so many, from the top of the repository. A command that
-// ends in 2>&1 shows what it writes to standard error too; any other must write nothing there.
+// runDocs runs the commands of a page of docs from the top of the repository. There must be at
+// least that many. A command that ends in 2>&1 shows its standard error too; any other command must
+// not write to it.
 func runDocs(t *testing.T, page string, least int, update bool) {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "..", "..", "docs", page))
@@ -35,26 +36,28 @@ func runDocs(t *testing.T, page string, least int, update bool) {
 	fresh := blocks.ReplaceAllFunc(text, func(block []byte) []byte {
 		ran++
 		line := string(blocks.FindSubmatch(block)[1])
-		both, joined := strings.CutSuffix(line, " 2>&1")
+		args, withErrors := strings.CutSuffix(line, " 2>&1")
 		var out, errs bytes.Buffer
 		streams := Streams{strings.NewReader(""), &out, &errs}
-		if joined {
+		if withErrors {
 			streams.Err = &out
 		}
-		code := Execute(t.Context(), append([]string{"headstart"}, strings.Fields(both)...), "dev", streams)
-		if said := progressLine.ReplaceAllString(errs.String(), ""); code != 0 || said != "" {
-			t.Errorf("%s: exit %d: %s", line, code, said)
+		code := execute(t.Context(), append([]string{"headstart"}, strings.Fields(args)...), streams)
+		if stderr := progressLine.ReplaceAllString(errs.String(), ""); code != 0 || stderr != "" {
+			t.Errorf("%s: exit %d: %s", line, code, stderr)
 		}
-		return []byte("```console\n$ headstart " + line + "\n" + progressLine.ReplaceAllString(out.String(), "") + "```")
+		stdout := progressLine.ReplaceAllString(out.String(), "")
+		return []byte("```console\n$ headstart " + line + "\n" + stdout + "```")
 	})
 	if ran < least {
-		t.Errorf("%d commands were found", ran)
+		t.Errorf("%d commands were found, want at least %d", ran, least)
 	}
 	if update {
 		if err := os.WriteFile(path, fresh, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if !bytes.Equal(fresh, text) {
-		t.Errorf("run this test with its flag to update %s; -docs, +now:\n%s", page, cmp.Diff(string(text), string(fresh)))
+		t.Errorf("run this test with its flag to update %s; -docs, +now:\n%s",
+			page, cmp.Diff(string(text), string(fresh)))
 	}
 }

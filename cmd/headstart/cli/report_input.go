@@ -10,22 +10,37 @@ import (
 	"headstart.dev/headstart/history"
 )
 
-// demand reads the one series to replay. Where reading stopped half-way, partial says why, and the series ends there.
-func (o *reportOptions) demand(ctx context.Context, streams Streams, now time.Time) (chosen named, partial, err error) {
+// portForward says how to reach a Prometheus that runs in a cluster.
+const portForward = "http://localhost:9090 after kubectl port-forward -n MONITORING service/PROMETHEUS 9090"
+
+// readDemand reads the one series to replay. If reading stops half-way, readErr says why, and the
+// series ends there.
+func (o *reportOptions) readDemand(
+	ctx context.Context, streams Streams, now time.Time,
+) (series inputSeries, readErr, err error) {
 	all, err := o.in.read(ctx, streams, now)
 	if err != nil {
-		err = reachable(err)
+		err = explainUnreachable(err)
 		if len(all) == 0 || !history.KindOf(err).Temporary() {
-			return named{}, nil, err
+			return inputSeries{}, nil, err
 		}
-		partial = err
+		readErr = err
 	}
-	chosen, err = choose(all, o.in.series)
-	return chosen, partial, err
+	series, err = selectSeries(all, o.in.series)
+	return series, readErr, err
 }
 
-// choose picks the one series to replay.
-func choose(all []named, name string) (named, error) {
+// explainUnreachable adds to a network error how to reach a Prometheus that runs in a cluster.
+func explainUnreachable(err error) error {
+	switch history.KindOf(err) {
+	case history.ErrUnreachable, history.ErrTimeout:
+		return fmt.Errorf("%w; for a Prometheus inside a cluster give --prometheus %s", err, portForward)
+	}
+	return err
+}
+
+// selectSeries returns the series of that name, or the only one if name is empty.
+func selectSeries(all []inputSeries, name string) (inputSeries, error) {
 	var names []string
 	for _, s := range all {
 		if s.Name == name || (name == "" && len(all) == 1) {
@@ -39,44 +54,36 @@ func choose(all []named, name string) (named, error) {
 		more = fmt.Sprintf(" and %d more", len(names)-few)
 		names = names[:few]
 	}
+	list := strings.Join(names, ", ") + more
 	if name == "" {
-		return named{}, fmt.Errorf("the input has %d series: choose one with --series (%s%s)", len(all), strings.Join(names, ", "), more)
+		return inputSeries{}, fmt.Errorf("the input has %d series: choose one with --series (%s)", len(all), list)
 	}
-	return named{}, fmt.Errorf("there is no series %q in the input: it has %s%s", name, strings.Join(names, ", "), more)
+	return inputSeries{}, fmt.Errorf("--series: there is no series %q in the input: it has %s", name, list)
 }
 
-// timeLayouts are how --from may be written; without an offset it is UTC.
-var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
-
-func parseTime(text string) (time.Time, bool) {
-	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, true
-		}
-	}
-	return time.Time{}, false
-}
-
-// index is the first step at or after --from; a third of the series without it.
-func (n named) index(from string) (int, error) {
-	s := n.Series
+// firstStep returns the first step at or after --from. Without --from, the first third of the
+// series is history.
+func (s inputSeries) firstStep(from string) (int, error) {
+	step, steps := s.Series.Step, len(s.Series.Values)
 	if from == "" {
-		return max(1, len(s.Values)/3), nil
+		return max(1, steps/3), nil
 	}
 	if d, err := v1alpha1.Duration(from).Parse(); err == nil {
-		return int(min((d+s.Step-1)/s.Step, time.Duration(len(s.Values)))), nil
+		return stepsIn(d, step, steps), nil
 	}
-	at, ok := parseTime(from)
+	at, ok := parseTime(from, time.UTC)
 	if !ok {
-		return 0, fmt.Errorf("--from %q is neither a time such as 2006-01-02T15:04:05Z nor a duration such as 14d", from)
+		return 0, fmt.Errorf("--from %q is neither a time such as 2026-01-02T15:04:05Z nor a duration such as 14d",
+			from)
 	}
-	first := s.Start
-	if t, ok := parseTime(n.stamp(0)); ok {
-		first = t // rows need not stand on the grid
+	first := s.Series.Start
+	if t, ok := parseTime(s.stamp(0), time.UTC); ok {
+		first = t // the first row need not be at the beginning of a step
 	}
-	since := at.Sub(first)
-	if since <= 0 {
-		return 0, nil
-	}
-	return int(min((since+s.Step-1)/s.Step, time.Duration(len(s.Values)))), nil
+	return stepsIn(max(0, at.Sub(first)), step, steps), nil
+}
+
+// stepsIn returns how many steps cover d, and not more than limit.
+func stepsIn(d, step time.Duration, limit int) int {
+	return int(min((d+step-1)/step, time.Duration(limit)))
 }

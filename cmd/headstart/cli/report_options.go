@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/planner"
@@ -12,7 +16,104 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// options are those that need no input.
+// reportOptions holds the flags of report.
+type reportOptions struct {
+	in           inputFlags
+	forecast     forecastFlags
+	lead         promDuration
+	capacity     float64
+	from         string
+	peaks        string
+	calendars    []string
+	policies     []string
+	serviceLevel string
+	shortageCost string
+	minReplicas  int
+	maxReplicas  int
+	stabilize    promDuration
+	horizon      promDuration
+	refresh      string
+	ramp         string
+	timeZone     string
+	headroom     bool
+	sweep        bool
+	gpus         float64
+	price        float64
+	service      string
+	decisions    string
+	plans        string
+	output       string
+	day          string
+	colour       string
+
+	given func(flag string) bool // reports whether a flag was given; nil without a Forecast
+}
+
+// register registers all flags.
+func (o *reportOptions) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	o.in.register(flags)
+	flags.StringVar(&o.in.series, "series", "", "`NAME` of the series to replay, if the file has several")
+	o.forecast.register(flags)
+	o.registerReplay(flags)
+	o.registerHPA(flags)
+	o.registerOutput(flags)
+}
+
+// registerReplay registers the flags that say what is planned, and from when on.
+func (o *reportOptions) registerReplay(flags *pflag.FlagSet) {
+	flags.Var(&o.lead, "lead", "time from requesting a replica until it serves")
+	flags.Float64Var(&o.capacity, "capacity", 0, "`DEMAND` that one replica serves")
+	flags.StringVar(&o.serviceLevel, "service-level", "",
+		"`PROBABILITY` that the served demand covers the lead window, such as 0.99")
+	flags.StringVar(&o.shortageCost, "shortage-cost", "",
+		"`FACTOR` by which unserved demand is worse than the cost of serving it, such as 20")
+	flags.StringVar(&o.from, "from", "",
+		"first step to replay: a `TIME`, or the length of the history before it, such as 14d (default a third of the "+
+			"input)")
+	flags.Var(&o.horizon, "horizon", "how far a plan reaches")
+	flags.StringVar(&o.timeZone, "time-zone", "UTC", "IANA `ZONE` whose wall clock the daily cycle follows")
+	flags.StringVar(&o.peaks, "peaks", "", "YAML `FILE` with PeakSchedules and Calendars")
+	flags.StringSliceVar(&o.calendars, "calendars", nil,
+		"`NAMES` of Calendars in --peaks whose days the forecast learns, separated by commas")
+	flags.StringSliceVar(&o.policies, "policies", report.DefaultPolicies(),
+		"`POLICIES` to compare, separated by commas, or all: "+strings.Join(report.AllPolicies(), ", "))
+	flags.BoolVar(&o.headroom, "headroom", false,
+		"show each of today's policies a second time, with the headroom that did best on its history")
+	flags.BoolVar(&o.sweep, "sweep", false,
+		"replay leads from 30s to 30m as well, to show what a faster start would be worth")
+	flags.StringVar(&o.refresh, "plan-refresh", "step",
+		"which plan a step is served from: step (a new plan for each step) or status (the plan that would be in the "+
+			"Forecast's status, written at most 12 times an hour)")
+}
+
+// registerHPA registers the flags that describe the HPA that reads the plan.
+func (o *reportOptions) registerHPA(flags *pflag.FlagSet) {
+	flags.IntVar(&o.minReplicas, "min-replicas", 1, "minReplicas of the HPA")
+	flags.IntVar(&o.maxReplicas, "max-replicas", 0, "maxReplicas of the HPA; 0 is no limit")
+	flags.Var(&o.stabilize, "stabilization", "scale-down stabilization window of the HPA")
+	flags.StringVar(&o.ramp, "hpa-ramp", "proposed",
+		"how fast the HPA adds replicas within 15 s: proposed (the larger of 20 pods and 900 %), default (up to the "+
+			"larger of 4 and twice the replicas) or none (no limit)")
+}
+
+// registerOutput registers the flags that say what is written.
+func (o *reportOptions) registerOutput(flags *pflag.FlagSet) {
+	flags.StringVarP(&o.output, "output", "o", "text", "text, json, csv or html")
+	flags.StringVar(&o.decisions, "decisions", "", "write Headstart's replicas at each step to this CSV `FILE`")
+	flags.StringVar(&o.plans, "plans", "",
+		"write the plan of each step to this `FILE`, one JSON object per line, as in a Forecast's status")
+	flags.StringVar(&o.day, "day", "",
+		"`DAY` of the chart, such as 2026-03-18, or none (default the day on which today's autoscaler left the most "+
+			"demand unserved)")
+	flags.StringVar(&o.colour, "color", "auto", "colours in the text: auto (on a terminal), always or never")
+	flags.Float64Var(&o.gpus, "gpus-per-replica", 0, "GPUs per replica, to count GPU-hours")
+	flags.Float64Var(&o.price, "price", 0, "price of one GPU-hour, or of one replica-hour without --gpus-per-replica")
+	flags.StringVar(&o.service, "service", "", "`NAME` of the service in the proposed manifests")
+}
+
+// options returns the options of the replay that follow from the flags and the Forecast, without
+// the input.
 func (o *reportOptions) options() (report.Options, error) {
 	out := report.DefaultOptions()
 	if o.forecast.settings != nil {
@@ -22,30 +123,18 @@ func (o *reportOptions) options() (report.Options, error) {
 	out.Refresh, out.Headroom = report.Refresh(o.refresh), o.headroom
 	out.GPUs, out.Price, out.Service, out.Query = o.gpus, o.price, o.service, o.in.query
 	if o.sweep {
-		out.Sweep = sweepLeads
+		out.Sweep = sweepLeads()
 	}
-	if o.counts("min-replicas") {
-		out.MinReplicas = o.minReplicas
+	err := o.setHPA(&out)
+	if err != nil {
+		return out, err
 	}
-	if o.counts("max-replicas") {
-		out.MaxReplicas = o.maxReplicas
-	}
-	if o.counts("stabilization") {
-		out.Stabilization = time.Duration(o.stabilize)
-	}
-	if o.counts("hpa-ramp") {
-		ramp, ok := ramps()[o.ramp]
-		if !ok {
-			return out, fmt.Errorf("--hpa-ramp %q is unknown: proposed, default or none", o.ramp)
-		}
-		out.Ramp = ramp
-	}
-	var err error
-	if o.counts("service-level") || o.counts("shortage-cost") {
-		out.Contract, err = planner.ParseContract(v1alpha1.Decimal(o.serviceLevel), v1alpha1.Decimal(o.shortageCost), planner.ContractFields{
+	if o.overrides("service-level") || o.overrides("shortage-cost") {
+		fields := planner.ContractFields{
 			Both: "the contract", ServiceLevel: "--service-level", ShortageCost: "--shortage-cost",
-		})
-		if err != nil {
+		}
+		level, cost := v1alpha1.Decimal(o.serviceLevel), v1alpha1.Decimal(o.shortageCost)
+		if out.Contract, err = planner.ParseContract(level, cost, fields); err != nil {
 			return out, err
 		}
 	}
@@ -56,27 +145,56 @@ func (o *reportOptions) options() (report.Options, error) {
 		out.Policies = report.AllPolicies()
 	}
 	if o.decisions != "" && !slices.Contains(out.Policies, report.PolicyHeadstart) {
-		return out, errors.New("--decisions are those of the policy headstart: add it to --policies")
+		return out, errNoDecisions
 	}
 	return out, nil
 }
 
-// sweepLeads are those of --sweep.
-var sweepLeads = []time.Duration{
-	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
+// setHPA sets the options that describe the HPA.
+func (o *reportOptions) setHPA(out *report.Options) error {
+	if o.overrides("min-replicas") {
+		out.MinReplicas = o.minReplicas
+	}
+	if o.overrides("max-replicas") {
+		out.MaxReplicas = o.maxReplicas
+	}
+	if o.overrides("stabilization") {
+		out.Stabilization = time.Duration(o.stabilize)
+	}
+	if o.overrides("hpa-ramp") {
+		ramp, ok := ramps()[o.ramp]
+		if !ok {
+			return fmt.Errorf("--hpa-ramp %q is unknown: use proposed, default or none", o.ramp)
+		}
+		out.Ramp = ramp
+	}
+	return nil
 }
 
-// ramps are the values of --hpa-ramp.
+// errNoDecisions says why there are no decisions to write.
+var errNoDecisions = errors.New("--decisions writes those of the policy headstart: add it to --policies")
+
+// sweepLeads returns the leads that --sweep replays.
+func sweepLeads() []time.Duration {
+	return []time.Duration{
+		30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute,
+		30 * time.Minute,
+	}
+}
+
+// ramps returns the values of --hpa-ramp.
 func ramps() map[string]planner.Ramp {
 	return map[string]planner.Ramp{"proposed": planner.ProposedRamp(), "default": {}, "none": {None: true}}
 }
 
-// counts reports whether the value of a flag is used. With a Forecast, what the flag's user did not
-// give comes from the Forecast and its HPA.
-func (o *reportOptions) counts(flag string) bool { return o.forecast.settings == nil || o.given(flag) }
+// overrides reports whether the value of a flag is used. With a Forecast, a flag that was not given
+// has the value of the Forecast or its HPA.
+func (o *reportOptions) overrides(flag string) bool {
+	return o.forecast.settings == nil || o.given(flag)
+}
 
-// declare adds the peaks: those of the Forecast, or of a file in their place.
-func (o *reportOptions) declare(out *report.Options, peaks report.Peaks) error {
+// addPeaks adds the peaks of the Forecast, or those of --peaks instead.
+func (o *reportOptions) addPeaks(out *report.Options, peaks report.Peaks) error {
 	if o.peaks != "" {
 		var err error
 		if peaks, err = report.OpenPeaks(o.peaks); err != nil {
@@ -88,7 +206,7 @@ func (o *reportOptions) declare(out *report.Options, peaks report.Peaks) error {
 			}
 		}
 	} else if len(o.calendars) > 0 && peaks.Calendars == nil {
-		return errors.New("--calendars needs --peaks, the file that holds them")
+		return errors.New("--calendars needs --peaks, the file with the Calendars")
 	}
 	out.Peaks = peaks.Schedules
 	out.Calendars = planner.NewCalendars(o.calendars, scheduler.Selection{Calendars: peaks.Calendars})

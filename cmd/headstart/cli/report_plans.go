@@ -8,24 +8,24 @@ import (
 	"headstart.dev/headstart/report"
 )
 
-// collectPlans has a replay hand over its plans, where --plans asks for them. The returned function writes them to the file, each as a
-// Forecast's status would have it, one a line.
+// collectPlans collects the plans of a replay for --plans. The returned function writes them to the
+// file, one JSON object per line, each as in a Forecast's status.
 func (o *reportOptions) collectPlans(options *report.Options) (write func() error) {
 	if o.plans == "" {
 		return func() error { return nil }
 	}
 	var b bytes.Buffer
 	lines := json.NewEncoder(&b)
-	var failed error
+	var encodeErr error
 	options.Plans = func(p plan.Plan) {
-		if err := lines.Encode(p.Encode()); err != nil && failed == nil {
-			failed = err
+		if err := lines.Encode(p.Encode()); err != nil && encodeErr == nil {
+			encodeErr = err
 		}
 	}
 	return func() error {
-		if failed != nil {
-			return failed
+		if encodeErr != nil {
+			return encodeErr
 		}
-		return writeWhole(o.plans, b.Bytes())
+		return writeFile(o.plans, b.Bytes())
 	}
 }

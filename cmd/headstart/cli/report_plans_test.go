@@ -12,11 +12,13 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
-// The plans that a report writes are whole, one for each step of the replay, and those of the asked lead alone.
+// A report writes one plan for each step of the replay. Each covers the whole horizon, and is for
+// the lead of --lead, not for those of --sweep.
 func TestReportWritesItsPlans(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "plans.json")
-	_, stderr, code := headstart(t, "report", "--input", file(t, "demand.csv", twoWeeks()), "--lead", "1h", "--capacity", "2.5", "--shortage-cost", "20",
-		"--from", "10d", "--horizon", "12h", "--sweep", "--policies", "headstart,headstart-no-peaks,oracle", "--plans", path)
+	_, stderr, code := headstart(t, "report --lead 1h --capacity 2.5 --shortage-cost 20 --from 10d --horizon 12h "+
+		"--sweep --policies headstart,headstart-no-peaks,oracle",
+		"--input", file(t, "demand.csv", twoWeeks()), "--plans", path)
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}

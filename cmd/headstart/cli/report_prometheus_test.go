@@ -15,11 +15,12 @@ import (
 	"testing"
 )
 
-// wavePrometheus answers range queries with a day that repeats; after so many of them it answers 503. 0 is no limit.
+// wavePrometheus answers range queries with the same day again and again. After that many answers
+// it returns 503; 0 is no limit.
 func wavePrometheus(answers int64) http.HandlerFunc {
-	var asked atomic.Int64
+	var requests atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) {
-		if n := asked.Add(1); answers > 0 && n > answers {
+		if n := requests.Add(1); answers > 0 && n > answers {
 			http.Error(w, "restarting", http.StatusServiceUnavailable)
 			return
 		}
@@ -41,19 +42,19 @@ func wavePrometheus(answers int64) http.HandlerFunc {
 	}
 }
 
-func fromPrometheus(url string, more ...string) []string {
-	return append([]string{
-		"report", "--prometheus", url, "--query", "demand", "--history", "28d", "--step", "1m", "--lead", "10m", "--capacity", "5", "--service-level", "0.99",
-		"--policies", "reactive,static,oracle",
-	}, more...)
+// fromPrometheus returns the command line of a report on 28 days of a Prometheus.
+func fromPrometheus(url string) string {
+	return "report --query demand --history 28d --step 1m --lead 10m --capacity 5 --service-level 0.99 " +
+		"--policies reactive,static,oracle --prometheus " + url
 }
 
-// A Prometheus that stops answering half-way leaves a report about what was read, with a note and an error that say how far it got.
+// If Prometheus stops answering half-way, the report covers what was read, and a note and an error
+// say how far that is.
 func TestReportOnHalfAnAnswer(t *testing.T) {
 	server := httptest.NewServer(wavePrometheus(2))
 	defer server.Close()
 	dir := t.TempDir()
-	stdout, stderr, code := headstart(t, fromPrometheus(server.URL, "-o", "json")...)
+	stdout, stderr, code := headstart(t, fromPrometheus(server.URL), "-o", "json")
 	if code == 0 {
 		t.Error("it exits with 0")
 	}
@@ -73,7 +74,8 @@ func TestReportOnHalfAnAnswer(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &made); err != nil {
 		t.Fatalf("%v in %q", err, stdout)
 	}
-	if made.Input.Steps < 10000 || made.Input.Steps >= 28*1440 || !strings.Contains(strings.Join(made.Notes, " "), "in part only") {
+	if made.Input.Steps < 10000 || made.Input.Steps >= 28*1440 ||
+		!strings.Contains(strings.Join(made.Notes, " "), "only in part") {
 		t.Errorf("%d steps of %d, notes %q", made.Input.Steps, 28*1440, made.Notes)
 	}
 	if end := strings.TrimSuffix(made.Input.End, "Z"); !strings.Contains(stderr, end) {
@@ -87,8 +89,8 @@ func TestReportOnHalfAnAnswer(t *testing.T) {
 	again := httptest.NewServer(wavePrometheus(1))
 	defer again.Close()
 	decisions := filepath.Join(dir, "decisions.csv")
-	args := fromPrometheus(again.URL, "--decisions", decisions, "--policies", "headstart", "--from", "6d20h")
-	if _, _, code := headstart(t, args...); code == 0 {
+	line := fromPrometheus(again.URL) + " --policies headstart --from 6d20h --decisions " + decisions
+	if _, _, code := headstart(t, line); code == 0 {
 		t.Error("it exits with 0")
 	}
 	if names, err := os.ReadDir(dir); err != nil || len(names) > 0 {
@@ -96,21 +98,23 @@ func TestReportOnHalfAnAnswer(t *testing.T) {
 	}
 }
 
-// Nothing that was read is nothing to report on.
+// If Prometheus does not answer at all, there is an error and no report.
 func TestReportWithoutAnAnswer(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusServiceUnavailable) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "no", http.StatusServiceUnavailable)
+	}))
 	defer server.Close()
-	stdout, stderr, code := headstart(t, fromPrometheus(server.URL)...)
+	stdout, stderr, code := headstart(t, fromPrometheus(server.URL))
 	if code == 0 || stdout != "" || !strings.Contains(stderr, "503") {
 		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 	}
-	_, stderr, code = headstart(t, fromPrometheus("http://127.0.0.1:1")...)
+	_, stderr, code = headstart(t, fromPrometheus("http://127.0.0.1:1"))
 	if code == 0 || !strings.Contains(stderr, "port-forward") {
 		t.Errorf("exit %d: %q does not say how to reach a Prometheus", code, stderr)
 	}
 }
 
-// TLS and credentials are given as to Prometheus itself.
+// --prometheus-http-config takes TLS and credentials as Prometheus itself does.
 func TestReportOverTLSWithCredentials(t *testing.T) {
 	wave := wavePrometheus(0)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -132,22 +136,24 @@ func TestReportOverTLSWithCredentials(t *testing.T) {
 		}
 	}
 	config := filepath.Join(dir, "http.yaml")
-	stdout, stderr, code := headstart(t, fromPrometheus(server.URL, "--prometheus-http-config", config)...)
+	stdout, stderr, code := headstart(t, fromPrometheus(server.URL), "--prometheus-http-config", config)
 	if code != 0 || stderr != "" || !strings.Contains(stdout, "Dry run of "+server.URL) {
 		t.Errorf("exit %d, %q, %q", code, stderr, stdout)
 	}
-	if _, stderr, code := headstart(t, fromPrometheus(server.URL)...); code == 0 || !strings.Contains(strings.ToLower(stderr), "certificate") {
+	_, stderr, code = headstart(t, fromPrometheus(server.URL))
+	if code == 0 || !strings.Contains(strings.ToLower(stderr), "certificate") {
 		t.Errorf("without the CA: exit %d: %q", code, stderr)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "password"), []byte("wrong"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := headstart(t, fromPrometheus(server.URL, "--prometheus-http-config", config)...); code == 0 || !strings.Contains(stderr, "401") || strings.Contains(stderr, "wrong") {
+	_, stderr, code = headstart(t, fromPrometheus(server.URL), "--prometheus-http-config", config)
+	if code == 0 || !strings.Contains(stderr, "401") || strings.Contains(stderr, "wrong") {
 		t.Errorf("with a wrong password: exit %d: %q", code, stderr)
 	}
 }
 
-// More gaps than values are said, and do not spoil the figures.
+// A history with more gaps than values can be replayed, and the report names the gaps.
 func TestReportWithMoreGapsThanValues(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("timestamp,value\n")
@@ -158,7 +164,8 @@ func TestReportWithMoreGapsThanValues(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%d,%s\n", 1772409600+600*i, value)
 	}
-	stdout, stderr, code := headstart(t, "report", "--input", file(t, "gaps.csv", b.String()), "--lead", "10m", "--capacity", "5", "--service-level", "0.99")
+	stdout, stderr, code := headstart(t, "report --lead 10m --capacity 5 --service-level 0.99 --input",
+		file(t, "gaps.csv", b.String()))
 	if code != 0 {
 		t.Fatal(stderr)
 	}

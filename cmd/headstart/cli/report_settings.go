@@ -24,8 +24,8 @@ type clusterSpec struct {
 }
 
 // readSpec reads a Forecast's settings, the HPAs that read it and its peaks. What the user may not
-// read is left out, with a warning. learned are the Calendars whose days the forecast learns; nil
-// takes those of the spec.
+// read is left out, with a warning. learned names the Calendars whose days the forecast learns; nil
+// stands for those of the spec.
 func readSpec(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast, learned []string) (clusterSpec, error) {
 	ctx, cancel := context.WithTimeout(ctx, clusterWait)
 	defer cancel()
@@ -48,12 +48,13 @@ func readSpec(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast, learn
 // left out, as on the server.
 func (s *clusterSpec) readPeaks(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast, learned []string) error {
 	var calendars v1alpha1.CalendarList
-	if err := c.List(ctx, &calendars); forbidden(err, "calendars", &s.peaks) != nil {
-		return fmt.Errorf("list calendars: %w", err)
+	if err := c.List(ctx, &calendars); forbidden(err, "Calendars", &s.peaks) != nil {
+		return fmt.Errorf("list Calendars: %w", err)
 	}
 	var schedules v1alpha1.PeakScheduleList
-	if err := c.List(ctx, &schedules, client.InNamespace(fc.Namespace)); forbidden(err, "peak schedules", &s.peaks) != nil {
-		return fmt.Errorf("list peak schedules: %w", err)
+	err := c.List(ctx, &schedules, client.InNamespace(fc.Namespace))
+	if forbidden(err, "PeakSchedules", &s.peaks) != nil {
+		return fmt.Errorf("list PeakSchedules: %w", err)
 	}
 	found := scheduler.NewCache().Select(fc, learned, schedules.Items, calendars.Items)
 	s.peaks.Schedules, s.peaks.Calendars = found.Schedules, found.Calendars
@@ -65,7 +66,7 @@ func (s *clusterSpec) readPeaks(ctx context.Context, c client.Reader, fc *v1alph
 	return nil
 }
 
-// calendars are those whose days the forecast learns.
+// calendars returns the Calendars whose days the forecast learns.
 func (s *clusterSpec) calendars() planner.Calendars {
 	return planner.NewCalendars(s.settings.Calendars, scheduler.Selection{Calendars: s.peaks.Calendars})
 }
@@ -75,11 +76,12 @@ func forbidden(err error, what string, into *report.Peaks) error {
 	if !apierrors.IsForbidden(err) {
 		return err
 	}
-	into.Warnings = append(into.Warnings, fmt.Sprintf("you may not list %s (the role headstart-view may), so they are left out: %v", what, err))
+	into.Warnings = append(into.Warnings, fmt.Sprintf(
+		"%s are left out: you have no permission to list them, the role headstart-view gives it (%v)", what, err))
 	return nil
 }
 
-// leadForReplay is the lead of a Forecast: the fixed one, or the one that the server learned.
+// leadForReplay returns the lead of a Forecast: the fixed one, or the one that the server learned.
 func leadForReplay(set planner.Settings, fc *v1alpha1.Forecast) time.Duration {
 	if set.Lead.Fixed != nil {
 		return *set.Lead.Fixed
@@ -92,8 +94,8 @@ func leadForReplay(set planner.Settings, fc *v1alpha1.Forecast) time.Duration {
 	return set.Lead.Default
 }
 
-// capacityOf is the demand that one replica serves; 0 when it is not known. The server's word counts
-// where the user may not read the HPA.
+// capacityOf returns the demand that one replica serves; 0 if it is not known. If the user may not
+// read the HPA, it is the figure in the status.
 func capacityOf(set planner.Settings, fc *v1alpha1.Forecast) float64 {
 	if capacity, _ := set.Capacity(); capacity > 0 {
 		return capacity
@@ -104,8 +106,8 @@ func capacityOf(set planner.Settings, fc *v1alpha1.Forecast) float64 {
 	return 0
 }
 
-// fromForecast takes from a Forecast in the cluster what the flags leave open. given reports whether
-// a flag was given.
+// fromForecast sets the flags that were not given to the values of a Forecast in the cluster. given
+// reports whether a flag was given.
 func (o *reportOptions) fromForecast(
 	ctx context.Context, c client.Reader, fc *v1alpha1.Forecast, given func(flag string) bool,
 ) (report.Peaks, error) {
@@ -121,17 +123,19 @@ func (o *reportOptions) fromForecast(
 	o.useSettings(spec.settings, fc, given)
 	switch {
 	case o.in.input == "" && o.in.prometheus == "":
-		return report.Peaks{}, errors.New("the history of a Forecast is read by you, not by the server: give --prometheus with an address that you can reach, " +
-			"such as http://localhost:9090 after kubectl port-forward -n MONITORING service/PROMETHEUS 9090")
+		return report.Peaks{}, errors.New("this command reads the history itself: give --prometheus with an " +
+			"address that you can reach, such as " + portForward)
 	case o.in.input == "" && o.in.query == "":
-		return report.Peaks{}, fmt.Errorf("forecast %s has no query, and serves its peaks alone: there is no demand to replay; give --query", name)
+		return report.Peaks{}, fmt.Errorf("forecast %s has no query, so it serves only its peaks: "+
+			"give --query to replay a demand", name)
 	case o.capacity == 0:
-		return report.Peaks{}, fmt.Errorf("forecast %s does not know what one replica serves: give --capacity, or set spec.capacityPerReplica", name)
+		return report.Peaks{}, fmt.Errorf("forecast %s: the capacity of one replica is not known: "+
+			"give --capacity, or set spec.capacityPerReplica", name)
 	}
 	return spec.peaks, nil
 }
 
-// useSettings fills in the flags that were not given.
+// useSettings sets the flags that were not given to the values of the Forecast.
 func (o *reportOptions) useSettings(set planner.Settings, fc *v1alpha1.Forecast, given func(flag string) bool) {
 	o.forecast.settings, o.given = &set, given
 	use := func(flag string, apply func()) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,12 +14,18 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// Streams are the standard streams of a command. Tests replace them by buffers.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
 // Execute runs one command line and returns its exit code: 0, or 1 after an error. The error is
-// written to streams.Err. args begins with the name that the binary was started under; serve and
-// other commands from outside this package are passed as more.
-func Execute(ctx context.Context, args []string, version string, streams Streams, more ...*cobra.Command) int {
-	root := newRootCommand(filepath.Base(args[0]), version, streams)
-	root.AddCommand(more...)
+// written to streams.Err. args begins with the name that the binary was started under. serve is the
+// command that runs the server; it comes from another package.
+func Execute(ctx context.Context, args []string, version string, streams Streams, serve *cobra.Command) int {
+	root := newRootCommand(filepath.Base(args[0]), version, streams, serve)
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
@@ -34,10 +41,17 @@ func Execute(ctx context.Context, args []string, version string, streams Streams
 // errInterrupted replaces whatever error a signal caused in a running command.
 var errInterrupted = errors.New("interrupted before it was done")
 
-func newRootCommand(name, version string, streams Streams) *cobra.Command {
+func newRootCommand(name, version string, streams Streams, serve *cobra.Command) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "headstart",
-		Short:         "Give slow-starting services a head start: forecast their demand, and let an HPA act on it in time",
+		Use:   "headstart",
+		Short: "Forecast the demand of services that start slowly, and scale them ahead of it",
+		Long: `Headstart forecasts the demand of services that start slowly, such as GPU model servers, and serves
+the forecast as a metric, so that an HPA or KEDA adds replicas before the load arrives.`,
+		Example: `  # What would Headstart have done? Replay a history of demand; no cluster is needed.
+  headstart report --input demand.csv --lead 10m --capacity 5 --service-level 0.99
+
+  # How good are the Forecasts of the cluster?
+  headstart status -A`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -48,19 +62,11 @@ func newRootCommand(name, version string, streams Streams) *cobra.Command {
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(plainFlagError)
-	root.AddCommand(
-		newReportCommand(streams),
-		newForecastCommand(streams),
-		newStatusCommand(streams),
-		newPlotCommand(streams),
-		newStartupCommand(streams),
-		newPeaksCommand(streams),
-		newCalendarCommand(streams),
-		newConvertCommand(streams),
-		newPreflightCommand(streams),
-		newVersionCommand(),
-	)
+	root.SetFlagErrorFunc(explainFlagError)
+	root.AddCommand(serve, newReportCommand(streams), newForecastCommand(streams), newPeaksCommand(streams),
+		newCalendarCommand(streams), newConvertCommand(streams), newStatusCommand(streams), newPlotCommand(streams),
+		newStartupCommand(streams), newPreflightCommand(streams))
+	root.AddCommand(newVersionCommand())
 	return root
 }
 
@@ -68,7 +74,7 @@ func newRootCommand(name, version string, streams Streams) *cobra.Command {
 func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Say which version this is",
+		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root := cmd.Root()
@@ -78,9 +84,9 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
-// plainFlagError replaces Go's own error about a number, such as "strconv.ParseFloat: parsing", by
-// one that says which kind of number the flag needs.
-func plainFlagError(_ *cobra.Command, err error) error {
+// explainFlagError replaces Go's own error about a number, such as "strconv.ParseFloat: parsing", by
+// one that says which kind of number is needed.
+func explainFlagError(_ *cobra.Command, err error) error {
 	var bad *pflag.InvalidValueError
 	if !errors.As(err, &bad) || !errors.As(err, new(*strconv.NumError)) {
 		return err

@@ -18,22 +18,18 @@ import (
 func newStartupCommand(streams Streams) *cobra.Command {
 	var cluster *clusterFlags
 	cmd := &cobra.Command{
-		Use:   "startup NAME",
-		Short: "Show where the minutes of a start go, and what warming each stage would save",
-		Long: `Startup reads the pods of a Forecast's target, with your own permissions, and tells how long each phase of their starts took: waiting for a node,
-pulling the image, starting, loading. It needs get on the target's scale, and list on pods and nodes.`,
-		Example: "  headstart startup -n shop face-fusion\n  kubectl headstart startup shop/face-fusion",
-		Args:    cobra.ExactArgs(1),
+		Use:   "startup [NAMESPACE/]NAME",
+		Short: "Show where the time of a pod start goes, and what warming would save",
+		Long: `Startup shows how long each phase of a pod start takes, and what warming each phase would save.
+
+The phases are: waiting for a node, pulling the image, starting the container, and loading until Ready.
+It reads the pods of the Forecast's target with your own permissions: get on the target's scale, and
+list on pods and nodes.`,
+		Example: `  headstart startup -n shop face-fusion
+  kubectl headstart startup shop/face-fusion`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			c, err := cluster.client()
-			if err != nil {
-				return err
-			}
-			namespace, err := cluster.namespace()
-			if err != nil {
-				return err
-			}
-			list, err := forecasts(cmd.Context(), c, namespace, names)
+			c, list, err := cluster.forecasts(cmd.Context(), names)
 			if err != nil {
 				return err
 			}
@@ -44,6 +40,7 @@ pulling the image, starting, loading. It needs get on the target's scale, and li
 	return cmd
 }
 
+// showStartup writes the phases of the recent pod starts of a Forecast's target.
 func showStartup(ctx context.Context, w io.Writer, c client.Client, fc *v1alpha1.Forecast, now time.Time) error {
 	selector, err := controller.PodsOf(ctx, c, fc.Namespace, fc.Spec.TargetRef)
 	if err != nil {

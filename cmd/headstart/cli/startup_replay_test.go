@@ -12,7 +12,8 @@ import (
 	"headstart.dev/headstart/report"
 )
 
-// minuteTraces are real traces, with the days of history before the span that is scored and the days of that span; 0 is all.
+// minuteTraces are real traces. before is the days of history before the span that is scored, and
+// span the days of that span; 0 stands for the rest of the trace.
 var minuteTraces = []struct {
 	name         string
 	before, span int
@@ -22,8 +23,10 @@ var minuteTraces = []struct {
 	{"nyc_taxi_30min", 28, 14},
 }
 
-// A longer warm-up is not to cost much: on real traces at one minute and with a shortage cost of 100, at most one part in a hundred goes unserved at any warm-up
-// from half a minute to ten, and what it costs over the oracle of that warm-up grows by 0.15 at most. It takes minutes, so it runs on request.
+// A longer warm-up must not cost much. On real traces at one minute, with a shortage cost of 100,
+// at most 1 % of the demand is unserved at any warm-up from half a minute to ten, and the cost, as
+// a multiple of the oracle's at the same warm-up, grows by 0.15 at most. The test takes minutes, so
+// it runs on request.
 func TestWarmUpHasNoCliff(t *testing.T) {
 	if os.Getenv("HEADSTART_ALL_TRACES") == "" {
 		t.Skip("minutes of replays: HEADSTART_ALL_TRACES=1 runs them")
@@ -34,7 +37,8 @@ func TestWarmUpHasNoCliff(t *testing.T) {
 	}
 	data = filepath.Join(data, "data")
 	if _, err := os.Stat(data); err != nil {
-		t.Skip("NOT REPLAYED: this needs the real traces in ../shared/data beside the repository, or in HEADSTART_SHARED/data")
+		t.Skip("NOT REPLAYED: this needs the real traces in ../shared/data beside the repository, " +
+			"or in HEADSTART_SHARED/data")
 	}
 	warmUps := []time.Duration{30 * time.Second, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
 	for _, trace := range minuteTraces {
@@ -51,7 +55,8 @@ func TestWarmUpHasNoCliff(t *testing.T) {
 			first, last := math.NaN(), math.NaN()
 			for _, warmUp := range warmUps {
 				o := report.DefaultOptions()
-				o.Series, o.From, o.Lead, o.Contract = series, trace.before*day, warmUp, forecaster.Contract{ShortageCost: 100}
+				o.Series, o.From, o.Lead = series, trace.before*day, warmUp
+				o.Contract = forecaster.Contract{ShortageCost: 100}
 				o.Capacity = mean(series.Values[:o.From]) / 20
 				o.Policies = []string{report.PolicyHeadstart, report.PolicyReactive, report.PolicyOracle}
 				r, err := report.Run(t.Context(), o)
@@ -59,7 +64,8 @@ func TestWarmUpHasNoCliff(t *testing.T) {
 					t.Fatal(err)
 				}
 				ours, reactive := figuresOf(t, r, report.PolicyHeadstart), figuresOf(t, r, report.PolicyReactive)
-				t.Logf("warm-up %v: Headstart leaves %.2f %% unserved at %.3f times the oracle's cost, the reactive HPA %.2f %% at %.3f", warmUp,
+				t.Logf("warm-up %v: Headstart leaves %.2f %% unserved at %.3f times the oracle's cost, "+
+					"the reactive HPA %.2f %% at %.3f", warmUp,
 					100*ours.Unserved, ours.CostOverOracle, 100*reactive.Unserved, reactive.CostOverOracle)
 				if ours.Unserved > 0.01 {
 					t.Errorf("warm-up %v: %.2f %% unserved, want at most 1 %%", warmUp, 100*ours.Unserved)
@@ -70,13 +76,14 @@ func TestWarmUpHasNoCliff(t *testing.T) {
 				last = ours.CostOverOracle
 			}
 			if grew := last - first; grew > 0.15 {
-				t.Errorf("from the shortest warm-up to the longest the cost over the oracle grew by %.3f, want at most 0.15", grew)
+				t.Errorf("from the shortest warm-up to the longest the cost over the oracle grew by %.3f, "+
+					"want at most 0.15", grew)
 			}
 		})
 	}
 }
 
-// perMinute joins a series' values by straight lines, a minute apart. A gap stays one.
+// perMinute interpolates the values of a series linearly to one a minute. A gap stays a gap.
 func perMinute(s history.Series) history.Series {
 	n := int(s.Step / time.Minute)
 	out := history.Series{Start: s.Start, Step: time.Minute, Values: make([]float64, 0, n*len(s.Values))}

@@ -1,19 +1,19 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -25,20 +25,17 @@ func newStatusCommand(streams Streams) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "status [NAME…]",
-		Short: "Show what is served, why, and how good the forecasts have been",
-		Long: `Status reads Forecasts with your own permissions. With names it tells all about those, condition by condition; without, a line about
-each. It exits with 1 when a Forecast that it was asked about is not ready.`,
-		Example: "  headstart status\n  headstart status -n shop face-fusion\n  kubectl headstart status -A",
+		Short: "Show what each Forecast serves, and how accurate it has been",
+		Long: `Status shows what each Forecast serves, whether it is ready, and how accurate it has been.
+
+Without names it prints one line per Forecast. With names it prints everything about those Forecasts,
+with their conditions, and exits with 1 if one of them is not ready.
+It reads the cluster with your own permissions.`,
+		Example: `  headstart status
+  headstart status -n shop face-fusion
+  kubectl headstart status -A`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			c, err := cluster.client()
-			if err != nil {
-				return err
-			}
-			namespace, err := cluster.namespace()
-			if err != nil {
-				return err
-			}
-			list, err := forecasts(cmd.Context(), c, namespace, names)
+			_, list, err := cluster.forecasts(cmd.Context(), names)
 			if err != nil {
 				return err
 			}
@@ -50,30 +47,8 @@ each. It exits with 1 when a Forecast that it was asked about is not ready.`,
 	return cmd
 }
 
-// forecasts reads the named Forecasts, or all of a namespace.
-func forecasts(ctx context.Context, c client.Reader, namespace string, names []string) ([]v1alpha1.Forecast, error) {
-	var out []v1alpha1.Forecast
-	for _, name := range names {
-		ns := namespace
-		if before, after, ok := strings.Cut(name, "/"); ok {
-			ns, name = before, after
-		}
-		var fc v1alpha1.Forecast
-		if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &fc); err != nil {
-			return nil, fmt.Errorf("read forecast %s/%s: %w", ns, name, err)
-		}
-		out = append(out, fc)
-	}
-	if len(names) > 0 {
-		return out, nil
-	}
-	var list v1alpha1.ForecastList
-	if err := c.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return nil, fmt.Errorf("list forecasts: %w", err)
-	}
-	return list.Items, nil
-}
-
+// showStatus writes the status of the Forecasts as text or JSON. With detail, it returns an error
+// after the output if one of the Forecasts is not ready.
 func showStatus(w io.Writer, list []v1alpha1.Forecast, output string, detail bool, now time.Time) error {
 	slices.SortFunc(list, func(a, b v1alpha1.Forecast) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
@@ -86,88 +61,113 @@ func showStatus(w io.Writer, list []v1alpha1.Forecast, output string, detail boo
 			return err
 		}
 	case output != "text":
-		return fmt.Errorf("--output %q must be text or json", output)
+		return fmt.Errorf("--output %q is unknown: use text or json", output)
 	case len(list) == 0:
-		fmt.Fprintln(w, "There are no Forecasts here.")
+		fmt.Fprintln(w, "No Forecasts found.")
 		return nil
 	case detail:
 		for i := range list {
-			describe(w, &list[i], now)
+			writeDetails(w, &list[i], now)
 		}
 	default:
-		table(w, list, now)
+		writeTable(w, list, now)
 	}
 	if !detail {
 		return nil
 	}
 	for i := range list {
 		if !meta.IsStatusConditionTrue(list[i].Status.Conditions, v1alpha1.ConditionReady) {
-			return fmt.Errorf("forecast %s/%s is not ready", list[i].Namespace, list[i].Name)
+			return fmt.Errorf("forecast %s/%s is not ready: see its conditions", list[i].Namespace, list[i].Name)
 		}
 	}
 	return nil
 }
 
-func table(w io.Writer, list []v1alpha1.Forecast, now time.Time) {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "NAMESPACE\tNAME\tREADY\tWHY\tOBSERVED\tSERVED\tLEAD\tSKILL\tPLAN LEFT\tNEXT PEAK")
+// writeTable writes one line per Forecast.
+func writeTable(w io.Writer, list []v1alpha1.Forecast, now time.Time) {
+	tw := newTable(w)
+	fmt.Fprintln(tw, "NAMESPACE\tNAME\tREADY\tREASON\tOBSERVED\tSERVED\tLEAD\tSKILL\tPLAN\tNEXT PEAK")
 	for i := range list {
 		fc := &list[i]
 		ready, reason := "Unknown", ""
 		if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionReady); c != nil {
 			ready, reason = string(c.Status), c.Reason
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", fc.Namespace, fc.Name, ready, orDash(reason),
-			sample(fc.Status.Observed), sample(fc.Status.Served), leadOf(fc), skillOf(fc), planLeft(fc, now), peakOf(fc, now))
+		fmt.Fprintln(tw, strings.Join([]string{
+			fc.Namespace, fc.Name, ready, orDash(reason), sample(fc.Status.Observed), sample(fc.Status.Served),
+			leadOf(fc), skillOf(fc), planLeft(fc, now), peakOf(fc, now),
+		}, "\t"))
 	}
-	tw.Flush() //nolint:errcheck // a broken pipe has no reader to tell
+	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 }
 
-func describe(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
-	s := &fc.Status
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	row := func(name, format string, args ...any) {
+// newTable aligns columns that are separated by tabs.
+func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 4, 2, ' ', 0) }
+
+// row writes one named line of the details of a Forecast.
+type row func(name, format string, args ...any)
+
+// writeDetails writes all that is known about one Forecast.
+func writeDetails(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
+	tw := newTable(w)
+	line := func(name, format string, args ...any) {
 		fmt.Fprintf(tw, "%s:\t%s\n", name, fmt.Sprintf(format, args...))
 	}
-	row("Forecast", "%s/%s (mode %s)", fc.Namespace, fc.Name, fc.Spec.Mode)
-	row("Target", "%s/%s", fc.Spec.TargetRef.Kind, fc.Spec.TargetRef.Name)
-	row("Observed", "%s%s", sample(s.Observed), ago(s.Observed, now))
-	row("Served", "%s%s", sample(s.Served), ago(s.Served, now))
+	s := &fc.Status
+	line("Forecast", "%s/%s (mode %s)", fc.Namespace, fc.Name, fc.Spec.Mode)
+	line("Target", "%s/%s", fc.Spec.TargetRef.Kind, fc.Spec.TargetRef.Name)
+	line("Observed", "%s%s", sample(s.Observed), ago(s.Observed, now))
+	line("Served", "%s%s", sample(s.Served), ago(s.Served, now))
 	if l := s.LeadTime; l != nil {
-		row("Lead", "%s (%s, %d starts; warm-up %s, control loop %s)", l.Value, l.Source, l.Starts, orDash(string(l.WarmUp)), orDash(string(l.ControlLoopDelay)))
+		source := string(l.Source)
+		if l.Starts > 0 {
+			source += fmt.Sprintf(" from %d starts", l.Starts)
+		}
+		line("Lead", "%s (%s; warm-up %s, control loop %s)",
+			l.Value, source, orDash(string(l.WarmUp)), orDash(string(l.ControlLoopDelay)))
 	}
 	if c := s.CapacityPerReplica; c != nil {
-		row("One replica serves", "%s (%s)", c.Value.String(), strings.TrimSpace(c.Source+" "+c.Name))
+		line("Capacity per replica", "%s (%s)", decimal(c.Value), strings.TrimSpace(c.Source+" "+c.Name))
 	}
-	if m := s.Model; m != nil {
-		var periods, weights []string
-		for _, p := range m.Periods {
-			periods = append(periods, string(p))
-		}
-		for _, x := range m.Weights {
-			weights = append(weights, fmt.Sprintf("%s %s", x.Name, x.Weight))
-		}
-		row("Model", "skill %s, coverage %s, periods %s, %d points", orDash(m.Skill), orDash(m.Coverage), orDash(strings.Join(periods, " ")), m.Points)
-		row("Weights", "%s", orDash(strings.Join(weights, ", ")))
-		for _, warning := range m.Warnings {
-			row("Warning", "%s", warning)
-		}
-	}
+	writeModel(line, s.Model)
 	if a := s.Accuracy; a != nil {
-		row("Asked for", "%s of lead windows covered (of steps, under a shortage cost)", a.Asked)
-		row("Last day", "%s", accuracyOf(a.LastDay))
-		row("Last week", "%s", accuracyOf(a.LastWeek))
+		unit := "lead windows"
+		if fc.Spec.ProvisionFor.ShortageCost != nil {
+			unit = "steps"
+		}
+		line("Coverage target", "%s of %s", a.Asked, unit)
+		line("Accuracy, last day", "%s", accuracyOf(a.LastDay, unit))
+		line("Accuracy, last week", "%s", accuracyOf(a.LastWeek, unit))
 	}
-	row("Plan left", "%s", planLeft(fc, now))
-	row("Next peak", "%s", peakOf(fc, now))
-	tw.Flush() //nolint:errcheck // a broken pipe has no reader to tell
+	line("Plan", "%s", planLeft(fc, now))
+	line("Next peak", "%s", peakOf(fc, now))
+	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 	fmt.Fprintln(w, "Conditions:")
-	ct := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	conditions := newTable(w)
 	for _, c := range s.Conditions {
-		fmt.Fprintf(ct, "  %s\t%s\t%s\t%s\n", c.Type, c.Status, c.Reason, c.Message)
+		fmt.Fprintf(conditions, "  %s\t%s\t%s\t%s\n", c.Type, c.Status, c.Reason, c.Message)
 	}
-	ct.Flush() //nolint:errcheck // a broken pipe has no reader to tell
+	conditions.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 	fmt.Fprintln(w)
+}
+
+func writeModel(line row, m *v1alpha1.ModelStatus) {
+	if m == nil {
+		return
+	}
+	var periods, weights []string
+	for _, p := range m.Periods {
+		periods = append(periods, string(p))
+	}
+	for _, x := range m.Weights {
+		weights = append(weights, fmt.Sprintf("%s %s", x.Name, x.Weight))
+	}
+	line("Model", "skill %s, coverage %s, periods %s, fitted to %d points",
+		orDash(m.Skill), orDash(m.Coverage), orDash(strings.Join(periods, " ")), m.Points)
+	line("Weights", "%s", orDash(strings.Join(weights, ", ")))
+	for _, warning := range m.Warnings {
+		line("Warning", "%s", warning)
+	}
 }
 
 func orDash(s string) string {
@@ -181,7 +181,12 @@ func sample(s *v1alpha1.Sample) string {
 	if s == nil {
 		return "-"
 	}
-	return s.Value.String()
+	return decimal(s.Value)
+}
+
+// decimal formats a quantity as people write it: 131.5 instead of 131500m.
+func decimal(q resource.Quantity) string {
+	return strconv.FormatFloat(q.AsApproximateFloat64(), 'f', -1, 64)
 }
 
 func ago(s *v1alpha1.Sample, now time.Time) string {
@@ -198,12 +203,14 @@ func leadOf(fc *v1alpha1.Forecast) string {
 	return fmt.Sprintf("%s (%s)", fc.Status.LeadTime.Value, fc.Status.LeadTime.Source)
 }
 
-// accuracyOf says how good the plan turned out to be.
-func accuracyOf(f *v1alpha1.AccuracyFigures) string {
+// accuracyOf returns how well the plan covered the demand; unit is what was scored, such as
+// "steps".
+func accuracyOf(f *v1alpha1.AccuracyFigures, unit string) string {
 	if f == nil || f.Windows == 0 {
-		return "nothing scored yet"
+		return "not measured yet"
 	}
-	return fmt.Sprintf("%s covered, skill %s, bias %s, %d scored", orDash(f.Coverage), orDash(f.Skill), orDash(f.Bias), f.Windows)
+	return fmt.Sprintf("coverage %s, skill %s, bias %s, from %d %s",
+		orDash(f.Coverage), orDash(f.Skill), orDash(f.Bias), f.Windows, unit)
 }
 
 func skillOf(fc *v1alpha1.Forecast) string {
@@ -213,15 +220,16 @@ func skillOf(fc *v1alpha1.Forecast) string {
 	return orDash(fc.Status.Model.Skill)
 }
 
+// planLeft returns for how long the plan is still valid.
 func planLeft(fc *v1alpha1.Forecast, now time.Time) string {
 	if fc.Status.Plan == nil {
 		return "-"
 	}
 	left := fc.Status.Plan.End.Sub(now).Round(time.Minute)
 	if left <= 0 {
-		return "outlived"
+		return "expired"
 	}
-	return string(v1alpha1.FormatDuration(left))
+	return string(v1alpha1.FormatDuration(left)) + " left"
 }
 
 func peakOf(fc *v1alpha1.Forecast, now time.Time) string {
@@ -235,4 +243,5 @@ func peakOf(fc *v1alpha1.Forecast, now time.Time) string {
 	return fmt.Sprintf("%s/%s at %s", p.Schedule, p.Window, stamp(p.Start))
 }
 
+// stamp formats an instant in UTC, to the minute.
 func stamp(t metav1.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/common/config"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/history"
+)
+
+// inputFlags say where a history of demand comes from: a file or Prometheus.
+type inputFlags struct {
+	input          string
+	series         string
+	prometheus     string
+	prometheusHTTP string
+	query          string
+	history        promDuration
+	step           promDuration
+}
+
+func (f *inputFlags) register(flags *pflag.FlagSet) {
+	f.history = promDuration(28 * 24 * time.Hour)
+	flags.StringVar(&f.input, "input", "",
+		"read demand from this CSV `FILE`, plain or .gz, with the header timestamp,value or series,timestamp,value; "+
+			"an empty value is a gap")
+	f.registerPrometheus(flags)
+	flags.StringVar(&f.query, "query", "", "`PROMQL` that returns one series, the demand")
+	flags.Var(&f.history, "history", "how much history to read from --prometheus")
+	flags.Var(&f.step, "step", "time from one value to the next (default the step of the file, or 1m from Prometheus)")
+	flags.Lookup("step").DefValue = "" // 0s stands for the default that the text names
+}
+
+// registerPrometheus registers the flags that say how to reach Prometheus.
+func (f *inputFlags) registerPrometheus(flags *pflag.FlagSet) {
+	flags.StringVar(&f.prometheus, "prometheus", "", "read demand from the Prometheus at this `URL`")
+	flags.StringVar(&f.prometheusHTTP, "prometheus-http-config", "",
+		"`FILE` with the HTTP client configuration for --prometheus, in Prometheus's own format: TLS, authentication, "+
+			"headers")
+}
+
+// inputSeries is one series of demand, with the name of the file or the URL that it comes from.
+type inputSeries struct {
+	history.NamedSeries
+	source string
+}
+
+// read returns the series in the order of the input. If Prometheus stops answering half-way, read
+// returns both the part before that and the error.
+func (f *inputFlags) read(ctx context.Context, streams Streams, now time.Time) ([]inputSeries, error) {
+	switch {
+	case f.input != "" && f.prometheus != "":
+		return nil, errors.New("give --input or --prometheus, not both")
+	case f.input != "":
+		if f.query != "" {
+			return nil, errors.New("--query needs --prometheus")
+		}
+		return f.readFile()
+	case f.prometheus != "":
+		return f.readPrometheus(ctx, streams, now)
+	}
+	return nil, errors.New("no demand to read: give --input FILE, or --prometheus URL with --query")
+}
+
+func (f *inputFlags) readFile() ([]inputSeries, error) {
+	all, err := history.OpenCSV(f.input, history.CSVOptions{Step: time.Duration(f.step)})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]inputSeries, len(all))
+	for i, s := range all {
+		out[i] = inputSeries{NamedSeries: s, source: filepath.Base(f.input)}
+	}
+	return out, nil
+}
+
+func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now time.Time) ([]inputSeries, error) {
+	if f.query == "" {
+		return nil, errors.New("--prometheus needs --query, PromQL that returns one series, " +
+			"such as 'sum(rate(http_requests_total[2m]))'")
+	}
+	options := history.SourceConfig{URL: f.prometheus}
+	if f.prometheusHTTP != "" {
+		loaded, _, err := config.LoadHTTPConfigFile(f.prometheusHTTP)
+		if err != nil {
+			return nil, fmt.Errorf("read --prometheus-http-config: %w", err)
+		}
+		loaded.SetDirectory(filepath.Dir(f.prometheusHTTP))
+		options.HTTPClientConfig = loaded
+	}
+	source, err := history.NewSource(options)
+	if err != nil {
+		return nil, err
+	}
+	step := time.Duration(f.step)
+	if step == 0 {
+		step = time.Minute
+	}
+	bar := newProgress(streams.Err, "reading history")
+	defer bar.end()
+	series, err := source.Range(ctx, f.query, now.Add(-time.Duration(f.history)), now, step, bar.show)
+	if len(series.Values) == 0 {
+		return nil, err
+	}
+	return []inputSeries{{NamedSeries: history.NamedSeries{Series: series}, source: f.prometheus}}, err
+}
+
+// stamp returns the timestamp of step i in the format of the input, or in RFC 3339 if the input has
+// no format of its own.
+func (s inputSeries) stamp(i int) string {
+	if text := s.Timestamp(i); text != "" {
+		return text
+	}
+	return s.Series.Start.Add(time.Duration(i) * s.Series.Step).UTC().Format(time.RFC3339)
+}
+
+// promDuration is a flag for a duration in Prometheus's notation, such as 90s, 5m or 28d.
+type promDuration time.Duration
+
+func (d *promDuration) String() string { return string(v1alpha1.FormatDuration(time.Duration(*d))) }
+
+func (d *promDuration) Set(text string) error {
+	parsed, err := v1alpha1.Duration(text).Parse()
+	if _, notNumber := strconv.ParseFloat(text, 64); err != nil && notNumber == nil {
+		return errors.New("a duration needs a unit, such as 90s, 5m or 28d; write 0s for none")
+	}
+	if err != nil {
+		return err
+	}
+	*d = promDuration(parsed)
+	return nil
+}
+
+func (d *promDuration) Type() string { return "duration" }
+
+// timeLayouts are the forms in which a flag may give a time.
+var timeLayouts = []string{
+	time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly,
+}
+
+// parseTime reads a time. One without an offset is on the wall clock of location.
+func parseTime(text string, location *time.Location) (time.Time, bool) {
+	for _, layout := range timeLayouts {
+		if t, err := time.ParseInLocation(layout, text, location); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// openInput opens a file, or standard input for "-".
+func openInput(streams Streams, name string) (in io.Reader, closeInput func(), err error) {
+	if name == "-" {
+		return streams.In, func() {}, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return file, func() { _ = file.Close() }, nil
+}
+
+// noArgs rejects arguments, and names the flag that was probably meant.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q: %s takes only flags, such as --input %s",
+			args[0], cmd.Name(), args[0])
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// statusForecasts returns one Forecast with all that status can show, and one without any status.
+func statusForecasts(now time.Time) []v1alpha1.Forecast {
+	full := planned(now)
+	full.Spec.TargetRef = v1alpha1.TargetReference{Kind: "Deployment", Name: "web"}
+	ago := func(d time.Duration) metav1.Time { return metav1.NewTime(now.Add(-d)) }
+	s := &full.Status
+	s.Observed = &v1alpha1.Sample{Value: resource.MustParse("96"), Time: ago(20 * time.Second)}
+	s.Served = &v1alpha1.Sample{Value: resource.MustParse("131500m"), Time: ago(5 * time.Second)}
+	s.LeadTime = &v1alpha1.LeadTimeStatus{
+		Value: "7m", Source: v1alpha1.LeadSourceLearned, Starts: 12, WarmUp: "6m", ControlLoopDelay: "1m",
+	}
+	s.CapacityPerReplica = &v1alpha1.CapacityStatus{
+		Value: resource.MustParse("5"), Source: "HorizontalPodAutoscaler", Name: "web",
+	}
+	s.Model = &v1alpha1.ModelStatus{
+		Skill: "0.42", Coverage: "0.96", Periods: []v1alpha1.Duration{"1d", "7d"}, Points: 4032,
+		Weights:  []v1alpha1.ModelWeight{{Name: "daily", Weight: "0.7"}, {Name: "level", Weight: "0.3"}},
+		Warnings: []string{"3 % of the history has no value"},
+	}
+	s.Accuracy = &v1alpha1.AccuracyStatus{
+		Asked:   "0.95",
+		LastDay: &v1alpha1.AccuracyFigures{Windows: 1440, Coverage: "0.961", Skill: "0.40", Bias: "0.02"},
+	}
+	s.NextPeak = &v1alpha1.PeakOccurrence{
+		Schedule: "sale", Window: "noon", Start: ago(-3 * time.Hour), End: ago(-5 * time.Hour),
+	}
+	s.Conditions = []metav1.Condition{{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue,
+		Reason: "AsExpected", Message: "the plan is served",
+	}}
+	empty := v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "chat"}}
+	empty.Spec.Mode = v1alpha1.ForecastDryRun
+	return []v1alpha1.Forecast{*full, empty}
+}
+
+func TestStatus(t *testing.T) {
+	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
+	var out bytes.Buffer
+	if err := showStatus(&out, statusForecasts(now), "text", false, now); err != nil {
+		t.Errorf("the table: %v", err)
+	}
+	err := showStatus(&out, statusForecasts(now), "text", true, now)
+	if err == nil || !strings.Contains(err.Error(), "shop/chat is not ready") {
+		t.Errorf("the details: %v, want an error about the Forecast that is not ready", err)
+	}
+	if err := showStatus(&out, statusForecasts(now)[:1], "text", true, now.Add(25*time.Hour)); err != nil {
+		t.Errorf("the details of a Forecast that is ready: %v", err)
+	}
+	wantGolden(t, "status.golden", out.String())
+}
+
+func TestStatusAsJSON(t *testing.T) {
+	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
+	var out bytes.Buffer
+	if err := showStatus(&out, statusForecasts(now), "json", false, now); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.HasPrefix(text, "[") || !strings.Contains(text, `"skill": "0.42"`) {
+		t.Errorf("not a list of Forecasts: %s", text)
+	}
+	if err := showStatus(&out, nil, "yaml", false, now); err == nil || !strings.Contains(err.Error(), "text or json") {
+		t.Errorf("an unknown output: %v", err)
+	}
+}

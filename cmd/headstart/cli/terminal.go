@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// useColour reports whether to write colours to w. flag is the value of --color.
+func useColour(flag string, w io.Writer) (bool, error) {
+	switch flag {
+	case "always":
+		return true, nil
+	case "never":
+		return false, nil
+	case "auto":
+		return isTerminal(w) && os.Getenv("NO_COLOR") == "", nil
+	}
+	return false, fmt.Errorf("--color %q is unknown: use auto, always or never", flag)
+}
+
+// isTerminal reports whether a stream is a terminal. A stream that is not a file may have a method
+// IsTerminal, as tests use it.
+func isTerminal(w any) bool {
+	switch w := w.(type) {
+	case *os.File:
+		return term.IsTerminal(int(w.Fd()))
+	case interface{ IsTerminal() bool }:
+		return w.IsTerminal()
+	}
+	return false
+}
+
+// columnsOf returns width if it is above 0, else the width of the terminal. Without a terminal
+// there is no limit.
+func columnsOf(w io.Writer, width int) int {
+	if width > 0 {
+		return width
+	}
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width >= 40 {
+			return width
+		}
+	}
+	return math.MaxInt
+}
