@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/report/termchart"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -79,80 +80,23 @@ func rampText(o scheduler.Occurrence) string {
 	return text
 }
 
-const (
-	chartWidth  = 84
-	chartHeight = 10
-)
-
-// writeChart draws the demand of all schedules together; each column is the largest of its time.
+// writeChart draws the demand of all schedules together. Each column shows the largest demand of
+// its time.
 func (o *peaksOptions) writeChart(out io.Writer, schedules []*scheduler.Schedule, from, to time.Time) error {
-	step := max(to.Sub(from)/chartWidth, time.Second)
-	timeline := scheduler.Timeline(schedules, from, step, chartWidth)
-	values := make([]float64, chartWidth)
-	top := 0.0
-	for i, d := range timeline {
-		values[i] = d.Apply(o.forecast, o.capacity)
-		top = max(top, values[i])
-	}
-	fmt.Fprintf(out, "Demand, if the forecast is %g", o.forecast)
+	title := fmt.Sprintf("Demand, if the forecast is %g", o.forecast)
 	if o.capacity != 1 {
-		fmt.Fprintf(out, " and one replica serves %g", o.capacity)
+		title += fmt.Sprintf(" and one replica serves %g", o.capacity)
 	}
-	fmt.Fprintln(out)
-	blocks := []rune(" ▁▂▃▄▅▆▇█")
-	for row := chartHeight - 1; row >= 0; row-- {
-		label := ""
-		if row == chartHeight-1 || row == 0 {
-			label = fmt.Sprintf("%.4g", top*float64(row+1)/chartHeight)
-		}
-		var line strings.Builder
-		for _, v := range values {
-			eighths := 0
-			if top > 0 {
-				eighths = int(v/top*chartHeight*8+0.5) - row*8
-			}
-			line.WriteRune(blocks[min(max(eighths, 0), 8)])
-		}
-		fmt.Fprintf(out, "%8s ┤%s\n", label, strings.TrimRight(line.String(), " "))
+	demand := termchart.Series{Name: "demand", At: func(from, to time.Time) (float64, bool) {
+		largest := scheduler.Timeline(schedules, from, to.Sub(from), 1)[0]
+		return largest.Apply(o.forecast, o.capacity), true
+	}}
+	chart := termchart.Chart{
+		Title: title, Start: from, End: to, Location: schedules[0].Location(), Area: demand,
+		Width: 95, // without the axis 84 columns, so that a column of a week is 2 hours
 	}
-	axis, labels := chartAxis(schedules[0].Location(), from, to, step)
-	_, err := fmt.Fprintf(out, "%8s └%s\n%10s%s\n", "", axis, "", labels)
+	_, err := fmt.Fprintln(out, strings.Join(chart.Lines(), "\n"))
 	return err
-}
-
-// chartAxis marks the midnights of a zone, and writes their dates below, as many as find room; without any midnight the ends.
-func chartAxis(location *time.Location, from, to time.Time, step time.Duration) (axis, labels string) {
-	var marks, below strings.Builder
-	free := 0 // first column that no label has taken
-	label := func(column int, text string) bool {
-		if column < free || column+len(text) > chartWidth {
-			return false
-		}
-		below.WriteString(strings.Repeat(" ", column-below.Len()) + text)
-		free = column + len(text) + 2
-		return true
-	}
-	layout, dates := "Mon 01-02", 0
-	if to.Sub(from) > 14*24*time.Hour {
-		layout = time.DateOnly
-	}
-	last := ""
-	for i := range chartWidth {
-		day := from.Add(time.Duration(i) * step).In(location)
-		begins := last != "" && day.Format(time.DateOnly) != last || i == 0 && day.Hour() == 0 && day.Minute() == 0
-		last = day.Format(time.DateOnly)
-		if begins && label(i, day.Format(layout)) {
-			marks.WriteString("┬")
-			dates++
-		} else {
-			marks.WriteString("─")
-		}
-	}
-	if dates == 0 {
-		label(0, from.In(location).Format("Mon 01-02 15:04"))
-		label(chartWidth-5, to.In(location).Format("15:04"))
-	}
-	return marks.String(), below.String()
 }
 
 // writeJSON lists the occurrences of all schedules for programs.
