@@ -20,6 +20,7 @@ func newCalendarCommand(streams Streams) *cobra.Command {
 		Use:   "calendar",
 		Short: "Make Calendar manifests from iCalendar files",
 	}
+	rejectUnknownCommands(cmd)
 	cmd.AddCommand(newCalendarImportCommand(streams))
 	return cmd
 }

@@ -31,7 +31,12 @@ func newClusterFlags(f *pflag.FlagSet) *clusterFlags {
 // newNamespacedFlags registers the flags of a command that reads one namespace.
 func newNamespacedFlags(f *pflag.FlagSet) *clusterFlags {
 	c := &clusterFlags{config: genericclioptions.NewConfigFlags(true)}
-	c.config.AddFlags(f)
+	kubectl := pflag.NewFlagSet("", pflag.ContinueOnError)
+	c.config.AddFlags(kubectl)
+	kubectl.VisitAll(func(flag *pflag.Flag) {
+		_ = kubectl.SetAnnotation(flag.Name, connectionFlag, nil) // fails for an unknown flag only
+	})
+	f.AddFlagSet(kubectl)
 	return c
 }
 

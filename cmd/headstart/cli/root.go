@@ -41,6 +41,13 @@ func Execute(ctx context.Context, args []string, version string, streams Streams
 // errInterrupted replaces whatever error a signal caused in a running command.
 var errInterrupted = errors.New("interrupted before it was done")
 
+// The groups of commands in the help text.
+const (
+	groupOffline = "offline"
+	groupCluster = "cluster"
+	groupServer  = "server"
+)
+
 func newRootCommand(name, version string, streams Streams, serve *cobra.Command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "headstart",
@@ -63,11 +70,28 @@ the forecast as a metric, so that an HPA or KEDA adds replicas before the load a
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(explainFlagError)
-	root.AddCommand(serve, newReportCommand(streams), newForecastCommand(streams), newPeaksCommand(streams),
-		newCalendarCommand(streams), newConvertCommand(streams), newStatusCommand(streams), newPlotCommand(streams),
-		newStartupCommand(streams), newPreflightCommand(streams))
+	root.SetUsageFunc(printUsage)
+	rejectUnknownCommands(root)
+	root.AddGroup(
+		&cobra.Group{ID: groupOffline, Title: "From files and Prometheus:"},
+		&cobra.Group{ID: groupCluster, Title: "In a cluster:"},
+		&cobra.Group{ID: groupServer, Title: "The server:"},
+	)
+	addGroup(root, groupOffline, newReportCommand(streams), newForecastCommand(streams), newPeaksCommand(streams),
+		newCalendarCommand(streams), newConvertCommand(streams))
+	addGroup(root, groupCluster, newStatusCommand(streams), newPlotCommand(streams), newStartupCommand(streams),
+		newPreflightCommand(streams))
+	addGroup(root, groupServer, serve)
 	root.AddCommand(newVersionCommand())
 	return root
+}
+
+// addGroup adds commands that the help text lists together.
+func addGroup(root *cobra.Command, id string, commands ...*cobra.Command) {
+	for _, cmd := range commands {
+		cmd.GroupID = id
+		root.AddCommand(cmd)
+	}
 }
 
 // newVersionCommand prints the same as --version. Many users try the command first.
@@ -84,11 +108,15 @@ func newVersionCommand() *cobra.Command {
 	}
 }
 
-// explainFlagError replaces Go's own error about a number, such as "strconv.ParseFloat: parsing", by
-// one that says which kind of number is needed.
-func explainFlagError(_ *cobra.Command, err error) error {
+// explainFlagError says where to look after a mistake in the flags. It replaces Go's own error
+// about a number, such as "strconv.ParseFloat: parsing", by one that says which kind of number is
+// needed.
+func explainFlagError(cmd *cobra.Command, err error) error {
 	var bad *pflag.InvalidValueError
-	if !errors.As(err, &bad) || !errors.As(err, new(*strconv.NumError)) {
+	if !errors.As(err, &bad) {
+		return fmt.Errorf("%w: run %q to see the flags", err, cmd.CommandPath()+" --help")
+	}
+	if !errors.As(err, new(*strconv.NumError)) {
 		return err
 	}
 	kind := "a number, such as 2.5"
@@ -96,4 +124,20 @@ func explainFlagError(_ *cobra.Command, err error) error {
 		kind = "a whole number, such as 2"
 	}
 	return fmt.Errorf("--%s %q is not %s", bad.GetFlag().Name, bad.GetValue(), kind)
+}
+
+// rejectUnknownCommands makes a command that only has subcommands fail if none of them is named.
+// Without arguments it shows its help.
+func rejectUnknownCommands(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return fmt.Errorf("unknown command %q: did you mean %q?", args[0], near[0])
+		}
+		return fmt.Errorf("unknown command %q: run %q to see the commands", args[0], cmd.CommandPath()+" --help")
+	}
 }
