@@ -5,114 +5,137 @@ import (
 	"time"
 )
 
-// OneOff reports, for each of n steps, whether some part of it lies in a declared one-off window or in its ramps.
+// OneOff reports, for each of n steps, whether some part of it lies in a window that occurs once, or in
+// its ramps.
 func OneOff(schedules []*Schedule, start time.Time, step time.Duration, n int) []bool {
 	inside := make([]bool, n)
 	mark := func(p *part) {
 		for _, c := range p.cursors {
-			if c.window.cron == nil && c.window.touches(p.from, p.to) {
+			if c.window.occursOnceIn(p.from, p.to) {
 				inside[p.i] = true
 			}
 		}
 	}
-	sweep(schedules, start, step, n, visitor{part: mark, rest: mark})
+	sweep(schedules, start, step, n, visitor{part: mark, remainder: mark})
 	return inside
 }
 
-// looks is at how many instants the rest of a step is evaluated that has very many changes.
-const looks = 2
+// samplesOfRemainder is the number of instants at which the remainder of a step with very many changes
+// is evaluated.
+const samplesOfRemainder = 2
 
-// look is what a window says at an instant of the part that its cursor is at, without steps in its ramps.
-func (c *cursor) look(at int64) Demand {
-	piece := c.piece
-	if at >= piece.until {
-		piece = c.window.state(c.schedule.zone, c.schedule.zone.moment(floorSecond(at)), at)
+// at returns what the window says at an instant of the part, without the step at the end of a ramp-up.
+func (c *cursor) at(instant int64) Demand {
+	phase := c.phase
+	if instant >= phase.until {
+		phase = c.window.phaseAt(c.schedule.zone, c.schedule.zone.moment(floorSecond(instant)), instant)
 	}
-	if piece.idle() {
+	if phase.idle() {
 		return Neutral()
 	}
-	return c.window.value(piece, at, false)
+	return c.window.value(phase, instant, false)
 }
 
-// touches reports whether a one-off or its ramps count somewhere in [from, to).
-func (w *window) touches(from, to int64) bool {
+// occursOnceIn reports whether the window is one that occurs once, and counts somewhere in [from, to),
+// ramps included.
+func (w *window) occursOnceIn(from, to int64) bool {
 	start := w.once * int64(time.Second)
-	return w.allowed && start-int64(w.rampUp) < to && start+int64(w.duration)+int64(w.rampDown) > from
+	return w.cron == nil && w.allowed &&
+		start-int64(w.rampUp) < to && start+int64(w.duration)+int64(w.rampDown) > from
 }
 
-// leastFactor is the smallest factor that observed demand is divided by.
-const leastFactor = 0.1
+// minFactor is the smallest factor that observed demand is divided by.
+const minFactor = 0.1
 
-// Baseline returns the past as it would have been without the declared peaks, which is what a forecaster may learn from.
-// values[i] is the observed demand over [start+i·step, start+(i+1)·step); NaN is a gap. The result is a new slice of the same
-// length.
+// Baseline returns the past as it would have been without the declared peaks. A forecaster may learn
+// from that. values[i] is the observed demand over [start+i·step, start+(i+1)·step); NaN is a gap. The
+// result is a new slice of the same length.
 //
-//   - A step in a one-off window becomes a gap: what happens once does not recur next week.
-//   - A step in a recurring multiply or add window has its addition taken off and is divided by its factor, so that the forecast
-//     is that of a day without the peak and applying the peak to it gives the peak once, not twice.
-//   - Where the factor is below a tenth the step becomes a gap: the little that is left says nothing about what would have been.
-//   - atLeast, replicas and atMost are limits, not statements about how demand arose, and change nothing: where the forecast
-//     already knows the peak, the larger of the two counts.
+//   - A step in a window that occurs once becomes a gap, because it does not recur next week.
+//   - In a recurring window, the addition is subtracted and the rest is divided by the factor. So the
+//     forecast is that of a day without the peak, and applying the peak to it gives the peak once, not
+//     twice.
+//   - Where the factor is below a tenth, the step becomes a gap: so little demand says nothing about what
+//     it would have been.
+//   - atLeast, replicas and atMost change nothing. They are limits, and say nothing about how demand
+//     arose. Where the forecast knows the peak already, the larger of the two counts.
 //
-// It depends on the schedules and the values alone, so a replay sees what serving saw. What is finite stays so.
+// The result depends on the schedules and the values alone, so a replay sees what serving saw. A finite
+// value stays finite or becomes a gap.
 func Baseline(schedules []*Schedule, start time.Time, step time.Duration, values []float64) []float64 {
-	baseline := make([]float64, len(values))
-	copy(baseline, values)
-	factors := make([]float64, len(values))
-	additions := make([]float64, len(values))
-	add := func(p *part, demand Demand, time int64) {
-		share := float64(time) / float64(p.stepTo-p.stepFrom)
-		factors[p.i] += demand.Multiply * share
-		additions[p.i] += demand.Add * share
+	b := baseline{
+		values:    make([]float64, len(values)),
+		factors:   make([]float64, len(values)),
+		additions: make([]float64, len(values)),
 	}
-	sweep(schedules, start, step, len(values), visitor{
-		part: func(p *part) {
-			demand := Neutral()
-			for _, c := range p.cursors {
-				if c.piece.idle() {
-					continue
-				}
-				if c.window.cron == nil {
-					baseline[p.i] = math.NaN()
-				}
-				demand = demand.And(c.window.value(c.piece, p.from+(p.to-p.from)/2, false))
-			}
-			add(p, demand, p.to-p.from)
-		},
-		rest: func(p *part) {
-			// A few looks stand for a time with more changes than are worth following.
-			length := (p.to - p.from) / looks
-			for look := range int64(looks) {
-				at := p.from + look*length + length/2
-				demand := Neutral()
-				for _, c := range p.cursors {
-					if c.window.cron == nil && c.window.touches(p.from, p.to) {
-						baseline[p.i] = math.NaN()
-					}
-					demand = demand.And(c.look(at))
-				}
-				add(p, demand, length)
-			}
-			add(p, Neutral(), p.to-p.from-looks*length)
-		},
-	})
-	for i, value := range baseline {
+	copy(b.values, values)
+	sweep(schedules, start, step, len(values), visitor{part: b.part, remainder: b.remainder})
+	for i, value := range b.values {
 		switch {
-		case factors[i] < leastFactor:
-			baseline[i] = math.NaN()
-		case factors[i] != 1 || additions[i] != 0:
-			baseline[i] = max((value-additions[i])/factors[i], 0)
+		case b.factors[i] < minFactor:
+			b.values[i] = math.NaN()
+		case b.factors[i] != 1 || b.additions[i] != 0:
+			b.values[i] = max((value-b.additions[i])/b.factors[i], 0)
 		}
 	}
-	return baseline
+	return b.values
 }
 
-// Undisturbed is the demand just before the multiply and add windows began that change it at the instant at, ramps included: what
-// a factor builds on while no forecast says what would be without it. values[i] is the observed demand over [start+i·step,
-// start+(i+1)·step), of which those that ended by at are looked at. It is NaN where no such window is on, or no value is known.
-// Where the series does not go back far enough, the newest value counts, less its peaks.
-func Undisturbed(schedules []*Schedule, start time.Time, step time.Duration, values []float64, at time.Time) float64 {
-	since := liftedSince(schedules, at)
+// baseline collects the means of factors and additions over each step, and makes the gaps of windows
+// that occur once.
+type baseline struct {
+	values, factors, additions []float64
+}
+
+// add counts what windows say during a part of the step, in nanoseconds.
+func (b *baseline) add(p *part, demand Demand, time int64) {
+	share := float64(time) / float64(p.stepTo-p.stepFrom)
+	b.factors[p.i] += demand.Multiply * share
+	b.additions[p.i] += demand.Add * share
+}
+
+// part evaluates the middle of the part.
+func (b *baseline) part(p *part) {
+	demand := Neutral()
+	for _, c := range p.cursors {
+		if c.phase.idle() {
+			continue
+		}
+		if c.window.cron == nil {
+			b.values[p.i] = math.NaN()
+		}
+		demand = demand.And(c.window.value(c.phase, p.from+(p.to-p.from)/2, false))
+	}
+	b.add(p, demand, p.to-p.from)
+}
+
+// remainder evaluates a few instants, which stand for a time with too many changes.
+func (b *baseline) remainder(p *part) {
+	length := (p.to - p.from) / samplesOfRemainder
+	for i := range int64(samplesOfRemainder) {
+		instant := p.from + i*length + length/2
+		demand := Neutral()
+		for _, c := range p.cursors {
+			if c.window.occursOnceIn(p.from, p.to) {
+				b.values[p.i] = math.NaN()
+			}
+			demand = demand.And(c.at(instant))
+		}
+		b.add(p, demand, length)
+	}
+	b.add(p, Neutral(), p.to-p.from-samplesOfRemainder*length)
+}
+
+// Undisturbed returns the demand just before the multiply and add windows began that change it at the
+// instant at, ramps included. A factor builds on that demand while there is no forecast.
+//
+// values[i] is the observed demand over [start+i·step, start+(i+1)·step). Only steps that ended by at
+// count. Where the series does not go back far enough, the newest value counts, without its peaks. The
+// result is NaN where no such window changes demand at the instant, and where no value is known.
+func Undisturbed(
+	schedules []*Schedule, start time.Time, step time.Duration, values []float64, at time.Time,
+) float64 {
+	since := changedSince(schedules, at)
 	if step <= 0 || !since.Before(at) {
 		return math.NaN()
 	}
@@ -127,7 +150,7 @@ func Undisturbed(schedules []*Schedule, start time.Time, step time.Duration, val
 	for _, s := range schedules {
 		demand = demand.And(s.At(start.Add(time.Duration(i)*step + step/2)))
 	}
-	if demand.Multiply < leastFactor {
+	if demand.Multiply < minFactor {
 		return math.NaN()
 	}
 	return max((values[i]-demand.Add)/demand.Multiply, 0)
@@ -143,17 +166,18 @@ func lastKnown(values []float64, end int) int {
 	return -1
 }
 
-// mostTouching bounds how many occurrences that touch each other are followed into the past.
-const mostTouching = 1000
+// maxChained is how many occurrences that follow each other without a break are followed into the past.
+const maxChained = 1000
 
-// liftedSince returns since when, without a break up to at, some multiply or add window has changed demand; at where none does.
-func liftedSince(schedules []*Schedule, at time.Time) time.Time {
+// changedSince returns since when multiply and add windows have changed demand without a break up to at.
+// It returns at where none does.
+func changedSince(schedules []*Schedule, at time.Time) time.Time {
 	since := at.UnixNano()
-	for range mostTouching {
+	for range maxChained {
 		before := since
 		for _, s := range schedules {
 			if !s.suspended && inRange(time.Unix(0, since-1)) {
-				since = min(since, s.liftedSince(since))
+				since = min(since, s.changedSince(since))
 			}
 		}
 		if since == before {
@@ -163,8 +187,9 @@ func liftedSince(schedules []*Schedule, at time.Time) time.Time {
 	return time.Unix(0, since)
 }
 
-// liftedSince returns when the occurrences began that change demand just before an instant.
-func (s *Schedule) liftedSince(instant int64) int64 {
+// changedSince returns when those occurrences began, ramp-up included, that change demand just before an
+// instant.
+func (s *Schedule) changedSince(instant int64) int64 {
 	now := instant - 1
 	m := s.zone.moment(floorSecond(now))
 	since := instant
@@ -173,8 +198,8 @@ func (s *Schedule) liftedSince(instant int64) int64 {
 		if w.demand.Multiply == 1 && w.demand.Add == 0 {
 			continue
 		}
-		p := w.state(s.zone, m, now)
-		if p.full || p.falling {
+		p := w.phaseAt(s.zone, m, now)
+		if p.active || p.falling {
 			since = min(since, p.end-int64(w.duration)-int64(w.rampUp))
 		}
 		if p.rising {

@@ -15,35 +15,37 @@ const (
 	maxDatesOfDay   = 64
 )
 
-// Calendar is one compiled Calendar: a set of named days, in no zone of its own. It is immutable and safe for concurrent use.
+// Calendar is one compiled Calendar: a set of named days, which belongs to no zone. It is immutable
+// and safe for concurrent use.
 type Calendar struct {
 	name  string
 	named []namedDays
-	days  daySet // all of them
+	days  daySet // the days of all names
 }
 
-// namedDays are days of one name: runs of dates, or a rule for every year.
+// namedDays are days with the same name: spans of dates, or a rule for every year.
 type namedDays struct {
 	name  string
 	spans []span
 	rule  *yearlyRule
 }
 
-// yearlyRule is a fixed day of a month, or the nth weekday of one.
+// yearlyRule is a fixed day of a month, or the nth weekday of a month. day is 0 for the latter.
 type yearlyRule struct{ month, day, weekday, nth int }
 
 // NamedDay is one day of a Calendar in a zone.
 type NamedDay struct {
-	// Name of the day.
+	// Name is the name of the day.
 	Name string
-	// Date such as 2026-02-17.
+	// Date is the day, such as 2026-02-17.
 	Date string
-	// Start and End are the midnights, or first instants, of the day and of the next. Where clocks change they are not 24 h
-	// apart.
+	// Start and End are the first instants of the day and of the next day, most often midnights.
+	// Where clocks change, they are not 24 h apart.
 	Start, End time.Time
 }
 
-// CompileCalendar reads a Calendar. The error joins one [v1alpha1.FieldError] for every field that cannot be evaluated.
+// CompileCalendar compiles a Calendar. The error joins one [v1alpha1.FieldError] for every field
+// that cannot be evaluated.
 func CompileCalendar(name string, spec v1alpha1.CalendarSpec) (*Calendar, error) {
 	c := &Calendar{name: name}
 	var p fieldErrors
@@ -56,7 +58,7 @@ func CompileCalendar(name string, spec v1alpha1.CalendarSpec) (*Calendar, error)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
-	c.named = joined(c.named)
+	c.named = mergeDates(c.named)
 	for _, n := range c.named {
 		for _, s := range n.spans {
 			c.days.addSpan(s)
@@ -67,9 +69,9 @@ func CompileCalendar(name string, spec v1alpha1.CalendarSpec) (*Calendar, error)
 	return c, nil
 }
 
-// joined gathers the dates of each name, and makes one run of those that overlap or touch: so a walk over the days of a name
-// meets each of them once, however often they are declared.
-func joined(named []namedDays) []namedDays {
+// mergeDates collects the dates of each name and merges them, so that a walk over the days of a
+// name visits each day once, however often it is declared.
+func mergeDates(named []namedDays) []namedDays {
 	var out []namedDays
 	spans := map[string][]span{}
 	for _, n := range named {
@@ -84,14 +86,14 @@ func joined(named []namedDays) []namedDays {
 	}
 	for i := range out {
 		if out[i].rule == nil {
-			out[i].spans = runs(spans[out[i].name])
+			out[i].spans = mergeSpans(spans[out[i].name])
 		}
 	}
 	return out
 }
 
-// runs sorts spans and joins those that overlap or touch.
-func runs(spans []span) []span {
+// mergeSpans sorts spans and merges those that overlap or touch.
+func mergeSpans(spans []span) []span {
 	slices.SortFunc(spans, func(a, b span) int { return a.first - b.first })
 	var out []span
 	for _, s := range spans {
@@ -107,13 +109,14 @@ func runs(spans []span) []span {
 func compileDay(p *fieldErrors, field string, day v1alpha1.CalendarDay) namedDays {
 	n := namedDays{name: day.Name}
 	if day.Name == "" {
-		p.add(field+".name", "", "name the day: days of one name are the same kind of day")
+		p.add(field+".name", "", "name the day: days with the same name are the same kind of day")
 	}
 	if (len(day.Dates) > 0) == (day.Yearly != nil) {
 		p.add(field, "", "give exactly one of dates and yearly")
 	}
 	if len(day.Dates) > maxDatesOfDay {
-		p.add(field+".dates", "", "%d dates: give up to %d, those that follow each other as ranges, and put further ones into another day of this name", len(day.Dates), maxDatesOfDay)
+		p.add(field+".dates", "", "%d dates: give up to %d, write consecutive ones as ranges, "+
+			"and put further ones into another day of this name", len(day.Dates), maxDatesOfDay)
 		return n
 	}
 	for i, text := range day.Dates {
@@ -139,7 +142,8 @@ func compileRule(p *fieldErrors, field string, y v1alpha1.YearlyRule) *yearlyRul
 	case y.Day != nil && y.Weekday == nil && y.Nth == nil:
 		r.day = int(*y.Day)
 		if longest := daysIn(2000, r.month); r.day < 1 || r.day > longest {
-			p.add(field+".day", strconv.Itoa(r.day), "month %d has no such day in any year: write one from 1 to %d", r.month, longest)
+			p.add(field+".day", strconv.Itoa(r.day), "month %d has no such day in any year: write a day from 1 to %d",
+				r.month, longest)
 		}
 	case y.Day == nil && y.Weekday != nil && y.Nth != nil:
 		weekdays := []string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
@@ -156,14 +160,14 @@ func compileRule(p *fieldErrors, field string, y v1alpha1.YearlyRule) *yearlyRul
 	return r
 }
 
-// in returns the day of the rule in a year; false where the year has none.
+// in returns the day of the rule in a year. It returns false where the year has no such day.
 func (r *yearlyRule) in(year int) (int, bool) {
 	length := daysIn(year, r.month)
 	first := date{year, r.month, 1}.number()
 	if r.day > 0 {
 		return first + r.day - 1, r.day <= length
 	}
-	// The first such weekday of the month, and then by weeks.
+	// Days from the first of the month to its first such weekday.
 	offset := (r.weekday - weekdayOf(first) + 7) % 7
 	if r.nth == -1 {
 		return first + offset + (length-1-offset)/7*7, true
@@ -172,7 +176,7 @@ func (r *yearlyRule) in(year int) (int, bool) {
 	return first + offset, offset < length
 }
 
-// each calls do for every day from the beginning of one year to the end of another.
+// each calls do for every day in the years from fromYear to toYear.
 func (n *namedDays) each(fromYear, toYear int, do func(day int)) {
 	first, last := date{fromYear, 1, 1}.number(), date{toYear, 12, 31}.number()
 	for _, s := range n.spans {
@@ -190,11 +194,12 @@ func (n *namedDays) each(fromYear, toYear int, do func(day int)) {
 	}
 }
 
-// Name returns the name that the Calendar was compiled with.
+// Name returns the name that was passed to CompileCalendar.
 func (c *Calendar) Name() string { return c.name }
 
-// Days returns the named days of which some part lies in [from, to) on loc's wall clock, by start and then by name. A day that
-// the place skipped, as Apia did 2011-12-30, is left out.
+// Days returns the named days that have some part in [from, to), ordered by start and then by name.
+// Days begin and end on the wall clock of loc. A day that the place skipped, as Apia did
+// 2011-12-30, is not among them.
 func (c *Calendar) Days(loc *time.Location, from, to time.Time) []NamedDay {
 	if !inRange(from) || !inRange(to) || !from.Before(to) {
 		return nil
@@ -203,9 +208,10 @@ func (c *Calendar) Days(loc *time.Location, from, to time.Time) []NamedDay {
 	var days []NamedDay
 	for _, n := range c.named {
 		n.each(max(from.In(loc).Year()-1, firstYear), min(to.In(loc).Year()+1, lastYear), func(day int) {
-			start, end := z.first(int64(day)*secondsPerDay), z.first(int64(day+1)*secondsPerDay)
-			if start < end && z.time(end).After(from) && z.time(start).Before(to) {
-				days = append(days, NamedDay{Name: n.name, Date: formatDay(day), Start: z.time(start), End: z.time(end)})
+			first, next := z.first(int64(day)*secondsPerDay), z.first(int64(day+1)*secondsPerDay)
+			start, end := z.time(first), z.time(next)
+			if first < next && end.After(from) && start.Before(to) {
+				days = append(days, NamedDay{Name: n.name, Date: formatDay(day), Start: start, End: end})
 			}
 		})
 	}
@@ -218,9 +224,10 @@ func (c *Calendar) Days(loc *time.Location, from, to time.Time) []NamedDay {
 	return slices.CompactFunc(days, func(a, b NamedDay) bool { return a.Name == b.Name && a.Date == b.Date })
 }
 
-// Next returns the first n named days that start after t on loc's wall clock, soonest first.
+// Next returns the first n named days that start after t on the wall clock of loc, soonest first.
 func (c *Calendar) Next(loc *time.Location, t time.Time, n int) []NamedDay {
-	// A rule such as the fifth Monday of February may take 40 years; most calendars have their next days within two.
+	// Most calendars have their next days within two years. A rule such as the fifth Monday of February
+	// may need 40.
 	for _, years := range []int{2, 8, 41, lastYear - firstYear} {
 		to := t.AddDate(years, 0, 0)
 		if last := time.Unix(dayCount*secondsPerDay-1, 0); to.After(last) {

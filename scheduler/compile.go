@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -17,7 +18,7 @@ const (
 	maxFactor   = 1000
 	maxReplicas = 100000
 
-	// As the API server has it, so that what is evaluated without one is refused alike.
+	// The limits of the CRDs, for schedules that are evaluated without an API server.
 	maxName      = 63
 	maxDates     = 366
 	maxCalendars = 8
@@ -26,11 +27,12 @@ const (
 
 var windowName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 
-// compiler turns the API's strings into what can be evaluated, and collects every field that cannot.
+// compiler turns the strings of the API into values that can be evaluated. It collects an error for
+// every field for which it cannot.
 type compiler struct {
 	fieldErrors
 	calendars Calendars
-	zone      *zone // of spec.timeZone, where it is already at hand
+	zone      *zone // of spec.timeZone; nil to compute it
 }
 
 func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedule {
@@ -53,7 +55,8 @@ func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedu
 	}
 	allowed := c.allowed(spec)
 	if n := len(spec.Windows); n == 0 || n > maxWindows {
-		c.add("spec.windows", "", "%d windows: declare from 1 to %d, and put further ones into another PeakSchedule", n, maxWindows)
+		c.add("spec.windows", "", "%d windows: declare from 1 to %d, and put further ones into another PeakSchedule",
+			n, maxWindows)
 	}
 	seen := map[string]bool{}
 	for i, w := range spec.Windows {
@@ -64,7 +67,8 @@ func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedu
 		seen[w.Name] = true
 		compiled := c.window(field, w, s.zone, allowed)
 		if !compiled.everStarts() {
-			s.warnings = append(s.warnings, fmt.Sprintf("window %q never starts: spec.except and spec.only leave it no day", w.Name))
+			s.warnings = append(s.warnings,
+				fmt.Sprintf("window %q never starts: spec.except and spec.only leave it no day", w.Name))
 		}
 		s.windows = append(s.windows, compiled)
 	}
@@ -74,55 +78,68 @@ func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedu
 func (c *compiler) window(field string, w v1alpha1.PeakWindow, z *zone, allowed *daySet) window {
 	compiled := window{name: w.Name}
 	c.name(field+".name", w.Name)
-	switch {
-	case w.Schedule != "" && w.Start != "":
-		c.add(field, "", "it has both schedule and start: give exactly one of schedule (five cron fields) and start (a wall-clock date and time)")
-	case w.Schedule != "":
-		m, err := parseCron(w.Schedule)
-		if len(w.Schedule) > maxCron {
-			c.add(field+".schedule", w.Schedule[:maxCron]+"…", "it has %d characters: write at most %d, with ranges such as 0-5, or split the window", len(w.Schedule), maxCron)
-		} else if err != nil {
-			c.add(field+".schedule", w.Schedule, "%v", err)
-		}
-		m.allowed = allowed
-		compiled.cron = &m
-	case w.Start != "":
-		wall, err := parseStart(w.Start)
-		if err != nil {
-			c.add(field+".start", w.Start, "%v", err)
-		}
-		compiled.once = z.first(wall)
-		compiled.allowed = allowed == nil || allowed.has(int(wall/secondsPerDay))
-	default:
-		c.add(field, "", "it has neither schedule nor start: give exactly one of schedule (five cron fields) and start (a wall-clock date and time)")
-	}
+	c.start(field, w, z, allowed, &compiled)
 	compiled.duration = c.duration(field+".duration", &w.Duration)
 	if compiled.duration == 0 {
-		c.add(field+".duration", string(w.Duration), "a window must last: write a duration above 0, such as 2h")
+		c.add(field+".duration", string(w.Duration), "a window needs a duration above 0: write for example 2h")
 	}
 	compiled.rampUp = c.duration(field+".rampUp", w.RampUp)
 	compiled.rampDown = c.duration(field+".rampDown", w.RampDown)
 	compiled.demand = c.demand(field+".demand", w.Demand)
 	if w.Demand.AtMost != nil {
-		for name, ramp := range map[string]*v1alpha1.Duration{"rampUp": w.RampUp, "rampDown": w.RampDown} {
-			if ramp != nil {
-				c.add(field+"."+name, string(*ramp), "a maximum holds from start to end and has no ramp: remove %s, or widen the window", name)
-			}
-		}
+		c.noRamp(field+".rampUp", w.RampUp)
+		c.noRamp(field+".rampDown", w.RampDown)
 	}
 	return compiled
+}
+
+// start sets when a window starts: by cron, or once.
+func (c *compiler) start(field string, w v1alpha1.PeakWindow, z *zone, allowed *daySet, into *window) {
+	const give = "give exactly one of schedule (five cron fields) and start (a wall-clock date and time)"
+	switch {
+	case w.Schedule != "" && w.Start != "":
+		c.add(field, "", "it has both schedule and start: "+give)
+	case w.Schedule != "":
+		m, err := parseCron(w.Schedule)
+		if len(w.Schedule) > maxCron {
+			c.add(field+".schedule", w.Schedule[:maxCron]+"…",
+				"it has %d characters: write at most %d, with ranges such as 0-5, or split the window",
+				len(w.Schedule), maxCron)
+		} else if err != nil {
+			c.add(field+".schedule", w.Schedule, "%v", err)
+		}
+		m.allowed = allowed
+		into.cron = &m
+	case w.Start != "":
+		wall, err := parseStart(w.Start)
+		if err != nil {
+			c.add(field+".start", w.Start, "%v", err)
+		}
+		into.once = z.first(wall)
+		into.allowed = allowed == nil || allowed.has(int(wall/secondsPerDay))
+	default:
+		c.add(field, "", "it has neither schedule nor start: "+give)
+	}
+}
+
+// noRamp refuses a ramp of a window with a maximum.
+func (c *compiler) noRamp(field string, ramp *v1alpha1.Duration) {
+	if ramp != nil {
+		c.add(field, string(*ramp),
+			"a maximum counts from start to end and has no ramp: remove the ramp, or widen the window")
+	}
 }
 
 func (c *compiler) name(field, name string) {
 	switch {
 	case name == "":
-		c.add(field, "", "name the window, so that status and messages can")
+		c.add(field, "", "name the window: status and messages use the name")
 	case len(name) > maxName || !windowName.MatchString(name):
-		c.add(field, name, "write up to %d small letters, digits and dashes, such as black-friday", maxName)
+		c.add(field, name, "write up to %d lower-case letters, digits and dashes, such as black-friday", maxName)
 	}
 }
 
-// duration returns -1 for one that cannot be read, and 0 for none.
+// duration returns 0 for a missing duration, and -1 for an invalid one.
 func (c *compiler) duration(field string, d *v1alpha1.Duration) time.Duration {
 	if d == nil {
 		return 0
@@ -132,14 +149,15 @@ func (c *compiler) duration(field string, d *v1alpha1.Duration) time.Duration {
 	case err != nil:
 		c.add(field, string(*d), "%v", err)
 	case parsed > maxDuration:
-		c.add(field, string(*d), "longer than %s: use bounds.min of the Forecast for demand that is always there", v1alpha1.FormatDuration(maxDuration))
+		c.add(field, string(*d), "longer than %s: use bounds.min of the Forecast for demand that is always there",
+			v1alpha1.FormatDuration(maxDuration))
 	default:
 		return parsed
 	}
 	return -1
 }
 
-// parseStart reads a wall-clock date and time as a wall time in seconds.
+// parseStart parses a wall-clock date and time. It returns a wall time in seconds, see [zone].
 func parseStart(text string) (int64, error) {
 	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
 		t, err := time.Parse(layout, text)
@@ -151,7 +169,8 @@ func parseStart(text string) (int64, error) {
 		}
 		return t.Unix(), nil
 	}
-	return 0, fmt.Errorf("it is not a date and time that exist: write YYYY-MM-DDTHH:MM in the wall clock of spec.timeZone, without an offset, such as 2026-11-11T00:00")
+	return 0, errors.New("there is no such date and time: write YYYY-MM-DDTHH:MM on the wall clock of spec.timeZone, " +
+		"without an offset, such as 2026-11-11T00:00")
 }
 
 func (c *compiler) demand(field string, d v1alpha1.PeakDemand) Demand {
@@ -186,12 +205,12 @@ func (c *compiler) demand(field string, d v1alpha1.PeakDemand) Demand {
 	}
 	demand.MultiplyTo, demand.AddTo = demand.Multiply, demand.Add
 	if given != 1 {
-		c.add(field, "", "it makes %d statements: give exactly one of atLeast, add, multiply, replicas and atMost", given)
+		c.add(field, "", "it has %d statements: give exactly one of atLeast, add, multiply, replicas and atMost", given)
 	}
 	return demand
 }
 
-// allowed returns the days on which windows may start, nil for all of them.
+// allowed returns the days on which windows may start; nil for all days.
 func (c *compiler) allowed(spec v1alpha1.PeakScheduleSpec) *daySet {
 	if spec.Only == nil && spec.Except == nil {
 		return nil
@@ -210,13 +229,14 @@ func (c *compiler) allowed(spec v1alpha1.PeakScheduleSpec) *daySet {
 	return allowed
 }
 
+// days adds the dates and the days of the Calendars to a set.
 func (c *compiler) days(field string, days v1alpha1.Days, into *daySet) {
 	if len(days.Dates)+len(days.Calendars) == 0 {
 		c.add(field, "", "it names no day: give dates or calendars, or remove it")
 	}
 	if len(days.Dates) > maxDates || len(days.Calendars) > maxCalendars {
-		c.add(field, "", "%d dates and %d calendars: give up to %d and %d, dates that follow each other as ranges, and put further ones into a Calendar",
-			len(days.Dates), len(days.Calendars), maxDates, maxCalendars)
+		c.add(field, "", "%d dates and %d calendars: give up to %d and %d, write consecutive dates as ranges, "+
+			"and put further ones into a Calendar", len(days.Dates), len(days.Calendars), maxDates, maxCalendars)
 		return
 	}
 	for i, text := range days.Dates {
@@ -230,7 +250,8 @@ func (c *compiler) days(field string, days v1alpha1.Days, into *daySet) {
 	for i, name := range days.Calendars {
 		calendar, ok := c.calendars[name]
 		if !ok || calendar == nil {
-			c.add(fmt.Sprintf("%s.calendars[%d]", field, i), name, "there is no Calendar of this name that can be evaluated: create or repair it, or remove it here")
+			c.add(fmt.Sprintf("%s.calendars[%d]", field, i), name,
+				"there is no Calendar of this name that can be evaluated: create or repair it, or remove it here")
 			continue
 		}
 		into.union(&calendar.days)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Days are numbered from 1970-01-01, which is 0. Everything is evaluated within these years; a fixed span keeps a set of days
-// a plain bit field, and every search finite.
+// Days are numbered; 1970-01-01 is 0. All schedules are evaluated within these years. The fixed
+// span makes a set of days a plain bit field, and every search finite.
 const (
 	firstYear = 1970
 	lastYear  = 2199
@@ -18,7 +18,7 @@ const (
 	dateLayout    = "2006-01-02"
 )
 
-// daySet is a set of days, one bit a day.
+// daySet is a set of days, with one bit for each day.
 type daySet [(dayCount + 63) / 64]uint64
 
 func (s *daySet) add(day int) {
@@ -27,7 +27,8 @@ func (s *daySet) add(day int) {
 	}
 }
 
-// addSpan adds every day of a span by whole words: a thousand ranges over all years cost no more than a few dates.
+// addSpan adds every day of a span. It sets whole words, so that a thousand ranges over all years
+// cost no more than a few dates.
 func (s *daySet) addSpan(x span) {
 	first, last := max(x.first, 0), min(x.last, dayCount-1)
 	for i := first / 64; first <= last && i <= last/64; i++ {
@@ -46,7 +47,7 @@ func (s *daySet) has(day int) bool {
 	return day >= 0 && day < dayCount && s[day/64]>>(day%64)&1 == 1
 }
 
-// month returns the 31 days from first on as the low bits of a word.
+// month returns the 31 days from first on, as the low bits of a word.
 func (s *daySet) month(first int) uint32 {
 	i, shift := first/64, first%64
 	word := s[i] >> shift
@@ -56,7 +57,7 @@ func (s *daySet) month(first int) uint32 {
 	return uint32(word) & (1<<31 - 1)
 }
 
-// next returns the first day of the set at day or later, or dayCount.
+// next returns the first day of the set at or after day, or dayCount.
 func (s *daySet) next(day int) int {
 	for i := day / 64; i < len(s); i++ {
 		word := s[i]
@@ -70,7 +71,7 @@ func (s *daySet) next(day int) int {
 	return dayCount
 }
 
-// previous returns the last day of the set at day or earlier, or -1.
+// previous returns the last day of the set at or before day, or -1.
 func (s *daySet) previous(day int) int {
 	if day < 0 {
 		return -1
@@ -101,16 +102,16 @@ func (s *daySet) subtract(other *daySet) {
 
 func (s *daySet) fill() {
 	for i := range s {
-		s[i] = ^uint64(0) // the bits past the last day are never asked for
+		s[i] = ^uint64(0) // the bits after the last day are never read
 	}
 }
 
 // date is a day of the Gregorian calendar.
 type date struct{ year, month, day int }
 
-// number returns the number of the day; months beyond 12 are not carried.
+// number returns the number of the day. The month must be from 1 to 12.
 func (d date) number() int {
-	// Years begin in March here, so that the leap day is the last of a year.
+	// In this computation a year begins in March, so that the leap day is its last day.
 	y, m := d.year, d.month-3
 	if m < 0 {
 		y, m = y-1, m+12
@@ -119,7 +120,7 @@ func (d date) number() int {
 	return y*365 + y/4 - y/100 + y/400 + dayOfYear - 719468
 }
 
-// dateOf returns the date of a day that is not before 1970.
+// dateOf returns the date of a day. The day must not be before 1970.
 func dateOf(number int) date {
 	z := number + 719468
 	era := z / 146097
@@ -135,12 +136,12 @@ func dateOf(number int) date {
 	return d
 }
 
-// weekdayOf returns the weekday of a day that is not before 1970, Sunday as 0.
+// weekdayOf returns the weekday of a day, with Sunday as 0. The day must not be before 1970.
 func weekdayOf(number int) int {
 	return (number + 4) % 7 // 1970-01-01 was a Thursday
 }
 
-// daysIn returns how many days a month has.
+// daysIn returns the number of days in a month.
 func daysIn(year, month int) int {
 	switch month {
 	case 4, 6, 9, 11:
@@ -160,10 +161,11 @@ func formatDay(number int) string {
 	return fmt.Sprintf("%04d-%02d-%02d", d.year, d.month, d.day)
 }
 
-// span is a run of days with both ends in it.
+// span is a range of days that includes first and last.
 type span struct{ first, last int }
 
-// parseSpan reads a date such as "2026-02-17", or a range with both ends in it such as "2026-10-01/2026-10-07".
+// parseSpan parses a date such as "2026-02-17", or a range that includes both ends, such as
+// "2026-10-01/2026-10-07".
 func parseSpan(text string) (span, error) {
 	from, to, isRange := strings.Cut(text, "/")
 	first, err := parseDay(from)

@@ -2,18 +2,20 @@ package scheduler
 
 import "math"
 
-// Demand is what all windows together say about one instant, or about one step of a timeline. Its parts apply in one order:
-// the forecast times Multiply, plus Add, then at least AtLeast and what Replicas serve, then at most AtMost.
+// Demand is what all windows together say about one instant, or about one step of a timeline. Its
+// fields apply in one order: the forecast times Multiply, plus Add, then at least AtLeast and at
+// least what Replicas serve, then at most AtMost.
 type Demand struct {
-	// Multiply is the product of all factors that apply; 1 without one.
+	// Multiply is the product of all factors; 1 without one.
 	Multiply float64
 	// Add is the sum of all additions, in the unit of demand; 0 without one.
 	Add float64
-	// MultiplyTo and AddTo are what Multiply and Add are on their way up to while windows ramp; otherwise they are the same.
+	// MultiplyTo and AddTo are what Multiply and Add reach at the end of a ramp-up. Without a
+	// ramp-up they are the same as Multiply and Add.
 	MultiplyTo, AddTo float64
 	// AtLeast is the largest minimum, in the unit of demand; 0 without one.
 	AtLeast float64
-	// Replicas is the largest minimum in replicas; 0 without one. It is fractional on a ramp.
+	// Replicas is the largest minimum in replicas; 0 without one. On a ramp it is a fraction.
 	Replicas float64
 	// AtMost is the smallest maximum, in the unit of demand; +Inf without one.
 	AtMost float64
@@ -29,30 +31,31 @@ func (d Demand) IsNeutral() bool {
 	return d == Neutral()
 }
 
-// top returns what Multiply and Add are on their way up to.
-func (d Demand) top() (multiply, add float64) {
+// target returns what Multiply and Add reach at the end of their ramp-ups.
+func (d Demand) target() (multiply, add float64) {
 	return math.Max(d.Multiply, d.MultiplyTo), math.Max(d.Add, d.AddTo)
 }
 
-// Apply returns the demand to cover where the forecast, as it would be without any peak, says forecast. Both forecast and
-// capacityPerReplica are in the unit of demand; without a known capacity pass 0, and Replicas says nothing. Bounds and the
-// observed demand come after it and are the planner's. A forecast of NaN stays NaN: unknown is not a number.
+// Apply returns the demand to cover. forecast is the expected demand without any peak, and
+// capacityPerReplica the demand that one replica serves, both in the unit of demand. Where the
+// capacity is not known, pass 0; then Replicas has no effect. A forecast of NaN stays NaN, because
+// unknown is not a number. The planner applies bounds and observed demand afterwards.
 //
-// On the way up of a factor or an addition the last part of the whole is taken at once, see [RampStep].
+// Near the end of a ramp-up of a factor or an addition, the full value counts, see [RampStep].
 func (d Demand) Apply(forecast, capacityPerReplica float64) float64 {
 	value := forecast*d.Multiply + d.Add
-	multiply, add := d.top()
-	if full := forecast*multiply + add; value < full && value*RampStep >= full*(1-rounding) {
+	multiply, add := d.target()
+	if full := forecast*multiply + add; value < full && value*RampStep >= full*(1-roundingError) {
 		value = full
 	}
 	value = math.Max(value, math.Max(d.AtLeast, d.Replicas*capacityPerReplica))
 	return math.Min(value, d.AtMost)
 }
 
-// And returns what d and other say together, as of windows that are active at the same time.
+// And returns what d and other say together, as windows do that are active at the same time.
 func (d Demand) And(other Demand) Demand {
-	multiply, add := d.top()
-	otherMultiply, otherAdd := other.top()
+	multiply, add := d.target()
+	otherMultiply, otherAdd := other.target()
 	return Demand{
 		Multiply:   d.Multiply * other.Multiply,
 		Add:        d.Add + other.Add,
@@ -64,17 +67,17 @@ func (d Demand) And(other Demand) Demand {
 	}
 }
 
-// arrived returns d at the end of its way up. It is what covers a time in which other factors change: whether the last part of the
-// whole is taken is then decided differently at each instant.
-func (d Demand) arrived() Demand {
-	d.Multiply, d.Add = d.top()
+// rampedUp returns d as it is at the end of all ramp-ups. It is an upper bound for a time in which
+// other factors change: at each instant of that time, [RampStep] may apply or not.
+func (d Demand) rampedUp() Demand {
+	d.Multiply, d.Add = d.target()
 	return d
 }
 
 // envelope returns a Demand whose Apply is never below that of d or of other.
 func (d Demand) envelope(other Demand) Demand {
-	multiply, add := d.top()
-	otherMultiply, otherAdd := other.top()
+	multiply, add := d.target()
+	otherMultiply, otherAdd := other.target()
 	e := Demand{
 		Multiply:   math.Max(d.Multiply, other.Multiply),
 		Add:        math.Max(d.Add, other.Add),
@@ -84,11 +87,12 @@ func (d Demand) envelope(other Demand) Demand {
 		Replicas:   math.Max(d.Replicas, other.Replicas),
 		AtMost:     math.Max(d.AtMost, other.AtMost),
 	}
-	// One that is on its way to less than both may have taken its last part already, while both have not.
+	// At the end of its ramp-up, one of the two may have its full value already, see RampStep, while e, which
+	// rises to more, has not.
 	for _, one := range []Demand{d, other} {
-		toMultiply, toAdd := one.top()
-		rises := toMultiply > one.Multiply || toAdd > one.Add
-		if rises && (toMultiply < e.MultiplyTo || toAdd < e.AddTo) {
+		toMultiply, toAdd := one.target()
+		rising := toMultiply > one.Multiply || toAdd > one.Add
+		if rising && (toMultiply < e.MultiplyTo || toAdd < e.AddTo) {
 			e.Multiply, e.Add = math.Max(e.Multiply, toMultiply), math.Max(e.Add, toAdd)
 		}
 	}

@@ -27,11 +27,11 @@ func TestErrorsNameFieldValueAndRemedy(t *testing.T) {
 		`spec.state "Off": write Active or Suspended`,
 		`spec.timeZone: unknown time zone "Europe/Berlim": name an IANA zone such as Europe/Berlin or UTC`,
 		`spec.only.calendars[0] "gone": there is no Calendar of this name that can be evaluated: create or repair it, or remove it here`,
-		`spec.windows[0].schedule "0 0 31 2 *": it never fires, for none of its months has such a day: name a day that exists`,
-		`spec.windows[0].duration "0s": a window must last: write a duration above 0, such as 2h`,
+		`spec.windows[0].schedule "0 0 31 2 *": it never fires, because none of its months has such a day: name a day that exists`,
+		`spec.windows[0].duration "0s": a window needs a duration above 0: write for example 2h`,
 		`spec.windows[1].name "a": another window has this name: give each its own`,
-		`spec.windows[1].start "2026-02-30T00:00": it is not a date and time that exist: write YYYY-MM-DDTHH:MM in the wall clock of spec.timeZone, without an offset, such as 2026-11-11T00:00`,
-		`spec.windows[1].demand: it makes 0 statements: give exactly one of atLeast, add, multiply, replicas and atMost`,
+		`spec.windows[1].start "2026-02-30T00:00": there is no such date and time: write YYYY-MM-DDTHH:MM on the wall clock of spec.timeZone, without an offset, such as 2026-11-11T00:00`,
+		`spec.windows[1].demand: it has 0 statements: give exactly one of atLeast, add, multiply, replicas and atMost`,
 	}
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
 		t.Errorf("-want, +got\n%s", diff)

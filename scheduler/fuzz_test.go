@@ -31,17 +31,17 @@ func FuzzCron(f *testing.F) {
 		}
 		instant %= (dayCount - 10000) * secondsPerDay
 		w := window{cron: &m, duration: time.Hour}
-		next, ok := w.following(z, z.moment(instant))
+		next, ok := w.nextStart(z, z.moment(instant))
 		if instant >= 0 && !ok {
 			t.Fatalf("%q never starts after %d, but was accepted", expression, instant)
 		}
 		if next <= instant {
 			t.Fatalf("%q: the start after %d is %d", expression, instant, next)
 		}
-		if last, ok := w.latest(z, z.moment(next)); !ok || last != next {
+		if last, ok := w.lastStart(z, z.moment(next)); !ok || last != next {
 			t.Fatalf("%q starts at %d, but the latest start at that time is %d", expression, next, last)
 		}
-		if last, ok := w.latest(z, z.moment(next-1)); ok && last > instant {
+		if last, ok := w.lastStart(z, z.moment(next-1)); ok && last > instant {
 			t.Fatalf("%q: %d lies between %d and the next start %d", expression, last, instant, next)
 		}
 		if took := time.Since(begin); took > slow {

@@ -34,7 +34,7 @@ const (
 // invalidFields lists every bad field of a PeakSchedule and a Calendar. json is a merge patch; at says
 // what it is merged into: the spec of a valid object, or its first window or day.
 var invalidFields = []struct{ name, kind, at, json, by, says string }{
-	{"NoForecasts", "PeakSchedule", "spec", `{"forecastRefs": null}`, byServer, "name the Forecasts to lift"},
+	{"NoForecasts", "PeakSchedule", "spec", `{"forecastRefs": null}`, byServer, "select Forecasts by forecastRefs"},
 	{"ForecastNameEmpty", "PeakSchedule", "spec", `{"forecastRefs": [{"name": ""}]}`, byServer, "forecastRefs[0].name"},
 	{
 		"SelectorOperator", "PeakSchedule", "spec",

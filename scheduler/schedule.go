@@ -8,7 +8,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// Schedule is one compiled PeakSchedule. It is immutable, holds no clock, and is safe for concurrent use.
+// Schedule is one compiled PeakSchedule. It is immutable and safe for concurrent use, and it has no
+// clock.
 type Schedule struct {
 	name      string
 	zone      *zone
@@ -22,28 +23,30 @@ type Calendars map[string]*Calendar
 
 // Occurrence is one occurrence of a window.
 type Occurrence struct {
-	// Schedule and Window name the window.
+	// Schedule is the name of the PeakSchedule, and Window that of the window in it.
 	Schedule, Window string
-	// Start and End of the window, without its ramps, on the schedule's wall clock.
+	// Start and End are those of the window without its ramps, on the wall clock of the schedule.
 	Start, End time.Time
-	// RampUp is how long before Start, and RampDown how long after End, the window counts in part.
+	// RampUp is the length of the ramp before Start, and RampDown that of the ramp after End.
 	RampUp, RampDown time.Duration
-	// Demand is what the window says in full.
+	// Demand is what the window says between Start and End.
 	Demand Demand
-	// OneOff is set for a window that was declared by date.
+	// OneOff is set for a window that occurs once.
 	OneOff bool
 }
 
-// Name returns the name that the Schedule was compiled with.
+// Name returns the name that was passed to Compile.
 func (s *Schedule) Name() string { return s.name }
 
-// Location returns the zone in whose wall clock the Schedule is written.
+// Location returns the zone of the schedule's wall clock.
 func (s *Schedule) Location() *time.Location { return s.zone.location }
 
-// Suspended reports whether the Schedule is suspended. A suspended Schedule says nothing, about the past neither.
+// Suspended reports whether the Schedule is suspended. A suspended Schedule says nothing, and
+// nothing about the past either.
 func (s *Schedule) Suspended() bool { return s.suspended }
 
-// Warnings are sentences about what can be evaluated but is hardly meant, such as a window that never starts.
+// Warnings returns sentences about fields that are valid but probably not intended, such as a
+// window that never starts.
 func (s *Schedule) Warnings() []string { return s.warnings }
 
 // At returns what all windows together say about the instant t.
@@ -56,15 +59,16 @@ func (s *Schedule) At(t time.Time) Demand {
 	m := s.zone.moment(floorSecond(now))
 	for i := range s.windows {
 		w := &s.windows[i]
-		if p := w.state(s.zone, m, now); !p.idle() {
+		if p := w.phaseAt(s.zone, m, now); !p.idle() {
 			demand = demand.And(w.value(p, now, true))
 		}
 	}
 	return demand
 }
 
-// Active returns the windows that are active at t, without those that only ramp, in the order in which they are declared. Of
-// a window that overlaps with itself it is the occurrence that ends last.
+// Active returns the windows that are active at t, in the order of their declaration. A window that
+// only ramps is not among them. Of a window that overlaps with itself, it returns the occurrence
+// that ends last.
 func (s *Schedule) Active(t time.Time) []Occurrence {
 	if s.suspended || !inRange(t) {
 		return nil
@@ -73,7 +77,7 @@ func (s *Schedule) Active(t time.Time) []Occurrence {
 	var active []Occurrence
 	for i := range s.windows {
 		w := &s.windows[i]
-		start, ok := w.latest(s.zone, m)
+		start, ok := w.lastStart(s.zone, m)
 		if !ok {
 			continue
 		}
@@ -84,7 +88,8 @@ func (s *Schedule) Active(t time.Time) []Occurrence {
 	return active
 }
 
-// Next returns the first n occurrences that start after t, soonest first; fewer where no more come.
+// Next returns the first n occurrences that start after t, soonest first. There are fewer where no
+// more follow.
 func (s *Schedule) Next(t time.Time, n int) []Occurrence {
 	if s.suspended || !inRange(t) {
 		return nil
@@ -97,7 +102,7 @@ func (s *Schedule) Next(t time.Time, n int) []Occurrence {
 	var candidates []candidate
 	for i := range s.windows {
 		w := &s.windows[i]
-		if start, ok := w.following(s.zone, m); ok {
+		if start, ok := w.nextStart(s.zone, m); ok {
 			candidates = append(candidates, candidate{start, w})
 		}
 	}
@@ -111,7 +116,7 @@ func (s *Schedule) Next(t time.Time, n int) []Occurrence {
 		}
 		c := &candidates[soonest]
 		next = append(next, s.occurrence(c.w, c.start))
-		start, ok := c.w.following(s.zone, s.zone.moment(c.start))
+		start, ok := c.w.nextStart(s.zone, s.zone.moment(c.start))
 		if !ok {
 			candidates = append(candidates[:soonest], candidates[soonest+1:]...)
 			continue
@@ -121,8 +126,8 @@ func (s *Schedule) Next(t time.Time, n int) []Occurrence {
 	return next
 }
 
-// Between returns the occurrences that are active at some instant of [from, to), by start, at most limit of them. The second
-// result is false where there are more.
+// Between returns the occurrences that are active at some instant of [from, to), ordered by start,
+// and at most limit of them. The second result is false where there are more.
 func (s *Schedule) Between(from, to time.Time, limit int) ([]Occurrence, bool) {
 	if s.suspended || !inRange(from) || !inRange(to) {
 		return nil, true
@@ -131,7 +136,7 @@ func (s *Schedule) Between(from, to time.Time, limit int) ([]Occurrence, bool) {
 	complete := true
 	for i := range s.windows {
 		w := &s.windows[i]
-		start, ok := w.following(s.zone, s.zone.moment(floorSecond(from.UnixNano()-int64(w.duration))))
+		start, ok := w.nextStart(s.zone, s.zone.moment(floorSecond(from.UnixNano()-int64(w.duration))))
 		for n := 0; ok && s.zone.time(start).Before(to); n++ {
 			if n == limit {
 				complete = false
@@ -140,7 +145,7 @@ func (s *Schedule) Between(from, to time.Time, limit int) ([]Occurrence, bool) {
 			if o := s.occurrence(w, start); o.End.After(from) {
 				found = append(found, o)
 			}
-			start, ok = w.following(s.zone, s.zone.moment(start))
+			start, ok = w.nextStart(s.zone, s.zone.moment(start))
 		}
 	}
 	sort.SliceStable(found, func(i, j int) bool { return found[i].Start.Before(found[j].Start) })
@@ -150,7 +155,7 @@ func (s *Schedule) Between(from, to time.Time, limit int) ([]Occurrence, bool) {
 	return found, complete
 }
 
-// Expired returns the names of the one-off windows that are over at t, with their ramps, and will never count again.
+// Expired returns the names of the windows that occur once and are over at t, ramps included.
 func (s *Schedule) Expired(t time.Time) []string {
 	var names []string
 	for i := range s.windows {
@@ -162,7 +167,8 @@ func (s *Schedule) Expired(t time.Time) []string {
 	return names
 }
 
-// NextChange returns the next instant after t at which Active, Next or Expired say something else; false where none comes.
+// NextChange returns the next instant after t at which the result of Active, Next or Expired
+// changes. It returns false where there is none.
 func (s *Schedule) NextChange(t time.Time) (time.Time, bool) {
 	if s.suspended || !inRange(t) {
 		return time.Time{}, false
@@ -177,22 +183,23 @@ func (s *Schedule) NextChange(t time.Time) (time.Time, bool) {
 	}
 	for i := range s.windows {
 		w := &s.windows[i]
-		if start, ok := w.latest(s.zone, m); ok {
+		if start, ok := w.lastStart(s.zone, m); ok {
 			end := start*int64(time.Second) + int64(w.duration)
 			consider(end)
 			if w.cron == nil {
-				consider(end + int64(w.rampDown)) // it expires
+				consider(end + int64(w.rampDown)) // the window expires
 			}
 		}
-		if start, ok := w.following(s.zone, m); ok {
+		if start, ok := w.nextStart(s.zone, m); ok {
 			consider(start * int64(time.Second))
 		}
 	}
 	return time.Unix(0, soonest), soonest != forever
 }
 
-// Needs names the windows that are not over at t and say nothing on their own: those in replicas need the demand that one
-// replica serves, those that multiply need a forecast.
+// Needs returns the names of the windows that are not over at t and have no effect on their own.
+// Windows in capacity ask for replicas, and need the demand that one replica serves. Windows in
+// forecast multiply, and need a forecast.
 func (s *Schedule) Needs(t time.Time) (capacity, forecast []string) {
 	if s.suspended {
 		return nil, nil
@@ -231,7 +238,8 @@ func inRange(t time.Time) bool {
 	return second >= 0 && second < dayCount*secondsPerDay
 }
 
-// Compile reads a PeakSchedule. The error joins one [v1alpha1.FieldError] for every field that cannot be evaluated.
+// Compile compiles a PeakSchedule. The error joins one [v1alpha1.FieldError] for every field that
+// cannot be evaluated.
 func Compile(name string, spec v1alpha1.PeakScheduleSpec, calendars Calendars) (*Schedule, error) {
 	c := compiler{calendars: calendars}
 	s := c.schedule(name, spec)

@@ -2,9 +2,10 @@ package scheduler
 
 import "time"
 
-// Timeline returns what all schedules together say about n steps, the first of which begins at start: the envelope over each
-// step [start+i·step, start+(i+1)·step). Applied to any forecast it is never less than At is at any instant inside the step;
-// it can be more only where a step contains the edge of a window, or where several ramps of multiply windows meet.
+// Timeline returns what all schedules together say about n steps. Element i is the envelope over
+// [start+i·step, start+(i+1)·step): applied to any forecast, it is never below At at any instant of
+// the step. It can be above only where a window starts, ends or changes within the step, or where
+// ramps of several multiply windows meet.
 func Timeline(schedules []*Schedule, start time.Time, step time.Duration, n int) []Demand {
 	timeline := make([]Demand, n)
 	add := func(p *part, demand Demand) {
@@ -15,54 +16,55 @@ func Timeline(schedules []*Schedule, start time.Time, step time.Duration, n int)
 	}
 	sweep(schedules, start, step, n, visitor{
 		part: func(p *part) {
-			demand, wavers := Neutral(), false
+			demand, varies := Neutral(), false
 			for c := range p.cursors {
-				if w, piece := p.cursors[c].window, p.cursors[c].piece; !piece.idle() {
-					demand = demand.And(w.cover(piece, p.from, p.to))
-					wavers = wavers || w.wavers(piece)
+				if w, phase := p.cursors[c].window, p.cursors[c].phase; !phase.idle() {
+					demand = demand.And(w.upperBound(phase, p.from, p.to))
+					varies = varies || w.factorVaries(phase)
 				}
 			}
-			if wavers {
-				demand = demand.arrived()
+			if varies {
+				demand = demand.rampedUp()
 			}
 			add(p, demand)
 		},
-		rest: func(p *part) {
+		remainder: func(p *part) {
 			demand := Neutral()
 			for c := range p.cursors {
-				demand = demand.And(p.cursors[c].cover(p.from, p.to))
+				demand = demand.And(p.cursors[c].upperBound(p.from, p.to))
 			}
-			add(p, demand.arrived())
+			add(p, demand.rampedUp())
 		},
 	})
 	return timeline
 }
 
-// cursor walks one window along a sweep.
+// cursor is the position of a sweep in one window.
 type cursor struct {
 	schedule *Schedule
 	window   *window
-	piece    piece
+	phase    phase
 }
 
-// cover is a Demand that is nowhere in [from, to] below the window's, however often the window changes in between.
-func (c *cursor) cover(from, to int64) Demand {
+// upperBound returns a Demand that is nowhere in [from, to] below the window's, however often the
+// window changes in between.
+func (c *cursor) upperBound(from, to int64) Demand {
 	w, z := c.window, c.schedule.zone
-	if c.piece.until >= to {
-		if c.piece.idle() {
+	if c.phase.until >= to {
+		if c.phase.idle() {
 			return Neutral()
 		}
-		return w.cover(c.piece, from, to)
+		return w.upperBound(c.phase, from, to)
 	}
 	m := z.moment(floorSecond(from))
-	if start, ok := w.following(z, m); ok && start*int64(time.Second) <= to {
+	if start, ok := w.nextStart(z, m); ok && start*int64(time.Second) <= to {
 		return w.demand.envelope(Neutral())
 	}
-	begin := w.state(z, m, from)
-	if begin.full {
+	begin := w.phaseAt(z, m, from)
+	if begin.active {
 		return w.demand.envelope(Neutral())
 	}
-	end := w.state(z, z.moment(floorSecond(to)), to)
+	end := w.phaseAt(z, z.moment(floorSecond(to)), to)
 	return w.value(begin, from, true).envelope(w.value(end, to, true))
 }
 
@@ -70,30 +72,32 @@ func (c *cursor) cover(from, to int64) Demand {
 type part struct {
 	i                int // of the step
 	stepFrom, stepTo int64
-	first            bool
+	first            bool // the first part of its step
 	cursors          []cursor
 	from, to         int64
 }
 
-// visitor is what a sweep calls.
+// visitor has the functions that a sweep calls, for one part after the other.
 type visitor struct {
-	// part is called for a part of a step in which no window changes what it does.
+	// part is called for a part of a step in which no window changes its phase.
 	part func(*part)
-	// rest is called for the rest of a step that has more such parts than are worth it. The pieces of the cursors are those at its
-	// beginning, and may end within it.
-	rest func(*part)
+	// remainder is called for the last part of a step with too many changes, see maxParts. Windows
+	// may change their phases within it. The cursors have the phases at its beginning.
+	remainder func(*part)
 }
 
-// mostParts is how many parts of a step are looked at one by one: many where steps are long, for then there are few of them, and
-// fewer the more windows there are. So the work of a sweep is bounded by steps and windows, whatever the windows are.
-func mostParts(step time.Duration, windows int) int {
-	const perMinute, most, usual = 4, 512, 64
-	parts := min(max(int(step/time.Minute), 1)*perMinute, most)
-	return max(parts*usual/max(windows, usual), perMinute)
+// maxParts returns into how many parts a step is cut at most. There are many parts where steps are
+// long, because then there are few steps, and few parts where there are many windows. So the number
+// of steps and windows bounds the work of a sweep, whatever the windows are.
+func maxParts(step time.Duration, windows int) int {
+	const perMinute, limit, manyWindows = 4, 512, 64
+	parts := min(max(int(step/time.Minute), 1)*perMinute, limit)
+	return max(parts*manyWindows/max(windows, manyWindows), perMinute)
 }
 
-// sweep cuts every step into parts in which no window changes what it does, and visits them in order. A step's first part
-// is marked. Steps out of the years that are evaluated are visited as one part with no cursors.
+// sweep cuts every step into parts in which no window changes its phase, and visits them in order.
+// Where the timeline reaches out of the years that are evaluated, each step is one part and there are
+// no cursors.
 func sweep(schedules []*Schedule, start time.Time, step time.Duration, n int, visit visitor) {
 	end := start.Add(time.Duration(n) * step)
 	if step <= 0 || !inRange(start) || !inRange(end) {
@@ -104,7 +108,7 @@ func sweep(schedules []*Schedule, start time.Time, step time.Duration, n int, vi
 	}
 	horizon := end.UnixNano()
 	cursors := cursorsAt(schedules, start.UnixNano(), horizon)
-	most := mostParts(step, len(cursors))
+	limit := maxParts(step, len(cursors))
 	next := nextChange(cursors)
 	p := part{cursors: cursors}
 	for p.i = range n {
@@ -113,17 +117,13 @@ func sweep(schedules []*Schedule, start time.Time, step time.Duration, n int, vi
 		parts := 0
 		for p.from = p.stepFrom; p.from < p.stepTo; p.from = p.to {
 			if p.from >= next {
-				for c := range cursors {
-					if at := &cursors[c]; at.piece.until <= p.from {
-						at.piece = at.window.piece(at.schedule.zone, p.from, horizon)
-					}
-				}
+				advance(cursors, p.from, horizon)
 				next = nextChange(cursors)
 			}
 			p.first, p.to = parts == 0, min(p.stepTo, next)
-			if parts++; parts > most && p.to < p.stepTo {
+			if parts++; parts > limit && p.to < p.stepTo {
 				p.to = p.stepTo
-				visit.rest(&p)
+				visit.remainder(&p)
 				continue
 			}
 			visit.part(&p)
@@ -131,23 +131,34 @@ func sweep(schedules []*Schedule, start time.Time, step time.Duration, n int, vi
 	}
 }
 
+// cursorsAt returns a cursor for every window that is not suspended.
 func cursorsAt(schedules []*Schedule, at, horizon int64) []cursor {
 	var cursors []cursor
 	for _, s := range schedules {
 		for i := range s.windows {
 			if !s.suspended {
 				w := &s.windows[i]
-				cursors = append(cursors, cursor{s, w, w.piece(s.zone, at, horizon)})
+				cursors = append(cursors, cursor{s, w, w.phaseFrom(s.zone, at, horizon)})
 			}
 		}
 	}
 	return cursors
 }
 
+// advance moves the cursors whose phase has ended at an instant.
+func advance(cursors []cursor, at, horizon int64) {
+	for i := range cursors {
+		if c := &cursors[i]; c.phase.until <= at {
+			c.phase = c.window.phaseFrom(c.schedule.zone, at, horizon)
+		}
+	}
+}
+
+// nextChange returns when the first phase ends.
 func nextChange(cursors []cursor) int64 {
 	next := int64(forever)
 	for _, c := range cursors {
-		next = min(next, c.piece.until)
+		next = min(next, c.phase.until)
 	}
 	return next
 }

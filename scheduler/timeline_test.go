@@ -103,8 +103,8 @@ func TestFranticWindowsAreBounded(t *testing.T) {
 	// The work is bounded by steps and windows: a part for every change would be ten million cursors a step for eight of these.
 	visited := 0
 	count := func(p *part) { visited += len(p.cursors) }
-	sweep(frantic(t, 8), start, time.Minute, 60, visitor{part: count, rest: count})
-	if most := 60 * 8 * 64 * (mostParts(time.Minute, 8*64) + 1); visited > most {
+	sweep(frantic(t, 8), start, time.Minute, 60, visitor{part: count, remainder: count})
+	if most := 60 * 8 * 64 * (maxParts(time.Minute, 8*64) + 1); visited > most {
 		t.Errorf("%d cursors were visited, want at most %d", visited, most)
 	}
 }

@@ -5,42 +5,45 @@ import (
 	"time"
 )
 
-// RampStep is how much larger than the value before it the last step of a rising ramp is: once the line is past the full
-// value divided by RampStep, the full value counts. A HorizontalPodAutoscaler leaves replicas alone while they are within its
-// tolerance, 1.1 by default, of what the metric asks for; a rise of 1.25 is out of it even after rounding up to whole
-// replicas, for every whole number of them.
+// RampStep is the factor by which the last step of a ramp-up raises the value: once the line is
+// above the full value divided by RampStep, the full value counts. The reason is that a
+// HorizontalPodAutoscaler keeps its replicas while the metric asks for at most 1.1 times as many,
+// by its default tolerance. A rise by 1.25 is above that tolerance even after rounding up to whole
+// replicas, for every number of replicas.
 const RampStep = 1.25
 
-// wavers reports whether the window's factor changes during the piece in any way but a rise above 1.
-func (w *window) wavers(p piece) bool {
-	return w.demand.Multiply != 1 && !p.full && (p.falling || p.rising && w.demand.Multiply < 1)
+// factorVaries reports whether the window's factor changes during the phase, other than by a rise
+// above 1.
+func (w *window) factorVaries(p phase) bool {
+	return w.demand.Multiply != 1 && !p.active && (p.falling || p.rising && w.demand.Multiply < 1)
 }
 
-// rounding is what the arithmetic of a ramp may be off by.
-const rounding = 1e-9
+// roundingError is the relative error that the arithmetic of a ramp may have.
+const roundingError = 1e-9
 
-// forever is an end that never comes.
+// forever is the end of a phase that does not end.
 const forever = math.MaxInt64
 
-// window is one compiled window. Instants that end in a start are whole seconds; the others are nanoseconds.
+// window is one compiled window. Starts are instants in whole seconds, all other instants are in
+// nanoseconds.
 type window struct {
 	name string
-	// cron is nil for a one-off, which starts at once, unless its date is not allowed.
+	// cron is nil for a window that occurs only one time: at the instant once, if allowed is set.
 	cron    *matcher
 	once    int64
 	allowed bool
 
 	duration, rampUp, rampDown time.Duration
-	demand                     Demand // at full strength
+	demand                     Demand // outside of the ramps
 }
 
-// latest returns the last start at or before m, in seconds.
-func (w *window) latest(z *zone, m moment) (int64, bool) {
+// lastStart returns the last start at or before m, in seconds.
+func (w *window) lastStart(z *zone, m moment) (int64, bool) {
 	if w.cron == nil {
 		return w.once, w.allowed && w.once <= m.instant
 	}
 	if w.cron.elapsed {
-		return w.latestElapsed(z, m)
+		return w.lastElapsedStart(z, m)
 	}
 	wall, ok := w.cron.previous(m.reached)
 	if !ok {
@@ -49,13 +52,13 @@ func (w *window) latest(z *zone, m moment) (int64, bool) {
 	return z.first(wall), true
 }
 
-// following returns the first start after m, in seconds.
-func (w *window) following(z *zone, m moment) (int64, bool) {
+// nextStart returns the first start after m, in seconds.
+func (w *window) nextStart(z *zone, m moment) (int64, bool) {
 	if w.cron == nil {
 		return w.once, w.allowed && w.once > m.instant
 	}
 	if w.cron.elapsed {
-		return w.followingElapsed(z, m)
+		return w.nextElapsedStart(z, m)
 	}
 	wall, ok := w.cron.next(m.reached + 1)
 	if !ok {
@@ -64,15 +67,16 @@ func (w *window) following(z *zone, m moment) (int64, bool) {
 	return z.first(wall), true
 }
 
-// latestElapsed walks the zone's segments backwards: a match counts in every segment that shows it.
-func (w *window) latestElapsed(z *zone, m moment) (int64, bool) {
+// lastElapsedStart walks backwards through the segments of the zone, because a match counts in
+// every segment that shows it.
+func (w *window) lastElapsedStart(z *zone, m moment) (int64, bool) {
 	instant, first := m.instant, m.segment
 	searched := instant + z.segments[first].offset
 	wall, ok := w.cron.previous(searched)
 	for i := first; i >= 0; i-- {
 		s := z.segments[i]
 		limit := min(z.end(i), instant) + s.offset
-		// Where the clock was set back, the time before shows later walls than have been searched.
+		// Where the clock was set back, the earlier segment has later wall times than those searched.
 		if limit > searched || ok && wall > limit {
 			searched = limit
 			wall, ok = w.cron.previous(limit)
@@ -86,8 +90,8 @@ func (w *window) latestElapsed(z *zone, m moment) (int64, bool) {
 	return 0, false
 }
 
-// followingElapsed is latestElapsed forwards.
-func (w *window) followingElapsed(z *zone, m moment) (int64, bool) {
+// nextElapsedStart is lastElapsedStart in the other direction.
+func (w *window) nextElapsedStart(z *zone, m moment) (int64, bool) {
 	instant, first := m.instant, m.segment
 	if instant == z.end(first) {
 		first++
@@ -97,7 +101,7 @@ func (w *window) followingElapsed(z *zone, m moment) (int64, bool) {
 	for i := first; i < len(z.segments); i++ {
 		s := z.segments[i]
 		limit := max(s.start, instant+1) + s.offset
-		// Where the clock is set back, the time after shows earlier walls than have been searched.
+		// Where the clock is set back, the later segment has earlier wall times than those searched.
 		if limit < searched || ok && wall < limit {
 			searched = limit
 			wall, ok = w.cron.next(limit)
@@ -111,32 +115,33 @@ func (w *window) followingElapsed(z *zone, m moment) (int64, bool) {
 	return 0, false
 }
 
-// piece is a time over which a window does one thing: nothing, count in full, rise, fall, or fall and rise at once.
-type piece struct {
-	until   int64 // the piece ends here, without it
-	full    bool
-	falling bool
-	end     int64 // falling: the end of the window
-	rising  bool
-	start   int64 // rising: the start of the window
+// phase is a time during which a window does one thing: it is idle or active, rises or falls, or
+// falls and rises at once.
+type phase struct {
+	until   int64 // the end of the phase, which is not part of it
+	active  bool  // between start and end of the window
+	falling bool  // in the ramp-down after end
+	end     int64 // of the window, where active or falling
+	rising  bool  // in the ramp-up before start
+	start   int64 // of the window, where rising
 }
 
-// idle reports whether the window says nothing during the piece.
-func (p piece) idle() bool { return !p.full && !p.falling && !p.rising }
+// idle reports whether the window says nothing during the phase.
+func (p phase) idle() bool { return !p.active && !p.falling && !p.rising }
 
-// state returns what the window does at an instant: a piece without its end.
-func (w *window) state(z *zone, m moment, now int64) piece {
-	var p piece
-	if last, started := w.latest(z, m); started {
+// phaseAt returns what the window does at an instant: a phase whose until is not set.
+func (w *window) phaseAt(z *zone, m moment, now int64) phase {
+	var p phase
+	if last, started := w.lastStart(z, m); started {
 		p.end = last*int64(time.Second) + int64(w.duration)
 		if now < p.end {
-			p.full = true
+			p.active = true
 			return p
 		}
 		p.falling = now < p.end+int64(w.rampDown)
 	}
 	if w.rampUp > 0 {
-		if next, ok := w.following(z, m); ok {
+		if next, ok := w.nextStart(z, m); ok {
 			p.start = next * int64(time.Second)
 			p.rising = now >= p.start-int64(w.rampUp)
 		}
@@ -144,16 +149,16 @@ func (w *window) state(z *zone, m moment, now int64) piece {
 	return p
 }
 
-// piece returns what the window does from now on. It looks no further than horizon.
-func (w *window) piece(z *zone, now, horizon int64) piece {
+// phaseFrom returns what the window does from now on. until is exact up to horizon only.
+func (w *window) phaseFrom(z *zone, now, horizon int64) phase {
 	m := z.moment(floorSecond(now))
-	p := w.state(z, m, now)
-	if p.full {
-		p.until = w.fullUntil(z, p.end, horizon)
+	p := w.phaseAt(z, m, now)
+	if p.active {
+		p.until = w.activeUntil(z, p.end, horizon)
 		return p
 	}
 	p.until = forever
-	if next, ok := w.following(z, m); ok {
+	if next, ok := w.nextStart(z, m); ok {
 		p.until = next * int64(time.Second)
 		if !p.rising {
 			p.until -= int64(w.rampUp)
@@ -165,10 +170,11 @@ func (w *window) piece(z *zone, now, horizon int64) piece {
 	return p
 }
 
-// fullUntil follows occurrences that overlap or touch: the window stays active until the last of them ends.
-func (w *window) fullUntil(z *zone, end, horizon int64) int64 {
+// activeUntil returns until when the window stays active, through occurrences that overlap or
+// touch. It looks no further than horizon.
+func (w *window) activeUntil(z *zone, end, horizon int64) int64 {
 	for end < horizon {
-		later, _ := w.latest(z, z.moment(floorSecond(end)))
+		later, _ := w.lastStart(z, z.moment(floorSecond(end)))
 		laterEnd := later*int64(time.Second) + int64(w.duration)
 		if laterEnd <= end {
 			break
@@ -178,10 +184,11 @@ func (w *window) fullUntil(z *zone, end, horizon int64) int64 {
 	return end
 }
 
-// value returns what the window says at an instant of the piece. With stepped, a rise takes its last part at once.
-func (w *window) value(p piece, now int64, stepped bool) Demand {
+// value returns what the window says at an instant of the phase. With stepped, the last part of a
+// ramp-up is one step, see [RampStep].
+func (w *window) value(p phase, now int64, stepped bool) Demand {
 	switch {
-	case p.full:
+	case p.active:
 		return w.demand
 	case p.falling && p.rising:
 		return w.stronger(w.fall(p, now, stepped), w.rise(p, now, stepped))
@@ -194,10 +201,10 @@ func (w *window) value(p piece, now int64, stepped bool) Demand {
 	}
 }
 
-// cover returns a Demand that is nowhere in [from, to] of the piece below the window's value.
-func (w *window) cover(p piece, from, to int64) Demand {
+// upperBound returns a Demand that is nowhere in [from, to] of the phase below the window's value.
+func (w *window) upperBound(p phase, from, to int64) Demand {
 	switch {
-	case p.full:
+	case p.active:
 		return w.demand
 	case p.falling && p.rising:
 		return w.stronger(
@@ -212,31 +219,32 @@ func (w *window) cover(p piece, from, to int64) Demand {
 	}
 }
 
-func (w *window) rise(p piece, now int64, stepped bool) Demand {
+func (w *window) rise(p phase, now int64, stepped bool) Demand {
 	d := ramp(Neutral(), w.demand, 1-float64(p.start-now)/float64(w.rampUp), stepped)
 	d.MultiplyTo, d.AddTo = math.Max(d.Multiply, w.demand.Multiply), w.demand.Add
 	return d
 }
 
-func (w *window) fall(p piece, now int64, stepped bool) Demand {
+func (w *window) fall(p phase, now int64, stepped bool) Demand {
 	return ramp(w.demand, Neutral(), float64(now-p.end)/float64(w.rampDown), stepped)
 }
 
 // stronger returns, of two values of this window, the one that is further from neutral.
 func (w *window) stronger(a, b Demand) Demand {
-	strong := a.envelope(b)
+	d := a.envelope(b)
 	if w.demand.Multiply < 1 {
-		strong.Multiply = min(a.Multiply, b.Multiply)
-		strong.MultiplyTo = strong.Multiply
+		d.Multiply = min(a.Multiply, b.Multiply)
+		d.MultiplyTo = d.Multiply
 	}
-	return strong
+	return d
 }
 
-// ramp returns the point at share of the way from one Demand to another. AtMost has no way: a maximum does not ramp.
+// ramp returns the point on the line between two Demands, where share goes from 0 to 1. A maximum
+// has no ramp, so AtMost is neutral.
 func ramp(from, to Demand, share float64, stepped bool) Demand {
 	line := func(from, to float64) float64 {
 		value := from + (to-from)*share
-		if stepped && to > from && value*RampStep >= to*(1-rounding) {
+		if stepped && to > from && value*RampStep >= to*(1-roundingError) {
 			return to
 		}
 		return value

@@ -3,21 +3,22 @@ package scheduler
 import (
 	"sort"
 	"time"
-	_ "time/tzdata" // a slim image has no zone database, and a peak at the wrong hour is worse than a few hundred kilobytes
+	_ "time/tzdata" // slim images have no zone database; a few hundred kB are better than peaks at wrong hours
 )
 
-// zone is the wall clock of a place as a table: between two changes of the clock the wall shows the instant plus an offset.
-// All times are in seconds, instants since the Unix epoch, wall times as if the wall clock were UTC.
+// zone is the wall clock of a place, as a table. Between two clock changes, the wall time is the
+// instant plus an offset. All times are in seconds: instants since the Unix epoch, wall times as if
+// the wall clock were UTC.
 type zone struct {
 	location *time.Location
 	segments []segment
 }
 
-// segment is a time without a change of the clock. It lasts until the next one begins.
+// segment is the time between two clock changes. It ends where the next segment begins.
 type segment struct {
 	start  int64 // instant
 	offset int64 // wall minus instant
-	// reached is the largest wall time that was ever shown before this segment.
+	// reached is the latest wall time that was shown before this segment.
 	reached int64
 }
 
@@ -26,6 +27,7 @@ const (
 	maxSecond = (dayCount + 2) * secondsPerDay
 )
 
+// newZone makes the table of a location for all years that are evaluated.
 func newZone(location *time.Location) *zone {
 	z := &zone{location: location}
 	reached := int64(minSecond) * 1000
@@ -43,14 +45,14 @@ func newZone(location *time.Location) *zone {
 			break
 		}
 		if end.Unix() <= at {
-			end = end.Add(24 * time.Hour) // the library ends every year after 365 days, also those of 366
+			end = end.Add(24 * time.Hour) // the library ends every year after 365 days, leap years too
 		}
 		at = max(end.Unix(), at+1)
 	}
 	return z
 }
 
-// index returns the segment that instant lies in.
+// index returns the segment that contains the instant.
 func (z *zone) index(instant int64) int {
 	return max(sort.Search(len(z.segments), func(i int) bool { return z.segments[i].start > instant })-1, 0)
 }
@@ -63,28 +65,32 @@ func (z *zone) end(i int) int64 {
 	return maxSecond
 }
 
-// moment is an instant with what the zone's clock shows: worked out once for all windows of a schedule.
+// moment is an instant together with what the clock of the zone shows. It is computed once for all
+// windows of a schedule.
 type moment struct {
 	instant int64
 	segment int
-	// reached is the largest wall time that was shown up to now. It stands still while the clock repeats itself.
+	// reached is the latest wall time that was shown up to now. While the clock repeats an hour, it
+	// does not change.
 	reached int64
 }
 
+// moment looks an instant up in the table.
 func (z *zone) moment(instant int64) moment {
 	i := z.index(instant)
 	s := z.segments[i]
 	return moment{instant: instant, segment: i, reached: max(s.reached, instant+s.offset)}
 }
 
-// first returns the first instant at which the wall clock shows wall or later. So a time that the clock skips is the instant
-// of the change, and of a time that is shown twice it is the first.
+// first returns the first instant at which the wall clock shows wall or a later time. For a time
+// that the clock skips, that is the instant of the change. For a time that is shown twice, it is
+// the first of the two.
 func (z *zone) first(wall int64) int64 {
 	i := sort.Search(len(z.segments)-1, func(i int) bool { return z.segments[i+1].reached >= wall })
 	return max(z.segments[i].start, wall-z.segments[i].offset)
 }
 
-// time returns an instant on the zone's wall clock.
+// time returns an instant on the wall clock of the zone.
 func (z *zone) time(instant int64) time.Time {
 	return time.Unix(instant, 0).In(z.location)
 }

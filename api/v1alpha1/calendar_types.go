@@ -2,8 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Calendar names days that behave in a way of their own: holidays, sales. Peaks use it to make exceptions, forecasts as a
-// regressor.
+// Calendar names days with a demand pattern of their own, such as holidays and sales. A
+// PeakSchedule uses them for exceptions, a Forecast learns their pattern.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -16,10 +16,10 @@ type Calendar struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec names the days.
+	// spec is the list of days.
 	// +required
 	Spec CalendarSpec `json:"spec"`
-	// status says what comes next.
+	// status says which days are next.
 	// +optional
 	Status CalendarStatus `json:"status,omitempty"`
 }
@@ -37,7 +37,7 @@ type CalendarList struct {
 
 // CalendarSpec is a list of named days.
 type CalendarSpec struct {
-	// days of the calendar.
+	// days are the named days of the calendar.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -45,23 +45,24 @@ type CalendarSpec struct {
 	Days []CalendarDay `json:"days"`
 }
 
-// CalendarDay is one named day: on dates, or every year by a rule.
+// CalendarDay is a named day, on given dates or by a rule for every year.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.dates) != has(self.yearly)",message="give exactly one of dates and yearly"
 type CalendarDay struct {
-	// name of the day; days of one name are the same kind of day.
+	// name is the name of the day. Days with the same name are the same kind of day.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Name string `json:"name"`
-	// dates such as "2026-02-17", or ranges with both ends in them such as "2026-10-01/2026-10-07".
+	// dates are days such as "2026-02-17", or ranges such as "2026-10-01/2026-10-07". A range
+	// includes its first and its last day.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=21
 	// +kubebuilder:validation:items:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}(/[0-9]{4}-[0-9]{2}-[0-9]{2})?$`
 	Dates []string `json:"dates,omitempty"`
-	// yearly is a rule.
+	// yearly is a rule for every year.
 	// +optional
 	Yearly *YearlyRule `json:"yearly,omitempty"`
 }
@@ -71,38 +72,38 @@ type CalendarDay struct {
 // +kubebuilder:validation:XValidation:rule="has(self.day) != (has(self.weekday) && has(self.nth))",message="give day, or weekday together with nth"
 // +kubebuilder:validation:XValidation:rule="has(self.weekday) == has(self.nth)",message="weekday and nth go together"
 type YearlyRule struct {
-	// month from 1 to 12.
+	// month is the month, from 1 to 12.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=12
 	Month int32 `json:"month"`
-	// day of the month; a day that a year does not have does not occur in it.
+	// day is the day of the month. In a year that does not have that day, the rule gives no day.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=31
 	Day *int32 `json:"day,omitempty"`
-	// weekday such as Thursday.
+	// weekday is the day of the week, such as Thursday.
 	// +optional
 	// +kubebuilder:validation:Enum=Monday;Tuesday;Wednesday;Thursday;Friday;Saturday;Sunday
 	Weekday *string `json:"weekday,omitempty"`
-	// nth from 1 to 5, or -1 for the last.
+	// nth says which of these weekdays in the month it is: 1 to 5, or -1 for the last.
 	// +optional
 	// +kubebuilder:validation:Enum=1;2;3;4;5;-1
 	Nth *int32 `json:"nth,omitempty"`
 }
 
-// CalendarStatus says what comes next.
+// CalendarStatus says which days are next.
 type CalendarStatus struct {
-	// observedGeneration is the generation of the spec that this status is about.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready says whether every day can be evaluated.
+	// conditions has one type: Ready is True while every day can be evaluated.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// next days, soonest first.
+	// next are the next days, soonest first.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=3
@@ -111,10 +112,10 @@ type CalendarStatus struct {
 
 // NamedDate is a day with its name.
 type NamedDate struct {
-	// date such as 2026-12-25.
+	// date is the day, such as 2026-12-25.
 	// +required
 	Date string `json:"date"`
-	// name of the day.
+	// name is the name of the day.
 	// +required
 	Name string `json:"name"`
 }

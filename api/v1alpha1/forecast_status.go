@@ -5,35 +5,41 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Condition types of a Forecast. Each says with reason and message what is, and what to do about it.
+// Condition types of a Forecast. Reason and message of a condition say what is the case, and what
+// to do about it.
 const (
-	// ConditionReady is True once the Forecast does what its mode asks for.
+	// ConditionReady is True once the Forecast does what its mode says.
 	ConditionReady = "Ready"
-	// ConditionHistoryReady is True once the demand series was read and is long enough to forecast from.
+	// ConditionHistoryReady is True once the demand series has been read and is long enough for a
+	// forecast.
 	ConditionHistoryReady = "HistoryReady"
-	// ConditionSkilled is True while the forecast, or the last season repeated, beats the level as it is; a forecast without skill is not served.
+	// ConditionSkilled is True while the forecast, or the repeated last season, is better than the
+	// last observed level. A forecast without skill is not served.
 	ConditionSkilled = "Skilled"
-	// ConditionLeadTimeLearned is True once the lead rests on the target's own starts.
+	// ConditionLeadTimeLearned is True once the lead is learned from the target's own pods.
 	ConditionLeadTimeLearned = "LeadTimeLearned"
-	// ConditionStartsFailing is True while starts of the target's pods fail to finish, more than now and then; the lead is that of those that finish.
+	// ConditionStartsFailing is True while more than a few starts of the target's pods do not
+	// finish. The lead is then that of the starts that finish.
 	ConditionStartsFailing = "StartsFailing"
-	// ConditionServing is True while a plan that is not outlived is published.
+	// ConditionServing is True while a plan is published and has not expired.
 	ConditionServing = "Serving"
-	// ConditionHPALinted is True when the HPA that reads the Forecast is set up to follow it.
+	// ConditionHPALinted is True while the HPA that reads the Forecast is configured to follow it.
 	ConditionHPALinted = "HPALinted"
-	// ConditionWithinMaxReplicas is False as soon as the plan needs more than the HPA's maxReplicas.
+	// ConditionWithinMaxReplicas is False while the plan needs more than the HPA's maxReplicas.
 	ConditionWithinMaxReplicas = "WithinMaxReplicas"
-	// ConditionPeaksValid is False while a PeakSchedule or Calendar that this Forecast names cannot be evaluated.
+	// ConditionPeaksValid is False while a PeakSchedule or Calendar of this Forecast cannot be
+	// evaluated.
 	ConditionPeaksValid = "PeaksValid"
-	// ConditionDrifting is True while the level that was asked for is missed by more than chance explains.
+	// ConditionDrifting is True while the requested level is missed by more than chance explains.
 	ConditionDrifting = "Drifting"
-	// ConditionObserved is False while observed demand could not be polled for longer than three polls, and so holds nothing up.
+	// ConditionObserved is False while observed demand could not be polled for more than three
+	// polling intervals. The served value then does not depend on observed demand.
 	ConditionObserved = "Observed"
 )
 
-// ForecastStatus is what Headstart made of a Forecast. Only the leader writes it.
+// ForecastStatus is the observed state of a Forecast, and its plan. Only the leader writes it.
 type ForecastStatus struct {
-	// observedGeneration is the generation of the spec that this status is about.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions say what works and what to do about what does not.
@@ -42,84 +48,88 @@ type ForecastStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// observed is the demand that was measured last when this status was written.
+	// observed is the newest measured demand at the time of writing this status.
 	// +optional
 	Observed *Sample `json:"observed,omitempty"`
-	// served is the metric's value when this status was written.
+	// served is the value of the metric at the time of writing this status.
 	// +optional
 	Served *Sample `json:"served,omitempty"`
-	// leadTime is the lead that the plan was made with.
+	// leadTime is the lead that the plan was made for.
 	// +optional
 	LeadTime *LeadTimeStatus `json:"leadTime,omitempty"`
-	// capacityPerReplica is the demand that one ready replica serves, and where that figure comes from.
+	// capacityPerReplica is the demand that one ready replica serves, and the source of that
+	// figure.
 	// +optional
 	CapacityPerReplica *CapacityStatus `json:"capacityPerReplica,omitempty"`
-	// model says what the forecast rests on.
+	// model describes the forecasting model.
 	// +optional
 	Model *ModelStatus `json:"model,omitempty"`
-	// nextPeak is the declared peak that is active or starts next.
+	// nextPeak is the declared peak that is active, or that starts next.
 	// +optional
 	NextPeak *PeakOccurrence `json:"nextPeak,omitempty"`
-	// plan is the demand to provision for.
+	// plan is the demand to provision for, over time.
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
-	// accuracy is how good what the plan said turned out to be.
+	// accuracy compares the plans with the demand that followed.
 	// +optional
 	Accuracy *AccuracyStatus `json:"accuracy,omitempty"`
-	// recentWrites are the times of the newest writes of this status, oldest first, so that a new leader does not begin their count anew.
+	// recentWrites are the times of the latest writes of this status, oldest first. The number of
+	// writes an hour is limited, and a new leader continues the count.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	RecentWrites []metav1.Time `json:"recentWrites,omitempty"`
 }
 
-// Sample is one value of demand at one time.
+// Sample is the demand at one time.
 type Sample struct {
-	// value in the unit of demand.
+	// value is the demand, in the unit of demand.
 	// +required
 	Value resource.Quantity `json:"value"`
-	// time that the value is for.
+	// time is the time of the value.
 	// +required
 	Time metav1.Time `json:"time"`
 }
 
-// LeadTimeSource is where a lead comes from, best first.
+// LeadTimeSource is the source of a lead, the best one first.
 //
 // +kubebuilder:validation:Enum=Learned;Configured;Default
 type LeadTimeSource string
 
-// Where a lead comes from.
+// The sources of a lead.
 const (
 	LeadSourceLearned    LeadTimeSource = "Learned"
 	LeadSourceConfigured LeadTimeSource = "Configured"
 	LeadSourceDefault    LeadTimeSource = "Default"
 )
 
-// LeadTimeStatus is a lead and what it rests on.
+// LeadTimeStatus is a lead, and what it was computed from.
 type LeadTimeStatus struct {
-	// value is the lead: warm-up and controlLoopDelay together.
+	// value is the lead: warmUp plus controlLoopDelay.
 	// +required
 	Value Duration `json:"value"`
 	// source is Learned, Configured or Default.
 	// +required
 	Source LeadTimeSource `json:"source"`
-	// starts is how many starts of the target's pods the lead rests on.
+	// starts is the number of starts of the target's pods that the lead was computed from.
 	// +optional
 	Starts int32 `json:"starts,omitempty"`
-	// warmUp is the asked percentile of created to Ready.
+	// warmUp is the requested percentile of the time from a pod's creation to Ready.
 	// +optional
 	WarmUp Duration `json:"warmUp,omitempty"`
-	// controlLoopDelay is the time that HPA sync, settling and refresh take at the longest. The HPA's ramp is not in it: the plan begins earlier for that.
+	// controlLoopDelay is the longest time that the sync of the HPA, settle and the refresh of the
+	// metric take together. The ramp of the HPA is not part of it: the plan begins earlier for
+	// that.
 	// +optional
 	ControlLoopDelay Duration `json:"controlLoopDelay,omitempty"`
-	// recentStarts are the newest starts, oldest first, so that a restart forgets nothing.
+	// recentStarts are the latest starts, oldest first. They are stored here to survive a restart.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	RecentStarts []StartRecord `json:"recentStarts,omitempty"`
 }
 
-// StartRecord is one start of one pod, as short as it can be said.
+// StartRecord is one start of one pod, in short form.
 type StartRecord struct {
 	// pod is the first eight characters of the pod's UID.
 	// +required
@@ -128,14 +138,15 @@ type StartRecord struct {
 	// created is when the pod was created.
 	// +required
 	Created metav1.Time `json:"created"`
-	// warmUpSeconds from created to first Ready; or how long it has lasted, where outcome is not Ready.
+	// warmUpSeconds is the time from creation to the first Ready, in seconds. Where outcome is
+	// Unfinished, it is how long the start had lasted.
 	// +required
 	WarmUpSeconds int32 `json:"warmUpSeconds"`
-	// outcome is Ready, or Unfinished where the pod ended or was lost before.
+	// outcome is Ready, or Unfinished where the pod ended or was lost before it was Ready.
 	// +required
 	// +kubebuilder:validation:Enum=Ready;Unfinished
 	Outcome string `json:"outcome"`
-	// path is what was warm when the pod started: Warm, ColdImage or ColdNode.
+	// path says what was warm already when the pod started: Warm, ColdImage or ColdNode.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16
 	Path string `json:"path,omitempty"`
@@ -143,106 +154,116 @@ type StartRecord struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=16
 	Key string `json:"key,omitempty"`
-	// nodeSeconds is how long it waited for a node that had to come up.
+	// nodeSeconds is how long the pod waited for a new node, in seconds.
 	// +optional
 	NodeSeconds int32 `json:"nodeSeconds,omitempty"`
-	// pullSeconds is how long the pull of the image took.
+	// pullSeconds is how long the pull of the image took, in seconds.
 	// +optional
 	PullSeconds int32 `json:"pullSeconds,omitempty"`
 }
 
-// CapacityStatus is the demand that one replica serves, and where that figure comes from.
+// CapacityStatus is the demand that one replica serves, and the source of that figure.
 type CapacityStatus struct {
-	// value in the unit of demand.
+	// value is the demand, in the unit of demand.
 	// +required
 	Value resource.Quantity `json:"value"`
 	// source is Spec or HorizontalPodAutoscaler.
 	// +required
 	// +kubebuilder:validation:Enum=Spec;HorizontalPodAutoscaler
 	Source string `json:"source"`
-	// name of the HorizontalPodAutoscaler.
+	// name is the name of the HorizontalPodAutoscaler.
 	// +optional
 	Name string `json:"name,omitempty"`
 }
 
-// ModelStatus says what a forecast rests on.
+// ModelStatus describes a forecasting model.
 type ModelStatus struct {
-	// fittedAt is the instant of data time of the last fit.
+	// fittedAt is the time of the last fit. It is derived from the time of the data, not from a
+	// clock.
 	// +optional
 	FittedAt *metav1.Time `json:"fittedAt,omitempty"`
-	// points of the series that the last fit looked at.
+	// points is the number of points of the series that the last fit used.
 	// +optional
 	Points int32 `json:"points,omitempty"`
-	// periods that were found or given, shortest first.
+	// periods are the seasonal periods that were detected or given, shortest first.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=4
 	Periods []Duration `json:"periods,omitempty"`
-	// skill is 1 − loss / loss of the better simple rule (the level stays; demand rises as a season ago), on history that was held out and
-	// since; above 0 the forecast is served. It is 0 where the last season is repeated, which is served then.
+	// skill is 1 − loss / loss of the better simple rule, on data that the model had not seen: on
+	// held-out history and on demand since then. The simple rules are: the level stays as it is;
+	// demand rises as a season ago. Above 0, the forecast is served. It is 0 where the last season
+	// is repeated; then that is served.
 	// +optional
 	Skill string `json:"skill,omitempty"`
-	// coverage is the share of lead windows that the estimate covered there.
+	// coverage is the share of lead windows that the estimate covered, on the same data.
 	// +optional
 	Coverage string `json:"coverage,omitempty"`
-	// weights of the models in the combination.
+	// weights are the weights of the models in the combination.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Weights []ModelWeight `json:"weights,omitempty"`
-	// warnings are what a user should know about the forecast.
+	// warnings say what a user should know about the forecast.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// AccuracyStatus is how good the plan turned out to be since it is served, or would have been in mode DryRun.
+// AccuracyStatus says how good the plans were. In mode DryRun, it says how good they would have
+// been.
 type AccuracyStatus struct {
-	// asked is the share of lead windows (of steps, under a shortage cost) that shall be covered.
+	// asked is the share of lead windows that must be covered. Under a shortage cost, it is the
+	// share of steps.
 	// +required
 	Asked Decimal `json:"asked"`
-	// lastDay is about the six hours that are under way and the day before them.
+	// lastDay is about the current period of six hours and the day before it.
 	// +optional
 	LastDay *AccuracyFigures `json:"lastDay,omitempty"`
-	// lastWeek is about the six hours that are under way and the week before them.
+	// lastWeek is about the current period of six hours and the week before it.
 	// +optional
 	LastWeek *AccuracyFigures `json:"lastWeek,omitempty"`
-	// recordSince is when record begins.
+	// recordSince is the start of record.
 	// +optional
 	RecordSince *metav1.Time `json:"recordSince,omitempty"`
-	// recordUntil is the newest step whose promise is in the record, or would be if it was scored by then.
+	// recordUntil is the newest step with a promise: a planned value to compare with demand. It
+	// counts also where the comparison is still to come, and so is not in record yet.
 	// +optional
 	RecordUntil *metav1.Time `json:"recordUntil,omitempty"`
-	// record is what the figures are made of, in pieces of six hours, so that a restart forgets nothing. For Headstart itself.
+	// record holds the data of the figures, in periods of six hours, to survive a restart. It is
+	// for Headstart itself.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Record string `json:"record,omitempty"`
 }
 
-// AccuracyFigures say how good the plan was over a time.
+// AccuracyFigures say how good the plans of a time were.
 type AccuracyFigures struct {
-	// windows is how many lead windows (steps, under a shortage cost) were scored.
+	// windows is the number of scored lead windows. Under a shortage cost, it is the number of
+	// steps.
 	// +optional
 	Windows int32 `json:"windows,omitempty"`
 	// coverage is the share of them that the plan covered.
 	// +optional
 	Coverage string `json:"coverage,omitempty"`
-	// skill is 1 − loss / loss of the better simple rule (the level stays; demand rises as a season ago), declared peaks aside.
+	// skill is 1 − loss / loss of the better simple rule, without the declared peaks. The simple
+	// rules are: the level stays as it is; demand rises as a season ago.
 	// +optional
 	Skill string `json:"skill,omitempty"`
-	// bias is by which share of the demand a lead ahead too much (above 0) or too little (below 0) was expected.
+	// bias is how much too high (above 0) or too low (below 0) demand was expected a lead ahead, as
+	// a share of the demand.
 	// +optional
 	Bias string `json:"bias,omitempty"`
 }
 
-// ModelWeight is the share of one model.
+// ModelWeight is the weight of one model.
 type ModelWeight struct {
-	// name of the model.
+	// name is the name of the model.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
-	// weight from 0 to 1.
+	// weight is the weight, from 0 to 1.
 	// +required
 	Weight Decimal `json:"weight"`
 }
@@ -255,27 +276,28 @@ type PeakOccurrence struct {
 	// window is the name of the window in it.
 	// +required
 	Window string `json:"window"`
-	// start of the window, after any ramp-up.
+	// start is when the window starts, after any ramp-up.
 	// +required
 	Start metav1.Time `json:"start"`
-	// end of the window, before any ramp-down.
+	// end is when the window ends, before any ramp-down.
 	// +required
 	End metav1.Time `json:"end"`
 }
 
-// Plan is the timeline of demand to provision for: at t, the demand to be covered over [t, t + lead].
+// Plan is the timeline of demand to provision for. Its value at t is the demand to be covered over
+// [t, t + lead].
 type Plan struct {
 	// computedAt is when the plan was made.
 	// +required
 	ComputedAt metav1.Time `json:"computedAt"`
-	// start is the instant from which the first segment counts.
+	// start is the time from which the first segment counts.
 	// +required
 	Start metav1.Time `json:"start"`
-	// end is the instant at which the plan is outlived.
+	// end is the time at which the plan expires.
 	// +required
 	End metav1.Time `json:"end"`
-	// segments follow each other without a gap, the nearest at the series' own resolution, later ones coarser. A coarse
-	// value is the largest of the fine ones that it stands for.
+	// segments follow each other without a gap. The first one has the resolution of the series,
+	// later ones are coarser. A coarse value is the largest of the fine values that it replaces.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -283,17 +305,18 @@ type Plan struct {
 	Segments []PlanSegment `json:"segments"`
 }
 
-// PlanSegment is a run of plan values at one step.
+// PlanSegment is a part of a plan. All its values have the same step.
 type PlanSegment struct {
-	// step of the values.
+	// step is the time from one value to the next.
 	// +required
 	Step Duration `json:"step"`
 	// values are decimal numbers in the unit of demand, separated by one space.
 	// +required
 	// +kubebuilder:validation:MaxLength=8192
 	Values string `json:"values"`
-	// expected is what is expected of the same steps, in the middle of what is possible. It is not served: a WarmPool reads from it how unsure the
-	// values are. Only the nearest steps have it.
+	// expected are the medians of the demand in the same steps, as decimal numbers. They are not
+	// served: a WarmPool compares them with values to see how uncertain the plan is. Only the
+	// nearest steps have them.
 	// +optional
 	// +kubebuilder:validation:MaxLength=8192
 	Expected string `json:"expected,omitempty"`

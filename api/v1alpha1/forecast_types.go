@@ -5,8 +5,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Forecast is the demand of one service, ahead of time. It is served as an external metric of its own name, and as the Object
-// metric "demand" on itself: the demand that must be covered by the time a replica asked for now is ready.
+// Forecast plans the demand of one service ahead of time. It is served as an external metric with
+// the name of the Forecast, and as the Object metric "demand" on the Forecast itself. Both have the
+// same value: the demand that must be covered by the time a replica requested now is ready.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -26,10 +27,10 @@ type Forecast struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is what the user asks for.
+	// spec is the desired behaviour of the Forecast.
 	// +required
 	Spec ForecastSpec `json:"spec"`
-	// status is what Headstart made of it.
+	// status is the observed state of the Forecast, and its plan.
 	// +optional
 	Status ForecastStatus `json:"status,omitempty"`
 }
@@ -45,52 +46,58 @@ type ForecastList struct {
 	Items []Forecast `json:"items"`
 }
 
-// ForecastSpec is what a user says about one service.
+// ForecastSpec is the desired behaviour of a Forecast.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.bounds) || !has(self.bounds.min) || !has(self.bounds.max) || quantity(string(self.bounds.min)).compareTo(quantity(string(self.bounds.max))) <= 0",message="bounds.min must not be above bounds.max"
 type ForecastSpec struct {
-	// demand is where the load of the service is measured. Without it the Forecast serves its peaks alone.
+	// demand is the source of the demand series. Without it, the Forecast serves the declared peaks
+	// alone.
 	// +optional
 	Demand *DemandSource `json:"demand,omitempty"`
-	// targetRef names the workload whose pods teach the lead: any kind with a scale subresource, in this namespace.
+	// targetRef names the workload from whose pods the lead is learned. It can be of any kind with
+	// a scale subresource. It is in the namespace of the Forecast.
 	// +required
 	TargetRef TargetReference `json:"targetRef"`
-	// capacityPerReplica is the demand that one ready replica serves, in the unit of demand. Without it the averageValue of
-	// the HPA that reads this Forecast is used.
+	// capacityPerReplica is the demand that one ready replica serves, in the unit of demand.
+	// Without it, the averageValue of the HPA that reads this Forecast is used.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="capacityPerReplica must be above 0"
 	CapacityPerReplica *resource.Quantity `json:"capacityPerReplica,omitempty"`
-	// leadTime says how the time from "asked for" to "serving" is known.
+	// leadTime says how the lead is determined: the time from the request for a replica until it
+	// serves.
 	// +optional
 	// +kubebuilder:default={mode: Learned}
 	LeadTime LeadTime `json:"leadTime,omitempty"`
-	// provisionFor is how sure the served demand shall be: a service level (a promise) or a shortage cost (a trade-off).
+	// provisionFor says how much demand to provision for: by a service level or by a shortage cost.
 	// +optional
 	// +kubebuilder:default={serviceLevel: "0.99"}
 	ProvisionFor ProvisionFor `json:"provisionFor,omitempty"`
-	// horizon is how far ahead the plan reaches, and so how long serving goes on while Prometheus or the leader is away.
+	// horizon is how far ahead the plan reaches. For that long, the Forecast is served while
+	// Prometheus or the leader is unavailable.
 	// +optional
 	// +kubebuilder:default="24h"
 	Horizon Duration `json:"horizon,omitempty"`
-	// seasonality says what the forecaster cannot see in the numbers.
+	// seasonality holds facts that the series alone does not show.
 	// +optional
 	Seasonality Seasonality `json:"seasonality,omitempty"`
-	// bounds hold forecast and peaks; observed demand may exceed max, for the HPA's maxReplicas is the hard stop.
+	// bounds limit the forecast and the peaks. Observed demand may exceed max, because the hard
+	// limit is the maxReplicas of the HPA.
 	// +optional
 	Bounds Bounds `json:"bounds,omitempty"`
-	// mode is Active, DryRun (plans, serves observed demand only) or Paused (plans nothing, serves observed demand only).
+	// mode is Active, DryRun (makes plans, serves observed demand only) or Paused (makes no plans,
+	// serves observed demand only).
 	// +optional
 	// +kubebuilder:default=Active
 	Mode ForecastMode `json:"mode,omitempty"`
-	// onPlanExpiry says what is served once the plan is over and no new one came.
+	// onPlanExpiry says what is served when the plan has ended and there is no new one.
 	// +optional
 	// +kubebuilder:default={policy: Error}
 	OnPlanExpiry OnPlanExpiry `json:"onPlanExpiry,omitempty"`
 }
 
-// DemandSource is where the demand series of a service comes from.
+// DemandSource is the source of the demand series of a service.
 type DemandSource struct {
-	// prometheus is a PromQL query that yields exactly one series.
+	// prometheus is a PromQL query that returns exactly one series.
 	// +required
 	Prometheus PrometheusQuery `json:"prometheus"`
 	// resolution is the step of the series.
@@ -101,20 +108,20 @@ type DemandSource struct {
 	// +optional
 	// +kubebuilder:default="28d"
 	History Duration `json:"history,omitempty"`
-	// settle is the newest part of the series that is still filling up and is not read yet.
+	// settle is how old a sample must be before it is read. Newer samples are still incomplete.
 	// +optional
 	// +kubebuilder:default="30s"
 	Settle Duration `json:"settle,omitempty"`
 }
 
-// PrometheusQuery is a query and the source that answers it.
+// PrometheusQuery is a query and the Prometheus that answers it.
 type PrometheusQuery struct {
-	// query is PromQL that yields one series, the demand in the user's unit.
+	// query is PromQL that returns one series: the demand, in the user's unit.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	Query string `json:"query"`
-	// source names a Prometheus of the server's configuration file.
+	// source is the name of a Prometheus in the server's configuration file.
 	// +optional
 	// +kubebuilder:default=default
 	// +kubebuilder:validation:MaxLength=63
@@ -124,51 +131,52 @@ type PrometheusQuery struct {
 
 // TargetReference names a scalable workload in the Forecast's namespace.
 type TargetReference struct {
-	// apiVersion of the workload, such as apps/v1.
+	// apiVersion is the API version of the workload, such as apps/v1.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
 	APIVersion string `json:"apiVersion"`
-	// kind of the workload, such as Deployment.
+	// kind is the kind of the workload, such as Deployment.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
-	// name of the workload.
+	// name is the name of the workload.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 }
 
-// LeadTime says how the lead is known.
+// LeadTime says how the lead is determined.
 //
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Fixed' || has(self.fixed)",message="mode Fixed needs fixed, such as 10m"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'Fixed' || !has(self.fixed)",message="fixed is read in mode Fixed only: set mode to Fixed, or use default as the starting value of mode Learned"
 type LeadTime struct {
-	// mode is Learned (from the target's own pods) or Fixed.
+	// mode is Learned (measured on the target's own pods) or Fixed.
 	// +optional
 	// +kubebuilder:default=Learned
 	Mode LeadTimeMode `json:"mode,omitempty"`
-	// percentile of the observed warm-ups that the lead covers.
+	// percentile is the percentile of the observed warm-ups that the lead covers.
 	// +optional
 	// +kubebuilder:default=90
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=99
 	Percentile int32 `json:"percentile,omitempty"`
-	// default is the warm-up that is assumed until enough starts were seen; 5m without it.
+	// default is the warm-up that is assumed until enough starts have been observed. Without it,
+	// that is 5m.
 	// +optional
 	Default *Duration `json:"default,omitempty"`
-	// max is the longest lead that is believed.
+	// max is the upper limit of the lead. A longer lead is cut to it.
 	// +optional
 	// +kubebuilder:default="30m"
 	Max Duration `json:"max,omitempty"`
-	// fixed is the lead in mode Fixed, with the control loop's own delay.
+	// fixed is the lead in mode Fixed. It includes the delay of the control loop.
 	// +optional
 	Fixed *Duration `json:"fixed,omitempty"`
 }
 
-// LeadTimeMode is how the lead is known.
+// LeadTimeMode says how the lead is determined.
 //
 // +kubebuilder:validation:Enum=Learned;Fixed
 type LeadTimeMode string
@@ -183,82 +191,86 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="has(self.serviceLevel) != has(self.shortageCost)",message="give exactly one of serviceLevel (such as \"0.99\") and shortageCost (such as \"20\")"
 type ProvisionFor struct {
-	// serviceLevel is the probability that the served demand covers the whole lead window, from 0.5 to 0.9999.
+	// serviceLevel is the probability that the served demand covers the whole lead window, from 0.5
+	// to 0.9999.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+([.][0-9]+)?$') && double(self) >= 0.5 && double(self) <= 0.9999",message="serviceLevel must be from 0.5 to 0.9999, such as \"0.99\""
 	ServiceLevel *Decimal `json:"serviceLevel,omitempty"`
-	// shortageCost is how many times a unit of unserved demand costs what serving it would have cost: above 1, at most 10000.
+	// shortageCost says how many times worse a unit of unserved demand is than serving it: above 1,
+	// at most 10000.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+([.][0-9]+)?$') && double(self) > 1.0 && double(self) <= 10000.0",message="shortageCost must be above 1 and at most 10000, such as \"20\""
 	ShortageCost *Decimal `json:"shortageCost,omitempty"`
 }
 
-// Seasonality is what the forecaster cannot see in the numbers.
+// Seasonality holds facts that the series alone does not show.
 type Seasonality struct {
-	// timeZone whose wall clock the daily cycle follows.
+	// timeZone is the zone whose wall clock the daily cycle follows.
 	// +optional
 	// +kubebuilder:default=UTC
 	TimeZone TimeZone `json:"timeZone,omitempty"`
-	// calendars name Calendars whose days behave in a way of their own.
+	// calendars are names of Calendars whose days have a demand pattern of their own.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=8
 	// +kubebuilder:validation:items:MaxLength=253
 	Calendars []string `json:"calendars,omitempty"`
-	// periods of the demand, when they are known better than the numbers say. Detected without it.
+	// periods are the seasonal periods of the demand, where you know them better than the series
+	// shows. Without it, they are detected.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=4
 	Periods []Duration `json:"periods,omitempty"`
 }
 
-// Bounds of forecast and peaks, in the unit of demand.
+// Bounds limit the forecast and the peaks, in the unit of demand.
 type Bounds struct {
-	// min is never gone below.
+	// min is the lower bound.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="bounds.min must not be below 0"
 	Min *resource.Quantity `json:"min,omitempty"`
-	// max is never exceeded, but by observed demand.
+	// max is the upper bound. Observed demand may exceed it.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="bounds.max must not be below 0"
 	Max *resource.Quantity `json:"max,omitempty"`
 }
 
-// ForecastMode is whether the plan is served.
+// ForecastMode says whether plans are made, and whether they are served.
 //
 // +kubebuilder:validation:Enum=Active;DryRun;Paused
 type ForecastMode string
 
 // The modes of a Forecast.
 const (
-	// ForecastActive plans and serves the plan.
+	// ForecastActive makes plans and serves them.
 	ForecastActive ForecastMode = "Active"
-	// ForecastDryRun plans and serves observed demand only.
+	// ForecastDryRun makes plans and serves observed demand only.
 	ForecastDryRun ForecastMode = "DryRun"
-	// ForecastPaused plans nothing and serves observed demand only.
+	// ForecastPaused makes no plans and serves observed demand only.
 	ForecastPaused ForecastMode = "Paused"
 )
 
-// OnPlanExpiry says what is served once the plan is over.
+// OnPlanExpiry says what is served when the plan has ended.
 //
 // +kubebuilder:validation:XValidation:rule="(self.policy == 'Static') == has(self.value)",message="policy Static needs value, and no other policy takes one"
 type OnPlanExpiry struct {
-	// policy is Error (the HPA holds), Observed or Static.
+	// policy is Error (there is no metric, so the HPA holds), Observed (observed demand) or Static
+	// (value).
 	// +optional
 	// +kubebuilder:default=Error
 	Policy ExpiryPolicy `json:"policy,omitempty"`
-	// value is served by policy Static.
+	// value is what policy Static serves.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="value must not be below 0"
 	Value *resource.Quantity `json:"value,omitempty"`
 }
 
-// ExpiryPolicy is what is served once the plan is over.
+// ExpiryPolicy says what is served when the plan has ended.
 //
 // +kubebuilder:validation:Enum=Error;Observed;Static
 type ExpiryPolicy string
 
-// The policies for an outlived plan.
+// The policies for a plan that has ended.
 const (
 	ExpiryError    ExpiryPolicy = "Error"
 	ExpiryObserved ExpiryPolicy = "Observed"

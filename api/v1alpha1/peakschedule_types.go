@@ -5,7 +5,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// PeakSchedule declares windows of extra or minimum demand that people know about, by cron or by date.
+// PeakSchedule declares windows of extra, least or most demand that are known in advance, by cron
+// or by date.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -24,7 +25,7 @@ type PeakSchedule struct {
 	// spec is what the user declares.
 	// +required
 	Spec PeakScheduleSpec `json:"spec"`
-	// status is what it means now.
+	// status says what the spec means now.
 	// +optional
 	Status PeakScheduleStatus `json:"status,omitempty"`
 }
@@ -40,20 +41,21 @@ type PeakScheduleList struct {
 	Items []PeakSchedule `json:"items"`
 }
 
-// PeakScheduleSpec says when, how much, and for which Forecasts.
+// PeakScheduleSpec says when peaks occur, how large they are, and for which Forecasts.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.forecastSelector) || has(self.forecastRefs)",message="name the Forecasts to lift: by forecastRefs or by forecastSelector"
+// +kubebuilder:validation:XValidation:rule="has(self.forecastSelector) || has(self.forecastRefs)",message="select Forecasts by forecastRefs or by forecastSelector"
 type PeakScheduleSpec struct {
-	// forecastSelector picks the Forecasts of this namespace by label; {} picks all.
+	// forecastSelector selects Forecasts of this namespace by label. The empty selector {} selects
+	// all.
 	// +optional
 	ForecastSelector *metav1.LabelSelector `json:"forecastSelector,omitempty"`
-	// forecastRefs pick Forecasts of this namespace by name, besides the selected ones.
+	// forecastRefs selects Forecasts of this namespace by name, in addition to forecastSelector.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	ForecastRefs []ForecastReference `json:"forecastRefs,omitempty"`
-	// timeZone in whose wall clock schedules, starts and dates are read.
+	// timeZone is the zone of the wall clock in which schedules, starts and dates are read.
 	// +required
 	TimeZone TimeZone `json:"timeZone"`
 	// state is Active or Suspended.
@@ -67,15 +69,15 @@ type PeakScheduleSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	Windows []PeakWindow `json:"windows"`
-	// except are days on which no window starts.
+	// except is the set of days on which no window starts.
 	// +optional
 	Except *Days `json:"except,omitempty"`
-	// only are the days on which windows may start; every day without it.
+	// only is the set of days on which windows may start. Without it, that is every day.
 	// +optional
 	Only *Days `json:"only,omitempty"`
 }
 
-// PeakScheduleState is whether a PeakSchedule counts.
+// PeakScheduleState says whether the windows of a PeakSchedule count.
 //
 // +kubebuilder:validation:Enum=Active;Suspended
 type PeakScheduleState string
@@ -88,43 +90,45 @@ const (
 
 // ForecastReference names a Forecast of the same namespace.
 type ForecastReference struct {
-	// name of the Forecast.
+	// name is the name of the Forecast.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 }
 
-// PeakWindow is one declared window, recurring by cron or once by date.
+// PeakWindow is one declared window. It recurs by cron, or occurs once.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.schedule) != has(self.start)",message="give exactly one of schedule (five cron fields) and start (a wall-clock date and time)"
 type PeakWindow struct {
-	// name of the window, unique in its PeakSchedule.
+	// name is the name of the window. It is unique in its PeakSchedule.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
-	// schedule is five cron fields: minute, hour, day of month, month, day of week. Macros, seconds and TZ= are refused.
+	// schedule is a cron expression with five fields: minute, hour, day of month, month, day of
+	// week. Macros, seconds and TZ= are invalid.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z*/,?-]+( +[0-9A-Za-z*/,?-]+){4}$')",message="schedule must have exactly five cron fields (minute hour day-of-month month day-of-week), without seconds, macros or TZ="
 	Schedule string `json:"schedule,omitempty"`
-	// start of a one-off window in the zone's wall clock, such as "2026-11-11T00:00".
+	// start is the start of a window that occurs once, on the wall clock of timeZone, such as
+	// "2026-11-11T00:00".
 	// +optional
 	// +kubebuilder:validation:MaxLength=19
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$`
 	Start string `json:"start,omitempty"`
-	// duration of the window, in elapsed time.
+	// duration is how long the window lasts, in elapsed time.
 	// +required
 	Duration Duration `json:"duration"`
 	// demand is what the window says about demand.
 	// +required
 	Demand PeakDemand `json:"demand"`
-	// rampUp is how long before the start demand rises towards the window's.
+	// rampUp is how long before the start demand begins to rise towards the value of the window.
 	// +optional
 	RampUp *Duration `json:"rampUp,omitempty"`
-	// rampDown is how long after the end demand falls back.
+	// rampDown is how long demand takes to fall back after the end.
 	// +optional
 	RampDown *Duration `json:"rampDown,omitempty"`
 }
@@ -133,28 +137,29 @@ type PeakWindow struct {
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.atLeast), has(self.add), has(self.multiply), has(self.replicas), has(self.atMost)].filter(x, x).size() == 1",message="give exactly one of atLeast, add, multiply, replicas and atMost"
 type PeakDemand struct {
-	// atLeast this much demand, in the unit of demand.
+	// atLeast is the least demand during the window, in the unit of demand.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="atLeast must not be below 0"
 	AtLeast *resource.Quantity `json:"atLeast,omitempty"`
-	// add this much demand to the forecast.
+	// add is added to the forecast, in the unit of demand.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="add must not be below 0"
 	Add *resource.Quantity `json:"add,omitempty"`
-	// multiply the forecast, as it would be without the peak, by this factor.
+	// multiply is a factor for the forecast, as it would be without the peak.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+([.][0-9]+)?$') && double(self) > 0.0 && double(self) <= 1000.0",message="multiply must be above 0 and at most 1000, such as \"3\""
 	Multiply *Decimal `json:"multiply,omitempty"`
-	// replicas, at least, through the capacity per replica.
+	// replicas is the least number of replicas. The capacity per replica turns it into demand.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100000
 	Replicas *int32 `json:"replicas,omitempty"`
-	// atMost this much demand: a declared quiet time. Observed demand still counts.
+	// atMost is the most demand during the window: a declared quiet time. Observed demand may
+	// exceed it.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
@@ -166,14 +171,15 @@ type PeakDemand struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.dates) || has(self.calendars)",message="give dates or calendars"
 type Days struct {
-	// dates such as "2026-12-24", or ranges with both ends in them such as "2026-10-01/2026-10-07".
+	// dates are days such as "2026-12-24", or ranges such as "2026-10-01/2026-10-07". A range
+	// includes its first and its last day.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=366
 	// +kubebuilder:validation:items:MaxLength=21
 	// +kubebuilder:validation:items:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}(/[0-9]{4}-[0-9]{2}-[0-9]{2})?$`
 	Dates []string `json:"dates,omitempty"`
-	// calendars by name.
+	// calendars are names of Calendars. All their days are in the set.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=8
@@ -181,37 +187,39 @@ type Days struct {
 	Calendars []string `json:"calendars,omitempty"`
 }
 
-// PeakScheduleStatus is what a PeakSchedule means now.
+// PeakScheduleStatus says what a PeakSchedule means now.
 type PeakScheduleStatus struct {
-	// observedGeneration is the generation of the spec that this status is about.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready says whether every window can be evaluated.
+	// conditions has one type: Ready is True while every window can be evaluated and every Forecast
+	// that is named exists.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// activeWindows are the names of the active windows in one line; empty while none is.
+	// activeWindows are the names of the active windows in one line. It is empty while no window is
+	// active.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	ActiveWindows string `json:"activeWindows,omitempty"`
-	// active windows.
+	// active are the windows that are active now.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Active []WindowOccurrence `json:"active,omitempty"`
-	// next occurrences, soonest first.
+	// next are the next occurrences, soonest first.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=3
 	Next []WindowOccurrence `json:"next,omitempty"`
-	// expired one-off windows.
+	// expired are the names of the windows that occur once and are over.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Expired []string `json:"expired,omitempty"`
-	// forecasts that are lifted.
+	// forecasts are the Forecasts that the schedule applies to.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -219,32 +227,33 @@ type PeakScheduleStatus struct {
 	Forecasts []LiftedForecast `json:"forecasts,omitempty"`
 }
 
-// WindowOccurrence is one occurrence of a window, in wall clock and in UTC.
+// WindowOccurrence is one occurrence of a window.
 type WindowOccurrence struct {
-	// window by name.
+	// window is the name of the window.
 	// +required
 	Window string `json:"window"`
-	// localStart is the start in the schedule's wall clock with its offset.
+	// localStart is the start on the wall clock of timeZone, with the offset from UTC.
 	// +required
 	LocalStart string `json:"localStart"`
-	// start of the window.
+	// start is when the window starts.
 	// +required
 	Start metav1.Time `json:"start"`
-	// end of the window.
+	// end is when the window ends.
 	// +required
 	End metav1.Time `json:"end"`
 }
 
-// LiftedForecast says what one Forecast gets from a PeakSchedule.
+// LiftedForecast is a Forecast that a PeakSchedule applies to.
 type LiftedForecast struct {
-	// name of the Forecast.
+	// name is the name of the Forecast.
 	// +required
 	Name string `json:"name"`
-	// demand that the Forecast's plan provides for now, all of its peaks applied; empty while no window of this schedule is
-	// active, or there is no plan.
+	// demand is what the plan of the Forecast provides for now, with all its peaks. It is empty
+	// while no window of this schedule is active, and while there is no plan.
 	// +optional
 	Demand *resource.Quantity `json:"demand,omitempty"`
-	// demandAtNext is what the plan provides for when the next window starts; empty while the plan does not reach so far.
+	// demandAtNext is what the plan provides for when the next window starts. It is empty while the
+	// plan does not reach that far.
 	// +optional
 	DemandAtNext *resource.Quantity `json:"demandAtNext,omitempty"`
 }

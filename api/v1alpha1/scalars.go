@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Duration is a Prometheus duration: whole numbers with the units ms, s, m, h, d, w and y from large to small, each at most
-// once ("1h30m"). A day is 24 h, a week 7 d, a year 365 d.
+// Duration is a Prometheus duration such as "1h30m": whole numbers with the units y, w, d, h, m, s
+// and ms, from large to small, each at most once. A day is 24 h, a week 7 d, a year 365 d.
 //
 // +kubebuilder:validation:MaxLength=32
 // +kubebuilder:validation:Pattern=`^(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?$`
@@ -30,30 +30,32 @@ var durationUnits = []struct {
 	{"ms", time.Millisecond},
 }
 
-// Parse returns the length of d. The empty string, a unit twice or out of order, and anything past 292 years is an error.
+// Parse returns the length of d. These are errors: the empty string, a unit that is repeated or out
+// of order, and anything above 292 years.
 func (d Duration) Parse() (time.Duration, error) {
-	rest, total, unit := string(d), time.Duration(0), 0
-	if rest == "" {
+	text, total, unit := string(d), time.Duration(0), 0
+	if text == "" {
 		return 0, errors.New(`duration is empty: write for example "90s", "5m" or "28d"`)
 	}
-	for rest != "" {
+	for text != "" {
 		i := 0
-		for i < len(rest) && rest[i] >= '0' && rest[i] <= '9' {
+		for i < len(text) && text[i] >= '0' && text[i] <= '9' {
 			i++
 		}
 		j := i
-		for j < len(rest) && (rest[j] < '0' || rest[j] > '9') {
+		for j < len(text) && (text[j] < '0' || text[j] > '9') {
 			j++
 		}
-		n, err := strconv.ParseInt(rest[:i], 10, 64)
+		n, err := strconv.ParseInt(text[:i], 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf(`duration %q is not a number and a unit: write for example "90s", "5m" or "28d"`, d)
 		}
-		for unit < len(durationUnits) && durationUnits[unit].name != rest[i:j] {
+		for unit < len(durationUnits) && durationUnits[unit].name != text[i:j] {
 			unit++
 		}
 		if unit == len(durationUnits) {
-			return 0, fmt.Errorf("duration %q: unit %q is unknown, repeated or out of order (y, w, d, h, m, s, ms from large to small)", d, rest[i:j])
+			return 0, fmt.Errorf("duration %q: unit %q is unknown, repeated or out of order "+
+				"(y, w, d, h, m, s, ms from large to small)", d, text[i:j])
 		}
 		size := durationUnits[unit].size
 		if n > (math.MaxInt64-int64(total))/int64(size) {
@@ -61,12 +63,13 @@ func (d Duration) Parse() (time.Duration, error) {
 		}
 		total += time.Duration(n) * size
 		unit++
-		rest = rest[j:]
+		text = text[j:]
 	}
 	return total, nil
 }
 
-// FormatDuration writes d as a Prometheus duration, to the millisecond; "0s" for zero and below.
+// FormatDuration returns d as a Prometheus duration, to the millisecond. It returns "0s" for zero
+// and for a negative d.
 func FormatDuration(d time.Duration) Duration {
 	d = d.Truncate(time.Millisecond)
 	if d <= 0 {
@@ -75,7 +78,7 @@ func FormatDuration(d time.Duration) Duration {
 	var out strings.Builder
 	for _, u := range durationUnits {
 		if u.name == "y" || u.name == "w" {
-			continue // 7d and 365d read better, and mean the same
+			continue // 7d and 365d are easier to read
 		}
 		if n := d / u.size; n > 0 {
 			out.WriteString(strconv.FormatInt(int64(n), 10) + u.name)
@@ -105,7 +108,7 @@ func (d Decimal) Parse() (float64, error) {
 	return f, nil
 }
 
-// FormatDecimal writes f with at most digits significant digits and no exponent.
+// FormatDecimal returns f with at most digits significant digits and without an exponent.
 func FormatDecimal(f float64, digits int) Decimal {
 	rounded, err := strconv.ParseFloat(strconv.FormatFloat(f, 'g', digits, 64), 64)
 	if err != nil {
@@ -114,8 +117,9 @@ func FormatDecimal(f float64, digits int) Decimal {
 	return Decimal(strconv.FormatFloat(rounded, 'f', -1, 64))
 }
 
-// TimeZone is the name of a zone in the IANA time zone database, such as "Asia/Shanghai" or "UTC". "Local", offsets and the
-// empty string are refused: a schedule must mean the same on every machine.
+// TimeZone is the name of a zone in the IANA time zone database, such as "Asia/Shanghai" or "UTC".
+// "Local", offsets and the empty string are invalid, because a schedule must mean the same on every
+// machine.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=64
@@ -123,21 +127,23 @@ func FormatDecimal(f float64, digits int) Decimal {
 // +kubebuilder:validation:XValidation:rule="self != 'Local'",message="timeZone must be an IANA name such as Europe/Berlin or UTC; Local depends on the machine"
 type TimeZone string
 
-// ofTheMachine are names under which a machine's zone database has something else than the IANA zones: its own zone, or zones
-// that count leap seconds.
-var ofTheMachine = []string{"Local", "localtime", "posixrules", "Factory", "posix/", "right/"}
+// machineZones are names in a machine's zone database that are not IANA zones: the zone of the
+// machine, and zones that count leap seconds. A name that ends in a slash stands for a folder.
+var machineZones = []string{"Local", "localtime", "posixrules", "Factory", "posix/", "right/"}
 
 // Location loads the zone.
 func (z TimeZone) Location() (*time.Location, error) {
 	depends := z == ""
-	for _, name := range ofTheMachine {
+	for _, name := range machineZones {
 		depends = depends || string(z) == name || strings.HasSuffix(name, "/") && strings.HasPrefix(string(z), name)
 	}
 	if depends {
-		return nil, fmt.Errorf("time zone %q is refused because it depends on the machine: name an IANA zone such as Europe/Berlin or UTC", string(z))
+		return nil, fmt.Errorf("time zone %q is refused because it depends on the machine: "+
+			"name an IANA zone such as Europe/Berlin or UTC", string(z))
 	}
 	if c := z[0]; (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-		return nil, fmt.Errorf("time zone %q is not a name: write an IANA zone such as Europe/Berlin or UTC, not an offset", string(z))
+		return nil, fmt.Errorf("time zone %q is not a name: "+
+			"write an IANA zone such as Europe/Berlin or UTC, not an offset", string(z))
 	}
 	loc, err := time.LoadLocation(string(z))
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// WarmPool says what may be warmed ahead of the plans of the Forecasts that it selects, and within which limits.
+// WarmPool says what may be warmed ahead of the plans of the Forecasts that it selects, and within
+// which limits.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -18,10 +19,10 @@ type WarmPool struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is what may be warmed.
+	// spec says what may be warmed.
 	// +required
 	Spec WarmPoolSpec `json:"spec"`
-	// status is what is warm.
+	// status says what is warm.
 	// +optional
 	Status WarmPoolStatus `json:"status,omitempty"`
 }
@@ -37,40 +38,43 @@ type WarmPoolList struct {
 	Items []WarmPool `json:"items"`
 }
 
-// Condition types of a WarmPool, beside Ready.
+// Condition types of a WarmPool, in addition to Ready.
 const (
-	// ConditionNodesWarm is True while nodes are held as the plans need them.
+	// ConditionNodesWarm is True while as many nodes are held as the plans need.
 	ConditionNodesWarm = "NodesWarm"
 	// ConditionImagesWarm is True while the nodes that the plans will use have the images.
 	ConditionImagesWarm = "ImagesWarm"
 	// ConditionWeightsWarm is True while the weights that the plans will need are loaded.
 	ConditionWeightsWarm = "WeightsWarm"
-	// ConditionCapacityShort is True once a plan needs more than the nodes and the limits can give.
+	// ConditionCapacityShort is True while a plan needs more than the nodes and the limits allow.
 	ConditionCapacityShort = "CapacityShort"
 )
 
-// WarmPoolSpec is what may be warmed.
+// WarmPoolSpec says what may be warmed.
 type WarmPoolSpec struct {
-	// forecastSelector picks the Forecasts of this namespace by label; {} picks all.
+	// forecastSelector selects Forecasts of this namespace by label. The empty selector {} selects
+	// all.
 	// +required
 	ForecastSelector metav1.LabelSelector `json:"forecastSelector"`
-	// mode is Active or DryRun, which warms nothing and says in status what it would do.
+	// mode is Active or DryRun. DryRun warms nothing, and status says what it would do.
 	// +optional
 	// +kubebuilder:default=Active
 	Mode WarmPoolMode `json:"mode,omitempty"`
-	// limits bound what is held for all Forecasts together, by resource name, such as nvidia.com/gpu.
+	// limits bound the resources that are held for all Forecasts together, by resource name, such
+	// as nvidia.com/gpu.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	Limits map[string]resource.Quantity `json:"limits,omitempty"`
-	// nodes says how nodes are brought up ahead of the plan.
+	// nodes says how nodes are started ahead of the plan.
 	// +optional
 	// +kubebuilder:default={policy: Auto}
 	Nodes WarmNodes `json:"nodes,omitempty"`
-	// images says how images are brought to the nodes ahead of the plan.
+	// images says how images are pulled to the nodes ahead of the plan.
 	// +optional
 	// +kubebuilder:default={policy: Auto}
 	Images WarmImages `json:"images,omitempty"`
-	// weights say how the weights of a Forecast's model are brought near ahead of the plan, for each Forecast that has any.
+	// weights say how the weights of models are loaded ahead of the plan, with one entry for each
+	// Forecast whose weights are loaded.
 	// +optional
 	// +listType=map
 	// +listMapKey=forecast
@@ -78,7 +82,7 @@ type WarmPoolSpec struct {
 	Weights []WarmWeights `json:"weights,omitempty"`
 }
 
-// WarmPoolMode is whether a WarmPool acts.
+// WarmPoolMode says whether a WarmPool acts.
 //
 // +kubebuilder:validation:Enum=Active;DryRun
 type WarmPoolMode string
@@ -89,29 +93,32 @@ const (
 	WarmPoolDryRun WarmPoolMode = "DryRun"
 )
 
-// WarmNodes says how nodes are brought up ahead of the plan.
+// WarmNodes says how nodes are started ahead of the plan.
 type WarmNodes struct {
-	// policy is Auto (CapacityBuffer where the cluster has it, else Placeholders), CapacityBuffer, Placeholders, ProvisioningRequest (all nodes of a rise or
-	// none, for the cluster autoscaler's API of that name) or Off.
+	// policy is Auto, CapacityBuffer, Placeholders, ProvisioningRequest or Off. Auto is
+	// CapacityBuffer where the cluster has it, and Placeholders elsewhere. ProvisioningRequest
+	// requests all nodes of a rise or none, through the API of that name of the cluster autoscaler.
 	// +optional
 	// +kubebuilder:default=Auto
 	Policy WarmNodesPolicy `json:"policy,omitempty"`
-	// lead is how long a node takes to come up, and so how far ahead of the plan it is asked for. Without it that is learned from the starts that waited
-	// for a node, and 5 minutes until three of them were seen.
+	// lead is how long a node takes to start. It is requested that long ahead of the plan. Without
+	// it, the lead is learned from the starts that waited for a node. Until three of them have been
+	// observed, it is 5 minutes.
 	// +optional
 	Lead Duration `json:"lead,omitempty"`
-	// provisioningClass is the class of the ProvisioningRequests; best-effort-atomic-scale-up.autoscaling.x-k8s.io unless it is given.
+	// provisioningClass is the class of the ProvisioningRequests. Without it, that is
+	// best-effort-atomic-scale-up.autoscaling.x-k8s.io.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	ProvisioningClass string `json:"provisioningClass,omitempty"`
-	// capacity is what the node pool can grow to, by resource name, such as nvidia.com/gpu: 16. Without it nobody is told beforehand that a plan
-	// needs more than that.
+	// capacity is what the node pool can grow to, by resource name, such as nvidia.com/gpu: 16.
+	// Without it, there is no warning in advance when a plan needs more than that.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	Capacity map[string]resource.Quantity `json:"capacity,omitempty"`
 }
 
-// WarmNodesPolicy is how nodes are held.
+// WarmNodesPolicy says how nodes are held.
 //
 // +kubebuilder:validation:Enum=Auto;CapacityBuffer;Placeholders;ProvisioningRequest;Off
 type WarmNodesPolicy string
@@ -122,21 +129,24 @@ const (
 	WarmNodesCapacityBuffer WarmNodesPolicy = "CapacityBuffer"
 	WarmNodesPlaceholders   WarmNodesPolicy = "Placeholders"
 	WarmNodesOff            WarmNodesPolicy = "Off"
-	// WarmNodesProvisioningRequest asks for all nodes of a rise or none.
+	// WarmNodesProvisioningRequest requests all nodes of a rise or none.
 	WarmNodesProvisioningRequest WarmNodesPolicy = "ProvisioningRequest"
 )
 
-// WarmImages says how images are brought to the nodes ahead of the plan.
+// WarmImages says how images are pulled to the nodes ahead of the plan.
 type WarmImages struct {
-	// policy is Auto (ImagePullJob where the cluster has it, else Pods), ImagePullJob, Pods or Off.
+	// policy is Auto, ImagePullJob, Pods or Off. Auto is ImagePullJob where the cluster has it, and
+	// Pods elsewhere.
 	// +optional
 	// +kubebuilder:default=Auto
 	Policy WarmImagesPolicy `json:"policy,omitempty"`
-	// lead is how long a pull takes, and so how far ahead of the plan it is begun. Without it that is learned from the starts that pulled, and 15 minutes
-	// until three of them were seen.
+	// lead is how long a pull takes. It begins that long ahead of the plan. Without it, the lead is
+	// learned from the starts that pulled. Until three of them have been observed, it is 15
+	// minutes.
 	// +optional
 	Lead Duration `json:"lead,omitempty"`
-	// parallelism is how many nodes pull at a time, per Forecast: a registry serves a few at a time faster than many.
+	// parallelism is how many nodes pull at the same time, per Forecast. A registry serves a few
+	// pulls at a time faster than many.
 	// +optional
 	// +kubebuilder:default=4
 	// +kubebuilder:validation:Minimum=1
@@ -144,7 +154,7 @@ type WarmImages struct {
 	Parallelism int32 `json:"parallelism,omitempty"`
 }
 
-// WarmImagesPolicy is how images are pulled.
+// WarmImagesPolicy says how images are pulled.
 //
 // +kubebuilder:validation:Enum=Auto;ImagePullJob;Pods;Off
 type WarmImagesPolicy string
@@ -157,21 +167,22 @@ const (
 	WarmImagesOff          WarmImagesPolicy = "Off"
 )
 
-// WarmWeights say how the weights of one Forecast's model are brought near ahead of the plan.
+// WarmWeights says how the weights of one Forecast's model are loaded ahead of the plan.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.localModelCache) ? 1 : 0) + (has(self.dataLoad) ? 1 : 0) + (has(self.cronJob) ? 1 : 0) == 1",message="give exactly one of localModelCache, dataLoad and cronJob"
 type WarmWeights struct {
-	// forecast that they are for, by name.
+	// forecast is the name of the Forecast.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Forecast string `json:"forecast"`
-	// lead is how long loading takes, and so how much earlier than nodes it is begun.
+	// lead is how long loading takes. It begins that much earlier than nodes are requested.
 	// +optional
 	// +kubebuilder:default="15m"
 	Lead Duration `json:"lead,omitempty"`
-	// localModelCache is the name of a KServe LocalModelCache. It loads for a whole group of nodes by itself, so it is looked at and not made: WeightsWarm says
-	// whether all its nodes have the model.
+	// localModelCache is the name of a KServe LocalModelCache. KServe loads it to a whole group of
+	// nodes by itself, so Headstart only observes it: the condition WeightsWarm says whether all
+	// its nodes have the model.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -179,21 +190,22 @@ type WarmWeights struct {
 	// dataLoad has Fluid load a dataset ahead of each rise.
 	// +optional
 	DataLoad *WarmDataLoad `json:"dataLoad,omitempty"`
-	// cronJob is the name of a CronJob of this namespace, best a suspended one, whose job template is run ahead of each rise.
+	// cronJob is the name of a CronJob of this namespace. A Job is made of its template ahead of
+	// each rise. Suspend the CronJob, unless it is to run on its own schedule too.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=52
 	CronJob string `json:"cronJob,omitempty"`
 }
 
-// WarmDataLoad is what a Fluid DataLoad loads.
+// WarmDataLoad says what a Fluid DataLoad loads.
 type WarmDataLoad struct {
-	// dataset of this namespace, by name.
+	// dataset is the name of a Dataset of this namespace.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Dataset string `json:"dataset"`
-	// paths in the dataset; all of it without any.
+	// paths are the paths of the dataset to load. Without it, the whole dataset is loaded.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
@@ -201,9 +213,9 @@ type WarmDataLoad struct {
 	Paths []string `json:"paths,omitempty"`
 }
 
-// WarmPoolStatus is what is warm.
+// WarmPoolStatus says what is warm.
 type WarmPoolStatus struct {
-	// observedGeneration is the generation of the spec that this status is about.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions say what works and what to do about what does not.
@@ -212,97 +224,111 @@ type WarmPoolStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=8
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// placeholders that there are now, bound to a node or waiting for one.
+	// placeholders is the number of placeholder pods, whether they are bound to a node or pending.
 	// +optional
 	Placeholders int32 `json:"placeholders,omitempty"`
-	// forecasts are the selected Forecasts, by name; the first 64 where there are more.
+	// forecasts are the selected Forecasts, ordered by name. Of more than 64, it has the first 64.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	Forecasts []WarmForecast `json:"forecasts,omitempty"`
-	// shared are the node pools that several of the Forecasts share, and what holding for them together saves.
+	// shared are the node pools that several of the Forecasts share, and how much less is held
+	// because they share.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Shared []WarmShared `json:"shared,omitempty"`
 }
 
-// WarmShared is what several Forecasts that share a node pool are held for together.
+// WarmShared says what is held for several Forecasts that share a node pool.
 type WarmShared struct {
-	// forecasts that share it, by name; the first 16 where there are more.
+	// forecasts are the names of the Forecasts, in order. Of more than 16, it has the first 16.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Forecasts []string `json:"forecasts"`
-	// resource that they share, such as nvidia.com/gpu.
+	// resource is the name of the shared resource, such as nvidia.com/gpu.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	Resource string `json:"resource"`
-	// hold is how much of it is to be held now.
+	// hold is how much of the resource is to be held now.
 	// +required
 	Hold resource.Quantity `json:"hold"`
-	// alone is how much that would be if each Forecast were held for on its own.
+	// alone is how much would be held if every Forecast were on its own.
 	// +required
 	Alone resource.Quantity `json:"alone"`
-	// correlation of their forecasts' errors that this counts on, from 0 to 1: what was measured and two standard errors, or 1 until enough was.
+	// correlation is the correlation between the errors of their forecasts that hold was computed
+	// with, from 0 to 1: the measured one plus two standard errors, or 1 until enough has been
+	// measured.
 	// +required
 	Correlation Decimal `json:"correlation"`
-	// samples that the correlation was measured on.
+	// samples is the number of samples that the correlation was measured on.
 	// +optional
 	Samples int32 `json:"samples,omitempty"`
-	// measuredAt is when that was, to the hour; after a restart it counts on from there.
+	// measuredAt is when the correlation was measured, to the hour. After a restart, measuring
+	// continues from there.
 	// +optional
 	MeasuredAt *metav1.Time `json:"measuredAt,omitempty"`
 }
 
-// WarmForecast is what is, or in mode DryRun would be, held warm for one Forecast.
+// WarmForecast says what is held warm for one Forecast. In mode DryRun, it says what would be held.
 type WarmForecast struct {
-	// name of the Forecast.
+	// name is the name of the Forecast.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// warmedBy is the Forecast of the same target, by name, that nodes are held and images pulled for: by whichever plan asks for more at each instant, once for
-	// both. Its entry says what; it is in the status of another WarmPool where that one holds for the target. Empty where that is this one, or none.
+	// warmedBy is the name of another Forecast with the same target. Nodes are held and images are
+	// pulled for that Forecast only, once for both, as much as the larger of the two plans needs at
+	// each instant. Its entry says what is done. The entry is in the status of another WarmPool
+	// where that WarmPool warms the target. warmedBy is empty where this Forecast is the one that
+	// is warmed, and where none is.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	WarmedBy string `json:"warmedBy,omitempty"`
-	// replicas of the target that there are now, Ready or on their way.
+	// replicas is the number of replicas of the target that exist now, Ready or starting.
 	// +optional
 	Replicas int32 `json:"replicas,omitempty"`
-	// needed is the most replicas that the plan asks for until a node that is asked for now could have the image.
+	// needed is the largest number of replicas in the plan, up to the time at which a node that is
+	// requested now could have the image.
 	// +optional
 	Needed int32 `json:"needed,omitempty"`
-	// hold is how many replicas' worth of nodes are to be held now: needed less replicas, less what Forecasts that share a node pool save, within the limits.
+	// hold is the number of replicas that nodes are to be held for now: needed minus replicas,
+	// minus the savings of Forecasts that share a node pool, within the limits.
 	// +optional
 	Hold int32 `json:"hold,omitempty"`
-	// held is how many are, on nodes that have the image.
+	// held is the number of replicas that nodes with the image are held for.
 	// +optional
 	Held int32 `json:"held,omitempty"`
-	// imageNodes is how many nodes are to have the image now.
+	// imageNodes is the number of nodes that are to have the image now.
 	// +optional
 	ImageNodes int32 `json:"imageNodes,omitempty"`
-	// imageNodesReady is how many of them have it: they list it, or list no more than their largest fifty and a pull came through.
+	// imageNodesReady is the number of those nodes that have the image. A node has it where it
+	// lists the image. A node that lists only its fifty largest images has it after a successful
+	// pull, too.
 	// +optional
 	ImageNodesReady int32 `json:"imageNodesReady,omitempty"`
-	// nodeLead is how far ahead of the plan a node is asked for: given, learned, or assumed.
+	// nodeLead is how far ahead of the plan a node is requested. It is given, learned or assumed.
 	// +optional
 	NodeLead Duration `json:"nodeLead,omitempty"`
-	// imageLead is how far ahead of that the image is pulled: given, learned, or assumed.
+	// imageLead is how far ahead of that the image is pulled. It is given, learned or assumed.
 	// +optional
 	ImageLead Duration `json:"imageLead,omitempty"`
-	// learnedNodeLead is how long a node took to come up, as it was learned last from the starts that waited for one. It is kept while a lead is given or nothing is
-	// warmed, and counts again after that. Without it that was never learned.
+	// learnedNodeLead is how long a node takes to start, as last learned from the starts that
+	// waited for one. It is kept while a lead is given or nothing is warmed, and is used again
+	// afterwards. It is empty until it has been learned.
 	// +optional
 	LearnedNodeLead Duration `json:"learnedNodeLead,omitempty"`
-	// learnedImageLead is how long a pull took, as it was learned last from the starts that pulled, and is kept likewise.
+	// learnedImageLead is how long a pull takes, as last learned from the starts that pulled. It is
+	// kept in the same way.
 	// +optional
 	LearnedImageLead Duration `json:"learnedImageLead,omitempty"`
-	// weightsBy is what loads weights: LocalModelCache, DataLoad, Job, or nothing.
+	// weightsBy is what loads the weights: LocalModelCache, DataLoad, Job, or empty for nothing.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	WeightsBy string `json:"weightsBy,omitempty"`
-	// weights are Idle while no rise is ahead, then Loading, or Due where mode DryRun loads nothing, and Warm or Failed.
+	// weights is Idle while no rise is ahead. Then it is Loading, or Due in mode DryRun, which
+	// loads nothing, and afterwards Warm or Failed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Weights string `json:"weights,omitempty"`
@@ -314,7 +340,7 @@ type WarmForecast struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	ImagesBy string `json:"imagesBy,omitempty"`
-	// message says what keeps this Forecast from being warmed, and what to do about it.
+	// message says what prevents this Forecast from being warmed, and what to do about it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Message string `json:"message,omitempty"`

@@ -76,7 +76,7 @@ func TestReadPeaks(t *testing.T) {
 		"CalendarTwice":  {"which one counts?", off + "---\n" + off + "---\n" + noon, "!is there twice"},
 		"NoCalendar":     {"the field is named", noon, `!spec.except.calendars[0] "days-off"`},
 		"AllIsSaid":      {"one mistake hides no other", strings.Replace(noon, "UTC", "Local", 1), "!depends on the machine"},
-		"NoForecasts":    {"the API server refuses it too", strings.Replace(noon, "  forecastSelector: {}\n", "", 1) + "---\n" + off, "!name the Forecasts to lift"},
+		"NoForecasts":    {"the API server refuses it too", strings.Replace(noon, "  forecastSelector: {}\n", "", 1) + "---\n" + off, "!select Forecasts by forecastRefs"},
 		"ZoneOffset":     {"an offset is no zone", strings.Replace(noon, "UTC", `"+08:00"`, 1) + "---\n" + off, "!is not a name"},
 		"ZoneEmpty":      {"nothing is no zone", strings.Replace(noon, "UTC", `""`, 1) + "---\n" + off, "!is refused"},
 		"ZoneUnknown":    {"a misspelt zone is not UTC", strings.Replace(noon, "UTC", "Europe/Berlim", 1) + "---\n" + off, `!spec.timeZone: unknown time zone "Europe/Berlim"`},

@@ -91,7 +91,7 @@ func (p *Peaks) compile(declared []v1alpha1.PeakSchedule) error {
 		}
 		s, err := scheduler.Compile(name, d.Spec, p.Calendars)
 		if d.Spec.ForecastSelector == nil && d.Spec.ForecastRefs == nil {
-			err = errors.Join(&v1alpha1.FieldError{Field: "spec", Remedy: "name the Forecasts to lift: by forecastRefs or by forecastSelector"}, err)
+			err = errors.Join(&v1alpha1.FieldError{Field: "spec", Remedy: "select Forecasts by forecastRefs or by forecastSelector"}, err)
 		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("PeakSchedule %s: %w", name, err))
