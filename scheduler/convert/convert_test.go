@@ -71,25 +71,39 @@ func TestGoldenConversions(t *testing.T) {
 
 func TestConvertRefuses(t *testing.T) {
 	tests := map[string]struct{ reason, text, want string }{
-		"Nothing":    {"an empty file has nothing to convert", "", "nothing to convert"},
-		"OtherKinds": {"a Deployment is no autoscaler", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}", "nothing to convert"},
+		"Nothing": {"an empty file has nothing to convert", "", "nothing to convert"},
+		"OtherKinds": {
+			"a Deployment is no autoscaler", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}",
+			"nothing to convert",
+		},
 		"DifferentDays": {
 			"from the 28th to the 3rd lasts differently every month",
-			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 0 28 * *, targetReplicas: 2}, {schedule: 0 0 3 * *, targetReplicas: 1}]}}",
-			"days of the month that differ",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: " +
+				"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 0 28 * *, targetReplicas: " +
+				"2}, {schedule: 0 0 3 * *, targetReplicas: 1}]}}",
+			"different days of the month",
 		},
 		"LongName": {
 			"a Forecast could not be referred to",
-			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: " + strings.Repeat("a", 64) + "}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: " +
+				strings.Repeat("a", 64) + "}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: " +
+				"[{schedule: 0 9 * * *, targetReplicas: 2}]}}",
 			"64 characters",
 		},
 		"SameName": {
 			"the second would overwrite the first",
-			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}\n---\n" +
-				"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: " +
+				"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}\n---\n" +
+				"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: " +
+				"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}",
 			"CronHPA a: CronHPA of the same name and namespace is converted already",
 		},
-		"NoTarget": {"it would scale nothing", "{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {triggers: [{type: cron, metadata: {timezone: UTC, start: 0 8 * * *, end: 0 9 * * *, desiredReplicas: '1'}}]}}", "what it scales"},
+		"NoTarget": {
+			"it would scale nothing",
+			"{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {triggers: [{type: " +
+				"cron, metadata: {timezone: UTC, start: 0 8 * * *, end: 0 9 * * *, desiredReplicas: '1'}}]}}",
+			"what it scales",
+		},
 		"FieldOfAnotherType": {
 			"the field is named in the words of the file",
 			"{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: hi}",
@@ -97,24 +111,37 @@ func TestConvertRefuses(t *testing.T) {
 		},
 		"FewerThanNone": {
 			"an HPA with a negative minimum is refused by the API server, so it is not written",
-			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: -3}]}}",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: " +
+				"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: -3}]}}",
 			"it wants -3 replicas: write a number from 0",
 		},
 		"NeverFires": {
-			"a size that is never asked for is no minimum",
-			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 0 31 2 *, targetReplicas: 3}]}}",
+			"a size that is never set is not a minimum",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: " +
+				"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 0 31 2 *, targetReplicas: 3}]}}",
 			"it never fires",
 		},
 		"NothingOfAFailure": {
 			"a Forecast without its peaks is not written",
-			"{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, triggers: [{type: cron, metadata: {timezone: Mars/X, start: 0 8 * * *, end: 0 9 * * *, desiredReplicas: '1'}}]}}",
+			"{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: " +
+				"{name: a}, triggers: [{type: cron, metadata: {timezone: Mars/X, start: 0 8 * * *, end: 0 9 * " +
+				"* *, desiredReplicas: '1'}}]}}",
 			"Mars/X",
 		},
-		"NoTime": {"nothing is left", "{apiVersion: zalando.org/v1, kind: ScalingSchedule, metadata: {name: a}, spec: {schedules: []}}", "lasts any time"},
-		"BadHPA": {"a field has another type", "{kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {maxReplicas: many}}", "HorizontalPodAutoscaler h"},
+		"NoTime": {
+			"nothing is left",
+			"{apiVersion: zalando.org/v1, kind: ScalingSchedule, metadata: {name: a}, spec: {schedules: []}}",
+			"has a duration",
+		},
+		"BadHPA": {
+			"a field has another type",
+			"{kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {maxReplicas: many}}",
+			"HorizontalPodAutoscaler h",
+		},
 		"BadCron": {
 			"the cron is refused with the reason that a PeakSchedule would give",
-			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 99 * * *, targetReplicas: 2}]}}",
+			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: " +
+				"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 99 * * *, targetReplicas: 2}]}}",
 			"hours from 0 to 23",
 		},
 	}
@@ -176,12 +203,12 @@ func compiled(t *testing.T, result Result, forecast string) ([]*scheduler.Schedu
 		}
 	}
 	if len(schedules) == 0 {
-		t.Fatalf("no PeakSchedule lifts %s", forecast)
+		t.Fatalf("no PeakSchedule is for %s", forecast)
 	}
 	return schedules, least
 }
 
-// year is every minute of 2026 and the wall clock of a zone at it.
+// year has every minute of 2026, on the wall clock of a zone.
 type year struct {
 	at []time.Time
 }
@@ -199,7 +226,8 @@ func yearIn(t *testing.T, zone string) year {
 	return y
 }
 
-// fires are the minutes at which an ordinary cron of minute, hour and weekdays fires.
+// fires reports, for every minute, whether a cron expression with one minute and one hour matches on the
+// days for which on is true.
 func (y year) fires(minute, hour int, on func(t time.Time) bool) []bool {
 	fires := make([]bool, len(y.at))
 	for i, at := range y.at {
@@ -227,7 +255,7 @@ func on(days ...time.Weekday) func(time.Time) bool {
 	}
 }
 
-// betweenNext is how KEDA and Crane decide: active while the next end comes before the next start.
+// betweenNext does what KEDA and Crane do: it is active while the next end is before the next start.
 func betweenNext(starts, ends []bool) []bool {
 	active := make([]bool, len(starts))
 	nextStart, nextEnd := len(starts)+2, len(starts)+1
@@ -243,7 +271,7 @@ func betweenNext(starts, ends []bool) []bool {
 	return active
 }
 
-// states is how cronhpa and its relatives act: every fire sets a size, which stays.
+// states does what cronhpa and TKE do: every match sets a size, which stays until the next match.
 func states(first float64, fires map[float64][]bool, n int) []float64 {
 	out := make([]float64, n)
 	size := first
@@ -258,14 +286,17 @@ func states(first float64, fires map[float64][]bool, n int) []float64 {
 	return out
 }
 
-// compare counts the minutes at which ours differs from the original, by the reason that explains them.
-func (y year) compare(t *testing.T, schedules []*scheduler.Schedule, least float64, original func(i int) float64, reasons []reason) map[string]int {
+// compare counts the minutes at which the schedules differ from the original, for each reason. A
+// difference without a reason is an error.
+func (y year) compare(
+	t *testing.T, schedules []*scheduler.Schedule, least float64, original func(i int) float64, reasons []reason,
+) map[string]int {
 	t.Helper()
 	counts := map[string]int{}
 	unexplained := 0
 	for i, at := range y.at {
 		if i < 7*24*60 || i >= len(y.at)-7*24*60 {
-			continue // the states before the year and after it are not known to the models
+			continue // the models do not know the states before and after the year
 		}
 		demand := scheduler.Neutral()
 		for _, s := range schedules {
@@ -295,15 +326,18 @@ type reason struct {
 	explains func(at time.Time, got, want float64) bool
 }
 
-// clockChange explains differences within a day after a change of the clock.
+// clockChange explains differences within a day after a clock change.
 var clockChange = reason{"clock change: durations are elapsed time", func(at time.Time, _, _ float64) bool {
 	_, now := at.Zone()
 	_, before := at.Add(-24 * time.Hour).Zone()
 	return now != before
 }}
 
-// inBoth runs a comparison in a zone that never changes its clock, and in one that does.
-func inBoth(t *testing.T, run func(t *testing.T, y year, result func(name string) Result, reasons []reason, minutes map[string]int)) {
+// inBoth runs a comparison in a zone without clock changes, and in one with clock changes.
+func inBoth(t *testing.T, run func(
+	t *testing.T, y year, result func(name string) Result, reasons []reason, minutes map[string]int,
+),
+) {
 	for zone, minutes := range map[string]map[string]int{"Asia/Shanghai": {}, "Europe/Berlin": {clockChange.name: 60}} {
 		t.Run(zone, func(t *testing.T) {
 			result := func(name string) Result { return convertFile(t, name, Options{TimeZone: zone}) }
@@ -335,7 +369,7 @@ func TestYearOfCronHPA(t *testing.T) {
 			10: y.fires(0, 8, excluded(workdays)), 20: y.fires(30, 11, excluded(daily)), 3: y.fires(0, 22, excluded(daily)),
 			40: y.fires(0, 0, func(t time.Time) bool { return t.Month() == time.November && t.Day() == 11 }),
 		}, len(y.at))
-		// Its windows are over at 22:00, and no clock changes during the day.
+		// Its windows end at 22:00, and no clock change is before that hour.
 		wantMinutes(t, map[string]int{}, y.compare(t, schedules, least, func(i int) float64 { return want[i] }, reasons))
 	})
 }
@@ -347,9 +381,12 @@ func TestYearOfTKE(t *testing.T) {
 		want := states(2, map[float64][]bool{8: y.fires(0, 9, labourDay), 2: y.fires(0, 21, labourDay)}, len(y.at))
 		wantMinutes(t, map[string]int{}, y.compare(t, schedules, least, func(i int) float64 { return want[i] }, reasons))
 
-		// From Friday 23:00 to Sunday 23:00, across both changes of the clock: an hour more in spring, one less in autumn.
+		// From Friday 23:00 to Sunday 23:00, over both clock changes: an hour more in spring, one less in
+		// autumn.
 		schedules, least = compiled(t, result("tke"), "game")
-		want = states(30, map[float64][]bool{60: y.fires(0, 23, on(time.Friday)), 30: y.fires(0, 23, on(time.Sunday))}, len(y.at))
+		want = states(30,
+			map[float64][]bool{60: y.fires(0, 23, on(time.Friday)), 30: y.fires(0, 23, on(time.Sunday))},
+			len(y.at))
 		double := map[string]int{}
 		for name, n := range minutes {
 			double[name] = 2 * n
@@ -364,7 +401,8 @@ func TestYearOfKEDA(t *testing.T) {
 	all := betweenNext(y.fires(0, 8, daily), y.fires(0, 20, daily))
 	office := betweenNext(y.fires(30, 6, workdays), y.fires(10, 22, daily))
 	batch := betweenNext(y.fires(0, 23, daily), y.fires(0, 5, daily))
-	weekend := reason{"kedacore/keda#4677: an end on more days than the start keeps it active over the weekend", func(at time.Time, got, want float64) bool {
+	const longWeekend = "kedacore/keda#4677: an end on more days than the start keeps it active over the weekend"
+	weekend := reason{longWeekend, func(at time.Time, got, want float64) bool {
 		return want == 12 && got < want && (at.Weekday() == time.Saturday || at.Weekday() == time.Sunday ||
 			at.Weekday() == time.Friday && at.Hour() >= 22 || at.Weekday() == time.Monday && at.Hour() < 7)
 	}}
@@ -380,8 +418,8 @@ func TestYearOfKEDA(t *testing.T) {
 			return 2
 		}
 	}, []reason{weekend, clockChange})
-	// 50 weekends, from Friday 22:10 to Sunday 22:10; the hour that spring takes autumn gives. The night in which the clock changes is
-	// a weekend's, so that nothing else is left.
+	// 50 weekends, from Friday 22:10 to Sunday 22:10. Spring has an hour less and autumn one more. Both
+	// clock changes are in weekends, so there is no other difference.
 	wantMinutes(t, map[string]int{weekend.name: 50 * 48 * 60}, got)
 }
 
@@ -412,7 +450,8 @@ func TestYearOfCrane(t *testing.T) {
 	}
 }
 
-// TestYearOfZalando follows the adapter's formula: ten steps up to the start, the value, ten steps down, and only today's date.
+// TestYearOfZalando compares with the adapter's formula: ten steps up to the start, the value, ten steps
+// down, and only the date of today.
 func TestYearOfZalando(t *testing.T) {
 	y := yearIn(t, "Europe/Berlin")
 	schedules, least := compiled(t, convertFile(t, "zalando", Options{}), "flash")
@@ -431,6 +470,7 @@ func TestYearOfZalando(t *testing.T) {
 			return 0
 		}
 	}
+	const onlyToday = "the adapter evaluates the date of today alone: a window has no effect after midnight"
 	sale := time.Date(2026, 11, 27, 0, 0, 0, 0, y.at[0].Location())
 	midnight := on(time.Friday, time.Saturday)
 	got := y.compare(t, schedules, least, func(i int) float64 {
@@ -444,7 +484,7 @@ func TestYearOfZalando(t *testing.T) {
 		}
 		return best
 	}, []reason{
-		{"the adapter evaluates today's date alone: a window is dead after midnight", func(at time.Time, got, want float64) bool {
+		{onlyToday, func(at time.Time, got, want float64) bool {
 			return midnight(at.Add(-24*time.Hour)) && at.Hour() < 3 && got > want
 		}},
 		{"the adapter's ramp is complete after the start, ours before", func(_ time.Time, got, want float64) bool {
@@ -454,14 +494,15 @@ func TestYearOfZalando(t *testing.T) {
 	for name, n := range got {
 		t.Logf("%6d minutes: %s", n, name)
 	}
-	// 180 − 60 minutes and the ramp of 10, on 100 nights of these 50 weeks, without those the sale covers.
-	if n := got["the adapter evaluates today's date alone: a window is dead after midnight"]; n < 100*125 || n > 100*130 {
+	// 180 − 60 minutes and the ramp of 10, on the 100 nights of these 50 weeks that the sale does not cover.
+	if n := got[onlyToday]; n < 100*125 || n > 100*130 {
 		t.Errorf("%d minutes after midnight differ", n)
 	}
 }
 
-// TestSecondsThatFallTogetherAreSaid converts the example of TKE's and cronhpa's documentation, which scales by the half minute.
-func TestSecondsThatFallTogetherAreSaid(t *testing.T) {
+// TestSameMinuteIsNoted converts the example in the documentation of TKE and cronhpa, which scales every
+// half minute.
+func TestSameMinuteIsNoted(t *testing.T) {
 	objects, err := manifest.Read(strings.NewReader(`
 apiVersion: autoscaling.cloud.tencent.com/v1
 kind: HorizontalPodCronscaler
@@ -483,30 +524,49 @@ spec:
 	for _, n := range result.Notes {
 		notes.WriteString(n.Text + "\n")
 	}
-	for _, want := range []string{`second "30" of its schedule became 0`, "scale-down and scale-up act within the same minute", "it always wants 3 replicas"} {
+	for _, want := range []string{
+		`second "30" of its schedule became 0`, "scale-down and scale-up are in the same minute",
+		"it always wants 3 replicas",
+	} {
 		if !strings.Contains(notes.String(), want) {
 			t.Errorf("the notes do not say %q:\n%s", want, notes.String())
 		}
 	}
 }
 
-// TestStopsTheOld names the HorizontalPodAutoscaler that would stand in the way.
-func TestStopsTheOld(t *testing.T) {
-	const schedule = "{apiVersion: zalando.org/v1, kind: ScalingSchedule, metadata: {name: flash}, spec: {scalingWindowDurationMinutes: 0, schedules: [" +
+// TestConflictingHPAsAreNoted checks the notes about HorizontalPodAutoscalers that select the same pods.
+func TestConflictingHPAsAreNoted(t *testing.T) {
+	const schedule = "{apiVersion: zalando.org/v1, kind: ScalingSchedule, metadata: {name: flash}, spec: " +
+		"{scalingWindowDurationMinutes: 0, schedules: [" +
 		"{type: Repeating, durationMinutes: 60, value: 10, period: {startTime: '09:00', days: [Sun], timezone: UTC}}]}}"
 	hpa := func(name, target, value string) string {
-		return "\n---\n{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: " + name + "}, spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: " + target + "}, " +
-			"metrics: [{type: Object, object: {describedObject: {apiVersion: zalando.org/v1, kind: ScalingSchedule, name: flash}, target: {" + value + "}}}]}}"
+		return "\n---\n{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: " + name +
+			"}, spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: " + target + "}, " +
+			"metrics: [{type: Object, object: {describedObject: {apiVersion: zalando.org/v1, kind: " +
+			"ScalingSchedule, name: flash}, target: {" + value + "}}}]}}"
 	}
 	tests := map[string]struct {
 		reason, text string
 		want, never  string
 		forecasts    int
 	}{
-		"SamePods":  {"two that select the same pods stop both", schedule + hpa("old", "shop", "averageValue: '5'"), "HorizontalPodAutoscaler old selects the same pods", "", 1},
-		"SameName":  {"applying the new one replaces the old one", schedule + hpa("flash", "shop", "averageValue: '5'"), "has the name of the new one, which replaces it", "selects the same pods", 1},
-		"NoAverage": {"a metric far ahead must be an average", schedule + hpa("old", "shop", "value: '5'"), "without an averageValue", "", 0},
-		"Second":    {"another workload reads it too", schedule + hpa("old", "shop", "averageValue: '5'") + hpa("other", "cart", "averageValue: '7'"), "HorizontalPodAutoscaler other reads it too", "", 1},
+		"SamePods": {
+			"two that select the same pods stop both", schedule + hpa("old", "shop", "averageValue: '5'"),
+			"HorizontalPodAutoscaler old selects the same pods", "", 1,
+		},
+		"SameName": {
+			"applying the new one replaces the old one", schedule + hpa("flash", "shop", "averageValue: '5'"),
+			"has the name of the new one, which replaces it", "selects the same pods", 1,
+		},
+		"NoAverage": {
+			"a metric far ahead must be an average", schedule + hpa("old", "shop", "value: '5'"),
+			"without an averageValue", "", 0,
+		},
+		"Second": {
+			"another workload reads it too",
+			schedule + hpa("old", "shop", "averageValue: '5'") + hpa("other", "cart", "averageValue: '7'"),
+			"HorizontalPodAutoscaler other reads it too", "", 1,
+		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -527,7 +587,8 @@ func TestStopsTheOld(t *testing.T) {
 					forecasts++
 				}
 			}
-			if !strings.Contains(notes, tc.want) || tc.never != "" && strings.Contains(notes, tc.never) || forecasts != tc.forecasts {
+			if !strings.Contains(notes, tc.want) || tc.never != "" && strings.Contains(notes, tc.never) ||
+				forecasts != tc.forecasts {
 				t.Errorf("\nReason: %s\n%d Forecasts, and these notes:\n%s", tc.reason, forecasts, notes)
 			}
 		})
@@ -542,9 +603,13 @@ func FuzzConvert(f *testing.F) {
 		}
 		f.Add(string(text))
 	}
-	f.Add("{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}")
-	f.Add("{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {triggers: [{type: cron, metadata: {timezone: UTC, start: 0 8 * * *, end: 0 8 * * *, desiredReplicas: '-1'}}]}}")
-	f.Add("{apiVersion: zalando.org/v1, kind: ScalingSchedule, spec: {scalingWindowDurationMinutes: -1, schedules: [{type: OneTime, date: '9999-12-31T23:59:59Z', endDate: '0000-01-01T00:00:00Z', durationMinutes: 9223372036854775807, value: -9223372036854775808}]}}")
+	f.Add("{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: {scaleTargetRef: " +
+		"{kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}")
+	f.Add("{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {triggers: [{type: " +
+		"cron, metadata: {timezone: UTC, start: 0 8 * * *, end: 0 8 * * *, desiredReplicas: '-1'}}]}}")
+	f.Add("{apiVersion: zalando.org/v1, kind: ScalingSchedule, spec: {scalingWindowDurationMinutes: -1, " +
+		"schedules: [{type: OneTime, date: '9999-12-31T23:59:59Z', endDate: '0000-01-01T00:00:00Z', " +
+		"durationMinutes: 9223372036854775807, value: -9223372036854775808}]}}")
 	f.Fuzz(func(t *testing.T, text string) {
 		objects, err := manifest.Read(strings.NewReader(text))
 		if err != nil {

@@ -9,13 +9,15 @@ import (
 	"time"
 )
 
-// recurrence is what an RRULE comes to.
+// recurrence is a parsed RRULE.
 type recurrence interface {
-	// expand returns the days on which the recurrence starts, and whether these are all.
+	// expand returns the days on which the recurrence starts, and whether these are all. It returns
+	// no more than repeatYears years.
 	expand(first time.Time) ([]time.Time, bool)
 }
 
-// parseRecurrence reads an RRULE of an event that starts on first, at a midnight in some zone where it is timed.
+// parseRecurrence parses the RRULE of an event that starts on first. A timed event starts at a
+// midnight in some zone.
 func parseRecurrence(text string, first time.Time, timed bool) (recurrence, error) {
 	parts := map[string]string{}
 	for part := range strings.SplitSeq(strings.ToUpper(strings.TrimSpace(text)), ";") {
@@ -23,7 +25,7 @@ func parseRecurrence(text string, first time.Time, timed bool) (recurrence, erro
 		parts[key] = value
 	}
 	if until := parts["UNTIL"]; timed && strings.HasSuffix(until, "Z") {
-		return nil, fmt.Errorf("UNTIL=%s is a time in UTC, and its day in the zone of the event is not known here", until)
+		return nil, fmt.Errorf("UNTIL=%s is a time in UTC, and its day in the zone of the event is not known", until)
 	}
 	switch parts["FREQ"] {
 	case "YEARLY":
@@ -31,12 +33,12 @@ func parseRecurrence(text string, first time.Time, timed bool) (recurrence, erro
 	case "DAILY", "WEEKLY":
 		return parseEveryDays(parts, first)
 	}
-	return nil, fmt.Errorf("FREQ is %q, and only YEARLY, WEEKLY and DAILY are read", parts["FREQ"])
+	return nil, fmt.Errorf("FREQ is %q, and only YEARLY, WEEKLY and DAILY are supported", parts["FREQ"])
 }
 
-// everyDays is a recurrence by days or weeks.
+// everyDays is a daily or weekly recurrence.
 type everyDays struct {
-	interval int // days, or weeks where weekdays are set
+	interval int // in weeks where weekdays are set, and otherwise in days
 	weekdays []time.Weekday
 	count    int
 	until    time.Time
@@ -54,7 +56,7 @@ func parseEveryDays(parts map[string]string, first time.Time) (everyDays, error)
 		case "FREQ", "":
 		case "WKST":
 			if value != "MO" && parts["INTERVAL"] != "" {
-				err = errors.New("weeks that do not begin on Monday are not read together with INTERVAL")
+				err = errors.New("weeks that do not begin on Monday are not supported together with INTERVAL")
 			}
 		case "INTERVAL":
 			e.interval, err = number, within(number, numberErr, maxEventDays)
@@ -65,10 +67,10 @@ func parseEveryDays(parts map[string]string, first time.Time) (everyDays, error)
 		case "BYDAY":
 			e.weekdays, err = weekdaysOf(value)
 			if parts["FREQ"] == "DAILY" && parts["INTERVAL"] != "" {
-				err = errors.New("it is not read together with INTERVAL")
+				err = errors.New("it is not supported together with INTERVAL")
 			}
 		default:
-			err = errors.New("it is not known here")
+			err = errors.New("it is not supported")
 		}
 		if err != nil {
 			return everyDays{}, fmt.Errorf("%s=%s: %w", key, value, err)
@@ -92,19 +94,19 @@ func weekdaysOf(value string) ([]time.Weekday, error) {
 }
 
 func (e everyDays) expand(first time.Time) ([]time.Time, bool) {
-	last := first.AddDate(yearsOfRepeats, 0, 0)
+	last := first.AddDate(repeatYears, 0, 0)
 	complete := false
 	if !e.until.IsZero() && e.until.Before(last) {
 		last, complete = e.until, true
 	}
 	sinceMonday := (int(first.Weekday()) + 6) % 7
 	var starts []time.Time
-	for i, most := 0, int(last.Sub(first)/(24*time.Hour)); i <= most; i++ {
-		if e.weekdays == nil {
-			if i%e.interval != 0 {
-				continue
-			}
-		} else if !slices.Contains(e.weekdays, time.Weekday((int(first.Weekday())+i)%7)) || (sinceMonday+i)/7%e.interval != 0 {
+	for i := 0; i <= int(last.Sub(first)/(24*time.Hour)); i++ {
+		weekday := time.Weekday((int(first.Weekday()) + i) % 7)
+		switch {
+		case e.weekdays == nil && i%e.interval != 0:
+			continue
+		case e.weekdays != nil && (!slices.Contains(e.weekdays, weekday) || (sinceMonday+i)/7%e.interval != 0):
 			continue
 		}
 		if starts = append(starts, first.AddDate(0, 0, i)); len(starts) == e.count {

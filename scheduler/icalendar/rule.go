@@ -17,7 +17,7 @@ var (
 	weekdayCodes = []string{"SU", "MO", "TU", "WE", "TH", "FR", "SA"}
 )
 
-// rule is a recurrence by whole years.
+// rule is a yearly recurrence.
 type rule struct {
 	yearly   v1alpha1.YearlyRule
 	interval int
@@ -25,7 +25,7 @@ type rule struct {
 	until    time.Time // zero for no end
 }
 
-// parseRule reads the parts of a yearly RRULE of an event that starts on first.
+// parseRule parses the parts of a yearly RRULE. The event starts on first.
 func parseRule(parts map[string]string, first time.Time) (rule, error) {
 	r := rule{interval: 1, yearly: v1alpha1.YearlyRule{Month: int32(first.Month())}}
 	day := int32(first.Day())
@@ -49,22 +49,25 @@ func parseRule(parts map[string]string, first time.Time) (rule, error) {
 			err = r.weekday(value, parts)
 		case "BYSETPOS": // read with BYDAY
 			if parts["BYDAY"] == "" {
-				err = errors.New("it counts no weekday")
+				err = errors.New("it is only supported together with BYDAY")
 			}
 		default:
-			err = errors.New("it is not known here")
+			err = errors.New("it is not supported")
 		}
 		if err != nil {
 			return rule{}, fmt.Errorf("%s=%s: %w", key, value, err)
 		}
 	}
-	if y := r.yearly; y.Day != nil && int(*y.Day) > time.Date(2000, time.Month(y.Month)+1, 0, 0, 0, 0, 0, time.UTC).Day() {
-		return rule{}, fmt.Errorf("month %d has no day %d in any year", y.Month, *y.Day)
+	// The length of the month in a leap year.
+	longest := time.Date(2000, time.Month(r.yearly.Month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	if r.yearly.Day != nil && int(*r.yearly.Day) > longest {
+		return rule{}, fmt.Errorf("month %d has no day %d in any year", r.yearly.Month, *r.yearly.Day)
 	}
 	return r, nil
 }
 
-// parseUntil reads the last day of a recurrence; zero for one that ends after all years that are known here.
+// parseUntil parses the last day of a recurrence. It returns zero for a day after lastYear, because
+// the recurrence then has no end.
 func parseUntil(value string) (time.Time, error) {
 	text, _, _ := strings.Cut(value, "T")
 	if day, err := time.Parse("20060102", text); err == nil && day.Year() > lastYear {
@@ -73,7 +76,7 @@ func parseUntil(value string) (time.Time, error) {
 	return parseDate(text)
 }
 
-// weekday reads BYDAY with its ordinal, as in "4TH", or with BYSETPOS beside it.
+// weekday parses BYDAY with an ordinal, as in "4TH", or together with BYSETPOS.
 func (r *rule) weekday(value string, parts map[string]string) error {
 	if len(value) < 2 || parts["BYMONTHDAY"] != "" {
 		return errors.New("it is not the nth weekday of a month")
@@ -82,7 +85,7 @@ func (r *rule) weekday(value string, parts map[string]string) error {
 	if ordinal == "" {
 		ordinal = parts["BYSETPOS"]
 	} else if parts["BYMONTH"] == "" {
-		return errors.New("it counts weekdays of the year")
+		return errors.New("it counts weekdays of the year, not of a month")
 	}
 	nth, err := strconv.Atoi(ordinal)
 	weekday := slices.Index(weekdayCodes, code)
@@ -101,24 +104,25 @@ func positive(n int, err error) error {
 	return nil
 }
 
-func within(n int, err error, most int) error {
-	if err != nil || n < 1 || n > most {
-		return fmt.Errorf("it is not one number from 1 to %d", most)
+func within(n int, err error, limit int) error {
+	if err != nil || n < 1 || n > limit {
+		return fmt.Errorf("it is not one number from 1 to %d", limit)
 	}
 	return nil
 }
 
-// endless reports whether the rule holds in every year.
+// endless reports whether the rule applies in every year.
 func (r rule) endless() bool {
 	return r.interval == 1 && r.count == 0 && r.until.IsZero()
 }
 
-// spread reports whether an event of several days can be said as one rule a day: where all of them are in one month.
-func (r rule) spread(days int) bool {
+// hasRules reports whether there is a yearly rule for each day of an event that lasts a number of
+// days. That is so for one day, and for several that are in one month in every year.
+func (r rule) hasRules(days int) bool {
 	return days == 1 || r.yearly.Day != nil && int(*r.yearly.Day)+days-1 <= 28
 }
 
-// days returns one rule for each day of the event.
+// days returns one rule for each day of an event that lasts n days.
 func (r rule) days(n int) []v1alpha1.YearlyRule {
 	rules := []v1alpha1.YearlyRule{r.yearly}
 	for i := 1; i < n; i++ {
@@ -130,11 +134,12 @@ func (r rule) days(n int) []v1alpha1.YearlyRule {
 
 // expand returns the days on which the recurrence starts, and whether these are all.
 func (r rule) expand(first time.Time) ([]time.Time, bool) {
-	c, err := scheduler.CompileCalendar("rule", v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "day", Yearly: &r.yearly}}})
+	c, err := scheduler.CompileCalendar("rule",
+		v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "day", Yearly: &r.yearly}}})
 	if err != nil {
-		return []time.Time{first}, true // a day that no year has
+		return []time.Time{first}, true // no year has such a day
 	}
-	last := first.AddDate(yearsOfRepeats, 0, 1)
+	last := first.AddDate(repeatYears, 0, 1)
 	complete := !r.until.IsZero() && r.until.Before(last)
 	var starts []time.Time
 	for _, day := range c.Days(time.UTC, first, last) {

@@ -1,4 +1,5 @@
-// Package manifest reads the objects of manifest files: YAML of any number of documents, JSON, and Lists as kubectl prints them.
+// Package manifest reads the objects of manifest files. A file is YAML with any number of
+// documents, or JSON. It may have Lists, as kubectl prints them.
 package manifest
 
 import (
@@ -14,11 +15,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// maxBytes is more than any file of manifests has, and less than what a machine cannot hold.
+// maxBytes bounds the memory for a file. It is more than any real file of manifests has.
 const maxBytes = 64 << 20
 
-// mostDocuments is more than any file of manifests has, and not so many that opening them one by one takes its time.
-const mostDocuments = 100_000
+// maxDocuments bounds the time for a file: opening a document takes a while, however short it is.
+// It is more than any real file of manifests has.
+const maxDocuments = 100_000
 
 // Object is one object of a file.
 type Object struct {
@@ -26,11 +28,11 @@ type Object struct {
 	Kind       string
 	Name       string
 	Namespace  string
-	// Raw is the object as JSON.
+	// Raw is the whole object as JSON.
 	Raw []byte
 }
 
-// Group returns the API group, without the version; empty for the core group.
+// Group returns the API group without the version. It is empty for the core group.
 func (o Object) Group() string {
 	group, _, found := strings.Cut(o.APIVersion, "/")
 	if !found {
@@ -39,14 +41,15 @@ func (o Object) Group() string {
 	return group
 }
 
-// Decode reads the object as the API server does: the case of a field's name matters, and an unknown field is an error.
+// Decode decodes the object as the API server does: field names are case-sensitive, and an unknown
+// field is an error.
 func (o Object) Decode(into any) error {
 	unknown, err := kubejson.UnmarshalStrict(o.Raw, into)
 	return errors.Join(append(unknown, Readable(err))...)
 }
 
-// Read returns the objects of a file in their order, those of Lists among them. Empty documents are left out. The error names the
-// document, counted from 1.
+// Read returns the objects of a file in their order, including those in Lists. Empty documents are
+// skipped. An error names the document by its number, from 1 on.
 func Read(r io.Reader) ([]Object, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
 	if err != nil {
@@ -56,8 +59,8 @@ func Read(r io.Reader) ([]Object, error) {
 		return nil, fmt.Errorf("the file is larger than %d MiB: split it", maxBytes>>20)
 	}
 	documents := split(bytes.TrimPrefix(text, []byte("\ufeff")))
-	if len(documents) > mostDocuments {
-		return nil, fmt.Errorf("the file has %d documents: split it into files of at most %d", len(documents), mostDocuments)
+	if len(documents) > maxDocuments {
+		return nil, fmt.Errorf("the file has %d documents: split it into files of at most %d", len(documents), maxDocuments)
 	}
 	var all []Object
 	for i, document := range documents {
@@ -65,7 +68,7 @@ func Read(r io.Reader) ([]Object, error) {
 		if err != nil {
 			return nil, fmt.Errorf("document %d is not YAML: %w", i+1, err)
 		}
-		objects, err := open(raw, 0)
+		objects, err := objectsOf(raw, 0)
 		if err != nil {
 			return nil, fmt.Errorf("document %d: %w", i+1, err)
 		}
@@ -74,7 +77,8 @@ func Read(r io.Reader) ([]Object, error) {
 	return all, nil
 }
 
-// split cuts a stream at the lines that begin a document. What follows the marker on its line belongs to the document.
+// split divides a stream into documents. What follows the marker "---" on its line belongs to the
+// document.
 func split(text []byte) [][]byte {
 	var documents [][]byte
 	var document []byte
@@ -82,19 +86,22 @@ func split(text []byte) [][]byte {
 	lines.Buffer(nil, len(text)+1)
 	for lines.Scan() {
 		line := lines.Bytes()
-		if rest, ok := bytes.CutPrefix(line, []byte("---")); ok && (len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t') {
+		content, ok := bytes.CutPrefix(line, []byte("---"))
+		if ok && (len(content) == 0 || content[0] == ' ' || content[0] == '\t') {
 			documents = append(documents, document)
-			document, line = nil, rest
+			document, line = nil, content
 		}
 		document = append(append(document, line...), '\n')
 	}
 	return append(documents, document)
 }
 
-// mostLists is how deep Lists may hold Lists.
-const mostLists = 8
+// maxListDepth is how many Lists may be nested in each other.
+const maxListDepth = 8
 
-func open(raw []byte, depth int) ([]Object, error) {
+// objectsOf returns the object of a document, or the items of a List. depth is the number of Lists
+// around it.
+func objectsOf(raw []byte, depth int) ([]Object, error) {
 	if raw = bytes.TrimSpace(raw); len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
 		return nil, nil
 	}
@@ -116,12 +123,12 @@ func open(raw []byte, depth int) ([]Object, error) {
 	if !strings.HasSuffix(head.Kind, "List") {
 		return []Object{{head.APIVersion, head.Kind, head.Metadata.Name, head.Metadata.Namespace, raw}}, nil
 	}
-	if depth == mostLists {
-		return nil, errors.New("this is not a manifest: Lists hold Lists without end")
+	if depth == maxListDepth {
+		return nil, fmt.Errorf("this is not a manifest: more than %d Lists are nested in each other", maxListDepth)
 	}
 	var all []Object
 	for i, item := range head.Items {
-		objects, err := open(item, depth+1)
+		objects, err := objectsOf(item, depth+1)
 		if err != nil {
 			return nil, fmt.Errorf("item %d: %w", i, err)
 		}

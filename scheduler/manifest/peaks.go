@@ -10,15 +10,15 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// Peaks are what a file of PeakSchedules and Calendars declares.
+// Peaks are the PeakSchedules and Calendars of a file, compiled.
 type Peaks struct {
 	Schedules []*scheduler.Schedule
 	Calendars scheduler.Calendars
-	// Warnings are sentences about what can be evaluated but is hardly meant.
+	// Warnings are sentences about fields that are valid but probably not intended.
 	Warnings []string
 }
 
-// ReadPeaks is CompilePeaks for the objects of a file.
+// ReadPeaks reads a file and compiles its objects, see [CompilePeaks].
 func ReadPeaks(r io.Reader) (Peaks, error) {
 	objects, err := Read(r)
 	if err != nil {
@@ -27,43 +27,44 @@ func ReadPeaks(r io.Reader) (Peaks, error) {
 	return CompilePeaks(objects)
 }
 
-// CompilePeaks compiles the PeakSchedules among objects. Calendars may stand before or after them, and other objects beside them. A
-// schedule that is in a namespace is named with it where two have the same name. The error names every field that cannot be
-// evaluated.
+// CompilePeaks compiles the PeakSchedules and Calendars among objects. Their order does not matter,
+// and other kinds are skipped. Where two PeakSchedules have the same name, their names include the
+// namespace. The error names every field that cannot be evaluated.
 func CompilePeaks(objects []Object) (Peaks, error) {
 	out := Peaks{Calendars: scheduler.Calendars{}}
 	var declared []v1alpha1.PeakSchedule
-	var problems []error
+	var errs []error
 	for _, o := range objects {
 		switch {
 		case o.Kind != "PeakSchedule" && o.Kind != "Calendar":
 		case o.APIVersion != v1alpha1.GroupVersion.String():
-			problems = append(problems, fmt.Errorf("%s %s: apiVersion %q is not %s", o.Kind, o.Name, o.APIVersion, v1alpha1.GroupVersion))
+			errs = append(errs,
+				fmt.Errorf("%s %s: apiVersion %q is not %s", o.Kind, o.Name, o.APIVersion, v1alpha1.GroupVersion))
 		case o.Kind == "PeakSchedule":
 			var p v1alpha1.PeakSchedule
 			if err := cmp.Or(quantities(o.Raw), o.Decode(&p)); err != nil {
-				problems = append(problems, fmt.Errorf("PeakSchedule %s: %w", o.Name, err))
+				errs = append(errs, fmt.Errorf("PeakSchedule %s: %w", o.Name, err))
 				continue
 			}
 			declared = append(declared, p)
 		default:
-			problems = append(problems, out.calendar(o))
+			errs = append(errs, out.addCalendar(o))
 		}
 	}
-	problems = append(problems, out.compile(declared))
-	if err := errors.Join(problems...); err != nil {
+	errs = append(errs, out.addSchedules(declared))
+	if err := errors.Join(errs...); err != nil {
 		return Peaks{}, err
 	}
 	return out, nil
 }
 
-func (p *Peaks) calendar(o Object) error {
+func (p *Peaks) addCalendar(o Object) error {
 	var c v1alpha1.Calendar
 	if err := o.Decode(&c); err != nil {
 		return fmt.Errorf("calendar %s: %w", o.Name, err)
 	}
 	if p.Calendars[c.Name] != nil {
-		return fmt.Errorf("calendar %s is there twice: leave one out", c.Name)
+		return fmt.Errorf("calendar %s is declared twice: remove one of them", c.Name)
 	}
 	compiled, err := scheduler.CompileCalendar(c.Name, c.Spec)
 	if err != nil {
@@ -73,28 +74,30 @@ func (p *Peaks) calendar(o Object) error {
 	return nil
 }
 
-func (p *Peaks) compile(declared []v1alpha1.PeakSchedule) error {
+func (p *Peaks) addSchedules(declared []v1alpha1.PeakSchedule) error {
 	named, full := map[string]int{}, map[string]int{}
 	for _, d := range declared {
 		named[d.Name]++
 		full[d.Namespace+"/"+d.Name]++
 	}
-	var problems []error
+	var errs []error
 	for _, d := range declared {
 		name := d.Name
 		if named[name] > 1 {
 			name = d.Namespace + "/" + d.Name
 			if full[name] > 1 {
-				problems = append(problems, fmt.Errorf("PeakSchedule %s is there twice: leave one out", d.Name))
+				errs = append(errs, fmt.Errorf("PeakSchedule %s is declared twice: remove one of them", d.Name))
 				continue
 			}
 		}
 		s, err := scheduler.Compile(name, d.Spec, p.Calendars)
 		if d.Spec.ForecastSelector == nil && d.Spec.ForecastRefs == nil {
-			err = errors.Join(&v1alpha1.FieldError{Field: "spec", Remedy: "select Forecasts by forecastRefs or by forecastSelector"}, err)
+			err = errors.Join(&v1alpha1.FieldError{
+				Field: "spec", Remedy: "select Forecasts by forecastRefs or by forecastSelector",
+			}, err)
 		}
 		if err != nil {
-			problems = append(problems, fmt.Errorf("PeakSchedule %s: %w", name, err))
+			errs = append(errs, fmt.Errorf("PeakSchedule %s: %w", name, err))
 			continue
 		}
 		for _, warning := range s.Warnings() {
@@ -102,5 +105,5 @@ func (p *Peaks) compile(declared []v1alpha1.PeakSchedule) error {
 		}
 		p.Schedules = append(p.Schedules, s)
 	}
-	return errors.Join(problems...)
+	return errors.Join(errs...)
 }

@@ -13,8 +13,9 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// Readable says what a decoder says about a value of the wrong kind in the words of the file: the field, what it holds, and what it
-// must hold. It leaves every other error as it is.
+// Readable rewrites a decoder's error about a value of the wrong type in the words of the file:
+// which field it is, what type it has, and what type it must have. It returns every other error as
+// it is.
 func Readable(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if !errors.As(err, &wrong) {
@@ -39,7 +40,8 @@ func Readable(err error) error {
 	return fmt.Errorf("%s: %s is not %s", cmp.Or(wrong.Field, "the document"), wrong.Value, want)
 }
 
-// quantities names the demands of a PeakSchedule that are no quantities: their decoder does not say where it stood.
+// quantities names the demands of a PeakSchedule that are not quantities. The decoder of quantities
+// does not say in which field the error is.
 func quantities(raw []byte) error {
 	var in struct {
 		Spec struct {
@@ -51,9 +53,9 @@ func quantities(raw []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	if decoder.Decode(&in) != nil {
-		return nil // what is wrong is said by whoever decodes the whole
+		return nil // decoding the whole object returns this error
 	}
-	var problems []error
+	var errs []error
 	for i, w := range in.Spec.Windows {
 		for _, name := range []string{"atLeast", "add", "atMost"} {
 			value, ok := w.Demand[name]
@@ -61,12 +63,12 @@ func quantities(raw []byte) error {
 				continue
 			}
 			if _, err := resource.ParseQuantity(fmt.Sprint(value)); err != nil {
-				problems = append(problems, &v1alpha1.FieldError{
+				errs = append(errs, &v1alpha1.FieldError{
 					Field: fmt.Sprintf("spec.windows[%d].demand.%s", i, name), Value: fmt.Sprint(value),
 					Remedy: "write demand of 0 or more as a quantity, such as \"1200\", \"0.5\" or \"2k\"",
 				})
 			}
 		}
 	}
-	return errors.Join(problems...)
+	return errors.Join(errs...)
 }

@@ -1,0 +1,318 @@
+package convert
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// job is one timed action of cronhpa and of TKE's autoscalers, which have the same semantics.
+type job struct {
+	Name           string   `json:"name"`
+	Schedule       string   `json:"schedule"`
+	TargetSize     *int32   `json:"targetSize"`
+	TargetReplicas *int32   `json:"targetReplicas"`
+	RunOnce        bool     `json:"runOnce"`
+	ExcludeDates   []string `json:"excludeDates"`
+}
+
+// defaultJobZone is assumed, because cronhpa and TKE's autoscalers follow the clock of their own process.
+const defaultJobZone = "Asia/Shanghai"
+
+func fromCronHPA(s *source) error {
+	var in struct {
+		Spec struct {
+			ScaleTargetRef workload `json:"scaleTargetRef"`
+			Jobs           []job    `json:"jobs"`
+			ExcludeDates   []string `json:"excludeDates"`
+		} `json:"spec"`
+	}
+	if err := s.decode(&in); err != nil {
+		return err
+	}
+	s.noteUnsupported(fields("excludeDates").with("scaleTargetRef", workloadFields()).
+		with("jobs", fields("name", "schedule", "targetSize", "runOnce")))
+	return s.fromJobs(in.Spec.ScaleTargetRef, in.Spec.Jobs, in.Spec.ExcludeDates, true)
+}
+
+func fromTKE(s *source) error {
+	var in struct {
+		Spec struct {
+			ScaleTarget workload `json:"scaleTarget"`
+			Crons       []job    `json:"crons"`
+		} `json:"spec"`
+	}
+	if err := s.decode(&in); err != nil {
+		return err
+	}
+	s.noteUnsupported(fieldSet{}.with("scaleTarget", workloadFields().with("namespace", nil)).
+		with("crons", fields("name", "schedule", "targetSize", "excludeDates")))
+	var exclude []string
+	for i, c := range in.Spec.Crons {
+		if i > 0 && !slices.Equal(c.ExcludeDates, in.Spec.Crons[0].ExcludeDates) {
+			s.note("its crons exclude different dates, and a PeakSchedule has one set of exceptions: " +
+				"every one of these dates is an exception for all windows")
+		}
+		exclude = append(exclude, c.ExcludeDates...)
+	}
+	slices.Sort(exclude)
+	return s.fromJobs(in.Spec.ScaleTarget, in.Spec.Crons, slices.Compact(exclude), true)
+}
+
+func fromTKEStack(s *source) error {
+	var in struct {
+		Spec struct {
+			ScaleTargetRef workload `json:"scaleTargetRef"`
+			Crons          []job    `json:"crons"`
+		} `json:"spec"`
+	}
+	if err := s.decode(&in); err != nil {
+		return err
+	}
+	s.noteUnsupported(fieldSet{}.with("scaleTargetRef", workloadFields()).
+		with("crons", fields("name", "schedule", "targetReplicas")))
+	return s.fromJobs(in.Spec.ScaleTargetRef, in.Spec.Crons, nil, false)
+}
+
+// fromJobs converts timed actions. Each number of replicas lasts until the next action. The smallest
+// becomes the HPA's minReplicas, and larger ones become windows. With seconds, schedules have six fields.
+func (s *source) fromJobs(target workload, jobs []job, exclude []string, seconds bool) error {
+	if target.Name == "" {
+		return errNoTarget
+	}
+	zone := s.c.options.TimeZone
+	if zone == "" {
+		zone = defaultJobZone
+		s.note("it follows the clock of the process that it runs in: %s is assumed; "+
+			"give another zone with --time-zone", zone)
+	}
+	location, err := v1alpha1.TimeZone(zone).Location()
+	if err != nil {
+		return fmt.Errorf("--time-zone: %w", err)
+	}
+	actions, once := s.actions(jobs, location, seconds)
+	if len(actions) == 0 {
+		return fmt.Errorf("none of its %d jobs recurs and can be converted: "+
+			"declare windows that occur once by hand, with start and duration", len(jobs))
+	}
+	except, skip := s.exceptions(exclude, repeatWeekly(actions))
+	recurring, dates, err := levels(actions, skip)
+	if err != nil {
+		return err
+	}
+	byReplicas := func(a, b level) int { return cmp.Compare(a.replicas, b.replicas) }
+	lowest := slices.MinFunc(recurring, byReplicas).replicas
+	highest := slices.MaxFunc(recurring, byReplicas).replicas
+	group := windowGroup{
+		name: s.meta.Name, timeZone: zone, windows: windowsAbove(recurring, lowest, dates), except: except,
+	}
+	for _, o := range once {
+		highest = max(highest, o.replicas)
+		group.windows = append(group.windows, s.onceWindow(o, recurring, dates, location))
+	}
+	if len(actions) > 1 {
+		s.noteSameMinute(actions)
+	}
+	if len(group.windows) == 0 {
+		s.note("it always wants %d replicas: minReplicas says that, and no window is needed", lowest)
+	}
+	s.noteLevels(dates, lowest)
+	s.stopOriginal = "delete it"
+	return s.write(conversion{
+		name: s.meta.Name, target: s.scaled(target), min: lowest, max: highest, capacity: "1",
+		groups: []windowGroup{group},
+	})
+}
+
+// actions returns the jobs that recur, and those that happen once. It notes the jobs that are neither.
+func (s *source) actions(jobs []job, location *time.Location, seconds bool) (recurring []action, once []onceAction) {
+	for _, j := range jobs {
+		size := j.TargetSize
+		if size == nil {
+			size = j.TargetReplicas
+		}
+		if size == nil {
+			s.note("%s is not converted, because it has no target size: for a range of replicas, "+
+				"use minReplicas and maxReplicas of the HorizontalPodAutoscaler", j.Name)
+			continue
+		}
+		if text, ok := strings.CutPrefix(j.Schedule, "@date "); ok {
+			at, err := time.ParseInLocation(time.DateTime, strings.TrimSpace(text), location)
+			if err != nil {
+				s.note("%s is not converted: %q is not a date and time", j.Name, j.Schedule)
+				continue
+			}
+			once = append(once, onceAction{j.Name, at, *size})
+			continue
+		}
+		cron, err := s.fiveFields(j, seconds)
+		if err != nil {
+			s.note("%s is not converted: %v", j.Name, err)
+			continue
+		}
+		if j.RunOnce {
+			s.note("%s ran once and now recurs, because its schedule does not name a year: "+
+				"give the window a start instead of a schedule", j.Name)
+		}
+		recurring = append(recurring, action{j.Name, cron, *size})
+	}
+	return recurring, once
+}
+
+// fiveFields returns the schedule of a job as a cron expression without seconds and macros.
+func (s *source) fiveFields(j job, seconds bool) (string, error) {
+	macros := map[string]string{
+		"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0",
+		"@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *",
+	}
+	if cron, ok := macros[j.Schedule]; ok {
+		return cron, nil
+	}
+	if strings.HasPrefix(j.Schedule, "@") {
+		return "", fmt.Errorf("%q names no time of day", j.Schedule)
+	}
+	f := strings.Fields(j.Schedule)
+	if !seconds {
+		return strings.Join(f, " "), nil
+	}
+	if len(f) != 6 {
+		return "", fmt.Errorf("schedule %q has %d fields, not six", j.Schedule, len(f))
+	}
+	if f[0] != "0" && f[0] != "00" {
+		s.note("%s: second %q of its schedule became 0", j.Name, f[0])
+	}
+	return strings.Join(f[1:], " "), nil
+}
+
+// exceptions reads excludeDates: cron expressions with six fields that name days. One day of one month
+// becomes a day of a Calendar. Weekdays are returned as a set where all actions repeat weekly.
+func (s *source) exceptions(exclude []string, weekly bool) (days []v1alpha1.CalendarDay, weekdays map[int]bool) {
+	weekdays = map[int]bool{}
+	for _, text := range exclude {
+		day, on, err := exception(text, weekly)
+		if err != nil {
+			s.note("excludeDates %q is not converted, because %v", text, err)
+			continue
+		}
+		if day != nil {
+			days = append(days, *day)
+		}
+		for _, weekday := range on {
+			weekdays[weekday] = true
+		}
+	}
+	if len(days) > 0 {
+		s.note("on an excepted day no window starts; a window that started the day before lasts until its end")
+	}
+	if len(exclude) > 0 {
+		s.note("excludeDates stand for the dates that they name; cronhpa compares month and hour only, " +
+			"and so skips other actions")
+	}
+	return days, weekdays
+}
+
+// exception reads one of excludeDates. It returns a day of the year or weekdays.
+func exception(text string, weekly bool) (*v1alpha1.CalendarDay, []int, error) {
+	f := strings.Fields(text)
+	if len(f) != 6 {
+		return nil, nil, errors.New("it does not have six fields")
+	}
+	dayOfMonth, dayErr := strconv.Atoi(f[3])
+	month, monthErr := strconv.Atoi(f[4])
+	if dayErr == nil && monthErr == nil && isWildcard(f[5]) {
+		d := int32(dayOfMonth)
+		rule := &v1alpha1.YearlyRule{Month: int32(month), Day: &d}
+		return &v1alpha1.CalendarDay{Name: "except", Yearly: rule}, nil, nil
+	}
+	minutes, err := matchesOf("0 0 * * "+f[5], week)
+	if !weekly || !isWildcard(f[3]) || !isWildcard(f[4]) || err != nil {
+		return nil, nil, errors.New("it names neither one day of one month nor only weekdays: name the days in spec.except")
+	}
+	var weekdays []int
+	for _, minute := range minutes {
+		weekdays = append(weekdays, weekdayOf(minute))
+	}
+	return nil, weekdays, nil
+}
+
+// onceAction is an action at one date.
+type onceAction struct {
+	name     string
+	at       time.Time
+	replicas int32
+}
+
+// onceWindow returns a window from an action at one date to the next recurring action.
+func (s *source) onceWindow(
+	o onceAction, recurring []level, dates string, location *time.Location,
+) v1alpha1.PeakWindow {
+	length, begin := week, (int(o.at.In(location).Weekday())+6)%7*day
+	if dates != "" {
+		length, begin = day, 0
+	}
+	minute := begin + o.at.Hour()*60 + o.at.Minute()
+	duration := length
+	for _, l := range recurring {
+		if until := (l.start - minute + length) % length; until > 0 {
+			duration = min(duration, until)
+		}
+	}
+	s.note("%s lasts from its date until the next recurring action; where that level is higher, the higher one counts",
+		o.name)
+	return v1alpha1.PeakWindow{
+		Name:     uniqueName(map[string]int{}, o.name+"-"+o.at.Format("20060102")),
+		Start:    o.at.Format("2006-01-02T15:04"),
+		Duration: v1alpha1.FormatDuration(time.Duration(duration) * time.Minute),
+		Demand:   v1alpha1.PeakDemand{Replicas: &o.replicas},
+	}
+}
+
+// noteSameMinute notes actions that are at the same time without their seconds.
+func (s *source) noteSameMinute(actions []action) {
+	first := map[string]action{}
+	for _, a := range actions {
+		if before, ok := first[a.cron]; ok && before.replicas != a.replicas {
+			s.note("%s and %s are in the same minute, %q without the seconds: the larger size counts",
+				before.name, a.name, a.cron)
+		}
+		first[a.cron] = a
+	}
+}
+
+// noteLevels notes how levels differ from actions.
+func (s *source) noteLevels(dates string, lowest int32) {
+	s.note("each action at a point in time became a state that lasts until the next action: " +
+		"a restart or a missed action no longer loses it")
+	if dates != "" {
+		s.note("after the last action on a day of %q, the smallest size, %d, counts until the next such day", dates, lowest)
+	}
+	s.note("where the clock changes during a window, the window ends an hour before or after the next action did, " +
+		"because durations are elapsed time")
+	if lowest == 0 {
+		s.note("minReplicas is 0: this needs a cluster where HPAs can scale to zero; elsewhere use a smallest size of 1")
+	}
+}
+
+// scaled returns the workload itself. Where target is a HorizontalPodAutoscaler, that is its target.
+func (s *source) scaled(target workload) workload {
+	if target.Kind != hpaKind {
+		return target
+	}
+	for _, h := range s.c.hpas {
+		if h.Metadata.Name == target.Name && h.Metadata.Namespace == s.meta.Namespace {
+			s.note("it scaled through HorizontalPodAutoscaler %s, and never restored its maxReplicas: "+
+				"the new one has the same target", target.Name)
+			return h.Spec.ScaleTargetRef
+		}
+	}
+	s.note("it scales through HorizontalPodAutoscaler %s, which is not among the files, so no Forecast is made. "+
+		"Give that manifest too, or create a Forecast %s for its target; there, read it as an External metric "+
+		"with an averageValue of capacityPerReplica", target.Name, s.meta.Name)
+	return workload{}
+}
