@@ -9,7 +9,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// tenThousandWindows makes 160 schedules of 63 windows, in several zones, most of them with ramps and exceptions.
+// tenThousandWindows makes 160 schedules of 63 windows in several zones. Most windows have ramps
+// and exceptions.
 func tenThousandWindows(tb testing.TB) []*Schedule {
 	r := rand.New(rand.NewPCG(1, 2))
 	zones := []string{"UTC", "Europe/Berlin", "America/New_York", "Asia/Shanghai", "Australia/Lord_Howe"}
@@ -42,7 +43,7 @@ func BenchmarkTenThousandWindowsAtOneInstant(b *testing.B) {
 	}
 }
 
-// rareCrons are those whose next occurrence is furthest away or hardest to find.
+// rareCrons have next occurrences that are far away, or hard to find.
 var rareCrons = map[string]v1alpha1.PeakScheduleSpec{
 	"EveryNoon":    {Windows: []v1alpha1.PeakWindow{{Schedule: "0 12 * * *"}}},
 	"LeapDay":      {Windows: []v1alpha1.PeakWindow{{Schedule: "0 0 29 2 *"}}},
@@ -95,7 +96,7 @@ func BenchmarkBaselineOf28Days(b *testing.B) {
 }
 
 func BenchmarkFranticTimelineOfADay(b *testing.B) {
-	schedules := frantic(b, 1)
+	schedules := frequentlyChanging(b, 1)
 	at := time.Date(2026, 11, 1, 5, 30, 0, 0, time.UTC)
 	for b.Loop() {
 		Timeline(schedules, at, time.Minute, 24*60)
@@ -103,7 +104,7 @@ func BenchmarkFranticTimelineOfADay(b *testing.B) {
 }
 
 func BenchmarkFranticBaselineOf28Days(b *testing.B) {
-	schedules := frantic(b, 1)
+	schedules := frequentlyChanging(b, 1)
 	values := make([]float64, 28*24*60)
 	at := time.Date(2026, 11, 1, 5, 30, 0, 0, time.UTC)
 	for b.Loop() {
@@ -123,7 +124,8 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
-// TestFastEnough holds the two promises about speed with room for a slow machine: the fastest of many runs counts.
+// TestFastEnough checks the two promises about speed, with a margin for a slow machine. The fastest
+// of many runs counts.
 func TestFastEnough(t *testing.T) {
 	fastest := func(run func()) time.Duration {
 		best := time.Hour

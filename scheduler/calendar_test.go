@@ -17,7 +17,8 @@ func fixed(month, day int32) *v1alpha1.YearlyRule {
 	return &v1alpha1.YearlyRule{Month: month, Day: &day}
 }
 
-// holidays have rules and explicit dates; those of the moon can only be the latter.
+// holidays have rules and explicit dates. The holidays of the lunar calendar can only be explicit
+// dates.
 var holidays = v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{
 	{Name: "New Year", Yearly: fixed(1, 1)},
 	{Name: "Martin Luther King Day", Yearly: nth(1, "Monday", 3)},
@@ -27,21 +28,41 @@ var holidays = v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{
 	{Name: "Mother's Day", Yearly: nth(5, "Sunday", 2)},
 	{Name: "Leap day", Yearly: fixed(2, 29)},
 	{Name: "Fifth Monday of February", Yearly: nth(2, "Monday", 5)},
-	{Name: "Spring Festival", Dates: []string{"2020-01-25", "2021-02-12", "2022-02-01", "2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17"}},
+	{
+		Name:  "Spring Festival",
+		Dates: []string{"2020-01-25", "2021-02-12", "2022-02-01", "2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17"},
+	},
 	{Name: "National Day week", Dates: []string{"2025-10-01/2025-10-03", "2025-10-03/2025-10-08"}},
 }}
 
 func TestCalendarAgainstKnownHolidays(t *testing.T) {
 	known := map[string][]string{
-		"New Year":               {"2020-01-01", "2021-01-01", "2022-01-01", "2023-01-01", "2024-01-01", "2025-01-01", "2026-01-01"},
-		"Martin Luther King Day": {"2020-01-20", "2021-01-18", "2022-01-17", "2023-01-16", "2024-01-15", "2025-01-20", "2026-01-19"},
-		"Memorial Day":           {"2020-05-25", "2021-05-31", "2022-05-30", "2023-05-29", "2024-05-27", "2025-05-26", "2026-05-25"},
-		"Labor Day":              {"2020-09-07", "2021-09-06", "2022-09-05", "2023-09-04", "2024-09-02", "2025-09-01", "2026-09-07"},
-		"Thanksgiving":           {"2020-11-26", "2021-11-25", "2022-11-24", "2023-11-23", "2024-11-28", "2025-11-27", "2026-11-26"},
-		"Mother's Day":           {"2020-05-10", "2021-05-09", "2022-05-08", "2023-05-14", "2024-05-12", "2025-05-11", "2026-05-10"},
-		"Leap day":               {"2020-02-29", "2024-02-29"},
-		"Spring Festival":        {"2020-01-25", "2021-02-12", "2022-02-01", "2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17"},
-		"National Day week":      {"2025-10-01", "2025-10-02", "2025-10-03", "2025-10-04", "2025-10-05", "2025-10-06", "2025-10-07", "2025-10-08"},
+		"New Year": {
+			"2020-01-01", "2021-01-01", "2022-01-01", "2023-01-01", "2024-01-01", "2025-01-01", "2026-01-01",
+		},
+		"Martin Luther King Day": {
+			"2020-01-20", "2021-01-18", "2022-01-17", "2023-01-16", "2024-01-15", "2025-01-20", "2026-01-19",
+		},
+		"Memorial Day": {
+			"2020-05-25", "2021-05-31", "2022-05-30", "2023-05-29", "2024-05-27", "2025-05-26", "2026-05-25",
+		},
+		"Labor Day": {
+			"2020-09-07", "2021-09-06", "2022-09-05", "2023-09-04", "2024-09-02", "2025-09-01", "2026-09-07",
+		},
+		"Thanksgiving": {
+			"2020-11-26", "2021-11-25", "2022-11-24", "2023-11-23", "2024-11-28", "2025-11-27", "2026-11-26",
+		},
+		"Mother's Day": {
+			"2020-05-10", "2021-05-09", "2022-05-08", "2023-05-14", "2024-05-12", "2025-05-11", "2026-05-10",
+		},
+		"Leap day": {"2020-02-29", "2024-02-29"},
+		"Spring Festival": {
+			"2020-01-25", "2021-02-12", "2022-02-01", "2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17",
+		},
+		"National Day week": {
+			"2025-10-01", "2025-10-02", "2025-10-03", "2025-10-04", "2025-10-05", "2025-10-06", "2025-10-07",
+			"2025-10-08",
+		},
 	}
 	c, err := CompileCalendar("holidays", holidays)
 	if err != nil {
@@ -61,15 +82,28 @@ func TestDaysFollowTheZone(t *testing.T) {
 		reason, zone, date string
 		want               []string
 	}{
-		"Short":      {"the day of the spring change lasts 23 h", "Europe/Berlin", "2026-03-29", []string{"2026-03-29T00:00:00+01:00 23h0m0s"}},
-		"Long":       {"the day of the autumn change lasts 25 h", "Europe/Berlin", "2026-10-25", []string{"2026-10-25T00:00:00+02:00 25h0m0s"}},
-		"NoMidnight": {"a day without midnight begins at one", "Africa/Cairo", "2026-04-24", []string{"2026-04-24T01:00:00+03:00 23h0m0s"}},
-		"HalfHour":   {"Lord Howe changes by half an hour", "Australia/Lord_Howe", "2026-10-04", []string{"2026-10-04T00:00:00+10:30 23h30m0s"}},
-		"Skipped":    {"Apia had no 30 December 2011", "Pacific/Apia", "2011-12-30", nil},
+		"Short": {
+			"the day of the spring change lasts 23 h", "Europe/Berlin", "2026-03-29",
+			[]string{"2026-03-29T00:00:00+01:00 23h0m0s"},
+		},
+		"Long": {
+			"the day of the autumn change lasts 25 h", "Europe/Berlin", "2026-10-25",
+			[]string{"2026-10-25T00:00:00+02:00 25h0m0s"},
+		},
+		"NoMidnight": {
+			"a day without midnight begins at one", "Africa/Cairo", "2026-04-24",
+			[]string{"2026-04-24T01:00:00+03:00 23h0m0s"},
+		},
+		"HalfHour": {
+			"Lord Howe changes by half an hour", "Australia/Lord_Howe", "2026-10-04",
+			[]string{"2026-10-04T00:00:00+10:30 23h30m0s"},
+		},
+		"Skipped": {"Apia had no 30 December 2011", "Pacific/Apia", "2011-12-30", nil},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			c, err := CompileCalendar("c", v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "d", Dates: []string{tc.date}}}})
+			c, err := CompileCalendar("c",
+				v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{Name: "d", Dates: []string{tc.date}}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,10 +157,11 @@ func TestNextDays(t *testing.T) {
 	}
 }
 
-// TestExceptIsByTheDateThatIsNamed pins which date counts: that of the schedule, where a change of the clock moves the start.
+// TestExceptIsByTheDateThatIsNamed checks which date decides where a clock change moves the start:
+// the date in the schedule.
 func TestExceptIsByTheDateThatIsNamed(t *testing.T) {
 	spec := v1alpha1.PeakScheduleSpec{
-		TimeZone: "America/Nuuk", // on Saturday 28 March 2026 the clock goes from 23:00 to midnight
+		TimeZone: "America/Nuuk", // on Saturday 28 March 2026 the clock changes from 23:00 to midnight
 		Windows:  []v1alpha1.PeakWindow{{Name: "w", Schedule: "30 23 * * 6", Duration: "1h", Demand: atLeast("1")}},
 	}
 	at := instant(t, "2026-03-27T00:00:00Z")
@@ -160,7 +195,8 @@ func TestWarnsOfWindowsThatNeverStart(t *testing.T) {
 	}
 }
 
-// TestManyRanges declares every day of all years over and over, as an API server would let a Calendar do.
+// TestManyRanges declares every day of all years again and again, as often as the API server allows
+// in a Calendar.
 func TestManyRanges(t *testing.T) {
 	var spec v1alpha1.CalendarSpec
 	for range maxCalendarDays {
@@ -184,9 +220,11 @@ func TestManyRanges(t *testing.T) {
 	}
 }
 
-// TestDaySetSpans compares runs of days that are added at once with the same days added one by one.
+// TestDaySetSpans compares spans that are added at once with the same days added one by one.
 func TestDaySetSpans(t *testing.T) {
-	for _, s := range []span{{0, 0}, {0, 62}, {0, 63}, {0, 64}, {63, 64}, {64, 127}, {5, 700}, {dayCount - 70, dayCount - 1}, {9, 8}} {
+	for _, s := range []span{
+		{0, 0}, {0, 62}, {0, 63}, {0, 64}, {63, 64}, {64, 127}, {5, 700}, {dayCount - 70, dayCount - 1}, {9, 8},
+	} {
 		var want, got daySet
 		for day := s.first; day <= s.last; day++ {
 			want.add(day)
@@ -197,8 +235,8 @@ func TestDaySetSpans(t *testing.T) {
 	}
 }
 
-// TestRunsOfOneName mixes dates and rules of one name, and dates that overlap, touch and stand apart.
-func TestRunsOfOneName(t *testing.T) {
+// TestSpansOfOneName mixes dates and rules with one name, and dates that overlap, touch and are apart.
+func TestSpansOfOneName(t *testing.T) {
 	day, c := int32(5), v1alpha1.CalendarSpec{}
 	c.Days = []v1alpha1.CalendarDay{
 		{Name: "a", Dates: []string{"2026-01-10", "2026-01-03/2026-01-04"}},
@@ -211,10 +249,14 @@ func TestRunsOfOneName(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, d := range compiled.Days(time.UTC, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)) {
+	from, to := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	for _, d := range compiled.Days(time.UTC, from, to) {
 		got = append(got, d.Name+" "+d.Date)
 	}
-	want := []string{"a 2026-01-03", "a 2026-01-04", "b 2026-01-04", "a 2026-01-05", "a 2026-01-06", "a 2026-01-07", "a 2026-01-10"}
+	want := []string{
+		"a 2026-01-03", "a 2026-01-04", "b 2026-01-04", "a 2026-01-05", "a 2026-01-06", "a 2026-01-07",
+		"a 2026-01-10",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want, +got\n%s", diff)
 	}

@@ -9,16 +9,18 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// The oracle evaluates windows in the most naive way there is: it looks at every minute that passes, reads the wall clock, and
-// keeps a list of the minutes at which a window starts. It shares no code with the package, and parses the fields by itself.
+// The oracle evaluates windows in the most naive way: it goes through every minute, reads the wall clock,
+// and lists the minutes at which a window starts. It shares no code with the package, and parses the
+// fields itself.
 
-// minutes is a run of elapsed minutes with what the wall clock of a place shows at each.
+// minutes is a range of elapsed minutes, with what the wall clock of a place shows at each.
 type minutes struct {
 	location *time.Location
 	first    time.Time
-	// wall[i] is the wall clock at first + i minutes, as minutes since the epoch if the wall clock were UTC.
+	// wall[i] is the wall clock at first + i minutes, in minutes since the epoch as if the wall
+	// clock were UTC.
 	wall []int64
-	// ofDay[i] is the minute of the day that wall[i] is.
+	// ofDay[i] is the minute of the day of wall[i].
 	ofDay []int16
 }
 
@@ -26,13 +28,14 @@ func watch(location *time.Location, first time.Time, n int) minutes {
 	m := minutes{location: location, first: first, wall: make([]int64, n), ofDay: make([]int16, n)}
 	for i := range m.wall {
 		local := first.Add(time.Duration(i) * time.Minute).In(location)
-		m.wall[i] = time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), 0, 0, time.UTC).Unix() / 60
+		m.wall[i] = time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), 0, 0,
+			time.UTC).Unix() / 60
 		m.ofDay[i] = int16(local.Hour()*60 + local.Minute())
 	}
 	return m
 }
 
-// naiveField expands one cron field into the numbers that it matches.
+// naiveField returns the numbers that a cron field matches.
 func naiveField(text string, low, high int, names string) (set map[int]bool, star bool) {
 	set = map[int]bool{}
 	number := func(s string) int {
@@ -63,7 +66,7 @@ func naiveField(text string, low, high int, names string) (set map[int]bool, sta
 	return set, star
 }
 
-// naiveCron says whether a minute of the wall clock matches.
+// naiveCron tells whether a minute of the wall clock matches.
 type naiveCron struct {
 	minute, hour, day, month, weekday [64]bool
 	either, elapsed                   bool
@@ -112,7 +115,7 @@ func (c *naiveCron) matchesDate(t time.Time) bool {
 	return c.month[t.Month()] && byDay && byWeekday
 }
 
-// naiveDays says whether a date is in a set of days.
+// naiveDays reports whether a date is in a set of days.
 func naiveDays(days v1alpha1.Days, calendars map[string]v1alpha1.CalendarSpec, t time.Time) bool {
 	text := t.Format("2006-01-02")
 	in := func(dates []string) bool {
@@ -156,14 +159,17 @@ func naiveYearly(y v1alpha1.YearlyRule, t time.Time) bool {
 	return (t.Day()-1)/7+1 == int(*y.Nth)
 }
 
-// starts lists the seconds since the epoch at which a window starts among the watched minutes. The first two days only
-// serve to know which wall times were shown before.
-func (m minutes) starts(w v1alpha1.PeakWindow, spec v1alpha1.PeakScheduleSpec, calendars map[string]v1alpha1.CalendarSpec) []int64 {
+// starts returns the instants at which a window starts, in seconds since the epoch. The first two
+// days only serve to know which wall times were shown before.
+func (m minutes) starts(
+	w v1alpha1.PeakWindow, spec v1alpha1.PeakScheduleSpec, calendars map[string]v1alpha1.CalendarSpec,
+) []int64 {
 	allowed := func(t time.Time) bool {
-		return (spec.Only == nil || naiveDays(*spec.Only, calendars, t)) && (spec.Except == nil || !naiveDays(*spec.Except, calendars, t))
+		return (spec.Only == nil || naiveDays(*spec.Only, calendars, t)) && (spec.Except == nil ||
+			!naiveDays(*spec.Except, calendars, t))
 	}
 	var matches func(wall int64) bool
-	var ofDay *[24 * 60]bool // spares most of the calls
+	var ofDay *[24 * 60]bool // to avoid most of the calls
 	elapsed := false
 	if w.Start != "" {
 		once, _ := time.Parse("2006-01-02T15:04", w.Start)
@@ -206,9 +212,11 @@ func (m minutes) starts(w v1alpha1.PeakWindow, spec v1alpha1.PeakScheduleSpec, c
 	return starts
 }
 
-// naiveValue returns what a window with a full value of full says at t where neutral is said otherwise: of all of its
-// occurrences the strongest. The last fifth of a rise is taken in one step.
-func naiveValue(starts []int64, duration, up, down time.Duration, neutral, full float64, t time.Time) (value float64, active bool) {
+// naiveValue returns what a window with the value full says at t, where neutral is the value
+// without a window: the strongest of all its occurrences. The last fifth of a ramp-up is one step.
+func naiveValue(
+	starts []int64, duration, up, down time.Duration, neutral, full float64, t time.Time,
+) (value float64, active bool) {
 	step := func(value, to float64) float64 {
 		if value > 0.8*to*(1-1e-9) {
 			return to

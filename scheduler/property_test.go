@@ -15,19 +15,21 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// Zones with gaps at midnight, shifts of half an hour, negative and no daylight saving time, changes tied to Ramadan, odd
-// offsets, and a day that never was.
+// testZones have gaps at midnight, shifts of half an hour, negative and no daylight saving time,
+// changes that depend on Ramadan, odd offsets, and a day that was skipped.
 var testZones = []string{
-	"UTC", "America/New_York", "Europe/Berlin", "Europe/Dublin", "Africa/Cairo", "Africa/Casablanca", "Asia/Beirut", "Asia/Gaza",
-	"America/Sao_Paulo", "America/Asuncion", "America/Santiago", "America/Havana", "America/Nuuk", "America/St_Johns",
+	"UTC", "America/New_York", "Europe/Berlin", "Europe/Dublin", "Africa/Cairo", "Africa/Casablanca",
+	"Asia/Beirut", "Asia/Gaza", "America/Sao_Paulo", "America/Asuncion", "America/Santiago", "America/Havana",
+	"America/Nuuk", "America/St_Johns",
 	"Australia/Lord_Howe", "Australia/Adelaide", "Pacific/Apia", "Pacific/Chatham", "Pacific/Kiritimati", "Asia/Shanghai",
-	"Asia/Kolkata", "Asia/Kathmandu", "Asia/Tehran", "Asia/Pyongyang", "Antarctica/Troll", "America/Caracas", "Africa/Monrovia",
+	"Asia/Kolkata", "Asia/Kathmandu", "Asia/Tehran", "Asia/Pyongyang", "Antarctica/Troll", "America/Caracas",
+	"Africa/Monrovia",
 }
 
-// TestEvaluationEqualsOracle compares what a Schedule says with the minute-by-minute oracle.
+// TestEvaluationEqualsOracle compares a Schedule with the oracle, which goes through every minute.
 func TestEvaluationEqualsOracle(t *testing.T) {
 	const perTable, instants = 200, 2
-	tables := 500 // so 100,000 schedules at 200,000 instants
+	tables := 500 // 100,000 schedules at 200,000 instants
 	const shards = 4
 	if testing.Short() {
 		t.Log("short: a hundredth of the cases")
@@ -59,7 +61,8 @@ func TestEvaluationEqualsOracle(t *testing.T) {
 	}
 }
 
-// randomFirst picks a beginning from 1971 on, more often than not a few days before a change of the clock.
+// randomFirst returns a random first instant from 1971 on. It is most often a few days before a
+// clock change.
 func randomFirst(r *rand.Rand, location *time.Location) time.Time {
 	first := time.Date(1971+r.IntN(228), 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(365*24*60)) * time.Minute)
 	if r.IntN(3) > 0 {
@@ -68,7 +71,7 @@ func randomFirst(r *rand.Rand, location *time.Location) time.Time {
 			first = end.Add(-time.Duration(3*24*60+r.IntN(5*24*60)) * time.Minute)
 		}
 	}
-	// Wall clocks of odd offsets change their minute between two of UTC's.
+	// A wall clock with an odd offset does not change its minute together with UTC.
 	_, offset := first.In(location).Zone()
 	return first.Truncate(time.Minute).Add(-time.Duration(offset%60) * time.Second)
 }
@@ -94,7 +97,7 @@ func compareWithOracle(t *testing.T, r *rand.Rand, z *zone, m minutes, instants 
 		starts = append(starts, m.starts(w, spec, calendarSpecs))
 	}
 	for range instants {
-		// The oracle knows the starts from the third day on; windows and ramps last up to four days.
+		// The oracle knows the starts from the third day on. Windows and ramps last up to four days.
 		at := m.first.Add(6*24*time.Hour + time.Duration(r.Int64N(int64(2*24*time.Hour))))
 		if r.IntN(2) == 0 {
 			at = at.Truncate(time.Minute).Add(time.Duration(m.first.Second()) * time.Second)
@@ -114,7 +117,7 @@ func compareWithOracle(t *testing.T, r *rand.Rand, z *zone, m minutes, instants 
 	}
 }
 
-// checkNext compares the next occurrences that the oracle can see.
+// checkNext compares those next occurrences that the oracle can see.
 func checkNext(t *testing.T, s *Schedule, spec v1alpha1.PeakScheduleSpec, starts [][]int64, m minutes, at time.Time) {
 	t.Helper()
 	var want []int64
@@ -153,7 +156,7 @@ func show(v any) string {
 	return string(text)
 }
 
-// randomSpec makes one to four windows that have a fair chance to count during the watched minutes.
+// randomSpec makes one to four windows that are likely to count during the minutes.
 func randomSpec(r *rand.Rand, zone string, m minutes) (v1alpha1.PeakScheduleSpec, map[string]v1alpha1.CalendarSpec) {
 	spec := v1alpha1.PeakScheduleSpec{TimeZone: v1alpha1.TimeZone(zone)}
 	for i := range 1 + r.IntN(4) {
@@ -296,7 +299,7 @@ func randomCron(r *rand.Rand) string {
 	}
 }
 
-// TestYearEqualsOracle walks whole years through Next, so that starts far apart are compared too.
+// TestYearEqualsOracle walks through whole years with Next, to compare starts that are far apart.
 func TestYearEqualsOracle(t *testing.T) {
 	for _, name := range testZones {
 		t.Run(name, func(t *testing.T) {
@@ -330,7 +333,8 @@ func TestYearEqualsOracle(t *testing.T) {
 					got = append(got, at.Unix())
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
-					t.Fatalf("%s from %s: starts differ (-oracle, +got)\n%s\n%.2000s", show(spec), first.UTC(), show(calendarSpecs), diff)
+					t.Fatalf("%s from %s: starts differ (-oracle, +got)\n%s\n%.2000s", show(spec), first.UTC(),
+						show(calendarSpecs), diff)
 				}
 			}
 		})

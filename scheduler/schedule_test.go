@@ -21,7 +21,7 @@ func multiply(s string) v1alpha1.PeakDemand {
 	return v1alpha1.PeakDemand{Multiply: new(v1alpha1.Decimal(s))}
 }
 
-// compile compiles windows in a zone and fails the test where that is not possible.
+// compile compiles windows in a zone. The test fails where that is not possible.
 func compile(t testing.TB, zone string, windows ...v1alpha1.PeakWindow) *Schedule {
 	t.Helper()
 	for i := range windows {

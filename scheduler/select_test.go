@@ -133,14 +133,17 @@ func TestSelect(t *testing.T) {
 			want: []string{"schedule a"},
 		},
 		"InvalidSchedule": {
-			reason:    "the others still count",
-			schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), withZone("Europe/Berlim")), declare("b", naming("web"))},
-			want:      []string{"schedule b", "invalid schedule: PeakSchedule a: " + badZone},
+			reason: "the others still count",
+			schedules: []v1alpha1.PeakSchedule{
+				declare("a", naming("web"), withZone("Europe/Berlim")), declare("b", naming("web")),
+			},
+			want: []string{"schedule b", "invalid schedule: PeakSchedule a: " + badZone},
 		},
 		"InvalidScheduleOfOthers": {
 			reason: "it is not for this Forecast",
 			schedules: []v1alpha1.PeakSchedule{
-				declare("a", naming("db"), withZone("Europe/Berlim")), declare("b", naming("web"), withZone("x"), inNamespace("other")),
+				declare("a", naming("db"), withZone("Europe/Berlim")), declare("b", naming("web"), withZone("x"),
+					inNamespace("other")),
 			},
 		},
 		"InvalidSelector": {
@@ -196,7 +199,10 @@ func TestSelect(t *testing.T) {
 			reason:    "it is left out, the others count",
 			learned:   []string{"off", "sale"},
 			calendars: []v1alpha1.Calendar{calendarOf("sale", "2026-11-27")},
-			want:      []string{"calendar sale", `invalid calendar: calendar "off" does not exist: create it, or remove its name`},
+			want: []string{
+				"calendar sale",
+				`invalid calendar: calendar "off" does not exist: create it, or remove its name`,
+			},
 		},
 	}
 	for name, tc := range tests {
@@ -245,7 +251,10 @@ func TestSelectVersions(t *testing.T) {
 		{"its Calendar", func() { calendars[0].Generation++ }, "schedules"},
 		{"the learned Calendar", func() { calendars[1].Generation++ }, "calendars"},
 		{"its Calendar is deleted", func() { calendars = calendars[1:] }, "schedules"},
-		{"its Calendar is created again", func() { calendars = append(calendars, calendarOf("off", "2026-02-18")) }, "schedules"},
+		{
+			"its Calendar is created again",
+			func() { calendars = append(calendars, calendarOf("off", "2026-02-18")) }, "schedules",
+		},
 		{"the learned Calendar is deleted", func() { calendars = calendars[1:] }, "calendars"},
 		{"another schedule selects it", func() { selecting("tier", "front")(&schedules[1]) }, "schedules"},
 	}
@@ -262,8 +271,9 @@ func TestSelectVersions(t *testing.T) {
 		if diff := cmp.Diff(step.want, strings.Join(changed, " ")); diff != "" {
 			t.Errorf("%s: changed versions: -want, +got\n%s", step.reason, diff)
 		}
-		if fresh := NewCache().Select(webForecast, learned, schedules, calendars); !cmp.Equal(summary(fresh), summary(after)) {
-			t.Errorf("%s: the cache says %q, a fresh one %q", step.reason, summary(after), summary(fresh))
+		fresh := NewCache().Select(webForecast, learned, schedules, calendars)
+		if diff := cmp.Diff(summary(fresh), summary(after)); diff != "" {
+			t.Errorf("%s: -fresh cache, +this cache\n%s", step.reason, diff)
 		}
 		before = after
 	}

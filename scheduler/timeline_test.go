@@ -14,7 +14,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// randomSchedules compiles a few random schedules around random days, and returns those days' beginning.
+// randomSchedules compiles a few random schedules around random days. It also returns the beginning
+// of these days.
 func randomSchedules(t *testing.T, r *rand.Rand) ([]*Schedule, []v1alpha1.PeakScheduleSpec, time.Time) {
 	t.Helper()
 	location, err := time.LoadLocation(testZones[r.IntN(len(testZones))])
@@ -57,15 +58,17 @@ func TestTimelineCoversEveryInstant(t *testing.T) {
 			for _, forecast := range []float64{0, 1, 1000 * r.Float64()} {
 				want, got := d.Apply(forecast, 3), timeline[i].Apply(forecast, 3)
 				if got < want*(1-1e-12) {
-					t.Fatalf("step %d of %s is %v, below %v at %s: %v under %v\n%s", i, step, got, want, at, timeline[i], d, show(specs))
+					t.Fatalf("step %d of %s is %v, below %v at %s: %v under %v\n%s", i, step, got, want, at,
+						timeline[i], d, show(specs))
 				}
 			}
 		}
 	}
 }
 
-// frantic are schedules whose windows change all the time, as nobody needs and anybody can write.
-func frantic(t testing.TB, schedules int) []*Schedule {
+// frequentlyChanging returns schedules whose windows change all the time. Nobody needs them, but they are
+// valid.
+func frequentlyChanging(t testing.TB, schedules int) []*Schedule {
 	t.Helper()
 	var all []*Schedule
 	for k := range schedules {
@@ -81,9 +84,10 @@ func frantic(t testing.TB, schedules int) []*Schedule {
 	return all
 }
 
-// TestFranticWindowsAreBounded holds the promises of Timeline and Baseline where the changes of a step are too many to follow.
-func TestFranticWindowsAreBounded(t *testing.T) {
-	schedules := frantic(t, 1)
+// TestFrequentChangesAreBounded checks the promises of Timeline and Baseline where a step has too many
+// changes to follow.
+func TestFrequentChangesAreBounded(t *testing.T) {
+	schedules := frequentlyChanging(t, 1)
 	r := rand.New(rand.NewPCG(15, 16))
 	start := instant(t, "2026-10-25T00:00:00Z")
 	timeline := Timeline(schedules, start, time.Minute, 90)
@@ -100,10 +104,11 @@ func TestFranticWindowsAreBounded(t *testing.T) {
 			t.Fatalf("step %d of nothing is %v", i, value)
 		}
 	}
-	// The work is bounded by steps and windows: a part for every change would be ten million cursors a step for eight of these.
+	// Steps and windows bound the work. With a part for every change, eight of these schedules would need
+	// ten million cursors a step.
 	visited := 0
 	count := func(p *part) { visited += len(p.cursors) }
-	sweep(frantic(t, 8), start, time.Minute, 60, visitor{part: count, remainder: count})
+	sweep(frequentlyChanging(t, 8), start, time.Minute, 60, visitor{part: count, remainder: count})
 	if most := 60 * 8 * 64 * (maxParts(time.Minute, 8*64) + 1); visited > most {
 		t.Errorf("%d cursors were visited, want at most %d", visited, most)
 	}
@@ -119,13 +124,13 @@ func TestTimelineIsTight(t *testing.T) {
 	got := Timeline([]*Schedule{s}, instant(t, "2026-06-01T08:00:00Z"), time.Hour, 4)
 	tripled, capped := Neutral(), Neutral()
 	tripled.Multiply, tripled.MultiplyTo, capped.AtMost = 3, 3, 50
-	// Two windows that follow each other inside one step are ×3, not ×9.
+	// Two windows that follow each other within one step are ×3, not ×9.
 	if diff := cmp.Diff([]Demand{Neutral(), tripled, capped, Neutral()}, got); diff != "" {
 		t.Errorf("-want, +got\n%s", diff)
 	}
 }
 
-// TestRestartChangesNothing evaluates from an instant on with schedules that were compiled anew at it.
+// TestRestartChangesNothing compares with schedules that are compiled again at a later instant.
 func TestRestartChangesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	for range 300 {
@@ -158,7 +163,8 @@ func TestRestartChangesNothing(t *testing.T) {
 	}
 }
 
-// TestRampsReachFullReplicasWithinTolerance lets a HorizontalPodAutoscaler with the default tolerance follow ramps.
+// TestRampsReachFullReplicasWithinTolerance lets a HorizontalPodAutoscaler with the default
+// tolerance follow ramps.
 func TestRampsReachFullReplicasWithinTolerance(t *testing.T) {
 	const capacity, tolerance = 5.0, 0.1
 	for _, want := range []int{1, 2, 3, 5, 8, 9, 10, 11, 13, 22, 57, 100, 1000} {
@@ -175,7 +181,7 @@ func TestRampsReachFullReplicasWithinTolerance(t *testing.T) {
 					replicas = int(math.Ceil(metric / capacity))
 				}
 			}
-			// What the tolerance swallows from the very level that was there before the ramp, no ramp can help.
+			// No ramp helps where the full value is within the tolerance of the level before the ramp.
 			if swallowed := float64(want) <= float64(from)*(1+tolerance); replicas != want && !swallowed {
 				t.Errorf("from %d: %d replicas at the start, want %d", from, replicas, want)
 			}
@@ -183,8 +189,8 @@ func TestRampsReachFullReplicasWithinTolerance(t *testing.T) {
 	}
 }
 
-// TestRampsOnAForecastReachTheirValueWithinTolerance ramps additions and factors on top of a forecast, where what is added is little
-// beside the whole.
+// TestRampsOnAForecastReachTheirValueWithinTolerance ramps additions and factors on top of a
+// forecast, where the addition is small compared with the total.
 func TestRampsOnAForecastReachTheirValueWithinTolerance(t *testing.T) {
 	const capacity, tolerance = 5.0, 0.1
 	up := new(v1alpha1.Duration("15m"))
@@ -198,7 +204,9 @@ func TestRampsOnAForecastReachTheirValueWithinTolerance(t *testing.T) {
 		"Factor":             {ramped(multiply("1.3"))},
 		"FactorOnAnAddition": {ramped(multiply("1.5")), all},
 		"FactorAndAddition":  {ramped(multiply("1.2")), ramped(v1alpha1.PeakDemand{Add: quantity("150")})},
-		"TwoAdditions":       {ramped(v1alpha1.PeakDemand{Add: quantity("100")}), ramped(v1alpha1.PeakDemand{Add: quantity("70")})},
+		"TwoAdditions": {
+			ramped(v1alpha1.PeakDemand{Add: quantity("100")}), ramped(v1alpha1.PeakDemand{Add: quantity("70")}),
+		},
 	} {
 		s := compile(t, "UTC", windows...)
 		for forecast := 600.0; forecast <= 1000; forecast += 37 {
@@ -228,10 +236,18 @@ func TestDemandAppliesInOrder(t *testing.T) {
 	}{
 		"Neutral":         {"nothing is declared", Neutral(), 7, 7},
 		"MultiplyThenAdd": {"the addition is not multiplied", Demand{Multiply: 3, Add: 10, AtMost: math.Inf(1)}, 7, 31},
-		"LargestMinimum":  {"3 replicas of 5 are more than 12", Demand{Multiply: 1, AtLeast: 12, Replicas: 3, AtMost: math.Inf(1)}, 7, 15},
-		"ForecastWins":    {"the forecast knows more than the minimum", Demand{Multiply: 1, AtLeast: 12, AtMost: math.Inf(1)}, 70, 70},
-		"MaximumLast":     {"a maximum holds against a minimum", Demand{Multiply: 1, AtLeast: 12, AtMost: 4}, 70, 4},
-		"ZeroIsZero":      {"a forecast of 0 is 0", Demand{Multiply: 3, AtMost: math.Inf(1)}, 0, 0},
+		"LargestMinimum": {
+			"3 replicas of 5 are more than 12",
+			Demand{Multiply: 1, AtLeast: 12, Replicas: 3, AtMost: math.Inf(1)},
+			7, 15,
+		},
+		"ForecastWins": {
+			"the forecast knows more than the minimum",
+			Demand{Multiply: 1, AtLeast: 12, AtMost: math.Inf(1)},
+			70, 70,
+		},
+		"MaximumLast": {"a maximum holds against a minimum", Demand{Multiply: 1, AtLeast: 12, AtMost: 4}, 70, 4},
+		"ZeroIsZero":  {"a forecast of 0 is 0", Demand{Multiply: 3, AtMost: math.Inf(1)}, 0, 0},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -259,7 +275,7 @@ func TestBaseline(t *testing.T) {
 		window v1alpha1.PeakWindow
 		values []float64
 		want   []float64
-		gap    bool // a gap that no one-off makes
+		gap    bool // a gap for another reason than a window that occurs once
 	}{
 		"RecurringMultiply": {
 			reason: "the forecaster sees the demand without the peak, so that the peak is not applied twice",
@@ -285,7 +301,9 @@ func TestBaseline(t *testing.T) {
 		},
 		"RecurringAdd": {
 			reason: "an addition is taken off, never below 0",
-			window: v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "1h", Demand: v1alpha1.PeakDemand{Add: quantity("150")}},
+			window: v1alpha1.PeakWindow{
+				Schedule: "0 12 * * *", Duration: "1h", Demand: v1alpha1.PeakDemand{Add: quantity("150")},
+			},
 			values: day(func(int) float64 { return 100 }),
 			want: day(func(hour int) float64 {
 				if hour == 12 {
@@ -296,7 +314,10 @@ func TestBaseline(t *testing.T) {
 		},
 		"OneOff": {
 			reason: "what happens once is a gap, with its ramps",
-			window: v1alpha1.PeakWindow{Start: "2026-06-01T12:00", Duration: "1h", RampDown: new(v1alpha1.Duration("10m")), Demand: multiply("3")},
+			window: v1alpha1.PeakWindow{
+				Start: "2026-06-01T12:00", Duration: "1h", RampDown: new(v1alpha1.Duration("10m")),
+				Demand: multiply("3"),
+			},
 			values: day(func(int) float64 { return 100 }),
 			want: day(func(hour int) float64 {
 				if hour == 12 || hour == 13 {
@@ -340,13 +361,17 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
-// TestManyFactorsStayFinite multiplies the smallest and the largest factors there are.
+// TestManyFactorsStayFinite multiplies the smallest and the largest factors that are valid.
 func TestManyFactorsStayFinite(t *testing.T) {
 	start := instant(t, "2026-06-01T00:00:00Z")
 	for _, factor := range []string{"0.00000000000000001", "0.2", "1000"} {
 		var windows []v1alpha1.PeakWindow
 		for range 64 {
-			windows = append(windows, v1alpha1.PeakWindow{Name: fmt.Sprintf("w%d", len(windows)), Schedule: "* * * * *", Duration: "10y", Demand: multiply(factor)})
+			windows = append(windows,
+				v1alpha1.PeakWindow{
+					Name: fmt.Sprintf("w%d", len(windows)), Schedule: "* * * * *", Duration: "10y",
+					Demand: multiply(factor),
+				})
 		}
 		s := []*Schedule{compile(t, "UTC", windows...), compile(t, "UTC", windows...)}
 		for _, value := range Baseline(s, start, time.Hour, []float64{0, 5, 1e12, math.NaN()}) {
@@ -354,13 +379,15 @@ func TestManyFactorsStayFinite(t *testing.T) {
 				t.Errorf("×%s 128 times: the forecaster would be given %v", factor, value)
 			}
 		}
-		if value := Undisturbed(s, start, time.Hour, []float64{0, 5, 1e12}, start.Add(3*time.Hour)); math.IsInf(value, 0) || value < 0 {
+		value := Undisturbed(s, start, time.Hour, []float64{0, 5, 1e12}, start.Add(3*time.Hour))
+		if math.IsInf(value, 0) || value < 0 {
 			t.Errorf("×%s 128 times: the base is %v", factor, value)
 		}
 	}
 }
 
-// TestSaleUnderWayStaysThreefold follows a ×3 sale: what the forecaster learns is the level without it.
+// TestSaleUnderWayStaysThreefold follows a sale with a factor of 3. The forecaster learns the level
+// without it.
 func TestSaleUnderWayStaysThreefold(t *testing.T) {
 	s := compile(t, "UTC", v1alpha1.PeakWindow{Schedule: "0 0 * * 5", Duration: "3d", Demand: multiply("3")})
 	start := instant(t, "2026-06-05T00:00:00Z")
@@ -382,7 +409,10 @@ func TestStatusOfWindows(t *testing.T) {
 		Windows: []v1alpha1.PeakWindow{
 			{Name: "noon", Schedule: "0 12 * * 1-5", Duration: "2h", Demand: atLeast("1200")},
 			{Name: "sale", Start: "2026-11-11T00:00", Duration: "26h", Demand: multiply("3")},
-			{Name: "over", Start: "2026-01-01T00:00", Duration: "1h", RampDown: new(v1alpha1.Duration("1h")), Demand: multiply("3")},
+			{
+				Name: "over", Start: "2026-01-01T00:00", Duration: "1h", RampDown: new(v1alpha1.Duration("1h")),
+				Demand: multiply("3"),
+			},
 			{Name: "always", Schedule: "0 * * * *", Duration: "3h", Demand: multiply("2")},
 		},
 	}
@@ -391,7 +421,8 @@ func TestStatusOfWindows(t *testing.T) {
 	describe := func(occurrences []Occurrence) []string {
 		var lines []string
 		for _, o := range occurrences {
-			lines = append(lines, fmt.Sprintf("%s/%s %s %s", o.Schedule, o.Window, o.Start.Format(time.RFC3339), o.End.Sub(o.Start)))
+			lines = append(lines,
+				fmt.Sprintf("%s/%s %s %s", o.Schedule, o.Window, o.Start.Format(time.RFC3339), o.End.Sub(o.Start)))
 		}
 		return lines
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestUndisturbed(t *testing.T) {
 	start := instant(t, "2026-06-01T00:00:00Z")
-	// Each hour has its own value, so that the answer says which hour was looked at.
+	// Each hour has a value of its own, which shows what hour the result is from.
 	values := make([]float64, 24)
 	for hour := range values {
 		values[hour] = 100 + float64(hour)
@@ -49,14 +49,18 @@ func TestUndisturbed(t *testing.T) {
 		"OneAfterTheOther": {
 			"windows that touch are one stretch",
 			[]v1alpha1.PeakWindow{
-				{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}, {Schedule: "0 14 * * *", Duration: "2h", Demand: v1alpha1.PeakDemand{Add: quantity("5")}},
+				{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}, {
+					Schedule: "0 14 * * *", Duration: "2h", Demand: v1alpha1.PeakDemand{Add: quantity("5")},
+				},
 			},
 			"2026-06-01T15:30:00Z", 111,
 		},
 		"MinimumsDisturbNothing": {
 			"a minimum of days does not move the base into the past",
 			[]v1alpha1.PeakWindow{
-				{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}, {Schedule: "0 2 * * *", Duration: "20h", Demand: atLeast("5")},
+				{
+					Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3"),
+				}, {Schedule: "0 2 * * *", Duration: "20h", Demand: atLeast("5")},
 			},
 			"2026-06-01T13:30:00Z", 111,
 		},
@@ -91,12 +95,17 @@ func TestUndisturbed(t *testing.T) {
 	}
 }
 
-// TestNextChangeIsWhereStatusChanges walks from change to change, and compares with a look at every second.
+// TestNextChangeIsWhereStatusChanges walks from change to change, and compares with every second.
 func TestNextChangeIsWhereStatusChanges(t *testing.T) {
 	s := compile(t, "Europe/Berlin",
-		v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "90m", RampUp: new(v1alpha1.Duration("5m")), Demand: multiply("3")},
+		v1alpha1.PeakWindow{
+			Schedule: "0 12 * * *", Duration: "90m", RampUp: new(v1alpha1.Duration("5m")), Demand: multiply("3"),
+		},
 		v1alpha1.PeakWindow{Schedule: "30 * * * *", Duration: "10m", Demand: atLeast("3")},
-		v1alpha1.PeakWindow{Start: "2026-06-01T13:00", Duration: "1h", RampDown: new(v1alpha1.Duration("7m")), Demand: multiply("3")},
+		v1alpha1.PeakWindow{
+			Start: "2026-06-01T13:00", Duration: "1h", RampDown: new(v1alpha1.Duration("7m")),
+			Demand: multiply("3"),
+		},
 	)
 	from, to := instant(t, "2026-06-01T09:50:00Z"), instant(t, "2026-06-01T12:20:00Z")
 	say := func(at time.Time) any { return []any{s.Active(at), s.Next(at, 3), s.Expired(at)} }

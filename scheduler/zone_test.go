@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestZoneTableEqualsLibrary compares the table with the time package at random instants and around every change.
+// TestZoneTableEqualsLibrary compares the table with the time package, at random instants and
+// around every clock change.
 func TestZoneTableEqualsLibrary(t *testing.T) {
 	for _, name := range testZones {
 		location, err := time.LoadLocation(name)
@@ -41,8 +42,10 @@ func TestDatesEqualLibrary(t *testing.T) {
 	for day := range dayCount {
 		want := time.Unix(int64(day)*secondsPerDay, 0).UTC()
 		got := dateOf(day)
-		if (got != date{want.Year(), int(want.Month()), want.Day()}) || got.number() != day || weekdayOf(day) != int(want.Weekday()) {
-			t.Fatalf("day %d is %v, weekday %d; the library says %s, %s", day, got, weekdayOf(day), want.Format(dateLayout), want.Weekday())
+		if (got != date{want.Year(), int(want.Month()), want.Day()}) || got.number() != day ||
+			weekdayOf(day) != int(want.Weekday()) {
+			t.Fatalf("day %d is %v, weekday %d; the library says %s, %s", day, got, weekdayOf(day),
+				want.Format(dateLayout), want.Weekday())
 		}
 	}
 	if last := formatDay(dayCount - 1); last != "2199-12-31" {
