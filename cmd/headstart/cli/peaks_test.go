@@ -116,7 +116,7 @@ spec:
 	if diff := cmp.Diff(want, out); diff != "" {
 		t.Errorf("-want, +got\n%s", diff)
 	}
-	if !strings.HasPrefix(notes, "note: Talk: left out") {
+	if !strings.HasPrefix(notes, "note: Talk: skipped") {
 		t.Errorf("the appointment is not named: %q", notes)
 	}
 	_, stderr, code := headstartWithInput(t, "nothing", "calendar import -")
