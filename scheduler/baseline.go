@@ -5,63 +5,24 @@ import (
 	"time"
 )
 
-// OneOff reports, for each of n steps, whether some part of it lies in a window that occurs once, or in
-// its ramps.
-func OneOff(schedules []*Schedule, start time.Time, step time.Duration, n int) []bool {
-	inside := make([]bool, n)
-	mark := func(p *part) {
-		for _, c := range p.cursors {
-			if c.window.occursOnceIn(p.from, p.to) {
-				inside[p.i] = true
-			}
-		}
-	}
-	sweep(schedules, start, step, n, visitor{part: mark, remainder: mark})
-	return inside
-}
-
-// samplesOfRemainder is the number of instants at which the remainder of a step with very many changes
-// is evaluated.
-const samplesOfRemainder = 2
-
-// at returns what the window says at an instant of the part, without the step at the end of a ramp-up.
-func (c *cursor) at(instant int64) Demand {
-	phase := c.phase
-	if instant >= phase.until {
-		phase = c.window.phaseAt(c.schedule.zone, c.schedule.zone.moment(floorSecond(instant)), instant)
-	}
-	if phase.idle() {
-		return Neutral()
-	}
-	return c.window.value(phase, instant, false)
-}
-
-// occursOnceIn reports whether the window is one that occurs once, and counts somewhere in [from, to),
-// ramps included.
-func (w *window) occursOnceIn(from, to int64) bool {
-	start := w.once * int64(time.Second)
-	return w.cron == nil && w.allowed &&
-		start-int64(w.rampUp) < to && start+int64(w.duration)+int64(w.rampDown) > from
-}
-
 // minFactor is the smallest factor that observed demand is divided by.
 const minFactor = 0.1
 
-// Baseline returns the past as it would have been without the declared peaks. A forecaster may learn
-// from that. values[i] is the observed demand over [start+i·step, start+(i+1)·step); NaN is a gap. The
-// result is a new slice of the same length.
+// Baseline returns the past as it would have been without the declared peaks. A forecaster may
+// learn from that. values[i] is the observed demand over [start+i·step, start+(i+1)·step); NaN is a
+// gap. The result is a new slice of the same length.
 //
 //   - A step in a window that occurs once becomes a gap, because it does not recur next week.
-//   - In a recurring window, the addition is subtracted and the rest is divided by the factor. So the
-//     forecast is that of a day without the peak, and applying the peak to it gives the peak once, not
-//     twice.
-//   - Where the factor is below a tenth, the step becomes a gap: so little demand says nothing about what
-//     it would have been.
-//   - atLeast, replicas and atMost change nothing. They are limits, and say nothing about how demand
-//     arose. Where the forecast knows the peak already, the larger of the two counts.
+//   - In a recurring window, the addition is subtracted and the rest is divided by the factor. So
+//     the forecast is that of a day without the peak, and applying the peak to it gives the peak
+//     once, not twice.
+//   - Where the factor is below a tenth, the step becomes a gap: so little demand says nothing
+//     about what it would have been.
+//   - atLeast, replicas and atMost change nothing. They are limits, and say nothing about how
+//     demand arose. Where the forecast knows the peak already, the larger of the two counts.
 //
-// The result depends on the schedules and the values alone, so a replay sees what serving saw. A finite
-// value stays finite or becomes a gap.
+// The result depends on the schedules and the values alone, so a replay sees what serving saw. A
+// finite value stays finite or becomes a gap.
 func Baseline(schedules []*Schedule, start time.Time, step time.Duration, values []float64) []float64 {
 	b := baseline{
 		values:    make([]float64, len(values)),
@@ -81,8 +42,8 @@ func Baseline(schedules []*Schedule, start time.Time, step time.Duration, values
 	return b.values
 }
 
-// baseline collects the means of factors and additions over each step, and makes the gaps of windows
-// that occur once.
+// baseline collects the means of factors and additions over each step, and makes the gaps of
+// windows that occur once.
 type baseline struct {
 	values, factors, additions []float64
 }
@@ -126,12 +87,38 @@ func (b *baseline) remainder(p *part) {
 	b.add(p, Neutral(), p.to-p.from-samplesOfRemainder*length)
 }
 
-// Undisturbed returns the demand just before the multiply and add windows began that change it at the
-// instant at, ramps included. A factor builds on that demand while there is no forecast.
+// samplesOfRemainder is the number of instants at which the remainder of a step with very many
+// changes is evaluated.
+const samplesOfRemainder = 2
+
+// at returns what the window says at an instant of the part, without the step at the end of a
+// ramp-up.
+func (c *cursor) at(instant int64) Demand {
+	phase := c.phase
+	if instant >= phase.until {
+		phase = c.window.phaseAt(c.schedule.zone, c.schedule.zone.moment(floorSecond(instant)), instant)
+	}
+	if phase.idle() {
+		return Neutral()
+	}
+	return c.window.value(phase, instant, false)
+}
+
+// occursOnceIn reports whether the window is one that occurs once, and counts somewhere in [from,
+// to), ramps included.
+func (w *window) occursOnceIn(from, to int64) bool {
+	start := w.once * int64(time.Second)
+	return w.cron == nil && w.allowed &&
+		start-int64(w.rampUp) < to && start+int64(w.duration)+int64(w.rampDown) > from
+}
+
+// Undisturbed returns the demand just before the multiply and add windows began that change it at
+// the instant at, ramps included. A factor builds on that demand while there is no forecast.
 //
-// values[i] is the observed demand over [start+i·step, start+(i+1)·step). Only steps that ended by at
-// count. Where the series does not go back far enough, the newest value counts, without its peaks. The
-// result is NaN where no such window changes demand at the instant, and where no value is known.
+// values[i] is the observed demand over [start+i·step, start+(i+1)·step). Only steps that ended by
+// at count. Where the series does not go back far enough, the newest value counts, without its
+// peaks. The result is NaN where no such window changes demand at the instant, and where no value
+// is known.
 func Undisturbed(
 	schedules []*Schedule, start time.Time, step time.Duration, values []float64, at time.Time,
 ) float64 {
@@ -166,11 +153,12 @@ func lastKnown(values []float64, end int) int {
 	return -1
 }
 
-// maxChained is how many occurrences that follow each other without a break are followed into the past.
+// maxChained is how many occurrences that follow each other without a break are followed into the
+// past.
 const maxChained = 1000
 
-// changedSince returns since when multiply and add windows have changed demand without a break up to at.
-// It returns at where none does.
+// changedSince returns since when multiply and add windows have changed demand without a break up
+// to at. It returns at where none does.
 func changedSince(schedules []*Schedule, at time.Time) time.Time {
 	since := at.UnixNano()
 	for range maxChained {
@@ -187,8 +175,8 @@ func changedSince(schedules []*Schedule, at time.Time) time.Time {
 	return time.Unix(0, since)
 }
 
-// changedSince returns when those occurrences began, ramp-up included, that change demand just before an
-// instant.
+// changedSince returns when those occurrences began, ramp-up included, that change demand just
+// before an instant.
 func (s *Schedule) changedSince(instant int64) int64 {
 	now := instant - 1
 	m := s.zone.moment(floorSecond(now))

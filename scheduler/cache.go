@@ -13,8 +13,9 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// Cache compiles PeakSchedules and Calendars, and keeps the results until an object changes. It tells
-// versions apart by UID and generation, as the API server sets them. It is safe for concurrent use.
+// Cache compiles PeakSchedules and Calendars, and keeps the results until an object changes. It
+// tells versions apart by UID and generation, as the API server sets them. It is safe for
+// concurrent use.
 type Cache struct {
 	mu        sync.Mutex
 	schedules map[types.NamespacedName]compiled[*Schedule]
@@ -49,15 +50,15 @@ func (c *Cache) Calendar(cal *v1alpha1.Calendar) (*Calendar, error) {
 	return value, err
 }
 
-// Schedule compiles a PeakSchedule with those of the Calendars that it names, see [Compile]. Where one of
-// these is invalid, the error says why.
+// Schedule compiles a PeakSchedule with those of the Calendars that it names, see [Compile]. Where
+// one of these is invalid, the error says why.
 func (c *Cache) Schedule(ps *v1alpha1.PeakSchedule, calendars []v1alpha1.Calendar) (*Schedule, error) {
 	s, _, err := c.schedule(ps, calendars)
 	return s, err
 }
 
-// schedule also returns a version, which changes whenever the PeakSchedule or one of the Calendars that it
-// names is changed, created or deleted.
+// schedule also returns a version, which changes whenever the PeakSchedule or one of the Calendars
+// that it names is changed, created or deleted.
 func (c *Cache) schedule(ps *v1alpha1.PeakSchedule, calendars []v1alpha1.Calendar) (*Schedule, string, error) {
 	named := c.named(calendarNames(&ps.Spec), calendars)
 	version := fmt.Sprintf("%s/%d/%s", ps.UID, ps.Generation, named.version())

@@ -226,8 +226,8 @@ func (c *Calendar) Days(loc *time.Location, from, to time.Time) []NamedDay {
 
 // Next returns the first n named days that start after t on the wall clock of loc, soonest first.
 func (c *Calendar) Next(loc *time.Location, t time.Time, n int) []NamedDay {
-	// Most calendars have their next days within two years. A rule such as the fifth Monday of February
-	// may need 40.
+	// Most calendars have their next days within two years. A rule such as the fifth Monday of
+	// February may need 40.
 	for _, years := range []int{2, 8, 41, lastYear - firstYear} {
 		to := t.AddDate(years, 0, 0)
 		if last := time.Unix(dayCount*secondsPerDay-1, 0); to.After(last) {

@@ -235,7 +235,8 @@ func TestDaySetSpans(t *testing.T) {
 	}
 }
 
-// TestSpansOfOneName mixes dates and rules with one name, and dates that overlap, touch and are apart.
+// TestSpansOfOneName mixes dates and rules with one name, and dates that overlap, touch and are
+// apart.
 func TestSpansOfOneName(t *testing.T) {
 	day, c := int32(5), v1alpha1.CalendarSpec{}
 	c.Days = []v1alpha1.CalendarDay{

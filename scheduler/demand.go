@@ -87,8 +87,8 @@ func (d Demand) envelope(other Demand) Demand {
 		Replicas:   math.Max(d.Replicas, other.Replicas),
 		AtMost:     math.Max(d.AtMost, other.AtMost),
 	}
-	// At the end of its ramp-up, one of the two may have its full value already, see RampStep, while e, which
-	// rises to more, has not.
+	// At the end of its ramp-up, one of the two may have its full value already, see RampStep,
+	// while e, which rises to more, has not.
 	for _, one := range []Demand{d, other} {
 		toMultiply, toAdd := one.target()
 		rising := toMultiply > one.Multiply || toAdd > one.Add

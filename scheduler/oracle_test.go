@@ -9,9 +9,9 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// The oracle evaluates windows in the most naive way: it goes through every minute, reads the wall clock,
-// and lists the minutes at which a window starts. It shares no code with the package, and parses the
-// fields itself.
+// The oracle evaluates windows in the most naive way: it goes through every minute, reads the wall
+// clock, and lists the minutes at which a window starts. It shares no code with the package, and
+// parses the fields itself.
 
 // minutes is a range of elapsed minutes, with what the wall clock of a place shows at each.
 type minutes struct {

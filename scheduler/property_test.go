@@ -97,7 +97,8 @@ func compareWithOracle(t *testing.T, r *rand.Rand, z *zone, m minutes, instants 
 		starts = append(starts, m.starts(w, spec, calendarSpecs))
 	}
 	for range instants {
-		// The oracle knows the starts from the third day on. Windows and ramps last up to four days.
+		// The oracle knows the starts from the third day on. Windows and ramps last up to four
+		// days.
 		at := m.first.Add(6*24*time.Hour + time.Duration(r.Int64N(int64(2*24*time.Hour))))
 		if r.IntN(2) == 0 {
 			at = at.Truncate(time.Minute).Add(time.Duration(m.first.Second()) * time.Second)

@@ -17,8 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// invalidObject is an object with one bad field. Either the API server refuses it, or, where the API
-// server cannot know, a condition names the field.
+// invalidObject is an object with one bad field. Either the API server refuses it, or, where the
+// API server cannot know, a condition names the field.
 type invalidObject struct {
 	Name      string         `json:"name"`
 	RefusedBy string         `json:"refusedBy"` // byServer or byCondition
@@ -31,8 +31,8 @@ const (
 	byCondition = "Condition"
 )
 
-// invalidFields lists every bad field of a PeakSchedule and a Calendar. json is a merge patch; at says
-// what it is merged into: the spec of a valid object, or its first window or day.
+// invalidFields lists every bad field of a PeakSchedule and a Calendar. json is a merge patch; at
+// says what it is merged into: the spec of a valid object, or its first window or day.
 var invalidFields = []struct{ name, kind, at, json, by, says string }{
 	{"NoForecasts", "PeakSchedule", "spec", `{"forecastRefs": null}`, byServer, "select Forecasts by forecastRefs"},
 	{"ForecastNameEmpty", "PeakSchedule", "spec", `{"forecastRefs": [{"name": ""}]}`, byServer, "forecastRefs[0].name"},
@@ -299,7 +299,8 @@ func invalidObjects(t *testing.T) []invalidObject {
 	return all
 }
 
-// conditionMessage returns the message that a condition would carry; empty when the object is valid.
+// conditionMessage returns the message that a condition would carry; empty when the object is
+// valid.
 func conditionMessage(t *testing.T, object map[string]any) string {
 	t.Helper()
 	text, err := json.Marshal(object["spec"])
@@ -325,9 +326,10 @@ func conditionMessage(t *testing.T, object map[string]any) string {
 	return ""
 }
 
-// TestInvalidFieldsAreRefused checks the messages of the fields that the API server cannot check. The
-// golden file carries all the objects to the tests of the CRDs (test/crds), which ask the API server's
-// own validation, and to the end-to-end tests (test/e2e/kinds), which ask a running API server.
+// TestInvalidFieldsAreRefused checks the messages of the fields that the API server cannot check.
+// The golden file carries all the objects to the tests of the CRDs (test/crds), which ask the API
+// server's own validation, and to the end-to-end tests (test/e2e/kinds), which ask a running API
+// server.
 func TestInvalidFieldsAreRefused(t *testing.T) {
 	for _, kind := range []string{"PeakSchedule", "Calendar"} {
 		if message := conditionMessage(t, validObject(t, kind)); message != "" {

@@ -31,8 +31,6 @@ type Occurrence struct {
 	RampUp, RampDown time.Duration
 	// Demand is what the window says between Start and End.
 	Demand Demand
-	// OneOff is set for a window that occurs once.
-	OneOff bool
 }
 
 // Name returns the name that was passed to Compile.
@@ -228,7 +226,6 @@ func (s *Schedule) occurrence(w *window, start int64) Occurrence {
 		RampUp:   w.rampUp,
 		RampDown: w.rampDown,
 		Demand:   w.demand,
-		OneOff:   w.cron == nil,
 	}
 }
 

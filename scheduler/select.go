@@ -8,22 +8,26 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// Selection is what the PeakSchedules and Calendars of a cluster mean for one Forecast: what counts, and
-// what is left out because it is invalid. An object that is not meant for the Forecast never has an effect
-// on it, whatever is wrong with it.
+// Selection is what the PeakSchedules and Calendars of a cluster mean for one Forecast: what
+// counts, and what is left out because it is invalid. An object that is not meant for the Forecast
+// never has an effect on it, whatever is wrong with it.
 type Selection struct {
-	// Schedules are the PeakSchedules that are for the Forecast and can be evaluated, by name. A suspended
-	// one is among them and says nothing.
+	// Schedules are the PeakSchedules that are for the Forecast and can be evaluated, by name. A
+	// suspended one is among them and says nothing.
 	Schedules []*Schedule
-	// InvalidSchedules says, for each PeakSchedule that is for the Forecast and cannot be evaluated, which
-	// fields are wrong. A Calendar that it names and that is missing or invalid is such a field.
+	// InvalidSchedules says, for each PeakSchedule that is for the Forecast and cannot be
+	// evaluated, which fields are wrong. A Calendar that it names and that is missing or invalid is
+	// such a field.
 	InvalidSchedules []error
-	// InvalidSelectors says which PeakSchedules of the Forecast's namespace do not name the Forecast and have
-	// an invalid selector. Whether they are meant for the Forecast is not known, so they do not count.
+	// InvalidSelectors says which PeakSchedules of the Forecast's namespace do not name the
+	// Forecast and have an invalid selector. Whether they are meant for the Forecast is not known,
+	// so they do not count.
 	InvalidSelectors []error
-	// Calendars are those Calendars that the forecast learns from and that can be evaluated, by name.
+	// Calendars are those Calendars that the forecast learns from and that can be evaluated, by
+	// name.
 	Calendars Calendars
-	// InvalidCalendars says which Calendars that the forecast learns from are missing or invalid, and why.
+	// InvalidCalendars says which Calendars that the forecast learns from are missing or invalid,
+	// and why.
 	InvalidCalendars []error
 
 	// SchedulesVersion changes whenever Schedules or InvalidSchedules may have changed.
@@ -32,11 +36,12 @@ type Selection struct {
 	CalendarsVersion string
 }
 
-// Select decides which of the PeakSchedules and Calendars apply to a Forecast, and compiles them. The
-// controller and the command line both use it, so that they leave out the same objects.
+// Select decides which of the PeakSchedules and Calendars apply to a Forecast, and compiles them.
+// The controller and the command line both use it, so that they leave out the same objects.
 //
 //   - Of fc only name, namespace and labels count.
-//   - learned are the names of the Calendars whose days the forecast learns (spec.seasonality.calendars).
+//   - learned are the names of the Calendars whose days the forecast learns
+//     (spec.seasonality.calendars).
 //   - schedules may be of any namespace; those of other namespaces do not count.
 //   - calendars must have all that exist of those that [CalendarNames] returns; more do no harm.
 //
@@ -79,7 +84,8 @@ func (c *Cache) Select(
 	return out
 }
 
-// CalendarNames returns the names of the Calendars that [Cache.Select] needs for these arguments, sorted.
+// CalendarNames returns the names of the Calendars that [Cache.Select] needs for these arguments,
+// sorted.
 func CalendarNames(learned []string, schedules []v1alpha1.PeakSchedule) []string {
 	names := slices.Clone(learned)
 	for i := range schedules {

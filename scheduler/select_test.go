@@ -98,114 +98,117 @@ func summary(s Selection) []string {
 	return out
 }
 
+const (
+	badSelector = `spec.forecastSelector: "Near" is not a valid label selector operator: ` +
+		"write matchLabels, or matchExpressions with In, NotIn, Exists or DoesNotExist"
+	badZone = `spec.timeZone: unknown time zone "Europe/Berlim": name an IANA zone such as Europe/Berlin or UTC`
+	badName = `spec.except.calendars[0] "off": there is no Calendar of this name that can be evaluated: ` +
+		"create or repair it, or remove it here"
+	badDay = `calendar "off": spec.days[0].dates[0] "2026-02-30": "2026-02-30" is not a date: ` +
+		"write a day that exists as YYYY-MM-DD, such as 2026-02-17"
+)
+
+var invalidOff, validOff = calendarOf("off", "2026-02-30"), calendarOf("off", "2026-02-17")
+
+var selections = map[string]struct {
+	reason    string
+	learned   []string
+	schedules []v1alpha1.PeakSchedule
+	calendars []v1alpha1.Calendar
+	want      []string
+}{
+	"Nothing": {reason: "nothing is declared"},
+	"NamedAndSelected": {
+		reason: "by name and by label, in this namespace, in the order of names",
+		schedules: []v1alpha1.PeakSchedule{
+			declare("d", selecting("tier", "front")), declare("c", naming("db", "web")), declare("b", naming("db")),
+			declare("a", selecting("tier", "back")), declare("e", naming("web"), inNamespace("other")),
+		},
+		want: []string{"schedule c", "schedule d"},
+	},
+	"Suspended": {
+		reason: "it counts, and says nothing",
+		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), func(ps *v1alpha1.PeakSchedule) {
+			ps.Spec.State = v1alpha1.PeakScheduleSuspended
+		})},
+		want: []string{"schedule a"},
+	},
+	"InvalidSchedule": {
+		reason: "the others still count",
+		schedules: []v1alpha1.PeakSchedule{
+			declare("a", naming("web"), withZone("Europe/Berlim")), declare("b", naming("web")),
+		},
+		want: []string{"schedule b", "invalid schedule: PeakSchedule a: " + badZone},
+	},
+	"InvalidScheduleOfOthers": {
+		reason: "it is not for this Forecast",
+		schedules: []v1alpha1.PeakSchedule{
+			declare("a", naming("db"), withZone("Europe/Berlim")), declare("b", naming("web"), withZone("x"),
+				inNamespace("other")),
+		},
+	},
+	"InvalidSelector": {
+		reason:    "nobody knows whether it is for this Forecast, so it does not count",
+		schedules: []v1alpha1.PeakSchedule{declare("a", selectingBadly), declare("b", naming("web"))},
+		want:      []string{"schedule b", "invalid selector: PeakSchedule a: " + badSelector},
+	},
+	"InvalidSelectorOfOthers": {
+		reason:    "the namespace says that it is not for this Forecast",
+		schedules: []v1alpha1.PeakSchedule{declare("a", selectingBadly, inNamespace("other"))},
+	},
+	"InvalidSelectorAndName": {
+		reason:    "it is for this Forecast, by name",
+		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), selectingBadly)},
+		want:      []string{"invalid schedule: PeakSchedule a: " + badSelector},
+	},
+	"Calendar": {
+		reason:    "a Calendar that is there and valid",
+		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off"))},
+		calendars: []v1alpha1.Calendar{calendarOf("other", "2026-02-17"), validOff},
+		want:      []string{"schedule a"},
+	},
+	"InvalidCalendarOfNobody": {
+		reason:    "one invalid Calendar anywhere harms nobody",
+		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web")), declare("b", naming("db"), except("off"))},
+		calendars: []v1alpha1.Calendar{invalidOff},
+		want:      []string{"schedule a"},
+	},
+	"InvalidCalendarOfASchedule": {
+		reason:    "the schedule is left out, and the error says why the Calendar is invalid",
+		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off")), declare("b", naming("web"))},
+		calendars: []v1alpha1.Calendar{invalidOff},
+		want:      []string{"schedule b", "invalid schedule: PeakSchedule a: " + badName + "\n" + badDay},
+	},
+	"MissingCalendarOfASchedule": {
+		reason:    "the same without a Calendar",
+		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off"))},
+		want:      []string{"invalid schedule: PeakSchedule a: " + badName},
+	},
+	"Learned": {
+		reason:    "the Calendars that the forecast learns from, and no others",
+		learned:   []string{"off"},
+		calendars: []v1alpha1.Calendar{validOff, calendarOf("other", "2026-02-17")},
+		want:      []string{"calendar off"},
+	},
+	"LearnedInvalid": {
+		reason:    "it is left out, the others count",
+		learned:   []string{"off", "sale"},
+		calendars: []v1alpha1.Calendar{calendarOf("sale", "2026-11-27"), invalidOff},
+		want:      []string{"calendar sale", "invalid calendar: " + badDay},
+	},
+	"LearnedMissing": {
+		reason:    "it is left out, the others count",
+		learned:   []string{"off", "sale"},
+		calendars: []v1alpha1.Calendar{calendarOf("sale", "2026-11-27")},
+		want: []string{
+			"calendar sale",
+			`invalid calendar: calendar "off" does not exist: create it, or remove its name`,
+		},
+	},
+}
+
 func TestSelect(t *testing.T) {
-	const (
-		badSelector = `spec.forecastSelector: "Near" is not a valid label selector operator: ` +
-			"write matchLabels, or matchExpressions with In, NotIn, Exists or DoesNotExist"
-		badZone = `spec.timeZone: unknown time zone "Europe/Berlim": name an IANA zone such as Europe/Berlin or UTC`
-		badName = `spec.except.calendars[0] "off": there is no Calendar of this name that can be evaluated: ` +
-			"create or repair it, or remove it here"
-		badDay = `calendar "off": spec.days[0].dates[0] "2026-02-30": "2026-02-30" is not a date: ` +
-			"write a day that exists as YYYY-MM-DD, such as 2026-02-17"
-	)
-	invalidOff, validOff := calendarOf("off", "2026-02-30"), calendarOf("off", "2026-02-17")
-	tests := map[string]struct {
-		reason    string
-		learned   []string
-		schedules []v1alpha1.PeakSchedule
-		calendars []v1alpha1.Calendar
-		want      []string
-	}{
-		"Nothing": {reason: "nothing is declared"},
-		"NamedAndSelected": {
-			reason: "by name and by label, in this namespace, in the order of names",
-			schedules: []v1alpha1.PeakSchedule{
-				declare("d", selecting("tier", "front")), declare("c", naming("db", "web")), declare("b", naming("db")),
-				declare("a", selecting("tier", "back")), declare("e", naming("web"), inNamespace("other")),
-			},
-			want: []string{"schedule c", "schedule d"},
-		},
-		"Suspended": {
-			reason: "it counts, and says nothing",
-			schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), func(ps *v1alpha1.PeakSchedule) {
-				ps.Spec.State = v1alpha1.PeakScheduleSuspended
-			})},
-			want: []string{"schedule a"},
-		},
-		"InvalidSchedule": {
-			reason: "the others still count",
-			schedules: []v1alpha1.PeakSchedule{
-				declare("a", naming("web"), withZone("Europe/Berlim")), declare("b", naming("web")),
-			},
-			want: []string{"schedule b", "invalid schedule: PeakSchedule a: " + badZone},
-		},
-		"InvalidScheduleOfOthers": {
-			reason: "it is not for this Forecast",
-			schedules: []v1alpha1.PeakSchedule{
-				declare("a", naming("db"), withZone("Europe/Berlim")), declare("b", naming("web"), withZone("x"),
-					inNamespace("other")),
-			},
-		},
-		"InvalidSelector": {
-			reason:    "nobody knows whether it is for this Forecast, so it does not count",
-			schedules: []v1alpha1.PeakSchedule{declare("a", selectingBadly), declare("b", naming("web"))},
-			want:      []string{"schedule b", "invalid selector: PeakSchedule a: " + badSelector},
-		},
-		"InvalidSelectorOfOthers": {
-			reason:    "the namespace says that it is not for this Forecast",
-			schedules: []v1alpha1.PeakSchedule{declare("a", selectingBadly, inNamespace("other"))},
-		},
-		"InvalidSelectorAndName": {
-			reason:    "it is for this Forecast, by name",
-			schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), selectingBadly)},
-			want:      []string{"invalid schedule: PeakSchedule a: " + badSelector},
-		},
-		"Calendar": {
-			reason:    "a Calendar that is there and valid",
-			schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off"))},
-			calendars: []v1alpha1.Calendar{calendarOf("other", "2026-02-17"), validOff},
-			want:      []string{"schedule a"},
-		},
-		"InvalidCalendarOfNobody": {
-			reason:    "one invalid Calendar anywhere harms nobody",
-			schedules: []v1alpha1.PeakSchedule{declare("a", naming("web")), declare("b", naming("db"), except("off"))},
-			calendars: []v1alpha1.Calendar{invalidOff},
-			want:      []string{"schedule a"},
-		},
-		"InvalidCalendarOfASchedule": {
-			reason:    "the schedule is left out, and the error says why the Calendar is invalid",
-			schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off")), declare("b", naming("web"))},
-			calendars: []v1alpha1.Calendar{invalidOff},
-			want:      []string{"schedule b", "invalid schedule: PeakSchedule a: " + badName + "\n" + badDay},
-		},
-		"MissingCalendarOfASchedule": {
-			reason:    "the same without a Calendar",
-			schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off"))},
-			want:      []string{"invalid schedule: PeakSchedule a: " + badName},
-		},
-		"Learned": {
-			reason:    "the Calendars that the forecast learns from, and no others",
-			learned:   []string{"off"},
-			calendars: []v1alpha1.Calendar{validOff, calendarOf("other", "2026-02-17")},
-			want:      []string{"calendar off"},
-		},
-		"LearnedInvalid": {
-			reason:    "it is left out, the others count",
-			learned:   []string{"off", "sale"},
-			calendars: []v1alpha1.Calendar{calendarOf("sale", "2026-11-27"), invalidOff},
-			want:      []string{"calendar sale", "invalid calendar: " + badDay},
-		},
-		"LearnedMissing": {
-			reason:    "it is left out, the others count",
-			learned:   []string{"off", "sale"},
-			calendars: []v1alpha1.Calendar{calendarOf("sale", "2026-11-27")},
-			want: []string{
-				"calendar sale",
-				`invalid calendar: calendar "off" does not exist: create it, or remove its name`,
-			},
-		},
-	}
-	for name, tc := range tests {
+	for name, tc := range selections {
 		t.Run(name, func(t *testing.T) {
 			given := fmt.Sprint(tc.schedules)
 			got := summary(NewCache().Select(webForecast, tc.learned, tc.schedules, tc.calendars))
@@ -227,8 +230,8 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-// TestSelectVersions changes one object after the other. A version must change with what it stands for,
-// and the compiled result must follow; an unchanged object must not be compiled again.
+// TestSelectVersions changes one object after the other. A version must change with what it stands
+// for, and the compiled result must follow; an unchanged object must not be compiled again.
 func TestSelectVersions(t *testing.T) {
 	cache := NewCache()
 	schedules := []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off")), declare("b", naming("db"))}

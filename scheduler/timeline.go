@@ -96,8 +96,8 @@ func maxParts(step time.Duration, windows int) int {
 }
 
 // sweep cuts every step into parts in which no window changes its phase, and visits them in order.
-// Where the timeline reaches out of the years that are evaluated, each step is one part and there are
-// no cursors.
+// Where the timeline reaches out of the years that are evaluated, each step is one part and there
+// are no cursors.
 func sweep(schedules []*Schedule, start time.Time, step time.Duration, n int, visit visitor) {
 	end := start.Add(time.Duration(n) * step)
 	if step <= 0 || !inRange(start) || !inRange(end) {

@@ -66,8 +66,8 @@ func TestTimelineCoversEveryInstant(t *testing.T) {
 	}
 }
 
-// frequentlyChanging returns schedules whose windows change all the time. Nobody needs them, but they are
-// valid.
+// frequentlyChanging returns schedules whose windows change all the time. Nobody needs them, but
+// they are valid.
 func frequentlyChanging(t testing.TB, schedules int) []*Schedule {
 	t.Helper()
 	var all []*Schedule
@@ -84,8 +84,8 @@ func frequentlyChanging(t testing.TB, schedules int) []*Schedule {
 	return all
 }
 
-// TestFrequentChangesAreBounded checks the promises of Timeline and Baseline where a step has too many
-// changes to follow.
+// TestFrequentChangesAreBounded checks the promises of Timeline and Baseline where a step has too
+// many changes to follow.
 func TestFrequentChangesAreBounded(t *testing.T) {
 	schedules := frequentlyChanging(t, 1)
 	r := rand.New(rand.NewPCG(15, 16))
@@ -104,8 +104,8 @@ func TestFrequentChangesAreBounded(t *testing.T) {
 			t.Fatalf("step %d of nothing is %v", i, value)
 		}
 	}
-	// Steps and windows bound the work. With a part for every change, eight of these schedules would need
-	// ten million cursors a step.
+	// Steps and windows bound the work. With a part for every change, eight of these schedules
+	// would need ten million cursors a step.
 	visited := 0
 	count := func(p *part) { visited += len(p.cursors) }
 	sweep(frequentlyChanging(t, 8), start, time.Minute, 60, visitor{part: count, remainder: count})
@@ -181,7 +181,8 @@ func TestRampsReachFullReplicasWithinTolerance(t *testing.T) {
 					replicas = int(math.Ceil(metric / capacity))
 				}
 			}
-			// No ramp helps where the full value is within the tolerance of the level before the ramp.
+			// No ramp helps where the full value is within the tolerance of the level before the
+			// ramp.
 			if swallowed := float64(want) <= float64(from)*(1+tolerance); replicas != want && !swallowed {
 				t.Errorf("from %d: %d replicas at the start, want %d", from, replicas, want)
 			}
@@ -258,148 +259,6 @@ func TestDemandAppliesInOrder(t *testing.T) {
 	}
 	if got := Neutral().Apply(math.NaN(), 5); !math.IsNaN(got) {
 		t.Errorf("an unknown forecast became %v", got)
-	}
-}
-
-func TestBaseline(t *testing.T) {
-	start := instant(t, "2026-06-01T00:00:00Z")
-	day := func(value func(hour int) float64) []float64 {
-		values := make([]float64, 24)
-		for hour := range values {
-			values[hour] = value(hour)
-		}
-		return values
-	}
-	tests := map[string]struct {
-		reason string
-		window v1alpha1.PeakWindow
-		values []float64
-		want   []float64
-		gap    bool // a gap for another reason than a window that occurs once
-	}{
-		"RecurringMultiply": {
-			reason: "the forecaster sees the demand without the peak, so that the peak is not applied twice",
-			window: v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")},
-			values: day(func(hour int) float64 {
-				if hour == 12 || hour == 13 {
-					return 300
-				}
-				return 100
-			}),
-			want: day(func(int) float64 { return 100 }),
-		},
-		"HalfAStep": {
-			reason: "a step of which half lies in a ×3 window saw twice the demand on the whole",
-			window: v1alpha1.PeakWindow{Schedule: "30 12 * * *", Duration: "30m", Demand: multiply("3")},
-			values: day(func(hour int) float64 {
-				if hour == 12 {
-					return 200
-				}
-				return 100
-			}),
-			want: day(func(int) float64 { return 100 }),
-		},
-		"RecurringAdd": {
-			reason: "an addition is taken off, never below 0",
-			window: v1alpha1.PeakWindow{
-				Schedule: "0 12 * * *", Duration: "1h", Demand: v1alpha1.PeakDemand{Add: quantity("150")},
-			},
-			values: day(func(int) float64 { return 100 }),
-			want: day(func(hour int) float64 {
-				if hour == 12 {
-					return 0
-				}
-				return 100
-			}),
-		},
-		"OneOff": {
-			reason: "what happens once is a gap, with its ramps",
-			window: v1alpha1.PeakWindow{
-				Start: "2026-06-01T12:00", Duration: "1h", RampDown: new(v1alpha1.Duration("10m")),
-				Demand: multiply("3"),
-			},
-			values: day(func(int) float64 { return 100 }),
-			want: day(func(hour int) float64 {
-				if hour == 12 || hour == 13 {
-					return math.NaN()
-				}
-				return 100
-			}),
-		},
-		"NextToNothing": {
-			reason: "a thousandth of the demand says nothing about the demand",
-			window: v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "1h", Demand: multiply("0.001")},
-			values: day(func(int) float64 { return 100 }),
-			want: day(func(hour int) float64 {
-				if hour == 12 {
-					return math.NaN()
-				}
-				return 100
-			}),
-			gap: true,
-		},
-		"Limits": {
-			reason: "a minimum says nothing about how demand arose",
-			window: v1alpha1.PeakWindow{Schedule: "0 12 * * *", Duration: "1h", Demand: atLeast("500")},
-			values: day(func(hour int) float64 { return float64(hour) }),
-			want:   day(func(hour int) float64 { return float64(hour) }),
-		},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			s := compile(t, "UTC", tc.window)
-			got := Baseline([]*Schedule{s}, start, time.Hour, tc.values)
-			if diff := cmp.Diff(tc.want, got, cmpopts.EquateApprox(1e-12, 0), cmpopts.EquateNaNs()); diff != "" {
-				t.Errorf("\nReason: %s\n-want, +got\n%s", tc.reason, diff)
-			}
-			for i, inside := range OneOff([]*Schedule{s}, start, time.Hour, 24) {
-				if inside != (math.IsNaN(tc.want[i]) && !tc.gap) {
-					t.Errorf("\nReason: %s\nstep %d: OneOff says %v", tc.reason, i, inside)
-				}
-			}
-		})
-	}
-}
-
-// TestManyFactorsStayFinite multiplies the smallest and the largest factors that are valid.
-func TestManyFactorsStayFinite(t *testing.T) {
-	start := instant(t, "2026-06-01T00:00:00Z")
-	for _, factor := range []string{"0.00000000000000001", "0.2", "1000"} {
-		var windows []v1alpha1.PeakWindow
-		for range 64 {
-			windows = append(windows,
-				v1alpha1.PeakWindow{
-					Name: fmt.Sprintf("w%d", len(windows)), Schedule: "* * * * *", Duration: "10y",
-					Demand: multiply(factor),
-				})
-		}
-		s := []*Schedule{compile(t, "UTC", windows...), compile(t, "UTC", windows...)}
-		for _, value := range Baseline(s, start, time.Hour, []float64{0, 5, 1e12, math.NaN()}) {
-			if math.IsInf(value, 0) || value < 0 {
-				t.Errorf("×%s 128 times: the forecaster would be given %v", factor, value)
-			}
-		}
-		value := Undisturbed(s, start, time.Hour, []float64{0, 5, 1e12}, start.Add(3*time.Hour))
-		if math.IsInf(value, 0) || value < 0 {
-			t.Errorf("×%s 128 times: the base is %v", factor, value)
-		}
-	}
-}
-
-// TestSaleUnderWayStaysThreefold follows a sale with a factor of 3. The forecaster learns the level
-// without it.
-func TestSaleUnderWayStaysThreefold(t *testing.T) {
-	s := compile(t, "UTC", v1alpha1.PeakWindow{Schedule: "0 0 * * 5", Duration: "3d", Demand: multiply("3")})
-	start := instant(t, "2026-06-05T00:00:00Z")
-	level := 100.0
-	for i := range 3 * 24 {
-		at := start.Add(time.Duration(i) * time.Hour)
-		observed := 300.0
-		seen := Baseline([]*Schedule{s}, at, time.Hour, []float64{observed})
-		level += 0.5 * (seen[0] - level)
-		if served := s.At(at.Add(time.Hour-1)).Apply(level, 1); math.Abs(served-300) > 1e-9 {
-			t.Fatalf("after %d hours of a ×3 sale %v is served, want 300", i, served)
-		}
 	}
 }
 

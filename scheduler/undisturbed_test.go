@@ -11,6 +11,76 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
+var undisturbedTests = map[string]struct {
+	reason  string
+	windows []v1alpha1.PeakWindow
+	at      string
+	want    float64
+}{
+	"NoneIsOn": {
+		"what is observed is not disturbed",
+		[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}},
+		"2026-06-01T11:30:00Z", math.NaN(),
+	},
+	"UnderWay": {
+		"the demand of the last hour before the start",
+		[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}},
+		"2026-06-01T13:30:00Z", 111,
+	},
+	"OnTheWayUp": {
+		"demand rises with the ramp: the hour before the ramp counts",
+		[]v1alpha1.PeakWindow{
+			{Schedule: "0 12 * * *", Duration: "2h", RampUp: new(v1alpha1.Duration("1h")), Demand: multiply("3")},
+		},
+		"2026-06-01T11:30:00Z", 110,
+	},
+	"OnTheWayDown": {
+		"demand has not fallen yet",
+		[]v1alpha1.PeakWindow{
+			{Schedule: "0 12 * * *", Duration: "2h", RampDown: new(v1alpha1.Duration("1h")), Demand: multiply("3")},
+		},
+		"2026-06-01T14:30:00Z", 111,
+	},
+	"OneAfterTheOther": {
+		"windows that touch are one stretch",
+		[]v1alpha1.PeakWindow{
+			{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}, {
+				Schedule: "0 14 * * *", Duration: "2h", Demand: v1alpha1.PeakDemand{Add: quantity("5")},
+			},
+		},
+		"2026-06-01T15:30:00Z", 111,
+	},
+	"MinimumsDisturbNothing": {
+		"a minimum of days does not move the base into the past",
+		[]v1alpha1.PeakWindow{
+			{
+				Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3"),
+			}, {Schedule: "0 2 * * *", Duration: "20h", Demand: atLeast("5")},
+		},
+		"2026-06-01T13:30:00Z", 111,
+	},
+	"GapBefore": {
+		"the last value that is known",
+		[]v1alpha1.PeakWindow{{Schedule: "0 8 * * *", Duration: "2h", Demand: multiply("3")}},
+		"2026-06-01T08:30:00Z", 106,
+	},
+	"BeganBeforeTheSeries": {
+		"the newest value, less its peak",
+		[]v1alpha1.PeakWindow{{Start: "2026-05-31T12:00", Duration: "2d", Demand: multiply("2")}},
+		"2026-06-01T11:00:00Z", 55,
+	},
+	"AlwaysOn": {
+		"the search ends",
+		[]v1alpha1.PeakWindow{{Schedule: "* * * * *", Duration: "1m", Demand: multiply("2")}},
+		"2026-06-01T11:00:00Z", 55,
+	},
+	"BeforeTheSeries": {
+		"nothing is known",
+		[]v1alpha1.PeakWindow{{Start: "2026-05-31T12:00", Duration: "2d", Demand: multiply("2")}},
+		"2026-05-31T13:00:00Z", math.NaN(),
+	},
+}
+
 func TestUndisturbed(t *testing.T) {
 	start := instant(t, "2026-06-01T00:00:00Z")
 	// Each hour has a value of its own, which shows what hour the result is from.
@@ -19,73 +89,7 @@ func TestUndisturbed(t *testing.T) {
 		values[hour] = 100 + float64(hour)
 	}
 	values[7] = math.NaN()
-	hour := new(v1alpha1.Duration("1h"))
-	tests := map[string]struct {
-		reason  string
-		windows []v1alpha1.PeakWindow
-		at      string
-		want    float64
-	}{
-		"NoneIsOn": {
-			"what is observed is not disturbed",
-			[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}},
-			"2026-06-01T11:30:00Z", math.NaN(),
-		},
-		"UnderWay": {
-			"the demand of the last hour before the start",
-			[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}},
-			"2026-06-01T13:30:00Z", 111,
-		},
-		"OnTheWayUp": {
-			"demand rises with the ramp: the hour before the ramp counts",
-			[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", RampUp: hour, Demand: multiply("3")}},
-			"2026-06-01T11:30:00Z", 110,
-		},
-		"OnTheWayDown": {
-			"demand has not fallen yet",
-			[]v1alpha1.PeakWindow{{Schedule: "0 12 * * *", Duration: "2h", RampDown: hour, Demand: multiply("3")}},
-			"2026-06-01T14:30:00Z", 111,
-		},
-		"OneAfterTheOther": {
-			"windows that touch are one stretch",
-			[]v1alpha1.PeakWindow{
-				{Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3")}, {
-					Schedule: "0 14 * * *", Duration: "2h", Demand: v1alpha1.PeakDemand{Add: quantity("5")},
-				},
-			},
-			"2026-06-01T15:30:00Z", 111,
-		},
-		"MinimumsDisturbNothing": {
-			"a minimum of days does not move the base into the past",
-			[]v1alpha1.PeakWindow{
-				{
-					Schedule: "0 12 * * *", Duration: "2h", Demand: multiply("3"),
-				}, {Schedule: "0 2 * * *", Duration: "20h", Demand: atLeast("5")},
-			},
-			"2026-06-01T13:30:00Z", 111,
-		},
-		"GapBefore": {
-			"the last value that is known",
-			[]v1alpha1.PeakWindow{{Schedule: "0 8 * * *", Duration: "2h", Demand: multiply("3")}},
-			"2026-06-01T08:30:00Z", 106,
-		},
-		"BeganBeforeTheSeries": {
-			"the newest value, less its peak",
-			[]v1alpha1.PeakWindow{{Start: "2026-05-31T12:00", Duration: "2d", Demand: multiply("2")}},
-			"2026-06-01T11:00:00Z", 55,
-		},
-		"AlwaysOn": {
-			"the search ends",
-			[]v1alpha1.PeakWindow{{Schedule: "* * * * *", Duration: "1m", Demand: multiply("2")}},
-			"2026-06-01T11:00:00Z", 55,
-		},
-		"BeforeTheSeries": {
-			"nothing is known",
-			[]v1alpha1.PeakWindow{{Start: "2026-05-31T12:00", Duration: "2d", Demand: multiply("2")}},
-			"2026-05-31T13:00:00Z", math.NaN(),
-		},
-	}
-	for name, tc := range tests {
+	for name, tc := range undisturbedTests {
 		t.Run(name, func(t *testing.T) {
 			got := Undisturbed([]*Schedule{compile(t, "UTC", tc.windows...)}, start, time.Hour, values, instant(t, tc.at))
 			if diff := cmp.Diff(tc.want, got, cmpopts.EquateNaNs(), cmpopts.EquateApprox(1e-12, 0)); diff != "" {

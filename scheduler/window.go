@@ -76,7 +76,8 @@ func (w *window) lastElapsedStart(z *zone, m moment) (int64, bool) {
 	for i := first; i >= 0; i-- {
 		s := z.segments[i]
 		limit := min(z.end(i), instant) + s.offset
-		// Where the clock was set back, the earlier segment has later wall times than those searched.
+		// Where the clock was set back, the earlier segment has later wall times than those
+		// searched.
 		if limit > searched || ok && wall > limit {
 			searched = limit
 			wall, ok = w.cron.previous(limit)
@@ -101,7 +102,8 @@ func (w *window) nextElapsedStart(z *zone, m moment) (int64, bool) {
 	for i := first; i < len(z.segments); i++ {
 		s := z.segments[i]
 		limit := max(s.start, instant+1) + s.offset
-		// Where the clock is set back, the later segment has earlier wall times than those searched.
+		// Where the clock is set back, the later segment has earlier wall times than those
+		// searched.
 		if limit < searched || ok && wall < limit {
 			searched = limit
 			wall, ok = w.cron.next(limit)

@@ -7,9 +7,9 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// ParseSelector parses the label selector of a field; field is its path, such as spec.forecastSelector.
-// A nil selector selects nothing, an empty one everything. The error is a [*FieldError], and the selector
-// that comes with it selects nothing.
+// ParseSelector parses the label selector of a field; field is its path, such as
+// spec.forecastSelector. A nil selector selects nothing, an empty one everything. The error is a
+// [*FieldError], and the selector that comes with it selects nothing.
 func ParseSelector(field string, selector *metav1.LabelSelector) (labels.Selector, error) {
 	parsed, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
@@ -31,8 +31,8 @@ func (s *WarmPoolSpec) Selector() (labels.Selector, error) {
 	return ParseSelector("spec.forecastSelector", &s.ForecastSelector)
 }
 
-// ForecastMatcher tells which Forecasts a PeakSchedule or a WarmPool is for. It is immutable and safe for
-// concurrent use.
+// ForecastMatcher tells which Forecasts a PeakSchedule or a WarmPool is for. It is immutable and
+// safe for concurrent use.
 //
 // +kubebuilder:object:generate=false
 type ForecastMatcher struct {
@@ -47,8 +47,8 @@ func (m ForecastMatcher) Matches(fc *Forecast) bool {
 }
 
 // ForecastMatcher parses forecastRefs and forecastSelector. A selector that is invalid is an error
-// ([*FieldError]) and selects nothing; the matcher that comes with the error still matches the Forecasts
-// that forecastRefs names.
+// ([*FieldError]) and selects nothing; the matcher that comes with the error still matches the
+// Forecasts that forecastRefs names.
 func (p *PeakSchedule) ForecastMatcher() (ForecastMatcher, error) {
 	names := make(map[string]bool, len(p.Spec.ForecastRefs))
 	for _, ref := range p.Spec.ForecastRefs {
@@ -58,8 +58,8 @@ func (p *PeakSchedule) ForecastMatcher() (ForecastMatcher, error) {
 	return ForecastMatcher{namespace: p.Namespace, names: names, selector: selector}, err
 }
 
-// ForecastMatcher parses forecastSelector. A selector that is invalid is an error ([*FieldError]), and the
-// matcher that comes with it matches no Forecast.
+// ForecastMatcher parses forecastSelector. A selector that is invalid is an error ([*FieldError]),
+// and the matcher that comes with it matches no Forecast.
 func (p *WarmPool) ForecastMatcher() (ForecastMatcher, error) {
 	selector, err := p.Spec.Selector()
 	return ForecastMatcher{namespace: p.Namespace, selector: selector}, err

@@ -11,8 +11,8 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// action is an action of another autoscaler: at every match of a cron expression, it sets a number of
-// replicas, which stays until the next action.
+// action is an action of another autoscaler: at every match of a cron expression, it sets a number
+// of replicas, which stays until the next action.
 type action struct {
 	name     string
 	cron     string // five fields
@@ -41,9 +41,9 @@ const (
 // monday begins a week without a clock change, in which cron expressions are evaluated.
 var monday = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
-// levels returns the levels between actions. Either all actions repeat every week, or all have the same
-// date fields; dates are these fields in the second case, and empty in the first. On the weekdays in
-// skip nothing happens, so that the level of the day before continues.
+// levels returns the levels between actions. Either all actions repeat every week, or all have the
+// same date fields; dates are these fields in the second case, and empty in the first. On the
+// weekdays in skip nothing happens, so that the level of the day before continues.
 func levels(actions []action, skip map[int]bool) (out []level, dates string, err error) {
 	dates, err = commonDates(actions)
 	if err != nil {
@@ -94,8 +94,8 @@ func changes(times []actionTime) []actionTime {
 	return out
 }
 
-// commonDates returns the date fields of the actions where they name dates; these must be the same then.
-// It returns an empty string where all actions repeat every week.
+// commonDates returns the date fields of the actions where they name dates; these must be the same
+// then. It returns an empty string where all actions repeat every week.
 func commonDates(actions []action) (string, error) {
 	for _, a := range actions {
 		if len(strings.Fields(a.cron)) != 5 {
@@ -123,8 +123,8 @@ func repeatWeekly(actions []action) bool {
 	})
 }
 
-// actionTimes returns the minutes of the cycle at which actions happen, in the order of actions. With
-// dates, the cycle is one day, which stands for every date.
+// actionTimes returns the minutes of the cycle at which actions happen, in the order of actions.
+// With dates, the cycle is one day, which stands for every date.
 func actionTimes(actions []action, dates string, length int, skip map[int]bool) ([]actionTime, error) {
 	var times []actionTime
 	for _, a := range actions {
@@ -152,7 +152,8 @@ func actionTimes(actions []action, dates string, length int, skip map[int]bool) 
 	return times, nil
 }
 
-// weekdayOf returns the weekday of a minute of the cycle, with Sunday as 0. A cycle begins on a Monday.
+// weekdayOf returns the weekday of a minute of the cycle, with Sunday as 0. A cycle begins on a
+// Monday.
 func weekdayOf(minute int) int { return (minute/day + 1) % 7 }
 
 // isWildcard reports whether a cron field matches everything.

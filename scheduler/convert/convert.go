@@ -1,5 +1,5 @@
-// Package convert turns the timed scaling of other autoscalers into PeakSchedules. Where a workload is
-// known, it also makes the Forecast, and the HorizontalPodAutoscaler that reads it.
+// Package convert turns the timed scaling of other autoscalers into PeakSchedules. Where a workload
+// is known, it also makes the Forecast, and the HorizontalPodAutoscaler that reads it.
 //
 // It reads cronhpa's CronHorizontalPodAutoscaler, TKE's HorizontalPodCronscaler and CronHPA, KEDA's
 // ScaledObject, Crane's EffectiveHorizontalPodAutoscaler, and Zalando's ScalingSchedule and
@@ -99,9 +99,9 @@ var kinds = map[string]func(*source) error{
 
 const hpaKind = "HorizontalPodAutoscaler"
 
-// Convert converts the objects of the known kinds. It also reads the HorizontalPodAutoscalers among the
-// objects, because they say which workload a schedule scales. The error joins one error for each object
-// that cannot be converted; the Result has the others.
+// Convert converts the objects of the known kinds. It also reads the HorizontalPodAutoscalers among
+// the objects, because they say which workload a schedule scales. The error joins one error for
+// each object that cannot be converted; the Result has the others.
 func Convert(objects []manifest.Object, options Options) (Result, error) {
 	c := &converter{options: options, made: map[string]string{}}
 	var errs []error

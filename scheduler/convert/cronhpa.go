@@ -2,10 +2,8 @@ package convert
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +20,8 @@ type job struct {
 	ExcludeDates   []string `json:"excludeDates"`
 }
 
-// defaultJobZone is assumed, because cronhpa and TKE's autoscalers follow the clock of their own process.
+// defaultJobZone is assumed, because cronhpa and TKE's autoscalers follow the clock of their own
+// process.
 const defaultJobZone = "Asia/Shanghai"
 
 func fromCronHPA(s *source) error {
@@ -80,8 +79,9 @@ func fromTKEStack(s *source) error {
 	return s.fromJobs(in.Spec.ScaleTargetRef, in.Spec.Crons, nil, false)
 }
 
-// fromJobs converts timed actions. Each number of replicas lasts until the next action. The smallest
-// becomes the HPA's minReplicas, and larger ones become windows. With seconds, schedules have six fields.
+// fromJobs converts timed actions. Each number of replicas lasts until the next action. The
+// smallest becomes the HPA's minReplicas, and larger ones become windows. With seconds, schedules
+// have six fields.
 func (s *source) fromJobs(target workload, jobs []job, exclude []string, seconds bool) error {
 	if target.Name == "" {
 		return errNoTarget
@@ -130,7 +130,8 @@ func (s *source) fromJobs(target workload, jobs []job, exclude []string, seconds
 	})
 }
 
-// actions returns the jobs that recur, and those that happen once. It notes the jobs that are neither.
+// actions returns the jobs that recur, and those that happen once. It notes the jobs that are
+// neither.
 func (s *source) actions(jobs []job, location *time.Location, seconds bool) (recurring []action, once []onceAction) {
 	for _, j := range jobs {
 		size := j.TargetSize
@@ -188,57 +189,6 @@ func (s *source) fiveFields(j job, seconds bool) (string, error) {
 		s.note("%s: second %q of its schedule became 0", j.Name, f[0])
 	}
 	return strings.Join(f[1:], " "), nil
-}
-
-// exceptions reads excludeDates: cron expressions with six fields that name days. One day of one month
-// becomes a day of a Calendar. Weekdays are returned as a set where all actions repeat weekly.
-func (s *source) exceptions(exclude []string, weekly bool) (days []v1alpha1.CalendarDay, weekdays map[int]bool) {
-	weekdays = map[int]bool{}
-	for _, text := range exclude {
-		day, on, err := exception(text, weekly)
-		if err != nil {
-			s.note("excludeDates %q is not converted, because %v", text, err)
-			continue
-		}
-		if day != nil {
-			days = append(days, *day)
-		}
-		for _, weekday := range on {
-			weekdays[weekday] = true
-		}
-	}
-	if len(days) > 0 {
-		s.note("on an excepted day no window starts; a window that started the day before lasts until its end")
-	}
-	if len(exclude) > 0 {
-		s.note("excludeDates stand for the dates that they name; cronhpa compares month and hour only, " +
-			"and so skips other actions")
-	}
-	return days, weekdays
-}
-
-// exception reads one of excludeDates. It returns a day of the year or weekdays.
-func exception(text string, weekly bool) (*v1alpha1.CalendarDay, []int, error) {
-	f := strings.Fields(text)
-	if len(f) != 6 {
-		return nil, nil, errors.New("it does not have six fields")
-	}
-	dayOfMonth, dayErr := strconv.Atoi(f[3])
-	month, monthErr := strconv.Atoi(f[4])
-	if dayErr == nil && monthErr == nil && isWildcard(f[5]) {
-		d := int32(dayOfMonth)
-		rule := &v1alpha1.YearlyRule{Month: int32(month), Day: &d}
-		return &v1alpha1.CalendarDay{Name: "except", Yearly: rule}, nil, nil
-	}
-	minutes, err := matchesOf("0 0 * * "+f[5], week)
-	if !weekly || !isWildcard(f[3]) || !isWildcard(f[4]) || err != nil {
-		return nil, nil, errors.New("it names neither one day of one month nor only weekdays: name the days in spec.except")
-	}
-	var weekdays []int
-	for _, minute := range minutes {
-		weekdays = append(weekdays, weekdayOf(minute))
-	}
-	return nil, weekdays, nil
 }
 
 // onceAction is an action at one date.
@@ -299,7 +249,8 @@ func (s *source) noteLevels(dates string, lowest int32) {
 	}
 }
 
-// scaled returns the workload itself. Where target is a HorizontalPodAutoscaler, that is its target.
+// scaled returns the workload itself. Where target is a HorizontalPodAutoscaler, that is its
+// target.
 func (s *source) scaled(target workload) workload {
 	if target.Kind != hpaKind {
 		return target

@@ -74,8 +74,8 @@ func kedaFields() fieldSet {
 		with("triggers", fields("type", "name", "metricType").with("metadata", metadata))
 }
 
-// kedaPeriods returns the periods of the cron triggers. The first Prometheus trigger becomes the demand of
-// the conversion. Other triggers are not converted; noted has the paths of their fields.
+// kedaPeriods returns the periods of the cron triggers. The first Prometheus trigger becomes the
+// demand of the conversion. Other triggers are not converted; noted has the paths of their fields.
 func (s *source) kedaPeriods(triggers []kedaTrigger, v *conversion) (periods []period, noted []string, err error) {
 	for i, t := range triggers {
 		name := cmp.Or(t.Name, fmt.Sprintf("%s-%d", t.Type, i))

@@ -46,7 +46,8 @@ type hpa struct {
 	} `json:"spec"`
 }
 
-// conversion is what one object is converted to: PeakSchedules, and with a target a Forecast and an HPA.
+// conversion is what one object is converted to: PeakSchedules, and with a target a Forecast and an
+// HPA.
 type conversion struct {
 	name     string // of the Forecast and the HPA
 	target   workload
@@ -68,8 +69,8 @@ type windowGroup struct {
 // maxName is the longest name of a Forecast.
 const maxName = 63
 
-// write adds the objects of a conversion to the result. It returns an error where one of them could not
-// be evaluated.
+// write adds the objects of a conversion to the result. It returns an error where one of them could
+// not be evaluated.
 func (s *source) write(v conversion) error {
 	if len(v.name) > maxName {
 		return fmt.Errorf("its name has %d characters, and that of a Forecast at most %d: shorten it in the file",

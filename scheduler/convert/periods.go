@@ -16,8 +16,8 @@ type period struct {
 	replicas               int32
 }
 
-// periodGroups converts periods to windows: each lasts from a start to the first end after it. It also
-// returns the largest number of replicas, which is at least minReplicas.
+// periodGroups converts periods to windows: each lasts from a start to the first end after it. It
+// also returns the largest number of replicas, which is at least minReplicas.
 func (s *source) periodGroups(periods []period, minReplicas int32) ([]windowGroup, int32, error) {
 	highest := minReplicas
 	byZone := map[string][]v1alpha1.PeakWindow{}

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// fieldSet has the fields of an object that a conversion reads. A nil set stands for a value that is read
-// as a whole. The set of a list is that of its items.
+// fieldSet has the fields of an object that a conversion reads. A nil set stands for a value that
+// is read as a whole. The set of a list is that of its items.
 type fieldSet map[string]fieldSet
 
 // fields returns a set of fields that are read as a whole.
@@ -27,8 +27,9 @@ func (s fieldSet) with(name string, inner fieldSet) fieldSet {
 	return s
 }
 
-// noteUnsupported notes the fields of spec that the conversion does not read, so that nothing is lost
-// silently. It leaves out the fields whose paths begin with one of noted: other notes are about them.
+// noteUnsupported notes the fields of spec that the conversion does not read, so that nothing is
+// lost silently. It leaves out the fields whose paths begin with one of noted: other notes are
+// about them.
 func (s *source) noteUnsupported(read fieldSet, noted ...string) {
 	var object struct {
 		Spec any `json:"spec"`

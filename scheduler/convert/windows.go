@@ -10,8 +10,9 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// windowsAbove returns the levels above base as windows. Levels that differ in their weekdays or hours
-// only become one window. dates are the date fields of the schedules; empty where levels repeat weekly.
+// windowsAbove returns the levels above base as windows. Levels that differ in their weekdays or
+// hours only become one window. dates are the date fields of the schedules; empty where levels
+// repeat weekly.
 func windowsAbove(levels []level, base int32, dates string) []v1alpha1.PeakWindow {
 	used := map[string]int{}
 	var windows []v1alpha1.PeakWindow
@@ -31,7 +32,8 @@ func windowsAbove(levels []level, base int32, dates string) []v1alpha1.PeakWindo
 	return windows
 }
 
-// group has the levels with the same key: the name of the first, and the values in which they differ.
+// group has the levels with the same key: the name of the first, and the values in which they
+// differ.
 type group[K comparable] struct {
 	key    K
 	name   string

@@ -73,8 +73,8 @@ func fromZalando(s *source) error {
 	return s.write(v)
 }
 
-// zalandoWindow converts one schedule to a window without duration and ramps. It also returns the zone and
-// the duration in minutes.
+// zalandoWindow converts one schedule to a window without duration and ramps. It also returns the
+// zone and the duration in minutes.
 func (s *source) zalandoWindow(
 	i int, x zalandoSchedule,
 ) (w v1alpha1.PeakWindow, zone string, minutes int64, err error) {

@@ -25,8 +25,8 @@ const (
 	maxEventDays    = 366
 	repeatYears     = 10
 	lastYear        = 2199
-	// maxExpandedDays bounds the days of all events of a file, recurrences included. It is many times
-	// what a Calendar can have.
+	// maxExpandedDays bounds the days of all events of a file, recurrences included. It is many
+	// times what a Calendar can have.
 	maxExpandedDays = 1 << 18
 	dateLayout      = "2006-01-02"
 )

@@ -84,61 +84,63 @@ metadata: {name: days-off}
 spec: {days: [{name: founding, dates: ["2026-03-10"]}]}
 `
 
+var noonOfB = strings.Replace(noon, "namespace: a", "namespace: b", 1)
+
+var peakFiles = map[string]struct{ reason, text, want string }{
+	"CalendarAfter": {"the order does not matter", noon + "---\n" + off, "noon"},
+	"OtherKinds":    {"a file has the Forecast too", "kind: Forecast\n---\n" + off + "---\n" + noon, "noon"},
+	"Nothing":       {"the caller says what that means", "kind: Forecast\n", ""},
+	"TwoNamespaces": {"both are named in full", off + "---\n" + noon + "---\n" + noonOfB, "a/noon b/noon"},
+	"Twice":         {"which one counts?", off + "---\n" + noon + "---\n" + noon, "!is declared twice"},
+	"CalendarTwice": {"which one counts?", off + "---\n" + off + "---\n" + noon, "!is declared twice"},
+	"NoCalendar":    {"the field is named", noon, `!spec.except.calendars[0] "days-off"`},
+	"AllIsSaid":     {"one mistake hides no other", strings.Replace(noon, "UTC", "Local", 1), "!depends on the machine"},
+	"NoForecasts": {
+		"the API server refuses it too",
+		strings.Replace(noon, "  forecastSelector: {}\n", "", 1) + "---\n" + off,
+		"!select Forecasts by forecastRefs",
+	},
+	"ZoneOffset": {
+		"an offset is no zone", strings.Replace(noon, "UTC", `"+08:00"`, 1) + "---\n" + off,
+		"!is not a name",
+	},
+	"ZoneEmpty": {"nothing is no zone", strings.Replace(noon, "UTC", `""`, 1) + "---\n" + off, "!is refused"},
+	"ZoneUnknown": {
+		"a misspelt zone is not UTC", strings.Replace(noon, "UTC", "Europe/Berlim", 1) + "---\n" + off,
+		`!spec.timeZone: unknown time zone "Europe/Berlim"`,
+	},
+	"OtherGroup": {
+		"the version matters", strings.Replace(noon, "v1alpha1", "v1", 1), "!is not headstart.dev/v1alpha1",
+	},
+	"UnknownField": {
+		"nobody would read it", strings.Replace(noon, "duration:", "lasts:", 1),
+		`!unknown field "spec.windows[0].lasts"`,
+	},
+	"CaseOfAField": {
+		"the API server tells them apart", strings.Replace(noon, "timeZone:", "timezone:", 1),
+		`!unknown field "spec.timezone"`,
+	},
+	"NoQuantity": {
+		"the field is named", strings.Replace(noon, `"400"`, "many", 1) + "---\n" + off,
+		`!spec.windows[0].demand.atLeast "many": write demand`,
+	},
+	"NumberForText": {
+		"in the words of the file", strings.Replace(noon, "timeZone: UTC", "timeZone: 8", 1) + "---\n" + off,
+		"!spec.timeZone: number is not text: put it into quotes",
+	},
+	"TextForNumber": {
+		"in the words of the file",
+		strings.Replace(noon, `atLeast: "400"`, "replicas: four", 1) + "---\n" + off,
+		"!spec.windows.demand.replicas: string is not a whole number within range",
+	},
+	"BadCalendarDay": {
+		"the day is named", noon + "---\n" + strings.Replace(off, "03-10", "02-30", 1),
+		"!spec.days[0].dates[0]",
+	},
+}
+
 func TestReadPeaks(t *testing.T) {
-	other := strings.Replace(noon, "namespace: a", "namespace: b", 1)
-	tests := map[string]struct{ reason, text, want string }{
-		"CalendarAfter": {"the order does not matter", noon + "---\n" + off, "noon"},
-		"OtherKinds":    {"a file has the Forecast too", "kind: Forecast\n---\n" + off + "---\n" + noon, "noon"},
-		"Nothing":       {"the caller says what that means", "kind: Forecast\n", ""},
-		"TwoNamespaces": {"both are named in full", off + "---\n" + noon + "---\n" + other, "a/noon b/noon"},
-		"Twice":         {"which one counts?", off + "---\n" + noon + "---\n" + noon, "!is declared twice"},
-		"CalendarTwice": {"which one counts?", off + "---\n" + off + "---\n" + noon, "!is declared twice"},
-		"NoCalendar":    {"the field is named", noon, `!spec.except.calendars[0] "days-off"`},
-		"AllIsSaid":     {"one mistake hides no other", strings.Replace(noon, "UTC", "Local", 1), "!depends on the machine"},
-		"NoForecasts": {
-			"the API server refuses it too",
-			strings.Replace(noon, "  forecastSelector: {}\n", "", 1) + "---\n" + off,
-			"!select Forecasts by forecastRefs",
-		},
-		"ZoneOffset": {
-			"an offset is no zone", strings.Replace(noon, "UTC", `"+08:00"`, 1) + "---\n" + off,
-			"!is not a name",
-		},
-		"ZoneEmpty": {"nothing is no zone", strings.Replace(noon, "UTC", `""`, 1) + "---\n" + off, "!is refused"},
-		"ZoneUnknown": {
-			"a misspelt zone is not UTC", strings.Replace(noon, "UTC", "Europe/Berlim", 1) + "---\n" + off,
-			`!spec.timeZone: unknown time zone "Europe/Berlim"`,
-		},
-		"OtherGroup": {
-			"the version matters", strings.Replace(noon, "v1alpha1", "v1", 1), "!is not headstart.dev/v1alpha1",
-		},
-		"UnknownField": {
-			"nobody would read it", strings.Replace(noon, "duration:", "lasts:", 1),
-			`!unknown field "spec.windows[0].lasts"`,
-		},
-		"CaseOfAField": {
-			"the API server tells them apart", strings.Replace(noon, "timeZone:", "timezone:", 1),
-			`!unknown field "spec.timezone"`,
-		},
-		"NoQuantity": {
-			"the field is named", strings.Replace(noon, `"400"`, "many", 1) + "---\n" + off,
-			`!spec.windows[0].demand.atLeast "many": write demand`,
-		},
-		"NumberForText": {
-			"in the words of the file", strings.Replace(noon, "timeZone: UTC", "timeZone: 8", 1) + "---\n" + off,
-			"!spec.timeZone: number is not text: put it into quotes",
-		},
-		"TextForNumber": {
-			"in the words of the file",
-			strings.Replace(noon, `atLeast: "400"`, "replicas: four", 1) + "---\n" + off,
-			"!spec.windows.demand.replicas: string is not a whole number within range",
-		},
-		"BadCalendarDay": {
-			"the day is named", noon + "---\n" + strings.Replace(off, "03-10", "02-30", 1),
-			"!spec.days[0].dates[0]",
-		},
-	}
-	for name, tc := range tests {
+	for name, tc := range peakFiles {
 		t.Run(name, func(t *testing.T) {
 			peaks, err := ReadPeaks(strings.NewReader(tc.text))
 			var got []string

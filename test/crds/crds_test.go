@@ -1,5 +1,5 @@
-// Package crds_test checks the validation rules of the CRDs with the API server's own libraries, without
-// an API server. It needs no control plane.
+// Package crds_test checks the validation rules of the CRDs with the API server's own libraries,
+// without an API server. It needs no control plane.
 package crds_test
 
 import (
@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// invalidObject is an entry of scheduler/testdata/refused.yaml: an object with one bad field, who refuses
-// it, and words that the message must contain.
+// invalidObject is an entry of scheduler/testdata/refused.yaml: an object with one bad field, who
+// refuses it, and words that the message must contain.
 type invalidObject struct {
 	Name      string         `json:"name"`
 	RefusedBy string         `json:"refusedBy"`
@@ -47,7 +47,8 @@ func invalidObjects(t *testing.T) []invalidObject {
 	return all
 }
 
-// crdValidator validates custom resources as the API server does: by the schema and the rules of a CRD.
+// crdValidator validates custom resources as the API server does: by the schema and the rules of a
+// CRD.
 type crdValidator struct {
 	structural *schema.Structural
 	schema     validation.SchemaValidator
@@ -81,7 +82,8 @@ func newCRDValidator(t *testing.T, file string) crdValidator {
 	return crdValidator{structural, validator, cel.NewValidator(structural, true, celconfig.PerCallLimit)}
 }
 
-// validate sets the defaults of object and returns the error of the API server; nil when it accepts object.
+// validate sets the defaults of object and returns the error of the API server; nil when it accepts
+// object.
 func (v crdValidator) validate(t *testing.T, object map[string]any) error {
 	t.Helper()
 	defaulting.Default(object, v.structural)
@@ -93,8 +95,8 @@ func (v crdValidator) validate(t *testing.T, object map[string]any) error {
 	return errs.ToAggregate()
 }
 
-// TestInvalidFieldsAreRefused checks that the CRDs refuse every field that they can check, with a message
-// that helps, and that they accept what only a condition can refuse.
+// TestInvalidFieldsAreRefused checks that the CRDs refuse every field that they can check, with a
+// message that helps, and that they accept what only a condition can refuse.
 func TestInvalidFieldsAreRefused(t *testing.T) {
 	validators := map[string]crdValidator{
 		"PeakSchedule": newCRDValidator(t, "headstart.dev_peakschedules.yaml"),
