@@ -203,8 +203,8 @@ func (r *PeakScheduleReconciler) forecastsOf(ctx context.Context, ps *v1alpha1.P
 }
 
 // liftedForecast says what a Forecast's plan provides for now, while a window is active, and when the next one starts.
-func liftedForecast(fc *v1alpha1.Forecast, now time.Time, status *v1alpha1.PeakScheduleStatus) v1alpha1.LiftedForecast {
-	lifted := v1alpha1.LiftedForecast{Name: fc.Name}
+func liftedForecast(fc *v1alpha1.Forecast, now time.Time, status *v1alpha1.PeakScheduleStatus) v1alpha1.SelectedForecast {
+	lifted := v1alpha1.SelectedForecast{Name: fc.Name}
 	if fc.Status.Plan == nil {
 		return lifted
 	}

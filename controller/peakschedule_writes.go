@@ -77,7 +77,7 @@ func (w *scheduleWrites) forget(key types.NamespacedName) {
 // sameButFigures says whether two statuses differ by no more than figures of demand that hardly moved: a forecast that moves a little
 // makes no write.
 func sameButFigures(written, next *v1alpha1.PeakScheduleStatus) bool {
-	was := make(map[string]v1alpha1.LiftedForecast, len(written.Forecasts))
+	was := make(map[string]v1alpha1.SelectedForecast, len(written.Forecasts))
 	for _, f := range written.Forecasts {
 		was[f.Name] = f
 	}

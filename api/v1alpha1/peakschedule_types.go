@@ -224,7 +224,7 @@ type PeakScheduleStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=256
-	Forecasts []LiftedForecast `json:"forecasts,omitempty"`
+	Forecasts []SelectedForecast `json:"forecasts,omitempty"`
 }
 
 // WindowOccurrence is one occurrence of a window.
@@ -243,8 +243,8 @@ type WindowOccurrence struct {
 	End metav1.Time `json:"end"`
 }
 
-// LiftedForecast is a Forecast that a PeakSchedule applies to.
-type LiftedForecast struct {
+// SelectedForecast is a Forecast that a PeakSchedule applies to.
+type SelectedForecast struct {
 	// name is the name of the Forecast.
 	// +required
 	Name string `json:"name"`
