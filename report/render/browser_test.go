@@ -19,7 +19,7 @@ import (
 // screen and on a phone. Screenshots are kept where HEADSTART_ARTIFACTS says, for people to look at.
 func TestHTMLInABrowser(t *testing.T) {
 	b := openBrowser(t)
-	r, text := page(t)
+	r, text := examplePage(t)
 	path := filepath.Join(t.TempDir(), "page.html")
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestHTMLInABrowser(t *testing.T) {
 // The trap works: a page that fails and asks the network is found out.
 func TestBrowserSeesComplaints(t *testing.T) {
 	b := openBrowser(t)
-	_, text := page(t)
+	_, text := examplePage(t)
 	path := filepath.Join(t.TempDir(), "page.html")
 	bad := bytes.Replace(text, []byte("</body>"), []byte(`<img src="http://example.invalid/x.png"><script>console.error("oh"); missing();</script></body>`), 1)
 	if err := os.WriteFile(path, bad, 0o600); err != nil {
@@ -193,7 +193,7 @@ func checkReadout(t *testing.T, r *report.Report, b *browser) {
 // A page of several reports draws each once it is opened.
 func TestBundleInABrowser(t *testing.T) {
 	b := openBrowser(t)
-	r, _ := page(t)
+	r, _ := examplePage(t)
 	var text bytes.Buffer
 	if err := bundle(r).HTML(&text); err != nil {
 		t.Fatal(err)

@@ -1,44 +1,77 @@
 package render
 
 import (
-	"bufio"
+	"encoding/csv"
 	"io"
 	"math"
 	"strconv"
-	"strings"
 	"time"
+
+	"headstart.dev/headstart/report"
 )
 
-// CSV writes the replay step by step: timestamp, demand, served and expected demand, and for each policy the replicas that were
-// paid. What is not known is empty.
+// CSV implements Document. The columns are timestamp, demand, the demand that Headstart would have
+// served, the demand that the forecast expected, and for each policy the replicas that are paid. An
+// unknown value is empty.
 func (d single) CSV(w io.Writer) error {
-	b := bufio.NewWriter(w) // remembers its first error, for Flush
+	out := csv.NewWriter(w) // keeps its first error until Flush
 	head := []string{"timestamp", "demand", "served", "expected"}
-	for _, p := range d.report.Policies {
-		if p.Figures != nil {
-			head = append(head, p.Policy)
+	var run []report.Result
+	for _, result := range d.report.Policies {
+		if result.Figures != nil {
+			run = append(run, result)
+			head = append(head, result.Policy)
 		}
 	}
-	_, _ = b.WriteString(strings.Join(head, ",") + "\n")
+	_ = out.Write(head)
 	steps := d.report.Steps
 	for i, demand := range steps.Replayed() {
-		_, _ = b.WriteString(steps.At(steps.From + i).UTC().Format(time.RFC3339))
-		cells := []float64{demand, math.NaN(), math.NaN()}
+		served, expected := math.NaN(), math.NaN()
 		if steps.Served != nil {
-			cells[1], cells[2] = steps.Served[i], steps.Expected[i]
+			served, expected = steps.Served[i], steps.Expected[i]
 		}
-		for _, p := range d.report.Policies {
-			if p.Figures != nil {
-				cells = append(cells, p.Paid[i])
-			}
+		row := []string{
+			steps.At(steps.From + i).UTC().Format(time.RFC3339), number(demand), number(served), number(expected),
 		}
-		for _, v := range cells {
-			_ = b.WriteByte(',')
-			if !math.IsNaN(v) {
-				_, _ = b.WriteString(strconv.FormatFloat(v, 'g', -1, 64))
-			}
+		for _, result := range run {
+			row = append(row, number(result.Paid[i]))
 		}
-		_ = b.WriteByte('\n')
+		_ = out.Write(row)
 	}
-	return b.Flush()
+	out.Flush()
+	return out.Error()
+}
+
+// CSV implements Document. The last column says why a Forecast or a policy was not replayed.
+func (d several) CSV(w io.Writer) error {
+	out := csv.NewWriter(w) // keeps its first error until Flush
+	_ = out.Write([]string{
+		"forecast", "policy", "unserved", "short", "replicaHours", "utilisation", "scalings", "costOverOracle", "notRun",
+	})
+	for _, one := range d.bundle.Reports {
+		if one.Report == nil {
+			_ = out.Write([]string{one.Name, "", "", "", "", "", "", "", one.NotRun})
+			continue
+		}
+		for _, result := range one.Report.Policies {
+			row := []string{one.Name, result.Policy, "", "", "", "", "", "", result.NotRun}
+			if f := result.Figures; f != nil {
+				row = []string{
+					one.Name, result.Policy, number(f.Unserved), number(f.Short), number(f.ReplicaHours),
+					number(f.Utilisation), strconv.Itoa(f.Scalings), number(f.CostOverOracle), "",
+				}
+			}
+			_ = out.Write(row)
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// number writes a number with all its digits. NaN is empty.
+func number(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
 }

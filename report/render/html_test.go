@@ -18,8 +18,8 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// page renders a replay with everything that a page can show.
-func page(t *testing.T) (*report.Report, []byte) {
+// examplePage renders a replay with everything that a page can show.
+func examplePage(t *testing.T) (*report.Report, []byte) {
 	t.Helper()
 	s := load(t, "gaps_10m.csv.gz")
 	o := report.DefaultOptions()
@@ -45,14 +45,14 @@ func page(t *testing.T) (*report.Report, []byte) {
 }
 
 func TestHTMLIsSelfContained(t *testing.T) {
-	r, text := page(t)
+	r, text := examplePage(t)
 	if found := regexp.MustCompile(`(?i)(src|href)\s*=\s*["']?(https?:)?//`).Find(text); found != nil {
 		t.Errorf("the page refers to the network: %s", found)
 	}
 	if bytes.Contains(text, []byte(`<b>"gaps"`)) {
 		t.Error("the name of the series is not escaped")
 	}
-	for _, want := range []string{"Permission is hereby granted", "uPlot", html.EscapeString(r.Verdict), "kind: HorizontalPodAutoscaler", "head-room"} {
+	for _, want := range []string{"Permission is hereby granted", "uPlot", html.EscapeString(r.Verdict), "kind: HorizontalPodAutoscaler", "headroom"} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("the page lacks %q", want)
 		}

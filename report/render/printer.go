@@ -7,13 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// printer writes lines and remembers the first error.
+// columns is the width of the text format.
+const columns = 100
+
+// printer writes lines. It keeps the first error and writes nothing after it.
 type printer struct {
 	w      io.Writer
 	colour bool
 	err    error
 }
 
+// line writes a formatted line without blanks at its end.
 func (p *printer) line(format string, args ...any) {
 	if p.err != nil {
 		return
@@ -21,34 +25,14 @@ func (p *printer) line(format string, args ...any) {
 	_, p.err = fmt.Fprintln(p.w, strings.TrimRight(fmt.Sprintf(format, args...), " "))
 }
 
-const columns = 100
-
-// wrap writes words under a label, no line longer than the page.
+// wrap writes a text after a label, in as many lines as needed.
 func (p *printer) wrap(label, text string) {
 	for _, line := range Wrap(label, text) {
 		p.line("%s", line)
 	}
 }
 
-// Wrap breaks words under a label into lines of at most 100 columns.
-func Wrap(label, text string) []string {
-	var out []string
-	line, used := label, utf8.RuneCountInString(label)
-	indent := strings.Repeat(" ", used)
-	for i, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		if i > 0 && used+1+n > columns {
-			out = append(out, line)
-			line, used = indent, utf8.RuneCountInString(indent)
-		} else if i > 0 {
-			line, used = line+" ", used+1
-		}
-		line, used = line+word, used+n
-	}
-	return append(out, line)
-}
-
-// bold stands out where there are colours.
+// bold makes a text bold, if colours are allowed.
 func (p *printer) bold(text string) string {
 	if !p.colour {
 		return text
@@ -56,19 +40,10 @@ func (p *printer) bold(text string) string {
 	return "\x1b[1m" + text + "\x1b[0m"
 }
 
-// table writes rows in columns: the first to the left, the others to the right. A short row is a remark.
+// table writes rows in columns. The first column is aligned left, the others right. A row of two
+// cells is a name and a remark; the remark does not widen the columns.
 func (p *printer) table(rows [][]string) {
-	var width []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i >= len(width) {
-				width = append(width, 0)
-			}
-			if len(row) > 2 || i == 0 {
-				width[i] = max(width[i], utf8.RuneCountInString(cell))
-			}
-		}
-	}
+	width := columnWidths(rows)
 	for _, row := range rows {
 		var b strings.Builder
 		for i, cell := range row {
@@ -76,7 +51,7 @@ func (p *printer) table(rows [][]string) {
 			switch {
 			case i == 0:
 				b.WriteString(cell + pad)
-			case len(row) <= 2:
+			case isRemark(row):
 				b.WriteString("  " + cell)
 			default:
 				b.WriteString("  " + pad + cell)
@@ -84,4 +59,40 @@ func (p *printer) table(rows [][]string) {
 		}
 		p.line("%s", b.String())
 	}
+}
+
+func columnWidths(rows [][]string) []int {
+	var width []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i >= len(width) {
+				width = append(width, 0)
+			}
+			if i == 0 || !isRemark(row) {
+				width[i] = max(width[i], utf8.RuneCountInString(cell))
+			}
+		}
+	}
+	return width
+}
+
+func isRemark(row []string) bool { return len(row) <= 2 }
+
+// Wrap breaks a text into lines of at most 100 columns. The first line begins with the label, and
+// the others are indented by its width.
+func Wrap(label, text string) []string {
+	var out []string
+	indent := utf8.RuneCountInString(label)
+	line, used := label, indent
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		if i > 0 && used+1+n > columns {
+			out = append(out, line)
+			line, used = strings.Repeat(" ", indent), indent
+		} else if i > 0 {
+			line, used = line+" ", used+1
+		}
+		line, used = line+word, used+n
+	}
+	return append(out, line)
 }

@@ -1,4 +1,4 @@
-// Package render writes reports as text for a terminal, as JSON, as CSV, and as one HTML page.
+// Package render writes reports as text for a terminal, as JSON, as CSV, and as an HTML page.
 package render
 
 import (
@@ -8,22 +8,23 @@ import (
 	"headstart.dev/headstart/report"
 )
 
-// Document is what can be written in each form.
+// Document is a report, or a bundle of reports, that can be written in several formats.
 type Document interface {
-	// Text writes for a terminal, at most 100 columns wide.
+	// Text writes lines for a terminal, at most 100 columns wide.
 	Text(w io.Writer, o TextOptions) error
-	// JSON writes an indented object, as docs/report.md documents it.
+	// JSON writes an indented object. Its fields are described in docs/report.md.
 	JSON(w io.Writer) error
-	// CSV writes the replay step by step, or, of several reports, one row for each policy.
+	// CSV writes one row for each replayed step of a report, and one row for each report and policy
+	// of a bundle.
 	CSV(w io.Writer) error
 	// HTML writes one page that needs no network.
 	HTML(w io.Writer) error
 }
 
-// Report is the Document of one report.
+// Report returns the Document of one report.
 func Report(r *report.Report) Document { return single{r} }
 
-// Bundle is the Document of several reports.
+// Bundle returns the Document of several reports.
 func Bundle(b *report.Bundle) Document { return several{b} }
 
 type single struct{ report *report.Report }

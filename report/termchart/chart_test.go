@@ -21,9 +21,9 @@ func TestChart(t *testing.T) {
 		Title: "a day", Start: start, End: start.Add(8 * time.Hour), Now: start.Add(4 * time.Hour), Width: 43, Height: 4,
 		Area: hours("demand", 1, 2, 4, nan), Line: hours("plan", nan, 3, 3, 8, 8, 2, 2, 2), Dots: hours("expected", nan, nan, nan, nan, 6, 1),
 		Lanes: []Lane{
-			{Name: "peak", Mark: '▀', On: func(from, _ time.Time) bool { return from.Equal(start.Add(6 * time.Hour)) }},
-			{Name: "a very long name", Mark: '!', On: func(from, _ time.Time) bool { return from.Equal(start) }},
-			{Name: "none", Mark: '!', On: func(time.Time, time.Time) bool { return false }},
+			{Name: "peak", Mark: '▀', Marked: func(from, _ time.Time) bool { return from.Equal(start.Add(6 * time.Hour)) }},
+			{Name: "a very long name", Mark: '!', Marked: func(from, _ time.Time) bool { return from.Equal(start) }},
+			{Name: "none", Mark: '!', Marked: func(time.Time, time.Time) bool { return false }},
 		},
 	}
 	want := []string{
@@ -42,7 +42,7 @@ func TestChart(t *testing.T) {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
 	rest := strings.Join(got[6:], "\n")
-	for _, part := range []string{"02:00", "peak", "a very l…", "█ demand   · expected   ─ plan   ! not all served   ┊ now"} {
+	for _, part := range []string{"02:00", "peak", "a very l…", "█ demand   · expected   ─ plan   ! shortage   ┊ now"} {
 		if !strings.Contains(rest, part) {
 			t.Errorf("%q is missing in\n%s", part, rest)
 		}
@@ -59,7 +59,7 @@ func TestChartFits(t *testing.T) {
 			Title: "x", Start: start, End: start.Add(span), Now: start.Add(span / 2), Width: rapid.IntRange(0, 120).Draw(t, "width"), Height: rapid.IntRange(0, 30).Draw(t, "height"),
 			Area:   SeriesOf("demand", start.Add(-time.Hour), step, rapid.SliceOfN(value, 0, 50).Draw(t, "area")),
 			Line:   SeriesOf("plan", start, step, rapid.SliceOfN(value, 0, 50).Draw(t, "line")),
-			Lanes:  []Lane{{Name: "lane", Mark: '!', On: func(from, _ time.Time) bool { return from.Unix()%2 == 0 }}},
+			Lanes:  []Lane{{Name: "lane", Mark: '!', Marked: func(from, _ time.Time) bool { return from.Unix()%2 == 0 }}},
 			Colour: rapid.Bool().Draw(t, "colour"),
 		}
 		width := max(40, c.Width)
@@ -68,7 +68,7 @@ func TestChartFits(t *testing.T) {
 		}
 		for _, line := range c.Lines()[1:] {
 			if c.Colour {
-				for _, code := range []string{ansiReset, ansiArea, ansiLine, ansiDots, ansiLane, ansiAlarm} {
+				for _, code := range []string{styleReset, styleArea, styleLine, styleDots, stylePeak, styleShort} {
 					line = strings.ReplaceAll(line, code, "")
 				}
 			} else if strings.HasSuffix(line, " ") {
@@ -82,7 +82,7 @@ func TestChartFits(t *testing.T) {
 }
 
 func TestSeriesOfBounds(t *testing.T) {
-	at := SeriesOf("x", start, time.Minute, []float64{1, math.NaN(), 3}).At
+	largest := SeriesOf("x", start, time.Minute, []float64{1, math.NaN(), 3}).Max
 	cases := map[string]struct {
 		from, to time.Duration
 		want     float64
@@ -98,7 +98,7 @@ func TestSeriesOfBounds(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, found := at(start.Add(tc.from), start.Add(tc.to))
+			got, found := largest(start.Add(tc.from), start.Add(tc.to))
 			if got != tc.want || found != tc.found {
 				t.Errorf("got %v, %v, want %v, %v", got, found, tc.want, tc.found)
 			}
@@ -106,12 +106,12 @@ func TestSeriesOfBounds(t *testing.T) {
 	}
 }
 
-func TestSignificant3(t *testing.T) {
+func TestShortNumber(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0", 0.25: "0.25", 999: "999", 12_000: "12k", 3.2e6: "3.2M", 8e9: "8G", 8e11: "800G", 1e12: "1e+12", 1.6e300: "1.6e+300", math.Inf(1): "+Inf",
 	} {
-		if got := significant3(v); got != want {
-			t.Errorf("significant3(%v) = %q, want %q", v, got, want)
+		if got := shortNumber(v); got != want {
+			t.Errorf("shortNumber(%v) = %q, want %q", v, got, want)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (o *peaksOptions) writeChart(out io.Writer, schedules []*scheduler.Schedule
 	if o.capacity != 1 {
 		title += fmt.Sprintf(" and one replica serves %g", o.capacity)
 	}
-	demand := termchart.Series{Name: "demand", At: func(from, to time.Time) (float64, bool) {
+	demand := termchart.Series{Name: "demand", Max: func(from, to time.Time) (float64, bool) {
 		largest := scheduler.Timeline(schedules, from, to.Sub(from), 1)[0]
 		return largest.Apply(o.forecast, o.capacity), true
 	}}

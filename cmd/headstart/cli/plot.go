@@ -182,7 +182,7 @@ func (p *plot) plan() (termchart.Series, string, error) {
 		note = fmt.Sprintf("the plan expired at %s: kubectl headstart status %s/%s says why there is no newer one",
 			stamp(fc.Status.Plan.End), fc.Namespace, fc.Name)
 	}
-	return termchart.Series{Name: "plan: demand to provision for", At: func(from, to time.Time) (float64, bool) {
+	return termchart.Series{Name: "plan: demand to provision for", Max: func(from, to time.Time) (float64, bool) {
 		return plan.Max(from, to.Add(-time.Nanosecond))
 	}}, note, nil
 }

@@ -1,156 +1,317 @@
 "use strict";
+// The charts of the page. Each report has two: demand, and ready replicas. Times are in seconds since 1970.
 (function () {
-  const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const mounted = []; // what draws the charts of each report anew
-  function mount(report) {
-    const data = JSON.parse(report.querySelector("script.data").textContent);
-    const places = {demand: report.querySelector(".chart.demand"), replicas: report.querySelector(".chart.replicas")};
-    const n = data.demand.length, start = data.start, step = data.step, end = start + n * step;
-    const times = Array.from({length: n}, (_, i) => start + i * step);
-    const late = values => values ? new Array(data.from).fill(null).concat(values) : null; // arrays of the replay begin at data.from
+  const DAY = 86400;
+  const root = document.documentElement;
+  const color = name => getComputedStyle(root).getPropertyValue("--" + name).trim();
+
+  // decode unpacks the JSON of a report. See timeline.go for its fields.
+  function decode(text) {
+    const data = JSON.parse(text);
+    // fromReplay puts values of the replay at their places in the whole series.
+    const fromReplay = values => values ? new Array(data.from).fill(null).concat(values) : null;
     const unpack = runs => {
       const out = [];
-      for (let i = 0; i < runs.length; i += 2) for (let k = 0; k < runs[i + 1]; k++) out.push(runs[i]);
-      return late(out);
+      for (let i = 0; i < runs.length; i += 2) {
+        for (let k = 0; k < runs[i + 1]; k++) out.push(runs[i]);
+      }
+      return fromReplay(out);
     };
-    const served = late(data.served), expected = late(data.expected);
-    const lines = data.policies.map(p => ({policy: p.policy, ready: unpack(p.ready)}));
-    const need = data.demand.map(v => v === null ? null : Math.ceil(v / data.capacity - 1e-9));
-    const head = lines.find(l => l.policy === "headstart") || lines[0];
-    const when = s => {
-      const parts = new Intl.DateTimeFormat("en-GB", {timeZone: data.zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", weekday: "short"}).formatToParts(new Date(s * 1000));
-      const get = t => parts.find(p => p.type === t).value;
-      return get("weekday") + " " + get("year") + "-" + get("month") + "-" + get("day") + " " + get("hour") + ":" + get("minute");
+    const n = data.demand.length, {start, step} = data;
+    return {
+      n, start, step, end: start + n * step, replayStart: start + data.from * step, zone: data.zone,
+      times: Array.from({length: n}, (_, i) => start + i * step),
+      demand: data.demand, served: fromReplay(data.served), expected: fromReplay(data.expected),
+      needed: data.demand.map(v => v === null ? null : Math.ceil(v / data.capacity - 1e-9)),
+      policies: data.policies.map(p => ({name: p.policy, ready: unpack(p.ready)})),
+      short: data.short || [], marks: data.marks || [],
     };
-    const named = s => { // the peaks and days that a moment lies in
-      const names = (data.marks || []).filter(m => m.from <= s && s < m.to).map(m => m.name);
-      return names.length ? " · " + names.join(", ") : "";
-    };
-    const show = v => v === null || v === undefined ? "–" : String(v);
+  }
 
-    const key = "headstart-" + mounted.length; // one cursor for the charts of a report
-    let charts = [], moving = false, view = {min: start, max: end};
-    function marks(u) { // behind the lines: history, peaks, days, shortfalls
-      const c = u.ctx, {top, height} = u.bbox;
-      const box = (a, b, color, least) => {
-        const x0 = u.valToPos(Math.max(a, u.scales.x.min), "x", true), x1 = u.valToPos(Math.min(b, u.scales.x.max), "x", true);
-        if (x1 < x0) return;
-        c.fillStyle = color; c.fillRect(x0, top, Math.max(least || 0, x1 - x0), height);
-      };
-      c.save();
-      box(start, start + data.from * step, css("--c-past"));
-      for (const m of data.marks || []) box(m.from, m.to, css(m.kind === "peak" ? "--c-peak" : "--c-day"));
-      const short = data.short || [], wide = (u.scales.x.max - u.scales.x.min) / u.bbox.width > step; // pairs: a step of the replay, and how many are short from there on
-      const columns = wide ? new Float32Array(Math.ceil(u.bbox.width) + 1) : null; // the share of each column of pixels that is short
-      for (let i = 0; i < short.length; i += 2) {
-        const from = start + (data.from + short[i]) * step, to = from + short[i + 1] * step;
-        if (to <= u.scales.x.min || from >= u.scales.x.max) continue;
-        if (!wide) { box(from, to, css("--c-short"), devicePixelRatio); continue; }
-        const a = Math.max(0, u.valToPos(from, "x", true) - u.bbox.left), b = Math.min(u.bbox.width, u.valToPos(to, "x", true) - u.bbox.left);
-        for (let x = Math.floor(a); x < b; x++) columns[x] += Math.min(b, x + 1) - Math.max(a, x);
-      }
-      if (wide) { // a strip at the foot: whole bands would hide what they are about
-        const tall = 8 * devicePixelRatio;
-        c.fillStyle = css("--c-alarm");
-        columns.forEach((share, x) => { if (share > 0) { c.globalAlpha = 0.25 + 0.75 * Math.min(1, share); c.fillRect(u.bbox.left + x, top + height - tall, 1, tall); } });
-        c.globalAlpha = 1;
-      }
-      c.restore();
+  // clock writes a time as the wall clock of a zone shows it.
+  function clock(zone) {
+    const format = new Intl.DateTimeFormat("en-GB", {
+      timeZone: zone, weekday: "short",
+      year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit",
+    });
+    return time => {
+      const part = {};
+      for (const {type, value} of format.formatToParts(new Date(time * 1000))) part[type] = value;
+      return `${part.weekday} ${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}`;
+    };
+  }
+
+  // drawMarks draws what is behind the lines: history, peaks, named days and shortages.
+  function drawMarks(u, data) {
+    const c = u.ctx, x = u.scales.x, {top, height} = u.bbox;
+    const band = (from, to, fill, minWidth) => {
+      const left = u.valToPos(Math.max(from, x.min), "x", true), right = u.valToPos(Math.min(to, x.max), "x", true);
+      if (right < left) return;
+      c.fillStyle = fill;
+      c.fillRect(left, top, Math.max(minWidth, right - left), height);
+    };
+    c.save();
+    band(data.start, data.replayStart, color("c-past"), 0);
+    for (const m of data.marks) band(m.from, m.to, color("c-" + m.kind), 0);
+    const shortages = [];
+    for (let i = 0; i < data.short.length; i += 2) {
+      const from = data.replayStart + data.short[i] * data.step, to = from + data.short[i + 1] * data.step;
+      if (to > x.min && from < x.max) shortages.push({from, to});
     }
-    const dates = [ // least distance of ticks in seconds, then the format, and what is added where year, month, day … begin
-      [31536000, "{YYYY}", null, null, null, null, null, null, 1], [2419200, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
-      [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1], [3600, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
-      [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1], [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
-    ];
-    function axis(extra) { return Object.assign({stroke: css("--muted"), grid: {stroke: css("--grid"), width: 1}, ticks: {stroke: css("--grid"), width: 1}}, extra); }
-    function options(width, height, series, bands) {
+    if ((x.max - x.min) / u.bbox.width > data.step) drawStrip(u, shortages);
+    else for (const s of shortages) band(s.from, s.to, color("c-short"), devicePixelRatio);
+    c.restore();
+  }
+
+  // drawStrip draws shortages at the bottom, when a pixel is longer than a step. Bands over the whole
+  // height would hide the lines.
+  function drawStrip(u, shortages) {
+    const c = u.ctx, {left, top, width, height} = u.bbox, stripHeight = 8 * devicePixelRatio;
+    const shares = new Float32Array(Math.ceil(width) + 1); // how much of each column of pixels is short
+    for (const s of shortages) {
+      const from = Math.max(0, u.valToPos(s.from, "x", true) - left);
+      const to = Math.min(width, u.valToPos(s.to, "x", true) - left);
+      for (let x = Math.floor(from); x < to; x++) shares[x] += Math.min(to, x + 1) - Math.max(from, x);
+    }
+    c.fillStyle = color("c-alarm");
+    shares.forEach((share, x) => {
+      if (share <= 0) return;
+      c.globalAlpha = 0.25 + 0.75 * Math.min(1, share);
+      c.fillRect(left + x, top + height - stripHeight, 1, stripHeight);
+    });
+    c.globalAlpha = 1;
+  }
+
+  // tickFormats is for uPlot: the shortest distance of ticks, their format, and what is added where a
+  // new year or a new day begins.
+  const tickFormats = [
+    [365 * DAY, "{YYYY}", null, null, null, null, null, null, 1],
+    [28 * DAY, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
+    [DAY, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
+    [3600, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
+  ];
+
+  function axis(extra) {
+    const line = {stroke: color("grid"), width: 1};
+    return Object.assign({stroke: color("muted"), grid: line, ticks: line}, extra);
+  }
+
+  // line is a uPlot series with the defaults of this page.
+  function line(options) {
+    const value = (u, v) => v === null || v === undefined ? "–" : String(v);
+    return Object.assign({value, points: {show: false}}, options);
+  }
+
+  // demandLines returns the series of the chart of demand, and their data.
+  function demandLines(data) {
+    const series = [], columns = [];
+    if (data.expected) {
+      series.push(line({label: "expected", stroke: color("c-served"), dash: [4, 3], width: 1}));
+      columns.push(data.expected);
+    }
+    if (data.served) {
+      series.push(line({label: "served", stroke: color("c-served"), width: 1.75}));
+      columns.push(data.served);
+    }
+    // Demand is drawn last: it hides less of the others than they would hide of it.
+    series.push(line({label: "demand", stroke: color("c-demand"), width: 1.25}));
+    columns.push(data.demand);
+    const bands = data.served && data.expected ? [{series: [2, 1], fill: color("c-band")}] : [];
+    return {series, columns, bands};
+  }
+
+  // replicaLines returns the series of the chart of replicas, and their data. With many policies, only
+  // the main ones are visible at first.
+  function replicaLines(data) {
+    const paths = uPlot.paths.stepped({align: 1});
+    const main = ["headstart", "reactive", "static", "oracle"];
+    const first = data.policies.find(p => p.name === "headstart") || data.policies[0];
+    const series = [line({label: "needed", stroke: color("c-demand"), width: 1, paths})], columns = [data.needed];
+    data.policies.forEach((p, i) => {
+      const show = data.policies.length <= 4 || main.includes(p.name);
+      series.push(line({label: p.name, stroke: color("c-" + i % 9), width: p === first ? 2 : 1.25, paths, show}));
+      columns.push(p.ready);
+    });
+    return {series, columns, bands: []};
+  }
+
+  // Charts is the two charts of a report. They share the time range and the cursor.
+  class Charts {
+    constructor(report, key) {
+      this.report = report;
+      this.key = key;
+      this.data = decode(report.querySelector("script.data").textContent);
+      this.clock = clock(this.data.zone);
+      this.places = [report.querySelector(".chart.demand"), report.querySelector(".chart.replicas")];
+      this.charts = [];
+      this.view = {min: this.data.start, max: this.data.end};
+      this.setting = false; // whether a range is being set by setRange
+      this.listen();
+      let width = 0; // a report in a closed bundle has no width, and is drawn when it is opened
+      new ResizeObserver(() => {
+        const now = this.places[0].clientWidth;
+        if (now && now !== width) {
+          width = now;
+          this.draw();
+        }
+      }).observe(this.places[0]);
+    }
+
+    // draw makes both charts, with the range and the hidden lines of the charts before.
+    draw() {
+      const width = this.places[0].clientWidth, height = Math.max(200, Math.min(320, width * 0.4));
+      const shown = this.charts.map(u => u.series.map(s => s.show));
+      for (const u of this.charts) u.destroy();
+      this.charts = [demandLines(this.data), replicaLines(this.data)].map(({series, columns, bands}, i) => {
+        const options = this.options(width, height, series, bands);
+        return new uPlot(options, [this.data.times].concat(columns), this.places[i]);
+      });
+      shown.forEach((row, k) => row.forEach((show, i) => {
+        if (i > 0 && this.charts[k].series[i].show !== show) this.charts[k].setSeries(i, {show});
+      }));
+      this.setRange(this.view.min, this.view.max);
+    }
+
+    // redraw draws again in other colours.
+    redraw() {
+      if (this.charts.length) this.draw();
+    }
+
+    options(width, height, series, bands) {
+      const time = {label: "time", value: (u, t) => t === null ? "–" : this.clock(t) + this.markNames(t)};
       return {
-        width, height, series, bands, tzDate: s => uPlot.tzDate(new Date(s * 1000), data.zone),
-        axes: [axis({values: dates}), axis({size: 60})], scales: {x: {time: true}, y: {range: (u, min, max) => [0, max > 0 ? max * 1.05 : 1]}},
-        cursor: {sync: {key}, drag: {x: true, y: false}, focus: {prox: 30}}, legend: {live: true},
+        width, height, bands, series: [time].concat(series),
+        tzDate: t => uPlot.tzDate(new Date(t * 1000), this.data.zone),
+        axes: [axis({values: tickFormats}), axis({size: 60})],
+        scales: {x: {time: true}, y: {range: (u, min, max) => [0, max > 0 ? max * 1.05 : 1]}},
+        cursor: {sync: {key: this.key}, drag: {x: true, y: false}, focus: {prox: 30}},
+        legend: {live: true},
         hooks: {
-          drawAxes: [marks],
-          setScale: [(u, key) => {
-            if (key !== "x" || moving) return;
-            view = {min: u.scales.x.min, max: u.scales.x.max}; // a drag; what range() sets comes out as it went in
-            moving = true;
-            for (const other of charts) if (other !== u) other.setScale("x", view);
-            moving = false; say();
-          }],
+          drawAxes: [u => drawMarks(u, this.data)],
+          setScale: [(u, scale) => { if (scale === "x" && !this.setting) this.followDrag(u); }],
         },
       };
     }
-    const timeSeries = {label: "time", value: (u, s) => s === null ? "–" : when(s) + named(s)};
-    const stepped = uPlot.paths.stepped({align: 1});
-    const value = (u, v) => show(v);
-    function build() {
-      const width = places.demand.clientWidth;
-      const hidden = charts.map(u => u.series.map(s => s.show));
-      for (const u of charts) u.destroy();
-      charts = [];
-      const tall = Math.max(200, Math.min(320, width * 0.4));
-      const series = [timeSeries], columns = [times], bands = [];
-      const add = (values, how) => { series.push(Object.assign({value, points: {show: false}}, how)); columns.push(values); };
-      if (expected) add(expected, {label: "expected", stroke: css("--c-served"), dash: [4, 3], width: 1});
-      if (served) add(served, {label: "served", stroke: css("--c-served"), width: 1.75});
-      if (served && expected) bands.push({series: [2, 1], fill: css("--c-band")});
-      add(data.demand, {label: "demand", stroke: css("--c-demand"), width: 1.25}); // over the others, which it hides less than they would hide it
-      charts.push(new uPlot(options(width, tall, series, bands), columns, places.demand));
-      const second = [timeSeries, {label: "needed", stroke: css("--c-demand"), width: 1, paths: stepped, value, points: {show: false}}], counts = [times, need];
-      lines.forEach((l, i) => {
-        const few = ["headstart", "reactive", "static", "oracle"];
-        second.push({label: l.policy, stroke: css("--c-" + i % 9), width: l === head ? 2 : 1.25, paths: stepped, value, points: {show: false}, show: lines.length <= 4 || few.includes(l.policy)});
-        counts.push(l.ready);
-      });
-      charts.push(new uPlot(options(width, tall, second), counts, places.replicas));
-      hidden.forEach((row, k) => row.forEach((on, i) => { if (i > 0 && charts[k].series[i].show !== on) charts[k].setSeries(i, {show: on}); }));
-      range(view.min, view.max);
+
+    // markNames names the peaks and days at a time.
+    markNames(t) {
+      const names = this.data.marks.filter(m => m.from <= t && t < m.to).map(m => m.name);
+      return names.length ? " · " + names.join(", ") : "";
     }
-    function range(min, max) { // held within the data, a dozen steps wide at least
+
+    // followDrag gives the other chart the range that a drag has set on one.
+    followDrag(u) {
+      this.view = {min: u.scales.x.min, max: u.scales.x.max};
+      this.applyView(this.charts.filter(other => other !== u));
+    }
+
+    // setRange shows a range of at least twelve steps within the data.
+    setRange(min, max) {
+      const {start, end, step} = this.data;
       const width = Math.min(end - start, Math.max(max - min, 12 * step));
       min = Math.min(Math.max(min, start), end - width);
-      view = {min, max: min + width};
-      moving = true;
-      for (const u of charts) u.setScale("x", view);
-      moving = false; say();
+      this.view = {min, max: min + width};
+      this.applyView(this.charts);
     }
-    const now = () => view;
-    function say() { report.querySelector(".range").textContent = when(now().min) + " to " + when(now().max) + " " + data.zone; }
-    function pan(by) { const {min, max} = now(), w = (max - min) * 0.25 * by; range(min + w, max + w); }
-    function zoom(by) { const {min, max} = now(), mid = (min + max) / 2, w = (max - min) * by / 2; range(mid - w, mid + w); }
-    function ahead(seconds) { const {min, max} = now(), from = max - min >= end - start - step ? start + data.from * step : min; range(from, from + seconds); }
-    function readout(by) {
-      const u = charts[0], at = u.cursor.idx === null || u.cursor.idx === undefined ? Math.round(((now().min + now().max) / 2 - start) / step) : u.cursor.idx + by;
-      const i = Math.min(n - 1, Math.max(0, at));
-      u.setCursor({left: u.valToPos(times[i], "x"), top: u.over.clientHeight / 2});
+
+    applyView(charts) {
+      this.setting = true;
+      for (const u of charts) u.setScale("x", this.view);
+      this.setting = false;
+      const {min, max} = this.view;
+      this.report.querySelector(".range").textContent = `${this.clock(min)} to ${this.clock(max)} ${this.data.zone}`;
     }
-    report.querySelector(".tools").addEventListener("click", e => {
-      const b = e.target.closest("button"); if (!b) return;
-      if (b.dataset.pan) pan(Number(b.dataset.pan));
-      else if (b.dataset.zoom) zoom(Number(b.dataset.zoom));
-      else if (b.dataset.range === "all") range(start, end);
-      else if (b.dataset.range === "replay") range(start + data.from * step, end);
-      else ahead(b.dataset.range === "week" ? 7 * 86400 : 86400);
-    });
-    for (const el of report.querySelectorAll(".chart")) el.addEventListener("keydown", e => {
-      const act = {ArrowLeft: () => pan(-1), ArrowRight: () => pan(1), "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), Home: () => range(start, end), ",": () => readout(-1), ".": () => readout(1)}[e.key];
-      if (act && !e.ctrlKey && !e.metaKey && !e.altKey) { act(); e.preventDefault(); }
-    });
-    report.addEventListener("dblclick", e => { if (e.target.closest && e.target.closest(".chart")) range(start, end); });
-    let width = 0;
-    new ResizeObserver(() => { const w = places.demand.clientWidth; if (w && w !== width) { width = w; build(); } }).observe(places.demand); // draws at first sight
-    mounted.push(() => { if (charts.length) build(); });
+
+    showAll() { this.setRange(this.data.start, this.data.end); }
+
+    // pan moves the range by quarters of its width.
+    pan(quarters) {
+      const {min, max} = this.view, by = (max - min) * 0.25 * quarters;
+      this.setRange(min + by, max + by);
+    }
+
+    // zoom changes the width of the range by a factor.
+    zoom(factor) {
+      const {min, max} = this.view, middle = (min + max) / 2, half = (max - min) * factor / 2;
+      this.setRange(middle - half, middle + half);
+    }
+
+    // showFirst shows so many seconds from the left end of the range on. If the range is everything,
+    // it begins with the replay.
+    showFirst(seconds) {
+      const {min, max} = this.view, {start, end, step, replayStart} = this.data;
+      const from = max - min >= end - start - step ? replayStart : min;
+      this.setRange(from, from + seconds);
+    }
+
+    // moveReadout moves the cursor by so many steps.
+    moveReadout(by) {
+      const u = this.charts[0], {n, start, step, times} = this.data, {min, max} = this.view;
+      const none = u.cursor.idx === null || u.cursor.idx === undefined;
+      const i = none ? Math.round(((min + max) / 2 - start) / step) : u.cursor.idx + by;
+      const time = times[Math.min(n - 1, Math.max(0, i))];
+      u.setCursor({left: u.valToPos(time, "x"), top: u.over.clientHeight / 2});
+    }
+
+    // listen connects the buttons, the keys and the double click.
+    listen() {
+      this.report.querySelector(".tools").addEventListener("click", e => {
+        const button = e.target.closest("button");
+        if (button) this.press(button.dataset);
+      });
+      const keys = {
+        ArrowLeft: () => this.pan(-1), ArrowRight: () => this.pan(1),
+        "+": () => this.zoom(0.5), "=": () => this.zoom(0.5), "-": () => this.zoom(2),
+        Home: () => this.showAll(), ",": () => this.moveReadout(-1), ".": () => this.moveReadout(1),
+      };
+      for (const place of this.places) {
+        place.addEventListener("keydown", e => {
+          if (!keys[e.key] || e.ctrlKey || e.metaKey || e.altKey) return;
+          keys[e.key]();
+          e.preventDefault();
+        });
+        place.addEventListener("dblclick", () => this.showAll());
+      }
+    }
+
+    press({pan, zoom, range}) {
+      if (pan) this.pan(Number(pan));
+      else if (zoom) this.zoom(Number(zoom));
+      else if (range === "all") this.showAll();
+      else if (range === "replay") this.setRange(this.data.replayStart, this.data.end);
+      else this.showFirst(range === "week" ? 7 * DAY : DAY);
+    }
   }
-  for (const report of document.querySelectorAll(".report")) mount(report);
-  const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");
-  const redraw = () => { for (const draw of mounted) draw(); };
-  document.querySelector(".theme").addEventListener("click", () => {
-    const is = root.dataset.theme || (dark.matches ? "dark" : "light");
-    root.dataset.theme = is === "dark" ? "light" : "dark"; redraw();
-  });
+
+  const reports = Array.from(document.querySelectorAll(".report"), (report, i) => new Charts(report, "headstart-" + i));
+  const redraw = () => { for (const r of reports) r.redraw(); };
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
   dark.addEventListener("change", redraw);
-  let theme; // paper is white
-  addEventListener("beforeprint", () => { theme = root.dataset.theme; root.dataset.theme = "light"; for (const d of document.querySelectorAll("details.one")) d.open = true; redraw(); });
-  addEventListener("afterprint", () => { if (theme) root.dataset.theme = theme; else delete root.dataset.theme; redraw(); });
-  addEventListener("hashchange", () => { const d = document.querySelector(location.hash || "#none"); if (d && d.tagName === "DETAILS") d.open = true; });
+  document.querySelector(".theme").addEventListener("click", () => {
+    const now = root.dataset.theme || (dark.matches ? "dark" : "light");
+    root.dataset.theme = now === "dark" ? "light" : "dark";
+    redraw();
+  });
+
+  let theme; // before printing, which is always light
+  addEventListener("beforeprint", () => {
+    theme = root.dataset.theme;
+    root.dataset.theme = "light";
+    for (const details of document.querySelectorAll("details.one")) details.open = true;
+    redraw();
+  });
+  addEventListener("afterprint", () => {
+    if (theme) root.dataset.theme = theme;
+    else delete root.dataset.theme;
+    redraw();
+  });
+
+  // A link of the index opens its report.
+  addEventListener("hashchange", () => {
+    const target = document.querySelector(location.hash || "#none");
+    if (target && target.tagName === "DETAILS") target.open = true;
+  });
 })();

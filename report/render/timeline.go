@@ -1,0 +1,134 @@
+package render
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"headstart.dev/headstart/report"
+)
+
+// timeline is the data of the page's charts. It is short, since it is the largest part of the page.
+type timeline struct {
+	// Start is the beginning of the first step, in seconds since 1970, and Step its length in seconds.
+	Start int64   `json:"start"`
+	Step  float64 `json:"step"`
+	// From is the index of the first replayed step. Demand begins at the first step, and all other
+	// data at From.
+	From     int            `json:"from"`
+	Capacity float64        `json:"capacity"` // of one replica
+	Zone     string         `json:"zone"`
+	Demand   numbers        `json:"demand"`
+	Served   numbers        `json:"served,omitempty"`
+	Expected numbers        `json:"expected,omitempty"`
+	Policies []timelineLine `json:"policies"`
+	// Short is where the first charted policy does not serve all demand, as pairs: a step, and the
+	// number of short steps from there on.
+	Short []int  `json:"short,omitempty"`
+	Marks []mark `json:"marks,omitempty"`
+}
+
+// timelineLine is a policy's ready replicas, as pairs: a number of replicas, and how many steps it lasts.
+type timelineLine struct {
+	Policy string `json:"policy"`
+	Ready  []int  `json:"ready"`
+}
+
+// mark is a declared peak or a named day, with its ends in seconds since 1970.
+type mark struct {
+	Kind string `json:"kind"` // peak or day
+	Name string `json:"name"`
+	From int64  `json:"from"`
+	To   int64  `json:"to"`
+}
+
+func newTimeline(r *report.Report) timeline {
+	s := r.Steps
+	out := timeline{
+		Start: s.Start.Unix(), Step: s.Step.Seconds(), From: s.From, Capacity: s.Capacity, Zone: s.Location.String(),
+		Demand: s.Demand, Served: s.Served, Expected: s.Expected, Marks: marks(s),
+	}
+	for _, result := range r.Policies {
+		if result.Figures != nil {
+			out.Policies = append(out.Policies, timelineLine{Policy: result.Policy, Ready: runLengths(result.Ready)})
+		}
+	}
+	if first, _ := chartedPolicies(r); first != nil {
+		out.Short = shortRuns(s.Missing(*first))
+	}
+	return out
+}
+
+// shortRuns returns the runs of steps with missing demand, as pairs of the first step and the length.
+func shortRuns(missing []float64) []int {
+	var out []int
+	last := -2
+	for i, v := range missing {
+		if !(v > 0) { // also skips NaN
+			continue
+		}
+		if i == last+1 {
+			out[len(out)-1]++
+		} else {
+			out = append(out, i, 1)
+		}
+		last = i
+	}
+	return out
+}
+
+// runLengths returns the runs of equal numbers, as pairs of the number and the length.
+func runLengths(x []float64) []int {
+	var out []int
+	for i, v := range x {
+		if i > 0 && v == x[i-1] {
+			out[len(out)-1]++
+			continue
+		}
+		out = append(out, int(v), 1)
+	}
+	return out
+}
+
+// maxMarks bounds the size of the page for schedules with many short windows.
+const maxMarks = 500
+
+// marks returns the declared peaks and the named days within the series.
+func marks(s report.Steps) []mark {
+	var out []mark
+	begin, end := s.Start, s.End()
+	add := func(kind, name string, from, to time.Time) {
+		if len(out) < maxMarks && to.After(begin) && from.Before(end) {
+			out = append(out, mark{Kind: kind, Name: name, From: from.Unix(), To: to.Unix()})
+		}
+	}
+	for _, peaks := range s.Peaks {
+		occurrences, _ := peaks.Between(begin, end, maxMarks)
+		for _, o := range occurrences {
+			add("peak", o.Schedule+"/"+o.Window, o.Start, o.End)
+		}
+	}
+	for _, d := range s.Days {
+		add("day", d.Name, d.Start, d.End)
+	}
+	return out
+}
+
+// numbers is a list in JSON with five significant digits for each number. NaN and infinity are null.
+type numbers []float64
+
+// MarshalJSON implements json.Marshaler.
+func (n numbers) MarshalJSON() ([]byte, error) {
+	b := []byte{'['}
+	for i, v := range n {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			b = append(b, "null"...)
+		} else {
+			b = strconv.AppendFloat(b, v, 'g', 5, 64)
+		}
+	}
+	return append(b, ']'), nil
+}
