@@ -1,5 +1,5 @@
-// Command generate writes the synthetic traces of package traces into testdata, the folder it is given, or the one named testdata
-// in the working directory:
+// Command generate writes the synthetic traces of package traces to a folder. The default is the
+// folder testdata of the working directory.
 //
 //	go run ./testdata/generate [folder]
 package main
@@ -7,6 +7,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,23 +28,26 @@ func run(args []string, out io.Writer) error {
 	if len(args) > 0 {
 		dir = args[0]
 	}
-	for name, all := range traces.Files() {
-		var file bytes.Buffer
-		z, err := gzip.NewWriterLevel(&file, gzip.BestCompression)
-		if err != nil {
-			return err
-		}
-		if err := traces.Write(z, all...); err != nil {
-			return err
-		}
-		if err := z.Close(); err != nil {
-			return err
-		}
+	for name, series := range traces.Files() {
 		path := filepath.Join(dir, name+".csv.gz")
-		if err := os.WriteFile(path, file.Bytes(), 0o644); err != nil {
-			return err
+		n, err := write(path, series)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
 		}
-		fmt.Fprintf(out, "%s: %d bytes\n", path, file.Len())
+		fmt.Fprintf(out, "%s: %d bytes\n", path, n)
 	}
 	return nil
+}
+
+// write writes one file and returns its size.
+func write(path string, series []traces.Trace) (bytesWritten int, err error) {
+	var file bytes.Buffer
+	z, err := gzip.NewWriterLevel(&file, gzip.BestCompression)
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(traces.Write(z, series...), z.Close()); err != nil {
+		return 0, err
+	}
+	return file.Len(), os.WriteFile(path, file.Bytes(), 0o644)
 }

@@ -1,11 +1,13 @@
-// Package traces makes synthetic demand: the traces of this folder, which tests and documentation use, and longer ones on the fly.
+// Package traces makes synthetic demand: the files of the folder testdata, which tests and
+// documentation use, and longer series on demand.
 //
-// Everything follows from the arguments: the same call gives the same numbers, on any machine and on any day. Values are whole
-// requests per second, so that the last bit of a sine does not show. The files beside this package are written by
+// The same arguments give the same values, on any machine and on any day. Values are whole requests
+// per second, so that differences in the last bit of a sine do not matter. This command writes the
+// files:
 //
 //	go run ./testdata/generate
 //
-// and a test of package history holds that they still are what this package makes.
+// A test of package history checks that the files are up to date.
 package traces
 
 import (
@@ -20,26 +22,27 @@ import (
 
 // Trace is a synthetic demand series.
 type Trace struct {
-	// Name is the file's name without its extension: what the demand does, and its step.
+	// Name describes the demand and ends with the step, such as constant_1h.
 	Name string
-	// Start is the beginning of the first step, in the zone that the file writes.
+	// Start is the start of the first step, in the time zone of the file.
 	Start time.Time
 	// Step is the length of a step.
 	Step time.Duration
 	// Values is the demand in requests per second; NaN is a gap.
 	Values []float64
-	// Drop holds the steps that have no row at all in the file, which is the other way to write a gap.
+	// Drop has the steps without a row in the file. This is the second way to write a gap.
 	Drop map[int]bool
-	// Series is the value of the series column; "" writes the file without one.
+	// Series is the value of the series column. With "", the file has no such column.
 	Series string
 }
 
-// Monday is where traces begin: 2 March 2026, 00:00 UTC. Europe sets its clocks forward four weeks later.
+// Monday is the start of all traces: 2 March 2026, 00:00 UTC. Summer time in Europe begins four
+// weeks later.
 var Monday = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
 const day = 24 * time.Hour
 
-// Files returns the traces of the folder by file: one series each, but for those that share one.
+// Files returns the traces by file name without extension. Most files have one series.
 func Files() map[string][]Trace {
 	berlin := time.FixedZone("CET", 3600)
 	return map[string][]Trace{
@@ -55,15 +58,17 @@ func Files() map[string][]Trace {
 	}
 }
 
-// OfficeHours has a day and a week: a broad peak in working hours, half of it on Saturdays, a third on Sundays, and the noise of
-// independent arrivals. With a step of 1 min and 28 days it is the trace that speed is measured on.
+// OfficeHours has a daily and a weekly pattern: a broad peak in working hours, which is half as
+// high on Saturdays and 0.3 times as high on Sundays. Speed is measured on it, with a step of 1 min
+// and 28 days.
 func OfficeHours(step time.Duration, days int, seed uint64) Trace {
 	return sample("office_hours", step, days, seed, func(t time.Time) float64 {
 		return 20 + 180*workday(t)*weekday(t)
 	})
 }
 
-// MorningRamp is quiet at night and rises sixfold within ten minutes at 08:30 of every working day: what a slow start cannot follow.
+// MorningRamp is low at night, and rises to six times as much within ten minutes at 08:30. The rise
+// is smaller at weekends. A service that starts slowly cannot follow it.
 func MorningRamp(step time.Duration, days int, seed uint64) Trace {
 	return sample("morning_ramp", step, days, seed, func(t time.Time) float64 {
 		up := ramp(hour(t), 8.5, 8.5+1.0/6)
@@ -83,7 +88,7 @@ func levelShift() Trace {
 	})
 }
 
-// withGaps has empty values (one in fifty, and an outage of a day) and missing rows (six hours).
+// withGaps has empty values (one in fifty, and a whole day) and missing rows (six hours).
 func withGaps() Trace {
 	t := sample("gaps", 10*time.Minute, 21, 4, func(t time.Time) float64 { return 20 + 80*workday(t)*weekday(t) })
 	r := rng(104)
@@ -100,7 +105,7 @@ func withGaps() Trace {
 	return t
 }
 
-// intermittent is nothing at all, but for a batch of half an hour about four times a day.
+// intermittent is 0, except for a batch of half an hour about four times a day.
 func intermittent() Trace {
 	t := sample("intermittent", 5*time.Minute, 14, 5, func(time.Time) float64 { return 0 })
 	r := rng(105)
@@ -125,8 +130,8 @@ func constant() Trace {
 	return t
 }
 
-// holidays has twelve weeks, three days off in them (a Monday, a Thursday and the Friday after) and one sale of three times the
-// demand.
+// holidays has twelve weeks with three days off (a Monday, a Thursday and the Friday after it) and
+// a sale with three times the demand.
 func holidays() Trace {
 	off := map[string]bool{"2026-04-06": true, "2026-04-30": true, "2026-05-01": true}
 	return sample("holidays", time.Hour, 84, 7, func(t time.Time) float64 {
@@ -140,7 +145,8 @@ func holidays() Trace {
 	})
 }
 
-// clockChange lives on Berlin's wall clock and is stamped with its offset, which changes on 29 March.
+// clockChange follows the wall clock of Berlin, and its timestamps have that offset. The offset
+// changes on 29 March. winter is the offset before.
 func clockChange(winter *time.Location) Trace {
 	change := time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)
 	t := sample("clock_change", time.Hour, 42, 10, func(t time.Time) float64 {
@@ -162,7 +168,8 @@ func twoServices(name string, seed uint64) Trace {
 	return t
 }
 
-// sample samples mean at the middle of each step and puts the noise of independent arrivals on it: its variance is the mean.
+// sample returns mean at the middle of each step, plus the noise of independent arrivals. The
+// variance of the noise is the mean.
 func sample(name string, step time.Duration, days int, seed uint64, mean func(time.Time) float64) Trace {
 	n := int(time.Duration(days) * day / step)
 	t := Trace{Name: name + "_" + short(step), Start: Monday, Step: step, Values: make([]float64, n), Drop: map[int]bool{}}
@@ -176,7 +183,7 @@ func sample(name string, step time.Duration, days int, seed uint64, mean func(ti
 
 func rng(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 20260302)) }
 
-// hour is the time of day in hours.
+// hour returns the time of day in hours.
 func hour(t time.Time) float64 {
 	return float64(t.Hour()) + float64(t.Minute())/60 + float64(t.Second())/3600
 }
@@ -201,7 +208,7 @@ func weekday(t time.Time) float64 {
 	return 1
 }
 
-// ramp rises from 0 at from to 1 at to.
+// ramp rises linearly from 0 at hour from to 1 at hour to.
 func ramp(h, from, to float64) float64 { return min(max((h-from)/(to-from), 0), 1) }
 
 func short(step time.Duration) string {
@@ -211,7 +218,7 @@ func short(step time.Duration) string {
 	return fmt.Sprintf("%dm", step/time.Minute)
 }
 
-// Write writes the traces as one CSV file in Headstart's format.
+// Write writes traces as one CSV file, in the format that package history reads.
 func Write(w io.Writer, all ...Trace) error {
 	out := csv.NewWriter(w)
 	header := []string{"timestamp", "value"}
@@ -242,7 +249,7 @@ func Write(w io.Writer, all ...Trace) error {
 	return out.Error()
 }
 
-// stamp writes the time of step i; in the summer half of a file on Berlin's clock with the summer's offset.
+// stamp writes the start of step i. On the clock of Berlin, it has the offset of the season.
 func stamp(t Trace, i int) string {
 	at := t.Start.Add(time.Duration(i) * t.Step)
 	if _, offset := at.Zone(); offset == 3600 && !at.Before(time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)) {
