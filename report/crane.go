@@ -10,26 +10,30 @@ import (
 	"gonum.org/v1/gonum/dsp/fourier"
 )
 
-// Crane's DSP predictor with its default estimators, as its sources describe it (gocrane/crane pkg/prediction/dsp): no trend, a
-// period of exactly a day or a week or none at all, a low-pass filter over whole periods, and the last of them repeated with a
-// margin. It is refitted every 12 h on 15 days. Its shuffles are seeded here, so that a report is reproducible.
+// This file is Crane's DSP predictor with its default estimators, as in its source code
+// (gocrane/crane pkg/prediction/dsp). It finds a period of exactly a day or a week, or none. It
+// then filters whole periods of the history, and repeats the last one with a margin. There is no
+// trend. Crane fits every 12 hours on 15 days. Its shuffles are seeded here, so that a report is
+// reproducible.
 const (
-	craneDays    = 15
-	craneShuffle = 100
-	craneHigh    = 1.0 / 3600 // Hz: slower lines are kept whatever their amplitude
-	craneMost    = 100        // lines of the spectrum
+	craneHistoryDays = 15
+	craneShuffles    = 100
+	// craneSlow is the frequency in Hz up to which all components are kept.
+	craneSlow = 1.0 / 3600
+	// craneMaxComponents bounds the number of faster components that are kept.
+	craneMaxComponents = 100
 )
 
-// craneEstimator is one of Crane's eight defaults.
+// craneEstimator is one of Crane's eight default estimators.
 type craneEstimator struct {
-	fewest    int
-	amplitude float64
-	margin    float64
+	minComponents int     // components to keep at least
+	minAmplitude  float64 // of the other components to keep
+	margin        float64 // that is added to the prediction
 }
 
 func craneEstimators() []craneEstimator {
 	var all []craneEstimator
-	for _, e := range []craneEstimator{{fewest: 3, amplitude: 1}, {fewest: 50, amplitude: 0.05}} {
+	for _, e := range []craneEstimator{{minComponents: 3, minAmplitude: 1}, {minComponents: 50, minAmplitude: 0.05}} {
 		for _, e.margin = range []float64{0.01, 0.1, 0.15, 0.2} {
 			all = append(all, e)
 		}
@@ -37,39 +41,41 @@ func craneEstimators() []craneEstimator {
 	return all
 }
 
-// crane is max(observed, the prediction's maximum over the lead window); observed alone where Crane finds no period.
-func crane(t *trace, a, b int) ([]float64, bool) {
-	out := make([]float64, b-a)
+// crane returns the larger of observed demand and of the largest prediction within the lead window.
+// Without a period that is observed demand.
+func crane(t *trace, from, to int) ([]float64, bool) {
+	out := make([]float64, to-from)
 	refit := max(1, t.day/2)
-	for k := a; k < b; k += refit {
-		end := min(k+refit, b)
-		copy(out[k-a:end-a], t.held[k-1:end-1])
-		period := craneFit(t.held[max(0, k-craneDays*t.day):k], t.day, t.step)
+	for fit := from; fit < to; fit += refit {
+		end := min(fit+refit, to)
+		copy(out[fit-from:end-from], t.filled[fit-1:end-1])
+		period := craneFit(t.filled[max(0, fit-craneHistoryDays*t.day):fit], t.day, t.step)
 		if period == nil {
 			continue
 		}
-		ahead := make([]float64, end-k+t.lead+1)
-		for i := range ahead {
-			ahead[i] = period[i%len(period)]
+		predicted := make([]float64, end-fit+t.lead+1)
+		for i := range predicted {
+			predicted[i] = period[i%len(period)]
 		}
-		for i, v := range forwardMax(ahead, t.lead)[:end-k] {
-			out[k-a+i] = math.Max(out[k-a+i], v)
+		for i, v := range forwardMax(predicted, t.lead)[:end-fit] {
+			out[fit-from+i] = math.Max(out[fit-from+i], v)
 		}
 	}
 	return out, true
 }
 
-// craneFit returns the predicted period, or nil where there is none.
+// craneFit returns the prediction for the next period, or nil if there is no period. It is that of
+// the estimator that predicts the last period best from the periods before.
 func craneFit(x []float64, day int, step time.Duration) []float64 {
 	if day == 0 {
 		return nil
 	}
-	x = craneOutliers(x)
+	x = craneWithoutOutliers(x)
 	period := cranePeriod(x, day)
 	if period == 0 || len(x)/period < 2 {
 		return nil
 	}
-	x = x[len(x)-len(x)/period*period:]
+	x = wholeCycles(x, period)
 	var best craneEstimator
 	least := math.Inf(1)
 	for _, e := range craneEstimators() {
@@ -84,8 +90,11 @@ func craneFit(x []float64, day int, step time.Duration) []float64 {
 	return best.predict(x, period, step)
 }
 
-// craneOutliers replaces what is outside the 0.1 and 99.9 percentiles by the value before.
-func craneOutliers(x []float64) []float64 {
+// wholeCycles returns the largest number of whole periods at the end of x.
+func wholeCycles(x []float64, period int) []float64 { return x[len(x)-len(x)/period*period:] }
+
+// craneWithoutOutliers replaces values outside the 0.1 and 99.9 percentiles by the value before.
+func craneWithoutOutliers(x []float64) []float64 {
 	if len(x) == 0 {
 		return x
 	}
@@ -100,34 +109,36 @@ func craneOutliers(x []float64) []float64 {
 	return out
 }
 
-// cranePeriod is a day or a week in steps, or 0.
+// cranePeriod returns the period of x in steps: a day, a week, or 0 for none. Candidates are the
+// components above the noise whose period is a local maximum of the autocorrelation. The one with
+// the largest autocorrelation is the period, if it is exactly a day or a week.
 func cranePeriod(x []float64, day int) int {
 	week := 7 * day
 	switch n := len(x); {
 	case n >= 2*week:
-		x = x[n-n/week*week:]
+		x = wholeCycles(x, week)
 	case n >= 2*day:
-		x = x[n-n/day*day:]
+		x = wholeCycles(x, day)
 	default:
 		return 0
 	}
 	n := len(x)
 	fft := fourier.NewFFT(n)
 	spectrum := amplitudes(fft, x)
-	threshold := craneThreshold(fft, x)
+	noise := craneNoise(fft, x)
 	correlation := autocorrelation(fft, x)
 	if correlation == nil {
 		return 0
 	}
 	best, last := 0, 0
 	for k := 2; k < n/2; k++ {
-		hint := n / k
-		if spectrum[k] <= threshold || hint == last {
+		candidate := n / k
+		if spectrum[k] <= noise || candidate == last {
 			continue
 		}
-		last = hint
-		if cranePeak(correlation, hint, day) && (best == 0 || correlation[hint] > correlation[best]) {
-			best = hint
+		last = candidate
+		if isCranePeak(correlation, candidate, day) && (best == 0 || correlation[candidate] > correlation[best]) {
+			best = candidate
 		}
 	}
 	if best != day && best != week {
@@ -136,68 +147,69 @@ func cranePeriod(x []float64, day int) int {
 	return best
 }
 
-// cranePeak says whether the autocorrelation rises before and falls after a lag.
-func cranePeak(r []float64, lag, day int) bool {
-	w := int(min(float64(4*day)/24, float64(lag)/2))
-	if w < 2 || lag+w >= len(r) {
+// isCranePeak reports whether the autocorrelation rises before a lag and falls after it.
+func isCranePeak(r []float64, lag, day int) bool {
+	width := int(min(float64(4*day)/24, float64(lag)/2))
+	if width < 2 || lag+width >= len(r) {
 		return false
 	}
-	return slope(r[lag-w:lag+1]) > 0 && slope(r[lag:lag+w+1]) < 0
+	return slope(r[lag-width:lag+1]) > 0 && slope(r[lag:lag+width+1]) < 0
 }
 
-// craneThreshold is the second largest of the largest amplitudes of a hundred shuffles.
-func craneThreshold(fft *fourier.FFT, x []float64) float64 {
+// craneNoise returns the amplitude that chance alone explains: the second largest of the largest
+// amplitudes of a hundred shuffles.
+func craneNoise(fft *fourier.FFT, x []float64) float64 {
 	rng := rand.New(rand.NewPCG(1, 1))
 	shuffled := slices.Clone(x)
-	tops := make([]float64, craneShuffle)
-	for i := range tops {
+	largest := make([]float64, craneShuffles)
+	for i := range largest {
 		rng.Shuffle(len(shuffled), func(a, b int) { shuffled[a], shuffled[b] = shuffled[b], shuffled[a] })
 		for _, a := range amplitudes(fft, shuffled)[1 : len(x)/2] {
-			tops[i] = math.Max(tops[i], a)
+			largest[i] = math.Max(largest[i], a)
 		}
 	}
-	slices.Sort(tops)
-	return tops[craneShuffle-2]
+	slices.Sort(largest)
+	return largest[craneShuffles-2]
 }
 
 func amplitudes(fft *fourier.FFT, x []float64) []float64 {
-	lines := fft.Coefficients(nil, x)
-	out := make([]float64, len(lines))
-	for i, c := range lines {
+	components := fft.Coefficients(nil, x)
+	out := make([]float64, len(components))
+	for i, c := range components {
 		out[i] = cmplx.Abs(c)
 	}
 	return out
 }
 
-// autocorrelation is circular; nil for a constant series.
+// autocorrelation returns the circular autocorrelation by lag, or nil for a constant series.
 func autocorrelation(fft *fourier.FFT, x []float64) []float64 {
 	n := float64(len(x))
-	mean, spread := 0.0, 0.0
+	mean, variance := 0.0, 0.0
 	for _, v := range x {
 		mean += v / n
 	}
 	for _, v := range x {
-		spread += (v - mean) * (v - mean) / n
+		variance += (v - mean) * (v - mean) / n
 	}
-	if spread == 0 {
+	if variance == 0 {
 		return nil
 	}
 	z := make([]float64, len(x))
 	for i, v := range x {
-		z[i] = (v - mean) / math.Sqrt(spread)
+		z[i] = (v - mean) / math.Sqrt(variance)
 	}
-	lines := fft.Coefficients(nil, z)
-	for i, c := range lines {
-		lines[i] = c * cmplx.Conj(c)
+	components := fft.Coefficients(nil, z)
+	for i, c := range components {
+		components[i] = c * cmplx.Conj(c)
 	}
-	r := fft.Sequence(nil, lines)
+	r := fft.Sequence(nil, components)
 	for i := range r {
-		r[i] /= n * n // gonum's transform back is not normalised
+		r[i] /= n * n // gonum's inverse transform is not normalised
 	}
 	return r
 }
 
-// slope of the least-squares line.
+// slope returns the slope of the least-squares line.
 func slope(y []float64) float64 {
 	n := float64(len(y))
 	mean, top, bottom := 0.0, 0.0, 0.0
@@ -212,34 +224,15 @@ func slope(y []float64) float64 {
 	return top / bottom
 }
 
-// predict is the last period of the filtered series, with the margin. As in Crane, the lines above the middle are not folded onto
-// those below: half of a weak slow line is lost.
+// predict returns the last period of the filtered series, with the margin. Predictions are above 0.
 func (e craneEstimator) predict(x []float64, period int, step time.Duration) []float64 {
-	n := len(x) / period * period
-	x = x[len(x)-n:]
+	x = wholeCycles(x, period)
+	n := len(x)
 	fft := fourier.NewCmplxFFT(n)
-	wave := make([]complex128, n)
-	for i, v := range x {
-		wave[i] = complex(v, 0)
-	}
-	lines := fft.Coefficients(nil, wave)
-	amplitude := make([]float64, n)
-	for i, c := range lines {
-		amplitude[i] = cmplx.Abs(c) / float64(n)
-	}
-	sorted := slices.Sorted(slices.Values(amplitude[1 : n/2]))
-	slices.Reverse(sorted)
-	threshold := math.Max(sorted[min(craneMost, len(sorted))-1], e.amplitude)
-	threshold = math.Min(threshold, sorted[min(e.fewest, len(sorted))-1])
-	for k := range lines {
-		if amplitude[k] < threshold && float64(k)/(float64(n)*step.Seconds()) > craneHigh {
-			lines[k] = 0
-		}
-	}
-	back := fft.Sequence(nil, lines)
+	filtered := fft.Sequence(nil, e.filter(fft, x, step))
 	out := make([]float64, period)
 	for i := range out {
-		v := real(back[n-period+i]) / float64(n)
+		v := real(filtered[n-period+i]) / float64(n)
 		if v <= 0 {
 			v = 0.01
 		}
@@ -248,7 +241,35 @@ func (e craneEstimator) predict(x []float64, period int, step time.Duration) []f
 	return out
 }
 
-// craneLoss is Crane's: relative errors, where too little weighs more; absolute ones where demand comes near 0.
+// filter returns the components of x without the weak ones. As in Crane, the upper half of the
+// spectrum, which mirrors the lower one, counts as fast. So a weak slow component loses half of its
+// amplitude.
+func (e craneEstimator) filter(fft *fourier.CmplxFFT, x []float64, step time.Duration) []complex128 {
+	n := len(x)
+	signal := make([]complex128, n)
+	for i, v := range x {
+		signal[i] = complex(v, 0)
+	}
+	components := fft.Coefficients(nil, signal)
+	amplitude := make([]float64, n)
+	for i, c := range components {
+		amplitude[i] = cmplx.Abs(c) / float64(n)
+	}
+	sorted := slices.Sorted(slices.Values(amplitude[1 : n/2]))
+	slices.Reverse(sorted)
+	threshold := math.Max(sorted[min(craneMaxComponents, len(sorted))-1], e.minAmplitude)
+	threshold = math.Min(threshold, sorted[min(e.minComponents, len(sorted))-1])
+	for k := range components {
+		frequency := float64(k) / (float64(n) * step.Seconds())
+		if amplitude[k] < threshold && frequency > craneSlow {
+			components[k] = 0
+		}
+	}
+	return components
+}
+
+// craneLoss is the mean relative error. Predictions that are too low count more. If demand is close
+// to 0 anywhere, it is the mean absolute error.
 func craneLoss(predicted, actual []float64) float64 {
 	sum, absolute := 0.0, slices.Min(actual) < 1e-3
 	for i, a := range actual {

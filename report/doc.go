@@ -1,15 +1,21 @@
-// Package report replays history through the code that serves, and says what it would have served, cost and missed.
+// Package report replays history through the code that serves, and compares the result with the
+// policies that teams run today.
 //
-// At each step the replay knows the steps before it and no more: it updates the forecaster, builds the plan, and serves from it,
-// with the functions that the controller and the adapter call. Cutting the input off after T changes nothing up to T. Beside it
-// stand the policies that teams run today, each re-implemented from its published behaviour, and the oracle, which knows the
-// future.
+// At each step the replay knows only the steps before it. It updates the forecaster, builds the
+// plan and serves from it, with the functions that the controller and the adapter call. So what it
+// does up to a time does not depend on the input after that time. The other policies are
+// implemented from their published behaviour. The oracle knows the future: it serves all demand at
+// the lowest cost.
 //
 // # The closed loop
 //
-// One step is one row. A decision for step t is a number of replicas, made from the rows before t. They are paid from t, and
-// serve from t + S on, where S is the lead in steps, rounded up. Fewer are paid only once a scale-down stabilisation window in a
-// row wished for fewer. A replica serves the capacity; what is above that in a step is unserved. Missing rows hold the last
-// value as history, and are left out of every sum. The cost J of a policy is the paid replica-steps plus the shortage cost times
-// the unserved replica-steps; the oracle is the cheapest plan that serves everything.
+// One step is one row of the input. At step t a policy decides how many replicas it desires, from
+// the rows before t. They are paid from t on, and they serve from t + S on, where S is the lead in
+// steps, rounded up. A lower number takes effect only after the scale-down stabilisation window:
+// the highest desired number of the window is paid, as by an HPA.
+//
+// A ready replica serves the capacity. Demand above the capacity of all ready replicas is unserved.
+// The cost J of a policy is the paid replica-steps, plus the shortage cost times the unserved
+// demand in replica-steps. For a missing row, the policies see the last known value, and no sum
+// counts it.
 package report

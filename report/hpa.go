@@ -3,65 +3,68 @@ package report
 import (
 	"math"
 	"time"
-
-	"headstart.dev/headstart/planner/plan"
 )
 
-// The HPA controller's own constants (kubernetes pkg/controller/podautoscaler).
+// The constants of the HPA controller (kubernetes pkg/controller/podautoscaler), for an HPA without
+// a behavior section.
 const (
 	hpaSync      = 15 * time.Second
 	hpaTolerance = 0.1
-	hpaFactor    = 2
-	hpaMinimum   = 4
+	// In one sync, the controller scales up to at most hpaScaleUpFactor times the current replicas,
+	// or to hpaScaleUpMinimum, if that is more.
+	hpaScaleUpFactor  = 2
+	hpaScaleUpMinimum = 4
 )
 
-// hpaFollow is what an HPA without a behavior section makes of a metric: metric[i] is what it reads during step i. The
-// controller syncs every 15 s; within the tolerance of 10 % it does nothing; it adds at most max(2 × replicas, 4) at a sync, and
-// removes only what the highest recommendation of the stabilisation window allows. The result is the number of replicas after
-// the last sync of each step, the most favourable reading of a step.
+// hpaFollow returns the replicas of an HPA without a behavior section, at each step. It reads
+// metric[i] during step i. The result is the number after the last sync of each step, which
+// is the most favourable reading of a step for the HPA.
 func (t *trace) hpaFollow(metric []float64, stabilization time.Duration) []float64 {
 	out := make([]float64, len(metric))
 	if len(metric) == 0 {
 		return out
 	}
 	window := max(1, int(stabilization/hpaSync))
-	// After a full window and the climb at a constant metric nothing changes any more.
-	syncs := min(max(1, int(t.step/hpaSync)), window+32)
-	now := t.replicas(metric[0])
-	recent := make([]float64, window) // a ring of recommendations
+	// At a constant metric nothing changes any more after a full window and the scale-up.
+	const scaleUpSyncs = 32
+	syncs := min(max(1, int(t.step/hpaSync)), window+scaleUpSyncs)
+	current := t.replicas(metric[0])
+	recent := make([]float64, window) // ring buffer of recommendations
 	for i := range recent {
-		recent[i] = now
+		recent[i] = current
 	}
-	at := 0
+	next := 0
 	for i, m := range metric {
 		for range syncs {
-			recent[at%window] = t.recommend(m, now)
-			at++
-			now = t.limit(recent, now)
+			recent[next%window] = t.recommend(m, current)
+			next++
+			current = t.limit(recent, current)
 		}
-		out[i] = now
+		out[i] = current
 	}
 	return out
 }
 
-// recommend is ceil(metric / target), or what there is while that is within the tolerance.
-func (t *trace) recommend(metric, now float64) float64 {
-	if used := metric / (t.capacity * now); now > 0 && used >= 1-hpaTolerance && used <= 1+hpaTolerance {
-		return now
+// recommend returns ceil(metric / target), or the current replicas if the metric is within the
+// tolerance of the target.
+func (t *trace) recommend(metric, current float64) float64 {
+	usage := metric / (t.capacity * current)
+	if current > 0 && usage >= 1-hpaTolerance && usage <= 1+hpaTolerance {
+		return current
 	}
-	return float64(plan.Replicas(metric, t.capacity))
+	return math.Ceil(metric/t.capacity - 1e-9)
 }
 
-// limit applies stabilisation, the scale-up rule and the bounds.
-func (t *trace) limit(recent []float64, now float64) float64 {
-	want := 0.0
+// limit applies the stabilisation window, the limit of the scale-up, and the bounds.
+func (t *trace) limit(recent []float64, current float64) float64 {
+	desired := 0.0
 	for _, r := range recent {
-		want = math.Max(want, r)
+		desired = math.Max(desired, r)
 	}
-	want = math.Min(want, math.Max(hpaFactor*now, hpaMinimum))
-	want = math.Max(want, float64(t.least))
-	if t.most > 0 {
-		want = math.Min(want, float64(t.most))
+	desired = math.Min(desired, math.Max(hpaScaleUpFactor*current, hpaScaleUpMinimum))
+	desired = math.Max(desired, float64(t.minReplicas))
+	if t.maxReplicas > 0 {
+		desired = math.Min(desired, float64(t.maxReplicas))
 	}
-	return want
+	return desired
 }

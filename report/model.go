@@ -2,15 +2,22 @@ package report
 
 import "math"
 
-// Model says what the forecast rested on at the end.
+// Model describes the forecast at the end of the replay, and how well the plan kept the contract.
 type Model struct {
-	Skill          float64       `json:"skill"`
-	PeriodSeconds  []float64     `json:"periodSeconds"`
-	Weights        []ModelWeight `json:"weights"`
-	SkilledShare   float64       `json:"skilledShare"`
-	WindowsCovered float64       `json:"windowsCovered"`
-	StepsCovered   float64       `json:"stepsCovered"`
-	Warnings       []string      `json:"warnings,omitempty"`
+	// Skill is the skill at the end. A forecast with a skill below 0 is not served.
+	Skill float64 `json:"skill"`
+	// PeriodSeconds are the seasons of the demand, shortest first.
+	PeriodSeconds []float64 `json:"periodSeconds"`
+	// Weights are the shares of the models in the forecast.
+	Weights []ModelWeight `json:"weights"`
+	// SkilledShare is the share of the steps at which the forecast was served.
+	SkilledShare float64 `json:"skilledShare"`
+	// WindowsCovered and StepsCovered are the shares of the lead windows, and of the steps, that
+	// the served demand covered.
+	WindowsCovered float64 `json:"windowsCovered"`
+	StepsCovered   float64 `json:"stepsCovered"`
+	// Warnings are the forecaster's own.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // ModelWeight is the share of one model.
@@ -19,34 +26,43 @@ type ModelWeight struct {
 	Share float64 `json:"share"`
 }
 
-// model describes the forecaster at the end, and how often it kept what it was asked for.
 func (r *Report) model() *Model {
 	d := r.replay.Final
-	m := &Model{Skill: d.Skill, Warnings: d.Warnings, SkilledShare: ratio(float64(r.replay.Skilled), float64(len(r.replay.Served)))}
+	m := &Model{
+		Skill: d.Skill, Warnings: d.Warnings,
+		SkilledShare: ratio(float64(r.replay.Skilled), float64(len(r.replay.Served))),
+	}
 	for _, p := range d.Periods {
 		m.PeriodSeconds = append(m.PeriodSeconds, p.Seconds())
 	}
 	for _, w := range d.Models {
 		m.Weights = append(m.Weights, ModelWeight{Model: w.Model, Share: w.Share})
 	}
+	m.WindowsCovered, m.StepsCovered = r.coverage()
+	return m
+}
+
+// coverage returns the shares of the lead windows and of the steps that the served demand covered.
+// Steps without a value are not counted, nor are windows that reach beyond the input.
+func (r *Report) coverage() (windowShare, stepShare float64) {
 	t := r.trace
-	peak := forwardMax(t.held[t.from:], t.lead)
-	var windows, covered, steps, enough float64
+	largest := forwardMax(t.filled[t.from:], t.lead) // in each lead window
+	var windows, windowsCovered, steps, stepsCovered float64
 	for i, served := range r.replay.Served {
-		if math.IsNaN(served) || math.IsNaN(t.raw[t.from+i]) {
+		demand := t.raw[t.from+i]
+		if math.IsNaN(served) || math.IsNaN(demand) {
 			continue
 		}
 		steps++
-		if served >= t.raw[t.from+i] {
-			enough++
+		if served >= demand {
+			stepsCovered++
 		}
-		if i+t.lead < len(peak) {
+		if i+t.lead < len(largest) {
 			windows++
-			if served >= peak[i] {
-				covered++
+			if served >= largest[i] {
+				windowsCovered++
 			}
 		}
 	}
-	m.WindowsCovered, m.StepsCovered = ratio(covered, windows), ratio(enough, steps)
-	return m
+	return ratio(windowsCovered, windows), ratio(stepsCovered, steps)
 }

@@ -9,11 +9,11 @@ import (
 	"headstart.dev/headstart/scheduler/manifest"
 )
 
-// Peaks are what a file of PeakSchedules and Calendars declares.
+// Peaks are the PeakSchedules and Calendars of a file.
 type Peaks = manifest.Peaks
 
-// OpenPeaks reads a file of PeakSchedules and Calendars, as one would apply it to a cluster. Which Forecasts a PeakSchedule
-// selects is not looked at: all of them lift the replayed service.
+// OpenPeaks reads a file of PeakSchedules and Calendars, in the form in which they are applied to a
+// cluster. All of the schedules apply to the replayed service, whichever Forecasts they select.
 func OpenPeaks(path string) (Peaks, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -27,11 +27,11 @@ func OpenPeaks(path string) (Peaks, error) {
 	return p, nil
 }
 
-// ReadPeaks is OpenPeaks for what is open already.
+// ReadPeaks does the same as OpenPeaks for an open file.
 func ReadPeaks(r io.Reader) (Peaks, error) {
 	out, err := manifest.ReadPeaks(r)
 	if err == nil && len(out.Schedules) == 0 && len(out.Calendars) == 0 {
-		err = errors.New("no PeakSchedule in it")
+		err = errors.New("there is no PeakSchedule and no Calendar in it")
 	}
 	return out, err
 }

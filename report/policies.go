@@ -24,136 +24,163 @@ const (
 	PolicyOracle           = "oracle"
 )
 
-// DefaultPolicies are set side by side where nothing else is asked for.
+// DefaultPolicies returns the policies that are compared if Options.Policies is empty.
 func DefaultPolicies() []string {
 	return []string{PolicyHeadstart, PolicyReactive, PolicyStatic, PolicyOracle}
 }
 
-// AllPolicies are all of them, in the order of the report.
+// AllPolicies returns all policies, in the order of docs/report.md.
 func AllPolicies() []string {
 	return []string{
-		PolicyHeadstart, PolicyHeadstartNoPeaks, PolicyReactive, PolicyReactiveExact, PolicyReactiveEarly, PolicyTimed, PolicyLastWeek,
-		PolicyYesterday, PolicyCrane, PolicyPHPA, PolicyStatic, PolicyOracle,
+		PolicyHeadstart, PolicyHeadstartNoPeaks, PolicyReactive, PolicyReactiveExact, PolicyReactiveEarly, PolicyTimed,
+		PolicyLastWeek, PolicyYesterday, PolicyCrane, PolicyPHPA, PolicyStatic, PolicyOracle,
 	}
 }
 
-// baseline is a policy of today: the demand that it provisions for, at each step of [a, b), from what is known before that step.
-// It reports false where it cannot be run, for want of history.
-type baseline func(t *trace, a, b int) ([]float64, bool)
+// baseline is a policy of today. It returns the demand that the policy provisions for at each step
+// of [from, to), from what is known before that step. It returns false if there is too little
+// history.
+type baseline func(t *trace, from, to int) ([]float64, bool)
 
 // policy is one way to scale.
 type policy struct {
-	label  string   // what it is, for people
+	label  string   // a phrase for the report
 	demand baseline // nil for the replay and the oracle
-	hpa    bool     // its metric goes through the HPA controller's own arithmetic, stabilisation included
-	needs  string   // what history it needs, where it could not be run
+	hpa    bool     // whether the HPA controller's arithmetic applies, stabilisation included
+	needs  string   // the history without which it is not run
 }
 
-// policies by name.
+// policies are all policies by name.
 var policies = map[string]policy{
 	PolicyHeadstart:        {label: "Headstart"},
 	PolicyHeadstartNoPeaks: {label: "Headstart without the declared peaks"},
-	PolicyReactive:         {label: "HPA on observed demand, with its tolerance, ramp and stabilisation", demand: reactive, hpa: true},
-	PolicyReactiveExact:    {label: "HPA on observed demand, without tolerance and ramp", demand: reactive},
-	PolicyReactiveEarly:    {label: "HPA on the trend of observed demand 5 min ahead", demand: reactiveEarly},
-	PolicyTimed:            {label: "timed HPA: 95th percentile of each hour of the week in the history", demand: timed, needs: "a week of history"},
-	PolicyLastWeek:         {label: "the same time last week", demand: lastWeek, needs: "a week of history"},
-	PolicyYesterday:        {label: "yesterday, scaled by the last hour", demand: yesterday, needs: "a day of history"},
-	PolicyCrane:            {label: "Crane's DSP as its sources have it, with the HPA on observed demand", demand: crane},
-	PolicyPHPA:             {label: "PHPA's Holt-Winters, tuned on the history, with the HPA on observed demand", demand: phpa, needs: "three days of history"},
-	PolicyStatic:           {label: "static, at the peak of the history", demand: static},
-	PolicyOracle:           {label: "oracle: the cheapest that serves everything"},
+	PolicyReactive: {
+		label:  "HPA on observed demand, with its tolerance, scale-up limit and stabilisation",
+		demand: reactive, hpa: true,
+	},
+	PolicyReactiveExact: {
+		label:  "HPA on observed demand, without tolerance and scale-up limit",
+		demand: reactive,
+	},
+	PolicyReactiveEarly: {
+		label:  "HPA on observed demand, extrapolated by 5 minutes",
+		demand: reactiveEarly,
+	},
+	PolicyTimed: {
+		label:  "scheduled replicas: the 95th percentile of each hour of the week in the history",
+		demand: timed, needs: "a week of history",
+	},
+	PolicyLastWeek: {
+		label:  "the demand of the same time last week",
+		demand: lastWeek, needs: "a week of history",
+	},
+	PolicyYesterday: {
+		label:  "the demand of the same time yesterday, scaled by the last hour",
+		demand: yesterday, needs: "a day of history",
+	},
+	PolicyCrane: {
+		label:  "Crane's DSP predictor as in its source code, or the HPA on observed demand if that is more",
+		demand: crane,
+	},
+	PolicyPHPA: {
+		label:  "PHPA's Holt-Winters model, tuned on the history, or the HPA on observed demand if that is more",
+		demand: phpa, needs: "three days of history",
+	},
+	PolicyStatic: {
+		label:  "a fixed number of replicas, enough for the peak of the history",
+		demand: static,
+	},
+	PolicyOracle: {label: "knows the future, and serves all demand at the lowest cost"},
 }
 
 func policyNames() string {
 	return strings.Join(slices.Sorted(maps.Keys(policies)), ", ")
 }
 
-// static is the peak of the history, for ever.
-func static(t *trace, a, b int) ([]float64, bool) {
-	out := make([]float64, b-a)
-	top := slices.Max(t.held[:a])
-	for i := range out {
-		out[i] = top
-	}
-	return out, true
+// static is the peak of the history.
+func static(t *trace, from, to int) ([]float64, bool) {
+	return slices.Repeat([]float64{slices.Max(t.filled[:from])}, to-from), true
 }
 
-// reactive is the demand of the last step.
-func reactive(t *trace, a, b int) ([]float64, bool) { return slices.Clone(t.held[a-1 : b-1]), true }
+// reactive is the demand of the step before.
+func reactive(t *trace, from, to int) ([]float64, bool) {
+	return slices.Clone(t.filled[from-1 : to-1]), true
+}
 
-// reactiveEarly carries the trend of the last 15 minutes 5 minutes ahead, never below what is observed: the fixed lead that a
-// reactive autoscaler with a derivative term has.
-func reactiveEarly(t *trace, a, b int) ([]float64, bool) {
+// reactiveEarly extrapolates the trend of the last 15 minutes by 5 minutes, but never below
+// observed demand. This is what a reactive autoscaler with a derivative term and a fixed lead does.
+func reactiveEarly(t *trace, from, to int) ([]float64, bool) {
 	back := max(1, int(15*time.Minute/t.step))
 	ahead := (5 * time.Minute).Seconds() / t.step.Seconds()
-	out := make([]float64, b-a)
+	out := make([]float64, to-from)
 	for i := range out {
-		k := a + i - 1
-		slope := (t.held[k] - t.held[max(0, k-back)]) / float64(back)
-		out[i] = t.held[k] + math.Max(0, slope*ahead)
+		last := from + i - 1
+		slope := (t.filled[last] - t.filled[max(0, last-back)]) / float64(back)
+		out[i] = t.filled[last] + math.Max(0, slope*ahead)
 	}
 	return out, true
 }
 
-// timed is a quantile per hour of the week from the history, a lead early, never updated.
-func timed(t *trace, a, b int) ([]float64, bool) {
+// timed is a quantile for each hour of the week, over the history before from. It acts a lead
+// ahead.
+func timed(t *trace, from, to int) ([]float64, bool) {
 	const quantile = 0.95
 	week, hour := 7*t.day, max(1, t.day/24)
-	if t.day == 0 || a < week {
+	if t.day == 0 || from < week {
 		return nil, false
 	}
 	profile := make([]float64, (week+hour-1)/hour)
-	bucket := make([][]float64, len(profile))
-	for i, v := range t.held[:a] {
+	values := make([][]float64, len(profile))
+	for i, v := range t.filled[:from] {
 		k := i % week / hour
-		bucket[k] = append(bucket[k], v)
+		values[k] = append(values[k], v)
 	}
-	for k, v := range bucket {
+	for k, v := range values {
 		slices.Sort(v)
 		profile[k] = percentile(v, quantile)
 	}
-	plan := make([]float64, b-a+t.lead+1)
+	plan := make([]float64, to-from+t.lead+1)
 	for i := range plan {
-		plan[i] = profile[(a+i)%week/hour]
+		plan[i] = profile[(from+i)%week/hour]
 	}
-	return forwardMax(plan, t.lead)[:b-a], true
+	return forwardMax(plan, t.lead)[:to-from], true
 }
 
-// lastWeek is what the same lead window asked for a week ago.
-func lastWeek(t *trace, a, b int) ([]float64, bool) {
+// lastWeek is the largest demand of the same lead window a week ago.
+func lastWeek(t *trace, from, to int) ([]float64, bool) {
 	week := 7 * t.day
-	if t.day == 0 || a < week {
+	if t.day == 0 || from < week {
 		return nil, false
 	}
-	out := make([]float64, b-a)
-	copy(out, forwardMax(t.held[:b], t.lead)[a-week:])
+	out := make([]float64, to-from)
+	copy(out, forwardMax(t.filled[:to], t.lead)[from-week:])
 	return out, true
 }
 
-// yesterday is what the same lead window asked for a day ago, times the last hour over that hour a day ago.
-func yesterday(t *trace, a, b int) ([]float64, bool) {
-	const least, most = 0.2, 5
-	if t.day == 0 || a < t.day {
+// yesterday is the largest demand of the same lead window a day ago, times the demand of the last
+// hour divided by that of the same hour a day ago.
+func yesterday(t *trace, from, to int) ([]float64, bool) {
+	const minFactor, maxFactor = 0.2, 5
+	if t.day == 0 || from < t.day {
 		return nil, false
 	}
 	hour := max(1, t.day/24)
-	sum := make([]float64, len(t.held)+1)
-	for i, v := range t.held {
-		sum[i+1] = sum[i] + v
+	sums := make([]float64, len(t.filled)+1) // sums[i] is the sum of the steps before i
+	for i, v := range t.filled {
+		sums[i+1] = sums[i] + v
 	}
-	peak := forwardMax(t.held, t.lead)
-	out := make([]float64, b-a)
+	largest := forwardMax(t.filled, t.lead)
+	out := make([]float64, to-from)
 	for i := range out {
-		k := a + i
-		now := sum[k] - sum[max(0, k-hour)]
-		then := sum[k-t.day] - sum[max(0, k-t.day-hour)]
-		out[i] = peak[k-t.day] * min(max(now/math.Max(then, 1e-9), least), most)
+		k := from + i
+		today := sums[k] - sums[max(0, k-hour)]
+		dayAgo := sums[k-t.day] - sums[max(0, k-t.day-hour)]
+		out[i] = largest[k-t.day] * min(max(today/math.Max(dayAgo, 1e-9), minFactor), maxFactor)
 	}
 	return out, true
 }
 
-// percentile of sorted values, with linear interpolation between the ranks.
+// percentile returns a quantile of sorted values, with linear interpolation between the ranks.
 func percentile(sorted []float64, q float64) float64 {
 	at := q * float64(len(sorted)-1)
 	low := int(at)

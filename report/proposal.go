@@ -10,88 +10,108 @@ import (
 	"headstart.dev/headstart/report/internal/format"
 )
 
-// Proposal is what to apply to switch Headstart on: a Forecast in mode DryRun, and the HPA that reads it.
+// Proposal is the manifests that switch Headstart on: a Forecast, in mode DryRun if it is new, and
+// the HPA that reads it.
 type Proposal struct {
-	// Forecast and HPA are manifests.
 	Forecast string `json:"forecast"`
 	HPA      string `json:"hpa"`
 }
 
-// proposal fills in what the replay knows; what it does not know is that of the Forecast that exists, or the user's to check.
+// proposal fills in what the replay knows. The rest comes from the Forecast that exists, or is for
+// the user to check.
 func (r *Report) proposal(head Figures) *Proposal {
-	ceiling := r.trace.most
-	if ceiling == 0 {
-		ceiling = int(math.Ceil(1.25 * head.PeakReplicas))
+	b := proposalBuilder{
+		o: r.options, step: r.trace.step, history: r.historySpan(), capacity: format.Rounded(r.options.Capacity),
+		minReplicas: max(1, r.options.MinReplicas), maxReplicas: r.options.MaxReplicas, usedReplicas: head.PeakReplicas,
 	}
-	n, capacity := r.names(), format.Rounded(r.options.Capacity)
-	return &Proposal{Forecast: r.proposedForecast(n, capacity, ceiling), HPA: r.proposedHPA(n, capacity, ceiling, head.PeakReplicas)}
+	if b.maxReplicas == 0 {
+		b.maxReplicas = int(math.Ceil(1.25 * head.PeakReplicas))
+	}
+	b.fillIn()
+	return &Proposal{Forecast: b.forecast(), HPA: b.hpa()}
 }
 
-func (r *Report) proposedForecast(n names, capacity float64, ceiling int) string {
-	o := r.options
-	query := o.Query
-	if query == "" {
-		query = fmt.Sprintf(`sum(rate(http_requests_total{service="%s"}[2m]))`, n.name)
+// historySpan returns how much history the Forecast should read: what the replay had, at least four
+// weeks, and at most what a fit looks back on.
+func (r *Report) historySpan() time.Duration {
+	const day = 24 * time.Hour
+	const maxSteps = 40320
+	span := max(28*day, r.Input.From.Sub(r.Input.Start).Truncate(day))
+	return max(day, min(span, (maxSteps*r.trace.step).Truncate(day), 365*day))
+}
+
+// proposalBuilder writes the manifests. The strings are YAML.
+type proposalBuilder struct {
+	o             Options
+	step, history time.Duration
+	capacity      float64
+	minReplicas   int
+	maxReplicas   int
+	usedReplicas  float64 // the largest number of replicas of the replay
+
+	name, metadata, query, source, target, lead, seasonality, mode string
+}
+
+// fillIn sets the parts that an existing Forecast already has.
+func (b *proposalBuilder) fillIn() {
+	b.name = serviceName(b.o.Service)
+	b.metadata = "\n  name: " + b.name
+	b.target = "{apiVersion: apps/v1, kind: Deployment, name: " + b.name + "}"
+	b.lead = "{mode: Learned, default: " + duration(b.o.Lead) + "}"
+	b.mode = "DryRun # change it to Active when you agree with the plan"
+	seasonality := "timeZone: " + b.o.location().String()
+	if fc := b.o.Existing; fc != nil {
+		b.name, b.mode = fc.Name, string(fc.Spec.Mode)
+		b.metadata = "\n  name: " + fc.Name + "\n  namespace: " + fc.Namespace
+		ref := fc.Spec.TargetRef
+		b.target = fmt.Sprintf("{apiVersion: %s, kind: %s, name: %s}", ref.APIVersion, ref.Kind, ref.Name)
+		if fc.Spec.LeadTime.Mode == v1alpha1.LeadTimeFixed {
+			b.lead = "{mode: Fixed, fixed: " + duration(b.o.Lead) + "}"
+		}
+		if d := fc.Spec.Demand; d != nil && d.Prometheus.Source != "" {
+			b.source = "\n      source: " + quoteYAML(d.Prometheus.Source)
+		}
+		if c := fc.Spec.Seasonality.Calendars; len(c) > 0 {
+			seasonality += ", calendars: [" + strings.Join(c, ", ") + "]"
+		}
 	}
-	contract := fmt.Sprintf("{serviceLevel: %q}", format.Plain(o.Contract.ServiceLevel))
-	if o.Contract.ShortageCost > 0 {
-		contract = fmt.Sprintf("{shortageCost: %q}", format.Plain(o.Contract.ShortageCost))
+	b.seasonality = "{" + seasonality + "}"
+	if b.query = b.o.Query; b.query == "" {
+		b.query = fmt.Sprintf(`sum(rate(http_requests_total{service="%s"}[2m]))`, b.name)
+	}
+}
+
+func (b *proposalBuilder) forecast() string {
+	contract := fmt.Sprintf("{serviceLevel: %q}", format.Plain(b.o.Contract.ServiceLevel))
+	if b.o.Contract.ShortageCost > 0 {
+		contract = fmt.Sprintf("{shortageCost: %q}", format.Plain(b.o.Contract.ShortageCost))
 	}
 	return strings.Join([]string{
 		"apiVersion: headstart.dev/v1alpha1",
 		"kind: Forecast",
-		"metadata:" + n.metadata,
+		"metadata:" + b.metadata,
 		"spec:",
 		"  demand:",
 		"    prometheus:",
-		"      query: " + quoteYAML(query) + n.source,
-		"    resolution: " + duration(r.trace.step),
-		"    history: " + duration(r.historySpan()),
-		"  targetRef: " + n.target,
-		"  capacityPerReplica: " + quoteYAML(format.Plain(capacity)),
-		"  leadTime: " + n.lead,
+		"      query: " + quoteYAML(b.query) + b.source,
+		"    resolution: " + duration(b.step),
+		"    history: " + duration(b.history),
+		"  targetRef: " + b.target,
+		"  capacityPerReplica: " + quoteYAML(format.Plain(b.capacity)),
+		"  leadTime: " + b.lead,
 		"  provisionFor: " + contract,
-		"  horizon: " + duration(o.Horizon),
-		"  seasonality: " + n.seasonality,
-		"  bounds: " + r.bounds(float64(ceiling)*capacity),
-		"  mode: " + n.mode,
+		"  horizon: " + duration(b.o.Horizon),
+		"  seasonality: " + b.seasonality,
+		"  bounds: " + b.bounds(),
+		"  mode: " + b.mode,
 		"",
 	}, "\n")
 }
 
-func (r *Report) proposedHPA(n names, capacity float64, ceiling int, peak float64) string {
-	return strings.Join([]string{
-		"apiVersion: autoscaling/v2",
-		"kind: HorizontalPodAutoscaler",
-		"metadata:" + n.metadata,
-		"spec:",
-		"  scaleTargetRef: " + n.target,
-		fmt.Sprintf("  minReplicas: %d", max(1, r.trace.least)),
-		fmt.Sprintf("  maxReplicas: %d # the dry run asked for %s at most", ceiling, format.Whole(peak)),
-		"  metrics:",
-		"  - type: External",
-		"    external:",
-		"      metric: {name: " + n.name + "}",
-		"      target: {type: AverageValue, averageValue: " + quoteYAML(format.Plain(capacity)) + "}",
-		"  behavior:",
-		"    scaleUp:",
-		"      tolerance: \"0\" # Kubernetes 1.35 and later; before, 10 % more demand is not acted on",
-		"      stabilizationWindowSeconds: 0",
-		"      policies:",
-		"      - {type: Percent, value: 900, periodSeconds: 15}",
-		"      - {type: Pods, value: 20, periodSeconds: 15}",
-		"      selectPolicy: Max",
-		"    scaleDown:",
-		"      tolerance: \"0\"",
-		fmt.Sprintf("      stabilizationWindowSeconds: %d", int(min(r.options.Stabilization, time.Hour).Seconds())),
-		"",
-	}, "\n")
-}
-
-// bounds are those that are there, or what the HPA can serve at most.
-func (r *Report) bounds(most float64) string {
+// bounds returns the existing bounds, or else what the HPA can serve at most.
+func (b *proposalBuilder) bounds() string {
 	var parts []string
-	if fc := r.options.Existing; fc != nil {
+	if fc := b.o.Existing; fc != nil {
 		if v := fc.Spec.Bounds.Min; v != nil {
 			parts = append(parts, "min: "+quoteYAML(v.String()))
 		}
@@ -99,49 +119,42 @@ func (r *Report) bounds(most float64) string {
 			return "{" + strings.Join(append(parts, "max: "+quoteYAML(v.String())), ", ") + "}"
 		}
 	}
-	return "{" + strings.Join(append(parts, "max: "+quoteYAML(format.Significant(most))), ", ") + "} # what maxReplicas serve"
+	largest := format.Significant(float64(b.maxReplicas) * b.capacity)
+	return "{" + strings.Join(append(parts, "max: "+quoteYAML(largest)), ", ") + "} # the demand that maxReplicas serve"
 }
 
-// names are the parts of the manifests that a Forecast which exists has already.
-type names struct{ name, metadata, source, target, lead, seasonality, mode string }
-
-func (r *Report) names() names {
-	o := r.options
-	name := serviceName(o.Service)
-	n := names{
-		name: name, metadata: "\n  name: " + name,
-		target: "{apiVersion: apps/v1, kind: Deployment, name: " + name + "}",
-		lead:   "{mode: Learned, default: " + duration(o.Lead) + "}",
-		mode:   "DryRun # Active once you have seen what it plans",
-	}
-	zone := "{timeZone: " + r.options.location().String()
-	if fc := o.Existing; fc != nil {
-		n.name, n.metadata, n.mode = fc.Name, "\n  name: "+fc.Name+"\n  namespace: "+fc.Namespace, string(fc.Spec.Mode)
-		ref := fc.Spec.TargetRef
-		n.target = fmt.Sprintf("{apiVersion: %s, kind: %s, name: %s}", ref.APIVersion, ref.Kind, ref.Name)
-		if fc.Spec.LeadTime.Mode == v1alpha1.LeadTimeFixed {
-			n.lead = "{mode: Fixed, fixed: " + duration(o.Lead) + "}"
-		}
-		if d := fc.Spec.Demand; d != nil && d.Prometheus.Source != "" {
-			n.source = "\n      source: " + quoteYAML(d.Prometheus.Source)
-		}
-		if c := fc.Spec.Seasonality.Calendars; len(c) > 0 {
-			zone += ", calendars: [" + strings.Join(c, ", ") + "]"
-		}
-	}
-	n.seasonality = zone + "}"
-	return n
+func (b *proposalBuilder) hpa() string {
+	return strings.Join([]string{
+		"apiVersion: autoscaling/v2",
+		"kind: HorizontalPodAutoscaler",
+		"metadata:" + b.metadata,
+		"spec:",
+		"  scaleTargetRef: " + b.target,
+		fmt.Sprintf("  minReplicas: %d", b.minReplicas),
+		fmt.Sprintf("  maxReplicas: %d # the dry run used up to %s", b.maxReplicas, format.Whole(b.usedReplicas)),
+		"  metrics:",
+		"  - type: External",
+		"    external:",
+		"      metric: {name: " + b.name + "}",
+		"      target: {type: AverageValue, averageValue: " + quoteYAML(format.Plain(b.capacity)) + "}",
+		"  behavior:",
+		"    scaleUp:",
+		"      tolerance: \"0\" # needs Kubernetes 1.35; older versions ignore changes of up to 10 %",
+		"      stabilizationWindowSeconds: 0",
+		"      policies:",
+		"      - {type: Percent, value: 900, periodSeconds: 15}",
+		"      - {type: Pods, value: 20, periodSeconds: 15}",
+		"      selectPolicy: Max",
+		"    scaleDown:",
+		"      tolerance: \"0\"",
+		fmt.Sprintf("      stabilizationWindowSeconds: %d", int(min(b.o.Stabilization, time.Hour).Seconds())),
+		"",
+	}, "\n")
 }
 
-// historySpan is what the Forecast should read: what was at hand here, four weeks at least, as far as a fit looks.
-func (r *Report) historySpan() time.Duration {
-	const day = 24 * time.Hour
-	span := max(28*day, r.Input.From.Sub(r.Input.Start).Truncate(day))
-	return max(day, min(span, (40320*r.trace.step).Truncate(day), 365*day))
-}
-
-// serviceName makes a name that the API takes.
+// serviceName turns a name into one that the Kubernetes API accepts.
 func serviceName(name string) string {
+	const maxLength = 50
 	var b strings.Builder
 	for _, c := range strings.ToLower(name) {
 		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
@@ -151,7 +164,7 @@ func serviceName(name string) string {
 		}
 	}
 	out := strings.Trim(b.String(), "-")
-	if out = strings.Trim(out[:min(len(out), 50)], "-"); out == "" {
+	if out = strings.Trim(out[:min(len(out), maxLength)], "-"); out == "" {
 		return "my-service"
 	}
 	return out

@@ -13,27 +13,28 @@ import (
 
 // Replay is what Headstart would have done at each step from Options.From on.
 type Replay struct {
-	// Served is the number that the HPA would have read. NaN means that it would have got an
-	// error, and held its replicas.
+	// Served is the demand that the HPA would have read. NaN means that it would have got an error,
+	// and kept its replicas.
 	Served []float64
-	// Expected is the demand that the models expected for the step; NaN without a skilled forecast.
+	// Expected is the demand that the models expected for the step. It is NaN without a skilled
+	// forecast.
 	Expected []float64
-	// Wish is the number of replicas that the HPA would have asked for.
-	Wish []float64
-	// Skilled counts the steps at which the forecast was served.
+	// Desired is the number of replicas that the HPA would have desired.
+	Desired []float64
+	// Skilled is the number of steps at which the forecast was served.
 	Skilled int
-	// Writes counts the plans that were written to status, under RefreshStatus.
+	// Writes is the number of plans that were written to status, with RefreshStatus.
 	Writes int
-	// Final describes the forecaster at the end.
+	// Final describes the forecaster at the end of the replay.
 	Final forecaster.Description
 }
 
-// replayer plays one service forward. It drives [planner.Step], as the controller does: its two
-// halves, so that the forecasts can be made side by side.
+// replayer replays one service. It drives the two halves of [planner.Step], which the controller
+// drives too. They are separate here, so that the forecasts can be made in parallel.
 type replayer struct {
 	o     Options
 	t     *trace
-	base  planner.StepInput // but for what differs from step to step
+	base  planner.StepInput // without the fields that differ from step to step
 	steps int               // of a plan
 
 	state  planner.State
@@ -43,8 +44,8 @@ type replayer struct {
 func newReplayer(o Options, t *trace) (*replayer, error) {
 	r := &replayer{o: o, t: t, steps: max(1, int(o.Horizon/t.step))}
 	if o.Refresh == RefreshStep && o.Plans == nil {
-		// Only the first value of each plan is served. What lies beyond the time that the HPA's
-		// ramp takes does not matter to it.
+		// Only the first value of each plan is served. It depends on the demand within the time
+		// that the HPA's ramp takes, and on nothing after that.
 		r.steps = min(r.steps, 1+int((o.Ramp.Reach(maxRampReplicas)+t.step-1)/t.step))
 	}
 	set := o.settings()
@@ -62,31 +63,31 @@ func newReplayer(o Options, t *trace) (*replayer, error) {
 // maxRampReplicas is the number of replicas up to which the replay looks ahead for the ramp.
 const maxRampReplicas = 4096
 
-// input is what serving would have known at the beginning of step k.
+// input returns what the server would have known at the start of step k.
 func (r *replayer) input(k int) planner.StepInput {
 	in := r.base
 	in.Now = r.o.at(k)
 	in.Series = &forecaster.Series{Start: r.t.start, Step: r.t.step, Values: r.t.raw[:k:k]}
 	in.Observed = &planner.Observation{Value: math.NaN()}
-	if i := r.t.newest[min(k, len(r.t.newest)-1)]; i >= 0 {
+	if i := r.t.lastKnown[min(k, len(r.t.lastKnown)-1)]; i >= 0 {
 		in.Observed = &planner.Observation{Value: r.t.raw[i], At: r.o.at(i + 1)}
 	}
 	return in
 }
 
-// run plays every step from Options.From on. At each step it knows the steps before, and nothing
-// else. Forecasts are made by as many workers as enter lets in at once. Decisions rest on each
-// other, and are made one after the other.
+// run replays every step from Options.From on. At each step it knows only the steps before.
+// Forecasts are made in parallel, by as many workers as enter allows. Decisions depend on each
+// other, so they are made one after the other.
 func (r *replayer) run(ctx context.Context, enter func() (leave func()), progress func(done int)) (*Replay, error) {
 	n := len(r.t.raw) - r.t.from
-	out := &Replay{Served: make([]float64, 0, n), Expected: make([]float64, 0, n), Wish: make([]float64, 0, n)}
-	hold := r.t.replicas(0)
+	out := &Replay{Served: make([]float64, 0, n), Expected: make([]float64, 0, n), Desired: make([]float64, 0, n)}
+	current := r.t.replicas(0)
 	err := r.forecast(ctx, enter, func(part forecasts) error {
 		for i := range part.outlooks {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			k := r.t.from + len(out.Wish)
+			k := r.t.from + len(out.Desired)
 			outlook := &part.outlooks[i]
 			served, err := r.decide(k, outlook)
 			if err != nil {
@@ -96,11 +97,11 @@ func (r *replayer) run(ctx context.Context, enter func() (leave func()), progres
 				out.Skilled++
 			}
 			if !math.IsNaN(served) {
-				hold = r.t.replicas(served)
+				current = r.t.replicas(served)
 			}
-			out.Served, out.Wish = append(out.Served, served), append(out.Wish, hold)
+			out.Served, out.Desired = append(out.Served, served), append(out.Desired, current)
 			out.Expected = append(out.Expected, expectedAt(outlook, r.o.at(k)))
-			progress(len(out.Wish))
+			progress(len(out.Desired))
 		}
 		out.Final = part.final
 		return nil
@@ -109,7 +110,7 @@ func (r *replayer) run(ctx context.Context, enter func() (leave func()), progres
 	return out, err
 }
 
-// expectedAt is the median of a skilled forecast for the step that begins at t; NaN without one.
+// expectedAt returns the median of a skilled forecast for the step that starts at t, or NaN.
 func expectedAt(o *forecaster.Outlook, t time.Time) float64 {
 	if i := int(t.Sub(o.Start) / o.Step); o.Skilled && i >= 0 && i < len(o.Median) {
 		return o.Median[i]
@@ -117,7 +118,8 @@ func expectedAt(o *forecaster.Outlook, t time.Time) float64 {
 	return math.NaN()
 }
 
-// decide serves at the beginning of step k: NaN where an HPA would get an error.
+// decide returns the demand that is served at the start of step k, or NaN if an HPA would get an
+// error.
 func (r *replayer) decide(k int, outlook *forecaster.Outlook) (float64, error) {
 	in := r.input(k)
 	out := planner.Decide(in, outlook, r.state)
@@ -136,12 +138,12 @@ func (r *replayer) decide(k int, outlook *forecaster.Outlook) (float64, error) {
 	}
 	served, err := out.Serve(current)
 	if err != nil {
-		return math.NaN(), nil //nolint:nilerr // an HPA that gets an error holds; so does the replay
+		return math.NaN(), nil //nolint:nilerr // an HPA that gets an error keeps its replicas, and so does the replay
 	}
 	return served.Value, nil
 }
 
-// publish replaces the plan in status where the new one is worth a write.
+// publish replaces the plan in status if the new one is worth a write.
 func (r *replayer) publish(now time.Time, out planner.StepOutput) error {
 	if out.Plan == nil || !out.Publish.Publish {
 		return nil

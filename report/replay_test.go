@@ -16,7 +16,7 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
-// sharedData is a folder of real traces beside the repository, where there is one.
+// sharedData returns the folder of real traces next to the repository, or "" if there is none.
 func sharedData(t *testing.T) string {
 	if dir := os.Getenv("HEADSTART_SHARED"); dir != "" {
 		return filepath.Join(dir, "data")
@@ -28,7 +28,8 @@ func sharedData(t *testing.T) string {
 		}
 		dir = filepath.Dir(dir)
 	}
-	t.Log("NO REAL TRACES: there is no ../shared/data beside the repository and HEADSTART_SHARED is not set; only generated traces are tested")
+	t.Log("NO REAL TRACES: there is no ../shared/data next to the repository, and HEADSTART_SHARED is not set; " +
+		"only generated traces are tested")
 	return ""
 }
 
@@ -47,7 +48,7 @@ func load(t *testing.T, path string) history.Series {
 	return all[0].Series
 }
 
-// traces are the ones to replay: the project's own, and real ones where there are any.
+// traces returns the series to replay: synthetic ones, and real ones if there are any.
 func traces(t *testing.T) map[string]history.Series {
 	out := map[string]history.Series{}
 	for _, name := range []string{"gaps_10m", "level_shift_10m", "holidays_1h", "intermittent_5m"} {
@@ -61,17 +62,17 @@ func traces(t *testing.T) map[string]history.Series {
 	return out
 }
 
-// served replays a series and returns all that was decided.
+// served replays a series and returns the decisions.
 func served(t *testing.T, s history.Series, from int, change func(*Options)) *Replay {
 	t.Helper()
 	o := DefaultOptions()
 	o.Series, o.From, o.Lead, o.Contract = s, from, max(10*time.Minute, s.Step), forecaster.Contract{ShortageCost: 20}
 	o.Policies = []string{PolicyHeadstart}
 	sum := 0.0
-	for _, v := range hold(s.Values[:from]) {
+	for _, v := range fillGaps(s.Values[:from]) {
 		sum += v
 	}
-	o.Capacity = sum / float64(from) / 20 // from what came before, as the yardstick has it
+	o.Capacity = sum / float64(from) / 20 // as the yardstick defines it
 	if change != nil {
 		change(&o)
 	}
@@ -82,7 +83,7 @@ func served(t *testing.T, s history.Series, from int, change func(*Options)) *Re
 	return r.replay
 }
 
-// Cutting off what comes after T changes nothing that was decided up to T.
+// The decisions up to a time do not depend on the input after it.
 func TestNoLookAhead(t *testing.T) {
 	refreshes := map[string]func(*Options){
 		"step":   nil,
@@ -94,14 +95,14 @@ func TestNoLookAhead(t *testing.T) {
 				t.Parallel()
 				n := len(s.Values)
 				from := n / 2
-				end := from + min(n/4, 400) // what comes after end is never shown to the first replay
+				end := from + min(n/4, 400) // no replay gets what comes after it
 				whole := served(t, history.Series{Start: s.Start, Step: s.Step, Values: s.Values[:end]}, from, change)
 				for _, cut := range []int{from + 1, from + 97, end - 1} {
 					part := served(t, history.Series{Start: s.Start, Step: s.Step, Values: s.Values[:cut]}, from, change)
-					for i := range part.Wish {
-						if part.Wish[i] != whole.Wish[i] || !same(part.Served[i], whole.Served[i]) {
-							t.Fatalf("cut at step %d: step %d is decided %v (%v), and %v (%v) with what comes after",
-								cut, from+i, part.Wish[i], part.Served[i], whole.Wish[i], whole.Served[i])
+					for i := range part.Desired {
+						if part.Desired[i] != whole.Desired[i] || !same(part.Served[i], whole.Served[i]) {
+							t.Fatalf("cut at %d: step %d has %v replicas (serves %v), and %v (%v) with the input after",
+								cut, from+i, part.Desired[i], part.Served[i], whole.Desired[i], whole.Served[i])
 						}
 					}
 				}
@@ -112,7 +113,7 @@ func TestNoLookAhead(t *testing.T) {
 
 func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 
-// A replay that is changed in the future only must not notice; one that is changed in the past must.
+// A change of the input changes the decisions after it, and none before it.
 func TestReplayReadsThePast(t *testing.T) {
 	s := load(t, filepath.Join("..", "testdata", "level_shift_10m.csv.gz"))
 	from := len(s.Values) / 2
@@ -120,21 +121,24 @@ func TestReplayReadsThePast(t *testing.T) {
 	changed := append([]float64(nil), s.Values[:from+50]...)
 	changed[from+20] *= 50
 	after := served(t, history.Series{Start: s.Start, Step: s.Step, Values: changed}, from, nil)
-	if diff := cmp.Diff(before.Wish[:21], after.Wish[:21]); diff != "" {
-		t.Errorf("a jump at step 20 was known before: %s", diff)
+	if diff := cmp.Diff(before.Desired[:21], after.Desired[:21]); diff != "" {
+		t.Errorf("a jump at step 20 changes the steps before it: %s", diff)
 	}
-	if after.Wish[21] <= before.Wish[21] {
-		t.Errorf("the step after the jump wishes for %v, and %v without it", after.Wish[21], before.Wish[21])
+	if after.Desired[21] <= before.Desired[21] {
+		t.Errorf("the step after the jump desires %v replicas, and %v without the jump",
+			after.Desired[21], before.Desired[21])
 	}
 }
 
-// A short plan serves what the whole plan serves: the replay may leave out what the ramp cannot reach.
+// A short plan serves the same as the whole plan. So the replay may leave out what the ramp does
+// not reach.
 func TestShortHorizonServesTheSame(t *testing.T) {
 	s := load(t, filepath.Join("..", "testdata", "morning_ramp_1m.csv.gz"))
 	from := 3 * 1440
 	s.Values = s.Values[:from+900]
 	o := DefaultOptions()
-	o.Series, o.From, o.Lead, o.Capacity, o.Contract = s, from, 5*time.Minute, 7, forecaster.Contract{ServiceLevel: 0.95}
+	o.Series, o.From, o.Lead, o.Capacity = s, from, 5*time.Minute, 7
+	o.Contract = forecaster.Contract{ServiceLevel: 0.95}
 	for _, ramp := range []planner.Ramp{planner.ProposedRamp(), {}, {None: true}} {
 		o.Ramp = ramp
 		tr := newTrace(o)
@@ -143,21 +147,21 @@ func TestShortHorizonServesTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		whole := o
-		whole.Refresh, whole.Horizon = RefreshStatus, 24*time.Hour // keeps the horizon
+		whole.Refresh, whole.Horizon = RefreshStatus, 24*time.Hour // does not shorten the plan
 		long, err := newReplayer(whole, tr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		long.o.Refresh = RefreshStep // and serves from it at once
+		long.o.Refresh = RefreshStep // serves from each plan at once
 		if short.steps >= long.steps {
 			t.Fatalf("the short plan has %d steps, the long one %d", short.steps, long.steps)
 		}
-		quiet, always := func(int) {}, func() func() { return func() {} }
-		a, err := short.run(context.Background(), always, quiet)
+		progress, enter := func(int) {}, func() func() { return func() {} }
+		a, err := short.run(context.Background(), enter, progress)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := long.run(context.Background(), always, quiet)
+		b, err := long.run(context.Background(), enter, progress)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +196,10 @@ func TestRunRefuses(t *testing.T) {
 		"Replicas":     {func(o *Options) { o.MinReplicas, o.MaxReplicas = 3, 2 }, "min and max replicas"},
 		"Refresh":      {func(o *Options) { o.Refresh = "often" }, "step or status"},
 		"Policy":       {func(o *Options) { o.Policies = []string{"magic"} }, "crane"},
-		"Contract":     {func(o *Options) { o.Policies, o.Contract = []string{PolicyHeadstart}, forecaster.Contract{} }, "service level"},
+		"Contract": {
+			func(o *Options) { o.Policies, o.Contract = []string{PolicyHeadstart}, forecaster.Contract{} },
+			"service level",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -215,20 +222,21 @@ func TestRunStops(t *testing.T) {
 	}
 }
 
-// A fixed number of replicas at least, and at most, is kept by every policy.
+// Every policy keeps the minimum and the maximum of the replicas. The oracle has no maximum.
 func TestBoundsOfReplicas(t *testing.T) {
 	s := load(t, filepath.Join("..", "testdata", "level_shift_10m.csv.gz"))
 	o := DefaultOptions()
-	o.Series, o.From, o.Lead, o.Capacity, o.Contract = s, len(s.Values)*3/4, 10*time.Minute, 3, forecaster.Contract{ShortageCost: 20}
+	o.Series, o.From, o.Lead, o.Capacity = s, len(s.Values)*3/4, 10*time.Minute, 3
+	o.Contract = forecaster.Contract{ShortageCost: 20}
 	o.MinReplicas, o.MaxReplicas, o.Policies = 4, 6, AllPolicies()
 	r, err := Run(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range r.Policies {
-		for i, w := range p.wish {
-			if w < 4 || (w > 6 && p.Policy != PolicyOracle) {
-				t.Fatalf("%s wishes for %v replicas at step %d", p.Policy, w, i)
+		for i, n := range p.desired {
+			if n < 4 || (n > 6 && p.Policy != PolicyOracle) {
+				t.Fatalf("%s desires %v replicas at step %d", p.Policy, n, i)
 			}
 		}
 	}

@@ -1,98 +1,116 @@
 package report
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
-// Report is what a replay came to. Its JSON form is documented in docs/report.md and only ever grows.
+// Report is the result of a replay. docs/report.md documents its JSON form. Fields are only ever
+// added to it.
 type Report struct {
-	// Schema names the form of the JSON.
+	// Schema names the version of the JSON form.
 	Schema string `json:"schema"`
 	// Input says what was replayed.
 	Input Input `json:"input"`
-	// Verdict says in two sentences what switching Headstart on would change.
+	// Verdict says in a few sentences what Headstart would change.
 	Verdict string `json:"verdict,omitempty"`
-	// Doubts say why forecasting may not help this service.
+	// Doubts are reasons why Headstart may not help this service.
 	Doubts []string `json:"doubts,omitempty"`
-	// Today is the policy that Headstart is compared with, and Changes what would change.
-	Today   string   `json:"today,omitempty"`
+	// Today is the policy that Headstart is compared with.
+	Today string `json:"today,omitempty"`
+	// Changes compares the main figures of that policy and of Headstart.
 	Changes []Change `json:"changes,omitempty"`
-	// Gain says by how much, and how reliably from week to week.
+	// Gain is what Headstart saves, as a whole and by week.
 	Gain *Gain `json:"gain,omitempty"`
-	// Policies side by side, in the order that was asked for.
+	// Policies are the results, in the order of Options.Policies.
 	Policies []Result `json:"policies"`
-	// Model says what the forecast rested on at the end.
+	// Model describes the forecast at the end of the replay.
 	Model *Model `json:"model,omitempty"`
-	// Sweep says what Headstart and the reactive HPA come to at other leads.
+	// Sweep has the figures for other leads.
 	Sweep []SweepPoint `json:"sweep,omitempty"`
-	// Proposal is what to apply.
+	// Proposal is the manifests to apply.
 	Proposal *Proposal `json:"proposal,omitempty"`
-	// Notes are sentences about what limits this report.
+	// Notes are sentences about the limits of this report.
 	Notes []string `json:"notes,omitempty"`
 
-	// Advice is the part of the verdict that says what to do. Steps is the replay step by step. Neither is in the JSON.
+	// Advice completes the sentence "Headstart is …": what to do. It is a part of the verdict.
 	Advice string `json:"-"`
-	Steps  Steps  `json:"-"`
+	// Steps is the replay step by step. It is not in the JSON form.
+	Steps Steps `json:"-"`
 
 	options Options
 	trace   *trace
 	replay  *Replay
 }
 
-// Schema of the JSON form.
+// Schema is the version of the JSON form.
 const Schema = "headstart.dev/report/v1alpha1"
 
 // Input says what was replayed.
 type Input struct {
-	Series       string    `json:"series,omitempty"`
-	Start        time.Time `json:"start"`
-	From         time.Time `json:"from"`
-	End          time.Time `json:"end"`
-	StepSeconds  float64   `json:"stepSeconds"`
-	Steps        int       `json:"steps"`
-	Scored       int       `json:"scored"`
-	Gaps         int       `json:"gaps"`
-	LeadSeconds  float64   `json:"leadSeconds"`
-	LeadSteps    int       `json:"leadSteps"`
-	Capacity     float64   `json:"capacity"`
-	ServiceLevel float64   `json:"serviceLevel,omitempty"`
-	ShortageCost float64   `json:"shortageCost"`
-	MinReplicas  int       `json:"minReplicas"`
-	MaxReplicas  int       `json:"maxReplicas,omitempty"`
-	Peaks        []string  `json:"peaks,omitempty"`
+	// Series is the name of the series.
+	Series string `json:"series,omitempty"`
+	// Start is the start of the history, From the start of the replay, and End the end of both.
+	Start time.Time `json:"start"`
+	From  time.Time `json:"from"`
+	End   time.Time `json:"end"`
+	// StepSeconds is the length of a step.
+	StepSeconds float64 `json:"stepSeconds"`
+	// Steps is the number of steps of the series, Scored the number of replayed steps, and Gaps the
+	// number of replayed steps without a value.
+	Steps  int `json:"steps"`
+	Scored int `json:"scored"`
+	Gaps   int `json:"gaps"`
+	// LeadSeconds is the lead, and LeadSteps the lead in steps, rounded up.
+	LeadSeconds float64 `json:"leadSeconds"`
+	LeadSteps   int     `json:"leadSteps"`
+	// Capacity is the demand that one replica serves.
+	Capacity float64 `json:"capacity"`
+	// ServiceLevel is 0 if the contract is a shortage cost. ShortageCost weighs unserved demand in
+	// the figures of either contract.
+	ServiceLevel float64 `json:"serviceLevel,omitempty"`
+	ShortageCost float64 `json:"shortageCost"`
+	// MinReplicas and MaxReplicas are those of the HPA. A MaxReplicas of 0 is no limit.
+	MinReplicas int `json:"minReplicas"`
+	MaxReplicas int `json:"maxReplicas,omitempty"`
+	// Peaks are the names of the PeakSchedules.
+	Peaks []string `json:"peaks,omitempty"`
 }
 
-// Result is one policy's.
+// Result is the result of one policy.
 type Result struct {
+	// Policy is the name, and Label describes the policy in a phrase.
 	Policy string `json:"policy"`
 	Label  string `json:"label"`
-	// NotRun says why a policy could not be run; its figures are then missing.
+	// NotRun says why the policy was not run. Then it has no figures.
 	NotRun string `json:"notRun,omitempty"`
 	*Figures
-	// Weeks are the costs over the oracle of each scored week, where there are two or more: how much the figure varies.
+	// Weeks are the costs of each whole replayed week, relative to the oracle's. There are none for
+	// fewer than two weeks.
 	Weeks []float64 `json:"weeks,omitempty"`
-	// WeeksHalfWidth is half the 95 % interval of their mean, where there are three or more.
+	// WeeksHalfWidth is half the width of the 95 % confidence interval of their mean. It is 0 for
+	// fewer than three weeks.
 	WeeksHalfWidth float64 `json:"weeksHalfWidth,omitempty"`
-	// Headroom is the factor on the policy's demand that did best on the last third of its history, and Tuned what it comes to.
+	// Headroom is the factor on the policy's demand that had the lowest cost on the last third of
+	// the history, and Tuned the figures with it. See Options.Headroom.
 	Headroom float64  `json:"headroom,omitempty"`
 	Tuned    *Figures `json:"tuned,omitempty"`
 
-	// Paid and Ready are the replicas that are paid, and those that serve, at each replayed step. They are not in the JSON.
+	// Paid and Ready are the replicas that are paid, and the replicas that serve, at each replayed
+	// step. They are not in the JSON form.
 	Paid  []float64 `json:"-"`
 	Ready []float64 `json:"-"`
 
-	wish []float64
+	desired []float64
 }
 
 func inputOf(o Options, t *trace, scored span) Input {
 	in := Input{
-		Series: o.Name, Start: t.start, From: o.at(t.from), End: o.at(len(t.raw)), StepSeconds: t.step.Seconds(), Steps: len(t.raw),
-		Scored: len(scored.demand), LeadSeconds: o.Lead.Seconds(), LeadSteps: t.lead, Capacity: t.capacity,
-		ServiceLevel: o.Contract.ServiceLevel, ShortageCost: t.penalty, MinReplicas: t.least, MaxReplicas: t.most,
+		Series: o.Name, Start: t.start, From: o.at(t.from), End: o.at(len(t.raw)),
+		StepSeconds: t.step.Seconds(), Steps: len(t.raw), Scored: len(scored.demand),
+		LeadSeconds: o.Lead.Seconds(), LeadSteps: t.lead, Capacity: t.capacity,
+		ServiceLevel: o.Contract.ServiceLevel, ShortageCost: t.shortageCost,
+		MinReplicas: t.minReplicas, MaxReplicas: t.maxReplicas,
 	}
-	for _, k := range scored.known {
-		if !k {
+	for _, known := range scored.known {
+		if !known {
 			in.Gaps++
 		}
 	}
@@ -102,33 +120,26 @@ func inputOf(o Options, t *trace, scored span) Input {
 	return in
 }
 
-// Wishes are Headstart's decisions: the replicas wished for at each step from Options.From on, before any scale-down
-// stabilisation. It reports false where the policy headstart was not run.
-func (r *Report) Wishes() ([]int, bool) {
+// DesiredReplicas returns Headstart's decisions: the desired replicas at each step from
+// Options.From on, before any scale-down stabilisation. It returns false if the policy headstart
+// was not run.
+func (r *Report) DesiredReplicas() ([]int, bool) {
 	if r.replay == nil {
 		return nil, false
 	}
-	out := make([]int, len(r.replay.Wish))
-	for i, w := range r.replay.Wish {
-		out[i] = int(w)
+	out := make([]int, len(r.replay.Desired))
+	for i, n := range r.replay.Desired {
+		out[i] = int(n)
 	}
 	return out, true
 }
 
-// Result of one policy; false where it is not in the report.
-func (r *Report) Result(name string) (Result, bool) {
+// Result returns the result of a policy, and false if the report has none.
+func (r *Report) Result(policy string) (Result, bool) {
 	for _, p := range r.Policies {
-		if p.Policy == name {
+		if p.Policy == policy {
 			return p, true
 		}
 	}
 	return Result{}, false
-}
-
-// String names a policy's result in a sentence.
-func (r Result) String() string {
-	if r.Figures == nil {
-		return fmt.Sprintf("%s: not run (%s)", r.Policy, r.NotRun)
-	}
-	return fmt.Sprintf("%s: %.3f × the oracle's cost", r.Policy, r.CostOverOracle)
 }

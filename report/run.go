@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Run replays.
+// Run replays the series with each policy, and compares the results.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -25,10 +25,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	for i := range reports {
 		one := o
 		if i > 0 {
-			one.Lead, one.Policies, one.Headroom = leads[i-1], []string{PolicyHeadstart, PolicyReactive, PolicyOracle}, false
-			one.Plans = nil
+			one.Lead, one.Plans, one.Headroom = leads[i-1], nil, false
+			one.Policies = []string{PolicyHeadstart, PolicyReactive, PolicyOracle}
 		}
-		wait.Go(func() { reports[i], errs[i] = replayOnce(ctx, one, pool) })
+		wait.Go(func() { reports[i], errs[i] = runPolicies(ctx, one, pool) })
 	}
 	wait.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -41,13 +41,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return r, nil
 }
 
-// replayOnce runs the policies at one lead.
-func replayOnce(ctx context.Context, o Options, pool *pool) (*Report, error) {
-	t := newTrace(o)
-	scored := t.span(t.from, len(t.raw))
-	oracleWish := scored.oracle()
-	r := &Report{Schema: Schema, Input: inputOf(o, t, scored), Policies: make([]Result, len(o.Policies)), options: o, trace: t}
-	run := runner{o: o, t: t, scored: scored, oracle: scored.score(oracleWish, 0), oracleWish: oracleWish, pool: pool}
+// runPolicies runs the policies at one lead.
+func runPolicies(ctx context.Context, o Options, pool *pool) (*Report, error) {
+	run := newRunner(o, pool)
+	r := &Report{
+		Schema: Schema, Input: inputOf(o, run.t, run.scored), Policies: make([]Result, len(o.Policies)),
+		options: o, trace: run.t,
+	}
 	errs := make([]error, len(o.Policies))
 	var wait sync.WaitGroup
 	for i, name := range o.Policies {
@@ -56,7 +56,7 @@ func replayOnce(ctx context.Context, o Options, pool *pool) (*Report, error) {
 		}
 		wait.Go(func() {
 			if policies[name].demand != nil {
-				defer pool.enter()() // a replay takes its places itself, one for each stretch
+				defer pool.enter()() // a replay enters the pool itself, once for each stretch
 			}
 			r.Policies[i], errs[i] = run.policy(ctx, name)
 		})
@@ -77,21 +77,22 @@ func replayOnce(ctx context.Context, o Options, pool *pool) (*Report, error) {
 	return r, nil
 }
 
-// sameAsHeadstart says that a policy need not be replayed: without declared peaks the one without them is the other.
+// sameAsHeadstart reports whether a policy need not be replayed: without declared peaks,
+// headstart-no-peaks is the same as headstart.
 func (o Options) sameAsHeadstart(policy string) bool {
 	return policy == PolicyHeadstartNoPeaks && len(o.Peaks) == 0 && slices.Contains(o.Policies, PolicyHeadstart)
 }
 
-// pool bounds what runs at once, and sums the progress up.
+// pool limits how much runs at the same time, and reports the progress.
 type pool struct {
-	places chan struct{}
+	slots  chan struct{}
 	done   atomic.Int64
 	total  int
 	report func(done, total int)
 }
 
 func newPool(o Options) *pool {
-	p := &pool{places: make(chan struct{}, runtime.GOMAXPROCS(0)), report: o.Progress}
+	p := &pool{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), report: o.Progress}
 	scored := len(o.Series.Values) - o.From
 	for _, name := range o.Policies {
 		if policies[name].demand == nil && name != PolicyOracle && !o.sameAsHeadstart(name) {
@@ -102,12 +103,13 @@ func newPool(o Options) *pool {
 	return p
 }
 
-// enter waits for a place and returns what gives it back.
-func (p *pool) enter() func() {
-	p.places <- struct{}{}
-	return func() { <-p.places }
+// enter waits for a free slot, and returns the function that frees it.
+func (p *pool) enter() (leave func()) {
+	p.slots <- struct{}{}
+	return func() { <-p.slots }
 }
 
+// add counts replayed steps.
 func (p *pool) add(steps int) {
 	done := p.done.Add(int64(steps))
 	if p.report != nil {
@@ -115,7 +117,8 @@ func (p *pool) add(steps int) {
 	}
 }
 
-// otherLeads are those of the sweep that are not Lead, once for each length in steps.
+// otherLeads returns the leads of the sweep other than Lead, rounded up to whole steps, without
+// duplicates.
 func (o Options) otherLeads() []time.Duration {
 	steps := func(d time.Duration) time.Duration { return (d + o.Series.Step - 1) / o.Series.Step }
 	seen := map[time.Duration]bool{steps(o.Lead): true}

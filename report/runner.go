@@ -8,49 +8,60 @@ import (
 
 // runner runs the policies at one lead.
 type runner struct {
-	o          Options
-	t          *trace
-	scored     span
-	oracle     Figures
-	oracleWish []float64
-	replay     *Replay // set by the policy headstart
-	pool       *pool
+	o      Options
+	t      *trace
+	scored span // the replayed steps
+	oracle Figures
+	// oracleReplicas are the oracle's desired replicas.
+	oracleReplicas []float64
+	// replay is set when the policy headstart is run.
+	replay *Replay
+	pool   *pool
 }
 
+func newRunner(o Options, pool *pool) *runner {
+	t := newTrace(o)
+	scored := t.span(t.from, len(t.raw))
+	oracle := scored.oracle()
+	return &runner{o: o, t: t, scored: scored, oracle: scored.score(oracle, 0), oracleReplicas: oracle, pool: pool}
+}
+
+// policy runs one policy.
 func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 	p := policies[name]
 	out := Result{Policy: name, Label: p.label}
-	stab := r.t.stab
+	stabilization := r.t.stabilization
 	switch {
 	case name == PolicyOracle:
-		out.wish, stab = r.oracleWish, 0
+		out.desired, stabilization = r.oracleReplicas, 0
 	case p.demand == nil:
 		replay, err := r.headstart(ctx, name)
 		if err != nil {
 			return out, err
 		}
-		out.wish = replay.Wish
+		out.desired = replay.Desired
 	default:
 		demand, ok := p.demand(r.t, r.t.from, len(r.t.raw))
 		if !ok {
 			out.NotRun = "needs " + p.needs
 			return out, nil
 		}
-		out.wish = r.wishes(p, demand, 1)
+		out.desired = r.desired(p, demand, 1)
 		if p.hpa {
-			stab = 0
+			stabilization = 0 // is part of the HPA's arithmetic
 		}
 		if r.o.Headroom {
-			r.tune(p, &out, demand, stab)
+			r.tune(p, &out, demand, stabilization)
 		}
 	}
-	figures := r.scored.score(out.wish, stab).against(r.oracle)
-	out.Figures, out.Weeks = &figures, r.weeks(out.wish, stab)
+	figures := r.scored.score(out.desired, stabilization).against(r.oracle)
+	out.Figures, out.Weeks = &figures, r.weeks(out.desired, stabilization)
 	out.WeeksHalfWidth, _ = halfWidth(out.Weeks)
-	out.Paid, out.Ready = r.scored.follow(out.wish, stab)
+	out.Paid, out.Ready = r.scored.follow(out.desired, stabilization)
 	return out, nil
 }
 
+// headstart replays Headstart, with the declared peaks or without.
 func (r *runner) headstart(ctx context.Context, name string) (*Replay, error) {
 	o := r.o
 	if name == PolicyHeadstartNoPeaks {
@@ -74,8 +85,8 @@ func (r *runner) headstart(ctx context.Context, name string) (*Replay, error) {
 	return replay, nil
 }
 
-// wishes are the replicas for a demand with head-room.
-func (r *runner) wishes(p policy, demand []float64, headroom float64) []float64 {
+// desired returns the replicas for a demand times a headroom.
+func (r *runner) desired(p policy, demand []float64, headroom float64) []float64 {
 	scaled := make([]float64, len(demand))
 	for i, d := range demand {
 		scaled[i] = headroom * d
@@ -89,8 +100,9 @@ func (r *runner) wishes(p policy, demand []float64, headroom float64) []float64 
 	return scaled
 }
 
-// tune picks the factor that did best on the last third of the history, and says what it comes to.
-func (r *runner) tune(p policy, out *Result, demand []float64, stab int) {
+// tune sets the headroom that has the lowest cost on the last third of the history, and the figures
+// with it. It does nothing if there is too little history.
+func (r *runner) tune(p policy, out *Result, demand []float64, stabilization int) {
 	begin := r.t.from * 2 / 3
 	if begin < max(1, 2*r.t.day) {
 		return
@@ -100,32 +112,33 @@ func (r *runner) tune(p policy, out *Result, demand []float64, stab int) {
 		return
 	}
 	history := r.t.span(begin, r.t.from)
-	best := math.Inf(1)
+	lowest := math.Inf(1)
 	const factors = 40
 	for i := range factors {
-		m := 0.5 * math.Pow(6, float64(i)/(factors-1)) // 0.5 … 3
-		if cost := history.score(r.wishes(p, past, m), stab).Cost; cost < best {
-			best, out.Headroom = cost, m
+		factor := 0.5 * math.Pow(6, float64(i)/(factors-1)) // 0.5 … 3
+		if cost := history.score(r.desired(p, past, factor), stabilization).Cost; cost < lowest {
+			lowest, out.Headroom = cost, factor
 		}
 	}
-	tuned := r.scored.score(r.wishes(p, demand, out.Headroom), stab).against(r.oracle)
+	tuned := r.scored.score(r.desired(p, demand, out.Headroom), stabilization).against(r.oracle)
 	out.Tuned = &tuned
 }
 
-// weeks are the costs over the oracle of each whole week.
-func (r *runner) weeks(wish []float64, stab int) []float64 {
+// weeks returns the cost of each whole week, relative to the oracle's, if there are two or more.
+// Weeks without a value are left out.
+func (r *runner) weeks(desired []float64, stabilization int) []float64 {
 	week := 7 * r.t.day
-	if week == 0 || len(wish) < 2*week {
+	if week == 0 || len(desired) < 2*week {
 		return nil
 	}
 	var out []float64
-	for a := 0; a+week <= len(wish); a += week {
+	for a := 0; a+week <= len(desired); a += week {
 		part := span{t: r.t, demand: r.scored.demand[a : a+week], known: r.scored.known[a : a+week]}
 		if !slices.Contains(part.known, true) {
 			continue
 		}
-		oracle := part.score(r.oracleWish[a:a+week], 0)
-		out = append(out, part.score(wish[a:a+week], stab).against(oracle).CostOverOracle)
+		oracle := part.score(r.oracleReplicas[a:a+week], 0)
+		out = append(out, part.score(desired[a:a+week], stabilization).against(oracle).CostOverOracle)
 	}
 	return out
 }

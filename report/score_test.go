@@ -15,33 +15,34 @@ import (
 
 var start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 
-// optionsFor replays values at ten minutes.
+// optionsFor returns Options for values with a step of ten minutes.
 func optionsFor(values []float64, from int) Options {
 	o := DefaultOptions()
 	o.Series = history.Series{Start: start, Step: 10 * time.Minute, Values: values}
-	o.From, o.Lead, o.Capacity, o.Contract = from, 10*time.Minute, 10, forecaster.Contract{ShortageCost: 20}
+	o.From, o.Lead, o.Capacity = from, 10*time.Minute, 10
+	o.Contract = forecaster.Contract{ShortageCost: 20}
 	return o
 }
 
-// The closed loop as package report's documentation states it, step by step and with no shortcut.
-func plainScore(demand []float64, known []bool, wish []float64, capacity float64, lead, stab int, penalty float64) Figures {
+// plainScore computes the closed loop as the package documentation states it, without any shortcut.
+func plainScore(s span, desired []float64, stabilization int) Figures {
 	var paidSum, unserved, total, short, steps float64
 	paid := func(t int) float64 {
-		most := 0.0
-		for k := max(0, t-stab); k <= t; k++ {
-			most = max(most, wish[k])
+		largest := 0.0
+		for k := max(0, t-stabilization); k <= t; k++ {
+			largest = max(largest, desired[k])
 		}
-		return most
+		return largest
 	}
-	for t, d := range demand {
-		if !known[t] {
+	for t, d := range s.demand {
+		if !s.known[t] {
 			continue
 		}
 		ready := math.Inf(1)
-		for k := max(0, t-lead); k <= t; k++ {
+		for k := max(0, t-s.t.lead); k <= t; k++ {
 			ready = min(ready, paid(k))
 		}
-		missing := max(0, d-ready*capacity)
+		missing := max(0, d-ready*s.t.capacity)
 		steps++
 		total += d
 		unserved += missing
@@ -51,8 +52,8 @@ func plainScore(demand []float64, known []bool, wish []float64, capacity float64
 		}
 	}
 	return Figures{
-		Unserved: unserved / total, Short: short / steps, MeanReplicas: paidSum / steps, Utilisation: total / (paidSum * capacity),
-		Cost: paidSum + penalty*unserved/capacity,
+		Unserved: unserved / total, Short: short / steps, MeanReplicas: paidSum / steps,
+		Utilisation: total / (paidSum * s.t.capacity), Cost: paidSum + s.t.shortageCost*unserved/s.t.capacity,
 	}
 }
 
@@ -70,17 +71,18 @@ func TestScoreIsTheClosedLoop(t *testing.T) {
 		o.Stabilization = time.Duration(rapid.IntRange(0, 60).Draw(t, "stabilization")) * time.Minute
 		tr := newTrace(o)
 		s := tr.span(2, n)
-		wish := make([]float64, n-2)
-		for i := range wish {
-			wish[i] = float64(rapid.IntRange(1, 60).Draw(t, "wish"))
+		desired := make([]float64, n-2)
+		for i := range desired {
+			desired[i] = float64(rapid.IntRange(1, 60).Draw(t, "desired"))
 		}
 		if got, want := tr.lead, int(math.Ceil(o.Lead.Minutes()/10)); got != want {
 			t.Fatalf("a lead of %s is %d steps, want %d", o.Lead, got, want)
 		}
-		got, want := s.score(wish, tr.stab), plainScore(s.demand, s.known, wish, tr.capacity, tr.lead, tr.stab, tr.penalty)
+		got, want := s.score(desired, tr.stabilization), plainScore(s, desired, tr.stabilization)
 		same := cmp.Options{
 			cmpopts.EquateApprox(1e-12, 1e-12),
-			cmpopts.IgnoreFields(Figures{}, "LongestShortfallSeconds", "PeakReplicas", "ReplicaHours", "Shortfalls", "MeanShortfallSeconds", "Scalings", "ReplicasOverOracle", "CostOverOracle"),
+			cmpopts.IgnoreFields(Figures{}, "LongestShortfallSeconds", "Shortfalls", "MeanShortfallSeconds", "PeakReplicas",
+				"ReplicaHours", "Scalings", "ReplicasOverOracle", "CostOverOracle"),
 		}
 		if diff := cmp.Diff(want, got, same); diff != "" {
 			t.Fatalf("-want, +got:\n%s", diff)
@@ -90,35 +92,39 @@ func TestScoreIsTheClosedLoop(t *testing.T) {
 			t.Fatalf("the oracle leaves %v unserved", oracle.Unserved)
 		}
 		if got.Unserved == 0 && got.Cost < oracle.Cost-1e-9 {
-			t.Fatalf("%v serves everything for less than the oracle's %v", got.Cost, oracle.Cost)
+			t.Fatalf("%v serves all demand for less than the oracle's %v", got.Cost, oracle.Cost)
 		}
 	})
 }
 
 func TestFiguresByHand(t *testing.T) {
 	nan := math.NaN()
-	// Capacity 10, lead one step, no stabilisation. Wishes 1 1 3 3 2 1 are paid at once and serve a step later: ready 1 1 1 3 2 1.
-	// Demand 10 20 30 - 20 12: unserved 0 10 20 - 0 2 of 92; short 3 of 5, the longest run of steps 2; paid 1+1+3+2+1 = 8.
+	// The capacity is 10, the lead is one step, and there is no stabilisation. Desired replicas of
+	// 1 1 3 3 2 1 are paid at once, and serve a step later: ready 1 1 1 3 2 1. The demand is 10 20
+	// 30 - 20 12. Unserved are 0 10 20 - 0 2 of 92. 3 of 5 steps are short, and the longest run is
+	// 2 steps. Paid are 1+1+3+2+1 = 8.
 	o := optionsFor([]float64{5, 10, 20, 30, nan, 20, 12}, 1)
 	o.Stabilization = 0
 	tr := newTrace(o)
 	got := tr.span(1, 7).score([]float64{1, 1, 3, 3, 2, 1}, 0)
 	want := Figures{
-		Unserved: 32.0 / 92, Short: 3.0 / 5, LongestShortfallSeconds: 1200, Shortfalls: 2, MeanShortfallSeconds: 900, MeanReplicas: 8.0 / 5, PeakReplicas: 3, ReplicaHours: 8.0 / 6,
-		Utilisation: 92.0 / 80, Scalings: 3, Cost: 8 + 20*3.2,
+		Unserved: 32.0 / 92, Short: 3.0 / 5, LongestShortfallSeconds: 1200, Shortfalls: 2, MeanShortfallSeconds: 900,
+		MeanReplicas: 8.0 / 5, PeakReplicas: 3, ReplicaHours: 8.0 / 6, Utilisation: 92.0 / 80, Scalings: 3,
+		Cost: 8 + 20*3.2,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
-	// The oracle needs 1 2 3 0 2 2 and asks a step ahead: 2 3 3 2 2 2; the gap is not paid for.
+	// The oracle needs 1 2 3 0 2 2. It requests them a step ahead: 2 3 3 2 2 2. The gap needs
+	// nothing.
 	if diff := cmp.Diff([]float64{2, 3, 3, 2, 2, 2}, tr.span(1, 7).oracle()); diff != "" {
 		t.Errorf("oracle: -want, +got:\n%s", diff)
 	}
 }
 
-func TestHold(t *testing.T) {
+func TestFillGaps(t *testing.T) {
 	nan := math.NaN()
-	if diff := cmp.Diff([]float64{2, 2, 2, 3, 3}, hold([]float64{nan, 2, nan, 3, nan})); diff != "" {
+	if diff := cmp.Diff([]float64{2, 2, 2, 3, 3}, fillGaps([]float64{nan, 2, nan, 3, nan})); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
 }
@@ -144,31 +150,31 @@ func TestHPAFollow(t *testing.T) {
 		reason string
 		step   time.Duration
 		metric []float64
-		stab   time.Duration
+		window time.Duration // of stabilisation
 		want   []float64
 	}{
 		"Tolerance": {
-			reason: "10 % more than ten replicas serve is within the tolerance, 11 % is not",
-			step:   time.Minute, metric: []float64{100, 110, 111}, stab: 5 * time.Minute, want: []float64{10, 10, 12},
+			reason: "10 % more than ten replicas serve is within the tolerance, and 11 % is not",
+			step:   time.Minute, metric: []float64{100, 110, 111}, window: 5 * time.Minute, want: []float64{10, 10, 12},
 		},
 		"Ramp": {
 			reason: "2 → 4 → 8 → 16 → 32 within one minute's four syncs, then 40",
-			step:   time.Minute, metric: []float64{20, 400, 400}, stab: 5 * time.Minute, want: []float64{2, 32, 40},
+			step:   time.Minute, metric: []float64{20, 400, 400}, window: 5 * time.Minute, want: []float64{2, 32, 40},
 		},
 		"Stabilization": {
 			reason: "what was recommended within the last 2 minutes holds",
-			step:   time.Minute, metric: []float64{100, 20, 20, 20}, stab: 2 * time.Minute, want: []float64{10, 10, 2, 2},
+			step:   time.Minute, metric: []float64{100, 20, 20, 20}, window: 2 * time.Minute, want: []float64{10, 10, 2, 2},
 		},
 		"LongStep": {
 			reason: "an hour is long enough for the whole ramp",
-			step:   time.Hour, metric: []float64{20, 5000, 20}, stab: 5 * time.Minute, want: []float64{2, 500, 2},
+			step:   time.Hour, metric: []float64{20, 5000, 20}, window: 5 * time.Minute, want: []float64{2, 500, 2},
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			o := optionsFor([]float64{1, 1}, 1)
 			o.Series.Step = tc.step
-			if diff := cmp.Diff(tc.want, newTrace(o).hpaFollow(tc.metric, tc.stab)); diff != "" {
+			if diff := cmp.Diff(tc.want, newTrace(o).hpaFollow(tc.metric, tc.window)); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
 			}
 		})

@@ -9,22 +9,24 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
-// UseSettings takes over what a Forecast and the HPA that reads it say about planning. Lead, Peaks
-// and Calendars are not part of the settings.
+// UseSettings sets what a Forecast, and the HPA that reads it, say about planning. Lead, Peaks and
+// Calendars are not part of the settings.
 func (o *Options) UseSettings(set planner.Settings) {
 	o.Contract, o.Horizon, o.History = set.Contract, set.Horizon, set.History
 	o.Location, o.Periods = set.Location, set.Periods
 	o.Capacity, _ = set.Capacity()
 	o.MinDemand, o.MaxDemand = set.Min, set.Max
 	if s := set.Scaling; s.Name != "" {
-		o.Ramp, o.MinReplicas, o.MaxReplicas, o.Stabilization = s.Ramp, s.MinReplicas, s.MaxReplicas, s.ScaleDownStabilization
+		o.Ramp, o.Stabilization = s.Ramp, s.ScaleDownStabilization
+		o.MinReplicas, o.MaxReplicas = s.MinReplicas, s.MaxReplicas
 	}
 }
 
-// maxHistory bounds the time that a fit looks back on: steps of a week would overflow a duration.
+// maxHistory bounds the time that a fit looks back on. With steps of a week, the forecaster's limit
+// would overflow a duration.
 const maxHistory = 100 * 365 * 24 * time.Hour
 
-// settings are the options as a Forecast and its HPA would say them.
+// settings returns the options as the settings of a Forecast and its HPA.
 func (o Options) settings() planner.Settings {
 	set := planner.Settings{
 		HasDemand: true, Step: o.Series.Step, History: o.History, Horizon: o.Horizon,

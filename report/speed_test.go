@@ -10,16 +10,18 @@ import (
 	synthetic "headstart.dev/headstart/testdata/traces"
 )
 
-// month is four weeks of minutes, two of which are history: what speed is measured on.
+// month returns Options for four weeks of minutes. The first two are history. Speed is measured on
+// them.
 func month() Options {
 	trace := synthetic.OfficeHours(time.Minute, 28, 1)
 	o := DefaultOptions()
 	o.Series = history.Series{Start: trace.Start, Step: trace.Step, Values: trace.Values}
-	o.From, o.Lead, o.Capacity, o.Contract = 14*1440, 10*time.Minute, 20, forecaster.Contract{ShortageCost: 20}
+	o.From, o.Lead, o.Capacity = 14*1440, 10*time.Minute, 20
+	o.Contract = forecaster.Contract{ShortageCost: 20}
 	return o
 }
 
-// One replay, as `headstart report` does without --policies.
+// BenchmarkReplay measures what `headstart report` does without --policies.
 func BenchmarkReplay(b *testing.B) {
 	o := month()
 	for b.Loop() {

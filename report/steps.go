@@ -7,28 +7,30 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// Steps is the series and its replay, step by step: what charts and tables are drawn from. The replay begins at step From.
+// Steps is the series and its replay, step by step. Charts and CSV files are made from it.
 type Steps struct {
-	// Start is the beginning of the first step, and Step the length of each.
+	// Start is the start of the first step, and Step the length of a step.
 	Start time.Time
 	Step  time.Duration
-	// From is the index of the first replayed step.
+	// From is the index of the first replayed step. The steps before it are history.
 	From int
-	// Demand has one value for each step of the series; NaN is a gap.
+	// Demand has a value for each step of the series. NaN is a gap.
 	Demand []float64
-	// Served is the demand that Headstart would have served, and Expected the demand that its models expected, from From on. NaN is
-	// unknown. Both are nil where the policy headstart was not run.
+	// Served is the demand that Headstart would have served, and Expected the demand that its
+	// models expected, for each replayed step. NaN is unknown. Both are nil if the policy headstart
+	// was not run.
 	Served, Expected []float64
 	// Capacity is the demand that one replica serves.
 	Capacity float64
-	// Location is the zone of the daily cycle.
+	// Location is the time zone of the daily cycle. It is never nil.
 	Location *time.Location
-	// Peaks are the declared peaks, and Days the named days.
+	// Peaks are the declared peaks.
 	Peaks []*scheduler.Schedule
-	Days  []forecaster.Day
+	// Days are the named days of the calendars.
+	Days []forecaster.Day
 }
 
-// steps collects what renderings draw.
+// steps collects the Steps of a report.
 func (r *Report) steps() Steps {
 	s := Steps{
 		Start: r.trace.start, Step: r.trace.step, From: r.trace.from, Demand: r.trace.raw, Capacity: r.trace.capacity,
@@ -41,29 +43,30 @@ func (r *Report) steps() Steps {
 	return s
 }
 
-// At is the beginning of step i of the series.
+// At returns the start of step i of the series.
 func (s Steps) At(i int) time.Time { return s.Start.Add(time.Duration(i) * s.Step) }
 
-// End is the end of the last step.
+// End returns the end of the last step.
 func (s Steps) End() time.Time { return s.At(len(s.Demand)) }
 
-// Replayed is the demand of the replayed steps.
+// Replayed returns the demand of the replayed steps.
 func (s Steps) Replayed() []float64 { return s.Demand[s.From:] }
 
-// CanServe is the demand that a policy's ready replicas can serve, at each replayed step.
-func (s Steps) CanServe(p Result) []float64 {
-	out := make([]float64, len(p.Ready))
-	for i, n := range p.Ready {
+// CanServe returns the demand that a policy's ready replicas can serve, at each replayed step.
+func (s Steps) CanServe(r Result) []float64 {
+	out := make([]float64, len(r.Ready))
+	for i, n := range r.Ready {
 		out[i] = n * s.Capacity
 	}
 	return out
 }
 
-// Missing is the demand that a policy's ready replicas cannot serve, at each replayed step; NaN where demand is unknown.
-func (s Steps) Missing(p Result) []float64 {
-	out := s.CanServe(p)
-	for i, v := range s.Replayed() {
-		if out[i] = v - out[i]; out[i] <= shortBy {
+// Missing returns the demand that a policy's ready replicas cannot serve, at each replayed step.
+// NaN means that the demand is unknown.
+func (s Steps) Missing(r Result) []float64 {
+	out := s.CanServe(r)
+	for i, demand := range s.Replayed() {
+		if out[i] = demand - out[i]; out[i] <= shortBy {
 			out[i] = 0
 		}
 	}

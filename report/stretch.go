@@ -9,13 +9,14 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
-// Nearly all of a replay's work is fitting, and a fit rests on the series before it and on nothing else. So the replay is cut where
-// serving fits, the stretches are forecast side by side, and what they forecast is the same as in one go.
+// Nearly all of the time of a replay goes into fits, and a fit depends only on the series before
+// it. So the replay is cut at the fits, and the stretches between them are forecast in parallel.
+// The forecasts are the same as those of one forecaster over the whole series.
 
 // stretch is the steps [from, to) of the series.
 type stretch struct{ from, to int }
 
-// stretches are those between the fits from Options.From on.
+// stretches returns the stretches between the fits, from Options.From on.
 func (r *replayer) stretches() []stretch {
 	var out []stretch
 	for from, n := r.t.from, len(r.t.raw); from < n; {
@@ -26,14 +27,14 @@ func (r *replayer) stretches() []stretch {
 	return out
 }
 
-// forecasts are what the models said before each step of a stretch, and how they stood after the last one of all.
+// forecasts is the forecasts of a stretch.
 type forecasts struct {
-	outlooks []forecaster.Outlook
-	final    forecaster.Description
+	outlooks []forecaster.Outlook   // one before each step
+	final    forecaster.Description // of the models at the end of the series
 	err      error
 }
 
-// forecast makes the forecasts of all steps and hands them to use, stretch by stretch, in order.
+// forecast makes the forecasts of all steps, and calls use for each stretch, in order.
 func (r *replayer) forecast(ctx context.Context, enter func() (leave func()), use func(forecasts) error) error {
 	parts := r.stretches()
 	results := make([]chan forecasts, len(parts))
@@ -44,7 +45,7 @@ func (r *replayer) forecast(ctx context.Context, enter func() (leave func()), us
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	defer cancel()
-	ahead := make(chan struct{}, runtime.GOMAXPROCS(0)+1) // bounds what is forecast and not used yet
+	ahead := make(chan struct{}, runtime.GOMAXPROCS(0)+1) // bounds the stretches that are forecast and not yet used
 	workers.Go(func() {
 		for i, part := range parts {
 			select {
@@ -75,7 +76,7 @@ func (r *replayer) forecast(ctx context.Context, enter func() (leave func()), us
 	return nil
 }
 
-// forecastStretch forecasts one stretch from scratch.
+// forecastStretch forecasts one stretch with a new model.
 func (r *replayer) forecastStretch(ctx context.Context, s stretch) forecasts {
 	if err := ctx.Err(); err != nil {
 		return forecasts{err: err}

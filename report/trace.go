@@ -8,37 +8,38 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
-// trace is a series made ready for policies and scores.
+// trace is a series, prepared for the policies and the scores.
 type trace struct {
-	start    time.Time
-	step     time.Duration
-	raw      []float64 // NaN is a gap
-	held     []float64 // gaps hold the last known value
-	newest   []int     // by step, the last one before it that is known; -1 is none
-	from     int       // the first scored step
-	lead     int       // S, in steps
-	stab     int       // scale-down stabilisation, in steps
-	capacity float64
-	penalty  float64 // shortage cost
-	least    int     // replicas at least
-	most     int     // and at most; 0 is no limit
-	day      int     // steps
-	gpus     float64 // of one replica
-	price    float64 // of one GPU-hour, or replica-hour without GPUs
+	start         time.Time
+	step          time.Duration
+	raw           []float64 // NaN is a gap
+	filled        []float64 // a gap has the last known value
+	lastKnown     []int     // for each step, the last known step before it, or -1
+	from          int       // the first replayed step
+	lead          int       // in steps
+	stabilization int       // scale-down stabilisation window, in steps
+	capacity      float64   // of one replica
+	shortageCost  float64
+	minReplicas   int
+	maxReplicas   int     // 0 is no limit
+	day           int     // a day in steps
+	gpus          float64 // of one replica
+	price         float64 // of one GPU-hour, or of one replica-hour without GPUs
 }
 
 func newTrace(o Options) *trace {
 	s := o.Series
 	return &trace{
-		start: s.Start, step: s.Step, raw: s.Values, held: hold(s.Values), newest: newest(s.Values), from: o.From,
-		lead: planner.LeadSteps(o.Lead, s.Step), stab: int(o.Stabilization / s.Step),
-		capacity: o.Capacity, penalty: o.shortageCost(), least: o.MinReplicas, most: o.MaxReplicas,
+		start: s.Start, step: s.Step, raw: s.Values, from: o.From,
+		filled: fillGaps(s.Values), lastKnown: lastKnown(s.Values),
+		lead: planner.LeadSteps(o.Lead, s.Step), stabilization: int(o.Stabilization / s.Step),
+		capacity: o.Capacity, shortageCost: o.shortageCost(), minReplicas: o.MinReplicas, maxReplicas: o.MaxReplicas,
 		day: int(24 * time.Hour / s.Step), gpus: o.GPUs, price: o.Price,
 	}
 }
 
-// hold fills gaps with the last known value, and those at the beginning with the first.
-func hold(v []float64) []float64 {
+// fillGaps fills each gap with the last known value. Gaps at the start have the first known value.
+func fillGaps(v []float64) []float64 {
 	out := make([]float64, len(v))
 	last := math.NaN()
 	for _, x := range v {
@@ -56,8 +57,9 @@ func hold(v []float64) []float64 {
 	return out
 }
 
-// newest finds, for each step, the last one before it that is no gap. Gaps may be as long as the series, so it is not looked for anew.
-func newest(v []float64) []int {
+// lastKnown returns for each step the last step before it that is not a gap, or -1. It is computed
+// once, since a gap may be as long as the series.
+func lastKnown(v []float64) []int {
 	out, last := make([]int, len(v)), -1
 	for i, x := range v {
 		out[i] = last
@@ -68,42 +70,43 @@ func newest(v []float64) []int {
 	return out
 }
 
-// replicas for a demand: at least the minimum, at most the maximum.
+// replicas returns the replicas for a demand, within the bounds.
 func (t *trace) replicas(demand float64) float64 {
-	n := max(t.least, plan.Replicas(demand, t.capacity))
-	if t.most > 0 {
-		n = min(n, t.most)
+	n := max(t.minReplicas, plan.Replicas(demand, t.capacity))
+	if t.maxReplicas > 0 {
+		n = min(n, t.maxReplicas)
 	}
 	return float64(n)
 }
 
-// forwardMax is the largest of x[i] … x[i+s], as far as x goes.
+// forwardMax returns for each i the largest of x[i] … x[i+s].
 func forwardMax(x []float64, s int) []float64 {
 	return slidingMax(x, 0, s)
 }
 
-// backwardMax is the largest of x[i-s] … x[i], as far as x goes.
+// backwardMax returns for each i the largest of x[i-s] … x[i].
 func backwardMax(x []float64, s int) []float64 {
 	return slidingMax(x, s, 0)
 }
 
-// backwardMin is the smallest of x[i-s] … x[i], as far as x goes.
+// backwardMin returns for each i the smallest of x[i-s] … x[i].
 func backwardMin(x []float64, s int) []float64 {
-	neg := make([]float64, len(x))
+	negative := make([]float64, len(x))
 	for i, v := range x {
-		neg[i] = -v
+		negative[i] = -v
 	}
-	out := slidingMax(neg, s, 0)
+	out := slidingMax(negative, s, 0)
 	for i, v := range out {
 		out[i] = -v
 	}
 	return out
 }
 
-// slidingMax is the largest of x[i-back] … x[i+ahead], in time linear in x.
+// slidingMax returns for each i the largest of x[i-back] … x[i+ahead], as far as x reaches. It
+// takes time linear in the length of x.
 func slidingMax(x []float64, back, ahead int) []float64 {
 	out := make([]float64, len(x))
-	queue := make([]int, 0, back+ahead+2) // indices of falling values
+	queue := make([]int, 0, back+ahead+2) // indices of decreasing values
 	head := 0
 	for next, i := 0, 0; i < len(x); i++ {
 		for ; next < len(x) && next <= i+ahead; next++ {

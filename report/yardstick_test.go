@@ -19,14 +19,14 @@ import (
 	"headstart.dev/headstart/history"
 )
 
-// figures are those of closedloop.py.
+// figures are the figures that closedloop.py writes.
 type figures struct {
 	Unserved, Short, Alive, Util, J float64
 	JX                              float64 `json:"J_x"`
 	CostX                           float64 `json:"cost_x"`
 }
 
-// compare says where two sets of figures differ by more than a relative tolerance.
+// compare reports the figures that differ by more than a relative tolerance.
 func (f figures) compare(t *testing.T, what string, got Figures, tolerance float64) {
 	t.Helper()
 	for _, c := range []struct {
@@ -47,9 +47,9 @@ func (f figures) compare(t *testing.T, what string, got Figures, tolerance float
 	}
 }
 
-// The policies of today come to what an independent implementation says: testdata/yardstick.json is what a Python program that
-// states the same closed loop and the same policies made of the project's own traces. Crane's shuffles are its own, so its
-// figures may differ a little.
+// The figures of the policies agree with those of an independent implementation. A Python program
+// with the same closed loop and the same policies made testdata/yardstick.json from the synthetic
+// traces. Its shuffles for Crane are different, so the figures of Crane may differ a little.
 func TestPoliciesAgainstYardstick(t *testing.T) {
 	type judged struct {
 		AsIs     figures `json:"asis"`
@@ -70,7 +70,8 @@ func TestPoliciesAgainstYardstick(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := map[string]string{
-		"static": PolicyStatic, "reactive": PolicyReactiveExact, "timed": PolicyTimed, "lastweek": PolicyLastWeek, "yesterday": PolicyYesterday, "crane": PolicyCrane,
+		"static": PolicyStatic, "reactive": PolicyReactiveExact, "timed": PolicyTimed, "lastweek": PolicyLastWeek,
+		"yesterday": PolicyYesterday, "crane": PolicyCrane,
 	}
 	for trace, want := range golden {
 		t.Run(trace, func(t *testing.T) {
@@ -103,14 +104,15 @@ func TestPoliciesAgainstYardstick(t *testing.T) {
 				}
 				judged.AsIs.compare(t, ours, *got.Figures, tolerance)
 				if judged.Tuned != nil && ours != PolicyCrane {
-					judged.Tuned.compare(t, ours+" with head-room", *got.Tuned, tolerance)
+					judged.Tuned.compare(t, ours+" with headroom", *got.Tuned, tolerance)
 				}
 			}
 		})
 	}
 }
 
-// realTrace is one of the traces that the yardstick lists, with the step in seconds, the lead in steps and the days of history.
+// realTrace is a trace of the yardstick: its step in seconds, its lead in steps, its history in
+// days, and whether it takes only seconds.
 type realTrace struct {
 	name             string
 	step, lead, days int
@@ -142,7 +144,7 @@ var realTraces = []realTrace{
 	{"electricity_vic_2012_2013_30min", 1800, 1, 365, false},
 }
 
-// options are those of the yardstick: its lead, its history, and its capacity.
+// options returns the series, and Options with the lead, history and capacity of the yardstick.
 func (rt realTrace) options(t *testing.T, data string) ([]history.NamedSeries, Options) {
 	t.Helper()
 	all, err := history.OpenCSV(filepath.Join(data, rt.name+".csv.gz"), history.CSVOptions{})
@@ -162,8 +164,8 @@ func (rt realTrace) options(t *testing.T, data string) ([]history.NamedSeries, O
 	return all, o
 }
 
-// Crane's DSP comes to the scores that the yardstick's table has for it, within 2 %, on each of its traces: those that take seconds each
-// time, all 22 with HEADSTART_ALL_TRACES=1.
+// Crane's scores are those of the yardstick's table, within 2 %. HEADSTART_ALL_TRACES=1 tests all
+// 22 traces, and not only those that take seconds.
 func TestCraneAgainstTheTable(t *testing.T) {
 	data := sharedData(t)
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(data), "yardstick", "README.md"))
@@ -178,7 +180,7 @@ func TestCraneAgainstTheTable(t *testing.T) {
 			row := regexp.MustCompile(`(?m)^\| ` + rt.name + ` \|.*$`).FindString(string(text))
 			cells := strings.Split(row, "|")
 			if len(cells) < 9 {
-				t.Fatalf("the table has no row of it: %q", row)
+				t.Fatalf("the table has no row for it: %q", row)
 			}
 			asIs, _, _ := strings.Cut(strings.TrimSpace(cells[8]), " / ")
 			want, err := strconv.ParseFloat(asIs, 64)
@@ -192,23 +194,23 @@ func TestCraneAgainstTheTable(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, _ := r.Result(PolicyCrane)
-			t.Logf("%.4f, the table has %s", got.CostOverOracle, asIs)
+			t.Logf("%.4f; in the table: %s", got.CostOverOracle, asIs)
 			if math.Abs(got.CostOverOracle/want-1) > 0.02 {
-				t.Errorf("Crane comes to %.4f, and to %s in the table", got.CostOverOracle, asIs)
+				t.Errorf("Crane's score is %.4f, and %s in the table", got.CostOverOracle, asIs)
 			}
 		})
 	}
 }
 
-// The report's figures are those that the yardstick's own program gives the decisions it is handed. Four traces are judged each
-// time; HEADSTART_ALL_TRACES=1 judges all 22, which takes minutes.
+// The report's figures are those that the yardstick's own program computes from the same decisions.
+// HEADSTART_ALL_TRACES=1 tests all 22 traces, which takes minutes, and not only four.
 func TestDecisionsAgainstYardstick(t *testing.T) {
 	data := sharedData(t)
 	script := filepath.Join(filepath.Dir(data), "yardstick", "closedloop.py")
 	python := findPython()
 	if data == "" || !exists(script) || python == "" {
-		t.Log("NOT JUDGED BY THE YARDSTICK: it needs ../shared/yardstick/closedloop.py and a python3 with numpy; the figures are still " +
-			"held by TestScoreIsTheClosedLoop and TestPoliciesAgainstYardstick")
+		t.Log("NOT JUDGED BY THE YARDSTICK: it needs ../shared/yardstick/closedloop.py and a python3 with numpy; " +
+			"TestScoreIsTheClosedLoop and TestPoliciesAgainstYardstick still test the figures")
 		return
 	}
 	for _, rt := range realTraces {
@@ -225,16 +227,16 @@ func TestDecisionsAgainstYardstick(t *testing.T) {
 			}
 			var decisions bytes.Buffer
 			decisions.WriteString("timestamp,replicas\n")
-			wishes, _ := r.Wishes()
-			for i, w := range wishes {
-				fmt.Fprintf(&decisions, "%s,%d\n", all[0].Timestamp(o.From+i), w)
+			desired, _ := r.DesiredReplicas()
+			for i, n := range desired {
+				fmt.Fprintf(&decisions, "%s,%d\n", all[0].Timestamp(o.From+i), n)
 			}
 			file := filepath.Join(t.TempDir(), "decisions.csv")
 			if err := os.WriteFile(file, decisions.Bytes(), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			out, err := exec.CommandContext(t.Context(), python, script, path, "--step", fmt.Sprint(rt.step), "--lead", fmt.Sprint(rt.lead),
-				"--warm", fmt.Sprint(o.From), "--decisions", file).Output()
+			out, err := exec.CommandContext(t.Context(), python, script, path, "--step", fmt.Sprint(rt.step),
+				"--lead", fmt.Sprint(rt.lead), "--warm", fmt.Sprint(o.From), "--decisions", file).Output()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -243,7 +245,8 @@ func TestDecisionsAgainstYardstick(t *testing.T) {
 				t.Fatal(err)
 			}
 			for theirs, ours := range map[string]string{
-				"decisions": PolicyHeadstart, "reactive": PolicyReactiveExact, "static": PolicyStatic, "oracle": PolicyOracle,
+				"decisions": PolicyHeadstart, "reactive": PolicyReactiveExact,
+				"static": PolicyStatic, "oracle": PolicyOracle,
 			} {
 				var want figures
 				if err := json.Unmarshal(judged[theirs], &want); err != nil {
@@ -258,7 +261,7 @@ func TestDecisionsAgainstYardstick(t *testing.T) {
 	}
 }
 
-// findPython is a python3 that has numpy.
+// findPython returns a python3 that has numpy, or "".
 func findPython() string {
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(python, "-c", "import numpy").Run() == nil {

@@ -52,7 +52,7 @@ func replay(ctx context.Context) (ramp, error) {
 	if err != nil {
 		return ramp{}, fmt.Errorf("replay the morning: %w", err)
 	}
-	ahead, _ := r.Wishes()
+	ahead, _ := r.DesiredReplicas()
 	// The reactive wish is that of an HPA on the last minute's demand, at its best: without tolerance and without a limited ramp.
 	reactive := make([]int, len(ahead))
 	for i := range reactive {

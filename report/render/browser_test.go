@@ -15,8 +15,9 @@ import (
 	"headstart.dev/headstart/report"
 )
 
-// The page does in a real browser what it promises: no error, no request, zoom, readout, keyboard, dark, and no overflow, on a wide
-// screen and on a phone. Screenshots are kept where HEADSTART_ARTIFACTS says, for people to look at.
+// The page works in a real browser, on a wide screen and on a phone: no errors, no requests, no
+// overflow; zoom, readout, keyboard and dark mode. HEADSTART_ARTIFACTS names a folder for
+// screenshots.
 func TestHTMLInABrowser(t *testing.T) {
 	b := openBrowser(t)
 	r, text := examplePage(t)
@@ -36,43 +37,50 @@ func TestHTMLInABrowser(t *testing.T) {
 				checkReadout(t, r, b)
 				checkKeys(t, b)
 				checkScheme(t, b, scheme)
-				if said := b.complaints(path); len(said) > 0 {
-					t.Errorf("the page complains, or asks the network: %s", strings.Join(said, "\n"))
+				if problems := b.problems(path); len(problems) > 0 {
+					t.Errorf("the page has errors, or uses the network: %s", strings.Join(problems, "\n"))
 				}
 			})
 		}
 	}
 }
 
-// The trap works: a page that fails and asks the network is found out.
-func TestBrowserSeesComplaints(t *testing.T) {
+// The tests can fail: they notice a page that has errors and uses the network.
+func TestBrowserNoticesProblems(t *testing.T) {
 	b := openBrowser(t)
 	_, text := examplePage(t)
 	path := filepath.Join(t.TempDir(), "page.html")
-	bad := bytes.Replace(text, []byte("</body>"), []byte(`<img src="http://example.invalid/x.png"><script>console.error("oh"); missing();</script></body>`), 1)
+	const faults = `<img src="http://example.invalid/x.png"><script>console.error("oh"); missing();</script></body>`
+	bad := bytes.Replace(text, []byte("</body>"), []byte(faults), 1)
 	if err := os.WriteFile(path, bad, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b.open(path, 1280, "light")
-	var said string
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) { // events come when they come
-		said = strings.Join(b.complaints(path), "\n")
-		missing := slices.DeleteFunc([]string{"exceptionThrown", "consoleAPICalled", "Log.entryAdded"}, func(want string) bool { return strings.Contains(said, want) })
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) { // events may arrive late
+		problems := strings.Join(b.problems(path), "\n")
+		missing := slices.DeleteFunc([]string{"exceptionThrown", "consoleAPICalled", "Log.entryAdded"},
+			func(want string) bool { return strings.Contains(problems, want) })
 		if len(missing) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%q were not noticed in %s", missing, said)
+			t.Fatalf("%q were not noticed in %s", missing, problems)
 		}
 	}
 }
 
-// box of the demand chart's plot.
+// box is a rectangle of the page, in pixels.
 type box struct{ X, Y, Width, Height float64 }
 
+// plot scrolls to the chart of demand and returns the place of its plot.
 func (b *browser) plot() (at box) {
 	b.t.Helper()
-	b.eval(`(() => { const e = document.querySelector(".demand .u-over"); e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return {x: r.x, y: r.y, width: r.width, height: r.height}; })()`, &at)
+	b.eval(`(() => {
+		const e = document.querySelector(".demand .u-over");
+		e.scrollIntoView({block: "center"});
+		const r = e.getBoundingClientRect();
+		return {x: r.x, y: r.y, width: r.width, height: r.height};
+	})()`, &at)
 	return at
 }
 
@@ -87,7 +95,9 @@ func checkRanges(t *testing.T, b *browser) {
 	b.mouse("mouseMoved", at.X+at.Width*0.75, y, true)
 	b.mouse("mouseReleased", at.X+at.Width*0.75, y, true)
 	b.until(fmt.Sprintf("document.querySelector('.range').textContent !== %q", whole))
-	for _, press := range []string{"[data-range=day]", "[data-range=week]", "[data-pan='1']", "[data-zoom='0.5']", "[data-range=all]"} {
+	for _, press := range []string{
+		"[data-range=day]", "[data-range=week]", "[data-pan='1']", "[data-zoom='0.5']", "[data-range=all]",
+	} {
 		before := b.text(".range")
 		b.eval(fmt.Sprintf("document.querySelector(%q).click()", press), nil)
 		if after := b.text(".range"); after == before {
@@ -95,7 +105,7 @@ func checkRanges(t *testing.T, b *browser) {
 		}
 	}
 	if again := b.text(".range"); again != whole {
-		t.Errorf("the whole span is %s, and was %s", again, whole)
+		t.Errorf("the whole range is %s, and was %s", again, whole)
 	}
 }
 
@@ -111,7 +121,7 @@ func checkKeys(t *testing.T, b *browser) {
 		}
 	}
 	if again := b.text(".range"); again != whole {
-		t.Errorf("after Home the span is %s, and was %s", again, whole)
+		t.Errorf("after Home the range is %s, and was %s", again, whole)
 	}
 	before := b.text(".demand .u-series .u-value")
 	b.key(".")
@@ -122,14 +132,15 @@ func checkKeys(t *testing.T, b *browser) {
 	var stops int
 	b.eval(`document.querySelectorAll("button, [tabindex='0'], summary").length`, &stops)
 	if stops < 10 {
-		t.Errorf("%d stops for the keyboard", stops)
+		t.Errorf("the keyboard reaches only %d elements", stops)
 	}
 }
 
 func checkScheme(t *testing.T, b *browser, scheme string) {
 	t.Helper()
 	lightness := func() (sum float64) {
-		b.eval(`getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).reduce((a, c) => a + Number(c), 0)`, &sum)
+		b.eval(`getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3)
+			.reduce((a, c) => a + Number(c), 0)`, &sum)
 		return sum
 	}
 	if l := lightness(); (l < 384) != (scheme == "dark") {
@@ -147,7 +158,7 @@ func checkScheme(t *testing.T, b *browser, scheme string) {
 	}
 }
 
-// checkReadout hovers, and compares what the legend shows with the replay itself.
+// checkReadout moves the pointer over a chart, and compares the legend with the replay.
 func checkReadout(t *testing.T, r *report.Report, b *browser) {
 	t.Helper()
 	b.eval("document.querySelector('[data-range=replay]').click()", nil)
@@ -155,7 +166,8 @@ func checkReadout(t *testing.T, r *report.Report, b *browser) {
 	b.mouse("mouseMoved", at.X+at.Width*0.37, at.Y+at.Height/2, false)
 	b.until(`/\d/.test(document.querySelector(".demand .u-series .u-value").textContent)`)
 	var shown [][2]string
-	b.eval(`Array.from(document.querySelectorAll(".u-legend .u-series")).map(e => [e.querySelector(".u-label").textContent, e.querySelector(".u-value").textContent])`, &shown)
+	b.eval(`Array.from(document.querySelectorAll(".u-legend .u-series"),
+		e => [e.querySelector(".u-label").textContent, e.querySelector(".u-value").textContent])`, &shown)
 	stamp, _, _ := strings.Cut(shown[0][1], " · ")
 	hovered, err := time.Parse("Mon 2006-01-02 15:04", stamp)
 	if err != nil {
@@ -166,7 +178,9 @@ func checkReadout(t *testing.T, r *report.Report, b *browser) {
 	if k < 0 {
 		t.Fatalf("the pointer is at %s, before the replay", hovered)
 	}
-	want := map[string]float64{"demand": r.Steps.Demand[i], "served": r.Steps.Served[k], "expected": r.Steps.Expected[k]}
+	want := map[string]float64{
+		"demand": r.Steps.Demand[i], "served": r.Steps.Served[k], "expected": r.Steps.Expected[k],
+	}
 	for _, p := range r.Policies {
 		if p.Figures != nil {
 			want[p.Policy] = p.Ready[k]
@@ -190,7 +204,7 @@ func checkReadout(t *testing.T, r *report.Report, b *browser) {
 	b.eval("document.querySelector('[data-range=all]').click()", nil)
 }
 
-// A page of several reports draws each once it is opened.
+// A page of several reports draws each report when it is opened.
 func TestBundleInABrowser(t *testing.T) {
 	b := openBrowser(t)
 	r, _ := examplePage(t)
@@ -212,7 +226,7 @@ func TestBundleInABrowser(t *testing.T) {
 	if dir := os.Getenv("HEADSTART_ARTIFACTS"); dir != "" {
 		b.screenshot(filepath.Join(dir, "reports-1280.png"))
 	}
-	if said := b.complaints(path); len(said) > 0 {
-		t.Errorf("the page complains: %s", strings.Join(said, "\n"))
+	if problems := b.problems(path); len(problems) > 0 {
+		t.Errorf("the page has errors, or uses the network: %s", strings.Join(problems, "\n"))
 	}
 }

@@ -13,10 +13,12 @@ import (
 	"headstart.dev/headstart/report"
 )
 
-// bundle is a report twice, and one that could not be made.
+// bundle returns a report twice, and one that could not be made.
 func bundle(r *report.Report) Document {
 	return Bundle(report.NewBundle("namespace shop", []report.Bundled{
-		{Name: "shop/face-fusion", Report: r}, {Name: "shop/broken", NotRun: "no series: check the query"}, {Name: "shop/zoom", Report: r},
+		{Name: "shop/face-fusion", Report: r},
+		{Name: "shop/broken", NotRun: "no series: check the query"},
+		{Name: "shop/zoom", Report: r},
 	}))
 }
 
@@ -24,13 +26,13 @@ func TestBundleGolden(t *testing.T) {
 	b := bundle(fixed(t))
 	t.Run("text", func(t *testing.T) {
 		got := rendered(t, func(w io.Writer) error { return b.Text(w, TextOptions{NoChart: true}) })
-		got, _, _ = strings.Cut(got, "What to apply") // what follows is that of each report
+		got, _, _ = strings.Cut(got, "What to apply") // the rest is the same as for one report
 		compareGolden(t, "bundle.txt", got)
 	})
 	t.Run("csv", func(t *testing.T) { compareGolden(t, "bundle.csv", rendered(t, b.CSV)) })
 }
 
-// The JSON of several reports holds each as it is alone, and the CSV a row for each policy.
+// The JSON of a bundle contains the JSON of each report, and its CSV a row for each policy.
 func TestBundleHoldsEach(t *testing.T) {
 	r := fixed(t)
 	b := bundle(r)
@@ -55,11 +57,14 @@ func TestBundleHoldsEach(t *testing.T) {
 	if err := json.Unmarshal(alone.Bytes(), &want); err != nil {
 		t.Fatal(err)
 	}
-	if got.Schema != report.BundleSchema || len(got.Reports) != 3 || got.Reports[1].NotRun == "" || got.Reports[1].Report != nil {
-		t.Errorf("schema %s, %d reports, the second %+v", got.Schema, len(got.Reports), got.Reports[1])
+	if got.Schema != report.BundleSchema || len(got.Reports) != 3 {
+		t.Fatalf("schema %s, %d reports", got.Schema, len(got.Reports))
+	}
+	if got.Reports[1].NotRun == "" || got.Reports[1].Report != nil {
+		t.Errorf("the second report is %+v", got.Reports[1])
 	}
 	if diff := cmp.Diff(want, got.Reports[2].Report); diff != "" {
-		t.Errorf("-alone, +among others:\n%s", diff)
+		t.Errorf("-alone, +in the bundle:\n%s", diff)
 	}
 	text.Reset()
 	if err := b.CSV(&text); err != nil {

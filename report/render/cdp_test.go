@@ -10,12 +10,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// browser is a headless Chromium that is spoken to over its pipes, in the DevTools protocol: no port, and nothing to depend on.
+// browser is a headless Chromium. It is driven over pipes, with the DevTools protocol, so that it
+// needs no port and no library.
 type browser struct {
 	t       *testing.T
 	to      io.Writer
@@ -25,7 +27,7 @@ type browser struct {
 	last    int
 	answers map[int]chan answer
 	events  []event
-	gone    error
+	exited  error
 }
 
 type answer struct {
@@ -33,13 +35,13 @@ type answer struct {
 	Error  *struct{ Message string }
 }
 
-// event is something that the page did.
+// event is a notification from the browser.
 type event struct {
 	Method string
 	Params json.RawMessage
 }
 
-// chromium is the path of a browser; "" where there is none.
+// chromium returns the path of a browser, or "" if there is none.
 func chromium() string {
 	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); name != "" && err == nil {
@@ -49,7 +51,8 @@ func chromium() string {
 	return ""
 }
 
-// openBrowser starts one with an empty page, or skips the test where there is none.
+// openBrowser starts a browser with an empty page. It skips the test if there is no browser, and
+// fails it in CI.
 func openBrowser(t *testing.T) *browser {
 	t.Helper()
 	path := chromium()
@@ -67,12 +70,13 @@ func openBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-extensions", "--host-resolver-rules=MAP * ~NOTFOUND", "--hide-scrollbars",
+	cmd := exec.Command(path, "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
+		"--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+		"--disable-extensions", "--host-resolver-rules=MAP * ~NOTFOUND", "--hide-scrollbars",
 		"--user-data-dir="+t.TempDir(), "about:blank")
 	cmd.ExtraFiles = []*os.File{theirRead, theirWrite}
-	var noise bytes.Buffer
-	cmd.Stderr = &noise
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +97,7 @@ func openBrowser(t *testing.T) *browser {
 		_ = read.Close()
 		<-listened
 		if t.Failed() {
-			t.Logf("the browser said: %s", tail(noise.String(), 2000))
+			t.Logf("the browser's standard error ends with: %s", tail(stderr.String(), 2000))
 		}
 	})
 	var target struct{ TargetID string }
@@ -109,14 +113,14 @@ func openBrowser(t *testing.T) *browser {
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 
-// listen sorts what comes: answers to who waits for them, events to the list.
+// listen reads messages. It passes answers to the calls that wait for them, and keeps events.
 func (b *browser) listen(r io.Reader) {
 	lines := bufio.NewReaderSize(r, 1<<20)
 	for {
 		text, err := lines.ReadBytes(0)
 		if err != nil {
 			b.mutex.Lock()
-			b.gone = fmt.Errorf("the browser is gone: %w", err)
+			b.exited = fmt.Errorf("the browser has exited: %w", err)
 			for id, waiting := range b.answers {
 				close(waiting)
 				delete(b.answers, id)
@@ -149,9 +153,9 @@ func (b *browser) try(method string, params any) (json.RawMessage, error) {
 		params = map[string]any{}
 	}
 	b.mutex.Lock()
-	if b.gone != nil {
+	if b.exited != nil {
 		b.mutex.Unlock()
-		return nil, b.gone
+		return nil, b.exited
 	}
 	b.last++
 	id, waiting := b.last, make(chan answer, 1)
@@ -171,7 +175,7 @@ func (b *browser) try(method string, params any) (json.RawMessage, error) {
 	select {
 	case a, ok := <-waiting:
 		if !ok {
-			return nil, errors.New("the browser is gone")
+			return nil, errors.New("the browser has exited")
 		}
 		if a.Error != nil {
 			return nil, fmt.Errorf("%s: %s", method, a.Error.Message)
@@ -182,7 +186,7 @@ func (b *browser) try(method string, params any) (json.RawMessage, error) {
 	}
 }
 
-// call is try, with the answer read into out.
+// call sends a command and reads its answer into out. An error fails the test.
 func (b *browser) call(method string, params, out any) {
 	b.t.Helper()
 	result, err := b.try(method, params)
@@ -194,18 +198,21 @@ func (b *browser) call(method string, params, out any) {
 	}
 }
 
-// open loads a file at a width, in a colour scheme.
+// open loads a file, with a width in pixels and a colour scheme.
 func (b *browser) open(path string, width int, scheme string) {
 	b.t.Helper()
-	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
+	b.call("Emulation.setDeviceMetricsOverride",
+		map[string]any{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
 	b.scheme(scheme)
 	b.call("Page.navigate", map[string]any{"url": "file://" + path}, nil)
-	b.until(`document.readyState === "complete" && location.protocol === "file:" && document.querySelectorAll(".uplot canvas").length > 0`)
+	b.until(`document.readyState === "complete" && location.protocol === "file:" &&
+		document.querySelectorAll(".uplot canvas").length > 0`)
 }
 
 func (b *browser) scheme(name string) {
 	b.t.Helper()
-	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": name}}}, nil)
+	features := []map[string]string{{"name": "prefers-color-scheme", "value": name}}
+	b.call("Emulation.setEmulatedMedia", map[string]any{"features": features}, nil)
 }
 
 // eval runs a script in the page and reads its value into out.
@@ -220,7 +227,8 @@ func (b *browser) eval(script string, out any) {
 			Exception struct{ Description string }
 		}
 	}
-	b.call("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true, "awaitPromise": true}, &answered)
+	b.call("Runtime.evaluate",
+		map[string]any{"expression": script, "returnByValue": true, "awaitPromise": true}, &answered)
 	if e := answered.ExceptionDetails; e != nil {
 		b.t.Fatalf("%s: %s %s", script, e.Text, e.Exception.Description)
 	}
@@ -231,26 +239,27 @@ func (b *browser) eval(script string, out any) {
 	}
 }
 
-// until waits for a condition of the page.
+// until waits until a condition is true in the page.
 func (b *browser) until(condition string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	deadline := time.Now().Add(2 * time.Minute)
+	for ; time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		var met bool
 		if b.eval("Boolean("+condition+")", &met); met {
 			return
 		}
 	}
-	b.t.Fatalf("it never came to be that %s", condition)
+	b.t.Fatalf("after two minutes, this is still not true: %s", condition)
 }
 
-// text of an element.
+// text returns the text of an element.
 func (b *browser) text(selector string) (text string) {
 	b.t.Helper()
 	b.eval(fmt.Sprintf("document.querySelector(%q).textContent", selector), &text)
 	return text
 }
 
-// mouse moves, presses or releases at a point of the viewport.
+// mouse moves the pointer, or presses or releases the button, at a point of the viewport.
 func (b *browser) mouse(kind string, x, y float64, pressed bool) {
 	b.t.Helper()
 	params := map[string]any{"type": kind, "x": x, "y": y}
@@ -263,7 +272,7 @@ func (b *browser) mouse(kind string, x, y float64, pressed bool) {
 	b.call("Input.dispatchMouseEvent", params, nil)
 }
 
-// key is pressed and let go.
+// key presses and releases a key.
 func (b *browser) key(name string) {
 	b.t.Helper()
 	press := map[string]any{"type": "keyDown", "key": name}
@@ -274,7 +283,7 @@ func (b *browser) key(name string) {
 	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": name}, nil)
 }
 
-// screenshot of the whole page.
+// screenshot saves an image of the whole page.
 func (b *browser) screenshot(path string) {
 	b.t.Helper()
 	var shot struct{ Data string }
@@ -288,8 +297,8 @@ func (b *browser) screenshot(path string) {
 	}
 }
 
-// complaints are errors and warnings of the page, and requests that it made beyond its own file.
-func (b *browser) complaints(page string) []string {
+// problems returns errors and warnings of the page, and requests for anything but its own file.
+func (b *browser) problems(page string) []string {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	var out []string
@@ -299,7 +308,9 @@ func (b *browser) complaints(page string) []string {
 			out = append(out, e.Method+" "+string(e.Params))
 		case "Network.requestWillBeSent":
 			var sent struct{ Request struct{ URL string } }
-			if err := json.Unmarshal(e.Params, &sent); err != nil || sent.Request.URL != "file://"+page && !bytes.HasPrefix([]byte(sent.Request.URL), []byte("data:")) {
+			err := json.Unmarshal(e.Params, &sent)
+			own := sent.Request.URL == "file://"+page || strings.HasPrefix(sent.Request.URL, "data:")
+			if err != nil || !own {
 				out = append(out, e.Method+" "+sent.Request.URL)
 			}
 		}

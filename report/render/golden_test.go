@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// goldenJSON is the report that package report's own golden test makes.
+// goldenJSON is a report that the tests of package report write.
 var goldenJSON = filepath.Join("..", "testdata", "report.json")
 
 // load reads the first series of a file of testdata.
@@ -36,7 +37,7 @@ func load(t *testing.T, name string) history.Series {
 	return all[0].Series
 }
 
-// noon is a PeakSchedule with a Calendar.
+// noon returns a PeakSchedule with a Calendar.
 func noon(t *testing.T) report.Peaks {
 	t.Helper()
 	peaks, err := report.OpenPeaks(filepath.Join("..", "testdata", "noon.yaml"))
@@ -46,13 +47,15 @@ func noon(t *testing.T) report.Peaks {
 	return peaks
 }
 
-// fixed is the golden report, with its steps: those of the policies of today come from a replay, and those of headstart are made up as
-// the golden report's are. It knows the future, and adds one replica.
+// fixed returns the golden report with its steps. A replay makes the steps of the policies of
+// today. Those of Headstart are invented as in the golden report: it knows the future, and adds one
+// replica.
 func fixed(t *testing.T) *report.Report {
 	t.Helper()
 	o := report.DefaultOptions()
 	o.Series = load(t, "gaps_10m.csv.gz")
-	o.From, o.Lead, o.Capacity, o.Contract = len(o.Series.Values)/3, 10*time.Minute, 20, forecaster.Contract{ServiceLevel: 0.99}
+	o.From, o.Lead, o.Capacity = len(o.Series.Values)/3, 10*time.Minute, 20
+	o.Contract = forecaster.Contract{ServiceLevel: 0.99}
 	o.Name, o.Peaks = "gaps_10m.csv.gz", noon(t).Schedules
 	for _, p := range golden(t).Policies {
 		if p.Policy != report.PolicyHeadstart {
@@ -74,21 +77,22 @@ func fixed(t *testing.T) *report.Report {
 		}
 	}
 	oracle, _ := ran.Result(report.PolicyOracle)
-	head := &r.Policies[slices.IndexFunc(r.Policies, func(p report.Result) bool { return p.Policy == report.PolicyHeadstart })]
-	held := 0.0 // a gap holds what was before
+	isHead := func(p report.Result) bool { return p.Policy == report.PolicyHeadstart }
+	head := &r.Policies[slices.IndexFunc(r.Policies, isHead)]
+	lastKnown := 0.0
 	for i, n := range oracle.Paid {
 		head.Paid = append(head.Paid, n+1)
 		head.Ready = append(head.Ready, min(n, oracle.Paid[max(0, i-1)])+1) // the lead is one step
 		r.Steps.Served = append(r.Steps.Served, (n+0.5)*o.Capacity)
-		if v := r.Steps.Replayed()[i]; v == v {
-			held = v
+		if v := r.Steps.Replayed()[i]; !math.IsNaN(v) {
+			lastKnown = v
 		}
-		r.Steps.Expected = append(r.Steps.Expected, held)
+		r.Steps.Expected = append(r.Steps.Expected, lastKnown)
 	}
 	return r
 }
 
-// golden reads the golden report; the JSON has no steps.
+// golden reads the golden report. The JSON form has no steps.
 func golden(t *testing.T) *report.Report {
 	t.Helper()
 	text, err := os.ReadFile(goldenJSON)
@@ -120,6 +124,7 @@ func compareGolden(t *testing.T, name, got string) {
 	}
 }
 
+// rendered returns what write writes.
 func rendered(t *testing.T, write func(io.Writer) error) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -140,7 +145,7 @@ func TestGolden(t *testing.T) {
 	})
 }
 
-// The JSON of a report that was read from JSON is the same, byte by byte.
+// A report that is read from JSON is written as the same JSON.
 func TestJSONIsStable(t *testing.T) {
 	want, err := os.ReadFile(goldenJSON)
 	if err != nil {

@@ -14,9 +14,8 @@ import (
 	"headstart.dev/headstart/report/internal/format"
 )
 
-// uPlot draws the charts. It is version 1.6.32 of the npm package
-// (sha512-KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==).
-// Its licence is part of each page.
+// uPlot draws the charts. Its licence is part of each page. It is version 1.6.32 of the npm package:
+// sha512-KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==
 var (
 	//go:embed assets/uPlot.iife.min.js
 	uplotJS string
@@ -67,7 +66,8 @@ type comparedRow struct {
 	Name string
 	// F is the figures of the row, or nil if the policy was not run.
 	F *report.Figures
-	// Headstart reports whether the row is Headstart's, and Tuned whether it is a policy's with headroom.
+	// Headstart reports whether the row is Headstart's, and Tuned whether it is a policy's with
+	// headroom.
 	Headstart, Tuned bool
 }
 

@@ -18,12 +18,13 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// examplePage renders a replay with everything that a page can show.
+// examplePage returns a report with everything that a page can show, and its page.
 func examplePage(t *testing.T) (*report.Report, []byte) {
 	t.Helper()
 	s := load(t, "gaps_10m.csv.gz")
 	o := report.DefaultOptions()
-	o.Series, o.From, o.Lead, o.Capacity, o.Contract = s, len(s.Values)/2, 10*time.Minute, 20, forecaster.Contract{ServiceLevel: 0.95}
+	o.Series, o.From, o.Lead, o.Capacity = s, len(s.Values)/2, 10*time.Minute, 20
+	o.Contract = forecaster.Contract{ServiceLevel: 0.95}
 	o.Name, o.Peaks, o.Policies, o.Headroom = `</script><b>"gaps"`, noon(t).Schedules, report.AllPolicies(), true
 	o.GPUs, o.Price, o.Sweep = 2, 3, []time.Duration{20 * time.Minute}
 	holidays, err := scheduler.CompileCalendar("holidays", v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{
@@ -47,19 +48,21 @@ func examplePage(t *testing.T) (*report.Report, []byte) {
 func TestHTMLIsSelfContained(t *testing.T) {
 	r, text := examplePage(t)
 	if found := regexp.MustCompile(`(?i)(src|href)\s*=\s*["']?(https?:)?//`).Find(text); found != nil {
-		t.Errorf("the page refers to the network: %s", found)
+		t.Errorf("the page uses the network: %s", found)
 	}
 	if bytes.Contains(text, []byte(`<b>"gaps"`)) {
 		t.Error("the name of the series is not escaped")
 	}
-	for _, want := range []string{"Permission is hereby granted", "uPlot", html.EscapeString(r.Verdict), "kind: HorizontalPodAutoscaler", "headroom"} {
+	for _, want := range []string{
+		"Permission is hereby granted", "uPlot", html.EscapeString(r.Verdict), "kind: HorizontalPodAutoscaler", "headroom",
+	} {
 		if !bytes.Contains(text, []byte(want)) {
-			t.Errorf("the page lacks %q", want)
+			t.Errorf("the page does not contain %q", want)
 		}
 	}
 }
 
-// Four weeks of minutes with all policies stay under 2 MB.
+// A page of four weeks of minutes with all policies has less than 2 MB.
 func TestHTMLSize(t *testing.T) {
 	values := make([]float64, 28*1440)
 	for i := range values {
@@ -67,15 +70,16 @@ func TestHTMLSize(t *testing.T) {
 	}
 	o := report.DefaultOptions()
 	o.Series = history.Series{Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Step: time.Minute, Values: values}
-	o.From, o.Lead, o.Capacity, o.Contract = 14*1440, 10*time.Minute, 1000, forecaster.Contract{ShortageCost: 20}
-	// The replays, and Crane, are not worth their time here.
+	o.From, o.Lead, o.Capacity = 14*1440, 10*time.Minute, 1000
+	o.Contract = forecaster.Contract{ShortageCost: 20}
+	// The replays and Crane would take long. Another policy takes their place below.
 	slow := []string{report.PolicyHeadstart, report.PolicyHeadstartNoPeaks, report.PolicyCrane}
 	o.Policies = slices.DeleteFunc(report.AllPolicies(), func(name string) bool { return slices.Contains(slow, name) })
 	r, err := report.Run(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	noisy := r.Policies[1] // stands for them
+	noisy := r.Policies[1]
 	for len(r.Policies) < len(report.AllPolicies()) {
 		r.Policies = append(r.Policies, noisy)
 	}

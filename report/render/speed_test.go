@@ -12,12 +12,13 @@ import (
 	"headstart.dev/headstart/testdata/traces"
 )
 
-// Everything, as a page: four weeks of minutes, two of which are history.
+// BenchmarkPage measures a page with all policies, of four weeks of minutes.
 func BenchmarkPage(b *testing.B) {
 	trace := traces.OfficeHours(time.Minute, 28, 1)
 	o := report.DefaultOptions()
 	o.Series = history.Series{Start: trace.Start, Step: trace.Step, Values: trace.Values}
-	o.From, o.Lead, o.Capacity, o.Contract = 14*1440, 10*time.Minute, 20, forecaster.Contract{ShortageCost: 20}
+	o.From, o.Lead, o.Capacity = 14*1440, 10*time.Minute, 20
+	o.Contract = forecaster.Contract{ShortageCost: 20}
 	o.Policies, o.Headroom = report.AllPolicies(), true
 	for b.Loop() {
 		r, err := report.Run(context.Background(), o)

@@ -10,7 +10,8 @@ import (
 
 // timeline is the data of the page's charts. It is short, since it is the largest part of the page.
 type timeline struct {
-	// Start is the beginning of the first step, in seconds since 1970, and Step its length in seconds.
+	// Start is the beginning of the first step, in seconds since 1970, and Step its length in
+	// seconds.
 	Start int64   `json:"start"`
 	Step  float64 `json:"step"`
 	// From is the index of the first replayed step. Demand begins at the first step, and all other
@@ -28,7 +29,8 @@ type timeline struct {
 	Marks []mark `json:"marks,omitempty"`
 }
 
-// timelineLine is a policy's ready replicas, as pairs: a number of replicas, and how many steps it lasts.
+// timelineLine is a policy's ready replicas, as pairs: a number of replicas, and how many steps it
+// lasts.
 type timelineLine struct {
 	Policy string `json:"policy"`
 	Ready  []int  `json:"ready"`
@@ -59,7 +61,8 @@ func newTimeline(r *report.Report) timeline {
 	return out
 }
 
-// shortRuns returns the runs of steps with missing demand, as pairs of the first step and the length.
+// shortRuns returns the runs of steps with missing demand, as pairs of the first step and the
+// length.
 func shortRuns(missing []float64) []int {
 	var out []int
 	last := -2
@@ -114,7 +117,8 @@ func marks(s report.Steps) []mark {
 	return out
 }
 
-// numbers is a list in JSON with five significant digits for each number. NaN and infinity are null.
+// numbers is a list in JSON with five significant digits for each number. NaN and infinity are
+// null.
 type numbers []float64
 
 // MarshalJSON implements json.Marshaler.

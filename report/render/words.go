@@ -29,11 +29,12 @@ func terms(r *report.Report) []term {
 		{"short", "share of the steps with unserved demand"},
 		{"longest", "longest run of short steps"},
 		{"used", "demand as a share of the paid capacity"},
-		{"cost", fmt.Sprintf("replica-hours plus %s times the unserved demand in replica-hours, divided by the same of the oracle",
-			format.Plain(r.Input.ShortageCost))},
+		{"cost", fmt.Sprintf("replica-hours plus %s times the unserved demand in replica-hours, "+
+			"divided by the same of the oracle", format.Plain(r.Input.ShortageCost))},
 	}
 	if slices.ContainsFunc(r.Policies, func(p report.Result) bool { return p.Tuned != nil }) {
-		out = append(out, term{"headroom", "the factor on the policy's demand that cost least on the last third of the history"})
+		const meaning = "the factor on the policy's demand that cost least on the last third of the history"
+		out = append(out, term{"headroom", meaning})
 	}
 	return out
 }
@@ -48,8 +49,8 @@ func skill(m report.Model) string {
 		}
 		periods = strings.Join(parts, ", ")
 	}
-	return fmt.Sprintf("skill %.2f (a forecast with a skill below 0 is not served); served at %s of the steps; periods: %s",
-		m.Skill, format.Share(m.SkilledShare), periods)
+	return fmt.Sprintf("skill %.2f (a forecast with a skill below 0 is not served); served at %s of the steps; "+
+		"periods: %s", m.Skill, format.Share(m.SkilledShare), periods)
 }
 
 // calibration compares the service that the plan gave with the contract.
@@ -65,7 +66,8 @@ func calibration(in report.Input, m report.Model) string {
 // headroomName names a policy's row with its best headroom.
 func headroomName(r report.Result) string { return fmt.Sprintf("headroom × %.2f", r.Headroom) }
 
-// weekRange says how much a policy's cost varies from week to week. It is "" for fewer than two weeks.
+// weekRange says how much a policy's cost varies from week to week. It is "" for fewer than two
+// weeks.
 func weekRange(r report.Result) string {
 	if len(r.Weeks) < 2 {
 		return ""

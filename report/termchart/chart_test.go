@@ -19,7 +19,9 @@ func TestChart(t *testing.T) {
 	hours := func(name string, values ...float64) Series { return SeriesOf(name, start, time.Hour, values) }
 	c := Chart{
 		Title: "a day", Start: start, End: start.Add(8 * time.Hour), Now: start.Add(4 * time.Hour), Width: 43, Height: 4,
-		Area: hours("demand", 1, 2, 4, nan), Line: hours("plan", nan, 3, 3, 8, 8, 2, 2, 2), Dots: hours("expected", nan, nan, nan, nan, 6, 1),
+		Area: hours("demand", 1, 2, 4, nan),
+		Line: hours("plan", nan, 3, 3, 8, 8, 2, 2, 2),
+		Dots: hours("expected", nan, nan, nan, nan, 6, 1),
 		Lanes: []Lane{
 			{Name: "peak", Mark: '▀', Marked: func(from, _ time.Time) bool { return from.Equal(start.Add(6 * time.Hour)) }},
 			{Name: "a very long name", Mark: '!', Marked: func(from, _ time.Time) bool { return from.Equal(start) }},
@@ -49,14 +51,17 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// Whatever is drawn, the chart keeps to its width, has no blank at an end of a line, and no colour unless asked for.
+// A chart keeps to its width, has no blanks at the ends of lines, and has colours only if they are
+// allowed.
 func TestChartFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.Just(math.NaN()), rapid.Just(math.Inf(1)), rapid.Float64Range(0, 1e12), rapid.Just(0.0))
 		span := time.Duration(rapid.Int64Range(0, int64(400*24*time.Hour)).Draw(t, "span"))
 		step := rapid.SampledFrom([]time.Duration{time.Second, time.Minute, time.Hour, 24 * time.Hour}).Draw(t, "step")
 		c := Chart{
-			Title: "x", Start: start, End: start.Add(span), Now: start.Add(span / 2), Width: rapid.IntRange(0, 120).Draw(t, "width"), Height: rapid.IntRange(0, 30).Draw(t, "height"),
+			Title: "x", Start: start, End: start.Add(span), Now: start.Add(span / 2),
+			Width:  rapid.IntRange(0, 120).Draw(t, "width"),
+			Height: rapid.IntRange(0, 30).Draw(t, "height"),
 			Area:   SeriesOf("demand", start.Add(-time.Hour), step, rapid.SliceOfN(value, 0, 50).Draw(t, "area")),
 			Line:   SeriesOf("plan", start, step, rapid.SliceOfN(value, 0, 50).Draw(t, "line")),
 			Lanes:  []Lane{{Name: "lane", Mark: '!', Marked: func(from, _ time.Time) bool { return from.Unix()%2 == 0 }}},
@@ -72,7 +77,7 @@ func TestChartFits(t *testing.T) {
 					line = strings.ReplaceAll(line, code, "")
 				}
 			} else if strings.HasSuffix(line, " ") {
-				t.Fatalf("a blank at the end: %q", line)
+				t.Fatalf("there is a blank at the end: %q", line)
 			}
 			if n := utf8.RuneCountInString(line); n > max(width, 80) || strings.Contains(line, "\x1b") {
 				t.Fatalf("%d columns of %d: %q", n, width, line)
@@ -108,7 +113,8 @@ func TestSeriesOfBounds(t *testing.T) {
 
 func TestShortNumber(t *testing.T) {
 	for v, want := range map[float64]string{
-		0: "0", 0.25: "0.25", 999: "999", 12_000: "12k", 3.2e6: "3.2M", 8e9: "8G", 8e11: "800G", 1e12: "1e+12", 1.6e300: "1.6e+300", math.Inf(1): "+Inf",
+		0: "0", 0.25: "0.25", 999: "999", 12_000: "12k", 3.2e6: "3.2M", 8e9: "8G", 8e11: "800G",
+		1e12: "1e+12", 1.6e300: "1.6e+300", math.Inf(1): "+Inf",
 	} {
 		if got := shortNumber(v); got != want {
 			t.Errorf("shortNumber(%v) = %q, want %q", v, got, want)

@@ -13,7 +13,7 @@ import (
 // writeDecisions writes the replicas of the policy headstart to a CSV file, one row per step from
 // step from on.
 func writeDecisions(path string, s inputSeries, from int, result *report.Report) error {
-	replicas, ok := result.Wishes()
+	replicas, ok := result.DesiredReplicas()
 	if !ok {
 		return errNoDecisions
 	}

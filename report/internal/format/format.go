@@ -1,4 +1,4 @@
-// Package format writes the numbers of a report in words: the same in its sentences, its tables and its page.
+// Package format writes the numbers of a report as text, for its sentences and its tables.
 package format
 
 import (
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Share writes a share as a percentage, with the digits that matter.
+// Share writes a share as a percentage with enough digits to tell it from 0 % and 100 %.
 func Share(v float64) string {
 	switch p := 100 * v; {
 	case p == 0, p == 100:
@@ -28,7 +28,7 @@ func Share(v float64) string {
 // Percent writes a share as a whole percentage.
 func Percent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
 
-// Change says by how much now is above or below before.
+// Change says by how much now is above or below before, such as "12 % more".
 func Change(now, before float64) string {
 	ratio := 0.0
 	if before != 0 {
@@ -44,7 +44,7 @@ func Change(now, before float64) string {
 	}
 }
 
-// Count writes a whole number with separators of thousands.
+// Count writes a whole number with thousands separators.
 func Count(n int) string {
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
@@ -53,25 +53,25 @@ func Count(n int) string {
 	return text
 }
 
-// Whole rounds to a whole number and writes it with separators of thousands.
+// Whole writes a number rounded to a whole one, with thousands separators.
 func Whole(v float64) string { return Count(int(math.Round(v))) }
 
-// Plain writes a number with all its digits, without trailing zeros and without an exponent.
+// Plain writes a number with all its digits, without an exponent.
 func Plain(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// Rounded has five significant digits of a number.
+// Rounded returns a number rounded to five significant digits.
 func Rounded(v float64) float64 {
-	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 5, 64), 64) // reads what the line itself wrote
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 5, 64), 64) // always parses
 	return rounded
 }
 
 // Significant writes a number with at most five significant digits.
 func Significant(v float64) string { return Plain(Rounded(v)) }
 
-// Time writes an instant in UTC, to the minute.
+// Time writes a time in UTC, to the minute.
 func Time(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
 
-// Seconds writes a duration that is given in seconds, as Duration does.
+// Seconds writes a duration given in seconds. See Duration.
 func Seconds(s float64) string { return Duration(time.Duration(s * float64(time.Second))) }
 
 // Duration writes a duration in its two largest units: 10m, 1h30m, 14d.

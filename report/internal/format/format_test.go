@@ -6,7 +6,9 @@ import (
 )
 
 func TestShare(t *testing.T) {
-	for v, want := range map[float64]string{0: "0 %", 1: "100 %", 0.00001: "< 0.01 %", 0.0123: "1.23 %", 0.9996: "99.96 %", 0.5: "50.0 %"} {
+	for v, want := range map[float64]string{
+		0: "0 %", 1: "100 %", 0.00001: "< 0.01 %", 0.0123: "1.23 %", 0.9996: "99.96 %", 0.5: "50.0 %",
+	} {
 		if got := Share(v); got != want {
 			t.Errorf("Share(%v) = %q, want %q", v, got, want)
 		}

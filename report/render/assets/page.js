@@ -1,5 +1,6 @@
 "use strict";
-// The charts of the page. Each report has two: demand, and ready replicas. Times are in seconds since 1970.
+// The charts of the page. Each report has two: demand, and ready replicas. Times are in seconds
+// since 1970.
 (function () {
   const DAY = 86400;
   const root = document.documentElement;
@@ -63,8 +64,8 @@
     c.restore();
   }
 
-  // drawStrip draws shortages at the bottom, when a pixel is longer than a step. Bands over the whole
-  // height would hide the lines.
+  // drawStrip draws shortages at the bottom, when a pixel is longer than a step. Bands over the
+  // whole height would hide the lines.
   function drawStrip(u, shortages) {
     const c = u.ctx, {left, top, width, height} = u.bbox, stripHeight = 8 * devicePixelRatio;
     const shares = new Float32Array(Math.ceil(width) + 1); // how much of each column of pixels is short
@@ -82,8 +83,8 @@
     c.globalAlpha = 1;
   }
 
-  // tickFormats is for uPlot: the shortest distance of ticks, their format, and what is added where a
-  // new year or a new day begins.
+  // tickFormats is for uPlot: the shortest distance of ticks, their format, and what is added where
+  // a new year or a new day begins.
   const tickFormats = [
     [365 * DAY, "{YYYY}", null, null, null, null, null, null, 1],
     [28 * DAY, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
@@ -122,8 +123,8 @@
     return {series, columns, bands};
   }
 
-  // replicaLines returns the series of the chart of replicas, and their data. With many policies, only
-  // the main ones are visible at first.
+  // replicaLines returns the series of the chart of replicas, and their data. With many policies,
+  // only the main ones are visible at first.
   function replicaLines(data) {
     const paths = uPlot.paths.stepped({align: 1});
     const main = ["headstart", "reactive", "static", "oracle"];
@@ -238,8 +239,8 @@
       this.setRange(middle - half, middle + half);
     }
 
-    // showFirst shows so many seconds from the left end of the range on. If the range is everything,
-    // it begins with the replay.
+    // showFirst shows so many seconds from the left end of the range on. If the range is
+    // everything, it begins with the replay.
     showFirst(seconds) {
       const {min, max} = this.view, {start, end, step, replayStart} = this.data;
       const from = max - min >= end - start - step ? replayStart : min;

@@ -113,7 +113,7 @@ func TestCommandsOfAUser(t *testing.T) {
 		says  []string
 		fails bool
 	}{
-		"kubectl headstart report shop/face-fusion": {says: []string{"Dry run of shop/face-fusion", "lead 10m, 5 per replica, service level 0.95", "peaks: noon", "What to apply", "calendars"}},
+		"kubectl headstart report shop/face-fusion": {says: []string{"Dry run of shop/face-fusion", "lead 10m, capacity 5 per replica, service level 0.95", "peaks: noon", "What to apply", "calendars"}},
 		"kubectl headstart report --namespace shop": {fails: true}, // for one of the three has no series
 		"kubectl headstart plot shop/face-fusion":   {says: []string{"shop/face-fusion (Active)", "█ demand", "· expected", "─ plan: demand to provision for", "┊ now", "▀"}},
 		"kubectl headstart status shop/face-fusion": {says: []string{"shop/face-fusion (mode Active)", "Conditions:", "Ready"}},
