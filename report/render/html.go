@@ -14,8 +14,9 @@ import (
 	"headstart.dev/headstart/report/internal/format"
 )
 
-// uPlot draws the charts. Its licence is part of each page. It is version 1.6.32 of the npm package:
+// uPlot draws the charts. It is version 1.6.32 of the npm package, with the checksum
 // sha512-KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==
+// Its licence is part of each page.
 var (
 	//go:embed assets/uPlot.iife.min.js
 	uplotJS string

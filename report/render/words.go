@@ -29,6 +29,7 @@ func terms(r *report.Report) []term {
 		{"short", "share of the steps with unserved demand"},
 		{"longest", "longest run of short steps"},
 		{"used", "demand as a share of the paid capacity"},
+		{"scalings", "how often the number of paid replicas changed"},
 		{"cost", fmt.Sprintf("replica-hours plus %s times the unserved demand in replica-hours, "+
 			"divided by the same of the oracle", format.Plain(r.Input.ShortageCost))},
 	}

@@ -30,11 +30,13 @@ func Percent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
 
 // Change says by how much now is above or below before, such as "12 % more".
 func Change(now, before float64) string {
-	ratio := 0.0
-	if before != 0 {
-		ratio = now / before
+	if before == 0 {
+		if now > 0 {
+			return "more"
+		}
+		return "as many"
 	}
-	switch p := 100 * (ratio - 1); {
+	switch p := 100 * (now/before - 1); {
 	case p >= 0.5:
 		return fmt.Sprintf("%.0f %% more", p)
 	case p <= -0.5:

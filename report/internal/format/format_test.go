@@ -35,7 +35,14 @@ func TestChange(t *testing.T) {
 	cases := []struct {
 		now, before float64
 		want        string
-	}{{110, 100, "10 % more"}, {90, 100, "10 % fewer"}, {100.4, 100, "as many"}, {99.6, 100, "as many"}}
+	}{
+		{110, 100, "10 % more"},
+		{90, 100, "10 % fewer"},
+		{100.4, 100, "as many"},
+		{99.6, 100, "as many"},
+		{0, 0, "as many"},
+		{5, 0, "more"},
+	}
 	for _, tc := range cases {
 		if got := Change(tc.now, tc.before); got != tc.want {
 			t.Errorf("Change(%v, %v) = %q, want %q", tc.now, tc.before, got, tc.want)
