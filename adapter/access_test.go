@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ import (
 
 func TestAccess(t *testing.T) {
 	w := start(t)
-	w.await("/readyz") // a moment after it is live
+	w.await("/readyz") // it is live a moment earlier
 	fill(w.metrics)
 	path := externalRoot + "shop/checkout"
 	cases := map[string]struct {
@@ -33,14 +34,14 @@ func TestAccess(t *testing.T) {
 		path   string
 		code   int
 	}{
-		"allowed":           {"a token that may", goodToken, path, http.StatusOK},
-		"not allowed":       {"a token that may not", deafToken, path, http.StatusForbidden},
-		"unknown token":     {"a token that nobody knows", "made-up", path, http.StatusUnauthorized},
-		"nobody":            {"anonymous may not", "", path, http.StatusForbidden},
+		"allowed":           {"a token with permission", goodToken, path, http.StatusOK},
+		"not allowed":       {"a token without permission", forbiddenToken, path, http.StatusForbidden},
+		"unknown token":     {"a token that does not exist", "made-up", path, http.StatusUnauthorized},
+		"no token":          {"anonymous users have no permission", "", path, http.StatusForbidden},
 		"live for all":      {"the kubelet has no token", "", "/livez", http.StatusOK},
 		"ready for all":     {"the kubelet has no token", "", "/readyz", http.StatusOK},
 		"metrics":           {"with permission", goodToken, "/metrics", http.StatusOK},
-		"metrics anonymous": {"what is measured is not public", "", "/metrics", http.StatusForbidden},
+		"metrics anonymous": {"metrics are not public", "", "/metrics", http.StatusForbidden},
 		"no profiling":      {"it is not served at all", goodToken, "/debug/pprof/", http.StatusNotFound},
 	}
 	for name, tc := range cases {
@@ -52,7 +53,7 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-func TestAccessIsAskedByMetricName(t *testing.T) {
+func TestAccessReviewNamesTheMetric(t *testing.T) {
 	w := start(t)
 	fill(w.metrics)
 	cases := map[string]struct {
@@ -60,7 +61,8 @@ func TestAccessIsAskedByMetricName(t *testing.T) {
 		want authorizationv1.ResourceAttributes
 	}{
 		"external": {externalRoot + "shop/checkout", authorizationv1.ResourceAttributes{
-			Namespace: "shop", Verb: "list", Group: "external.metrics.k8s.io", Version: "v1beta1", Resource: "checkout",
+			Namespace: "shop", Verb: "list",
+			Group: "external.metrics.k8s.io", Version: "v1beta1", Resource: "checkout",
 		}},
 		"custom": {customRoot + "shop/forecasts.headstart.dev/checkout/demand", authorizationv1.ResourceAttributes{
 			Namespace: "shop", Verb: "get", Group: "custom.metrics.k8s.io", Version: "v1beta2",
@@ -82,8 +84,8 @@ func TestAccessIsAskedByMetricName(t *testing.T) {
 	}
 }
 
-// What was granted is believed for a minute, so that a busy autoscaler costs the API server little, and a cluster whose API
-// server does not answer reviews still gets its metrics.
+// A permission is cached for a minute. So a busy autoscaler costs the API server little, and
+// metrics are still served while the API server does not answer reviews.
 func TestReviewsAreCachedAndOffThePath(t *testing.T) {
 	w := start(t)
 	fill(w.metrics)
@@ -92,7 +94,8 @@ func TestReviewsAreCachedAndOffThePath(t *testing.T) {
 	tokens, accesses := w.cluster.tokenReviews.Load(), w.cluster.accessReviews.Load()
 	w.cluster.hang.Store(true)
 	for range 100 {
-		if resp, body := w.get(path, jsonType); resp.StatusCode != http.StatusOK { // nobody is served without an answer to a review
+		// A request without permission is never served.
+		if resp, body := w.get(path, jsonType); resp.StatusCode != http.StatusOK {
 			t.Fatalf("got %d: %s", resp.StatusCode, body)
 		}
 	}
@@ -101,11 +104,13 @@ func TestReviewsAreCachedAndOffThePath(t *testing.T) {
 	}
 }
 
-// A request that has to wait for an access review that never comes is answered all the same.
+// A request ends although its access review is never answered.
 func TestHangingReviewEnds(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	w := start(t, func(o *Options) { o.Client, o.reviewTimeout, o.requestTimeout = c.clientset(t, reviewTimeout), 0, 0 })
+	w := start(t, func(o *Options) {
+		o.Client, o.reviewTimeout, o.requestTimeout = c.clientset(t, reviewTimeout), 0, 0
+	})
 	fill(w.metrics)
 	c.hang.Store(true)
 	began := time.Now()
@@ -116,16 +121,16 @@ func TestHangingReviewEnds(t *testing.T) {
 	if resp.Header.Get("Retry-After") != "" {
 		t.Errorf("asks for a retry after %s s", resp.Header.Get("Retry-After"))
 	}
-	if took := time.Since(began); took > 4*requestTimeout { // of a machine that stands still in between
+	if took := time.Since(began); took > 4*requestTimeout { // the machine may pause in between
 		t.Errorf("the answer took %s, want at most %s", took, requestTimeout)
 	}
 }
 
-func TestAggregatorIsBelieved(t *testing.T) {
+func TestAggregatorIsTrusted(t *testing.T) {
 	ca, caPEM, caKey := newCA(t)
 	c := newCluster(t)
 	c.trustAggregator(caPEM)
-	w := start(t, func(o *Options) { o.Client = c.clientset(t, patience) })
+	w := start(t, func(o *Options) { o.Client = c.clientset(t, testTimeout) })
 	fill(w.metrics)
 	ask := func(commonName, user string) int {
 		transport := w.client.Transport.(*http.Transport).Clone()
@@ -143,12 +148,12 @@ func TestAggregatorIsBelieved(t *testing.T) {
 		defer resp.Body.Close()
 		return resp.StatusCode
 	}
-	w.await("/readyz") // from here on no request of the aggregator may fail
+	w.await("/readyz") // from now on no request of the aggregator may fail
 	if got := ask("front-proxy", goodToken); got != http.StatusOK {
-		t.Errorf("the aggregator asks for a user who may: got %d", got)
+		t.Errorf("the aggregator, for a user with permission: got %d", got)
 	}
-	if got := ask("front-proxy", deafToken); got != http.StatusForbidden {
-		t.Errorf("the aggregator asks for a user who may not: got %d", got)
+	if got := ask("front-proxy", forbiddenToken); got != http.StatusForbidden {
+		t.Errorf("the aggregator, for a user without permission: got %d", got)
 	}
 	if got := ask("someone-else", goodToken); got != http.StatusForbidden && got != http.StatusUnauthorized {
 		t.Errorf("another certificate of that CA must not speak for users: got %d", got)
@@ -238,7 +243,7 @@ func clientCert(t *testing.T, ca *x509.Certificate, caKey *ecdsa.PrivateKey, com
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// Values change while many ask: every answer is one of the values that were there, whole.
+// Values change during many requests. Every answer is one of the values, never a mixture.
 func TestConcurrentChanges(t *testing.T) {
 	w := start(t)
 	fill(w.metrics)
@@ -251,11 +256,12 @@ func TestConcurrentChanges(t *testing.T) {
 				return
 			default:
 				w.metrics.set("shop", "checkout", answer{value: Value{Milli: 1000 * (i%7 + 1), ComputedAt: planned}})
-				w.metrics.set("shop", fmt.Sprintf("extra-%d", i%50), answer{value: Value{Milli: i, ComputedAt: planned}})
+				extra := fmt.Sprintf("extra-%d", i%50)
+				w.metrics.set("shop", extra, answer{value: Value{Milli: i, ComputedAt: planned}})
 			}
 		}
 	})
-	allowed := map[string]bool{"900m": true, "1": true, "2": true, "3": true, "4": true, "5": true, "6": true, "7": true}
+	allowed := []string{"900m", "1", "2", "3", "4", "5", "6", "7"}
 	for range 8 {
 		readers.Go(func() {
 			for range 50 {
@@ -264,7 +270,7 @@ func TestConcurrentChanges(t *testing.T) {
 					t.Errorf("status %d", resp.StatusCode)
 					return
 				}
-				if got := decode(t, resp, body); len(got) != 1 || !allowed[got[0].Value] {
+				if got := decode(t, resp, body); len(got) != 1 || !slices.Contains(allowed, got[0].Value) {
 					t.Errorf("got %v", got)
 				}
 			}

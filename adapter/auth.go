@@ -23,30 +23,34 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// reviewTimeout bounds one TokenReview or SubjectAccessReview, the only calls that a request can wait for, once a minute.
+// reviewTimeout bounds one TokenReview or SubjectAccessReview. They are the only calls that a
+// request can wait for, and it does so once a minute.
 const reviewTimeout = 4 * time.Second
 
-// The ConfigMap in which the API server tells aggregated servers how it identifies itself and its users.
+// The ConfigMap in which the API server publishes how it identifies itself and its users to
+// aggregated servers.
 const (
 	authConfigNamespace = metav1.NamespaceSystem
 	authConfigName      = "extension-apiserver-authentication"
 )
 
-// DelegationConfig is config with the limits that access reviews need: they are on the path of requests.
+// DelegationConfig returns a copy of config with rate limits and a timeout for access reviews,
+// which requests wait for.
 func DelegationConfig(config *rest.Config) *rest.Config {
 	c := rest.CopyConfig(config)
 	c.QPS, c.Burst, c.Timeout = 200, 400, reviewTimeout
 	return c
 }
 
-// delegateAuthentication accepts the aggregator and clients by certificate, and everybody else by TokenReview. It is what
-// options.DelegatingAuthenticationOptions does, for a client that is handed in rather than read from a file. The check it
-// returns fails until the aggregator is known.
+// delegateAuthentication sets up authentication by client certificate, for the aggregator and
+// others, and by TokenReview. It does what options.DelegatingAuthenticationOptions does, but with
+// the given client instead of a kubeconfig file. The returned check fails until the aggregator's CA
+// is read.
 func delegateAuthentication(info *genericapiserver.AuthenticationInfo, serving *genericapiserver.SecureServingInfo,
 	opts Options,
 ) (healthz.HealthChecker, error) {
-	clientCA, err := dynamiccertificates.NewDynamicCAFromConfigMapController("client-ca", authConfigNamespace, authConfigName,
-		"client-ca-file", opts.Client)
+	clientCA, err := dynamiccertificates.NewDynamicCAFromConfigMapController("client-ca",
+		authConfigNamespace, authConfigName, "client-ca-file", opts.Client)
 	if err != nil {
 		return nil, fmt.Errorf("read the client CA: %w", err)
 	}
@@ -55,7 +59,8 @@ func delegateAuthentication(info *genericapiserver.AuthenticationInfo, serving *
 		return nil, err
 	}
 	config := authenticatorfactory.DelegatingAuthenticatorConfig{
-		Anonymous:                          &apiserverapi.AnonymousAuthConfig{Enabled: true}, // for /readyz; authorisation decides
+		// Anonymous users reach /readyz; authorisation decides about the rest.
+		Anonymous:                          &apiserverapi.AnonymousAuthConfig{Enabled: true},
 		TokenAccessReviewClient:            opts.Client.AuthenticationV1(),
 		TokenAccessReviewTimeout:           opts.reviewTimeout,
 		WebhookRetryBackoff:                genericoptions.DefaultAuthWebhookRetryBackoff(),
@@ -73,7 +78,8 @@ func delegateAuthentication(info *genericapiserver.AuthenticationInfo, serving *
 	return healthz.NamedCheck("aggregator-known", header.ready), nil
 }
 
-// delegateAuthorization asks the API server by SubjectAccessReview. Health is for everybody.
+// delegateAuthorization sets up authorisation by SubjectAccessReview. The health endpoints are open
+// to everybody.
 func delegateAuthorization(client kubernetes.Interface, ttl time.Duration) (authorizer.Authorizer, error) {
 	health, err := path.NewAuthorizer([]string{"/healthz", "/livez", "/readyz"})
 	if err != nil {
@@ -82,7 +88,7 @@ func delegateAuthorization(client kubernetes.Interface, ttl time.Duration) (auth
 	config := authorizerfactory.DelegatingAuthorizerConfig{
 		SubjectAccessReviewClient: client.AuthorizationV1(),
 		AllowCacheTTL:             ttl,
-		DenyCacheTTL:              min(ttl, maxDenyCacheTTL), // a permission that was just given should count soon
+		DenyCacheTTL:              min(ttl, maxDenyCacheTTL), // so that a new permission counts soon
 		WebhookRetryBackoff:       genericoptions.DefaultAuthWebhookRetryBackoff(),
 	}
 	delegated, err := config.New()
@@ -90,24 +96,27 @@ func delegateAuthorization(client kubernetes.Interface, ttl time.Duration) (auth
 		return nil, fmt.Errorf("set up delegated authorisation: %w", err)
 	}
 	return union.New(
-		union.NamedAuthorizer{AuthorizerName: "privileged-groups", Authorizer: authorizerfactory.NewPrivilegedGroups("system:masters")},
+		union.NamedAuthorizer{
+			AuthorizerName: "privileged-groups", Authorizer: authorizerfactory.NewPrivilegedGroups("system:masters"),
+		},
 		union.NamedAuthorizer{AuthorizerName: "health", Authorizer: health},
 		union.NamedAuthorizer{AuthorizerName: "delegated", Authorizer: delegated},
 	)
 }
 
-// requestHeader knows the aggregator: its CA, and the headers in which it names the user. It follows the ConfigMap.
+// requestHeader holds how the aggregator is authenticated: its CA, and the headers in which it
+// passes the user on. It follows the ConfigMap.
 type requestHeader struct {
 	*dynamiccertificates.ConfigMapCAController
-	headers  *headerrequest.RequestHeaderAuthRequestController
-	expected bool // the cluster has an aggregator
+	headers *headerrequest.RequestHeaderAuthRequestController
+	hasCA   bool // the ConfigMap names the CA of an aggregator
 }
 
 var _ dynamiccertificates.ControllerRunner = (*requestHeader)(nil)
 
 func newRequestHeader(client kubernetes.Interface) (*requestHeader, error) {
-	ca, err := dynamiccertificates.NewDynamicCAFromConfigMapController("requestheader-client-ca", authConfigNamespace, authConfigName,
-		"requestheader-client-ca-file", client)
+	ca, err := dynamiccertificates.NewDynamicCAFromConfigMapController("requestheader-client-ca",
+		authConfigNamespace, authConfigName, "requestheader-client-ca-file", client)
 	if err != nil {
 		return nil, fmt.Errorf("read the aggregator's CA: %w", err)
 	}
@@ -117,29 +126,33 @@ func newRequestHeader(client kubernetes.Interface) (*requestHeader, error) {
 			"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers",
 			"requestheader-extra-headers-prefix", "requestheader-allowed-names"),
 	}
-	config, err := client.CoreV1().ConfigMaps(authConfigNamespace).Get(context.Background(), authConfigName, metav1.GetOptions{})
+	maps := client.CoreV1().ConfigMaps(authConfigNamespace)
+	config, err := maps.Get(context.Background(), authConfigName, metav1.GetOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("read ConfigMap %s/%s (it needs the Role extension-apiserver-authentication-reader of that namespace): %w",
-			authConfigNamespace, authConfigName, err)
+		return nil, fmt.Errorf("read ConfigMap %s/%s (it needs the Role extension-apiserver-authentication-reader "+
+			"of that namespace): %w", authConfigNamespace, authConfigName, err)
 	}
-	r.expected = config.Data["requestheader-client-ca-file"] != ""
+	r.hasCA = config.Data["requestheader-client-ca-file"] != ""
 	return r, nil
 }
 
-// ready is an error until the aggregator can be told from anybody else: a server that is ready before that turns it away.
+// ready fails until the aggregator can be authenticated. A server that became ready earlier would
+// refuse its requests.
 func (r *requestHeader) ready(*http.Request) error {
-	if _, ok := r.VerifyOptions(); r.expected && !ok {
-		return fmt.Errorf("the aggregator's CA was not read yet from ConfigMap %s/%s", authConfigNamespace, authConfigName)
+	if _, ok := r.VerifyOptions(); r.hasCA && !ok {
+		return fmt.Errorf("the aggregator's CA was not read yet from ConfigMap %s/%s",
+			authConfigNamespace, authConfigName)
 	}
 	return nil
 }
 
-// RunOnce reads the ConfigMap.
+// RunOnce implements [dynamiccertificates.ControllerRunner]: it reads the ConfigMap once.
 func (r *requestHeader) RunOnce(ctx context.Context) error {
 	return errors.Join(r.ConfigMapCAController.RunOnce(ctx), r.headers.RunOnce(ctx))
 }
 
-// Run follows the ConfigMap until ctx is done.
+// Run implements [dynamiccertificates.ControllerRunner]: it follows the ConfigMap until ctx is
+// done.
 func (r *requestHeader) Run(ctx context.Context, workers int) {
 	go r.ConfigMapCAController.Run(ctx, workers)
 	go r.headers.Run(ctx, workers)

@@ -18,17 +18,17 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Bearer tokens that the cluster knows. It also knows them as user names.
+// Bearer tokens of the fake API server. Each is also the name of its user.
 const (
-	goodToken = "good"
-	deafToken = "known-but-not-allowed"
+	goodToken      = "good"
+	forbiddenToken = "known-but-not-allowed"
 )
 
-// cluster is as much of an API server as delegated authentication and authorisation need.
+// cluster is a fake API server for delegated authentication and authorisation.
 type cluster struct {
 	server                      *httptest.Server
 	tokenReviews, accessReviews atomic.Int64
-	hang                        atomic.Bool // access reviews get no answer
+	hang                        atomic.Bool // access reviews are not answered
 
 	mu         sync.Mutex
 	lastAccess authorizationv1.SubjectAccessReviewSpec
@@ -62,7 +62,7 @@ func (c *cluster) clientset(t *testing.T, timeout time.Duration) kubernetes.Inte
 	return client
 }
 
-// trustAggregator names the CA that signs the aggregator's client certificate.
+// trustAggregator publishes the CA that signs the aggregator's client certificate.
 func (c *cluster) trustAggregator(caPEM []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,7 +99,7 @@ func (c *cluster) reviewToken(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if token := review.Spec.Token; token == goodToken || token == deafToken {
+	if token := review.Spec.Token; token == goodToken || token == forbiddenToken {
 		review.Status.Authenticated, review.Status.User.Username = true, token
 	}
 	reply(w, http.StatusCreated, &review)
@@ -123,7 +123,7 @@ func (c *cluster) reviewAccess(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusCreated, &review)
 }
 
-// serveConfig lists the one ConfigMap, and watches without ever seeing a change.
+// serveConfig lists the ConfigMap; a watch of it never has an event.
 func (c *cluster) serveConfig(w http.ResponseWriter, r *http.Request) {
 	switch query := r.URL.Query(); {
 	case query.Get("sendInitialEvents") == "true":

@@ -12,13 +12,16 @@ import (
 	cmaserver "sigs.k8s.io/custom-metrics-apiserver/pkg/apiserver"
 )
 
-// announce adds a group's versions to aggregated discovery. The library adds them to the older documents only, which leaves an
-// aggregator that asks for the newer one with a group without resources.
-func announce(server *genericapiserver.GenericAPIServer, group string, lister apidiscovery.APIResourceLister) error {
+// addToDiscovery adds the versions of an API group to aggregated discovery. The library adds them
+// to the older documents only, so an aggregator that reads the newer one would see a group without
+// resources.
+func addToDiscovery(
+	server *genericapiserver.GenericAPIServer, group string, lister apidiscovery.APIResourceLister,
+) error {
 	for _, gv := range cmaserver.Scheme.PrioritizedVersionsForGroup(group) {
-		resources, err := genericapi.ConvertGroupVersionIntoToDiscovery(qualified(lister.ListAPIResources(), gv))
+		resources, err := genericapi.ConvertGroupVersionIntoToDiscovery(withGroupVersion(lister.ListAPIResources(), gv))
 		if err != nil {
-			return fmt.Errorf("announce %s: %w", gv, err)
+			return fmt.Errorf("add %s to discovery: %w", gv, err)
 		}
 		server.AggregatedDiscoveryGroupManager.AddGroupVersion(gv.Group, apidiscoveryv2.APIVersionDiscovery{
 			Version:   gv.Version,
@@ -29,8 +32,9 @@ func announce(server *genericapiserver.GenericAPIServer, group string, lister ap
 	return nil
 }
 
-// qualified states the group and version that a resource's kind is of, which the newer document does not imply.
-func qualified(resources []metav1.APIResource, gv schema.GroupVersion) []metav1.APIResource {
+// withGroupVersion sets the group and version of each resource's kind. Unlike the older document,
+// the newer one does not imply them.
+func withGroupVersion(resources []metav1.APIResource, gv schema.GroupVersion) []metav1.APIResource {
 	for i := range resources {
 		resources[i].Group, resources[i].Version = gv.Group, gv.Version
 	}

@@ -3,6 +3,7 @@ package adapter
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,8 +13,9 @@ import (
 
 const aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
-// An aggregator that gets an aggregated document without a group publishes no resources of that group, and then no
-// autoscaler finds its metric. It must have each group once, with one resource, however many Forecasts there are.
+// An aggregator that gets an aggregated document without a group publishes no resources of that
+// group, and then no autoscaler finds its metric. It must have each group once, with one resource,
+// however many Forecasts there are.
 func TestAggregatedDiscovery(t *testing.T) {
 	both := []string{
 		"custom.metrics.k8s.io/v1beta1 forecasts.headstart.dev/demand",
@@ -52,13 +54,15 @@ func TestAggregatedDiscovery(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("resources (-want +got):\n%s", diff)
 			}
-			checkOlderDiscovery(t, w, tc.external, externalRoot[:len(externalRoot)-len("/namespaces/")], "forecasts")
-			checkOlderDiscovery(t, w, tc.custom, customRoot[:len(customRoot)-len("/namespaces/")], "forecasts.headstart.dev/demand")
+			checkOlderDiscovery(t, w, tc.external, strings.TrimSuffix(externalRoot, "/namespaces/"), "forecasts")
+			customPath := strings.TrimSuffix(customRoot, "/namespaces/")
+			checkOlderDiscovery(t, w, tc.custom, customPath, "forecasts.headstart.dev/demand")
 		})
 	}
 }
 
-// listed names resources as clients do: a parent that only holds subresources has no kind and is not one itself.
+// listed names resources as clients do: a parent that only holds subresources has no kind and is
+// not one itself.
 func listed(version apidiscoveryv2.APIVersionDiscovery) []string {
 	var names []string
 	for _, r := range version.Resources {
@@ -75,12 +79,12 @@ func listed(version apidiscoveryv2.APIVersionDiscovery) []string {
 	return names
 }
 
-func checkOlderDiscovery(t *testing.T, w *world, served bool, path, resource string) {
+func checkOlderDiscovery(t *testing.T, w *fixture, served bool, path, resource string) {
 	t.Helper()
 	resp, body := w.get(path, jsonType)
 	if !served {
 		if resp.StatusCode != http.StatusNotFound {
-			t.Errorf("%s is served although it was not asked for: %d", path, resp.StatusCode)
+			t.Errorf("%s is served although its API is disabled: %d", path, resp.StatusCode)
 		}
 		return
 	}

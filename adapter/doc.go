@@ -1,23 +1,31 @@
-// Package adapter serves what Forecasts say through the metrics APIs that the HorizontalPodAutoscaler reads: a Forecast is an
-// external metric of its own name (external.metrics.k8s.io), and the Object metric "demand" on itself (custom.metrics.k8s.io).
+// Package adapter serves the metrics APIs that the HorizontalPodAutoscaler reads, from the plans of
+// Forecasts. A Forecast is an external metric of its own name (external.metrics.k8s.io), and has
+// the Object metric "demand" (custom.metrics.k8s.io). [New] makes the server, and [Metrics] is
+// where its values come from.
 //
-// # The serving path
+// # A request
 //
-// A request is authenticated by TokenReview or by the aggregator's client certificate, authorised by SubjectAccessReview (both
-// cached, a minute by default), and answered by one call of [Metrics], which reads memory: no upstream call, no lock that is
-// held across one, no wait. The autoscaler's own client for external metrics has no timeout and five workers for a whole
-// cluster, so an adapter that hangs stops every autoscaler there is; one that does not know must say so at once.
+// A request is authenticated by TokenReview or by the aggregator's client certificate, and
+// authorised by SubjectAccessReview. Both are cached, by default for a minute. One call of
+// [Metrics] answers it from memory: no upstream call, no lock held across one, no wait. The reason
+// is that the autoscaler's client for external metrics has no timeout, and five workers for a whole
+// cluster: an adapter that hangs stops every autoscaler. So an adapter without a value must say so
+// at once.
 //
 // # What is never served
 //
-// Zero, NaN, an empty list or an old number in place of "unknown": the autoscaler takes a zero at its word and scales down,
-// while on an error it holds. An answer is one item, finite, not negative, in milli-units, with the time of its computation; or
-// a metav1.Status with code 404, as the metrics APIs answer for a metric without data, whose details.causes name the reason. It is
-// 404 and not 503 because a 503 counts against the availability of the API server itself, and because no answer may carry
-// Retry-After: client-go would sleep and retry inside the autoscaler's worker.
+// "Unknown" is never served as zero, NaN, an empty list or an old number. An autoscaler scales down
+// on a zero, while on an error it holds. The answer is either one finite item, 0 or above, in
+// milli-units, with the time of its computation; or a metav1.Status whose details.causes name the
+// reason.
+//
+// That Status has the code 404, which the metrics APIs use for a metric without data. A 503 would
+// count against the availability of the API server itself. It has no Retry-After, because client-go
+// would sleep and retry inside the autoscaler's worker.
 //
 // # One owner per API group
 //
-// A metrics API group has one owner in a cluster. [Options.ExternalMetrics] and [Options.CustomMetrics] choose what is served,
-// and [Preflight] refuses a group that belongs to another Service.
+// In a cluster a metrics API group has one owner. [Options.ExternalMetrics] and
+// [Options.CustomMetrics] choose what is served. [Preflight] refuses a group that belongs to
+// another Service.
 package adapter

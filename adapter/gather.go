@@ -10,8 +10,9 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Union gathers from several registries that know nothing of each other. A family that more than one of them has (the process
-// and Go collectors, client-go's own) is taken from the first, since together they would be refused as duplicates.
+// Union gathers from several registries; nil ones are left out. A metric family that several of
+// them have (those of the process, of Go and of client-go) is taken from the first, since
+// duplicates would be an error.
 func Union(gatherers ...prometheus.Gatherer) prometheus.Gatherer {
 	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
 		var (
@@ -37,7 +38,7 @@ func Union(gatherers ...prometheus.Gatherer) prometheus.Gatherer {
 	})
 }
 
-// metricsHandler serves what can be gathered, even where a collector fails.
+// metricsHandler serves the metrics of g. When a collector fails, the others are still served.
 func metricsHandler(g prometheus.Gatherer) http.Handler {
 	return promhttp.HandlerFor(g, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }

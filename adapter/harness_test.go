@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,11 +22,11 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 )
 
-// noon is when the tests take place.
+// noon is the time of the fake clock.
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-// patience is how long a request and a review of its access may take here: longer than any machine stands still.
-const patience = time.Minute
+// testTimeout replaces the timeouts of requests and reviews: longer than a busy machine pauses.
+const testTimeout = time.Minute
 
 // answer is a value, or the reason for having none.
 type answer struct {
@@ -33,13 +34,13 @@ type answer struct {
 	err   error
 }
 
-// memory is Metrics in a map.
-type memory struct {
+// fakeMetrics is Metrics in a map.
+type fakeMetrics struct {
 	mu      sync.RWMutex
 	answers map[string]answer
 }
 
-func (m *memory) set(namespace, name string, a answer) {
+func (m *fakeMetrics) set(namespace, name string, a answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.answers == nil {
@@ -48,7 +49,7 @@ func (m *memory) set(namespace, name string, a answer) {
 	m.answers[namespace+"/"+name] = a
 }
 
-func (m *memory) Value(namespace, name string, _ time.Time) (Value, error) {
+func (m *fakeMetrics) Value(namespace, name string, _ time.Time) (Value, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	a, ok := m.answers[namespace+"/"+name]
@@ -58,22 +59,23 @@ func (m *memory) Value(namespace, name string, _ time.Time) (Value, error) {
 	return a.value, a.err
 }
 
-func (m *memory) Names(namespace string, selector labels.Selector) []string {
+func (m *fakeMetrics) Names(namespace string, selector labels.Selector) []string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var names []string
 	for _, key := range slices.Sorted(maps.Keys(m.answers)) {
-		if name := key[len(namespace)+1:]; key[:len(namespace)] == namespace && selector.Matches(labels.Set(m.answers[key].value.Labels)) {
+		name, found := strings.CutPrefix(key, namespace+"/")
+		if found && selector.Matches(labels.Set(m.answers[key].value.Labels)) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// world is a server under test with everything around it.
-type world struct {
+// fixture is a server under test, with a fake API server and a client.
+type fixture struct {
 	t        *testing.T
-	metrics  *memory
+	metrics  *fakeMetrics
 	cluster  *cluster
 	registry *prometheus.Registry
 	server   *Server
@@ -84,7 +86,7 @@ type world struct {
 }
 
 // start runs a server on a loopback port until the test ends.
-func start(t *testing.T, change ...func(*Options)) *world {
+func start(t *testing.T, change ...func(*Options)) *fixture {
 	t.Helper()
 	certPEM, keyPEM, err := certutil.GenerateSelfSignedCertKey("localhost", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
 	if err != nil {
@@ -98,19 +100,22 @@ func start(t *testing.T, change ...func(*Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, metrics: &memory{}, cluster: newCluster(t), registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
+	w := &fixture{
+		t: t, metrics: &fakeMetrics{}, cluster: newCluster(t), registry: prometheus.NewRegistry(),
+		ended: make(chan error, 1),
+	}
 	opts := Options{
 		ExternalMetrics: true,
 		CustomMetrics:   true,
 		Listener:        listener,
 		Cert:            cert,
-		Client:          w.cluster.clientset(t, patience),
+		Client:          w.cluster.clientset(t, testTimeout),
 		Registerer:      w.registry,
 		Gatherer:        w.registry,
 		Logger:          slog.New(slog.DiscardHandler),
 		Clock:           clocktesting.NewFakePassiveClock(noon),
-		reviewTimeout:   patience,
-		requestTimeout:  patience,
+		reviewTimeout:   testTimeout,
+		requestTimeout:  testTimeout,
 	}
 	for _, f := range change {
 		f(&opts)
@@ -123,7 +128,7 @@ func start(t *testing.T, change ...func(*Options)) *world {
 	if content, _ := opts.Cert.CurrentCertKeyContent(); len(content) > 0 {
 		pool.AppendCertsFromPEM(content)
 	}
-	w.client = &http.Client{Timeout: 2 * patience, Transport: &http.Transport{
+	w.client = &http.Client{Timeout: 2 * testTimeout, Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{RootCAs: pool, ServerName: "localhost"},
 		ForceAttemptHTTP2: true,
 	}}
@@ -132,7 +137,7 @@ func start(t *testing.T, change ...func(*Options)) *world {
 	return w
 }
 
-func (w *world) run() {
+func (w *fixture) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
 	go func() { w.ended <- w.server.Run(ctx) }()
@@ -146,10 +151,10 @@ func (w *world) run() {
 	w.await("/livez")
 }
 
-// await asks until the answer is 200.
-func (w *world) await(path string) {
+// await requests path until the answer is 200.
+func (w *fixture) await(path string) {
 	w.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if r, err := w.client.Get(w.url + path); err == nil {
 			_ = r.Body.Close()
 			if r.StatusCode == http.StatusOK {
@@ -160,13 +165,13 @@ func (w *world) await(path string) {
 	w.t.Fatalf("%s is not answered with 200 within a minute", path)
 }
 
-// get asks with goodToken.
-func (w *world) get(path, accept string) (*http.Response, []byte) {
+// get requests path with goodToken.
+func (w *fixture) get(path, accept string) (*http.Response, []byte) {
 	w.t.Helper()
 	return w.getAs(goodToken, path, accept)
 }
 
-func (w *world) getAs(token, path, accept string) (*http.Response, []byte) {
+func (w *fixture) getAs(token, path, accept string) (*http.Response, []byte) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url+path, nil)
 	if err != nil {

@@ -8,13 +8,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The values of the label api.
+// The values of the label "api".
 const (
 	apiExternal = "external"
 	apiCustom   = "custom"
 )
 
-// resultError counts a fault of the program; every other refusal is counted by its reason.
+// The values of the label "result", beside the reasons of [Unavailable]. resultError is a fault of
+// the program.
 const (
 	resultServed = "Served"
 	resultError  = "Error"
@@ -27,16 +28,17 @@ type instruments struct {
 	age      *prometheus.HistogramVec
 }
 
-// newInstruments registers the metrics with reg, which may be nil.
+// newInstruments registers the metrics with reg; with none when reg is nil.
 func newInstruments(reg prometheus.Registerer) (*instruments, error) {
 	i := &instruments{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "headstart_adapter_values_total",
-			Help: "Values asked for, by API (external, custom) and result: Served, Error, or the reason why there is none.",
+			Help: "Requests for a value, by API (external, custom) and result: Served, Error, " +
+				"or the reason why there is none.",
 		}, []string{"api", "result"}),
 		lookup: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "headstart_adapter_lookup_duration_seconds",
-			Help:    "Time that looking a value up in memory took, without transport, authentication and authorisation.",
+			Help:    "Time to look a value up in memory, without transport, authentication and authorisation.",
 			Buckets: []float64{1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1},
 		}, []string{"api"}),
 		age: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -56,13 +58,16 @@ func newInstruments(reg prometheus.Registerer) (*instruments, error) {
 	return i, nil
 }
 
-func (i *instruments) served(api string, age, took time.Duration) {
+// countServed counts a value that was served. age is the time since it was computed, and took the
+// time of the lookup.
+func (i *instruments) countServed(api string, age, took time.Duration) {
 	i.requests.WithLabelValues(api, resultServed).Inc()
 	i.age.WithLabelValues(api).Observe(age.Seconds())
 	i.lookup.WithLabelValues(api).Observe(took.Seconds())
 }
 
-func (i *instruments) refused(api string, err error) {
+// countFailed counts a request without a value.
+func (i *instruments) countFailed(api string, err error) {
 	result := resultError
 	if u, ok := errors.AsType[*Unavailable](err); ok {
 		result = string(u.Reason)

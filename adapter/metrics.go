@@ -8,53 +8,59 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// MaxMilli is the largest value that is served, in thousandths: 9.2e15 whole units. The autoscaler turns more into zero.
+// MaxMilli is the largest value that is served, in thousandths: 9.2e15 whole units. An autoscaler
+// reads a larger one as zero.
 const MaxMilli int64 = 9_200_000_000_000_000_000
 
-// Metrics answers from memory. Its methods are called from many goroutines at once, must not block and must not call out.
+// Metrics has the values to serve. Its methods must be safe for concurrent use. They answer from
+// memory: they must not block, and must not call anything outside the process.
 type Metrics interface {
-	// Value returns what the Forecast namespace/name serves at now. The error is an *Unavailable where there is no value to
-	// serve; any other error is a fault of the program and served as such.
+	// Value returns what the Forecast namespace/name serves at now. The error is an *Unavailable
+	// when there is no value to serve. Any other error is a fault of the program, served with
+	// the code 500.
 	Value(namespace, name string, now time.Time) (Value, error)
-	// Names lists the Forecasts of a namespace whose labels match the selector, in a stable order.
+	// Names returns the Forecasts of a namespace whose labels match the selector, in a stable
+	// order.
 	Names(namespace string, selector labels.Selector) []string
 }
 
 // Value is one number to serve.
 type Value struct {
-	// Milli is the demand in thousandths of its unit. What is below 0 or above MaxMilli is served as that bound.
+	// Milli is the demand in thousandths of its unit. A number below 0 is served as 0, and one
+	// above MaxMilli as MaxMilli.
 	Milli int64
-	// ComputedAt is when the number was computed: when the plan was made, or when demand was measured. Never in the future.
+	// ComputedAt is when the plan was made, or when demand was measured. A time in the future is
+	// served as now.
 	ComputedAt time.Time
-	// Labels of the Forecast, for selectors. Read only: it may be the informer cache's own map.
+	// Labels of the Forecast, for selectors. They are only read: the map may be that of the
+	// informer cache.
 	Labels map[string]string
 }
 
-// Reason says in one word why there is no value. Reasons are part of the API: they are served in the Status' causes and
-// counted by result.
+// Reason is one word for why there is no value. Reasons are part of the API: they are served as a
+// cause in the Status, and are values of the label "result".
 type Reason string
 
-// The reasons that this package knows. An implementation of Metrics may have others.
+// The reasons that this package defines. An implementation of Metrics may have others.
 const (
-	// ReasonNotFound: there is no such Forecast, or a selector excludes it.
+	// ReasonNotFound indicates that there is no such Forecast, or that a selector excludes it.
 	ReasonNotFound Reason = "NotFound"
-	// ReasonNoPlan: no plan was made yet, and the mode asks for one.
+	// ReasonNoPlan indicates that the Forecast's mode serves a plan, and none was made yet.
 	ReasonNoPlan Reason = "NoPlan"
-	// ReasonPlanExpired: the plan is over and onPlanExpiry asks for an error.
+	// ReasonPlanExpired indicates that the plan has ended, and onPlanExpiry is Error.
 	ReasonPlanExpired Reason = "PlanExpired"
-	// ReasonNoObservation: observed demand is to be served and there is none that is fresh enough.
+	// ReasonNoObservation indicates that observed demand should be served, and none is recent
+	// enough.
 	ReasonNoObservation Reason = "NoObservation"
-	// ReasonNotSynced: the caches are not filled yet, so nothing is known about any Forecast.
-	ReasonNotSynced Reason = "NotSynced"
-	// ReasonInvalidValue: the value is not a finite number.
+	// ReasonInvalidValue indicates that the value is not a finite number.
 	ReasonInvalidValue Reason = "InvalidValue"
 )
 
-// Unavailable says that there is no value to serve, and why.
+// Unavailable is the error of a Forecast that has no value to serve.
 type Unavailable struct {
-	// Reason in one word.
+	// Reason is one word for why there is no value.
 	Reason Reason
-	// Message completes it for a person: what is, and what to do about it.
+	// Message says what is wrong, and what to do about it.
 	Message string
 }
 
@@ -66,9 +72,10 @@ func (u *Unavailable) Error() string {
 	return fmt.Sprintf("%s: %s", u.Reason, u.Message)
 }
 
-// Milli turns demand into thousandths: rounded to the nearest, but a demand above 0 never becomes 0, and a negative one is 0.
-// It is false for NaN and infinities, which must not be served.
-func Milli(demand float64) (int64, bool) {
+// Milli converts a demand to thousandths, rounded to the nearest. A demand above 0 never becomes 0,
+// a negative one is 0, and a huge one MaxMilli. ok is false for NaN and infinities, which must not
+// be served.
+func Milli(demand float64) (milli int64, ok bool) {
 	switch {
 	case math.IsNaN(demand), math.IsInf(demand, 0):
 		return 0, false

@@ -15,51 +15,56 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Options say what is served, where, and to whom.
+// Options configure a [Server].
 type Options struct {
-	// ExternalMetrics serves external.metrics.k8s.io, CustomMetrics serves custom.metrics.k8s.io: one of them, or both.
+	// ExternalMetrics serves external.metrics.k8s.io, and CustomMetrics custom.metrics.k8s.io. At
+	// least one must be set.
 	ExternalMetrics, CustomMetrics bool
 
-	// BindAddress is the IP address to listen on; every address without it.
+	// BindAddress is the IP address to listen on; all addresses when it is empty.
 	BindAddress string
-	// SecurePort is the TCP port to listen on; 6443 without it.
+	// SecurePort is the TCP port to listen on; 6443 when it is 0.
 	SecurePort int
-	// Listener is used instead of BindAddress and SecurePort where it is given.
+	// Listener replaces BindAddress and SecurePort when it is not nil.
 	Listener net.Listener
 
-	// Cert is the serving certificate, such as a certs.Manager. A change is taken over by new connections without a restart.
+	// Cert is the serving certificate, such as a certs.Manager. New connections use a changed one
+	// without a restart.
 	Cert dynamiccertificates.CertKeyContentProvider
-	// CertFile and KeyFile are used instead of Cert where they are given. They are read again when they change.
+	// CertFile and KeyFile replace Cert when they are not empty. They are read again when they
+	// change.
 	CertFile, KeyFile string
 
-	// Client reaches the API server that requests are authenticated and authorised by. Its rate limit is the limit of
-	// TokenReviews and SubjectAccessReviews: DelegationConfig makes a fitting one.
+	// Client reaches the API server that authenticates and authorises requests. Its rate limit
+	// bounds TokenReviews and SubjectAccessReviews; see DelegationConfig.
 	Client kubernetes.Interface
-	// AuthCacheTTL is how long a token or a permission that was granted is believed; a minute without it. A refusal is
-	// believed for ten seconds at most.
+	// AuthCacheTTL is how long a token review or a permission is cached; a minute when it is 0. A
+	// denied permission is cached for ten seconds at most.
 	AuthCacheTTL time.Duration
 
-	// ShutdownDelay is how long the server goes on serving after it was told to end and reports not ready, so that traffic has
-	// moved away before the listener closes.
+	// ShutdownDelay is how long the server still serves, unready, after its context is done, so
+	// that traffic moves away before the listener closes.
 	ShutdownDelay time.Duration
-	// GoawayChance is the probability, at most 0.02, of asking an HTTP/2 client to connect anew after a request, which spreads
-	// clients over replicas: an API server holds on to one connection otherwise. 0 without it.
+	// GoawayChance is the probability, from 0 to 0.02, of a GOAWAY after a request of an HTTP/2
+	// client. The client then opens a new connection, which spreads clients over replicas: an API
+	// server would otherwise keep one connection.
 	GoawayChance float64
-	// ReadyChecks are added to /readyz: that caches are synced, and nothing that serving from memory can do without.
+	// ReadyChecks are added to /readyz. They should check only what serving from memory needs,
+	// such as synced caches.
 	ReadyChecks []healthz.HealthChecker
 
-	// Registerer takes the adapter's own metrics; they are not registered without it.
+	// Registerer registers the adapter's own metrics; nil registers none.
 	Registerer prometheus.Registerer
-	// Gatherer is served at /metrics together with the API machinery's own registry; metrics that both have are taken from
-	// Gatherer. Without it only the API machinery's are served.
+	// Gatherer is served at /metrics, together with the API machinery's own registry. A metric
+	// that both have comes from Gatherer. nil serves the API machinery's metrics only.
 	Gatherer prometheus.Gatherer
 
-	// Logger reports changes of state; slog.Default() without it.
+	// Logger logs changes of state; slog.Default() when it is nil.
 	Logger *slog.Logger
-	// Clock is the time of serving; the real one without it.
+	// Clock is the clock that values are served by; the real one when it is nil.
 	Clock clock.PassiveClock
 
-	// Instead of the constants of these names, for tests on a machine that stands still longer than they allow.
+	// These replace the constants of the same names, for tests on machines that pause for longer.
 	reviewTimeout, requestTimeout time.Duration
 }
 
@@ -70,7 +75,7 @@ const (
 	maxGoawayChance     = 0.02
 )
 
-// withDefaults fills in what was not given.
+// withDefaults returns the options with defaults for zero values.
 func (o Options) withDefaults() Options {
 	if o.SecurePort == 0 {
 		o.SecurePort = defaultPort
@@ -88,17 +93,18 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// validate says what is wrong with the options, all at once.
+// validate returns all errors of the options at once.
 func (o Options) validate() error {
 	var errs []error
 	if !o.ExternalMetrics && !o.CustomMetrics {
-		errs = append(errs, errors.New("neither ExternalMetrics nor CustomMetrics is set, so there is nothing to serve"))
+		errs = append(errs, errors.New("set ExternalMetrics or CustomMetrics: there is nothing to serve"))
 	}
 	if o.Client == nil {
-		errs = append(errs, errors.New("client is missing: it asks the API server who may read"))
+		errs = append(errs, errors.New("client is missing: it reaches the API server that authorises requests"))
 	}
 	if (o.CertFile == "") != (o.KeyFile == "") {
-		errs = append(errs, fmt.Errorf("give both of certificate file %q and key file %q, or neither", o.CertFile, o.KeyFile))
+		errs = append(errs, fmt.Errorf("give both of certificate file %q and key file %q, or neither",
+			o.CertFile, o.KeyFile))
 	}
 	if o.CertFile == "" && o.Cert == nil {
 		errs = append(errs, errors.New("there is no serving certificate: give Cert, or CertFile and KeyFile"))
@@ -107,7 +113,8 @@ func (o Options) validate() error {
 		errs = append(errs, errors.New("durations must not be negative"))
 	}
 	if o.GoawayChance < 0 || o.GoawayChance > maxGoawayChance {
-		errs = append(errs, fmt.Errorf("the chance of a GOAWAY is %v, and must be between 0 and %v", o.GoawayChance, maxGoawayChance))
+		errs = append(errs, fmt.Errorf("the chance of a GOAWAY is %v, and must be between 0 and %v",
+			o.GoawayChance, maxGoawayChance))
 	}
 	return errors.Join(append(errs, o.validateAddress())...)
 }

@@ -12,48 +12,55 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// OwnedError says that an API group belongs to somebody else.
+// OwnedError is the error of an API group that another Service owns.
 type OwnedError struct {
-	// Group that was to be claimed.
+	// Group is the API group.
 	Group string
-	// APIService through which it is claimed.
+	// APIService is the name of the APIService that registers the group.
 	APIService string
-	// Owner is the Service behind it, as namespace/name; empty where the API server itself serves the group.
+	// Owner is the Service behind it, as namespace/name; empty when the API server itself serves
+	// the group.
 	Owner string
 }
 
-// Error implements error: who owns the group, and what to do instead.
+// Error implements error. The message names the owner, and what to do instead.
 func (e *OwnedError) Error() string {
 	owner := "the API server itself"
 	if e.Owner != "" {
 		owner = "Service " + e.Owner
 	}
-	return fmt.Sprintf("API group %s belongs to %s (APIService %s): a group has one owner in a cluster, and taking it would cut off "+
-		"every HPA that reads metrics from it. %s", e.Group, owner, e.APIService, alternative(e.Group))
+	return fmt.Sprintf("API group %s belongs to %s (APIService %s): a group has one owner in a cluster, "+
+		"and taking it would cut off every HPA that reads metrics from it. %s",
+		e.Group, owner, e.APIService, alternative(e.Group))
 }
 
-// alternative is the way that does not need the group.
+// alternative says how to serve without the group.
 func alternative(group string) string {
 	switch group {
 	case external_metrics.GroupName:
 		return "Install the overlay for custom.metrics.k8s.io instead, and let the HPA read an Object metric: " +
-			"describedObject {apiVersion: headstart.dev/v1alpha1, kind: Forecast, name: NAME}, metric \"demand\", target AverageValue"
+			"describedObject {apiVersion: headstart.dev/v1alpha1, kind: Forecast, name: NAME}, " +
+			"metric \"demand\", target AverageValue"
 	case custom_metrics.GroupName:
-		return "Install the overlay for external.metrics.k8s.io instead, and let the HPA read an External metric that bears the " +
-			"Forecast's name, target AverageValue"
+		return "Install the overlay for external.metrics.k8s.io instead, and let the HPA read an External metric " +
+			"with the Forecast's name, target AverageValue"
 	default:
 		return "Leave it to its owner"
 	}
 }
 
-// Preflight refuses to claim an API group that has another owner than service: *OwnedError. Every version of the group counts,
-// since the autoscaler follows the preferred one, and a free version beside somebody else's would still take their metrics away.
-// It needs permission to list apiservices.
+// Preflight checks that no Service but the given one owns an API group. The error is an
+// [OwnedError] when another one does. Every version of the group counts: autoscalers follow the
+// preferred version, so a new version beside an existing one could still take over its metrics.
+// Preflight needs permission to list apiservices.
 func Preflight(ctx context.Context, reader client.Reader, group string, service types.NamespacedName) error {
 	var list unstructured.UnstructuredList
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIServiceList"})
+	list.SetGroupVersionKind(schema.GroupVersionKind{
+		Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIServiceList",
+	})
 	if err := reader.List(ctx, &list); err != nil {
-		return fmt.Errorf("find out who owns API group %s (it needs permission to list apiservices.apiregistration.k8s.io): %w", group, err)
+		return fmt.Errorf("find the owner of API group %s (this needs permission to list "+
+			"apiservices.apiregistration.k8s.io): %w", group, err)
 	}
 	for _, item := range list.Items {
 		if g, _, _ := unstructured.NestedString(item.Object, "spec", "group"); g != group {

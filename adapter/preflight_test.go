@@ -36,14 +36,52 @@ func TestPreflight(t *testing.T) {
 		group    string
 		says     []string
 	}{
-		"free":            {"nobody has it", nil, external, nil},
-		"ours":            {"installed again", []client.Object{apiService("v1beta1.external.metrics.k8s.io", external, ours.Namespace, ours.Name)}, external, nil},
-		"other group":     {"beside another group's owner", []client.Object{apiService("v1beta1.custom.metrics.k8s.io", custom, "monitoring", "prometheus-adapter")}, external, nil},
-		"KEDA":            {"never hijack", []client.Object{apiService("v1beta1.external.metrics.k8s.io", external, "keda", "keda-operator-metrics-apiserver")}, external, []string{"Service keda/keda-operator-metrics-apiserver", "v1beta1.external.metrics.k8s.io", "Object metric", `"demand"`}},
-		"other version":   {"the autoscaler follows the preferred version", []client.Object{apiService("v1beta1.custom.metrics.k8s.io", custom, ours.Namespace, ours.Name), apiService("v1beta2.custom.metrics.k8s.io", custom, "monitoring", "prometheus-adapter")}, custom, []string{"Service monitoring/prometheus-adapter", "v1beta2.custom.metrics.k8s.io", "External metric"}},
-		"same name":       {"a Service of the same name elsewhere is another", []client.Object{apiService("v1beta1.external.metrics.k8s.io", external, "elsewhere", ours.Name)}, external, []string{"Service elsewhere/headstart"}},
-		"API server":      {"served by the API server itself", []client.Object{apiService("v1beta1.custom.metrics.k8s.io", custom, "", "")}, custom, []string{"the API server itself"}},
-		"any other group": {"there is no other way to name", []client.Object{apiService("v1.example.com", "example.com", "a", "b")}, "example.com", []string{"Leave it to its owner"}},
+		"free": {"the group has no owner", nil, external, nil},
+		"ours": {
+			"installed again",
+			[]client.Object{apiService("v1beta1."+external, external, ours.Namespace, ours.Name)},
+			external, nil,
+		},
+		"other group": {
+			"beside another group's owner",
+			[]client.Object{apiService("v1beta1."+custom, custom, "monitoring", "prometheus-adapter")},
+			external, nil,
+		},
+		"KEDA": {
+			"never hijack",
+			[]client.Object{apiService("v1beta1."+external, external, "keda", "keda-operator-metrics-apiserver")},
+			external,
+			[]string{
+				"Service keda/keda-operator-metrics-apiserver", "v1beta1." + external, "Object metric", `"demand"`,
+			},
+		},
+		"other version": {
+			"the autoscaler follows the preferred version",
+			[]client.Object{
+				apiService("v1beta1."+custom, custom, ours.Namespace, ours.Name),
+				apiService("v1beta2."+custom, custom, "monitoring", "prometheus-adapter"),
+			},
+			custom,
+			[]string{"Service monitoring/prometheus-adapter", "v1beta2.custom.metrics.k8s.io", "External metric"},
+		},
+		"same name": {
+			"a Service of the same name elsewhere is another",
+			[]client.Object{apiService("v1beta1."+external, external, "elsewhere", ours.Name)},
+			external,
+			[]string{"Service elsewhere/headstart"},
+		},
+		"API server": {
+			"served by the API server itself",
+			[]client.Object{apiService("v1beta1."+custom, custom, "", "")},
+			custom,
+			[]string{"the API server itself"},
+		},
+		"any other group": {
+			"there is no other way to name",
+			[]client.Object{apiService("v1.example.com", "example.com", "a", "b")},
+			"example.com",
+			[]string{"Leave it to its owner"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -76,6 +114,6 @@ func TestPreflightForbidden(t *testing.T) {
 	}).Build()
 	err := Preflight(t.Context(), c, "external.metrics.k8s.io", types.NamespacedName{})
 	if err == nil || !strings.Contains(err.Error(), "permission to list apiservices") {
-		t.Errorf("not knowing the owner is not permission to take the group: %v", err)
+		t.Errorf("an unknown owner must be an error: %v", err)
 	}
 }

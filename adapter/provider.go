@@ -21,10 +21,10 @@ import (
 // DemandMetric is the name of the Object metric on a Forecast.
 const DemandMetric = "demand"
 
-// forecastResource is what a custom metric's path names.
+// forecastResource is the resource in the path of a custom metric.
 var forecastResource = schema.GroupResource{Group: v1alpha1.GroupName, Resource: forecasts}
 
-// provider answers both APIs from Metrics.
+// provider serves both APIs from Metrics.
 type provider struct {
 	metrics     Metrics
 	clock       clock.PassiveClock
@@ -36,7 +36,8 @@ var (
 	_ cmaprovider.CustomMetricsProvider   = (*provider)(nil)
 )
 
-// GetExternalMetric serves the Forecast of the metric's name. A selector that does not match the Forecast's labels hides it.
+// GetExternalMetric implements [cmaprovider.ExternalMetricsProvider]. It serves the Forecast with
+// the metric's name; a selector that does not match the Forecast's labels hides it.
 func (p *provider) GetExternalMetric(_ context.Context, namespace string, selector labels.Selector,
 	info cmaprovider.ExternalMetricInfo,
 ) (*external_metrics.ExternalMetricValueList, error) {
@@ -51,32 +52,35 @@ func (p *provider) GetExternalMetric(_ context.Context, namespace string, select
 	}}}, nil
 }
 
-// ListAllExternalMetrics is for discovery: one constant resource, whatever Forecasts there are.
+// ListAllExternalMetrics implements [cmaprovider.ExternalMetricsProvider], for discovery. It
+// returns one resource, which does not depend on the Forecasts.
 func (p *provider) ListAllExternalMetrics() []cmaprovider.ExternalMetricInfo {
 	return []cmaprovider.ExternalMetricInfo{{Metric: forecasts}}
 }
 
-// GetMetricByName serves the metric "demand" on one Forecast.
+// GetMetricByName implements [cmaprovider.CustomMetricsProvider]. It serves the metric "demand" of
+// one Forecast.
 func (p *provider) GetMetricByName(_ context.Context, name types.NamespacedName, info cmaprovider.CustomMetricInfo,
 	metricSelector labels.Selector,
 ) (*custom_metrics.MetricValue, error) {
-	if err := p.known(info, name.Namespace, name.Name); err != nil {
+	if err := p.checkMetric(info, name.Namespace, name.Name); err != nil {
 		return nil, err
 	}
 	value, err := p.value(apiCustom, name.Namespace, name.Name, metricSelector)
 	if err != nil {
 		return nil, err
 	}
-	item := describe(name.Namespace, name.Name, value)
+	item := metricValue(name.Namespace, name.Name, value)
 	return &item, nil
 }
 
-// GetMetricBySelector serves the metric "demand" on every selected Forecast that has a value. It is an error when none has:
-// an empty list would be read as "no demand".
+// GetMetricBySelector implements [cmaprovider.CustomMetricsProvider]. It serves the metric "demand"
+// of every selected Forecast that has a value. It returns an error when none has: an autoscaler
+// would read an empty list as "no demand".
 func (p *provider) GetMetricBySelector(_ context.Context, namespace string, selector labels.Selector,
 	info cmaprovider.CustomMetricInfo, metricSelector labels.Selector,
 ) (*custom_metrics.MetricValueList, error) {
-	if err := p.known(info, namespace, "*"); err != nil {
+	if err := p.checkMetric(info, namespace, "*"); err != nil {
 		return nil, err
 	}
 	list := &custom_metrics.MetricValueList{}
@@ -87,13 +91,13 @@ func (p *provider) GetMetricBySelector(_ context.Context, namespace string, sele
 			first = cmp.Or(first, err)
 			continue
 		}
-		list.Items = append(list.Items, describe(namespace, name, value))
+		list.Items = append(list.Items, metricValue(namespace, name, value))
 	}
 	if len(list.Items) > 0 {
 		return list, nil
 	}
 	if first == nil {
-		first = p.refuse(apiCustom, &Unavailable{
+		first = p.fail(apiCustom, &Unavailable{
 			Reason:  ReasonNotFound,
 			Message: fmt.Sprintf("the selector %q matches no Forecast of the namespace", selector),
 		}, namespace, "*")
@@ -101,24 +105,25 @@ func (p *provider) GetMetricBySelector(_ context.Context, namespace string, sele
 	return nil, first
 }
 
-// ListAllMetrics is for discovery: one constant resource, whatever Forecasts there are.
+// ListAllMetrics implements [cmaprovider.CustomMetricsProvider], for discovery. It returns one
+// resource, which does not depend on the Forecasts.
 func (p *provider) ListAllMetrics() []cmaprovider.CustomMetricInfo {
 	return []cmaprovider.CustomMetricInfo{{GroupResource: forecastResource, Namespaced: true, Metric: DemandMetric}}
 }
 
-// known refuses a custom metric that is not "demand" on Forecasts.
-func (p *provider) known(info cmaprovider.CustomMetricInfo, namespace, name string) error {
+// checkMetric fails for a custom metric that is not "demand" of a Forecast.
+func (p *provider) checkMetric(info cmaprovider.CustomMetricInfo, namespace, name string) error {
 	if info.GroupResource == forecastResource && info.Metric == DemandMetric && namespace != "" {
 		return nil
 	}
-	return p.refuse(apiCustom, &Unavailable{
+	return p.fail(apiCustom, &Unavailable{
 		Reason: ReasonNotFound,
 		Message: fmt.Sprintf("%s has no metric %q here; ask for namespaces/NAMESPACE/%s/NAME/%s",
 			info.GroupResource, info.Metric, forecastResource, DemandMetric),
 	}, namespace, name)
 }
 
-// value looks one Forecast up, and counts how that went.
+// value looks one Forecast up, and counts the result.
 func (p *provider) value(api, namespace, name string, selector labels.Selector) (Value, error) {
 	start := p.clock.Now()
 	value, err := p.metrics.Value(namespace, name, start)
@@ -129,22 +134,24 @@ func (p *provider) value(api, namespace, name string, selector labels.Selector) 
 		}
 	}
 	if err != nil {
-		return Value{}, p.refuse(api, err, namespace, name)
+		return Value{}, p.fail(api, err, namespace, name)
 	}
 	value.Milli = min(max(value.Milli, 0), MaxMilli)
 	if value.ComputedAt.After(start) {
-		value.ComputedAt = start // a time ahead of ours makes its age negative wherever that is measured
+		value.ComputedAt = start // another machine's clock is ahead; an age is never negative
 	}
-	p.instruments.served(api, start.Sub(value.ComputedAt), p.clock.Since(start))
+	p.instruments.countServed(api, start.Sub(value.ComputedAt), p.clock.Since(start))
 	return value, nil
 }
 
-func (p *provider) refuse(api string, err error, namespace, name string) error {
-	p.instruments.refused(api, err)
-	return notServed(err, namespace, name)
+// fail counts err, and turns it into the Status to answer with.
+func (p *provider) fail(api string, err error, namespace, name string) error {
+	p.instruments.countFailed(api, err)
+	return statusOf(err, namespace, name)
 }
 
-func describe(namespace, name string, value Value) custom_metrics.MetricValue {
+// metricValue is a value of one Forecast as an item of the custom metrics API.
+func metricValue(namespace, name string, value Value) custom_metrics.MetricValue {
 	return custom_metrics.MetricValue{
 		DescribedObject: custom_metrics.ObjectReference{
 			APIVersion: v1alpha1.GroupVersion.String(),

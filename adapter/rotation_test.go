@@ -23,8 +23,9 @@ import (
 	"headstart.dev/headstart/adapter/certs"
 )
 
-// Two replicas serve over TLS while their certificates are renewed and their CA is replaced, several times over. A client that
-// connects anew for each request, and trusts what the APIService says at that time, never fails.
+// Two replicas serve over TLS while their certificates are renewed and their CA is replaced,
+// several times. A client opens a new connection for each request, and trusts the bundle that is
+// then in the APIService. No request may fail.
 func TestRotationUnderLoad(t *testing.T) {
 	const service, namespace, name = "headstart", "headstart-system", "v1beta1.external.metrics.k8s.io"
 	scheme := runtime.NewScheme()
@@ -37,8 +38,8 @@ func TestRotationUnderLoad(t *testing.T) {
 	manager := func() *certs.Manager {
 		m, err := certs.New(c, certs.Options{
 			Namespace: namespace, Service: service, Secret: "tls", ExtraNames: []string{"localhost", "127.0.0.1"},
-			APIServices: []string{name}, CAValidity: 4 * 24 * time.Hour, Validity: 2 * 24 * time.Hour, Overlap: 2 * time.Hour,
-			Interval: time.Minute, Clock: clock, Logger: slog.New(slog.DiscardHandler),
+			APIServices: []string{name}, CAValidity: 4 * 24 * time.Hour, Validity: 2 * 24 * time.Hour,
+			Overlap: 2 * time.Hour, Interval: time.Minute, Clock: clock, Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -62,19 +63,19 @@ func TestRotationUnderLoad(t *testing.T) {
 		return pool
 	}
 	managers := []*certs.Manager{manager(), manager()}
-	worlds := make([]*world, len(managers))
+	fixtures := make([]*fixture, len(managers))
 	for i, m := range managers {
-		worlds[i] = start(t, func(o *Options) { o.Cert = m })
-		fill(worlds[i].metrics)
+		fixtures[i] = start(t, func(o *Options) { o.Cert = m })
+		fill(fixtures[i].metrics)
 	}
 
 	var (
 		requests sync.WaitGroup
 		done     = make(chan struct{})
-		served   = make([]atomic.Int64, len(worlds))
+		served   = make([]atomic.Int64, len(fixtures))
 		seen     sync.Map
 	)
-	for i, w := range worlds {
+	for i, w := range fixtures {
 		requests.Go(func() {
 			for {
 				select {
@@ -101,7 +102,8 @@ func TestRotationUnderLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// The request that is under way ends and a whole one follows it, of each replica: none lasts for more than a step.
+		// The request that is under way ends and a whole one follows it, of each replica: none
+		// lasts for more than a step.
 		for i := range served {
 			for before := served[i].Load(); served[i].Load() < before+2 && !t.Failed(); {
 				time.Sleep(time.Millisecond)
@@ -113,12 +115,14 @@ func TestRotationUnderLoad(t *testing.T) {
 	certificates := 0
 	seen.Range(func(any, any) bool { certificates++; return true })
 	if certificates < 4 {
-		t.Errorf("%d and %d requests saw %d certificates, want at least 4: nothing was rotated", served[0].Load(), served[1].Load(), certificates)
+		t.Errorf("%d and %d requests saw %d certificates, want at least 4: nothing was rotated",
+			served[0].Load(), served[1].Load(), certificates)
 	}
 	t.Logf("%d and %d requests over %d certificates, none failed", served[0].Load(), served[1].Load(), certificates)
 }
 
-// fetchOnce asks over a connection of its own and returns the serial number of the certificate that it got.
+// fetchOnce asks over a connection of its own and returns the serial number of the certificate that
+// it got.
 func fetchOnce(url string, config *tls.Config) (string, error) {
 	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()

@@ -25,22 +25,23 @@ import (
 
 const (
 	serverName = "headstart-adapter"
-	// requestTimeout is the longest that a request can take, which only access reviews can stretch it to. It also bounds the
-	// wait for open requests at the end.
+	// requestTimeout bounds a request, and the wait for open requests at shutdown. Only access
+	// reviews can make a request take that long.
 	requestTimeout = 10 * time.Second
-	// maxInFlight is far above what serving from memory holds at once: the answer beyond it, 429, carries Retry-After, and an
-	// autoscaler's worker would sleep on it.
+	// maxInFlight is far above the number of requests in flight when serving from memory. Beyond
+	// it the answer is a 429 with Retry-After, and an autoscaler's worker would sleep on that.
 	maxInFlight = 2000
 )
 
-// Server serves the metrics APIs over TLS.
+// Server serves the metrics APIs over TLS. Make one with [New].
 type Server struct {
 	generic *genericapiserver.GenericAPIServer
 	addr    net.Addr
 	options Options
 }
 
-// New opens the listener and sets everything up, without serving yet. It reads the aggregator's configuration from the cluster.
+// New opens the listener and sets up the server; [Server.Run] serves. It reads the aggregator's
+// configuration from the cluster.
 func New(opts Options, metrics Metrics) (*Server, error) {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
@@ -58,7 +59,7 @@ func New(opts Options, metrics Metrics) (*Server, error) {
 		return nil, err
 	}
 	p := &provider{metrics: metrics, clock: opts.Clock, instruments: inst}
-	server, err := assemble(config, opts, p)
+	server, err := install(config, opts, p)
 	if err != nil {
 		_ = config.SecureServing.Listener.Close()
 		return nil, err
@@ -66,10 +67,10 @@ func New(opts Options, metrics Metrics) (*Server, error) {
 	return &Server{generic: server, addr: config.SecureServing.Listener.Addr(), options: opts}, nil
 }
 
-// Addr is the address that is listened on.
+// Addr is the address of the listener.
 func (s *Server) Addr() net.Addr { return s.addr }
 
-// Run serves until ctx is done and open requests have ended.
+// Run serves until ctx is done and open requests have finished.
 func (s *Server) Run(ctx context.Context) error {
 	s.options.Logger.Info("serving metrics", "address", s.addr.String(),
 		"external", s.options.ExternalMetrics, "custom", s.options.CustomMetrics)
@@ -79,14 +80,14 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// genericConfig is the API machinery's configuration: TLS, access, limits.
+// genericConfig returns the configuration of the API machinery: listener, TLS, access and limits.
 func genericConfig(opts Options) (*genericapiserver.Config, error) {
 	config := genericapiserver.NewConfig(cmaserver.Codecs)
 	config.RequestTimeout = opts.requestTimeout
 	config.MaxRequestsInFlight = maxInFlight
 	config.ShutdownDelayDuration = opts.ShutdownDelay
 	config.GoawayChance = opts.GoawayChance
-	config.EnableMetrics = false // served from every registry by assemble
+	config.EnableMetrics = false // install serves /metrics instead, from every registry
 	config.EnableProfiling = false
 
 	serving := genericoptions.NewSecureServingOptions()
@@ -101,26 +102,27 @@ func genericConfig(opts Options) (*genericapiserver.Config, error) {
 	if err := serving.WithLoopback().ApplyTo(&config.SecureServing, &config.LoopbackClientConfig); err != nil {
 		return nil, fmt.Errorf("listen on %s port %d: %w", opts.BindAddress, opts.SecurePort, err)
 	}
-	if err := delegate(config, opts); err != nil {
+	if err := configureAccess(config, opts); err != nil {
 		_ = config.SecureServing.Listener.Close()
 		return nil, err
 	}
-	describeAPIs(config, opts)
+	addOpenAPI(config, opts)
 	return config, nil
 }
 
-func delegate(config *genericapiserver.Config, opts Options) error {
-	known, err := delegateAuthentication(&config.Authentication, config.SecureServing, opts)
+// configureAccess delegates authentication and authorisation to the API server.
+func configureAccess(config *genericapiserver.Config, opts Options) error {
+	ready, err := delegateAuthentication(&config.Authentication, config.SecureServing, opts)
 	if err != nil {
 		return err
 	}
-	config.AddReadyzChecks(known)
+	config.AddReadyzChecks(ready)
 	config.Authorization.Authorizer, err = delegateAuthorization(opts.Client, opts.AuthCacheTTL)
 	return err
 }
 
-// describeAPIs adds the OpenAPI documents that the aggregator merges into its own.
-func describeAPIs(config *genericapiserver.Config, opts Options) {
+// addOpenAPI adds the OpenAPI documents that the aggregator merges into its own.
+func addOpenAPI(config *genericapiserver.Config, opts Options) {
 	definitions := func(ref openapicommon.ReferenceCallback) map[string]openapicommon.OpenAPIDefinition {
 		all := generatedcore.GetOpenAPIDefinitions(ref)
 		if opts.CustomMetrics {
@@ -138,8 +140,8 @@ func describeAPIs(config *genericapiserver.Config, opts Options) {
 	config.OpenAPIV3Config.Info.Title, config.OpenAPIV3Config.Info.Version = serverName, "1.0.0"
 }
 
-// assemble installs the APIs, their discovery, /metrics and the ready checks.
-func assemble(config *genericapiserver.Config, opts Options, p *provider) (*genericapiserver.GenericAPIServer, error) {
+// install builds the server: the APIs, their discovery, /metrics and the ready checks.
+func install(config *genericapiserver.Config, opts Options, p *provider) (*genericapiserver.GenericAPIServer, error) {
 	var (
 		custom   cmaprovider.CustomMetricsProvider
 		external cmaprovider.ExternalMetricsProvider
@@ -156,15 +158,18 @@ func assemble(config *genericapiserver.Config, opts Options, p *provider) (*gene
 	}
 	generic := server.GenericAPIServer
 	if opts.CustomMetrics {
-		err = errors.Join(err, announce(generic, custom_metrics.GroupName, cmaprovider.NewCustomMetricResourceLister(p)))
+		lister := cmaprovider.NewCustomMetricResourceLister(p)
+		err = errors.Join(err, addToDiscovery(generic, custom_metrics.GroupName, lister))
 	}
 	if opts.ExternalMetrics {
-		err = errors.Join(err, announce(generic, external_metrics.GroupName, cmaprovider.NewExternalMetricResourceLister(p)))
+		lister := cmaprovider.NewExternalMetricResourceLister(p)
+		err = errors.Join(err, addToDiscovery(generic, external_metrics.GroupName, lister))
 	}
 	if err = errors.Join(err, generic.AddReadyzChecks(opts.ReadyChecks...)); err != nil {
 		return nil, err
 	}
-	endpointmetrics.Register() // apiserver_request_*: EnableMetrics would do it, and serve one registry only
-	generic.Handler.NonGoRestfulMux.Handle("/metrics", metricsHandler(Union(opts.Gatherer, legacyregistry.DefaultGatherer)))
+	endpointmetrics.Register() // apiserver_request_*; EnableMetrics would do it too, but serve one registry only
+	gatherer := Union(opts.Gatherer, legacyregistry.DefaultGatherer)
+	generic.Handler.NonGoRestfulMux.Handle("/metrics", metricsHandler(gatherer))
 	return generic, nil
 }

@@ -11,12 +11,12 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// forecasts is the resource that both APIs describe.
+// forecasts is the resource of Forecasts.
 const forecasts = "forecasts"
 
-// notServed turns the reason for having no value into the Status that the metrics APIs answer with: 404, without Retry-After.
-// An error that is not an *Unavailable is a fault of ours and becomes a 500.
-func notServed(err error, namespace, name string) *apierrors.StatusError {
+// statusOf turns an error of [Metrics] into the Status to answer with. An *Unavailable becomes a
+// 404 without Retry-After. Any other error is a fault of the program and becomes a 500.
+func statusOf(err error, namespace, name string) *apierrors.StatusError {
 	u, ok := errors.AsType[*Unavailable](err)
 	if !ok {
 		return apierrors.NewInternalError(fmt.Errorf("serving Forecast %s/%s: %w", namespace, name, err))

@@ -52,7 +52,7 @@ func TestMilliKeepsOrder(t *testing.T) {
 func TestOptions(t *testing.T) {
 	good := func() Options {
 		cert, err := dynamiccertificates.NewStaticCertKeyContent("test", nil, nil)
-		_ = err // the content is not looked at here
+		_ = err // the certificate is not used here
 		return Options{ExternalMetrics: true, Client: fake.NewClientset(), Cert: cert, CertFile: "a", KeyFile: "b"}
 	}
 	cases := map[string]struct {
@@ -80,7 +80,7 @@ func TestOptions(t *testing.T) {
 				t.Errorf("got error %v, want one that says %q", err, tc.want)
 			}
 			if o.AuthCacheTTL != time.Minute {
-				t.Errorf("access reviews are believed for %s, want a minute", o.AuthCacheTTL)
+				t.Errorf("access reviews are cached for %s, want a minute", o.AuthCacheTTL)
 			}
 		})
 	}
@@ -92,8 +92,8 @@ func TestInstrumentsLint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.served(apiExternal, time.Minute, time.Microsecond)
-	i.refused(apiCustom, &Unavailable{Reason: ReasonNoPlan})
+	i.countServed(apiExternal, time.Minute, time.Microsecond)
+	i.countFailed(apiCustom, &Unavailable{Reason: ReasonNoPlan})
 	problems, err := testutil.GatherAndLint(reg)
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestInstrumentsLint(t *testing.T) {
 		t.Errorf("gathered %d series (%v), want 4", n, err)
 	}
 	if _, err := newInstruments(reg); err == nil {
-		t.Error("registering twice is not refused")
+		t.Error("a second registration is no error")
 	}
 }
 

@@ -6,23 +6,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// instruments are the metrics of certificate keeping.
+// instruments are the metrics of certificates.
 type instruments struct {
 	expiry   *prometheus.GaugeVec
 	failures prometheus.Counter
 	cas      prometheus.Gauge
 }
 
-// newInstruments registers the metrics with reg, which may be nil.
+// newInstruments registers the metrics with reg; with none when reg is nil.
 func newInstruments(reg prometheus.Registerer) (*instruments, error) {
 	i := &instruments{
 		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "headstart_adapter_certificate_expiration_timestamp_seconds",
-			Help: "When the certificate in use ends to be valid, as Unix time, by certificate: serving, ca (the one that signs).",
+			Help: "When the certificate in use expires, as Unix time, by certificate: " +
+				"serving, ca (the one that signs).",
 		}, []string{"certificate"}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "headstart_adapter_certificate_sync_failures_total",
-			Help: "Failed attempts to read, rotate or announce the serving certificate.",
+			Help: "Failed attempts to read, rotate or publish the serving certificate.",
 		}),
 		cas: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "headstart_adapter_certificate_trusted_authorities",
@@ -40,7 +41,8 @@ func newInstruments(reg prometheus.Registerer) (*instruments, error) {
 	return i, nil
 }
 
-func (i *instruments) synced(s state, err error) {
+// observe sets the metrics after a sync that left s in use.
+func (i *instruments) observe(s state, err error) {
 	if err != nil {
 		i.failures.Inc()
 	}

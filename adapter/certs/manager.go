@@ -17,17 +17,18 @@ import (
 )
 
 const (
-	// attempts is how often a step is taken again after another replica was faster.
-	attempts = 5
-	// retryAfter is how soon to try again after an error, where the interval is longer.
-	retryAfter = 5 * time.Second
+	// maxConflicts bounds the attempts of one sync when other replicas write first.
+	maxConflicts = 5
+	// retryDelay is the delay after an error; the interval when that is shorter.
+	retryDelay = 5 * time.Second
 )
 
-// Manager keeps the certificate, and hands it to the server. Its methods may be called from many goroutines.
+// Manager rotates the certificate and gives it to the server. It is a
+// [dynamiccertificates.CertKeyContentProvider]. Its methods are safe for concurrent use.
 type Manager struct {
 	client      client.Client
 	options     Options
-	rules       rules
+	policy      policy
 	instruments *instruments
 
 	syncing sync.Mutex // one Sync at a time
@@ -39,8 +40,9 @@ type Manager struct {
 
 var _ dynamiccertificates.CertKeyContentProvider = (*Manager)(nil)
 
-// New returns a Manager that has no certificate until Sync was called. The client should read from the API server, not from a
-// cache: it reads one Secret and a few APIServices, by name, once per interval.
+// New returns a Manager, which has no certificate before the first Sync. The client should read
+// from the API server and not from a cache: once an interval it reads one Secret and a few
+// APIServices by name.
 func New(c client.Client, opts Options) (*Manager, error) {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
@@ -50,16 +52,16 @@ func New(c client.Client, opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Manager{client: c, options: opts, rules: opts.rules(), instruments: inst}, nil
+	return &Manager{client: c, options: opts, policy: opts.policy(), instruments: inst}, nil
 }
 
-// Run keeps the certificate until ctx is done. It returns an error only where ctx does.
+// Run syncs once an interval until ctx is done, and sooner after an error. It always returns nil.
 func (m *Manager) Run(ctx context.Context) error {
 	for {
 		pause := m.options.Interval
 		if err := m.Sync(ctx); err != nil && ctx.Err() == nil {
-			pause = min(pause, retryAfter)
-			m.options.Logger.Error("cannot keep the serving certificate", "error", err, "retry_in", pause)
+			pause = min(pause, retryDelay)
+			m.options.Logger.Error("cannot sync the serving certificate", "error", err, "retry_in", pause)
 		}
 		timer := time.NewTimer(jitter(pause))
 		select {
@@ -71,56 +73,59 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 }
 
-// jitter spreads replicas over up to a fifth more time.
+// jitter adds up to a fifth to d, so that replicas do not sync at once.
 func jitter(d time.Duration) time.Duration {
 	return d + rand.N(d/5+1)
 }
 
-// Sync takes every step that is due: it reads the Secret, makes or rotates what it has to, tells the APIServices, and puts the
-// certificate into use. An error leaves the certificate that is in use in use.
+// Sync takes every step that is due. It reads the Secret, issues or rotates what is needed, writes
+// the CA bundle into the APIServices, and starts to use the certificate. After an error the
+// certificate that is in use stays in use.
 func (m *Manager) Sync(ctx context.Context) error {
 	m.syncing.Lock()
 	defer m.syncing.Unlock()
 	err := m.sync(ctx)
-	m.instruments.synced(m.current(), err)
+	m.instruments.observe(m.current(), err)
 	return err
 }
 
 func (m *Manager) sync(ctx context.Context) error {
 	var err error
-	for range attempts {
-		if err = m.step(ctx); !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
+	for range maxConflicts {
+		if err = m.syncOnce(ctx); !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
 			return err
 		}
 	}
-	return fmt.Errorf("other replicas were faster %d times: %w", attempts, err)
+	return fmt.Errorf("other replicas wrote first %d times: %w", maxConflicts, err)
 }
 
-// step is one pass. A conflict means that another replica took it, and that its result is to be read.
-func (m *Manager) step(ctx context.Context) error {
+// syncOnce is one attempt of a sync. A conflict means that another replica wrote first, so the
+// Secret must be read again.
+func (m *Manager) syncOnce(ctx context.Context) error {
 	now := m.options.Clock.Now()
 	secret, err := m.read(ctx)
 	if err != nil {
 		return err
 	}
-	found := m.rules.rescue(m.rules.parse(secret, now), m.current(), now)
-	// Clients hear of a CA before anybody serves with it, and of what others wrote before we use it.
-	announceErr := m.announce(ctx, found.bundle())
-	next, steps, err := m.rules.advance(found, now, announceErr == nil)
+	found := m.policy.keepServing(m.policy.parse(secret, now), m.current(), now)
+	// Clients must know a CA before a replica serves with it. That includes one that another
+	// replica wrote.
+	injectErr := m.injectBundle(ctx, found.bundle())
+	next, steps, err := m.policy.advance(found, now, injectErr == nil)
 	if err != nil {
 		return err
 	}
-	changed, err := next.store(secret)
+	changed, err := next.writeTo(secret)
 	if err != nil {
 		return err
 	}
 	if !changed {
 		m.use(next)
-		return announceErr
+		return injectErr
 	}
 	if err := m.write(ctx, secret); err != nil {
 		if found.serving != nil {
-			m.use(found) // it is what everybody else serves
+			m.use(found) // the other replicas serve it
 		}
 		return err
 	}
@@ -128,12 +133,12 @@ func (m *Manager) step(ctx context.Context) error {
 		m.options.Logger.Info("rotated certificates", "step", s, "secret", m.options.Namespace+"/"+m.options.Secret,
 			"serving_until", next.serving.leaf.NotAfter)
 	}
-	announceErr = m.announce(ctx, next.bundle())
+	injectErr = m.injectBundle(ctx, next.bundle())
 	m.use(next)
-	return announceErr
+	return injectErr
 }
 
-// read returns the Secret; without a UID where there is none yet.
+// read returns the Secret; a new one without a resource version when there is none.
 func (m *Manager) read(ctx context.Context) (*corev1.Secret, error) {
 	var secret corev1.Secret
 	key := client.ObjectKey{Namespace: m.options.Namespace, Name: m.options.Secret}
@@ -150,13 +155,13 @@ func (m *Manager) read(ctx context.Context) (*corev1.Secret, error) {
 	return &secret, nil
 }
 
-// write creates the Secret or replaces exactly the version that was read.
+// write creates the Secret, or updates the version that was read.
 func (m *Manager) write(ctx context.Context, secret *corev1.Secret) error {
 	var err error
 	if secret.ResourceVersion == "" {
 		if err = m.client.Create(ctx, secret); apierrors.IsForbidden(err) {
-			return fmt.Errorf("make Secret %s/%s, which is gone (apply the manifests again, it is part of them): %w",
-				secret.Namespace, secret.Name, err)
+			return fmt.Errorf("create Secret %s/%s, which was deleted "+
+				"(apply the manifests again, it is part of them): %w", secret.Namespace, secret.Name, err)
 		}
 	} else {
 		err = m.client.Update(ctx, secret)
@@ -173,7 +178,7 @@ func (m *Manager) current() state {
 	return m.inUse
 }
 
-// use puts a state into use and tells the server.
+// use makes s the state in use. It notifies the server when the certificate has changed.
 func (m *Manager) use(s state) {
 	m.mu.Lock()
 	before := m.inUse.serving
@@ -188,7 +193,7 @@ func (m *Manager) use(s state) {
 	}
 }
 
-// Ready is an error until there is a certificate.
+// Ready is a check for /readyz: it fails until there is a certificate.
 func (m *Manager) Ready(*http.Request) error {
 	if m.current().serving == nil {
 		return errors.New("there is no serving certificate yet")
@@ -196,10 +201,11 @@ func (m *Manager) Ready(*http.Request) error {
 	return nil
 }
 
-// Name says what this is in the server's log.
+// Name implements [dynamiccertificates.CertKeyContentProvider]: the name in the server's log.
 func (m *Manager) Name() string { return "secret/" + m.options.Namespace + "/" + m.options.Secret }
 
-// CurrentCertKeyContent is the certificate in use and its key, as PEM.
+// CurrentCertKeyContent implements [dynamiccertificates.CertKeyContentProvider]: the certificate in
+// use and its key, as PEM; nil when there is none.
 func (m *Manager) CurrentCertKeyContent() (certPEM, keyPEM []byte) {
 	s := m.current().serving
 	if s == nil {
@@ -208,7 +214,8 @@ func (m *Manager) CurrentCertKeyContent() (certPEM, keyPEM []byte) {
 	return s.certPEM, s.keyPEM
 }
 
-// AddListener has l told when the certificate changes.
+// AddListener implements [dynamiccertificates.Notifier]: l is notified when the certificate
+// changes.
 func (m *Manager) AddListener(l dynamiccertificates.Listener) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

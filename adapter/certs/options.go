@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,45 +11,50 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Options say whose certificate this is, where it is kept and for how long it is used.
+// Options configure a [Manager].
 type Options struct {
 	// Namespace of the Service and of the Secret.
 	Namespace string
-	// Service that the API server reaches the adapter through. The certificate is for its names in the cluster's DNS.
+	// Service through which the API server reaches the adapter. The certificate is for its DNS
+	// names.
 	Service string
-	// Secret that holds certificate, CA and keys. It is made when it does not exist.
+	// Secret that holds certificate, CA and keys. It is created when it does not exist.
 	Secret string
-	// ExtraNames are further DNS names or IP addresses to be valid for.
+	// ExtraNames are further DNS names or IP addresses for the certificate.
 	ExtraNames []string
-	// APIServices whose spec.caBundle is kept, by name, such as v1beta1.external.metrics.k8s.io. One that does not exist, or
-	// points at another Service, is left alone.
+	// APIServices are the names of the APIServices whose spec.caBundle is kept up to date, such as
+	// v1beta1.external.metrics.k8s.io. One that does not exist, or points at another Service, is
+	// not changed.
 	APIServices []string
 
-	// CAValidity is how long a CA is valid; a year without it. The next one is published in the last third.
+	// CAValidity is how long a CA is valid; a year when it is 0. The next CA is published in the
+	// last third.
 	CAValidity time.Duration
-	// Validity is how long a serving certificate is valid; 90 days without it. It is renewed in the last third.
+	// Validity is how long a serving certificate is valid; 90 days when it is 0. It is renewed in
+	// the last third.
 	Validity time.Duration
-	// Overlap is how long a CA is published before it signs, and after it was last signed with; an hour without it. It must be
-	// longer than every replica and every API server takes to learn of a change: several Intervals.
+	// Overlap is how long a CA is in the bundle before it signs, and after the next one has signed;
+	// an hour when it is 0. It must be longer than the time in which every replica and every API
+	// server learns of a change: several Intervals.
 	Overlap time.Duration
-	// Interval is how often the Secret and the APIServices are looked at; a minute without it.
+	// Interval is the time between two syncs; a minute when it is 0.
 	Interval time.Duration
 
-	// Registerer takes the metrics; they are not registered without it.
+	// Registerer registers the metrics; nil registers none.
 	Registerer prometheus.Registerer
-	// Logger reports changes of state; slog.Default() without it.
+	// Logger logs changes of state; slog.Default() when it is nil.
 	Logger *slog.Logger
-	// Clock says what time it is; the real one without it.
+	// Clock is the clock; the real one when it is nil.
 	Clock clock.PassiveClock
 }
 
 const day = 24 * time.Hour
 
 func (o Options) withDefaults() Options {
-	o.CAValidity = orDefault(o.CAValidity, 365*day)
-	o.Validity = orDefault(o.Validity, 90*day)
-	o.Overlap = orDefault(o.Overlap, time.Hour)
-	o.Interval = orDefault(o.Interval, time.Minute)
+	o.CAValidity = cmp.Or(o.CAValidity, 365*day)
+	o.Validity = cmp.Or(o.Validity, 90*day)
+	o.Overlap = cmp.Or(o.Overlap, time.Hour)
+	o.Interval = cmp.Or(o.Interval, time.Minute)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -58,36 +64,30 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func orDefault(d, byDefault time.Duration) time.Duration {
-	if d == 0 {
-		return byDefault
-	}
-	return d
-}
-
 func (o Options) validate() error {
 	var errs []error
 	if o.Namespace == "" || o.Service == "" || o.Secret == "" {
 		errs = append(errs, fmt.Errorf("give namespace %q, Service %q and Secret %q", o.Namespace, o.Service, o.Secret))
 	}
 	if o.Interval <= 0 || o.Overlap < 2*o.Interval {
-		errs = append(errs, fmt.Errorf("overlap %s must be at least two intervals of %s, or replicas learn of a CA after it is in use",
-			o.Overlap, o.Interval))
+		errs = append(errs, fmt.Errorf("overlap %s must be at least two intervals of %s, "+
+			"or replicas learn of a CA after it is in use", o.Overlap, o.Interval))
 	}
-	// The last third of each must hold a whole rotation: publish, wait, sign, wait.
+	// A whole rotation (publish, wait, sign, wait) must fit into the last third of each validity.
 	if o.Validity < 6*o.Overlap {
-		errs = append(errs, fmt.Errorf("validity %s must be at least six times the overlap of %s", o.Validity, o.Overlap))
+		errs = append(errs, fmt.Errorf("validity %s must be at least six overlaps of %s", o.Validity, o.Overlap))
 	}
 	if o.CAValidity < o.Validity {
-		errs = append(errs, fmt.Errorf("validity %s of the CA must be at least that of the serving certificate, %s", o.CAValidity, o.Validity))
+		errs = append(errs, fmt.Errorf("validity %s of the CA must be at least that of the serving certificate, %s",
+			o.CAValidity, o.Validity))
 	}
 	return errors.Join(errs...)
 }
 
-func (o Options) rules() rules {
-	return rules{
+func (o Options) policy() policy {
+	return policy{
 		names: append([]string{
-			o.Service + "." + o.Namespace + ".svc", // what the API server asks for
+			o.Service + "." + o.Namespace + ".svc", // the name that the API server verifies
 			o.Service + "." + o.Namespace,
 			o.Service,
 			o.Service + "." + o.Namespace + ".svc.cluster.local",

@@ -18,10 +18,10 @@ import (
 	"k8s.io/client-go/util/keyutil"
 )
 
-// backdate is how much earlier than now a certificate becomes valid, for clocks that are behind.
+// backdate is how long before its issue a certificate is valid already, for clocks that are behind.
 const backdate = 5 * time.Minute
 
-// authority is a CA certificate, with its key where it is ours to sign with.
+// authority is a CA certificate and its key.
 type authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
@@ -37,10 +37,10 @@ type serving struct {
 
 func (s *serving) issuedAt() time.Time { return s.leaf.NotBefore.Add(backdate) }
 
-// signedBy is true if ca signed the certificate.
+// signedBy reports whether ca signed the certificate.
 func (s *serving) signedBy(ca *x509.Certificate) bool { return s.leaf.CheckSignatureFrom(ca) == nil }
 
-// newAuthority makes a CA. Its name carries the time, so that two CAs are never mistaken for each other.
+// newAuthority makes a CA. The time is part of its name, so two CAs never have the same one.
 func newAuthority(now time.Time, validity time.Duration) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -62,7 +62,8 @@ func newAuthority(now time.Time, validity time.Duration) (*authority, error) {
 	return &authority{cert: cert, key: key}, nil
 }
 
-// issue makes a serving certificate that outlives neither validity nor its CA.
+// issue makes a serving certificate. It is valid for validity, or until its CA expires when that is
+// sooner.
 func (a *authority) issue(now time.Time, validity time.Duration, names []string) (*serving, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -113,12 +114,12 @@ func sign(template, parent *x509.Certificate, public crypto.PublicKey, key crypt
 func encode(certs ...*x509.Certificate) []byte {
 	out, err := certutil.EncodeCertificates(certs...)
 	if err != nil {
-		return nil // it only fails where writing to memory does
+		return nil // only writing to memory could fail
 	}
 	return out
 }
 
-// parseCAs reads the CA certificates of a bundle. An unreadable bundle has none.
+// parseCAs returns the CA certificates of a bundle; none when it cannot be parsed.
 func parseCAs(bundle []byte) []*x509.Certificate {
 	certs, err := certutil.ParseCertsPEM(bundle)
 	if err != nil {
@@ -133,7 +134,8 @@ func parseCAs(bundle []byte) []*x509.Certificate {
 	return cas
 }
 
-// parseAuthority finds the CA that a key belongs to: nil where the key is unreadable or none of the CAs is its.
+// parseAuthority returns the CA that a key belongs to; nil when the key cannot be parsed or belongs
+// to none of the CAs.
 func parseAuthority(cas []*x509.Certificate, keyPEM []byte) *authority {
 	parsed, err := keyutil.ParsePrivateKeyPEM(keyPEM)
 	if err != nil {
@@ -155,8 +157,8 @@ func parseAuthority(cas []*x509.Certificate, keyPEM []byte) *authority {
 	return nil
 }
 
-// parseServing reads a serving certificate and its key: nil where they do not fit, or no CA of the bundle vouches for the
-// certificate under every name at now.
+// parseServing returns a serving certificate and its key. It returns nil when the two do not match,
+// or when a client that trusts cas would not accept the certificate at now for every name.
 func parseServing(certPEM, keyPEM []byte, cas []*x509.Certificate, names []string, now time.Time) *serving {
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil || pair.Leaf == nil {
@@ -169,14 +171,15 @@ func parseServing(certPEM, keyPEM []byte, cas []*x509.Certificate, names []strin
 	return s
 }
 
-// trusted is true if a client that trusts cas accepts the certificate under every name.
+// trusted reports whether a client that trusts cas accepts the certificate at now for every name.
 func (s *serving) trusted(cas []*x509.Certificate, names []string, now time.Time) bool {
 	pool := x509.NewCertPool()
 	for _, ca := range cas {
 		pool.AddCert(ca)
 	}
 	for _, name := range names {
-		if _, err := s.leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: pool, CurrentTime: now}); err != nil {
+		opts := x509.VerifyOptions{DNSName: name, Roots: pool, CurrentTime: now}
+		if _, err := s.leaf.Verify(opts); err != nil {
 			return false
 		}
 	}

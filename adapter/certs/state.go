@@ -13,39 +13,42 @@ import (
 
 // The keys of the Secret.
 const (
-	caBundleKey  = "ca.crt"      // every CA that clients are to trust, the signing one first
+	caBundleKey  = "ca.crt"      // all CAs that clients should trust, the signing one first
 	caKeyKey     = "ca.key"      // the key of the CA that signs
-	nextCAKeyKey = "next-ca.key" // the key of the CA that is published and does not sign yet
+	nextCAKeyKey = "next-ca.key" // the key of the CA that is published but does not sign yet
 )
 
-// rules say for how long things are valid, and under which names.
-type rules struct {
+// policy is how long certificates are valid and CAs overlap, and for which names certificates are.
+type policy struct {
 	names                         []string
 	caValidity, validity, overlap time.Duration
 }
 
-// state is the content of the Secret, as far as it is usable.
+// state is the usable content of the Secret.
 type state struct {
 	cas     []*x509.Certificate // the bundle
-	signing *authority          // nil where its key is lost
-	next    *authority          // published, does not sign yet
+	signing *authority          // nil when its key is lost
+	next    *authority          // published but does not sign yet; nil when there is none
 	serving *serving
 }
 
-// parse reads what is usable at now out of a Secret; everything else is left out, and made anew by advance.
-func (r rules) parse(secret *corev1.Secret, now time.Time) state {
+// parse reads from a Secret what is usable at now. It leaves out the rest, which advance then
+// replaces.
+func (p policy) parse(secret *corev1.Secret, now time.Time) state {
 	var s state
-	s.cas = slices.DeleteFunc(parseCAs(secret.Data[caBundleKey]), func(ca *x509.Certificate) bool { return !now.Before(ca.NotAfter) })
+	expired := func(ca *x509.Certificate) bool { return !now.Before(ca.NotAfter) }
+	s.cas = slices.DeleteFunc(parseCAs(secret.Data[caBundleKey]), expired)
 	s.signing = parseAuthority(s.cas, secret.Data[caKeyKey])
 	s.next = parseAuthority(s.cas, secret.Data[nextCAKeyKey])
-	s.serving = parseServing(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey], s.cas, r.names, now)
+	certPEM, keyPEM := secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]
+	s.serving = parseServing(certPEM, keyPEM, s.cas, p.names, now)
 	return s
 }
 
-// rescue completes what was read by what is in use: a serving certificate that clients trust now is not given up because the
-// Secret was damaged or deleted.
-func (r rules) rescue(read, inUse state, now time.Time) state {
-	if read.serving != nil || inUse.serving == nil || !inUse.serving.trusted(inUse.cas, r.names, now) {
+// keepServing adds the serving certificate in use, and its CAs, to a state without one. So a
+// certificate that clients trust stays in use when the Secret was damaged or deleted.
+func (p policy) keepServing(read, inUse state, now time.Time) state {
+	if read.serving != nil || inUse.serving == nil || !inUse.serving.trusted(inUse.cas, p.names, now) {
 		return read
 	}
 	read.serving = inUse.serving
@@ -57,11 +60,12 @@ func (r rules) rescue(read, inUse state, now time.Time) state {
 	return read
 }
 
-// advance takes every step that is due at now, and says which. published is whether clients have been told of every CA in s.
-func (r rules) advance(s state, now time.Time, published bool) (state, []string, error) {
+// advance takes every step that is due at now. It returns the new state and the steps, for the log.
+// published is true when every CA in s is in the APIServices.
+func (p policy) advance(s state, now time.Time, published bool) (state, []string, error) {
 	var steps []string
-	if r.needsCA(s, now) {
-		ca, err := newAuthority(now, r.caValidity)
+	if p.needsCA(s, now) {
+		ca, err := newAuthority(now, p.caValidity)
 		if err != nil {
 			return s, nil, err
 		}
@@ -70,75 +74,81 @@ func (r rules) advance(s state, now time.Time, published bool) (state, []string,
 		steps = append(steps, "published a new CA")
 		published = false
 	}
-	if r.mayPromote(s, now, published) {
+	if p.canPromote(s, now, published) {
 		s.signing, s.next, s.serving = s.next, nil, nil
 		steps = append(steps, "signing with the new CA")
 	}
-	if s.signing != nil && (s.serving == nil || due(s.serving.leaf, now)) {
-		leaf, err := s.signing.issue(now, r.validity, r.names)
+	if s.signing != nil && (s.serving == nil || renewalDue(s.serving.leaf, now)) {
+		leaf, err := s.signing.issue(now, p.validity, p.names)
 		if err != nil {
 			return s, nil, err
 		}
-		if s.serving == nil || leaf.leaf.NotAfter.After(s.serving.leaf.NotAfter) { // not where the CA's own end limits both
+		// When the end of the CA bounds both certificates, the new one would expire no later.
+		if s.serving == nil || leaf.leaf.NotAfter.After(s.serving.leaf.NotAfter) {
 			s.serving = leaf
 			steps = append(steps, "issued a serving certificate")
 		}
 	}
-	if retired := r.retire(s, now); len(retired) < len(s.cas) {
-		s.cas = retired
+	if cas := p.pruneCAs(s, now); len(cas) < len(s.cas) {
+		s.cas = cas
 		steps = append(steps, "retired an old CA")
 	}
 	return s, steps, nil
 }
 
-// needsCA is true if there is no CA to follow the one that signs, and it is time for one.
-func (r rules) needsCA(s state, now time.Time) bool {
-	return s.next == nil && (s.signing == nil || due(s.signing.cert, now))
+// needsCA reports whether it is time for the next CA, and there is none yet.
+func (p policy) needsCA(s state, now time.Time) bool {
+	return s.next == nil && (s.signing == nil || renewalDue(s.signing.cert, now))
 }
 
-// mayPromote is true if the next CA can sign: everybody knows it, or nothing that is served now is trusted anyway.
-func (r rules) mayPromote(s state, now time.Time, published bool) bool {
+// canPromote reports whether the next CA may sign. It may once all clients know it, or when there
+// is no trusted certificate anyway.
+func (p policy) canPromote(s state, now time.Time, published bool) bool {
 	if s.next == nil {
 		return false
 	}
 	if s.serving == nil && s.signing == nil {
 		return true
 	}
-	return published && now.Sub(s.next.issuedAt()) >= r.overlap
+	return published && now.Sub(s.next.issuedAt()) >= p.overlap
 }
 
-// retire returns the bundle without the CAs that nothing in use rests on any more.
-func (r rules) retire(s state, now time.Time) []*x509.Certificate {
-	settled := s.signing != nil && s.serving != nil && s.serving.signedBy(s.signing.cert) && now.Sub(s.serving.issuedAt()) >= r.overlap
+// pruneCAs returns the CAs of the bundle that are still needed.
+func (p policy) pruneCAs(s state, now time.Time) []*x509.Certificate {
+	overlapOver := s.signing != nil && s.serving != nil && s.serving.signedBy(s.signing.cert) &&
+		now.Sub(s.serving.issuedAt()) >= p.overlap
 	return slices.DeleteFunc(slices.Clone(s.cas), func(ca *x509.Certificate) bool {
 		needed := s.signing != nil && sameCert(ca, s.signing.cert) || s.next != nil && sameCert(ca, s.next.cert)
-		return !needed && settled
+		return !needed && overlapOver
 	})
 }
 
-// due is true in the last third of a certificate's life.
-func due(cert *x509.Certificate, now time.Time) bool {
+// renewalDue reports whether a certificate is in the last third of its validity.
+func renewalDue(cert *x509.Certificate, now time.Time) bool {
 	life := cert.NotAfter.Sub(cert.NotBefore.Add(backdate))
 	return cert.NotAfter.Sub(now) < life/3
 }
 
+// has reports whether ca is in the bundle.
 func (s state) has(ca *x509.Certificate) bool {
 	return slices.ContainsFunc(s.cas, func(c *x509.Certificate) bool { return sameCert(c, ca) })
 }
 
-// bundle is what clients are to trust: the signing CA first.
+// bundle is all CAs that clients should trust, as PEM, the signing one first.
 func (s state) bundle() []byte {
-	ordered := slices.Clone(s.cas)
-	if s.signing != nil {
-		slices.SortStableFunc(ordered, func(a, b *x509.Certificate) int {
-			return b2i(sameCert(b, s.signing.cert)) - b2i(sameCert(a, s.signing.cert))
-		})
+	var first, rest []*x509.Certificate
+	for _, ca := range s.cas {
+		if s.signing != nil && sameCert(ca, s.signing.cert) {
+			first = append(first, ca)
+		} else {
+			rest = append(rest, ca)
+		}
 	}
-	return encode(ordered...)
+	return encode(append(first, rest...)...)
 }
 
-// store writes the state into a Secret's data, and is true if that changed it. Data that is not ours stays.
-func (s state) store(secret *corev1.Secret) (bool, error) {
+// writeTo writes the state into a Secret, and reports whether that changed it. Other data stays.
+func (s state) writeTo(secret *corev1.Secret) (bool, error) {
 	data := map[string][]byte{caBundleKey: s.bundle()}
 	for key, a := range map[string]*authority{caKeyKey: s.signing, nextCAKeyKey: s.next} {
 		if a == nil {
@@ -168,11 +178,4 @@ func (s state) store(secret *corev1.Secret) (bool, error) {
 		}
 	}
 	return changed, nil
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

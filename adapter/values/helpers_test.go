@@ -22,7 +22,9 @@ func named(name string) types.NamespacedName {
 
 func forecast() *v1alpha1.Forecast {
 	fc := &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "fc", UID: "u1", Generation: 1}}
-	fc.Spec.Demand = &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(requests_total[1m]))"}}
+	fc.Spec.Demand = &v1alpha1.DemandSource{
+		Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(requests_total[1m]))"},
+	}
 	return fc
 }
 
@@ -41,8 +43,8 @@ func parse(spec *v1alpha1.ForecastSpec) (Settings, error) {
 	return set, nil
 }
 
-// newTestObserver returns an observer that polls every half minute, on a clock at epoch that is moved by hand. The value of a
-// query is looked up in values; a query that is not there fails.
+// newTestObserver returns an observer that polls every half minute, on a clock at epoch that is
+// moved by hand. The value of a query is looked up in values; a query that is not there fails.
 func newTestObserver(values map[string]float64) *Observer {
 	o := NewObserver(nil, 30*time.Second, clocktesting.NewFakeClock(epoch), slog.New(slog.DiscardHandler))
 	o.query = func(_ context.Context, _ string, q Query, at time.Time) (float64, time.Time, error) {

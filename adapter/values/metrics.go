@@ -5,8 +5,9 @@ import "github.com/prometheus/client_golang/prometheus"
 // The metrics of an Observer, which are computed at each scrape.
 var (
 	floorDroppedDesc = prometheus.NewDesc("headstart_forecast_floor_dropped",
-		"1 while observed demand is older than three polls, or was never polled, and does not hold the served metric of this replica up; "+
-			"else 0.", []string{"namespace", "forecast"}, nil)
+		"1 while observed demand is older than three polls, or was never polled, "+
+			"and does not hold the served metric of this replica up; else 0.",
+		[]string{"namespace", "forecast"}, nil)
 	polledAtDesc = prometheus.NewDesc("headstart_forecast_observed_timestamp_seconds",
 		"When this replica last polled observed demand.", []string{"namespace", "forecast"}, nil)
 )
@@ -17,7 +18,8 @@ func (o *Observer) Describe(ch chan<- *prometheus.Desc) {
 	ch <- polledAtDesc
 }
 
-// Collect implements [prometheus.Collector]: whether the floor of each polled Forecast was dropped, and when it was last polled.
+// Collect implements [prometheus.Collector]: whether the floor of each polled Forecast was dropped,
+// and when it was last polled.
 func (o *Observer) Collect(ch chan<- prometheus.Metric) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()

@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	// maxAgeInPolls is how old an observation may be, in poll intervals, before it no longer counts as the floor.
+	// maxAgeInPolls is how old an observation may be, in poll intervals, before it no longer counts
+	// as the floor.
 	maxAgeInPolls = 3
 	// changesBuffered bounds the changes that wait to be read. Further ones are dropped.
 	changesBuffered = 1024
@@ -27,13 +28,14 @@ const (
 
 // Query is what to poll for one Forecast.
 type Query struct {
-	// Expr is the PromQL expression, and Source the name of the Prometheus source that evaluates it.
+	// Expr is the PromQL expression, and Source the name of the Prometheus source that evaluates
+	// it.
 	Expr, Source string
 	// Settle is how far before now the expression is evaluated.
 	Settle time.Duration
 }
 
-// LastPoll is what an [Observer] knows of the polls for one Forecast.
+// LastPoll is the state of an [Observer]'s polls for one Forecast.
 type LastPoll struct {
 	// SucceededAt is when the last successful poll began; zero before the first.
 	SucceededAt time.Time
@@ -46,18 +48,21 @@ type observation struct {
 	value float64
 	at    time.Time // when the poll began
 	err   error     // of the last poll
-	// timeouts counts the last polls in a row that timed out while another query on the same source had an answer.
+	// timeouts counts the last polls in a row that timed out while another query on the same source
+	// had an answer.
 	timeouts int
 	// droppedSent is true once the change "floor dropped" was sent.
 	droppedSent bool
 }
 
-// queryFunc evaluates a query for a namespace at an instant. It returns the value and the time of its sample.
+// queryFunc evaluates a query for a namespace at an instant. It returns the value and the time of
+// its sample.
 type queryFunc func(ctx context.Context, namespace string, q Query, at time.Time) (float64, time.Time, error)
 
-// Observer polls the demand of every Forecast that [Plans] follows. Polls are spread over the interval. Each source has its own
-// queue and workers, so a source that never answers does not delay the Forecasts of another. It is a manager.Runnable of
-// controller-runtime, and a [prometheus.Collector].
+// Observer polls the demand of every Forecast that [Plans] follows. Polls are spread over the
+// interval. Each source has its own queue and workers, so a source that never answers does not
+// delay the Forecasts of another. It is a manager.Runnable of controller-runtime, and a
+// [prometheus.Collector].
 type Observer struct {
 	interval time.Duration
 	query    queryFunc
@@ -73,7 +78,8 @@ type Observer struct {
 	latests map[types.NamespacedName]observation
 }
 
-// NewObserver returns an Observer that polls each Forecast once an interval. It polls once Start is called.
+// NewObserver returns an Observer that polls each Forecast once an interval. It polls once Start is
+// called.
 func NewObserver(sources *history.Sources, interval time.Duration, c clock.WithTicker, logger *slog.Logger) *Observer {
 	query := func(ctx context.Context, namespace string, q Query, at time.Time) (float64, time.Time, error) {
 		source, err := sources.For(namespace, q.Source)
@@ -123,11 +129,12 @@ func (o *Observer) LastPoll(key types.NamespacedName) LastPoll {
 	return LastPoll{SucceededAt: v.at, Err: v.err}
 }
 
-// Changes has an event for each Forecast whose floor was dropped, or has come back. Reading it is optional: when nobody does,
-// changes are dropped.
+// Changes has an event for each Forecast whose floor was dropped, or has come back. Reading it is
+// optional: when nobody does, changes are dropped.
 func (o *Observer) Changes() <-chan event.GenericEvent { return o.changes }
 
-// latest returns the demand of the last successful poll and when that began; NaN and the zero time when there was none.
+// latest returns the demand of the last successful poll and when that began; NaN and the zero time
+// when there was none.
 func (o *Observer) latest(key types.NamespacedName) (float64, time.Time) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -179,8 +186,9 @@ func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) 
 	case ctx.Err() != nil:
 		return // this replica is ending
 	case errors.Is(err, context.DeadlineExceeded):
-		err = &history.Error{Kind: history.ErrTimeout, Source: q.Source, Message: fmt.Sprintf("no answer within %s, the time of a poll: "+
-			"check that Prometheus is reachable and not overloaded, or simplify the query (a recording rule helps)", o.pollTimeout())}
+		err = &history.Error{Kind: history.ErrTimeout, Source: q.Source, Message: fmt.Sprintf(
+			"no answer within %s, the time of a poll: check that Prometheus is reachable and not overloaded, "+
+				"or simplify the query (a recording rule helps)", o.pollTimeout())}
 	case err == nil && (math.IsNaN(value) || math.IsInf(value, 0) || value < 0):
 		err = &history.Error{
 			Kind: history.ErrNotFinite, Source: q.Source,

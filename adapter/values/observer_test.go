@@ -92,17 +92,18 @@ func TestSlowQueryIsPolledMoreSeldom(t *testing.T) {
 	timeout := func(context.Context, string, Query, time.Time) (float64, time.Time, error) {
 		return 0, time.Time{}, context.DeadlineExceeded
 	}
+	refuse := func(context.Context, string, Query, time.Time) (float64, time.Time, error) {
+		return 0, time.Time{}, errors.New("no")
+	}
 	cases := map[string]struct {
-		reason   string
-		err      func(context.Context, string, Query, time.Time) (float64, time.Time, error)
-		neighbor bool // another query on the source has an answer meanwhile
-		least    time.Duration
+		reason string
+		slow   queryFunc
+		others bool // another query on the source has an answer meanwhile
+		least  time.Duration
 	}{
-		"slow beside others": {"it would keep the workers from them", timeout, true, 7 * interval},
-		"the whole source":   {"its return shall be seen at once", timeout, false, 0},
-		"refused beside them": {"a quick error keeps nobody", func(context.Context, string, Query, time.Time) (float64, time.Time, error) {
-			return 0, time.Time{}, errors.New("no")
-		}, true, 0},
+		"slow beside others":  {"it would keep the workers busy", timeout, true, 7 * interval},
+		"the whole source":    {"its return should be seen at once", timeout, false, 0},
+		"refused beside them": {"a quick error delays no other query", refuse, true, 0},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -117,11 +118,11 @@ func TestSlowQueryIsPolledMoreSeldom(t *testing.T) {
 			for range 4 {
 				o.query = func(ctx context.Context, ns string, q Query, at time.Time) (float64, time.Time, error) {
 					c.Step(20 * time.Second)
-					if tc.neighbor {
+					if tc.others {
 						o.query = answer
 						o.poll(ctx, named("quick"), quick)
 					}
-					return tc.err(ctx, ns, q, at)
+					return tc.slow(ctx, ns, q, at)
 				}
 				o.poll(t.Context(), named("slow"), slow)
 			}
@@ -131,7 +132,7 @@ func TestSlowQueryIsPolledMoreSeldom(t *testing.T) {
 			case tc.least == 0 && got > interval*11/10:
 				t.Errorf("polled again after %s, want the interval: %s", got, tc.reason)
 			}
-			if tc.neighbor == false && !errors.Is(o.LastPoll(named("slow")).Err, history.ErrTimeout) {
+			if !tc.others && !errors.Is(o.LastPoll(named("slow")).Err, history.ErrTimeout) {
 				t.Errorf("error = %v, want a time-out that says what to do", o.LastPoll(named("slow")).Err)
 			}
 			o.query = answer

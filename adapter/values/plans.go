@@ -18,7 +18,8 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
-// reasonRefused is the reason why a Forecast with an invalid spec, or with a plan that cannot be decoded, has no value.
+// reasonRefused is the reason why a Forecast with an invalid spec, or with a plan that cannot be
+// decoded, has no value.
 const reasonRefused adapter.Reason = "Refused"
 
 // Settings is the part of a Forecast's spec that serving needs, parsed and with its defaults.
@@ -27,7 +28,8 @@ type Settings struct {
 	Demand *Query
 	// Mode of the Forecast.
 	Mode v1alpha1.ForecastMode
-	// Expiry is what to serve once the plan has ended, and Static is the value of the policy Static.
+	// Expiry is what to serve once the plan has ended, and Static is the value of the policy
+	// Static.
 	Expiry v1alpha1.ExpiryPolicy
 	Static float64
 	// Min is bounds.min, in the unit of demand; 0 is no bound.
@@ -37,8 +39,9 @@ type Settings struct {
 // ParseFunc reads the settings of a spec. Its error says what is wrong with the spec.
 type ParseFunc func(*v1alpha1.ForecastSpec) (Settings, error)
 
-// Plans holds what every Forecast of the cluster serves, decoded once per change. It implements [adapter.Metrics]. All methods
-// are safe for concurrent use. Value takes one read lock and calls nothing outside the process.
+// Plans holds what every Forecast of the cluster serves, decoded once per change. It implements
+// [adapter.Metrics]. All methods are safe for concurrent use. Value takes one read lock and calls
+// nothing outside the process.
 type Plans struct {
 	demand *Observer
 	parse  ParseFunc
@@ -58,14 +61,14 @@ type planEntry struct {
 	planErr  error // the plan in status cannot be decoded
 }
 
-// NewPlans returns an empty store. It has demand poll for the Forecasts that it follows, and never serves less than that. Call
-// Follow to fill it.
+// NewPlans returns an empty store. It has demand poll for the Forecasts that it follows, and never
+// serves less than that. Call Follow to fill it.
 func NewPlans(demand *Observer, parse ParseFunc) *Plans {
 	return &Plans{demand: demand, parse: parse, entries: map[types.NamespacedName]*planEntry{}}
 }
 
-// Follow keeps the store up to date from the cache's Forecasts. The returned function reports whether the first listing is
-// complete.
+// Follow keeps the store up to date from the cache's Forecasts. The returned function reports
+// whether the first listing is complete.
 func (p *Plans) Follow(ctx context.Context, c cache.Cache) (synced func() bool, err error) {
 	informer, err := c.GetInformer(ctx, &v1alpha1.Forecast{})
 	if err != nil {
@@ -123,7 +126,8 @@ func (p *Plans) remove(obj any) {
 	p.demand.forget(key)
 }
 
-// Names implements [adapter.Metrics]: the Forecasts of a namespace whose labels match, sorted by name.
+// Names implements [adapter.Metrics]: the Forecasts of a namespace whose labels match, sorted by
+// name.
 func (p *Plans) Names(namespace string, selector labels.Selector) []string {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
@@ -137,7 +141,8 @@ func (p *Plans) Names(namespace string, selector labels.Selector) []string {
 	return names
 }
 
-// Value implements [adapter.Metrics]: what a Forecast serves at now. The error is an [adapter.Unavailable].
+// Value implements [adapter.Metrics]: what a Forecast serves at now. The error is an
+// [adapter.Unavailable].
 func (p *Plans) Value(namespace, name string, now time.Time) (adapter.Value, error) {
 	key := types.NamespacedName{Namespace: namespace, Name: name}
 	p.mu.RLock()
@@ -155,7 +160,8 @@ func (p *Plans) Value(namespace, name string, now time.Time) (adapter.Value, err
 	milli, ok := adapter.Milli(served.Value)
 	if !ok {
 		return adapter.Value{}, &adapter.Unavailable{
-			Reason: adapter.ReasonInvalidValue, Message: fmt.Sprintf("Forecast %s has the value %v, which is not served", key, served.Value),
+			Reason:  adapter.ReasonInvalidValue,
+			Message: fmt.Sprintf("Forecast %s has the value %v, which is not served", key, served.Value),
 		}
 	}
 	return adapter.Value{Milli: milli, ComputedAt: served.ComputedAt, Labels: e.labels}, nil

@@ -40,6 +40,8 @@ func TestPlansServe(t *testing.T) {
 		fc.Spec.OnPlanExpiry.Policy = p
 		return fc
 	}
+	const active, dryRun = v1alpha1.ForecastActive, v1alpha1.ForecastDryRun
+	of := func(demand float64) map[string]float64 { return map[string]float64{q: demand} }
 	cases := map[string]struct {
 		reason   string
 		fc       *v1alpha1.Forecast
@@ -48,17 +50,23 @@ func TestPlansServe(t *testing.T) {
 		want     int64
 		wantErr  adapter.Reason
 	}{
-		"Plan":            {"the plan is above what is observed", mode(""), map[string]float64{q: 20}, time.Minute, 50000, ""},
-		"Floor":           {"never less than what is observed", mode(v1alpha1.ForecastActive), map[string]float64{q: 70.5}, time.Minute, 70500, ""},
-		"DryRun":          {"a dry run serves what is observed", mode(v1alpha1.ForecastDryRun), map[string]float64{q: 20}, time.Minute, 20000, ""},
-		"DryRunUnknown":   {"and nothing where that is unknown", mode(v1alpha1.ForecastDryRun), nil, time.Minute, 0, adapter.ReasonNoObservation},
-		"PrometheusAway":  {"the plan needs no Prometheus", mode(v1alpha1.ForecastActive), nil, time.Minute, 50000, ""},
-		"StaleFloor":      {"a floor older than three polls is dropped", mode(v1alpha1.ForecastActive), map[string]float64{q: 70}, 10 * time.Minute, 50000, ""},
-		"Outlived":        {"an outlived plan is an error, not a number", policy(v1alpha1.ExpiryError), nil, 20 * time.Minute, 0, adapter.ReasonPlanExpired},
-		"OutlivedUnknown": {"observed demand that nobody knows is no number either", policy(v1alpha1.ExpiryObserved), nil, 20 * time.Minute, 0, adapter.ReasonNoObservation},
-		"NoPlanYet":       {"observed demand serves until there is a plan", forecast(), map[string]float64{q: 20}, 0, 20000, ""},
-		"Nothing":         {"neither plan nor observation", forecast(), nil, 0, 0, adapter.ReasonNoPlan},
-		"InvalidSpec":     {"an invalid spec is an error, whatever the plan", invalid, map[string]float64{q: 20}, time.Minute, 0, reasonRefused},
+		"Plan":           {"the plan is above observed demand", mode(""), of(20), time.Minute, 50000, ""},
+		"Floor":          {"never less than observed demand", mode(active), of(70.5), time.Minute, 70500, ""},
+		"DryRun":         {"a dry run serves observed demand", mode(dryRun), of(20), time.Minute, 20000, ""},
+		"DryRunUnknown":  {"or nothing", mode(dryRun), nil, time.Minute, 0, adapter.ReasonNoObservation},
+		"PrometheusAway": {"the plan needs no Prometheus", mode(active), nil, time.Minute, 50000, ""},
+		"StaleFloor":     {"a floor older than three polls goes", mode(active), of(70), 10 * time.Minute, 50000, ""},
+		"Outlived": {
+			"a plan that has ended is an error, not a number",
+			policy(v1alpha1.ExpiryError), nil, 20 * time.Minute, 0, adapter.ReasonPlanExpired,
+		},
+		"OutlivedUnknown": {
+			"observed demand is unknown, so there is no number either",
+			policy(v1alpha1.ExpiryObserved), nil, 20 * time.Minute, 0, adapter.ReasonNoObservation,
+		},
+		"NoPlanYet":   {"observed demand is served until there is a plan", forecast(), of(20), 0, 20000, ""},
+		"Nothing":     {"neither plan nor observation", forecast(), nil, 0, 0, adapter.ReasonNoPlan},
+		"InvalidSpec": {"an invalid spec has no value", invalid, of(20), time.Minute, 0, reasonRefused},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +121,10 @@ func TestPlansServeNoLessAfterABadPoll(t *testing.T) {
 
 func TestBadPlanInStatus(t *testing.T) {
 	fc := forecast()
-	fc.Status.Plan = &v1alpha1.Plan{Start: metav1.NewTime(epoch), End: metav1.NewTime(epoch.Add(time.Hour)), Segments: []v1alpha1.PlanSegment{{Step: "1m", Values: "1 two 3"}}}
+	fc.Status.Plan = &v1alpha1.Plan{
+		Start: metav1.NewTime(epoch), End: metav1.NewTime(epoch.Add(time.Hour)),
+		Segments: []v1alpha1.PlanSegment{{Step: "1m", Values: "1 two 3"}},
+	}
 	_, err := plansWith(t, fc, nil).Value("shop", "fc", epoch)
 	if _, ok := errors.AsType[*adapter.Unavailable](err); !ok {
 		t.Errorf("error = %v, want an Unavailable that says why", err)

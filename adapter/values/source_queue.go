@@ -10,9 +10,11 @@ import (
 )
 
 const (
-	// workersPerSource bounds the concurrent polls of one source. The source bounds its requests as well.
+	// workersPerSource bounds the concurrent polls of one source. The source bounds its requests as
+	// well.
 	workersPerSource = 4
-	// maxBackoffDoublings bounds how rarely a query is polled that keeps timing out: every eighth interval.
+	// maxBackoffDoublings bounds how rarely a query is polled that keeps timing out: every eighth
+	// interval.
 	maxBackoffDoublings = 3
 )
 
@@ -24,8 +26,8 @@ type sourceQueue struct {
 	answeredAt time.Time // when a poll last had an answer
 }
 
-// acquireSource returns the queue of a source for one more Forecast. It creates the queue for the first one. The caller holds
-// the lock.
+// acquireSource returns the queue of a source for one more Forecast. It creates the queue for the
+// first one. The caller holds the lock.
 func (o *Observer) acquireSource(name string) *sourceQueue {
 	s, ok := o.sources[name]
 	if !ok {
@@ -40,7 +42,8 @@ func (o *Observer) acquireSource(name string) *sourceQueue {
 	return s
 }
 
-// releaseSource gives up one Forecast's use of a source. The last one shuts the queue down. The caller holds the lock.
+// releaseSource gives up one Forecast's use of a source. The last one shuts the queue down. The
+// caller holds the lock.
 func (o *Observer) releaseSource(name string) {
 	s := o.sources[name]
 	if s.forecasts--; s.forecasts == 0 {
@@ -49,7 +52,8 @@ func (o *Observer) releaseSource(name string) {
 	}
 }
 
-// startWorkers polls what comes out of a source's queue until the queue shuts down. The caller holds the lock.
+// startWorkers polls what comes out of a source's queue until the queue shuts down. The caller
+// holds the lock.
 func (o *Observer) startWorkers(s *sourceQueue) {
 	ctx := o.ctx
 	for range workersPerSource {
@@ -60,7 +64,8 @@ func (o *Observer) startWorkers(s *sourceQueue) {
 	}
 }
 
-// pollNext polls for the next Forecast in the queue and adds it again. It returns false once the queue is shut down.
+// pollNext polls for the next Forecast in the queue and adds it again. It returns false once the
+// queue is shut down.
 func (o *Observer) pollNext(ctx context.Context, s *sourceQueue) bool {
 	key, shutdown := s.queue.Get()
 	if shutdown {
@@ -82,9 +87,10 @@ func (o *Observer) queryOf(key types.NamespacedName, s *sourceQueue) (Query, boo
 	return q, ok && q.Source == s.source
 }
 
-// nextDelay is the time until the next poll: the interval, with a jitter of 5 % so that polls do not gather. A query that times
-// out while others on its source have answers backs off: a few of its kind would otherwise keep all the workers busy. When the
-// whole source is down there is no backoff, so that its return is seen at once.
+// nextDelay is the time until the next poll: the interval, with a jitter of 5 % so that polls do
+// not gather. A query that times out while others on its source have answers backs off: a few of
+// its kind would otherwise keep all the workers busy. When the whole source is down there is no
+// backoff, so that its return is seen at once.
 func (o *Observer) nextDelay(key types.NamespacedName) time.Duration {
 	o.mu.RLock()
 	timeouts := o.latests[key].timeouts
