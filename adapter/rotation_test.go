@@ -27,53 +27,17 @@ import (
 // several times. A client opens a new connection for each request, and trusts the bundle that is
 // then in the APIService. No request may fail.
 func TestRotationUnderLoad(t *testing.T) {
-	const service, namespace, name = "headstart", "headstart-system", "v1beta1.external.metrics.k8s.io"
-	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	c := clientfake.NewClientBuilder().WithScheme(scheme).
-		WithObjects(apiService(name, "external.metrics.k8s.io", namespace, service)).Build()
-	clock := clocktesting.NewFakePassiveClock(time.Now())
-	manager := func() *certs.Manager {
-		m, err := certs.New(c, certs.Options{
-			Namespace: namespace, Service: service, Secret: "tls", ExtraNames: []string{"localhost", "127.0.0.1"},
-			APIServices: []string{name}, CAValidity: 4 * 24 * time.Hour, Validity: 2 * 24 * time.Hour,
-			Overlap: 2 * time.Hour, Interval: time.Minute, Clock: clock, Logger: slog.New(slog.DiscardHandler),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Sync(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
-	trusted := func() *x509.CertPool {
-		var u unstructured.Unstructured
-		u.SetAPIVersion("apiregistration.k8s.io/v1")
-		u.SetKind("APIService")
-		if err := c.Get(t.Context(), client.ObjectKey{Name: name}, &u); err != nil {
-			t.Error(err)
-		}
-		encoded, _, _ := unstructured.NestedString(u.Object, "spec", "caBundle")
-		bundle, _ := base64.StdEncoding.DecodeString(encoded)
-		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(bundle)
-		return pool
-	}
-	managers := []*certs.Manager{manager(), manager()}
-	fixtures := make([]*fixture, len(managers))
-	for i, m := range managers {
+	r := newRotation(t)
+	fixtures := make([]*fixture, len(r.managers))
+	for i, m := range r.managers {
 		fixtures[i] = start(t, func(o *Options) { o.Cert = m })
 		fill(fixtures[i].metrics)
 	}
-
 	var (
 		requests sync.WaitGroup
 		done     = make(chan struct{})
 		served   = make([]atomic.Int64, len(fixtures))
-		seen     sync.Map
+		serials  sync.Map
 	)
 	for i, w := range fixtures {
 		requests.Go(func() {
@@ -83,27 +47,20 @@ func TestRotationUnderLoad(t *testing.T) {
 					return
 				default:
 				}
-				serial, err := fetchOnce(w.url+externalRoot+"shop/checkout", &tls.Config{
-					RootCAs: trusted(), Time: clock.Now, ServerName: service + "." + namespace + ".svc",
-				})
+				serial, err := fetchOnce(w.url+externalRoot+"shop/checkout", r.clientConfig())
 				if err != nil {
 					t.Errorf("after %d requests: %v", served[i].Load(), err)
 					return
 				}
-				seen.Store(serial, true)
+				serials.Store(serial, true)
 				served[i].Add(1)
 			}
 		})
 	}
 	for range 6 * 24 { // six days in steps of an hour: two CAs
-		clock.SetTime(clock.Now().Add(time.Hour))
-		for _, m := range managers {
-			if err := m.Sync(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		// The request that is under way ends and a whole one follows it, of each replica: none
-		// lasts for more than a step.
+		r.advance(time.Hour)
+		// Each replica finishes the current request and then a whole one, so none lasts for more
+		// than a step.
 		for i := range served {
 			for before := served[i].Load(); served[i].Load() < before+2 && !t.Failed(); {
 				time.Sleep(time.Millisecond)
@@ -113,12 +70,83 @@ func TestRotationUnderLoad(t *testing.T) {
 	close(done)
 	requests.Wait()
 	certificates := 0
-	seen.Range(func(any, any) bool { certificates++; return true })
+	serials.Range(func(any, any) bool { certificates++; return true })
 	if certificates < 4 {
 		t.Errorf("%d and %d requests saw %d certificates, want at least 4: nothing was rotated",
 			served[0].Load(), served[1].Load(), certificates)
 	}
 	t.Logf("%d and %d requests over %d certificates, none failed", served[0].Load(), served[1].Load(), certificates)
+}
+
+// rotation is two replicas' certificates, with an APIService and a clock.
+type rotation struct {
+	t        *testing.T
+	client   client.Client
+	clock    *clocktesting.FakePassiveClock
+	managers []*certs.Manager
+}
+
+const (
+	rotationNamespace  = "headstart-system"
+	rotationService    = "headstart"
+	rotationAPIService = "v1beta1.external.metrics.k8s.io"
+)
+
+func newRotation(t *testing.T) *rotation {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	registered := apiService(rotationAPIService, "external.metrics.k8s.io", rotationNamespace, rotationService)
+	r := &rotation{
+		t: t, clock: clocktesting.NewFakePassiveClock(time.Now()),
+		client: clientfake.NewClientBuilder().WithScheme(scheme).WithObjects(registered).Build(),
+	}
+	for range 2 {
+		m, err := certs.New(r.client, certs.Options{
+			Namespace: rotationNamespace, Service: rotationService, Secret: "tls",
+			ExtraNames:  []string{"localhost", "127.0.0.1"},
+			APIServices: []string{rotationAPIService}, CAValidity: 4 * 24 * time.Hour, Validity: 2 * 24 * time.Hour,
+			Overlap: 2 * time.Hour, Interval: time.Minute, Clock: r.clock, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.managers = append(r.managers, m)
+	}
+	return r
+}
+
+// advance moves the clock, and then syncs every replica.
+func (r *rotation) advance(d time.Duration) {
+	r.t.Helper()
+	r.clock.SetTime(r.clock.Now().Add(d))
+	for _, m := range r.managers {
+		if err := m.Sync(r.t.Context()); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// clientConfig is that of a client which trusts the bundle that is now in the APIService.
+func (r *rotation) clientConfig() *tls.Config {
+	var u unstructured.Unstructured
+	u.SetAPIVersion("apiregistration.k8s.io/v1")
+	u.SetKind("APIService")
+	if err := r.client.Get(r.t.Context(), client.ObjectKey{Name: rotationAPIService}, &u); err != nil {
+		r.t.Error(err)
+	}
+	encoded, _, _ := unstructured.NestedString(u.Object, "spec", "caBundle")
+	bundle, _ := base64.StdEncoding.DecodeString(encoded)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(bundle)
+	return &tls.Config{
+		RootCAs: pool, Time: r.clock.Now, ServerName: rotationService + "." + rotationNamespace + ".svc",
+	}
 }
 
 // fetchOnce asks over a connection of its own and returns the serial number of the certificate that
