@@ -8,43 +8,51 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"headstart.dev/headstart/gpuwarm/survival"
 )
 
-// Breakdown says where the minutes of a service's starts go, and what warming would save.
+// Breakdown shows where the time of a service's starts goes, and what warming would save. Render
+// writes it for a terminal.
 type Breakdown struct {
 	// Name of the Forecast, as "namespace/name".
 	Name string
-	// Percentile that the lead covers.
+	// Percentile of the warm-ups that the lead covers.
 	Percentile float64
-	// Paths in the order Warm, ColdImage, ColdNode, unknown; those without a start are not in it.
+	// Paths in the order Warm, ColdImage, ColdNode, unknown; only those with a start.
 	Paths []PathBreakdown
 	// Ongoing starts, longest first.
 	Ongoing []OngoingStart
-	// Lead as it is now.
+	// Lead is the current lead.
 	Lead Lead
 }
 
-// PathBreakdown is the part of a [Breakdown] that is about one path.
+// PathBreakdown is the part of a [Breakdown] for one path.
 type PathBreakdown struct {
 	Path Path
 	// Starts that became Ready on this path.
 	Starts int
-	// Median and Quantile (at the Breakdown's percentile) of created to Ready.
+	// Median and Quantile (at the Breakdown's percentile) of the time from creation to Ready.
 	Median, Quantile time.Duration
-	// Phases are the medians of the phases, of the starts whose phases are known.
+	// Phases has the median of each phase, over the starts in which its length is known.
 	Phases map[Phase]time.Duration
 }
 
-// OngoingStart is a start that has not come to Ready yet.
+// OngoingStart is a start that is not Ready yet.
 type OngoingStart struct {
-	Pod    string
-	For    time.Duration
-	Phase  Phase
+	// Pod is the name of the pod.
+	Pod string
+	// For is how long it has lasted.
+	For time.Duration
+	// Phase that it is in.
+	Phase Phase
+	// Reason why it cannot become Ready, such as CrashLoopBackOff; empty otherwise.
 	Reason string
 }
 
-// NewBreakdown puts the starts of a service together, as [Collect] reads them, at now. Only starts whose Ready time can be believed count, by
-// the same rule as for the lead: not restarted, and no longer than the longest warm-up that is believed.
+// NewBreakdown summarises the starts of a service, as [Collector.Collect] returns them, at now. As
+// for the lead, a start counts only when its Ready time is credible: no container was restarted,
+// and the warm-up is not longer than LearnerOptions.Max.
 func NewBreakdown(name string, starts []Start, opts LearnerOptions, lead Lead, now time.Time) Breakdown {
 	opts = opts.withDefaults()
 	b := Breakdown{Name: name, Percentile: opts.Percentile, Lead: lead}
@@ -54,7 +62,9 @@ func NewBreakdown(name string, starts []Start, opts LearnerOptions, lead Lead, n
 		case !s.Ready.IsZero() && s.Restarts == 0 && took <= opts.Max:
 			byPath[s.Path] = append(byPath[s.Path], s)
 		case s.Ready.IsZero() && s.Unready.IsZero() && s.Ended.IsZero():
-			b.Ongoing = append(b.Ongoing, OngoingStart{Pod: s.Name, For: max(0, now.Sub(s.Created)), Phase: s.phase(), Reason: s.Failure})
+			b.Ongoing = append(b.Ongoing, OngoingStart{
+				Pod: s.Name, For: max(0, now.Sub(s.Created)), Phase: s.currentPhase(), Reason: s.Failure,
+			})
 		}
 	}
 	sort.SliceStable(b.Ongoing, func(i, j int) bool {
@@ -69,8 +79,8 @@ func NewBreakdown(name string, starts []Start, opts LearnerOptions, lead Lead, n
 	return b
 }
 
-// phase that the start is in.
-func (s Start) phase() Phase {
+// currentPhase is the phase that an ongoing start is in.
+func (s Start) currentPhase() Phase {
 	switch {
 	case s.Scheduled.IsZero():
 		return PhaseSchedule
@@ -93,9 +103,9 @@ func breakdownOf(p Path, starts []Start, q float64) PathBreakdown {
 		}
 	}
 	for phase, x := range phases {
-		out.Phases[phase] = secondsOf(median(x))
+		out.Phases[phase] = secondsOf(survival.Median(x))
 	}
-	out.Median = secondsOf(median(totals))
+	out.Median = secondsOf(survival.Median(totals))
 	sort.Float64s(totals)
 	rank := int(math.Ceil(q * float64(len(totals))))
 	out.Quantile = secondsOf(totals[max(rank, 1)-1])
@@ -107,24 +117,25 @@ func secondsOf(x float64) time.Duration { return time.Duration(x * float64(time.
 // Render writes the breakdown for a terminal.
 func (b Breakdown) Render(w io.Writer) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s: a new replica takes %s to become Ready (p%g, %s, %d starts)\n", b.Name, short(b.Lead.WarmUp), b.Percentile,
-		strings.ToLower(string(b.Lead.Source)), b.Lead.Starts)
+	fmt.Fprintf(&out, "%s: a new replica takes %s to become Ready (p%g, %s, %d starts)\n", b.Name,
+		shortDuration(b.Lead.WarmUp), b.Percentile, strings.ToLower(string(b.Lead.Source)), b.Lead.Starts)
 	if b.Lead.Failing {
 		fmt.Fprintf(&out, "! %s\n", b.Lead.FailingMessage())
 	}
 	if len(b.Paths) == 0 {
-		out.WriteString("\nNo start of a pod that is there now can be read. Scale the target up by one, and look again.\n")
+		out.WriteString("\nNo start of an existing pod can be read. Scale the target up by one, and look again.\n")
 	} else {
-		b.table(&out)
-		b.savings(&out)
+		b.writeTable(&out)
+		b.writeSavings(&out)
 	}
-	b.ongoing(&out)
+	b.writeOngoing(&out)
 	_, err := io.WriteString(w, out.String())
 	return err
 }
 
-func (b Breakdown) table(out *strings.Builder) {
-	out.WriteString("\nWhere the time goes (medians of the pods that are there now):\n")
+// writeTable writes the medians by path and phase.
+func (b Breakdown) writeTable(out *strings.Builder) {
+	out.WriteString("\nWhere the time goes (medians of the existing pods):\n")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "PATH\tSTARTS\t")
 	for _, p := range Phases() {
@@ -136,28 +147,30 @@ func (b Breakdown) table(out *strings.Builder) {
 		for _, phase := range Phases() {
 			cell := "-"
 			if d, ok := p.Phases[phase]; ok {
-				cell = short(d)
+				cell = shortDuration(d)
 			}
 			fmt.Fprint(t, cell, "\t")
 		}
-		fmt.Fprintf(t, "%s\t%s\t\n", short(p.Median), short(p.Quantile))
+		fmt.Fprintf(t, "%s\t%s\t\n", shortDuration(p.Median), shortDuration(p.Quantile))
 	}
-	_ = t.Flush() // a strings.Builder takes everything
+	_ = t.Flush() // writing to a strings.Builder never fails
 }
 
-// savings is what a warmer would save: the difference between the medians of neighbouring paths.
-func (b Breakdown) savings(out *strings.Builder) {
+// writeSavings writes what each kind of warming would save: the difference between the medians of
+// two paths, or the phase that it would shorten.
+func (b Breakdown) writeSavings(out *strings.Builder) {
 	at := map[Path]PathBreakdown{}
 	for _, p := range b.Paths {
 		at[p.Path] = p
 	}
 	var lines []string
-	add := func(what string, cold Path, seen bool, saved time.Duration) {
-		if !seen || saved <= 0 {
+	add := func(what string, cold Path, known bool, saved time.Duration) {
+		if !known || saved <= 0 {
 			return
 		}
 		share := 100 * saved.Seconds() / at[cold].Median.Seconds()
-		lines = append(lines, fmt.Sprintf("  %s would save %s (%.0f %% of a %s start)", what, short(saved), share, nameOf(cold)))
+		lines = append(lines, fmt.Sprintf("  %s would save %s (%.0f %% of a %s start)",
+			what, shortDuration(saved), share, nameOf(cold)))
 	}
 	node, hasNode := at[PathColdNode]
 	image, hasImage := at[PathColdImage]
@@ -174,8 +187,8 @@ func (b Breakdown) savings(out *strings.Builder) {
 	}
 	for _, p := range b.Paths {
 		if load := p.Phases[PhaseLoad]; p.Median > 0 && 2*load >= p.Median {
-			lines = append(lines, fmt.Sprintf("  weights near the node: loading is %.0f %% of a %s start (%s)", 100*load.Seconds()/p.Median.Seconds(),
-				nameOf(p.Path), short(load)))
+			lines = append(lines, fmt.Sprintf("  weights near the node: loading is %.0f %% of a %s start (%s)",
+				100*load.Seconds()/p.Median.Seconds(), nameOf(p.Path), shortDuration(load)))
 			break
 		}
 	}
@@ -184,22 +197,23 @@ func (b Breakdown) savings(out *strings.Builder) {
 	}
 }
 
-func (b Breakdown) ongoing(out *strings.Builder) {
+// writeOngoing writes the longest of the ongoing starts.
+func (b Breakdown) writeOngoing(out *strings.Builder) {
 	if len(b.Ongoing) == 0 {
 		return
 	}
-	const most = 10
-	out.WriteString("\nGoing on:\n")
+	const shown = 10
+	out.WriteString("\nOngoing:\n")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, o := range b.Ongoing[:min(most, len(b.Ongoing))] {
+	for _, o := range b.Ongoing[:min(shown, len(b.Ongoing))] {
 		why := ""
 		if o.Reason != "" {
 			why = " (" + o.Reason + ")"
 		}
-		fmt.Fprintf(t, "  %s\tfor %s\tin %s%s\n", o.Pod, short(o.For), o.Phase, why)
+		fmt.Fprintf(t, "  %s\tfor %s\tin %s%s\n", o.Pod, shortDuration(o.For), o.Phase, why)
 	}
 	_ = t.Flush()
-	if more := len(b.Ongoing) - most; more > 0 {
+	if more := len(b.Ongoing) - shown; more > 0 {
 		fmt.Fprintf(out, "  and %d more\n", more)
 	}
 }
@@ -216,8 +230,8 @@ func nameOf(p Path) string {
 	return "unknown"
 }
 
-// short is a duration as people say it: 45s, 2m30s, 1h5m.
-func short(d time.Duration) string {
+// shortDuration formats a duration briefly: 45s, 2m30s, 1h5m.
+func shortDuration(d time.Duration) string {
 	d = d.Round(time.Second)
 	if d >= time.Hour {
 		d = d.Round(time.Minute)

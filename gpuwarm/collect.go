@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,27 +11,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Collect reads the starts of all pods that the selector picks, from pods and nodes as reader has them: a cache, whose objects may have
-// gone through [StripPod] and [StripNode]. A node that is gone leaves its pods' paths to the times alone.
-func Collect(ctx context.Context, reader client.Reader, namespace string, selector labels.Selector) ([]Start, error) {
-	return Collector{Reader: reader}.Collect(ctx, namespace, selector)
-}
-
-// Collector reads starts from a cluster. It is safe for concurrent use as far as its readers are.
+// Collector reads starts from a cluster. It is safe for concurrent use when its readers are.
 type Collector struct {
-	// Reader has the pods and the nodes.
+	// Reader reads pods and nodes. It may be a cache with the transforms StripPod and StripNode.
 	Reader client.Reader
-	// Events reads events, best uncached. Optional: without it the pull of an image is told by the times alone.
+	// Events reads events, preferably uncached. When it is nil, the times alone show whether an
+	// image was pulled.
 	Events client.Reader
-	// Done says of which pods no events are needed any more, because their start is known. With it events are asked for once for each pod, when it is seen to
-	// have become Ready; without it, for those that start as well. Optional.
+	// Done reports whether the start of a pod, given by its UID, is known, so that its events are
+	// not needed. With it, events are read once for each pod, after it became Ready. When it is
+	// nil, they are read for every pod.
 	Done func(uid string) bool
 }
 
-// Collect reads the starts of all pods that the selector picks.
+// Collect returns the starts of all pods in a namespace that match the selector. When a pod's node
+// no longer exists, the path of its start is derived from its times and events.
 func (c Collector) Collect(ctx context.Context, namespace string, selector labels.Selector) ([]Start, error) {
 	var pods corev1.PodList
-	// The cache's own objects are read here, and not changed.
+	// The objects of the cache are only read here, so no copies are needed.
 	err := c.Reader.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabelsSelector{Selector: selector},
 		client.UnsafeDisableDeepCopy)
 	if err != nil {
@@ -75,13 +71,18 @@ func (c Collector) node(ctx context.Context, known map[string]*corev1.Node, name
 	return known[name], nil
 }
 
-// events of a pod whose start is not known yet. Not being allowed to read them is no error: they make the path surer, no more.
+// events returns the events of a pod whose start is not known yet. A missing permission is no
+// error, because events only make the path more certain.
 func (c Collector) events(ctx context.Context, pod *corev1.Pod) ([]corev1.Event, error) {
-	if c.Events == nil || (c.Done != nil && (trueSince(pod, corev1.PodReady).IsZero() || c.Done(string(pod.UID)))) {
+	if c.Events == nil {
+		return nil, nil
+	}
+	if c.Done != nil && (trueSince(pod, corev1.PodReady).IsZero() || c.Done(string(pod.UID))) {
 		return nil, nil
 	}
 	var list corev1.EventList
-	err := c.Events.List(ctx, &list, client.InNamespace(pod.Namespace), client.MatchingFields{"involvedObject.uid": string(pod.UID)})
+	err := c.Events.List(ctx, &list, client.InNamespace(pod.Namespace),
+		client.MatchingFields{"involvedObject.uid": string(pod.UID)})
 	if apierrors.IsForbidden(err) {
 		return nil, nil
 	}
@@ -91,36 +92,9 @@ func (c Collector) events(ctx context.Context, pod *corev1.Pod) ([]corev1.Event,
 	return list.Items, nil
 }
 
-// ScaleGetter reads the scale subresource of one workload.
-type ScaleGetter interface {
-	GetScale(ctx context.Context, namespace string, name string) (*autoscalingv1.Scale, error)
-}
-
-// Selector is the selector of a workload's pods, as its scale subresource says it.
-func Selector(ctx context.Context, scales ScaleGetter, namespace, name string) (labels.Selector, error) {
-	scale, err := scales.GetScale(ctx, namespace, name)
-	if err != nil {
-		return nil, fmt.Errorf("read the scale of %s/%s: %w", namespace, name, err)
-	}
-	return SelectorOf(scale)
-}
-
-// SelectorOf is the selector that a scale names. A workload that names none has no pods to learn from, and that is an error: an empty selector
-// would pick all pods of the namespace.
-func SelectorOf(scale *autoscalingv1.Scale) (labels.Selector, error) {
-	if scale.Status.Selector == "" {
-		return nil, fmt.Errorf("the scale of %s/%s names no selector: its kind must set labelSelectorPath in its scale subresource for the warm-up to be learned",
-			scale.Namespace, scale.Name)
-	}
-	s, err := labels.Parse(scale.Status.Selector)
-	if err != nil {
-		return nil, fmt.Errorf("the scale of %s/%s has the selector %q: %w", scale.Namespace, scale.Name, scale.Status.Selector, err)
-	}
-	return s, nil
-}
-
-// StripPod is a cache transform that leaves of a pod what this package reads: names, labels, what it asks for and where it runs, conditions and
-// container states. It is a tenth of a usual pod. What came through it must never be written back.
+// StripPod is a cache transform. It keeps of a pod what this package reads: names, labels,
+// requests, scheduling constraints, conditions and container states. That is a tenth of a usual
+// pod. A stripped object must never be written back.
 func StripPod(obj any) (any, error) {
 	p, ok := obj.(*corev1.Pod)
 	if !ok {
@@ -129,20 +103,24 @@ func StripPod(obj any) (any, error) {
 	p.ObjectMeta = stripMeta(p.ObjectMeta)
 	s := p.Spec
 	p.Spec = corev1.PodSpec{
-		NodeName: s.NodeName, Containers: stripContainers(s.Containers), InitContainers: stripContainers(s.InitContainers),
-		Overhead: s.Overhead, RuntimeClassName: s.RuntimeClassName, Priority: s.Priority, SchedulerName: s.SchedulerName, Resources: s.Resources,
-		NodeSelector: s.NodeSelector, Tolerations: s.Tolerations, Affinity: stripAffinity(s.Affinity),
+		NodeName:   s.NodeName,
+		Containers: stripContainers(s.Containers), InitContainers: stripContainers(s.InitContainers),
+		Resources: s.Resources, Overhead: s.Overhead, RuntimeClassName: s.RuntimeClassName, Priority: s.Priority,
+		SchedulerName: s.SchedulerName, NodeSelector: s.NodeSelector, Tolerations: s.Tolerations,
+		Affinity: stripAffinity(s.Affinity),
 	}
 	st := p.Status
 	p.Status = corev1.PodStatus{
 		Phase: st.Phase, Reason: st.Reason, Conditions: stripConditions(st.Conditions),
-		ContainerStatuses: stripStatuses(st.ContainerStatuses), InitContainerStatuses: stripStatuses(st.InitContainerStatuses),
+		ContainerStatuses:     stripStatuses(st.ContainerStatuses),
+		InitContainerStatuses: stripStatuses(st.InitContainerStatuses),
 	}
 	return p, nil
 }
 
-// StripNode is a cache transform that leaves of a node what this package reads: labels, taints, capacity, conditions and the names of its images.
-// What came through it must never be written back.
+// StripNode is a cache transform. It keeps of a node what this package reads: labels, taints,
+// capacity, the condition Ready and the list of images. A stripped object must never be written
+// back.
 func StripNode(obj any) (any, error) {
 	n, ok := obj.(*corev1.Node)
 	if !ok {
@@ -162,7 +140,7 @@ func StripNode(obj any) (any, error) {
 	return n, nil
 }
 
-// stripAffinity leaves which nodes a pod must have.
+// stripAffinity keeps the required node affinity.
 func stripAffinity(a *corev1.Affinity) *corev1.Affinity {
 	if a == nil || a.NodeAffinity == nil || a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
 		return nil
@@ -174,8 +152,8 @@ func stripAffinity(a *corev1.Affinity) *corev1.Affinity {
 
 func stripMeta(m metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
-		Name: m.Name, Namespace: m.Namespace, UID: m.UID, ResourceVersion: m.ResourceVersion, Generation: m.Generation, Labels: m.Labels,
-		CreationTimestamp: m.CreationTimestamp, DeletionTimestamp: m.DeletionTimestamp,
+		Name: m.Name, Namespace: m.Namespace, UID: m.UID, ResourceVersion: m.ResourceVersion, Generation: m.Generation,
+		Labels: m.Labels, CreationTimestamp: m.CreationTimestamp, DeletionTimestamp: m.DeletionTimestamp,
 		DeletionGracePeriodSeconds: m.DeletionGracePeriodSeconds, OwnerReferences: m.OwnerReferences,
 	}
 }
@@ -193,7 +171,9 @@ func stripConditions(in []corev1.PodCondition) []corev1.PodCondition {
 	for _, c := range in {
 		switch c.Type {
 		case corev1.PodScheduled, corev1.PodInitialized, corev1.PodReady:
-			out = append(out, corev1.PodCondition{Type: c.Type, Status: c.Status, LastTransitionTime: c.LastTransitionTime, Reason: c.Reason})
+			out = append(out, corev1.PodCondition{
+				Type: c.Type, Status: c.Status, LastTransitionTime: c.LastTransitionTime, Reason: c.Reason,
+			})
 		}
 	}
 	return out
@@ -202,7 +182,9 @@ func stripConditions(in []corev1.PodCondition) []corev1.PodCondition {
 func stripStatuses(in []corev1.ContainerStatus) []corev1.ContainerStatus {
 	out := make([]corev1.ContainerStatus, len(in))
 	for i, c := range in {
-		out[i] = corev1.ContainerStatus{Name: c.Name, ImageID: c.ImageID, RestartCount: c.RestartCount, State: stripState(c.State)}
+		out[i] = corev1.ContainerStatus{
+			Name: c.Name, ImageID: c.ImageID, RestartCount: c.RestartCount, State: stripState(c.State),
+		}
 	}
 	return out
 }
@@ -212,7 +194,9 @@ func stripState(s corev1.ContainerState) corev1.ContainerState {
 	case s.Running != nil:
 		return corev1.ContainerState{Running: s.Running}
 	case s.Terminated != nil:
-		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{StartedAt: s.Terminated.StartedAt, FinishedAt: s.Terminated.FinishedAt}}
+		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+			StartedAt: s.Terminated.StartedAt, FinishedAt: s.Terminated.FinishedAt,
+		}}
 	case s.Waiting != nil:
 		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: s.Waiting.Reason}}
 	}

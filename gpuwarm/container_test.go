@@ -20,12 +20,26 @@ func TestMainContainer(t *testing.T) {
 		containers []corev1.Container
 		want       string
 	}{
-		"None":             {reason: "there is nothing to choose from"},
-		"First":            {reason: "nothing says which", containers: []corev1.Container{plain("a"), plain("b")}, want: "a:1"},
-		"Default":          {reason: "a proxy that was injected is first", standard: "b", containers: []corev1.Container{plain("a"), plain("b"), plain("c")}, want: "b:1"},
-		"DefaultIsNotHere": {reason: "an annotation may be out of date", standard: "z", containers: []corev1.Container{plain("a"), plain("b")}, want: "a:1"},
-		"Accelerator":      {reason: "whoever has the accelerators serves", standard: "a", containers: []corev1.Container{plain("a"), gpus("b", "1"), gpus("c", "2")}, want: "c:1"},
-		"DefaultIsLater":   {reason: "the accelerators come before the annotation in any order", standard: "b", containers: []corev1.Container{gpus("a", "1"), plain("b")}, want: "a:1"},
+		"None": {reason: "there is nothing to choose from"},
+		"First": {
+			reason: "nothing says which", containers: []corev1.Container{plain("a"), plain("b")}, want: "a:1",
+		},
+		"Default": {
+			reason: "a proxy that was injected is first", standard: "b",
+			containers: []corev1.Container{plain("a"), plain("b"), plain("c")}, want: "b:1",
+		},
+		"DefaultIsNotHere": {
+			reason: "an annotation may be out of date", standard: "z",
+			containers: []corev1.Container{plain("a"), plain("b")}, want: "a:1",
+		},
+		"Accelerator": {
+			reason: "whoever has the accelerators serves", standard: "a",
+			containers: []corev1.Container{plain("a"), gpus("b", "1"), gpus("c", "2")}, want: "c:1",
+		},
+		"DefaultIsLater": {
+			reason: "the accelerators come before the annotation in any order", standard: "b",
+			containers: []corev1.Container{gpus("a", "1"), plain("b")}, want: "a:1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := MainImage(map[string]string{defaultContainer: tc.standard}, &corev1.PodSpec{Containers: tc.containers})

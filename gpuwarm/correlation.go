@@ -9,60 +9,64 @@ import (
 )
 
 const (
-	// slot is how far apart errors are that are compared with each other.
+	// slot is the time between two errors of a service that count.
 	slot = 10 * time.Minute
-	// slots are how many are remembered: two days.
-	slots = 288
-	// fewSlots are too few to tell anything from.
-	fewSlots = 12
+	// maxSlots is how many are kept: two days.
+	maxSlots = 288
+	// minSlots is how many a correlation needs.
+	minSlots = 12
+	// maxError bounds an error: a huge one says more about itself than about others.
+	maxError = 3
 )
 
-// Errors remembers how far the demand of services was off what was expected of it some time before, in units of the forecasts' own spread, and says how
-// much they err together. It is not safe for concurrent use.
+// Errors measures how much the forecasts of services err together. An error is the difference
+// between the demand and the expected demand of a plan made one slot before, in units of the plan's
+// own spread. It is not safe for concurrent use. The zero value is empty.
 type Errors struct {
-	ahead    []foresight
-	observed map[string]map[int64]float64 // by service and slot
-	recalled map[string]Measured          // by the services, what was measured before a restart
+	plans    []earlierPlan
+	observed map[string]map[int64]float64 // error by service and slot
+	recalled map[string]Measured          // by group of services: measured before a restart
 }
 
-// Measured is what was known at a time about how much services err together: what [Errors.Correlation] said, and from how many slots.
+// Measured is a correlation that was measured before: what [Errors.Correlation] returned, from how
+// many slots, and when.
 type Measured struct {
 	Correlation float64
 	Samples     int
 	At          time.Time
 }
 
-// foresight is what was planned for one service some time ago.
-type foresight struct {
+// earlierPlan is the plan of one service as it was in a slot.
+type earlierPlan struct {
 	service  string
 	slot     int64
 	timeline Timeline
 }
 
-// Foresee remembers a plan as it is at now, the first of each slot.
+// Foresee stores the plan of a service as it is at now. The first plan of each slot counts.
 func (e *Errors) Foresee(service string, now time.Time, t Timeline) {
-	at := slotOf(now)
-	for _, f := range e.ahead {
-		if f.service == service && f.slot == at {
+	current := slotOf(now)
+	for _, p := range e.plans {
+		if p.service == service && p.slot == current {
 			return
 		}
 	}
-	e.ahead = append(e.ahead, foresight{service, at, t})
-	e.ahead = slices.DeleteFunc(e.ahead, func(f foresight) bool { return f.slot < at-2 })
+	e.plans = append(e.plans, earlierPlan{service, current, t})
+	e.plans = slices.DeleteFunc(e.plans, func(p earlierPlan) bool { return p.slot < current-2 })
 }
 
-// Observe compares a service's demand with the plan of the slot before; the first of each slot counts. A plan that does not say how unsure it is cannot
-// be compared.
+// Observe compares a service's demand with the plan of the slot before. The first demand of each
+// slot counts. A plan without expected demand has no spread to compare with, and is ignored.
 func (e *Errors) Observe(service string, at time.Time, demand float64) {
-	now := slotOf(at)
-	if _, known := e.observed[service][now]; known || math.IsNaN(demand) {
+	current := slotOf(at)
+	if _, known := e.observed[service][current]; known || math.IsNaN(demand) {
 		return
 	}
-	for _, f := range e.ahead {
-		if f.service != service || f.slot != now-1 {
+	for _, p := range e.plans {
+		if p.service != service || p.slot != current-1 {
 			continue
 		}
-		planned, expected := f.timeline.on(at)
+		planned, expected := p.timeline.valuesAt(at)
 		if planned <= expected {
 			return
 		}
@@ -72,45 +76,47 @@ func (e *Errors) Observe(service string, at time.Time, demand float64) {
 		if e.observed[service] == nil {
 			e.observed[service] = map[int64]float64{}
 		}
-		// Heavy errors say more about themselves than about others.
-		off := (demand/f.timeline.bounds.capacity - float64(expected)) / float64(planned-expected)
-		e.observed[service][now] = min(max(off, -3), 3)
+		off := (demand/p.timeline.conversion.capacity - float64(expected)) / float64(planned-expected)
+		e.observed[service][current] = min(max(off, -maxError), maxError)
 	}
 	for s := range e.observed[service] {
-		if s < now-slots {
+		if s < current-maxSlots {
 			delete(e.observed[service], s)
 		}
 	}
 }
 
-// Recall takes over what was measured before a restart, as far as it is of the time that is remembered. It counts for exactly these services, and less and
-// less as they are measured anew.
+// Recall restores what was measured for a group of services before a restart, as far as it is not
+// older than two days. It counts for exactly this group, and less and less as new slots are
+// measured.
 func (e *Errors) Recall(services []string, m Measured, now time.Time) {
-	m.Samples = min(m.Samples, slots-int(slotOf(now)-slotOf(m.At)))
-	if m.Samples < fewSlots || !(m.Correlation >= 0 && m.Correlation <= 1) {
+	m.Samples = min(m.Samples, maxSlots-int(slotOf(now)-slotOf(m.At)))
+	if m.Samples < minSlots || !(m.Correlation >= 0 && m.Correlation <= 1) {
 		return
 	}
 	if e.recalled == nil {
 		e.recalled = map[string]Measured{}
 	}
-	e.recalled[together(services)] = m
+	e.recalled[groupKey(services)] = m
 }
 
-func together(services []string) string {
+// groupKey identifies a group of services, in any order.
+func groupKey(services []string) string {
 	return strings.Join(slices.Sorted(slices.Values(services)), "\x00")
 }
 
-// Retain drops all services but these: what is not selected any more would be kept for as long as the process runs.
+// Retain removes all services but these, so that memory does not grow with services that are no
+// longer selected.
 func (e *Errors) Retain(services []string) {
 	known := map[string]bool{}
 	for s := range e.observed {
 		known[s] = true
 	}
-	for _, f := range e.ahead {
-		known[f.service] = true
+	for _, p := range e.plans {
+		known[p.service] = true
 	}
-	for all := range e.recalled {
-		for s := range strings.SplitSeq(all, "\x00") {
+	for group := range e.recalled {
+		for s := range strings.SplitSeq(group, "\x00") {
 			known[s] = true
 		}
 	}
@@ -121,82 +127,93 @@ func (e *Errors) Retain(services []string) {
 	}
 }
 
-// Forget drops a service.
+// Forget removes a service.
 func (e *Errors) Forget(service string) {
 	delete(e.observed, service)
-	maps.DeleteFunc(e.recalled, func(services string, _ Measured) bool {
-		return slices.Contains(strings.Split(services, "\x00"), service)
+	maps.DeleteFunc(e.recalled, func(group string, _ Measured) bool {
+		return slices.Contains(strings.Split(group, "\x00"), service)
 	})
-	e.ahead = slices.DeleteFunc(e.ahead, func(f foresight) bool { return f.service == service })
+	e.plans = slices.DeleteFunc(e.plans, func(p earlierPlan) bool { return p.service == service })
 }
 
-// Correlation is how much the services err together, from 0 to 1, and from how many slots that is known. It is on the safe side of what was measured by two
-// standard errors, and 1 as long as hardly anything was: then nothing is saved that might be needed.
+// Correlation returns how much the services err together, from 0 to 1, and from how many slots that
+// was measured. It is two standard errors above the measured value, and 1 while there are few
+// slots: so nothing is saved that might be needed.
 func (e *Errors) Correlation(services []string) (correlation float64, n int) {
 	measured, n := e.measure(services)
-	return e.known(services, measured, n)
+	return e.upperBound(services, measured, n)
 }
 
-// MeasuredAt is when what [Errors.Correlation] says was measured: now, or before a restart where that is all there is. It is what Recall is to be told.
+// MeasuredAt is when the value of [Errors.Correlation] was measured: now, or before a restart when
+// it is still the recalled one. It belongs into the Measured of a later Recall.
 func (e *Errors) MeasuredAt(services []string, now time.Time) time.Time {
-	old, ok := e.recalled[together(services)]
-	if _, n := e.measure(services); ok && n < fewSlots {
+	old, ok := e.recalled[groupKey(services)]
+	if _, n := e.measure(services); ok && n < minSlots {
 		return old.At
 	}
 	return now
 }
 
-// measure is the mean correlation of each two of the services, and in how many slots that was measured.
+// measure returns the mean correlation over all pairs of the services, and the number of slots with
+// an error of a pair. A pair without enough slots counts as 1.
 func (e *Errors) measure(services []string) (correlation float64, n int) {
-	sum, weight := 0.0, 0.0
-	seen := map[int64]bool{}
+	sum, pairs := 0.0, 0.0
+	slots := map[int64]bool{}
 	for i, a := range services {
 		for _, b := range services[:i] {
-			products, squares, pairs := 0.0, 0.0, 0
-			meanA, meanB := e.mean(a), e.mean(b)
-			for s, x := range e.observed[a] {
-				y, both := e.observed[b][s]
-				if !both {
-					continue
-				}
-				x, y := x-meanA, y-meanB
-				products += x * y
-				squares += (x*x + y*y) / 2
-				pairs++
-				seen[s] = true
-			}
-			weight++
-			if pairs >= fewSlots && squares > 0 {
-				sum += products / squares
-			} else {
-				sum++ // not known: alike
-			}
+			sum += e.pairCorrelation(a, b, slots)
+			pairs++
 		}
 	}
-	return sum / max(weight, 1), len(seen)
+	return sum / max(pairs, 1), len(slots)
 }
 
-// known is on the safe side of what was measured in n slots, with what is recalled of the slots before.
-func (e *Errors) known(services []string, measured float64, n int) (float64, int) {
-	old := e.recalled[together(services)]
-	before := min(old.Samples, slots-n)
+// pairCorrelation is the correlation of the errors of two services; 1 without enough slots. It adds
+// the slots in which both have an error to slots.
+func (e *Errors) pairCorrelation(a, b string, slots map[int64]bool) float64 {
+	products, squares, n := 0.0, 0.0, 0
+	meanA, meanB := e.mean(a), e.mean(b)
+	for s, x := range e.observed[a] {
+		y, both := e.observed[b][s]
+		if !both {
+			continue
+		}
+		x, y := x-meanA, y-meanB
+		products += x * y
+		squares += (x*x + y*y) / 2
+		n++
+		slots[s] = true
+	}
+	if n >= minSlots && squares > 0 {
+		return products / squares
+	}
+	return 1
+}
+
+// upperBound adds two standard errors to what was measured in n slots. Slots recalled from before a
+// restart count as long as they are within the newest two days.
+func (e *Errors) upperBound(services []string, measured float64, n int) (float64, int) {
+	old := e.recalled[groupKey(services)]
+	before := min(old.Samples, maxSlots-n)
 	switch {
-	case n < fewSlots && before < fewSlots:
+	case n < minSlots && before < minSlots:
 		return 1, n
-	case n < fewSlots:
+	case n < minSlots:
 		return old.Correlation, before
 	case before > 0:
-		// What was said then had its own two standard errors on top.
-		measured = (float64(n)*measured + float64(before)*(old.Correlation-safety(old.Samples))) / float64(n+before)
+		// The recalled value includes its own two standard errors.
+		oldMeasured := old.Correlation - twoStandardErrors(old.Samples)
+		measured = (float64(n)*measured + float64(before)*oldMeasured) / float64(n+before)
 		n += before
 	}
-	return min(1, max(0, measured+safety(n))), n
+	return min(1, max(0, measured+twoStandardErrors(n))), n
 }
 
-// safety is two standard errors of a correlation of n pairs.
-func safety(n int) float64 { return 2 / math.Sqrt(float64(n)) }
+// twoStandardErrors of a correlation of n pairs.
+func twoStandardErrors(n int) float64 { return 2 / math.Sqrt(float64(n)) }
 
-// mean error of a service, which is no part of how errors go together: a plan covers a lead window, and demand is of an instant.
+// mean is the mean error of a service. It is subtracted before errors are compared: a plan covers a
+// lead window and demand is of an instant, so the mean says nothing about how errors vary together.
 func (e *Errors) mean(service string) float64 {
 	sum := 0.0
 	for _, v := range e.observed[service] {

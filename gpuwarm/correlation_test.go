@@ -24,11 +24,11 @@ func errorsWith(t *testing.T, correlation float64, n int) *Errors {
 		common := r.NormFloat64()
 		for _, s := range []string{"a", "b"} {
 			plan := tl()
-			plan.pieces[1].from, plan.pieces[1].expected = now.Add(-time.Hour), make([]int, len(plan.pieces[1].replicas))
-			for i := range plan.pieces[1].expected {
-				plan.pieces[1].expected[i] = 100
+			plan.segments[1].from, plan.segments[1].expected = now.Add(-time.Hour), make([]int, len(plan.segments[1].replicas))
+			for i := range plan.segments[1].expected {
+				plan.segments[1].expected[i] = 100
 			}
-			plan.pieces = plan.pieces[1:]
+			plan.segments = plan.segments[1:]
 			e.Observe(s, now, 100+15*(sqrt(correlation)*common+sqrt(1-correlation)*r.NormFloat64()))
 			e.Foresee(s, now, plan)
 		}
@@ -44,10 +44,13 @@ func TestCorrelation(t *testing.T) {
 		slots     int
 		low, high float64
 	}{
-		"Unknown":     {"A few slots say nothing.", 0, 10, 1, 1},
-		"Independent": {"After two days errors that do not go together are known not to, but for two standard errors.", 0, 280, 0, 0.3},
-		"Alike":       {"Errors that go together are never taken for others.", 1, 280, 0.95, 1},
-		"Half":        {"And half of it for about half, on the safe side.", 0.5, 280, 0.5, 0.8},
+		"Unknown": {"A few slots say nothing.", 0, 10, 1, 1},
+		"Independent": {
+			"After two days errors that do not go together are known not to, but for two standard errors.", 0, 280, 0,
+			0.3,
+		},
+		"Alike": {"Errors that go together are never taken for others.", 1, 280, 0.95, 1},
+		"Half":  {"And half of it for about half, on the safe side.", 0.5, 280, 0.5, 0.8},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -65,16 +68,17 @@ func TestCorrelation(t *testing.T) {
 	if got, _ := e.Correlation(pair); got != 1 {
 		t.Errorf("a service that was forgotten is not known: %v", got)
 	}
-	if got := len(e.ahead); got > 8 {
+	if got := len(e.plans); got > 8 {
 		t.Errorf("%d plans are remembered", got)
 	}
 	long := errorsWith(t, 0, 600)
-	if got := len(long.observed["a"]); got > slots+1 {
+	if got := len(long.observed["a"]); got > maxSlots+1 {
 		t.Errorf("%d errors are remembered", got)
 	}
 }
 
-// What was measured before a restart counts on, less and less, and not for other services or for ever.
+// What was measured before a restart counts on, less and less, and not for other services or for
+// ever.
 func TestCorrelationIsRecalled(t *testing.T) {
 	pair := []string{"b", "a"}
 	end := epoch.Add(281 * slot)
@@ -90,11 +94,13 @@ func TestCorrelationIsRecalled(t *testing.T) {
 		samples  int
 		recalled bool // that is all there is
 	}{
-		"AtOnce":   {"A restart of a few minutes loses nothing.", []string{"a", "b"}, end, 0, before, before, n, true},
-		"Few":      {"A few slots since say nothing yet.", pair, end, 8, before, before, n, true},
-		"Both":     {"As much again that differs moves it half way.", pair, end, 142, (before + 1) / 2, 1, n + 142, false},
+		"AtOnce": {"A restart of a few minutes loses nothing.", []string{"a", "b"}, end, 0, before, before, n, true},
+		"Few":    {"A few slots since say nothing yet.", pair, end, 8, before, before, n, true},
+		"Both": {
+			"As much again that differs moves it half way.", pair, end, 142, (before + 1) / 2, 1, n + 142, false,
+		},
 		"Replaced": {"After two days what was recalled counts no more.", pair, end, 289, 0.95, 1, 289, false},
-		"Old":      {"A restart of two days forgets.", pair, end.Add(slots * slot), 0, 1, 1, 0, false},
+		"Old":      {"A restart of two days forgets.", pair, end.Add(maxSlots * slot), 0, 1, 1, 0, false},
 		"Other":    {"It is about two services and not about three.", []string{"a", "b", "c"}, end, 0, 1, 1, 0, false},
 		"One":      {"And not about one of them and another.", []string{"a", "c"}, end, 0, 1, 1, 0, false},
 	}
@@ -138,7 +144,7 @@ func TestErrorsRetain(t *testing.T) {
 	e.Recall([]string{"a", "c"}, Measured{0.5, 144, epoch}, epoch)
 	e.Foresee("c", epoch, Timeline{})
 	e.Retain([]string{"a"})
-	for _, f := range e.ahead {
+	for _, f := range e.plans {
 		if f.service != "a" {
 			t.Errorf("the plan of %s is kept", f.service)
 		}

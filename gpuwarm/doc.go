@@ -1,16 +1,24 @@
-// Package gpuwarm knows how long a slow-starting service takes from "one more replica, please" to "serving", and makes the next
-// start shorter.
+// Package gpuwarm learns how long a slow-starting service takes from "one more replica" to
+// "serving", and computes what to warm ahead so that the next start is shorter.
 //
-// A start is read from API objects alone ([Observe]): pod conditions, container states, events and the node. A [Learner] keeps
-// the newest starts of one service and estimates from them the warm-up of the pod that would be created next ([Learner.Lead]):
+// [Observe] reads one start from API objects alone: pod conditions, container states, events and
+// the node. A [Learner] keeps the newest starts of one service. [Learner.Lead] estimates from them
+// the warm-up of the next pod:
 //
-//   - The estimate is a Kaplan-Meier quantile, so that a start that is still going on, or that ended before it was Ready, counts
-//     for what it tells: "longer than this". A start that is overdue raises the estimate before it has finished; one that is so
-//     late that it will not finish any more leaves the estimate and is reported as failing instead.
-//   - The newest starts are compared, path by path, with those before. When they differ, the older ones are brought to the new
-//     level and lose their weight as newer ones come in, so that a new image or a slower disk is followed within a few starts.
-//   - Few starts shrink towards what the node pool's other services take, and that towards the configured value.
+//   - The estimate is a Kaplan-Meier quantile (package survival). A start that is still going on,
+//     or that ended before the pod was Ready, counts as "longer than this". A start that is overdue
+//     raises the estimate before it has finished. A start that is so late that it will not finish
+//     leaves the estimate, and is reported as failing.
+//   - The newest starts are compared with those before, for each path. When they differ, the older
+//     ones are scaled to the new level, and lose their weight as newer ones finish. So the estimate
+//     follows a new image or a slower disk within a few starts.
+//   - With few starts the estimate shrinks towards that of the other services on the node pool, and
+//     the latter towards the configured value.
 //
-// The learner is pure: it reads no clock and no API, and its whole state fits in Forecast.status.leadTime.recentStarts, so a
-// restart forgets nothing. [Collect] is its thin edge to the cluster.
+// The learner is pure: it reads no clock and no API. Its whole state fits into
+// Forecast.status.leadTime.recentStarts, so a restart loses nothing. [Collector] reads the starts
+// from a cluster.
+//
+// For warming, [Timeline] is a plan in replicas, and [Staging] and [Together] compute how many
+// nodes, images and weights to have ready.
 package gpuwarm

@@ -9,18 +9,18 @@ import (
 
 // podEvents is what a pod's events say about its start.
 type podEvents struct {
-	scaledUp bool          // the cluster autoscaler brings a node up for it
+	scaledUp bool          // the cluster autoscaler adds a node for it
 	pulling  bool          // an image is being pulled
 	pulled   bool          // an image was pulled
-	present  bool          // an image was there
-	pull     time.Duration // the longest pull, waiting included
+	present  bool          // an image was already on the node
+	pull     time.Duration // the longest pull, including the wait for others
 }
 
-// path as the pulls say it.
+// path is the path according to the pulls.
 func (e podEvents) path() Path {
 	switch {
 	case (e.present || e.pulled) && e.pull < coldPull:
-		return PathWarm // there, or checked against the registry under imagePullPolicy Always
+		return PathWarm // or imagePullPolicy Always only checked the registry
 	case e.pulled, e.pulling:
 		return PathColdImage
 	}
@@ -51,11 +51,12 @@ func eventsOf(pod *corev1.Pod, events []corev1.Event) podEvents {
 	return out
 }
 
-// pullTime reads how long a pull took from the kubelet's words, which are
+// pullTime parses the time of a pull from the kubelet's message, which is
 //
 //	Successfully pulled image "x" in 4m3.2s (4m5.1s including waiting). Image size: 123 bytes.
 //
-// The time with waiting is what the pod felt. Zero where the words are others.
+// It returns the time that includes waiting, since the pod waited for all of it; 0 for any other
+// message.
 func pullTime(message string) time.Duration {
 	_, rest, found := strings.Cut(message, `" in `)
 	if !found {

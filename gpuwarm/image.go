@@ -8,30 +8,31 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Image is an image by all names that it goes by.
+// Image is an image with all its names. Make one with [ImageOf].
 type Image struct{ names []imageName }
 
-// imageName is a name spelled out, and what every other spelling of it ends with.
-type imageName struct{ full, ending string }
+// imageName is a normalised name, and the suffix that all other spellings of it share.
+type imageName struct{ full, suffix string }
 
-// ImageOf takes names as pods give them. Empty ones name nothing.
+// ImageOf returns the image with the given names, as pods have them. Empty names are ignored.
 func ImageOf(names ...string) Image {
 	var i Image
 	for _, name := range names {
 		if name != "" {
-			full := normalImage(name)
-			i.names = append(i.names, imageName{full, endingOf(full)})
+			full := normalise(name)
+			i.names = append(i.names, imageName{full, suffixOf(full)})
 		}
 	}
 	return i
 }
 
-// On is whether the node lists the image. A kubelet lists the 50 largest images only unless it is told otherwise, which a model server's image is among.
+// On reports whether the node lists the image. By default a kubelet lists its 50 largest images
+// only, and the image of a model server is among them.
 func (i Image) On(node *corev1.Node) bool {
 	for _, listed := range node.Status.Images {
 		for _, name := range listed.Names {
 			for _, n := range i.names {
-				if n.is(name) {
+				if n.matches(name) {
 					return true
 				}
 			}
@@ -40,26 +41,33 @@ func (i Image) On(node *corev1.Node) bool {
 	return false
 }
 
-// HasImage is whether the node lists the image, by the name that a pod gives it. Whoever asks for many nodes makes one [Image] for all of them.
+// HasImage reports whether the node lists the image with this name. For many nodes, make an [Image]
+// once instead.
 func HasImage(node *corev1.Node, image string) bool { return ImageOf(image).On(node) }
 
-// is whether a name that is listed is this one. Nodes by the thousand list fifty images each by two names, so only those are spelled out that can be this one: see
-// BenchmarkImageOn.
-func (n imageName) is(listed string) bool {
-	return listed == n.full || (n.ending != "" && strings.HasSuffix(strings.TrimSuffix(listed, ":latest"), n.ending) && normalImage(listed) == n.full)
+// matches reports whether a listed name means this image. Thousands of nodes list fifty images with
+// two names each, so it normalises only names with the right suffix: see BenchmarkImageOn.
+func (n imageName) matches(listed string) bool {
+	if listed == n.full {
+		return true
+	}
+	return n.suffix != "" && strings.HasSuffix(strings.TrimSuffix(listed, ":latest"), n.suffix) &&
+		normalise(listed) == n.full
 }
 
-// endingOf is what every spelling of a full name ends with: its digest, or the last part of its repository with the tag, which may be left out where it is latest.
-func endingOf(full string) string {
+// suffixOf is what every spelling of a full name ends with: its digest, or the last part of the
+// repository with the tag. The tag latest is left out, since names may omit it.
+func suffixOf(full string) string {
 	if _, digest, pinned := strings.Cut(full, "@"); pinned {
 		return digest
 	}
 	return strings.TrimSuffix(full[strings.LastIndexByte(full, '/')+1:], ":latest")
 }
 
-// normalImage spells a reference out as container runtimes do: "nginx" is docker.io/library/nginx:latest. Of a reference with a digest the tag says nothing: they pull, and
-// list, what the digest names. What is no reference is its own name.
-func normalImage(ref string) string {
+// normalise returns the full form of a reference, as container runtimes do: "nginx" is
+// docker.io/library/nginx:latest. With a digest the tag is dropped, because runtimes pull and list
+// what the digest names. An invalid reference is returned as it is.
+func normalise(ref string) string {
 	named, err := reference.ParseDockerRef(ref)
 	if err != nil {
 		return ref
@@ -67,8 +75,9 @@ func normalImage(ref string) string {
 	return named.String()
 }
 
-// Rewritten is whether one name may be what admission made of another: a mirror's, which has the last part of the repository and the tag or the digest in common, or the
-// digest of a tag. Another tag or another digest is another image.
+// Rewritten reports whether admission may have rewritten the name from to the name to: to that of a
+// mirror, which has the same last part of the repository and the same tag or digest, or from a tag
+// to its digest. Another tag or another digest is another image.
 func Rewritten(from, to string) bool {
 	if from == to {
 		return true
@@ -78,12 +87,12 @@ func Rewritten(from, to string) bool {
 	if errFrom != nil || errTo != nil || path.Base(a.Name()) != path.Base(b.Name()) {
 		return false
 	}
-	was, pinned := a.(reference.Digested)
-	is, pins := b.(reference.Digested)
+	digestFrom, hadDigest := a.(reference.Digested)
+	digestTo, hasDigest := b.(reference.Digested)
 	switch {
-	case pinned:
-		return pins && was.Digest() == is.Digest()
-	case pins:
+	case hadDigest:
+		return hasDigest && digestFrom.Digest() == digestTo.Digest()
+	case hasDigest:
 		return true
 	}
 	return a.(reference.Tagged).Tag() == b.(reference.Tagged).Tag()

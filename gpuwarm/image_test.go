@@ -17,19 +17,60 @@ func TestHasImage(t *testing.T) {
 		image  string
 		want   bool
 	}{
-		"Same":           {"A name is its own.", []string{"registry.example/model:1"}, "registry.example/model:1", true},
-		"SpelledOut":     {"Docker Hub and latest are what is left out.", []string{"docker.io/library/model:latest"}, "model", true},
-		"User":           {"A user's repository of Docker Hub, too.", []string{"docker.io/us/model:1"}, "us/model:1", true},
-		"OtherTag":       {"Another tag is another image.", []string{"registry.example/model:1"}, "registry.example/model:2", false},
-		"Digest":         {"A digest alone names no tag that is left out.", []string{"registry.example/model" + digest}, "registry.example/model" + digest, true},
-		"TagAndDigest":   {"containerd pulls and lists such a reference by its digest.", []string{"registry.example/model" + digest}, "registry.example/model:1" + digest, true},
-		"ListedWithBoth": {"And whoever lists both means the digest.", []string{"registry.example/model:2" + digest}, "registry.example/model:1" + digest, true},
-		"Port":           {"A registry's port is no tag.", []string{"localhost:5000/model" + digest}, "localhost:5000/model:1" + digest, true},
-		"PortAlone":      {"Nor is it with a digest alone.", []string{"localhost:5000/model" + digest}, "localhost:5000/model" + digest, true},
-		"OtherDigest":    {"The tag moved on: what it names now is another image.", []string{"registry.example/model:1", "registry.example/model" + other}, "registry.example/model:1" + digest, false},
-		"TagOnly":        {"Which digest a listed tag has is not known.", []string{"registry.example/model:1"}, "registry.example/model:1" + digest, false},
-		"OtherPlace":     {"The same digest of another repository is under another name.", []string{"mirror.example/model" + digest}, "registry.example/model:1" + digest, false},
-		"Nothing":        {"No name is no image.", []string{"", "@", ":"}, "registry.example/model:1", false},
+		"Same": {
+			"A name is its own.", []string{"registry.example/model:1"}, "registry.example/model:1", true,
+		},
+		"SpelledOut": {
+			"Docker Hub and latest are what is left out.", []string{"docker.io/library/model:latest"}, "model", true,
+		},
+		"User": {
+			"A user's repository of Docker Hub, too.", []string{"docker.io/us/model:1"}, "us/model:1", true,
+		},
+		"OtherTag": {
+			"Another tag is another image.", []string{"registry.example/model:1"}, "registry.example/model:2", false,
+		},
+		"Digest": {
+			"A digest alone names no tag that is left out.",
+			[]string{"registry.example/model" + digest},
+			"registry.example/model" + digest, true,
+		},
+		"TagAndDigest": {
+			"containerd pulls and lists such a reference by its digest.",
+			[]string{"registry.example/model" + digest},
+			"registry.example/model:1" + digest, true,
+		},
+		"ListedWithBoth": {
+			"And whoever lists both means the digest.",
+			[]string{"registry.example/model:2" + digest},
+			"registry.example/model:1" + digest, true,
+		},
+		"Port": {
+			"A registry's port is no tag.",
+			[]string{"localhost:5000/model" + digest},
+			"localhost:5000/model:1" + digest, true,
+		},
+		"PortAlone": {
+			"Nor is it with a digest alone.",
+			[]string{"localhost:5000/model" + digest},
+			"localhost:5000/model" + digest, true,
+		},
+		"OtherDigest": {
+			"The tag moved on: what it names now is another image.",
+			[]string{"registry.example/model:1", "registry.example/model" + other},
+			"registry.example/model:1" + digest,
+			false,
+		},
+		"TagOnly": {
+			"Which digest a listed tag has is not known.",
+			[]string{"registry.example/model:1"},
+			"registry.example/model:1" + digest, false,
+		},
+		"OtherPlace": {
+			"The same digest of another repository is under another name.",
+			[]string{"mirror.example/model" + digest},
+			"registry.example/model:1" + digest, false,
+		},
+		"Nothing": {"No name is no image.", []string{"", "@", ":"}, "registry.example/model:1", false},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -47,12 +88,22 @@ func TestRewritten(t *testing.T) {
 		from, to string
 		want     bool
 	}{
-		"Same":         {"Nothing became of it.", "model:1", "model:1", true},
-		"SpelledOut":   {"Or it was spelled out.", "model", "docker.io/library/model:latest", true},
-		"Proxy":        {"A registry that proxies another has its path below a project.", "docker.io/us/model:1", "mirror.example/hub/us/model:1", true},
-		"Library":      {"With the part that is left out, or without.", "model:1", "1.dkr.ecr.example/docker-hub/library/model:1", true},
-		"Pinned":       {"A digest stays what it is.", "us/model:1" + someDigest, "mirror.example/us/model" + someDigest, true},
-		"Resolved":     {"Which digest a tag has, a webhook may look up.", "us/model:1", "us/model:1" + someDigest, true},
+		"Same":       {"Nothing became of it.", "model:1", "model:1", true},
+		"SpelledOut": {"Or it was spelled out.", "model", "docker.io/library/model:latest", true},
+		"Proxy": {
+			"A registry that proxies another has its path below a project.", "docker.io/us/model:1",
+			"mirror.example/hub/us/model:1", true,
+		},
+		"Library": {
+			"With the part that is left out, or without.", "model:1", "1.dkr.ecr.example/docker-hub/library/model:1",
+			true,
+		},
+		"Pinned": {
+			"A digest stays what it is.", "us/model:1" + someDigest, "mirror.example/us/model" + someDigest, true,
+		},
+		"Resolved": {
+			"Which digest a tag has, a webhook may look up.", "us/model:1", "us/model:1" + someDigest, true,
+		},
 		"OtherTag":     {"Another tag is another image.", "us/model:1", "mirror.example/us/model:2", false},
 		"OtherName":    {"So is another repository.", "us/model:1", "mirror.example/us/modelling:1", false},
 		"OtherDigest":  {"And another digest.", "us/model:1" + someDigest, "us/model:1" + other, false},
@@ -79,8 +130,8 @@ func FuzzImage(f *testing.F) {
 		f.Add(ref)
 	}
 	f.Fuzz(func(t *testing.T, ref string) {
-		full := normalImage(ref)
-		if again := normalImage(full); again != full {
+		full := normalise(ref)
+		if again := normalise(full); again != full {
 			t.Errorf("%q is spelled out as %q, and that as %q", ref, full, again)
 		}
 		if ref == "" {
@@ -96,8 +147,10 @@ func FuzzImage(f *testing.F) {
 	})
 }
 
-// A look asks nodes by the thousand, each of which lists fifty images by two names. That takes 1 ms here, as none has to be spelled out to see that it is another one; and
-// 0.12 s in the worst case, in which half of them have to be: all are of the latest tag, which is left out, and have an ending in common with the image.
+// A look asks nodes by the thousand, each of which lists fifty images by two names. That takes 1 ms
+// here, as none has to be spelled out to see that it is another one; and 0.12 s in the worst case,
+// in which half of them have to be: all are of the latest tag, which is left out, and have an
+// ending in common with the image.
 func BenchmarkImageOn(b *testing.B) {
 	cases := map[string]func(node, image int) []string{
 		"Usual": func(node, image int) []string {

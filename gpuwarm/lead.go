@@ -3,55 +3,58 @@ package gpuwarm
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/survival"
 )
 
-// Lead is the warm-up to plan with, and what it rests on.
+// Lead is the warm-up to plan with, and what it is based on.
 type Lead struct {
-	// WarmUp is created to Ready, at the asked percentile, of the pod that would be created next.
+	// WarmUp is the time from creation to Ready of the next pod, at the configured percentile.
 	WarmUp time.Duration
-	// Source is where WarmUp comes from: Learned once three starts were seen to finish, before that what the configuration says.
+	// Source of WarmUp: Learned from three finished starts on, before that Configured or Default.
 	Source v1alpha1.LeadTimeSource
-	// Starts is how many starts became Ready, of those that are kept.
+	// Starts is how many of the recorded starts became Ready.
 	Starts int
 	// Ongoing is how many starts are going on.
 	Ongoing int
-	// Failing is whether starts fail to finish: at least two of the newest thirty, or all.
+	// Failing is true when at least two of the newest thirty starts failed, or all of them.
 	Failing bool
-	// Failed and Decided are what Failing rests on: of the newest starts that finished or failed, how many failed.
+	// Decided is how many of the newest starts finished or failed, at most thirty. Failed is how
+	// many of those failed.
 	Failed, Decided int
-	// Capped is whether WarmUp would be longer, were it not for the longest that is believed.
+	// Capped is true when WarmUp would be longer than LearnerOptions.Max.
 	Capped bool
-	// Reason is what the pods that fail now say, such as CrashLoopBackOff; empty where they say nothing.
+	// Reason is the most frequent reason of the pods that fail now, such as CrashLoopBackOff; empty
+	// when they have none.
 	Reason string
 }
 
-// The newest starts that Failing looks at, and how many of them must have failed.
+// Starts are failing when minFailed of the newest maxDecided failed.
 const (
-	failingOf   = 30
-	failingFrom = 2
+	maxDecided = 30
+	minFailed  = 2
 )
 
-// Lead is the lead at now.
+// Lead returns the lead at now.
 func (l *Learner) Lead(now time.Time) Lead {
 	samples, reasons := l.samples(now)
-	q, assumed := l.opts.Percentile/100, l.assumed().Seconds()
-	believe := l.opts.Max.Seconds()
+	q, prior, longest := l.opts.Percentile/100, l.priorWarmUp().Seconds(), l.opts.Max.Seconds()
 
-	same := l.atOneLevel(samples, q, assumed, believe)
-	all := estimate(same, q, assumed, believe)
-	secs := shrink(all.secs, assumed, all.starts)
+	aligned := alignLevels(samples, q, prior, longest)
+	all := survival.Estimate(aligned, q, prior, longest)
+	secs := survival.Shrink(all.Seconds, prior, all.Starts)
 	if l.next != PathUnknown {
-		own := estimate(onPath(same, l.next), q, secs, believe)
-		secs = shrink(own.secs, secs, own.starts)
+		own := survival.Estimate(onPath(aligned, l.next), q, secs, longest)
+		secs = survival.Shrink(own.Seconds, secs, own.Starts)
 	}
 
-	out := Lead{Source: v1alpha1.LeadSourceDefault, Reason: commonest(reasons)}
-	out.Capped = secs > believe
-	out.WarmUp = time.Duration(math.Ceil(min(secs, believe))) * time.Second
+	out := Lead{Source: v1alpha1.LeadSourceDefault, Reason: mostFrequent(reasons)}
+	out.Capped = secs > longest
+	out.WarmUp = time.Duration(math.Ceil(min(secs, longest))) * time.Second
 	if l.opts.DefaultConfigured {
 		out.Source = v1alpha1.LeadSourceConfigured
 	}
@@ -59,51 +62,59 @@ func (l *Learner) Lead(now time.Time) Lead {
 		if r.ready {
 			out.Starts++
 		}
-		if r.live {
+		if r.ongoing {
 			out.Ongoing++
 		}
 	}
 	if out.Starts >= LearnedStarts {
 		out.Source = v1alpha1.LeadSourceLearned
 	}
-	for i := len(same) - 1; i >= 0 && out.Decided < failingOf; i-- {
-		if same[i].event || all.failed[i] {
-			out.Decided++
-		}
-		if all.failed[i] {
-			out.Failed++
-		}
-	}
-	out.Failing = out.Failed >= failingFrom || (out.Failed > 0 && out.Failed == out.Decided)
+	out.countFailed(aligned, all.Failed)
 	return out
 }
 
-// atOneLevel brings the samples to the newest level. Starts that fail by the measure of all levels together have no say in where that is.
-func (l *Learner) atOneLevel(samples []sample, q, assumed, believe float64) []sample {
-	voting := append([]sample(nil), samples...)
-	for i, failed := range estimate(samples, q, assumed, believe).failed {
-		voting[i].failed = voting[i].failed || failed
+// countFailed sets Decided, Failed and Failing.
+func (l *Lead) countFailed(samples []survival.Sample, failed []bool) {
+	for i := len(samples) - 1; i >= 0 && l.Decided < maxDecided; i-- {
+		if samples[i].Finished || failed[i] {
+			l.Decided++
+		}
+		if failed[i] {
+			l.Failed++
+		}
 	}
-	same := level(voting)
-	for i := range same {
-		same[i].failed = samples[i].failed
-	}
-	return same
+	l.Failing = l.Failed >= minFailed || (l.Failed > 0 && l.Failed == l.Decided)
 }
 
-// assumed is what a service is taken to need before it has started: what its node pool's others take, held to the configured value
-// as long as few starts of theirs are known.
-func (l *Learner) assumed() time.Duration {
-	secs := shrink(l.pool.warmUp.Seconds(), l.opts.Default.Seconds(), float64(l.pool.starts))
+// alignLevels scales the samples to the newest level. Starts that fail are left out of the search
+// for a change of level; which do is estimated from all samples as they are.
+func alignLevels(samples []survival.Sample, q, prior, longest float64) []survival.Sample {
+	marked := slices.Clone(samples)
+	for i, failed := range survival.Estimate(samples, q, prior, longest).Failed {
+		marked[i].Failed = marked[i].Failed || failed
+	}
+	aligned := survival.AlignLevels(marked)
+	for i := range aligned {
+		aligned[i].Failed = samples[i].Failed
+	}
+	return aligned
+}
+
+// priorWarmUp is the warm-up that is assumed for a service without starts: that of the other
+// services on its node pool, shrunk towards the configured value while few of their starts are
+// known.
+func (l *Learner) priorWarmUp() time.Duration {
+	secs := survival.Shrink(l.pool.warmUp.Seconds(), l.opts.Default.Seconds(), float64(l.pool.starts))
 	return time.Duration(secs * float64(time.Second))
 }
 
-func (l *Learner) samples(now time.Time) ([]sample, []string) {
-	out := make([]sample, len(l.records))
+// samples returns the records as samples at now, and for each the reason why it fails.
+func (l *Learner) samples(now time.Time) ([]survival.Sample, []string) {
+	out := make([]survival.Sample, len(l.records))
 	reasons := make([]string, len(l.records))
 	for i, r := range l.records {
 		lasted := r.lasted
-		if r.live {
+		if r.ongoing {
 			lasted = max(lasted, now.Sub(r.created))
 			reasons[i] = r.failure
 		}
@@ -111,25 +122,26 @@ func (l *Learner) samples(now time.Time) ([]sample, []string) {
 		if !r.ready {
 			image = "" // the digest is not known yet
 		}
-		out[i] = sample{
-			secs: max(lasted.Seconds(), 0.5), event: r.ready, live: r.live, failed: !r.ready && r.failure != "",
-			path: r.path, image: image, weight: 1,
+		out[i] = survival.Sample{
+			Seconds: max(lasted.Seconds(), 0.5), Finished: r.ready, Ongoing: r.ongoing,
+			Failed: !r.ready && r.failure != "", Stratum: string(r.path), Image: image, Weight: 1,
 		}
 	}
 	return out, reasons
 }
 
-func onPath(samples []sample, p Path) []sample {
-	var out []sample
+func onPath(samples []survival.Sample, p Path) []survival.Sample {
+	var out []survival.Sample
 	for _, s := range samples {
-		if s.path == p {
+		if s.Stratum == string(p) {
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
-func commonest(words []string) string {
+// mostFrequent is the most frequent word that is not empty; of several the first by the alphabet.
+func mostFrequent(words []string) string {
 	count, best := map[string]int{}, ""
 	for _, w := range words {
 		if w == "" {
@@ -143,7 +155,8 @@ func commonest(words []string) string {
 	return best
 }
 
-// FailingMessage says what StartsFailing is about and what to do, or that nothing is.
+// FailingMessage is the message of the condition StartsFailing: how many starts failed and what to
+// do, or how many became Ready.
 func (l Lead) FailingMessage() string {
 	if !l.Failing {
 		return fmt.Sprintf("%d of the newest %d starts became Ready", l.Decided-l.Failed, l.Decided)
@@ -152,6 +165,6 @@ func (l Lead) FailingMessage() string {
 	if l.Reason != "" {
 		why = " (" + l.Reason + ")"
 	}
-	return fmt.Sprintf("%d of the newest %d starts did not become Ready%s: look at the target's pods; the lead is that of the starts that finish",
-		l.Failed, l.Decided, why)
+	return fmt.Sprintf("%d of the newest %d starts did not become Ready%s: look at the target's pods; "+
+		"the lead is that of the starts that finish", l.Failed, l.Decided, why)
 }

@@ -2,48 +2,40 @@ package gpuwarm
 
 import (
 	"slices"
-	"sort"
 	"strings"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
 const (
-	// DefaultWarmUp is assumed until starts were seen, where nobody configured anything.
+	// DefaultWarmUp is the warm-up that is assumed without starts and without configuration.
 	DefaultWarmUp = 5 * time.Minute
-	// DefaultMax is the longest warm-up that is believed, unless configured.
+	// DefaultMax is the default of LearnerOptions.Max.
 	DefaultMax = 30 * time.Minute
-	// DefaultPercentile of the warm-ups is covered, unless configured.
+	// DefaultPercentile is the default of LearnerOptions.Percentile.
 	DefaultPercentile = 90
-	// LearnedStarts is how many starts must have finished until a lead is called Learned. From here on they weigh more than
-	// what was assumed.
+	// LearnedStarts is how many finished starts make a lead Learned. From here on they weigh more
+	// than the prior.
 	LearnedStarts = 3
-	// MaxRecords is how many starts that are over a Learner keeps.
-	MaxRecords = 64
 
-	maxOngoing = 256              // of those that go on
-	watchLag   = 10 * time.Second // by which a watched pod's status may be older than the look at it
-	podIDSize  = 8
-	ready      = "Ready"
-	unfinished = "Unfinished"
+	// watchLag is how much older than the observation a watched pod's status may be.
+	watchLag = 10 * time.Second
 )
 
-// LearnerOptions say how a warm-up is learned. The zero value of each field means its default.
+// LearnerOptions configure a [Learner]. The zero value of each field means its default.
 type LearnerOptions struct {
 	// Percentile of the warm-ups that the lead covers, from 1 to 99; 90 by default.
 	Percentile float64
-	// Default is the warm-up that is assumed until enough starts were seen; 5 minutes by default.
+	// Default is the warm-up to assume until there are enough starts; 5 minutes by default.
 	Default time.Duration
-	// DefaultConfigured is whether Default is a user's word, which is what the source then says.
+	// DefaultConfigured is true when a user configured Default. Lead.Source then is Configured.
 	DefaultConfigured bool
-	// Max is the longest warm-up that is believed; 30 minutes by default.
+	// Max is the longest warm-up to believe; 30 minutes by default.
 	Max time.Duration
 }
 
-// withDefaults fills in what is not set and holds the rest to what is possible.
+// withDefaults returns the options with defaults for zero values, and within their limits.
 func (o LearnerOptions) withDefaults() LearnerOptions {
 	if o.Percentile == 0 {
 		o.Percentile = DefaultPercentile
@@ -59,127 +51,76 @@ func (o LearnerOptions) withDefaults() LearnerOptions {
 	return o
 }
 
-// Learner learns the warm-up of one service. It is not safe for concurrent use.
+// Learner learns the warm-up of one service from its starts. It is not safe for concurrent use.
 type Learner struct {
 	opts    LearnerOptions
 	records []*record // oldest first
 	next    Path
-	pool    prior
+	pool    poolWarmUp
 }
 
-type prior struct {
+// poolWarmUp is the warm-up of the other services on the node pool.
+type poolWarmUp struct {
 	warmUp time.Duration
-	starts int
+	starts int // that it was learned from
 }
 
-type record struct {
-	pod     string
-	created time.Time
-	lasted  time.Duration
-	ready   bool
-	live    bool      // seen in the cluster and still going on
-	watched time.Time // when it was last seen going on; zero where that was before a restart
-	path    Path
-	key     string
-	failure string
-	node    time.Duration // it waited for a node to come up
-	pull    time.Duration // of the image
-}
-
-// NewLearner returns a Learner that has seen nothing.
+// NewLearner returns a Learner without starts.
 func NewLearner(opts LearnerOptions) *Learner {
 	return &Learner{opts: opts.withDefaults()}
 }
 
-// Restore returns a Learner that knows what another one's [Learner.Records] say.
+// Restore returns a Learner with the [Learner.Records] of another one.
 func Restore(opts LearnerOptions, records []v1alpha1.StartRecord) *Learner {
 	l := NewLearner(opts)
 	for _, r := range records {
-		l.insert(&record{
-			pod:     r.Pod,
-			created: r.Created.Time,
-			lasted:  time.Duration(max(0, r.WarmUpSeconds)) * time.Second,
-			ready:   r.Outcome == ready,
-			path:    Path(r.Path),
-			key:     r.Key,
-			node:    time.Duration(max(0, r.NodeSeconds)) * time.Second,
-			pull:    time.Duration(max(0, r.PullSeconds)) * time.Second,
-		})
+		l.insert(restoreRecord(r))
 	}
 	l.trim()
 	return l
 }
 
-// SetOptions changes how the lead is read from what was seen.
+// SetOptions changes the options. The records stay.
 func (l *Learner) SetOptions(opts LearnerOptions) { l.opts = opts.withDefaults() }
 
-// SetNext says which path the next pod would take, as things are warm now. Unless it is set, and again with PathUnknown, the next pod is
-// taken to be like the recent ones.
+// SetNext sets the path that the next pod would take now. With PathUnknown, as at first, the lead
+// is that of a mixture of paths like the recent one.
 func (l *Learner) SetNext(p Path) { l.next = p }
 
-// SetPool says what the other services of the node pool take, and from how many starts that is known. It is what a service with few starts of
-// its own is likened to; below ten starts the configured value has its part in it.
-func (l *Learner) SetPool(warmUp time.Duration, starts int) { l.pool = prior{warmUp, starts} }
+// SetPool sets the warm-up of the other services on the node pool, and from how many starts it was
+// learned; see [Neighbours]. It is the prior of a service with few starts of its own. Below ten
+// starts the prior is shrunk towards the configured value.
+func (l *Learner) SetPool(warmUp time.Duration, starts int) { l.pool = poolWarmUp{warmUp, starts} }
 
-// Records are the newest starts, oldest first, at most 64: all that a Learner needs to be restored. Where there is no room for all that
-// go on the newest of them are left out; they will be seen again.
-func (l *Learner) Records() []v1alpha1.StartRecord {
-	room := MaxRecords
-	for _, r := range l.records {
-		if !r.live {
-			room--
-		}
-	}
-	out := make([]v1alpha1.StartRecord, 0, min(len(l.records), MaxRecords))
-	for _, r := range l.records {
-		if r.live {
-			room--
-			if room < 0 {
-				continue
-			}
-		}
-		out = append(out, r.status())
-	}
-	return out
-}
-
-func (r *record) status() v1alpha1.StartRecord {
-	outcome := unfinished
-	if r.ready {
-		outcome = ready
-	}
-	return v1alpha1.StartRecord{
-		Pod: r.pod, Created: metav1.NewTime(r.created.UTC()), WarmUpSeconds: int32(min(r.lasted/time.Second, 1<<30)),
-		Outcome: outcome, Path: string(r.path), Key: r.key, NodeSeconds: int32(min(r.node/time.Second, 1<<30)), PullSeconds: int32(min(r.pull/time.Second, 1<<30)),
-	}
-}
-
-// Sync records all starts of the service that there are at now. A start that was going on and is not among them has ended. It returns
-// the starts that became Ready since they were watched, each once in the Learner's life, for those who keep count.
+// Sync records all current starts of the service. A start that was going on and is not among them
+// has ended. Sync returns the starts that became Ready since they were first seen, for metrics.
+// Each is returned once in the Learner's life.
 func (l *Learner) Sync(now time.Time, starts []Start) []Start {
-	here := make(map[string]bool, len(starts))
+	current := make(map[string]bool, len(starts))
 	var finished []Start
 	for _, s := range starts {
-		here[podID(s.Pod)] = true
+		current[podID(s.Pod)] = true
 		if l.Record(now, s) {
 			finished = append(finished, s)
 		}
 	}
 	for _, r := range l.records {
-		if r.live && !here[r.pod] {
-			r.live = false
+		if r.ongoing && !current[r.pod] {
+			r.ongoing = false
 		}
 	}
 	l.trim()
 	return finished
 }
 
-// Record takes note of a start as it is at now. It may be called any number of times for the same pod: the first transition to Ready
-// counts and later ones do not, even after a restart. It reports whether this call saw that first transition.
+// Record records a start as it is at now. It may be called any number of times for the same pod.
+// The first transition to Ready counts; later ones do not, even after a restart of Headstart.
+// Record reports whether this call saw that first transition.
 //
-// A pod that is Ready when it is seen for the first time has a Ready condition of unknown age: it may have flapped. It is believed if
-// no container was restarted and the condition is no older than the longest warm-up that is believed; else the pod is passed over, as is one
-// that had been Ready before it was first seen.
+// A pod that is already Ready when it is first seen may have been Ready before, and its condition
+// has the time of the last transition only. It counts when no container was restarted and the
+// warm-up is not longer than LearnerOptions.Max. Otherwise it is ignored, and so is a pod that is
+// not Ready but was Ready before it was first seen.
 func (l *Learner) Record(now time.Time, s Start) bool {
 	if s.Pod == "" || s.Created.IsZero() {
 		return false
@@ -188,18 +129,18 @@ func (l *Learner) Record(now time.Time, s Start) bool {
 	if r != nil && r.ready {
 		return false
 	}
-	watched := r != nil && !r.watched.IsZero()
+	watched := r != nil && !r.seenOngoing.IsZero()
 	at := firstReady(s, watched)
 	if at.IsZero() {
-		if watched || s.Unready.IsZero() { // else it was Ready, nobody knows since when
-			l.ongoing(now, s, r)
+		if watched || s.Unready.IsZero() { // otherwise it was Ready at an unknown time
+			l.recordOngoing(now, s, r)
 		}
 		return false
 	}
-	took := max(0, r.within(at, now).Sub(s.Created))
+	took := max(0, r.correctClock(at, now).Sub(s.Created))
 	if !watched && (s.Restarts > 0 || took > l.opts.Max) {
 		if r != nil {
-			r.live = false
+			r.ongoing = false
 		}
 		return false
 	}
@@ -207,34 +148,23 @@ func (l *Learner) Record(now time.Time, s Start) bool {
 		r = &record{pod: podID(s.Pod), created: s.Created}
 		l.insert(r)
 	}
-	r.ready, r.live, r.failure, r.lasted = true, false, "", took
+	r.ready, r.ongoing, r.failure, r.lasted = true, false, "", took
 	r.path, r.key = s.Path, s.Key.String()
-	r.node, r.pull = s.stages()
+	r.nodeWait, r.pull = s.stages()
 	l.trim()
 	return true
 }
 
-// firstReady is when a start became Ready, as its conditions say; zero where they do not.
+// firstReady is when a start first became Ready; zero when it did not, or the time is unknown.
 func firstReady(s Start, watched bool) time.Time {
 	if s.Ready.IsZero() && watched {
-		return s.Unready // Ready and gone again between two looks
+		return s.Unready // it became Ready and unready between two observations
 	}
 	return s.Ready
 }
 
-// within moves a time of the node's into what is possible: not after now, and not before the pod was seen to be not Ready yet. r may be nil.
-func (r *record) within(at, now time.Time) time.Time {
-	if at.After(now) {
-		at = now // the node's clock is ahead
-	}
-	if r != nil && !r.watched.IsZero() && at.Before(r.watched.Add(-watchLag)) {
-		at = r.watched // the node's clock is behind
-	}
-	return at
-}
-
-// ongoing takes note of a start that is not Ready.
-func (l *Learner) ongoing(now time.Time, s Start, r *record) {
+// recordOngoing records a start that is not Ready. r is its record, nil when there is none yet.
+func (l *Learner) recordOngoing(now time.Time, s Start, r *record) {
 	if r == nil {
 		r = &record{pod: podID(s.Pod), created: s.Created}
 		l.insert(r)
@@ -243,8 +173,8 @@ func (l *Learner) ongoing(now time.Time, s Start, r *record) {
 	if !s.Ended.IsZero() && s.Ended.Before(now) {
 		end = s.Ended
 	}
-	r.live = s.Ended.IsZero()
-	r.watched = now
+	r.ongoing = s.Ended.IsZero()
+	r.seenOngoing = now
 	r.lasted = max(r.lasted, end.Sub(s.Created))
 	r.failure = s.Failure
 	if s.Path != PathUnknown {
@@ -254,13 +184,15 @@ func (l *Learner) ongoing(now time.Time, s Start, r *record) {
 	l.trim()
 }
 
-// Knows is whether a pod's start is known, so that nothing more about it need be asked. The pod is given by its UID.
+// Knows reports whether the start of a pod, given by its UID, is recorded as Ready. Nothing more
+// needs to be read about it then.
 func (l *Learner) Knows(uid string) bool {
 	r := l.find(podID(uid))
 	return r != nil && r.ready
 }
 
-// Place is where the newest start was, as the second half of a [Key] has it; empty where none is known.
+// Place is the node pool of the newest start with a known one: the second half of its [Key]. It is
+// empty when there is none.
 func (l *Learner) Place() string {
 	for _, r := range slices.Backward(l.records) {
 		if _, place, ok := strings.Cut(r.key, "-"); ok {
@@ -268,55 +200,4 @@ func (l *Learner) Place() string {
 		}
 	}
 	return ""
-}
-
-func (l *Learner) find(id string) *record {
-	for _, r := range l.records {
-		if r.pod == id {
-			return r
-		}
-	}
-	return nil
-}
-
-func (l *Learner) insert(r *record) {
-	i := sort.Search(len(l.records), func(i int) bool {
-		o := l.records[i]
-		return o.created.After(r.created) || (o.created.Equal(r.created) && o.pod >= r.pod)
-	})
-	l.records = append(l.records, nil)
-	copy(l.records[i+1:], l.records[i:])
-	l.records[i] = r
-}
-
-// trim keeps the newest starts that are over, and all that go on: those created together with the newest and not Ready yet are the slow
-// ones, and without them the fast ones would be all that is known. Where very many go on it drops some from the middle: the oldest tell most
-// of how long a start takes, the newest whether starts fail now.
-func (l *Learner) trim() {
-	going := 0
-	for _, r := range l.records {
-		if r.live {
-			going++
-		}
-	}
-	over, skip, drop := len(l.records)-going-MaxRecords, maxOngoing/2, going-maxOngoing
-	if over <= 0 && drop <= 0 {
-		return
-	}
-	l.records = slices.DeleteFunc(l.records, func(r *record) bool {
-		if !r.live {
-			over--
-			return over >= 0
-		}
-		skip--
-		if skip >= 0 {
-			return false
-		}
-		drop--
-		return drop >= 0
-	})
-}
-
-func podID(uid string) string {
-	return uid[:min(len(uid), podIDSize)]
 }

@@ -133,12 +133,42 @@ func TestLeadSource(t *testing.T) {
 		source   v1alpha1.LeadTimeSource
 		min, max time.Duration
 	}{
-		"Nothing":    {"Five minutes when nobody said anything.", LearnerOptions{}, 0, v1alpha1.LeadSourceDefault, 300 * time.Second, 300 * time.Second},
-		"Configured": {"The user's word before any start.", LearnerOptions{Default: time.Minute, DefaultConfigured: true}, 0, v1alpha1.LeadSourceConfigured, time.Minute, time.Minute},
-		"OneStart":   {"One start moves it, and is not learned.", LearnerOptions{}, 1, v1alpha1.LeadSourceDefault, 100 * time.Second, 290 * time.Second},
-		"Three":      {"Three are, and weigh more than the default.", LearnerOptions{}, 3, v1alpha1.LeadSourceLearned, 60 * time.Second, 180 * time.Second},
-		"Twelve":     {"Nothing but the starts from ten on.", LearnerOptions{}, 12, v1alpha1.LeadSourceLearned, 60 * time.Second, 61 * time.Second},
-		"Max":        {"What is longer than the longest believed is not believed.", LearnerOptions{Max: 30 * time.Second}, 0, v1alpha1.LeadSourceDefault, 30 * time.Second, 30 * time.Second},
+		"Nothing": {
+			"Five minutes when nobody said anything.",
+			LearnerOptions{},
+			0, v1alpha1.LeadSourceDefault,
+			300 * time.Second, 300 * time.Second,
+		},
+		"Configured": {
+			"The user's word before any start.",
+			LearnerOptions{Default: time.Minute, DefaultConfigured: true},
+			0,
+			v1alpha1.LeadSourceConfigured, time.Minute, time.Minute,
+		},
+		"OneStart": {
+			"One start moves it, and is not learned.",
+			LearnerOptions{},
+			1, v1alpha1.LeadSourceDefault,
+			100 * time.Second, 290 * time.Second,
+		},
+		"Three": {
+			"Three are, and weigh more than the default.",
+			LearnerOptions{},
+			3, v1alpha1.LeadSourceLearned,
+			60 * time.Second, 180 * time.Second,
+		},
+		"Twelve": {
+			"Nothing but the starts from ten on.",
+			LearnerOptions{},
+			12, v1alpha1.LeadSourceLearned, 60 * time.Second,
+			61 * time.Second,
+		},
+		"Max": {
+			"What is longer than the longest believed is not believed.",
+			LearnerOptions{Max: 30 * time.Second},
+			0,
+			v1alpha1.LeadSourceDefault, 30 * time.Second, 30 * time.Second,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +184,8 @@ func TestLeadSource(t *testing.T) {
 	}
 }
 
-// A start that goes on for longer than usual raises the lead before it is over; it never shortens it.
+// A start that goes on for longer than usual raises the lead before it is over; it never shortens
+// it.
 func TestOngoingRaisesLead(t *testing.T) {
 	l := NewLearner(LearnerOptions{})
 	for i := range 8 {
@@ -173,8 +204,8 @@ func TestOngoingRaisesLead(t *testing.T) {
 	}
 }
 
-// A warm-up that triples is followed within a few starts, even where the path cannot be told apart from the change: a slower container looks like
-// a pull.
+// A warm-up that triples is followed within a few starts, even where the path cannot be told apart
+// from the change: a slower container looks like a pull.
 func TestLeadFollowsOntoNewPath(t *testing.T) {
 	l := NewLearner(LearnerOptions{})
 	now := 0
@@ -201,7 +232,8 @@ func TestLeadFollowsOntoNewPath(t *testing.T) {
 	}
 }
 
-// The lead after any sequence of looks is the same with and without a restart in between, as far as no start was going on.
+// The lead after any sequence of looks is the same with and without a restart in between, as far as
+// no start was going on.
 func TestRestoreForgetsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l, now := NewLearner(LearnerOptions{}), 0
@@ -223,7 +255,8 @@ func TestRestoreForgetsNothing(t *testing.T) {
 	})
 }
 
-// Whatever happens, the lead is above zero and at most the longest that is believed, and nothing panics.
+// Whatever happens, the lead is above zero and at most the longest that is believed, and nothing
+// panics.
 func TestLeadIsBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		opts := LearnerOptions{

@@ -4,16 +4,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics are what this package exports about starts. A nil *Metrics counts nothing.
+// Metrics are the metrics of starts. A nil *Metrics counts nothing.
 type Metrics struct {
 	phases *prometheus.HistogramVec
 }
 
-// NewMetrics registers the metrics of this package.
+// NewMetrics registers the metrics of this package with r.
 //
-// headstart_startup_phase_seconds is a histogram of the phases of the starts that were watched until they were Ready, by phase (schedule, init,
-// image, start, load, and total for all of it) and path (Warm, ColdImage, ColdNode). There is no label for the service: with buckets, thousands
-// of Forecasts would make millions of series. What a single service takes is in its status and in "headstart startup".
+// headstart_startup_phase_seconds is a histogram of the phases of starts that were watched until
+// the pod was Ready, by phase (schedule, init, image, start, load, and total for their sum) and
+// path (Warm, ColdImage, ColdNode). It has no label for the service, because with buckets thousands
+// of Forecasts would make millions of series. The times of one service are in its status and in
+// "headstart startup".
 func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{phases: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "headstart_startup_phase_seconds",

@@ -4,57 +4,63 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"headstart.dev/headstart/gpuwarm/survival"
 )
 
-// Neighbours know what services on the same nodes take to start, so that one with few starts of its own is likened to them. It is safe for concurrent use.
+// Neighbours holds the warm-ups of services by node pool. The others on its pool are the prior of a
+// service with few starts of its own. It is safe for concurrent use, and its zero value is empty.
 type Neighbours struct {
-	mu     sync.Mutex
-	places map[string]map[string]prior // by place, by service
+	mu    sync.Mutex
+	pools map[string]map[string]poolWarmUp // by pool, by service
 }
 
-// Tell takes note of what a service takes, learned from so many of its own starts, in the place that its [Learner.Place] names. A service is in one place.
+// Tell sets the warm-up of a service, learned from so many of its own starts, and its node pool, as
+// [Learner.Place] names it. A service is on one pool.
 func (n *Neighbours) Tell(service, place string, warmUp time.Duration, starts int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.forget(service)
+	n.remove(service)
 	if place == "" || starts < LearnedStarts || warmUp <= 0 {
 		return
 	}
-	if n.places == nil {
-		n.places = map[string]map[string]prior{}
+	if n.pools == nil {
+		n.pools = map[string]map[string]poolWarmUp{}
 	}
-	if n.places[place] == nil {
-		n.places[place] = map[string]prior{}
+	if n.pools[place] == nil {
+		n.pools[place] = map[string]poolWarmUp{}
 	}
-	n.places[place][service] = prior{warmUp, starts}
+	n.pools[place][service] = poolWarmUp{warmUp, starts}
 }
 
-// Forget drops a service.
+// Forget removes a service.
 func (n *Neighbours) Forget(service string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.forget(service)
+	n.remove(service)
 }
 
-func (n *Neighbours) forget(service string) {
-	for place, services := range n.places {
+func (n *Neighbours) remove(service string) {
+	for pool, services := range n.pools {
 		delete(services, service)
 		if len(services) == 0 {
-			delete(n.places, place)
+			delete(n.pools, pool)
 		}
 	}
 }
 
-// Of is what the others in a place take: the geometric mean, each weighted by its starts up to ten. It is 0 where nobody is known there.
+// Of returns the warm-up of the other services on a pool, and from how many starts it was learned.
+// It is their geometric mean, in which each counts by its starts, up to ten. Both are 0 when there
+// is no other service.
 func (n *Neighbours) Of(service, place string) (warmUp time.Duration, starts int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	sum, weight := 0.0, 0.0
-	for other, p := range n.places[place] {
+	for other, p := range n.pools[place] {
 		if other == service {
 			continue
 		}
-		w := min(float64(p.starts), enough)
+		w := min(float64(p.starts), survival.FullWeightStarts)
 		sum += w * math.Log(p.warmUp.Seconds())
 		weight += w
 		starts += p.starts

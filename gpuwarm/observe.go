@@ -1,6 +1,7 @@
 package gpuwarm
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -8,15 +9,18 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// coldPull is how long image and container may take at most on a node that has the image. Registry checks (imagePullPolicy Always)
-// and one-second timestamps stay below it; the pull of a model server's image does not.
+// coldPull is the longest time that image and container take on a node with the image. Registry
+// checks (imagePullPolicy Always) and one-second timestamps stay below it. The pull of a model
+// server's image does not.
 const coldPull = 5 * time.Second
 
-// Observe reads one start from the API's objects. node is the one that the pod is bound to, nil where it is not at hand; events are
-// the pod's own, none where they have expired or are not read. Observe is pure and does not change its arguments.
+// Observe reads one start from API objects. node is the node of the pod, or nil when it is not
+// known. events are those of the pod, or none when they have expired or are not read. Observe is
+// pure and does not change its arguments.
 //
-// Times are put in order: nothing on a node happens before the pod was bound to it, so a node whose clock is behind has all its
-// times moved by as much as that takes. (One whose clock is ahead is found out by the [Learner], which knows what time it is.)
+// The times are corrected for a node whose clock is behind. Nothing on a node happens before the
+// pod is bound to it, so all times of such a node are moved by the same amount. A clock that is
+// ahead is corrected by the [Learner], which has the current time.
 func Observe(pod *corev1.Pod, node *corev1.Node, events []corev1.Event) Start {
 	s := Start{
 		Pod:     string(pod.UID),
@@ -33,15 +37,15 @@ func Observe(pod *corev1.Pod, node *corev1.Node, events []corev1.Event) Start {
 	s.Unready = unreadySince(pod)
 	s.Restarts = restartsOf(pod)
 	s.Started = startedOf(pod, s.Restarts)
-	s.inOrder()
+	s.orderTimes()
 	about := eventsOf(pod, events)
 	s.Pull = about.pull
 	s.Path = s.pathOf(pod, node, about)
 	return s
 }
 
-// inOrder moves the node's times to where they are possible.
-func (s *Start) inOrder() {
+// orderTimes corrects times that are not in order.
+func (s *Start) orderTimes() {
 	if s.Scheduled.IsZero() {
 		return
 	}
@@ -65,15 +69,16 @@ func (s *Start) inOrder() {
 	}
 }
 
-// pathOf says what was warm, by the best evidence at hand: the node's age, the kubelet's events, the node's images while the
-// container does not run yet, and at last the time between initialized and running.
+// pathOf is the path of a start, from the best evidence there is: first the node's age, then the
+// kubelet's events, then the time between initialized and running, or the node's images while no
+// container runs yet.
 func (s *Start) pathOf(pod *corev1.Pod, node *corev1.Node, about podEvents) Path {
 	switch {
 	case about.scaledUp && s.Scheduled.IsZero():
 		return PathColdNode
 	case s.Scheduled.IsZero():
 		return PathUnknown
-	case node != nil && cameUpFor(node, s):
+	case node != nil && createdFor(node, s):
 		return PathColdNode
 	case about.path() != PathUnknown:
 		return about.path()
@@ -88,27 +93,30 @@ func (s *Start) pathOf(pod *corev1.Pod, node *corev1.Node, about podEvents) Path
 	return PathUnknown
 }
 
-// cameUpFor is whether the node came up between the pod's creation and its binding.
-func cameUpFor(node *corev1.Node, s *Start) bool {
-	up := func(t time.Time) bool {
+// createdFor reports whether the node was created or became Ready between the pod's creation and
+// its binding.
+func createdFor(node *corev1.Node, s *Start) bool {
+	between := func(t time.Time) bool {
 		return t.After(s.Created) && !t.After(s.Scheduled.Add(time.Second))
 	}
-	if up(node.CreationTimestamp.Time) {
+	if between(node.CreationTimestamp.Time) {
 		return true
 	}
 	for _, c := range node.Status.Conditions {
 		if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue {
-			// A node that had just registered. One that was there and flapped is old.
+			// Only for a node that had just registered: an old one may have lost its readiness.
 			fresh := s.Created.Sub(node.CreationTimestamp.Time) < 15*time.Minute
-			return fresh && up(c.LastTransitionTime.Time)
+			return fresh && between(c.LastTransitionTime.Time)
 		}
 	}
 	return false
 }
 
-// listedImages is how many images a kubelet lists by default (--node-status-max-images). A shorter list is complete.
+// listedImages is how many images a kubelet lists by default (--node-status-max-images). A shorter
+// list is complete.
 const listedImages = 50
 
+// imagePath is the path according to the node's list of images.
 func imagePath(pod *corev1.Pod, node *corev1.Node) Path {
 	c := MainContainer(pod.Annotations, &pod.Spec)
 	switch {
@@ -131,31 +139,33 @@ func trueSince(pod *corev1.Pod, t corev1.PodConditionType) time.Time {
 	return time.Time{}
 }
 
-// settled is how long after a pod's first status the kubelet may take until the conditions that come with it are there.
-const settled = 10 * time.Second
+// firstStatus is how long the kubelet may take to set all conditions of a pod's first status.
+const firstStatus = 10 * time.Second
 
-// unreadySince is when the pod lost its readiness. Conditions keep the time of their last change only: a Ready condition that is False
-// since the pod's first status has never been True, one that became False later was.
+// unreadySince is when the pod became unready; zero when it is Ready or never was. A condition has
+// the time of its last change only. So a Ready condition that is False since the pod's first status
+// was never True, and one that became False later was True before.
 func unreadySince(pod *corev1.Pod) time.Time {
-	first := later(pod.CreationTimestamp.Time, later(trueSince(pod, corev1.PodScheduled), trueSince(pod, corev1.PodInitialized)))
+	scheduled, initialized := trueSince(pod, corev1.PodScheduled), trueSince(pod, corev1.PodInitialized)
+	first := later(pod.CreationTimestamp.Time, later(scheduled, initialized))
 	for _, c := range pod.Status.Conditions {
 		since := c.LastTransitionTime.Time
-		if c.Type == corev1.PodReady && c.Status != corev1.ConditionTrue && since.After(first.Add(settled)) &&
-			!trueSince(pod, corev1.PodInitialized).IsZero() {
+		if c.Type == corev1.PodReady && c.Status != corev1.ConditionTrue && since.After(first.Add(firstStatus)) &&
+			!initialized.IsZero() {
 			return since
 		}
 	}
 	return time.Time{}
 }
 
-// endOf is when the pod was asked to go, or its containers had ended.
+// endOf is when the deletion of the pod was requested, or its containers ended; zero before.
 func endOf(pod *corev1.Pod) time.Time {
 	if d := pod.DeletionTimestamp; d != nil {
 		grace := time.Duration(0)
 		if g := pod.DeletionGracePeriodSeconds; g != nil {
 			grace = time.Duration(*g) * time.Second
 		}
-		return later(d.Add(-grace), pod.CreationTimestamp.Time) // deletionTimestamp is when the grace is over
+		return later(d.Add(-grace), pod.CreationTimestamp.Time) // deletionTimestamp is the end of the grace period
 	}
 	if pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded {
 		return time.Time{}
@@ -167,7 +177,7 @@ func endOf(pod *corev1.Pod) time.Time {
 		}
 	}
 	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady { // evicted pods have no container states, but lose their readiness
+		if c.Type == corev1.PodReady { // evicted pods have no container states, but become unready
 			end = later(end, c.LastTransitionTime.Time)
 		}
 	}
@@ -182,9 +192,11 @@ func restartsOf(pod *corev1.Pod) int32 {
 	return n
 }
 
+// startedOf is when the last container started for the first time; zero when one was restarted or
+// has not started.
 func startedOf(pod *corev1.Pod, restarts int32) time.Time {
 	if restarts > 0 || len(pod.Status.ContainerStatuses) == 0 {
-		return time.Time{} // startedAt is that of the last restart
+		return time.Time{} // startedAt is the time of the last restart
 	}
 	at := time.Time{}
 	for _, c := range pod.Status.ContainerStatuses {
@@ -200,13 +212,14 @@ func startedOf(pod *corev1.Pod, restarts int32) time.Time {
 	return at
 }
 
-// hopeless are the reasons for waiting that do not pass by waiting.
-var hopeless = map[string]bool{
-	"CrashLoopBackOff": true, "ImagePullBackOff": true, "ErrImagePull": true, "InvalidImageName": true, "ErrImageNeverPull": true,
-	"CreateContainerConfigError": true, "CreateContainerError": true, "RunContainerError": true, "RegistryUnavailable": true,
-	"SignatureValidationFailed": true,
+// permanentReasons are the reasons of a waiting container that waiting does not resolve.
+var permanentReasons = map[string]bool{
+	"CrashLoopBackOff": true, "RunContainerError": true, "ImagePullBackOff": true, "ErrImagePull": true,
+	"InvalidImageName": true, "ErrImageNeverPull": true, "CreateContainerConfigError": true,
+	"CreateContainerError": true, "RegistryUnavailable": true, "SignatureValidationFailed": true,
 }
 
+// failureOf is why the pod cannot become Ready; empty otherwise.
 func failureOf(pod *corev1.Pod) string {
 	if pod.Status.Phase == corev1.PodFailed {
 		if pod.Status.Reason != "" {
@@ -214,29 +227,30 @@ func failureOf(pod *corev1.Pod) string {
 		}
 		return "Failed"
 	}
-	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for _, c := range statuses {
-			if w := c.State.Waiting; w != nil && hopeless[w.Reason] {
-				return w.Reason
-			}
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if w := c.State.Waiting; w != nil && permanentReasons[w.Reason] {
+			return w.Reason
 		}
 	}
 	return ""
 }
 
-// poolLabels name a node's pool, most specific first; the instance type says it where nothing else does.
+// poolLabels are the labels with the name of a node's pool. The instance type stands in for a
+// missing one.
 var poolLabels = []string{
-	"karpenter.sh/nodepool", "cloud.google.com/gke-nodepool", "eks.amazonaws.com/nodegroup", "alpha.eksctl.io/nodegroup-name",
-	"kubernetes.azure.com/agentpool", "agentpool", "doks.digitalocean.com/node-pool", "node.kubernetes.io/instance-type",
+	"karpenter.sh/nodepool", "cloud.google.com/gke-nodepool", "eks.amazonaws.com/nodegroup",
+	"alpha.eksctl.io/nodegroup-name", "kubernetes.azure.com/agentpool", "agentpool",
+	"doks.digitalocean.com/node-pool", "node.kubernetes.io/instance-type",
 }
 
-// productLabels name a node's accelerator.
+// productLabels are the labels with the model of a node's accelerator.
 var productLabels = []string{
-	"nvidia.com/gpu.product", "amd.com/gpu.product-name", "cloud.google.com/gke-accelerator", "karpenter.k8s.aws/instance-gpu-name",
-	"cloud.google.com/gke-tpu-accelerator",
+	"nvidia.com/gpu.product", "amd.com/gpu.product-name", "cloud.google.com/gke-accelerator",
+	"karpenter.k8s.aws/instance-gpu-name", "cloud.google.com/gke-tpu-accelerator",
 }
 
-// PoolOf names the node's pool, or its instance type where no label names a pool; empty for nil.
+// PoolOf is the name of the node's pool, or its instance type when no label names a pool; empty for
+// nil.
 func PoolOf(node *corev1.Node) string { return firstLabel(node, poolLabels) }
 
 func firstLabel(node *corev1.Node, names []string) string {
@@ -271,12 +285,13 @@ func keyOf(pod *corev1.Pod, node *corev1.Node) Key {
 	return k
 }
 
-// defaultContainer is the annotation by which pods name the container that is meant where none is named. What injects sidecars before the
-// others sets it, too.
+// defaultContainer is the annotation that names a pod's default container for kubectl. Tools that
+// inject sidecars before the other containers set it, too.
 const defaultContainer = "kubectl.kubernetes.io/default-container"
 
-// MainContainer is the one that makes the service: that with the most accelerators; else the default one by the annotation that kubectl goes by, or
-// the first. nil where there is none.
+// MainContainer is the container that serves: the one with the most accelerators; without any, the
+// default container by kubectl's annotation, or the first one. It is nil when there is no
+// container.
 func MainContainer(annotations map[string]string, spec *corev1.PodSpec) *corev1.Container {
 	var found *corev1.Container
 	most := resource.Quantity{}
@@ -290,18 +305,19 @@ func MainContainer(annotations map[string]string, spec *corev1.PodSpec) *corev1.
 	return found
 }
 
-// acceleratorOf is the first extended resource that the container asks for, by name; GPUs, TPUs and the like are all of that kind.
+// acceleratorOf returns the first extended resource of the container by name, and how much of it.
+// GPUs, TPUs and similar devices are extended resources.
 func acceleratorOf(c *corev1.Container) (string, resource.Quantity) {
-	name, most := "", resource.Quantity{}
+	name, quantity := "", resource.Quantity{}
 	for _, list := range []corev1.ResourceList{c.Resources.Limits, c.Resources.Requests} {
 		for n, q := range list {
 			extended := strings.Contains(string(n), "/") && !strings.HasPrefix(string(n), "kubernetes.io/")
 			if extended && !q.IsZero() && (name == "" || string(n) < name) {
-				name, most = string(n), q
+				name, quantity = string(n), q
 			}
 		}
 	}
-	return name, most
+	return name, quantity
 }
 
 // MainImage is the image of the [MainContainer].

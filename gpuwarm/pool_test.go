@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/gpuwarm/survival"
 )
 
 // unsure is a timeline in replicas of capacity 1, with what is expected.
@@ -35,8 +36,15 @@ func TestTogether(t *testing.T) {
 		correlation float64
 		want        Joint
 	}{
-		"Alone":   {"One service is held for as ever.", []Member{member("2 2 9 9", "2 2 5 5", 2, 1)}, 0, Joint{[]int{7}, 7, 7}},
-		"Nothing": {"Nothing is needed.", []Member{member("2 2 2", "1 1 1", 2, 1), member("1 1 1", "1 1 1", 3, 1)}, 0, Joint{[]int{0, 0}, 0, 0}},
+		"Alone": {
+			"One service is held for as ever.", []Member{member("2 2 9 9", "2 2 5 5", 2, 1)}, 0, Joint{[]int{7}, 7, 7},
+		},
+		"Nothing": {
+			"Nothing is needed.",
+			[]Member{member("2 2 2", "1 1 1", 2, 1), member("1 1 1", "1 1 1", 3, 1)},
+			0,
+			Joint{[]int{0, 0}, 0, 0},
+		},
 		"TakeTurns": {
 			"One rises as the other falls: the most of the sum counts.",
 			[]Member{member("1 9 1 1", "1 9 1 1", 1, 1), member("1 1 9 1", "1 1 9 1", 1, 1)},
@@ -83,7 +91,8 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-// Together is never more than the sum of its parts, no less than what is expected, grows with the correlation, and gives no member more than its own.
+// Together is never more than the sum of its parts, no less than what is expected, grows with the
+// correlation, and gives no member more than its own.
 func TestTogetherProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 5).Draw(t, "members")
@@ -126,7 +135,7 @@ func TestTogetherProperties(t *testing.T) {
 			for at := epoch; !at.After(epoch.Add(stages.Node)); at = at.Add(20 * time.Second) {
 				need := 0.0
 				for _, m := range members {
-					_, e := m.Timeline.on(at)
+					_, e := m.Timeline.valuesAt(at)
 					need += float64(max(0, e-m.Replicas)) * m.Units
 				}
 				if need > j.Units+1e-9 {
@@ -137,11 +146,12 @@ func TestTogetherProperties(t *testing.T) {
 	})
 }
 
-// Held places are not lent for ever: with every draw of errors as correlated as was said, what is held together is enough as often as the level says.
+// Held places are not lent for ever: with every draw of errors as correlated as was said, what is
+// held together is enough as often as the level says.
 func TestTogetherIsEnough(t *testing.T) {
 	const n, level = 4, 0.95
 	const spread = 20 // replicas between the expected and the plan
-	sigma := spread / normalQuantile(level)
+	sigma := spread / survival.NormalQuantile(level)
 	for _, c := range []float64{0, 0.5, 1} {
 		members := make([]Member, n)
 		for i := range members {
@@ -189,14 +199,15 @@ func TestTimelineAt(t *testing.T) {
 		}
 		return n
 	}
-	// The quantiles of the normal distribution at 0.9 and 0.999 are 1.2816 and 3.0902: a spread of 4 becomes 9.65.
+	// The quantiles of the normal distribution at 0.9 and 0.999 are 1.2816 and 3.0902: a spread of
+	// 4 becomes 9.65.
 	if got := []int{most(0.9, 0), most(0.999, 0), most(0.999, 1), most(0.999, 2), most(0.999, 3)}; !cmp.Equal(got, []int{10, 16, 10, -1, 25}) {
 		t.Errorf("at 0.9, and four steps at 0.999: %v", got)
 	}
 	if got := Staging(tl, at(0), Stages{Node: time.Second, Image: time.Second, Weights: time.Second}, 10); got.Nodes != 0 || got.Images != 16 || got.Weights != 16 {
 		t.Errorf("a held node follows the plan, images and weights follow it at 0.999: %+v", got)
 	}
-	if tl := unsure(t, 0.9, "10", "6 7"); cmp.Diff([]int{10}, tl.At(0.999).pieces[0].replicas) != "" {
+	if tl := unsure(t, 0.9, "10", "6 7"); cmp.Diff([]int{10}, tl.At(0.999).segments[0].replicas) != "" {
 		t.Error("expected values that do not fit leave the plan as it is")
 	}
 }

@@ -13,22 +13,23 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 )
 
-// Shape is what a pod asks of a node: resources, and which nodes may have it.
+// Shape is what a pod requires of a node: resources, and constraints on the node. Make one with
+// [ShapeOf].
 type Shape struct {
-	// Requests of the whole pod, with a "pods" of 1.
-	Requests corev1.ResourceList
-	selector map[string]string
-	affinity *corev1.NodeSelector
-	tolerate []corev1.Toleration
-	runtime  string // class, which may have selectors and tolerations of its own
+	// Requests of the whole pod, including 1 of the resource "pods".
+	Requests     corev1.ResourceList
+	selector     map[string]string
+	affinity     *corev1.NodeSelector
+	tolerations  []corev1.Toleration
+	runtimeClass string // it may add selectors and tolerations
 }
 
-// ShapeOf is the shape of a pod.
+// ShapeOf returns the shape of a pod.
 func ShapeOf(spec *corev1.PodSpec) Shape {
-	s := Shape{Requests: requestsOf(spec), selector: spec.NodeSelector, tolerate: spec.Tolerations}
+	s := Shape{Requests: requestsOf(spec), selector: spec.NodeSelector, tolerations: spec.Tolerations}
 	s.Requests[corev1.ResourcePods] = resource.MustParse("1")
 	if spec.RuntimeClassName != nil {
-		s.runtime = *spec.RuntimeClassName
+		s.runtimeClass = *spec.RuntimeClassName
 	}
 	if a := spec.Affinity; a != nil && a.NodeAffinity != nil {
 		s.affinity = a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
@@ -36,8 +37,9 @@ func ShapeOf(spec *corev1.PodSpec) Shape {
 	return s
 }
 
-// requestsOf is what the scheduler counts: the containers and sidecars together, or an init container with the sidecars before it where that is
-// more, or what the pod as a whole asks for, and the overhead.
+// requestsOf returns the requests that the scheduler counts. They are the sum over containers and
+// sidecars, or an init container with the sidecars before it when that is more. Requests of the pod
+// as a whole replace that. The overhead comes on top.
 func requestsOf(spec *corev1.PodSpec) corev1.ResourceList {
 	total, init, sidecars := corev1.ResourceList{}, corev1.ResourceList{}, corev1.ResourceList{}
 	for _, c := range spec.InitContainers {
@@ -47,13 +49,13 @@ func requestsOf(spec *corev1.PodSpec) corev1.ResourceList {
 			r = corev1.ResourceList{}
 		}
 		add(r, sidecars)
-		most(init, r)
+		maximum(init, r)
 	}
 	for i := range spec.Containers {
 		add(total, containerRequests(&spec.Containers[i]))
 	}
 	add(total, sidecars)
-	most(total, init)
+	maximum(total, init)
 	if spec.Resources != nil {
 		for name, q := range spec.Resources.Requests {
 			total[name] = q.DeepCopy()
@@ -63,7 +65,8 @@ func requestsOf(spec *corev1.PodSpec) corev1.ResourceList {
 	return total
 }
 
-// containerRequests are the requests; where there is only a limit the API server has made it the request of a pod, but not of a template.
+// containerRequests returns the requests of a container. A limit without a request counts as the
+// request: the API server sets it so in pods, but not in pod templates.
 func containerRequests(c *corev1.Container) corev1.ResourceList {
 	out := corev1.ResourceList{}
 	for name, q := range c.Resources.Limits {
@@ -75,7 +78,8 @@ func containerRequests(c *corev1.Container) corev1.ResourceList {
 	return out
 }
 
-// Scarce is the resource that nodes of this shape are there for, and how much of it a pod takes: the accelerator, or with none of those the place of a pod.
+// Scarce returns the scarce resource of a node, and how much of it a pod takes: the accelerator, or
+// "pods" when the pod has none.
 func (s Shape) Scarce() (corev1.ResourceName, float64) {
 	list := s.Requests.DeepCopy()
 	name, q := acceleratorOf(&corev1.Container{Resources: corev1.ResourceRequirements{Requests: list}})
@@ -85,12 +89,13 @@ func (s Shape) Scarce() (corev1.ResourceName, float64) {
 	return corev1.ResourceName(name), q.AsApproximateFloat64()
 }
 
-// Pool tells shapes apart that cannot take each other's place on a node: by where they may run, and by the accelerator or, without one, by all that they
-// ask for. Shapes of one pool that ask for different amounts of the accelerator are of one pool all the same.
+// Pool is equal for shapes that can take each other's place on a node. They have the same
+// constraints, and the same kind of accelerator, in any amount. Without an accelerator they have
+// the same requests.
 func (s Shape) Pool() string {
 	name, _ := s.Scarce()
 	var text strings.Builder
-	fmt.Fprint(&text, name, s.selector, s.tolerate, s.affinity.String(), s.runtime)
+	fmt.Fprint(&text, name, s.selector, s.tolerations, s.affinity.String(), s.runtimeClass)
 	if name == corev1.ResourcePods {
 		names := slices.Sorted(maps.Keys(s.Requests))
 		for _, n := range names {
@@ -101,6 +106,7 @@ func (s Shape) Pool() string {
 	return text.String()
 }
 
+// add adds from to to.
 func add(to, from corev1.ResourceList) {
 	for name, q := range from {
 		sum := to[name].DeepCopy()
@@ -109,7 +115,8 @@ func add(to, from corev1.ResourceList) {
 	}
 }
 
-func most(to, from corev1.ResourceList) {
+// maximum raises each resource of to at least to that of from.
+func maximum(to, from corev1.ResourceList) {
 	for name, q := range from {
 		if have, ok := to[name]; !ok || q.Cmp(have) > 0 {
 			to[name] = q.DeepCopy()
@@ -117,7 +124,8 @@ func most(to, from corev1.ResourceList) {
 	}
 }
 
-// Admits is whether the node may have pods of this shape: Ready, schedulable, selected, tolerated. Whether there is room is [Shape.Room].
+// Admits reports whether a node may have pods of this shape: it is Ready and schedulable, and
+// satisfies node selector, affinity and tolerations. For free capacity see [Shape.Room].
 func (s Shape) Admits(node *corev1.Node) bool {
 	if node.Spec.Unschedulable || !nodeReady(node) {
 		return false
@@ -127,7 +135,7 @@ func (s Shape) Admits(node *corev1.Node) bool {
 			return false
 		}
 	}
-	return s.affine(node) && s.tolerates(node)
+	return s.matchesAffinity(node) && s.tolerates(node)
 }
 
 func nodeReady(node *corev1.Node) bool {
@@ -139,7 +147,7 @@ func nodeReady(node *corev1.Node) bool {
 	return false
 }
 
-func (s Shape) affine(node *corev1.Node) bool {
+func (s Shape) matchesAffinity(node *corev1.Node) bool {
 	if s.affinity == nil {
 		return true
 	}
@@ -160,13 +168,14 @@ func termMatches(term corev1.NodeSelectorTerm, node *corev1.Node) bool {
 }
 
 var selectionOf = map[corev1.NodeSelectorOperator]selection.Operator{
-	corev1.NodeSelectorOpIn: selection.In, corev1.NodeSelectorOpNotIn: selection.NotIn, corev1.NodeSelectorOpExists: selection.Exists,
-	corev1.NodeSelectorOpDoesNotExist: selection.DoesNotExist, corev1.NodeSelectorOpGt: selection.GreaterThan, corev1.NodeSelectorOpLt: selection.LessThan,
+	corev1.NodeSelectorOpIn: selection.In, corev1.NodeSelectorOpNotIn: selection.NotIn,
+	corev1.NodeSelectorOpExists: selection.Exists, corev1.NodeSelectorOpDoesNotExist: selection.DoesNotExist,
+	corev1.NodeSelectorOpGt: selection.GreaterThan, corev1.NodeSelectorOpLt: selection.LessThan,
 }
 
 func allMatch(requirements []corev1.NodeSelectorRequirement, set labels.Set) bool {
 	for _, r := range requirements {
-		if r.Key == "metadata.name" { // a field, whose key is no label's
+		if r.Key == "metadata.name" { // a field, not a label
 			found := false
 			for _, v := range r.Values {
 				found = found || v == set[r.Key]
@@ -190,7 +199,7 @@ func (s Shape) tolerates(node *corev1.Node) bool {
 			continue
 		}
 		ok := false
-		for _, t := range s.tolerate {
+		for _, t := range s.tolerations {
 			key := t.Key == taint.Key || (t.Key == "" && t.Operator == corev1.TolerationOpExists)
 			value := t.Operator == corev1.TolerationOpExists || t.Value == taint.Value
 			ok = ok || (key && value && (t.Effect == "" || t.Effect == taint.Effect))
@@ -202,7 +211,7 @@ func (s Shape) tolerates(node *corev1.Node) bool {
 	return true
 }
 
-// Room is how many pods of this shape fit into what is free; 0 for a shape that asks for nothing.
+// Room is how many pods of this shape fit into the free resources; 0 for a shape without requests.
 func (s Shape) Room(free corev1.ResourceList) int {
 	room := math.MaxInt32
 	for name, want := range s.Requests {
@@ -210,7 +219,7 @@ func (s Shape) Room(free corev1.ResourceList) int {
 			continue
 		}
 		have := free[name]
-		room = min(room, int(math.Floor(have.AsApproximateFloat64()/want.AsApproximateFloat64()+1e-9)))
+		room = min(room, wholeQuotient(have, want))
 	}
 	if room == math.MaxInt32 {
 		return 0
@@ -218,7 +227,14 @@ func (s Shape) Room(free corev1.ResourceList) int {
 	return max(0, room)
 }
 
-// Free is what each node has left beside the pods on it, by the node's name. Pods that ended count no more, nor do those that ignore says.
+// wholeQuotient is how many times part fits into whole. Quantities are decimal, so a quotient that
+// is a whole number up to the precision of a float64 counts as one.
+func wholeQuotient(whole, part resource.Quantity) int {
+	return int(math.Floor(whole.AsApproximateFloat64()/part.AsApproximateFloat64() + 1e-9))
+}
+
+// Free returns the free resources of each node, by its name. Pods that have ended take nothing, nor
+// do those for which ignore is true. ignore may be nil.
 func Free(nodes []corev1.Node, pods []corev1.Pod, ignore func(*corev1.Pod) bool) map[string]corev1.ResourceList {
 	free := make(map[string]corev1.ResourceList, len(nodes))
 	for i := range nodes {
@@ -228,7 +244,8 @@ func Free(nodes []corev1.Node, pods []corev1.Pod, ignore func(*corev1.Pod) bool)
 	for i := range pods {
 		p := &pods[i]
 		left, ok := free[p.Spec.NodeName]
-		if !ok || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed || (ignore != nil && ignore(p)) {
+		ended := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+		if !ok || ended || (ignore != nil && ignore(p)) {
 			continue
 		}
 		used := requestsOf(&p.Spec)
@@ -243,20 +260,20 @@ func Free(nodes []corev1.Node, pods []corev1.Pod, ignore func(*corev1.Pod) bool)
 	return free
 }
 
-// Capacity is what a service can be given.
+// Capacity is how many more replicas a service can have.
 type Capacity struct {
-	// Fits is how many replicas more fit on the nodes that there are.
+	// Fits is how many more replicas fit on the existing nodes.
 	Fits int
-	// Grows is whether nodes come up on demand.
+	// Grows is true when nodes are added on demand.
 	Grows bool
-	// Pool is how many replicas the node pool holds when it has grown as far as it can; 0 where that is not known.
+	// Pool is how many replicas the node pool holds at its maximum size; 0 when that is not known.
 	Pool int
-	// Quota is how many replicas more the namespace's quotas admit; negative where there is none.
+	// Quota is how many more replicas the namespace's quotas allow; negative without a quota.
 	Quota int
 }
 
-// Most is the largest number of replicas that there can be beside those that there are, and what bounds it: "nodes", "pool" or "quota". ok
-// is false where nothing that is known does.
+// Most returns the largest number of replicas that can exist, the existing ones included, and what
+// bounds it: "nodes", "pool" or "quota". ok is false when nothing known bounds it.
 func (c Capacity) Most(replicas int) (most int, bound string, ok bool) {
 	most = math.MaxInt32
 	switch {
@@ -271,8 +288,9 @@ func (c Capacity) Most(replicas int) (most int, bound string, ok bool) {
 	return most, bound, bound != ""
 }
 
-// QuotaRoom is how many pods of the shape the quotas admit beside what is used; -1 where none of them is about pods of this shape. Quotas with
-// scopes are passed over: whether they are about these pods cannot be said in general.
+// QuotaRoom is how many more pods of the shape the quotas allow; -1 when none of them limits pods
+// of this shape. Quotas with scopes are ignored, because it is not known whether they apply to
+// these pods.
 func QuotaRoom(quotas []corev1.ResourceQuota, s Shape) int {
 	room := -1
 	for i := range quotas {
@@ -281,17 +299,14 @@ func QuotaRoom(quotas []corev1.ResourceQuota, s Shape) int {
 			continue
 		}
 		for name, hard := range q.Status.Hard {
-			resourceName := name
-			if n := len("requests."); len(name) > n && name[:n] == "requests." {
-				resourceName = name[n:]
-			}
-			want, ok := s.Requests[resourceName]
+			requested := corev1.ResourceName(strings.TrimPrefix(string(name), corev1.DefaultResourceRequestsPrefix))
+			want, ok := s.Requests[requested]
 			if !ok || want.Sign() <= 0 {
 				continue
 			}
 			left := hard.DeepCopy()
 			left.Sub(q.Status.Used[name])
-			n := max(0, int(math.Floor(left.AsApproximateFloat64()/want.AsApproximateFloat64()+1e-9)))
+			n := max(0, wholeQuotient(left, want))
 			if room < 0 || n < room {
 				room = n
 			}

@@ -31,11 +31,31 @@ func TestRequestsOf(t *testing.T) {
 		spec   corev1.PodSpec
 		want   corev1.ResourceList
 	}{
-		"Sum":      {"Containers run together.", corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1"), asks("b", "cpu", "500m")}}, list("cpu", "1500m")},
-		"Init":     {"Init containers run before.", corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1")}, InitContainers: []corev1.Container{asks("i", "cpu", "4"), asks("j", "cpu", "2")}}, list("cpu", "4")},
-		"Sidecar":  {"Sidecars run with both.", corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1")}, InitContainers: []corev1.Container{sidecar, asks("i", "cpu", "4")}}, list("cpu", "5")},
-		"Limits":   {"A template's limit is the request to be.", corev1.PodSpec{Containers: []corev1.Container{limited}}, list("nvidia.com/gpu", "2")},
-		"Overhead": {"The sandbox takes its part.", corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1")}, Overhead: list("cpu", "250m")}, list("cpu", "1250m")},
+		"Sum": {
+			"Containers run together.",
+			corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1"), asks("b", "cpu", "500m")}},
+			list("cpu", "1500m"),
+		},
+		"Init": {
+			"Init containers run before.",
+			corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1")}, InitContainers: []corev1.Container{asks("i", "cpu", "4"), asks("j", "cpu", "2")}},
+			list("cpu", "4"),
+		},
+		"Sidecar": {
+			"Sidecars run with both.",
+			corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1")}, InitContainers: []corev1.Container{sidecar, asks("i", "cpu", "4")}},
+			list("cpu", "5"),
+		},
+		"Limits": {
+			"A template's limit is the request to be.",
+			corev1.PodSpec{Containers: []corev1.Container{limited}},
+			list("nvidia.com/gpu", "2"),
+		},
+		"Overhead": {
+			"The sandbox takes its part.",
+			corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1")}, Overhead: list("cpu", "250m")},
+			list("cpu", "1250m"),
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -80,17 +100,33 @@ func TestAdmits(t *testing.T) {
 		"Selected":    {corev1.PodSpec{NodeSelector: map[string]string{"gpu": "h100"}}, &node, true},
 		"NotSelected": {corev1.PodSpec{NodeSelector: map[string]string{"gpu": "l4"}}, &node, false},
 		"Absent":      {corev1.PodSpec{NodeSelector: map[string]string{"zone": ""}}, &node, false},
-		"In":          {need(corev1.NodeSelectorRequirement{Key: "gpu", Operator: corev1.NodeSelectorOpIn, Values: []string{"h100", "h200"}}), &node, true},
-		"Gt":          {need(corev1.NodeSelectorRequirement{Key: "mem", Operator: corev1.NodeSelectorOpGt, Values: []string{"79"}}), &node, true},
-		"NotGt":       {need(corev1.NodeSelectorRequirement{Key: "mem", Operator: corev1.NodeSelectorOpGt, Values: []string{"80"}}), &node, false},
-		"EmptyTerm":   {need(), &node, false},
-		"ByName":      {byName, &node, true},
-		"OtherName":   {byName, &preferred, false},
-		"Tainted":     {corev1.PodSpec{}, &tainted, false},
-		"Tolerated":   {corev1.PodSpec{Tolerations: []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists}}}, &tainted, true},
-		"WrongValue":  {corev1.PodSpec{Tolerations: []corev1.Toleration{{Key: "nvidia.com/gpu", Value: "absent"}}}, &tainted, false},
-		"All":         {corev1.PodSpec{Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}}, &tainted, true},
-		"Preferred":   {corev1.PodSpec{}, &preferred, true},
+		"In": {
+			need(corev1.NodeSelectorRequirement{Key: "gpu", Operator: corev1.NodeSelectorOpIn, Values: []string{"h100", "h200"}}),
+			&node, true,
+		},
+		"Gt": {
+			need(corev1.NodeSelectorRequirement{Key: "mem", Operator: corev1.NodeSelectorOpGt, Values: []string{"79"}}),
+			&node, true,
+		},
+		"NotGt": {
+			need(corev1.NodeSelectorRequirement{Key: "mem", Operator: corev1.NodeSelectorOpGt, Values: []string{"80"}}),
+			&node, false,
+		},
+		"EmptyTerm": {need(), &node, false},
+		"ByName":    {byName, &node, true},
+		"OtherName": {byName, &preferred, false},
+		"Tainted":   {corev1.PodSpec{}, &tainted, false},
+		"Tolerated": {
+			corev1.PodSpec{Tolerations: []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists}}},
+			&tainted, true,
+		},
+		"WrongValue": {
+			corev1.PodSpec{Tolerations: []corev1.Toleration{{Key: "nvidia.com/gpu", Value: "absent"}}}, &tainted, false,
+		},
+		"All": {
+			corev1.PodSpec{Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}}, &tainted, true,
+		},
+		"Preferred": {corev1.PodSpec{}, &preferred, true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +193,8 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
-// What a runtime class selects nodes by is not known here, so shapes of different classes are taken not to share nodes.
+// What a runtime class selects nodes by is not known here, so shapes of different classes are taken
+// not to share nodes.
 func TestPoolsOfRuntimeClasses(t *testing.T) {
 	of := func(class *string) string { return ShapeOf(&corev1.PodSpec{RuntimeClassName: class}).Pool() }
 	kata, gvisor := "kata", "gvisor"

@@ -93,7 +93,8 @@ type run struct {
 	afterTen float64 // the lead once ten starts since the change had finished, seconds
 }
 
-// simulate n starts; from start number change on, all take factor times as long. The learner sees the cluster at each start.
+// simulate n starts; from start number change on, all take factor times as long. The learner sees
+// the cluster at each start.
 func simulate(w world, seed uint64, n, change int, factor float64) run {
 	r := rand.New(rand.NewPCG(seed, 7))
 	l := NewLearner(LearnerOptions{Percentile: w.percent, Max: 24 * time.Hour})
@@ -183,9 +184,10 @@ func mean(x []float64) float64 {
 	return sum
 }
 
-// The lead is calibrated in the long run, follows a warm-up that triples, and starts that never finish neither move it nor go unsaid.
-// Two hundred seeded replications of the worlds that matter most, fifty of the others; under the race detector, which looks for other things and
-// takes ten times as long, a tenth.
+// The lead is calibrated in the long run, follows a warm-up that triples, and starts that never
+// finish neither move it nor go unsaid. Two hundred seeded replications of the worlds that matter
+// most, fifty of the others; under the race detector, which looks for other things and takes ten
+// times as long, a tenth.
 func TestLeadCoverage(t *testing.T) {
 	cases := map[string]coverageCase{
 		"Unimodal":          {world: world{mix: unimodal, labels: true, gap: 600, percent: 90}, ten: true, reps: 50},
@@ -193,29 +195,40 @@ func TestLeadCoverage(t *testing.T) {
 		"HeavyTails":        {world: world{mix: heavy, labels: true, gap: 600, percent: 90}, ten: true, reps: 200},
 		"HeavyTailsNoPaths": {world: world{mix: heavy, gap: 600, percent: 90}, reps: 50},
 		"Ramp":              {world: world{mix: mixed, labels: true, gap: 20, percent: 90}, ten: true, reps: 50},
-		"NeverFinish":       {world: world{mix: heavy, labels: true, gap: 600, percent: 90, never: 0.2}, failing: true, ten: true, reps: 200},
-		"GivenUpOn":         {world: world{mix: mixed, labels: true, gap: 600, percent: 90, never: 0.2, giveUp: 1200}, failing: true, ten: true, reps: 50},
+		"NeverFinish": {
+			world: world{mix: heavy, labels: true, gap: 600, percent: 90, never: 0.2}, failing: true, ten: true,
+			reps: 200,
+		},
+		"GivenUpOn": {
+			world: world{mix: mixed, labels: true, gap: 600, percent: 90, never: 0.2, giveUp: 1200}, failing: true,
+			ten: true, reps: 50,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, tc.run)
 	}
 }
 
-// The same bars in worlds and with seeds that the learner was not tuned on. HEADSTART_REPLICATIONS says how many of each; 25 unless it does.
+// The same bars in worlds and with seeds that the learner was not tuned on. HEADSTART_REPLICATIONS
+// says how many of each; 25 unless it does.
 func TestLeadCoverageElsewhere(t *testing.T) {
 	reps := 25
 	if n, err := strconv.Atoi(os.Getenv("HEADSTART_REPLICATIONS")); err == nil && n > 0 {
 		reps = n
 	}
 	cases := map[string]coverageCase{
-		"Mixed":       {world: world{mix: mixed, labels: true, gap: 600, percent: 90}, ten: true},
-		"HeavyTails":  {world: world{mix: heavy, labels: true, gap: 600, percent: 90}, ten: true},
-		"NeverFinish": {world: world{mix: heavy, labels: true, gap: 600, percent: 90, never: 0.2}, failing: true, ten: true},
-		"Restore":     {world: world{mix: restore, labels: true, gap: 900, percent: 90}, ten: true},
-		"Pareto":      {world: world{mix: pareto, labels: true, gap: 300, percent: 90}, ten: true},
-		"Wide":        {world: world{mix: wide, labels: true, gap: 1200, percent: 90}, ten: true},
-		"P80":         {world: world{mix: restore, labels: true, gap: 600, percent: 80}, ten: true},
-		"ParetoNever": {world: world{mix: pareto, labels: true, gap: 600, percent: 90, never: 0.2}, failing: true, ten: true},
+		"Mixed":      {world: world{mix: mixed, labels: true, gap: 600, percent: 90}, ten: true},
+		"HeavyTails": {world: world{mix: heavy, labels: true, gap: 600, percent: 90}, ten: true},
+		"NeverFinish": {
+			world: world{mix: heavy, labels: true, gap: 600, percent: 90, never: 0.2}, failing: true, ten: true,
+		},
+		"Restore": {world: world{mix: restore, labels: true, gap: 900, percent: 90}, ten: true},
+		"Pareto":  {world: world{mix: pareto, labels: true, gap: 300, percent: 90}, ten: true},
+		"Wide":    {world: world{mix: wide, labels: true, gap: 1200, percent: 90}, ten: true},
+		"P80":     {world: world{mix: restore, labels: true, gap: 600, percent: 80}, ten: true},
+		"ParetoNever": {
+			world: world{mix: pareto, labels: true, gap: 600, percent: 90, never: 0.2}, failing: true, ten: true,
+		},
 	}
 	for name, tc := range cases {
 		tc.reps, tc.seed = reps, 1_000_003

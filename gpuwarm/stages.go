@@ -9,13 +9,14 @@ import (
 )
 
 const (
-	// stagePercentile of the starts have their node, or their image, within the lead that is learned for that stage.
-	stagePercentile = 0.9
-	// stageStarts is how many of them it takes.
-	stageStarts = 3
+	// stageQuantile of the starts have their node, or their image, within the learned stage.
+	stageQuantile = 0.9
+	// minStageStarts is how many starts a learned stage needs.
+	minStageStarts = 3
 )
 
-// stages are how long a start waited for a node that had to come up, and for its image to be pulled; 0 where it did not.
+// stages returns how long a start waited for a new node, and for the pull of its image; 0 when it
+// did not wait for one.
 func (s Start) stages() (node, pull time.Duration) {
 	d := s.Durations()
 	switch s.Path {
@@ -27,8 +28,8 @@ func (s Start) stages() (node, pull time.Duration) {
 	return 0, 0
 }
 
-// LearnedStages are how long a node takes to come up and how long a pull takes, at the 90th percentile of the starts that had to wait for one; 0 where
-// fewer than three did.
+// LearnedStages returns how long a new node takes and how long a pull takes: the 90th percentile of
+// the starts that waited for one. Each is 0 when fewer than three did.
 func LearnedStages(records []v1alpha1.StartRecord) (node, pull time.Duration) {
 	var nodes, pulls []int32
 	for _, r := range records {
@@ -43,10 +44,10 @@ func LearnedStages(records []v1alpha1.StartRecord) (node, pull time.Duration) {
 }
 
 func learnedStage(secs []int32) time.Duration {
-	if len(secs) < stageStarts {
+	if len(secs) < minStageStarts {
 		return 0
 	}
 	slices.Sort(secs)
-	i := int(math.Ceil(stagePercentile*float64(len(secs)+1))) - 1
+	i := int(math.Ceil(stageQuantile*float64(len(secs)+1))) - 1
 	return time.Duration(secs[min(i, len(secs)-1)]) * time.Second
 }

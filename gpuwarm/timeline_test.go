@@ -40,13 +40,26 @@ func TestNewTimeline(t *testing.T) {
 		want     []int
 		err      string
 	}{
-		"Ceil":     {"A replica for each part of its capacity.", planOf("0 1 10 10.001 10.000000001 95"), 10, 0, []int{0, 1, 1, 2, 1, 10}, ""},
+		"Ceil": {
+			"A replica for each part of its capacity.", planOf("0 1 10 10.001 10.000000001 95"), 10, 0,
+			[]int{0, 1, 1, 2, 1, 10},
+			"",
+		},
 		"Most":     {"No more than the HPA may have.", planOf("10 95 1e300"), 10, 7, []int{1, 7, 7}, ""},
 		"Capacity": {"Without a capacity there are no replicas.", planOf("1"), 0, 0, nil, "capacityPerReplica"},
 		"Garbage":  {"A demand is a number.", planOf("1 x"), 1, 0, nil, `"x", is not a number`},
 		"NaN":      {"And not NaN.", planOf("NaN"), 1, 0, nil, "is not a number"},
-		"Empty":    {"A plan without a step asks for nothing that could be held.", v1alpha1.Plan{Start: metav1.NewTime(epoch)}, 1, 0, nil, "is empty"},
-		"Step":     {"Steps are above zero.", v1alpha1.Plan{Start: metav1.NewTime(epoch), Segments: []v1alpha1.PlanSegment{{Step: "0s", Values: "1"}}}, 1, 0, nil, "step"},
+		"Empty": {
+			"A plan without a step asks for nothing that could be held.",
+			v1alpha1.Plan{Start: metav1.NewTime(epoch)},
+			1, 0, nil, "is empty",
+		},
+		"Step": {
+			"Steps are above zero.",
+			v1alpha1.Plan{Start: metav1.NewTime(epoch), Segments: []v1alpha1.PlanSegment{{Step: "0s", Values: "1"}}},
+			1,
+			0, nil, "step",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +68,7 @@ func TestNewTimeline(t *testing.T) {
 				t.Fatalf("\nReason: %s\nerror %v, want %q", tc.reason, err, tc.err)
 			}
 			if err == nil {
-				if diff := cmp.Diff(tc.want, tl.pieces[0].replicas); diff != "" {
+				if diff := cmp.Diff(tc.want, tl.segments[0].replicas); diff != "" {
 					t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
 				}
 			}
@@ -72,16 +85,51 @@ func TestStaging(t *testing.T) {
 		replicas int
 		want     Hold
 	}{
-		"Flat":    {"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{2, at(0), 0, 2, 0}},
-		"TooSoon": {"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{2, at(0), 0, 5, 0}},
-		"InTime":  {"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60, Stages{Node: 2 * time.Minute, Image: time.Minute}, 2, Hold{5, at(240), 3, 5, 0}},
+		"Flat": {
+			"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0,
+			Stages{Node: 2 * time.Minute, Image: time.Minute},
+			2,
+			Hold{2, at(0), 0, 2, 0},
+		},
+		"TooSoon": {
+			"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0,
+			Stages{Node: 2 * time.Minute, Image: time.Minute},
+			2,
+			Hold{2, at(0), 0, 5, 0},
+		},
+		"InTime": {
+			"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60,
+			Stages{Node: 2 * time.Minute, Image: time.Minute},
+			2,
+			Hold{5, at(240), 3, 5, 0},
+		},
 		"OnTheWay": {
 			"Replicas that are on their way are not held for again.", "20 20 20 20 50 50", 60, Stages{Node: 2 * time.Minute, Image: time.Minute}, 4, Hold{5, at(240), 1, 5, 0},
 		},
-		"Recedes": {"Past the peak nothing is held.", "50 20 20 20 20 20", 61, Stages{Node: 2 * time.Minute, Image: time.Minute}, 5, Hold{2, at(61), 0, 5, 0}},
-		"Hours":   {"The coarse part of the plan counts as well.", "20 20|90", 0, Stages{Node: 2 * time.Minute}, 2, Hold{9, at(120), 7, 9, 0}},
-		"Over":    {"After its end a plan asks for nothing.", "50 50", 9999, Stages{Node: 2 * time.Minute, Image: time.Minute}, 3, Hold{0, time.Time{}, 0, 3, 0}},
-		"Weights": {"Weights follow the plan by their lead earlier, whatever there is.", "20 20 20 20 50 50", 0, Stages{Node: 2 * time.Minute, Weights: 2 * time.Minute}, 5, Hold{2, at(0), 0, 5, 5}},
+		"Recedes": {
+			"Past the peak nothing is held.", "50 20 20 20 20 20", 61,
+			Stages{Node: 2 * time.Minute, Image: time.Minute},
+			5,
+			Hold{2, at(61), 0, 5, 0},
+		},
+		"Hours": {
+			"The coarse part of the plan counts as well.", "20 20|90", 0,
+			Stages{Node: 2 * time.Minute},
+			2,
+			Hold{9, at(120), 7, 9, 0},
+		},
+		"Over": {
+			"After its end a plan asks for nothing.", "50 50", 9999,
+			Stages{Node: 2 * time.Minute, Image: time.Minute},
+			3,
+			Hold{0, time.Time{}, 0, 3, 0},
+		},
+		"Weights": {
+			"Weights follow the plan by their lead earlier, whatever there is.", "20 20 20 20 50 50", 0,
+			Stages{Node: 2 * time.Minute, Weights: 2 * time.Minute},
+			5,
+			Hold{2, at(0), 0, 5, 5},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -93,8 +141,9 @@ func TestStaging(t *testing.T) {
 	}
 }
 
-// What is held and what runs together are enough for every step of the stages ahead; no less is held for a longer lead; and one replica more
-// is one place less, so that a replica that takes a held place does not make for a new one.
+// What is held and what runs together are enough for every step of the stages ahead; no less is
+// held for a longer lead; and one replica more is one place less, so that a replica that takes a
+// held place does not make for a new one.
 func TestStagingProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var words []string
@@ -126,7 +175,8 @@ func TestStagingProperties(t *testing.T) {
 	})
 }
 
-// A service that several plans scale is warmed for as the largest of them asks at each instant, each as unsure as it is.
+// A service that several plans scale is warmed for as the largest of them asks at each instant,
+// each as unsure as it is.
 func TestLargest(t *testing.T) {
 	if _, _, ok := Largest().Most(epoch, at(3600)); ok {
 		t.Error("no plan asks for nothing")
@@ -168,7 +218,7 @@ func TestLargest(t *testing.T) {
 				want.Needed, want.At = h.Needed, h.At
 			}
 			want.Nodes, want.Images, want.Weights = max(want.Nodes, h.Nodes), max(want.Images, h.Images), max(want.Weights, h.Weights)
-			p, e := tl.on(now)
+			p, e := tl.valuesAt(now)
 			planned, expected, end = max(planned, p), max(expected, e), later(end, tl.End())
 			if f, ok := tl.First(now, replicas); ok && (first.IsZero() || f.Before(first)) {
 				first = f
@@ -177,7 +227,7 @@ func TestLargest(t *testing.T) {
 		if diff := cmp.Diff(want, Staging(all, now, s, replicas)); diff != "" {
 			t.Fatalf("-want, +got:\n%s", diff)
 		}
-		if p, e := all.on(now); p != planned || e != expected {
+		if p, e := all.valuesAt(now); p != planned || e != expected {
 			t.Fatalf("%d planned and %d expected, want %d and %d", p, e, planned, expected)
 		}
 		if f, _ := all.First(now, replicas); !f.Equal(first) || !all.End().Equal(end) {
