@@ -38,14 +38,36 @@ func TestBreakdownGolden(t *testing.T) {
 		all = append(all, phased(fmt.Sprint("i", i), PathColdImage, 1, 1, 200+10*i, 45))
 	}
 	all = append(all, phased("n", PathColdNode, 150, 2, 240, 50), Start{Pod: "o", Name: "pod-o", Created: at(500)},
-		Start{Pod: "c", Name: "pod-c", Created: at(100), Scheduled: at(101), Initialized: at(102), Restarts: 7, Failure: "CrashLoopBackOff"},
+		Start{
+			Pod: "c", Name: "pod-c", Created: at(100), Scheduled: at(101), Initialized: at(102),
+			Restarts: 7, Failure: "CrashLoopBackOff",
+		},
 		readyStart("flapped", -90000, 90000))
 	cases := map[string]Breakdown{
 		"all": NewBreakdown("shop/face-fusion", all, LearnerOptions{},
 			Lead{WarmUp: 312 * time.Second, Source: v1alpha1.LeadSourceLearned, Starts: 14}, at(600)),
-		"failing": NewBreakdown("shop/face-fusion", all[:9], LearnerOptions{Percentile: 95},
-			Lead{WarmUp: 50 * time.Second, Source: v1alpha1.LeadSourceLearned, Starts: 9, Failing: true, Failed: 5, Decided: 14, Reason: "ImagePullBackOff"}, at(600)),
-		"nothing": NewBreakdown("shop/face-fusion", nil, LearnerOptions{}, Lead{WarmUp: 5 * time.Minute, Source: v1alpha1.LeadSourceDefault}, at(600)),
+		"failing": NewBreakdown(
+			"shop/face-fusion",
+			all[:9],
+			LearnerOptions{Percentile: 95},
+			Lead{
+				WarmUp:  50 * time.Second,
+				Source:  v1alpha1.LeadSourceLearned,
+				Starts:  9,
+				Failing: true,
+				Failed:  5,
+				Decided: 14,
+				Reason:  "ImagePullBackOff",
+			},
+			at(600),
+		),
+		"nothing": NewBreakdown(
+			"shop/face-fusion",
+			nil,
+			LearnerOptions{},
+			Lead{WarmUp: 5 * time.Minute, Source: v1alpha1.LeadSourceDefault},
+			at(600),
+		),
 	}
 	for name, b := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +95,8 @@ func TestBreakdownGolden(t *testing.T) {
 func TestDurations(t *testing.T) {
 	got := phased("a", PathColdImage, 2, 3, 100, 40).Durations()
 	want := map[Phase]time.Duration{
-		PhaseSchedule: 2 * time.Second, PhaseInit: time.Second, PhaseImage: 100 * time.Second, PhaseStart: 3 * time.Second, PhaseLoad: 40 * time.Second,
+		PhaseSchedule: 2 * time.Second, PhaseInit: time.Second, PhaseImage: 100 * time.Second,
+		PhaseStart: 3 * time.Second, PhaseLoad: 40 * time.Second,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
@@ -103,7 +126,8 @@ func TestMetrics(t *testing.T) {
 		got[strings.Join(labels, " ")] = metric.GetHistogram().GetSampleSum()
 	}
 	want := map[string]float64{
-		"ColdNode schedule": 100, "ColdNode init": 1, "ColdNode image": 100, "ColdNode start": 3, "ColdNode load": 40, "ColdNode total": 244, "Unknown total": 10,
+		"ColdNode schedule": 100, "ColdNode init": 1, "ColdNode image": 100, "ColdNode start": 3,
+		"ColdNode load": 40, "ColdNode total": 244, "Unknown total": 10,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)

@@ -42,7 +42,10 @@ func TestMainContainer(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := MainImage(map[string]string{defaultContainer: tc.standard}, &corev1.PodSpec{Containers: tc.containers})
+			got := MainImage(
+				map[string]string{defaultContainer: tc.standard},
+				&corev1.PodSpec{Containers: tc.containers},
+			)
 			if got != tc.want {
 				t.Errorf("the image is %q, want %q: %s", got, tc.want, tc.reason)
 			}

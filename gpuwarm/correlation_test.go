@@ -3,6 +3,7 @@ package gpuwarm
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -16,7 +17,7 @@ func errorsWith(t *testing.T, correlation float64, n int) *Errors {
 	t.Helper()
 	e, r := &Errors{}, newRand(3)
 	tl := func() Timeline {
-		return unsure(t, 0.9, "120|120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120 120", "100")
+		return unsure(t, 0.9, "120|120"+strings.Repeat(" 120", 23), "100")
 	}
 	now := epoch
 	for range n {
@@ -24,7 +25,8 @@ func errorsWith(t *testing.T, correlation float64, n int) *Errors {
 		common := r.NormFloat64()
 		for _, s := range []string{"a", "b"} {
 			plan := tl()
-			plan.segments[1].from, plan.segments[1].expected = now.Add(-time.Hour), make([]int, len(plan.segments[1].replicas))
+			plan.segments[1].from = now.Add(-time.Hour)
+			plan.segments[1].expected = make([]int, len(plan.segments[1].replicas))
 			for i := range plan.segments[1].expected {
 				plan.segments[1].expected[i] = 100
 			}
@@ -121,7 +123,8 @@ func TestCorrelationIsRecalled(t *testing.T) {
 			}
 			got, n := e.Correlation(tc.services)
 			if got < tc.low-1e-9 || got > tc.high || (tc.samples != n && tc.samples+1 != n && tc.samples-1 != n) {
-				t.Errorf("\nReason: %s\ngot %.3f from %d slots, want from %.3f to %v from %d", tc.reason, got, n, tc.low, tc.high, tc.samples)
+				t.Errorf("\nReason: %s\ngot %.3f from %d slots, want from %.3f to %v from %d",
+					tc.reason, got, n, tc.low, tc.high, tc.samples)
 			}
 		})
 	}

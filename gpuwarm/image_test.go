@@ -121,11 +121,13 @@ func TestRewritten(t *testing.T) {
 	}
 }
 
-// Whatever is written as a name is spelled out once and for all, and every spelling of it is found.
+// Normalising any name twice is the same as once, and every spelling of it is found.
 func FuzzImage(f *testing.F) {
 	for _, ref := range []string{
-		"nginx", "nginx:latest", "us/model:latest", "us/model:1", "localhost:5000/model:1" + someDigest, "index.docker.io/model", "library/model", "[::1]:5000/a/b:latest", "UPPER/model", "Model",
-		"model@sha256:abc", someDigest[len("@sha256:"):], "sha256:1", "a//b", "", "@", ":", "/", "model:" + someDigest, "model@md5:0123456789abcdef0123456789abcdef",
+		"nginx", "nginx:latest", "us/model:latest", "us/model:1", "localhost:5000/model:1" + someDigest,
+		"index.docker.io/model", "library/model", "[::1]:5000/a/b:latest", "UPPER/model", "Model",
+		"model@sha256:abc", someDigest[len("@sha256:"):], "sha256:1", "a//b", "", "@", ":", "/",
+		"model:" + someDigest, "model@md5:0123456789abcdef0123456789abcdef",
 	} {
 		f.Add(ref)
 	}
@@ -158,7 +160,10 @@ func BenchmarkImageOn(b *testing.B) {
 			return []string{fmt.Sprintf("%s@sha256:%064d", name, node), name + ":1.2.3"}
 		},
 		"SameRepository": func(node, image int) []string {
-			return []string{fmt.Sprintf("registry.example/team/wanted@sha256:%064d", 50*node+image), fmt.Sprintf("registry.example/team/wanted:1.2.%d", image)}
+			return []string{
+				fmt.Sprintf("registry.example/team/wanted@sha256:%064d", 50*node+image),
+				fmt.Sprintf("registry.example/team/wanted:1.2.%d", image),
+			}
 		},
 		"Worst": func(node, image int) []string {
 			name := fmt.Sprintf("registry.example/team-%d/unwanted", image)

@@ -42,8 +42,13 @@ func TestRecord(t *testing.T) {
 		},
 		"FlapsLater": {
 			reason: "The first transition to Ready is latched.",
-			looks:  []look{{10, goingOn("a", 0)}, {70, readyStart("a", 0, 60)}, {900, goingOn("a", 0)}, {950, readyStart("a", 0, 940)}},
-			want:   rec(60, ready),
+			looks: []look{
+				{10, goingOn("a", 0)},
+				{70, readyStart("a", 0, 60)},
+				{900, goingOn("a", 0)},
+				{950, readyStart("a", 0, 940)},
+			},
+			want: rec(60, ready),
 		},
 		"FlapsBetweenLooks": {
 			reason: "Ready and gone between two looks: it was Ready by the time that it was not any more.",
@@ -74,8 +79,11 @@ func TestRecord(t *testing.T) {
 		},
 		"Crashed": {
 			reason: "A watched start that crashed on its way counts with all of it.",
-			looks:  []look{{10, goingOn("a", 0)}, {200, with(readyStart("a", 0, 190), func(s *Start) { s.Restarts = 2 })}},
-			want:   rec(190, ready),
+			looks: []look{
+				{10, goingOn("a", 0)},
+				{200, with(readyStart("a", 0, 190), func(s *Start) { s.Restarts = 2 })},
+			},
+			want: rec(190, ready),
 		},
 		"Ended": {
 			reason: "A start that ends before Ready is kept for as long as it lasted.",
@@ -178,7 +186,8 @@ func TestLeadSource(t *testing.T) {
 			}
 			got := l.Lead(at(100000))
 			if got.Source != tc.source || got.WarmUp < tc.min || got.WarmUp > tc.max || got.Starts != tc.starts {
-				t.Errorf("\nReason: %s\ngot %+v, want source %s and a warm-up from %s to %s", tc.reason, got, tc.source, tc.min, tc.max)
+				t.Errorf("\nReason: %s\ngot %+v, want source %s and a warm-up from %s to %s",
+					tc.reason, got, tc.source, tc.min, tc.max)
 			}
 		})
 	}
@@ -267,7 +276,10 @@ func TestLeadIsBounded(t *testing.T) {
 		for range rapid.IntRange(0, 20).Draw(t, "syncs") {
 			now += rapid.IntRange(0, 300).Draw(t, "gap")
 			starts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Start {
-				s := goingOn(fmt.Sprint(rapid.IntRange(0, 150).Draw(t, "pod")), rapid.IntRange(-5000, 20000).Draw(t, "created"))
+				s := goingOn(
+					fmt.Sprint(rapid.IntRange(0, 150).Draw(t, "pod")),
+					rapid.IntRange(-5000, 20000).Draw(t, "created"),
+				)
 				when := func(label string) time.Time {
 					if rapid.Bool().Draw(t, label+"?") {
 						return time.Time{}

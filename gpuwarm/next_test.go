@@ -12,14 +12,18 @@ import (
 func TestRoomPath(t *testing.T) {
 	gpuNode := func(name string, gpus string, images ...string) corev1.Node {
 		n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		n.Status.Allocatable = corev1.ResourceList{"nvidia.com/gpu": resource.MustParse(gpus), "pods": resource.MustParse("10")}
+		n.Status.Allocatable = corev1.ResourceList{
+			"nvidia.com/gpu": resource.MustParse(gpus),
+			"pods":           resource.MustParse("10"),
+		}
 		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
 		for _, i := range images {
 			n.Status.Images = append(n.Status.Images, corev1.ContainerImage{Names: []string{i}})
 		}
 		return n
 	}
-	spec := corev1.PodSpec{Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("1")}}}}}
+	gpu := corev1.ResourceList{"nvidia.com/gpu": resource.MustParse("1")}
+	spec := corev1.PodSpec{Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Limits: gpu}}}}
 	on := func(node string, labels map[string]string) corev1.Pod {
 		s := *spec.DeepCopy()
 		s.NodeName = node

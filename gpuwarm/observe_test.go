@@ -59,15 +59,18 @@ func running(secs int, restarts int32) podOption {
 func waiting(reason string) podOption {
 	return func(p *corev1.Pod) {
 		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
-			Name: "server", RestartCount: 4, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}},
+			Name: "server", RestartCount: 4,
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}},
 		})
 	}
 }
 
 func testNode(created int, images ...string) *corev1.Node {
-	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n", CreationTimestamp: mt(created), Labels: map[string]string{
-		"karpenter.sh/nodepool": "gpu", "nvidia.com/gpu.product": "H100",
-	}}}
+	n := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "n", CreationTimestamp: mt(created), Labels: map[string]string{
+			"karpenter.sh/nodepool": "gpu", "nvidia.com/gpu.product": "H100",
+		}},
+	}
 	for _, i := range images {
 		n.Status.Images = append(n.Status.Images, corev1.ContainerImage{Names: []string{i}})
 	}
@@ -82,7 +85,10 @@ func TestObserve(t *testing.T) {
 	yes, no := corev1.ConditionTrue, corev1.ConditionFalse
 	gpu := Key{Image: "model:1", Accelerator: "nvidia.com/gpu"}
 	known := Key{Image: "sha256:server", Pool: "gpu", Accelerator: "H100"}
-	bound := []podOption{onNode("n"), conditions(cond(corev1.PodScheduled, yes, 2), cond(corev1.PodInitialized, yes, 3))}
+	bound := []podOption{
+		onNode("n"),
+		conditions(cond(corev1.PodScheduled, yes, 2), cond(corev1.PodInitialized, yes, 3)),
+	}
 	with := func(more ...podOption) *corev1.Pod {
 		return testPod(append(append([]podOption{}, bound...), more...)...)
 	}
@@ -120,8 +126,9 @@ func TestObserve(t *testing.T) {
 		},
 		"ImagePinned": {
 			reason: "A node lists what was pinned by its digest.",
-			pod:    with(func(p *corev1.Pod) { p.Spec.Containers[1].Image = "model:1" + someDigest }), node: testNode(-9999, "docker.io/library/model"+someDigest),
-			want: func() Start { s := placed; s.Key.Image, s.Path = "model:1"+someDigest, PathWarm; return s },
+			pod:    with(func(p *corev1.Pod) { p.Spec.Containers[1].Image = "model:1" + someDigest }),
+			node:   testNode(-9999, "docker.io/library/model"+someDigest),
+			want:   func() Start { s := placed; s.Key.Image, s.Path = "model:1"+someDigest, PathWarm; return s },
 		},
 		"ReadyWarm": {
 			reason: "A container that runs a second after initialization did not pull.",
@@ -134,7 +141,8 @@ func TestObserve(t *testing.T) {
 		},
 		"ReadyColdImage": {
 			reason: "One that runs minutes after it did.",
-			pod:    with(running(240, 0), conditions(cond(corev1.PodReady, yes, 300))), node: testNode(-9999, "model:1"),
+			pod:    with(running(240, 0), conditions(cond(corev1.PodReady, yes, 300))),
+			node:   testNode(-9999, "model:1"),
 			want: func() Start {
 				s := placed
 				s.Key, s.Started, s.Ready, s.Path = known, at(240), at(300), PathColdImage
@@ -143,27 +151,35 @@ func TestObserve(t *testing.T) {
 		},
 		"ReadyColdNode": {
 			reason: "A node made after the pod and before its binding came up for it.",
-			pod: testPod(onNode("n"), conditions(cond(corev1.PodScheduled, yes, 120), cond(corev1.PodInitialized, yes, 121),
-				cond(corev1.PodReady, yes, 400)), running(300, 0)),
+			pod: testPod(
+				onNode("n"),
+				conditions(cond(corev1.PodScheduled, yes, 120), cond(corev1.PodInitialized, yes, 121),
+					cond(corev1.PodReady, yes, 400)),
+				running(300, 0),
+			),
 			node: testNode(80),
 			want: func() Start {
 				s := placed
-				s.Key, s.Scheduled, s.Initialized, s.Started, s.Ready, s.Path = known, at(120), at(121), at(300), at(400), PathColdNode
+				s.Key, s.Path = known, PathColdNode
+				s.Scheduled, s.Initialized, s.Started, s.Ready = at(120), at(121), at(300), at(400)
 				return s
 			},
 		},
 		"EventsBeatTimes": {
 			reason: "Slow volumes are not a pull: the kubelet says that the image was there.",
 			pod:    with(running(60, 0)), node: testNode(-9999),
-			events: []corev1.Event{event("Pulled", `Container image "model:1" already present on machine and can be accessed by the pod`)},
-			want:   func() Start { s := placed; s.Key, s.Started, s.Path = known, at(60), PathWarm; return s },
+			events: []corev1.Event{
+				event("Pulled", `Container image "model:1" already present on machine and can be accessed by the pod`),
+			},
+			want: func() Start { s := placed; s.Key, s.Started, s.Path = known, at(60), PathWarm; return s },
 		},
 		"PullTimed": {
 			reason: "The kubelet's own account of the pull, waiting included.",
 			pod:    with(running(250, 0)), node: testNode(-9999),
 			events: []corev1.Event{
 				event("Pulled", `Container image "proxy:1" already present on machine`),
-				event("Pulled", `Successfully pulled image "model:1" in 3m2.5s (4m5s including waiting). Image size: 9876543210 bytes.`),
+				event("Pulled", `Successfully pulled image "model:1" in 3m2.5s (4m5s including waiting). `+
+					`Image size: 9876543210 bytes.`),
 			},
 			want: func() Start {
 				s := placed
@@ -174,7 +190,10 @@ func TestObserve(t *testing.T) {
 		"AlwaysPull": {
 			reason: "imagePullPolicy Always pulls what is there in no time: warm.",
 			pod:    with(running(4, 0)), node: testNode(-9999),
-			events: []corev1.Event{event("Pulling", `Pulling image "model:1"`), event("Pulled", `Successfully pulled image "model:1" in 310ms (310ms including waiting)`)},
+			events: []corev1.Event{
+				event("Pulling", `Pulling image "model:1"`),
+				event("Pulled", `Successfully pulled image "model:1" in 310ms (310ms including waiting)`),
+			},
 			want: func() Start {
 				s := placed
 				s.Key, s.Started, s.Pull, s.Path = known, at(4), 310*time.Millisecond, PathWarm
@@ -182,9 +201,13 @@ func TestObserve(t *testing.T) {
 			},
 		},
 		"NodeBehind": {
-			reason: "A node whose clock is 30 s behind: its times move by as much as it takes to come after the binding.",
-			pod: testPod(onNode("n"), conditions(cond(corev1.PodScheduled, yes, 2), cond(corev1.PodInitialized, yes, -27),
-				cond(corev1.PodReady, yes, 31)), running(-26, 0)),
+			reason: "A node whose clock is 30 s behind: its times move to after the binding.",
+			pod: testPod(
+				onNode("n"),
+				conditions(cond(corev1.PodScheduled, yes, 2), cond(corev1.PodInitialized, yes, -27),
+					cond(corev1.PodReady, yes, 31)),
+				running(-26, 0),
+			),
 			node: testNode(-9999),
 			want: func() Start {
 				s := placed

@@ -106,8 +106,9 @@ func TestTogetherProperties(t *testing.T) {
 				values[k], expected[k] = strconv.Itoa(e+rapid.IntRange(0, 10).Draw(t, "spread")), strconv.Itoa(e)
 			}
 			members[i] = Member{
-				Timeline: unsure(t, 0.9, strings.Join(values, " "), strings.Join(expected, " ")), Replicas: rapid.IntRange(0, 25).Draw(t, "replicas"),
-				Units: float64(rapid.SampledFrom([]int{1, 2, 8}).Draw(t, "units")), Stages: stages,
+				Timeline: unsure(t, 0.9, strings.Join(values, " "), strings.Join(expected, " ")),
+				Replicas: rapid.IntRange(0, 25).Draw(t, "replicas"),
+				Units:    float64(rapid.SampledFrom([]int{1, 2, 8}).Draw(t, "units")), Stages: stages,
 			}
 		}
 		most := 0.0
@@ -155,7 +156,12 @@ func TestTogetherIsEnough(t *testing.T) {
 	for _, c := range []float64{0, 0.5, 1} {
 		members := make([]Member, n)
 		for i := range members {
-			members[i] = Member{Timeline: unsure(t, level, "120 120 120", "100 100 100"), Replicas: 80, Units: 1, Stages: Stages{Node: time.Minute}}
+			members[i] = Member{
+				Timeline: unsure(t, level, "120 120 120", "100 100 100"),
+				Replicas: 80,
+				Units:    1,
+				Stages:   Stages{Node: time.Minute},
+			}
 		}
 		j := Together(members, epoch, c)
 		enough, draws := 0, 20000
@@ -201,11 +207,13 @@ func TestTimelineAt(t *testing.T) {
 	}
 	// The quantiles of the normal distribution at 0.9 and 0.999 are 1.2816 and 3.0902: a spread of
 	// 4 becomes 9.65.
-	if got := []int{most(0.9, 0), most(0.999, 0), most(0.999, 1), most(0.999, 2), most(0.999, 3)}; !cmp.Equal(got, []int{10, 16, 10, -1, 25}) {
+	got := []int{most(0.9, 0), most(0.999, 0), most(0.999, 1), most(0.999, 2), most(0.999, 3)}
+	if !cmp.Equal(got, []int{10, 16, 10, -1, 25}) {
 		t.Errorf("at 0.9, and four steps at 0.999: %v", got)
 	}
-	if got := Staging(tl, at(0), Stages{Node: time.Second, Image: time.Second, Weights: time.Second}, 10); got.Nodes != 0 || got.Images != 16 || got.Weights != 16 {
-		t.Errorf("a held node follows the plan, images and weights follow it at 0.999: %+v", got)
+	s := Stages{Node: time.Second, Image: time.Second, Weights: time.Second}
+	if hold := Staging(tl, at(0), s, 10); hold.Nodes != 0 || hold.Images != 16 || hold.Weights != 16 {
+		t.Errorf("a held node follows the plan, images and weights follow it at 0.999: %+v", hold)
 	}
 	if tl := unsure(t, 0.9, "10", "6 7"); cmp.Diff([]int{10}, tl.At(0.999).segments[0].replicas) != "" {
 		t.Error("expected values that do not fit leave the plan as it is")
@@ -220,7 +228,16 @@ func TestLearnedStages(t *testing.T) {
 	if node != 300*time.Second || pull != 0 {
 		t.Errorf("three waited for a node, two pulled: %v, %v", node, pull)
 	}
-	s := Start{Path: PathColdNode, Created: at(0), Scheduled: at(90), Initialized: at(91), Started: at(131), Ready: at(200), Pull: 30 * time.Second, Pod: "a"}
+	s := Start{
+		Path:        PathColdNode,
+		Created:     at(0),
+		Scheduled:   at(90),
+		Initialized: at(91),
+		Started:     at(131),
+		Ready:       at(200),
+		Pull:        30 * time.Second,
+		Pod:         "a",
+	}
 	l := NewLearner(LearnerOptions{})
 	l.Record(at(10), Start{Pod: "a", Created: at(0)})
 	l.Record(at(200), s)

@@ -38,12 +38,18 @@ func TestRequestsOf(t *testing.T) {
 		},
 		"Init": {
 			"Init containers run before.",
-			corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1")}, InitContainers: []corev1.Container{asks("i", "cpu", "4"), asks("j", "cpu", "2")}},
+			corev1.PodSpec{
+				Containers:     []corev1.Container{asks("a", "cpu", "1")},
+				InitContainers: []corev1.Container{asks("i", "cpu", "4"), asks("j", "cpu", "2")},
+			},
 			list("cpu", "4"),
 		},
 		"Sidecar": {
 			"Sidecars run with both.",
-			corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1")}, InitContainers: []corev1.Container{sidecar, asks("i", "cpu", "4")}},
+			corev1.PodSpec{
+				Containers:     []corev1.Container{asks("a", "cpu", "1")},
+				InitContainers: []corev1.Container{sidecar, asks("i", "cpu", "4")},
+			},
 			list("cpu", "5"),
 		},
 		"Limits": {
@@ -76,9 +82,13 @@ func readyNode(name string, labels map[string]string, taints ...corev1.Taint) co
 func TestAdmits(t *testing.T) {
 	gpuTaint := corev1.Taint{Key: "nvidia.com/gpu", Value: "present", Effect: corev1.TaintEffectNoSchedule}
 	need := func(r ...corev1.NodeSelectorRequirement) corev1.PodSpec {
-		return corev1.PodSpec{Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: r}},
-		}}}}
+		return corev1.PodSpec{
+			Affinity: &corev1.Affinity{
+				NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+					NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: r}},
+				}},
+			},
+		}
 	}
 	node := readyNode("n", map[string]string{"gpu": "h100", "mem": "80"})
 	notReady, cordoned := node.DeepCopy(), node.DeepCopy()
@@ -86,9 +96,19 @@ func TestAdmits(t *testing.T) {
 	cordoned.Spec.Unschedulable = true
 	tainted := readyNode("t", nil, gpuTaint)
 	preferred := readyNode("p", nil, corev1.Taint{Key: "x", Effect: corev1.TaintEffectPreferNoSchedule})
-	byName := corev1.PodSpec{Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
-		NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{"n"}}}}},
-	}}}}
+	byName := corev1.PodSpec{
+		Affinity: &corev1.Affinity{
+			NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+				NodeSelectorTerms: []corev1.NodeSelectorTerm{
+					{
+						MatchFields: []corev1.NodeSelectorRequirement{
+							{Key: "metadata.name", Operator: corev1.NodeSelectorOpIn, Values: []string{"n"}},
+						},
+					},
+				},
+			}},
+		},
+	}
 	cases := map[string]struct {
 		spec corev1.PodSpec
 		node *corev1.Node
@@ -101,7 +121,13 @@ func TestAdmits(t *testing.T) {
 		"NotSelected": {corev1.PodSpec{NodeSelector: map[string]string{"gpu": "l4"}}, &node, false},
 		"Absent":      {corev1.PodSpec{NodeSelector: map[string]string{"zone": ""}}, &node, false},
 		"In": {
-			need(corev1.NodeSelectorRequirement{Key: "gpu", Operator: corev1.NodeSelectorOpIn, Values: []string{"h100", "h200"}}),
+			need(
+				corev1.NodeSelectorRequirement{
+					Key:      "gpu",
+					Operator: corev1.NodeSelectorOpIn,
+					Values:   []string{"h100", "h200"},
+				},
+			),
 			&node, true,
 		},
 		"Gt": {
@@ -117,7 +143,9 @@ func TestAdmits(t *testing.T) {
 		"OtherName": {byName, &preferred, false},
 		"Tainted":   {corev1.PodSpec{}, &tainted, false},
 		"Tolerated": {
-			corev1.PodSpec{Tolerations: []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists}}},
+			corev1.PodSpec{
+				Tolerations: []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists}},
+			},
 			&tainted, true,
 		},
 		"WrongValue": {
@@ -162,11 +190,17 @@ func TestCapacity(t *testing.T) {
 	spec := corev1.PodSpec{Containers: []corev1.Container{asks("c", "nvidia.com/gpu", "2")}}
 	quota := func(hard, used string, scopes ...corev1.ResourceQuotaScope) corev1.ResourceQuota {
 		return corev1.ResourceQuota{
-			Spec:   corev1.ResourceQuotaSpec{Scopes: scopes},
-			Status: corev1.ResourceQuotaStatus{Hard: list("requests.nvidia.com/gpu", hard, "secrets", "1"), Used: list("requests.nvidia.com/gpu", used)},
+			Spec: corev1.ResourceQuotaSpec{Scopes: scopes},
+			Status: corev1.ResourceQuotaStatus{
+				Hard: list("requests.nvidia.com/gpu", hard, "secrets", "1"),
+				Used: list("requests.nvidia.com/gpu", used),
+			},
 		}
 	}
-	if got := QuotaRoom([]corev1.ResourceQuota{quota("20", "5"), quota("9", "5"), quota("0", "0", corev1.ResourceQuotaScopeBestEffort)}, ShapeOf(&spec)); got != 2 {
+	quotas := []corev1.ResourceQuota{
+		quota("20", "5"), quota("9", "5"), quota("0", "0", corev1.ResourceQuotaScopeBestEffort),
+	}
+	if got := QuotaRoom(quotas, ShapeOf(&spec)); got != 2 {
 		t.Errorf("the tightest quota leaves 4 GPUs, room for 2 replicas; got %d", got)
 	}
 	if got := QuotaRoom(nil, ShapeOf(&spec)); got != -1 {

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// A world is where simulated starts come from.
+// world is the distribution of simulated starts.
 type world struct {
 	mix     []component
-	labels  bool    // whether the paths are known to the learner
+	labels  bool    // the learner knows the paths
 	never   float64 // share of starts that never finish
 	gap     float64 // mean seconds between two starts
 	giveUp  float64 // seconds after which a start that does not finish is deleted; 0 never
 	percent float64
 }
 
-// A component is a path with its warm-up: log-normal, or, with a tail, Pareto with that exponent.
+// component is a path and its warm-up: log-normal or, with a tail, Pareto with that exponent.
 type component struct {
 	path           Path
 	share          float64
@@ -46,13 +46,33 @@ func (c component) below(x float64) float64 {
 
 var (
 	unimodal = []component{{PathWarm, 1, 120, 0.5, 0}}
-	mixed    = []component{{PathWarm, 0.7, 60, 0.35, 0}, {PathColdImage, 0.2, 300, 0.4, 0}, {PathColdNode, 0.1, 600, 0.5, 0}}
-	heavy    = []component{{PathWarm, 0.5, 60, 0.5, 0}, {PathColdImage, 0.3, 240, 0.8, 0}, {PathColdNode, 0.2, 500, 1.0, 0}}
+	mixed    = []component{
+		{PathWarm, 0.7, 60, 0.35, 0},
+		{PathColdImage, 0.2, 300, 0.4, 0},
+		{PathColdNode, 0.1, 600, 0.5, 0},
+	}
+	heavy = []component{
+		{PathWarm, 0.5, 60, 0.5, 0},
+		{PathColdImage, 0.3, 240, 0.8, 0},
+		{PathColdNode, 0.2, 500, 1.0, 0},
+	}
 
-	// Nothing in the learner was chosen with these in view.
-	restore = []component{{PathWarm, 0.55, 20, 0.25, 0}, {PathColdImage, 0.35, 150, 0.3, 0}, {PathColdNode, 0.1, 420, 0.35, 0}}
-	pareto  = []component{{PathWarm, 0.6, 45, 0.3, 0}, {PathColdImage, 0.3, 200, 0, 2.5}, {PathColdNode, 0.1, 400, 0, 3}}
-	wide    = []component{{PathWarm, 0.4, 30, 0.7, 0}, {PathColdImage, 0.3, 180, 1.1, 0}, {PathColdNode, 0.3, 600, 0.6, 0}}
+	// The learner was not tuned on these.
+	restore = []component{
+		{PathWarm, 0.55, 20, 0.25, 0},
+		{PathColdImage, 0.35, 150, 0.3, 0},
+		{PathColdNode, 0.1, 420, 0.35, 0},
+	}
+	pareto = []component{
+		{PathWarm, 0.6, 45, 0.3, 0},
+		{PathColdImage, 0.3, 200, 0, 2.5},
+		{PathColdNode, 0.1, 400, 0, 3},
+	}
+	wide = []component{
+		{PathWarm, 0.4, 30, 0.7, 0},
+		{PathColdImage, 0.3, 180, 1.1, 0},
+		{PathColdNode, 0.3, 600, 0.6, 0},
+	}
 )
 
 func (w world) draw(r *rand.Rand, factor float64) (Path, float64) {
@@ -85,7 +105,7 @@ func (w world) quantile(q float64) float64 {
 	return hi
 }
 
-// A run is what a simulation saw.
+// run is the result of a simulation.
 type run struct {
 	leads    []float64 // at each start, seconds
 	covered  []int     // 1 covered, 0 not, -1 never finished
@@ -105,14 +125,14 @@ func simulate(w world, seed uint64, n, change int, factor float64) run {
 		ends time.Time
 		i    int
 	}
-	var going []*pod
+	var ongoing []*pod
 	since := 0
 	out := run{covered: make([]int, n)}
 	for i := range n {
 		now = now.Add(time.Duration(r.ExpFloat64() * w.gap * float64(time.Second)))
 		var seen []Start
-		rest := going[:0]
-		for _, p := range going {
+		left := ongoing[:0]
+		for _, p := range ongoing {
 			if !p.ends.IsZero() && !p.ends.After(now) {
 				continue
 			}
@@ -125,9 +145,9 @@ func simulate(w world, seed uint64, n, change int, factor float64) run {
 				continue
 			}
 			seen = append(seen, p.s)
-			rest = append(rest, p)
+			left = append(left, p)
 		}
-		going = rest
+		ongoing = left
 		l.Sync(now, seen)
 		lead := l.Lead(now)
 		out.leads = append(out.leads, lead.WarmUp.Seconds())
@@ -154,7 +174,7 @@ func simulate(w world, seed uint64, n, change int, factor float64) run {
 				p.ends = now.Add(time.Duration(w.giveUp * float64(time.Second)))
 			}
 		}
-		going = append(going, p)
+		ongoing = append(ongoing, p)
 	}
 	return out
 }
@@ -184,10 +204,10 @@ func mean(x []float64) float64 {
 	return sum
 }
 
-// The lead is calibrated in the long run, follows a warm-up that triples, and starts that never
-// finish neither move it nor go unsaid. Two hundred seeded replications of the worlds that matter
-// most, fifty of the others; under the race detector, which looks for other things and takes ten
-// times as long, a tenth.
+// The lead is calibrated in the long run and follows a warm-up that triples. Starts that never
+// finish do not move it, and are reported. There are two hundred seeded replications of the most
+// important worlds and fifty of the others. With the race detector, which is ten times as slow, a
+// tenth of that.
 func TestLeadCoverage(t *testing.T) {
 	cases := map[string]coverageCase{
 		"Unimodal":          {world: world{mix: unimodal, labels: true, gap: 600, percent: 90}, ten: true, reps: 50},
@@ -211,7 +231,7 @@ func TestLeadCoverage(t *testing.T) {
 
 // The same bars in worlds and with seeds that the learner was not tuned on. HEADSTART_REPLICATIONS
 // says how many of each; 25 unless it does.
-func TestLeadCoverageElsewhere(t *testing.T) {
+func TestLeadCoverageUntuned(t *testing.T) {
 	reps := 25
 	if n, err := strconv.Atoi(os.Getenv("HEADSTART_REPLICATIONS")); err == nil && n > 0 {
 		reps = n
@@ -236,13 +256,14 @@ func TestLeadCoverageElsewhere(t *testing.T) {
 	}
 }
 
-// coverageCase is one world and what is asked of the lead in it.
+// coverageCase is one world and what the lead must achieve in it.
 type coverageCase struct {
 	world   world
-	failing bool // whether starts never finish
+	failing bool // some starts never finish
 	reps    int
 	seed    uint64 // of the first replication
-	ten     bool   // whether ten starts must do for the lead: those that finish are hidden among those that do not otherwise
+	// ten is true when ten starts must be enough for the lead. Otherwise too many do not finish.
+	ten bool
 }
 
 func (tc coverageCase) run(t *testing.T) {
@@ -265,12 +286,14 @@ func (tc coverageCase) run(t *testing.T) {
 		early, late = append(early, r.leads[settled]/truth), append(late, r.leads[change-1]/truth)
 		failing = append(failing, share(r.failing[settled:change]))
 	}
-	t.Logf("covered %.3f in the long run (%.3f to %.3f in nine of ten runs), %.3f from 30 starts after the warm-up tripled; after ten starts the lead "+
-		"is %.2f of the new quantile (median; %.2f to %.2f); lead over quantile %.2f early, %.2f late; failing said %.3f of the time",
-		mean(long), pick(long, 0.05), pick(long, 0.95), mean(back), pick(ten, 0.5), pick(ten, 0.1), pick(ten, 0.9),
+	t.Logf("covered %.3f in the long run (%.3f to %.3f in nine of ten runs), "+
+		"and %.3f from 30 starts after the warm-up tripled", mean(long), pick(long, 0.05), pick(long, 0.95), mean(back))
+	t.Logf("ten starts after it tripled the lead is %.2f of the new quantile (median; %.2f to %.2f)",
+		pick(ten, 0.5), pick(ten, 0.1), pick(ten, 0.9))
+	t.Logf("lead over quantile %.2f early, %.2f late; failing reported %.3f of the time",
 		pick(early, 0.5), pick(late, 0.5), mean(failing))
 	if raceEnabled {
-		return // too few for the bars
+		return // too few replications for the limits
 	}
 	if off := math.Abs(mean(long) - asked); off > 0.03 {
 		t.Errorf("coverage in the long run is %.3f away from %.2f, want at most 0.03", off, asked)
@@ -288,7 +311,7 @@ func (tc coverageCase) run(t *testing.T) {
 		t.Errorf("in a tenth of the runs the lead is more than %.1f times the quantile", got)
 	}
 	if got := mean(failing); (tc.failing && got < 0.75) || (!tc.failing && got > 0.02) {
-		t.Errorf("failing starts were said %.3f of the time, and they fail: %v", got, tc.failing)
+		t.Errorf("failing starts were reported %.3f of the time; some fail: %v", got, tc.failing)
 	}
 }
 

@@ -13,11 +13,14 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// planOf begins at epoch, with minutes first and, after a bar, hours.
+// planOf returns a plan from epoch on: values of minutes and, after a "|", of hours.
 func planOf(values string) v1alpha1.Plan {
 	p := v1alpha1.Plan{Start: metav1.NewTime(epoch)}
 	for i, v := range strings.Split(values, "|") {
-		p.Segments = append(p.Segments, v1alpha1.PlanSegment{Step: []v1alpha1.Duration{"1m", "1h"}[i], Values: strings.TrimSpace(v)})
+		p.Segments = append(
+			p.Segments,
+			v1alpha1.PlanSegment{Step: []v1alpha1.Duration{"1m", "1h"}[i], Values: strings.TrimSpace(v)},
+		)
 	}
 	return p
 }
@@ -41,16 +44,16 @@ func TestNewTimeline(t *testing.T) {
 		err      string
 	}{
 		"Ceil": {
-			"A replica for each part of its capacity.", planOf("0 1 10 10.001 10.000000001 95"), 10, 0,
+			"One replica for each begun capacity.", planOf("0 1 10 10.001 10.000000001 95"), 10, 0,
 			[]int{0, 1, 1, 2, 1, 10},
 			"",
 		},
-		"Most":     {"No more than the HPA may have.", planOf("10 95 1e300"), 10, 7, []int{1, 7, 7}, ""},
+		"Most":     {"No more than maxReplicas of the HPA.", planOf("10 95 1e300"), 10, 7, []int{1, 7, 7}, ""},
 		"Capacity": {"Without a capacity there are no replicas.", planOf("1"), 0, 0, nil, "capacityPerReplica"},
 		"Garbage":  {"A demand is a number.", planOf("1 x"), 1, 0, nil, `"x", is not a number`},
-		"NaN":      {"And not NaN.", planOf("NaN"), 1, 0, nil, "is not a number"},
+		"NaN":      {"NaN is not a number.", planOf("NaN"), 1, 0, nil, "is not a number"},
 		"Empty": {
-			"A plan without a step asks for nothing that could be held.",
+			"A plan without steps is an error.",
 			v1alpha1.Plan{Start: metav1.NewTime(epoch)},
 			1, 0, nil, "is empty",
 		},
@@ -77,6 +80,8 @@ func TestNewTimeline(t *testing.T) {
 }
 
 func TestStaging(t *testing.T) {
+	stages := Stages{Node: 2 * time.Minute, Image: time.Minute}
+	rise := "20 20 20 20 50 50" // from 2 replicas to 5 after 4 minutes
 	cases := map[string]struct {
 		reason   string
 		plan     string
@@ -85,47 +90,22 @@ func TestStaging(t *testing.T) {
 		replicas int
 		want     Hold
 	}{
-		"Flat": {
-			"Nothing is held beyond what runs.", "20 20 20 20 20 20", 0,
-			Stages{Node: 2 * time.Minute, Image: time.Minute},
-			2,
-			Hold{2, at(0), 0, 2, 0},
-		},
-		"TooSoon": {
-			"A rise past both stages is not held for yet.", "20 20 20 20 50 50", 0,
-			Stages{Node: 2 * time.Minute, Image: time.Minute},
-			2,
-			Hold{2, at(0), 0, 5, 0},
-		},
-		"InTime": {
-			"Node and pull ahead of the rise its nodes are held.", "20 20 20 20 50 50", 60,
-			Stages{Node: 2 * time.Minute, Image: time.Minute},
-			2,
-			Hold{5, at(240), 3, 5, 0},
-		},
-		"OnTheWay": {
-			"Replicas that are on their way are not held for again.", "20 20 20 20 50 50", 60, Stages{Node: 2 * time.Minute, Image: time.Minute}, 4, Hold{5, at(240), 1, 5, 0},
-		},
-		"Recedes": {
-			"Past the peak nothing is held.", "50 20 20 20 20 20", 61,
-			Stages{Node: 2 * time.Minute, Image: time.Minute},
-			5,
-			Hold{2, at(61), 0, 5, 0},
-		},
+		"Flat":    {"No more than the existing replicas.", "20 20 20 20 20 20", 0, stages, 2, Hold{2, at(0), 0, 2, 0}},
+		"TooSoon": {"A rise beyond both stages holds no node yet.", rise, 0, stages, 2, Hold{2, at(0), 0, 5, 0}},
+		"InTime":  {"A rise within node and pull holds its nodes.", rise, 60, stages, 2, Hold{5, at(240), 3, 5, 0}},
+		"Pending": {"Replicas that are not Ready yet count.", rise, 60, stages, 4, Hold{5, at(240), 1, 5, 0}},
+		"Falls":   {"After the peak nothing is held.", "50 20 20 20 20 20", 61, stages, 5, Hold{2, at(61), 0, 5, 0}},
 		"Hours": {
-			"The coarse part of the plan counts as well.", "20 20|90", 0,
+			"The coarse part of the plan counts, too.",
+			"20 20|90", 0,
 			Stages{Node: 2 * time.Minute},
 			2,
 			Hold{9, at(120), 7, 9, 0},
 		},
-		"Over": {
-			"After its end a plan asks for nothing.", "50 50", 9999,
-			Stages{Node: 2 * time.Minute, Image: time.Minute},
-			3,
-			Hold{0, time.Time{}, 0, 3, 0},
-		},
+		"Over": {"After its end a plan needs nothing.", "50 50", 9999, stages, 3, Hold{0, time.Time{}, 0, 3, 0}},
 		"Weights": {
-			"Weights follow the plan by their lead earlier, whatever there is.", "20 20 20 20 50 50", 0,
+			"Weights are loaded their time earlier, whatever exists.",
+			rise, 0,
 			Stages{Node: 2 * time.Minute, Weights: 2 * time.Minute},
 			5,
 			Hold{2, at(0), 0, 5, 5},
@@ -141,9 +121,9 @@ func TestStaging(t *testing.T) {
 	}
 }
 
-// What is held and what runs together are enough for every step of the stages ahead; no less is
-// held for a longer lead; and one replica more is one place less, so that a replica that takes a
-// held place does not make for a new one.
+// Existing replicas and held nodes are enough for every step within the stages. A longer stage
+// holds no less. One more replica is one held node less, so a replica that takes a held place
+// causes no new one.
 func TestStagingProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var words []string
@@ -154,32 +134,36 @@ func TestStagingProperties(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := Stages{Node: time.Duration(rapid.IntRange(0, 1200).Draw(t, "node")) * time.Second, Image: time.Duration(rapid.IntRange(0, 1200).Draw(t, "image")) * time.Second}
+		s := Stages{
+			Node:  time.Duration(rapid.IntRange(0, 1200).Draw(t, "node")) * time.Second,
+			Image: time.Duration(rapid.IntRange(0, 1200).Draw(t, "image")) * time.Second,
+		}
 		now := at(rapid.IntRange(0, 3600).Draw(t, "now"))
 		replicas := rapid.IntRange(0, 40).Draw(t, "replicas")
 		h := Staging(tl, now, s, replicas)
 		for d := time.Duration(0); d <= s.Node+s.Image; d += 20 * time.Second {
 			if need, _, ok := tl.Most(now.Add(d), now.Add(d)); ok && need > replicas+h.Nodes {
-				t.Fatalf("in %s %d replicas are asked for, %d run and %d are held", d, need, replicas, h.Nodes)
+				t.Fatalf("in %s %d replicas are needed, %d exist and %d are held", d, need, replicas, h.Nodes)
 			}
 		}
-		if more := Staging(tl, now, Stages{Node: s.Node + time.Minute, Image: s.Image}, replicas); more.Nodes < h.Nodes {
-			t.Fatalf("a longer lead holds %d, a shorter one %d", more.Nodes, h.Nodes)
+		longer := Stages{Node: s.Node + time.Minute, Image: s.Image}
+		if got := Staging(tl, now, longer, replicas); got.Nodes < h.Nodes {
+			t.Fatalf("a longer stage holds %d, a shorter one %d", got.Nodes, h.Nodes)
 		}
 		if next := Staging(tl, now, s, replicas+1); next.Nodes != max(0, h.Nodes-1) {
 			t.Fatalf("one replica more holds %d, before it was %d", next.Nodes, h.Nodes)
 		}
 		if h.Images < replicas+h.Nodes {
-			t.Fatalf("images for %d, but %d run and %d are held", h.Images, replicas, h.Nodes)
+			t.Fatalf("images for %d, but %d exist and %d are held", h.Images, replicas, h.Nodes)
 		}
 	})
 }
 
-// A service that several plans scale is warmed for as the largest of them asks at each instant,
-// each as unsure as it is.
+// A service that several plans scale is warmed for the largest of them at each instant, each with
+// its own spread.
 func TestLargest(t *testing.T) {
 	if _, _, ok := Largest().Most(epoch, at(3600)); ok {
-		t.Error("no plan asks for nothing")
+		t.Error("without a plan there is no value")
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) Timeline {
@@ -191,12 +175,31 @@ func TestLargest(t *testing.T) {
 						values, expected = append(values, "-"), append(expected, "-")
 						continue
 					}
-					values, expected = append(values, strconv.Itoa(v)), append(expected, strconv.Itoa(rapid.IntRange(0, v).Draw(t, name+" expected")))
+					values, expected = append(
+						values,
+						strconv.Itoa(v),
+					), append(
+						expected,
+						strconv.Itoa(rapid.IntRange(0, v).Draw(t, name+" expected")),
+					)
 				}
 				step := rapid.SampledFrom([]v1alpha1.Duration{"20s", "1m", "7m"}).Draw(t, name+" step")
-				p.Segments = append(p.Segments, v1alpha1.PlanSegment{Step: step, Values: strings.Join(values, " "), Expected: strings.Join(expected, " ")})
+				p.Segments = append(
+					p.Segments,
+					v1alpha1.PlanSegment{
+						Step:     step,
+						Values:   strings.Join(values, " "),
+						Expected: strings.Join(expected, " "),
+					},
+				)
 			}
-			tl, err := NewTimeline(p, TimelineOptions{Capacity: 10, Level: rapid.SampledFrom([]float64{0.9, 0.99, 0.9999}).Draw(t, name+" level")})
+			tl, err := NewTimeline(
+				p,
+				TimelineOptions{
+					Capacity: 10,
+					Level:    rapid.SampledFrom([]float64{0.9, 0.99, 0.9999}).Draw(t, name+" level"),
+				},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,18 +209,30 @@ func TestLargest(t *testing.T) {
 		all := Largest(each[0], Largest(each[1:]...))
 		now, replicas := at(rapid.IntRange(-700, 3600).Draw(t, "now")), rapid.IntRange(0, 10).Draw(t, "replicas")
 		s := Stages{
-			Node:  time.Duration(rapid.IntRange(0, 900).Draw(t, "node")) * time.Second,
-			Image: time.Duration(rapid.IntRange(0, 900).Draw(t, "image")) * time.Second, Weights: time.Duration(rapid.IntRange(0, 900).Draw(t, "weights")) * time.Second,
+			Node: time.Duration(rapid.IntRange(0, 900).Draw(t, "node")) * time.Second,
+			Image: time.Duration(
+				rapid.IntRange(0, 900).Draw(t, "image"),
+			) * time.Second, Weights: time.Duration(rapid.IntRange(0, 900).Draw(t, "weights")) * time.Second,
 		}
 		want, end := Hold{Images: replicas}, time.Time{}
 		var planned, expected int
 		var first time.Time
 		for _, tl := range each {
 			h := Staging(tl, now, s, replicas)
-			if !h.At.IsZero() && (want.At.IsZero() || h.Needed > want.Needed || (h.Needed == want.Needed && h.At.Before(want.At))) {
+			if !h.At.IsZero() &&
+				(want.At.IsZero() || h.Needed > want.Needed || (h.Needed == want.Needed && h.At.Before(want.At))) {
 				want.Needed, want.At = h.Needed, h.At
 			}
-			want.Nodes, want.Images, want.Weights = max(want.Nodes, h.Nodes), max(want.Images, h.Images), max(want.Weights, h.Weights)
+			want.Nodes, want.Images, want.Weights = max(
+				want.Nodes,
+				h.Nodes,
+			), max(
+				want.Images,
+				h.Images,
+			), max(
+				want.Weights,
+				h.Weights,
+			)
 			p, e := tl.valuesAt(now)
 			planned, expected, end = max(planned, p), max(expected, e), later(end, tl.End())
 			if f, ok := tl.First(now, replicas); ok && (first.IsZero() || f.Before(first)) {

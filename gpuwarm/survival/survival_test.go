@@ -110,7 +110,12 @@ func TestAlignLevels(t *testing.T) {
 	got := AlignLevels(finished(append(before, after[:10]...)...))
 	for i := range before[:14] { // the split may be off by one
 		if math.Abs(got[i].Seconds/before[i]-3) > 0.2 || got[i].Weight >= 1 {
-			t.Fatalf("sample %d of the old level is %+v, want three times its %v s and less weight", i, got[i], before[i])
+			t.Fatalf(
+				"sample %d of the old level is %+v, want three times its %v s and less weight",
+				i,
+				got[i],
+				before[i],
+			)
 		}
 	}
 	for i, s := range got[15:] {
