@@ -33,7 +33,7 @@ func TestMainContainer(t *testing.T) {
 			containers: []corev1.Container{plain("a"), plain("b")}, want: "a:1",
 		},
 		"Accelerator": {
-			reason: "whoever has the accelerators serves", standard: "a",
+			reason: "the container with the accelerators serves", standard: "a",
 			containers: []corev1.Container{plain("a"), gpus("b", "1"), gpus("c", "2")}, want: "c:1",
 		},
 		"DefaultIsLater": {

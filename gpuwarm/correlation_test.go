@@ -12,7 +12,7 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 
 func sqrt(x float64) float64 { return math.Sqrt(x) }
 
-// errorsWith plays two services for so many slots, whose demand is off by correlated normal draws.
+// errorsWith returns the errors of two services over n slots: correlated normal draws.
 func errorsWith(t *testing.T, correlation float64, n int) *Errors {
 	t.Helper()
 	e, r := &Errors{}, newRand(3)
@@ -48,11 +48,11 @@ func TestCorrelation(t *testing.T) {
 	}{
 		"Unknown": {"A few slots say nothing.", 0, 10, 1, 1},
 		"Independent": {
-			"After two days errors that do not go together are known not to, but for two standard errors.", 0, 280, 0,
+			"After two days, independent errors are known as such, within two standard errors.", 0, 280, 0,
 			0.3,
 		},
-		"Alike": {"Errors that go together are never taken for others.", 1, 280, 0.95, 1},
-		"Half":  {"And half of it for about half, on the safe side.", 0.5, 280, 0.5, 0.8},
+		"Alike": {"Errors that are alike are never taken for independent ones.", 1, 280, 0.95, 1},
+		"Half":  {"Half is measured as about half, or more.", 0.5, 280, 0.5, 0.8},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestCorrelation(t *testing.T) {
 	}
 	e.Forget("b")
 	if got, _ := e.Correlation(pair); got != 1 {
-		t.Errorf("a service that was forgotten is not known: %v", got)
+		t.Errorf("a removed service still counts: %v", got)
 	}
 	if got := len(e.plans); got > 8 {
 		t.Errorf("%d plans are remembered", got)
@@ -79,8 +79,7 @@ func TestCorrelation(t *testing.T) {
 	}
 }
 
-// What was measured before a restart counts on, less and less, and not for other services or for
-// ever.
+// What was measured before a restart still counts, less and less, and for the same services only.
 func TestCorrelationIsRecalled(t *testing.T) {
 	pair := []string{"b", "a"}
 	end := epoch.Add(281 * slot)
@@ -131,17 +130,17 @@ func TestCorrelationIsRecalled(t *testing.T) {
 	e := &Errors{}
 	for _, bad := range []Measured{{2, 100, end}, {-1, 100, end}, {math.NaN(), 100, end}, {0.5, 3, end}} {
 		if e.Recall(pair, bad, end); len(e.recalled) > 0 {
-			t.Errorf("%v was taken over", bad)
+			t.Errorf("%v was recalled", bad)
 		}
 	}
 	e.Recall(pair, measured, end)
 	e.Forget("a")
 	if got, _ := e.Correlation(pair); got != 1 {
-		t.Errorf("a service that was forgotten is not known: %v", got)
+		t.Errorf("a removed service still counts: %v", got)
 	}
 }
 
-// What is not retained is not kept in any way.
+// Retain removes everything about other services.
 func TestErrorsRetain(t *testing.T) {
 	e := errorsWith(t, 0.2, 24)
 	e.Recall([]string{"a", "c"}, Measured{0.5, 144, epoch}, epoch)

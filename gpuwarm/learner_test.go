@@ -17,12 +17,12 @@ func readyStart(id string, created, took int) Start {
 	return Start{Pod: id, Created: at(created), Scheduled: at(created), Ready: at(created + took), Path: PathWarm}
 }
 
-func goingOn(id string, created int) Start {
+func ongoing(id string, created int) Start {
 	return Start{Pod: id, Created: at(created), Scheduled: at(created), Path: PathWarm}
 }
 
 func TestRecord(t *testing.T) {
-	type look struct {
+	type observation struct {
 		now   int
 		start Start
 	}
@@ -32,84 +32,88 @@ func TestRecord(t *testing.T) {
 	}
 	cases := map[string]struct {
 		reason string
-		looks  []look
+		seen   []observation
 		want   []v1alpha1.StartRecord
 	}{
 		"Watched": {
-			reason: "From created to the condition's time, whenever we looked.",
-			looks:  []look{{10, goingOn("a", 0)}, {70, readyStart("a", 0, 60)}},
+			reason: "From creation to the time of the condition, whenever that is seen.",
+			seen:   []observation{{10, ongoing("a", 0)}, {70, readyStart("a", 0, 60)}},
 			want:   rec(60, ready),
 		},
 		"FlapsLater": {
-			reason: "The first transition to Ready is latched.",
-			looks: []look{
-				{10, goingOn("a", 0)},
+			reason: "Only the first transition to Ready counts.",
+			seen: []observation{
+				{10, ongoing("a", 0)},
 				{70, readyStart("a", 0, 60)},
-				{900, goingOn("a", 0)},
+				{900, ongoing("a", 0)},
 				{950, readyStart("a", 0, 940)},
 			},
 			want: rec(60, ready),
 		},
-		"FlapsBetweenLooks": {
-			reason: "Ready and gone between two looks: it was Ready by the time that it was not any more.",
-			looks:  []look{{10, goingOn("a", 0)}, {70, with(goingOn("a", 0), func(s *Start) { s.Unready = at(65) })}},
-			want:   rec(65, ready),
+		"FlapsBetween": {
+			reason: "Ready and unready between two observations: it was Ready when it became unready.",
+			seen: []observation{
+				{10, ongoing("a", 0)}, {70, with(ongoing("a", 0), func(s *Start) { s.Unready = at(65) })},
+			},
+			want: rec(65, ready),
 		},
 		"Adopted": {
-			reason: "A pod that is Ready at the first look is believed where nothing speaks against it.",
-			looks:  []look{{5000, readyStart("a", 0, 60)}},
+			reason: "A pod that is already Ready counts when its condition is credible.",
+			seen:   []observation{{5000, readyStart("a", 0, 60)}},
 			want:   rec(60, ready),
 		},
 		"AdoptedRestarted": {
 			reason: "After a restart the condition's time is not that of the first Ready.",
-			looks:  []look{{5000, with(readyStart("a", 0, 60), func(s *Start) { s.Restarts = 1 })}},
+			seen:   []observation{{5000, with(readyStart("a", 0, 60), func(s *Start) { s.Restarts = 1 })}},
 		},
 		"AdoptedFlapped": {
-			reason: "A condition that is younger than any believable start is a later flap's.",
-			looks:  []look{{500000, readyStart("a", 0, 400000)}},
+			reason: "A condition much younger than the pod is from a later transition.",
+			seen:   []observation{{500000, readyStart("a", 0, 400000)}},
 		},
 		"AdoptedUnready": {
-			reason: "A pod that was Ready once and is not now does not start.",
-			looks:  []look{{500000, with(goingOn("a", 0), func(s *Start) { s.Unready = at(400000) })}},
+			reason: "A pod that was Ready before is not starting.",
+			seen:   []observation{{500000, with(ongoing("a", 0), func(s *Start) { s.Unready = at(400000) })}},
 		},
 		"WatchedSlow": {
-			reason: "A watched start counts, however long it took.",
-			looks:  []look{{10, goingOn("a", 0)}, {3900, goingOn("a", 0)}, {4010, readyStart("a", 0, 4000)}},
+			reason: "A watched start counts, however long it takes.",
+			seen:   []observation{{10, ongoing("a", 0)}, {3900, ongoing("a", 0)}, {4010, readyStart("a", 0, 4000)}},
 			want:   rec(4000, ready),
 		},
 		"Crashed": {
-			reason: "A watched start that crashed on its way counts with all of it.",
-			looks: []look{
-				{10, goingOn("a", 0)},
+			reason: "A watched start with a crash counts with all its time.",
+			seen: []observation{
+				{10, ongoing("a", 0)},
 				{200, with(readyStart("a", 0, 190), func(s *Start) { s.Restarts = 2 })},
 			},
 			want: rec(190, ready),
 		},
 		"Ended": {
-			reason: "A start that ends before Ready is kept for as long as it lasted.",
-			looks:  []look{{10, goingOn("a", 0)}, {50, with(goingOn("a", 0), func(s *Start) { s.Ended = at(40) })}},
-			want:   rec(40, unfinished),
+			reason: "A start that ends before it is Ready counts as long as it lasted.",
+			seen: []observation{
+				{10, ongoing("a", 0)}, {50, with(ongoing("a", 0), func(s *Start) { s.Ended = at(40) })},
+			},
+			want: rec(40, unfinished),
 		},
 		"ClockAhead": {
 			reason: "Nothing becomes Ready later than now.",
-			looks:  []look{{10, goingOn("a", 0)}, {70, readyStart("a", 0, 3660)}},
+			seen:   []observation{{10, ongoing("a", 0)}, {70, readyStart("a", 0, 3660)}},
 			want:   rec(70, ready),
 		},
 		"ClockBehind": {
-			reason: "Nothing became Ready before we saw it not Ready.",
-			looks:  []look{{50, goingOn("a", 0)}, {70, readyStart("a", 0, 0)}},
+			reason: "Nothing becomes Ready before it was seen unready.",
+			seen:   []observation{{50, ongoing("a", 0)}, {70, readyStart("a", 0, 0)}},
 			want:   rec(50, ready),
 		},
 		"BeforeCreated": {
 			reason: "No warm-up is negative.",
-			looks:  []look{{50, Start{Pod: "a", Created: at(0), Ready: at(-100), Path: PathWarm}}},
+			seen:   []observation{{50, Start{Pod: "a", Created: at(0), Ready: at(-100), Path: PathWarm}}},
 			want:   rec(0, ready),
 		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			l := NewLearner(LearnerOptions{})
-			for _, k := range tc.looks {
+			for _, k := range tc.seen {
 				l.Record(at(k.now), k.start)
 				l.Record(at(k.now), k.start)
 			}
@@ -123,10 +127,10 @@ func TestRecord(t *testing.T) {
 
 func TestSyncEndsWhatIsGone(t *testing.T) {
 	l := NewLearner(LearnerOptions{})
-	l.Sync(at(30), []Start{goingOn("a", 0)})
+	l.Sync(at(30), []Start{ongoing("a", 0)})
 	l.Sync(at(60), nil)
 	if got := l.Lead(at(9999)); got.Ongoing != 0 {
-		t.Errorf("a pod that is gone still counts as going on: %+v", got)
+		t.Errorf("a deleted pod still counts as ongoing: %+v", got)
 	}
 	if got := l.Records()[0].WarmUpSeconds; got != 30 {
 		t.Errorf("lasted %d s, want the 30 s at which it was last seen", got)
@@ -142,37 +146,37 @@ func TestLeadSource(t *testing.T) {
 		min, max time.Duration
 	}{
 		"Nothing": {
-			"Five minutes when nobody said anything.",
+			"Five minutes without configuration.",
 			LearnerOptions{},
 			0, v1alpha1.LeadSourceDefault,
 			300 * time.Second, 300 * time.Second,
 		},
 		"Configured": {
-			"The user's word before any start.",
+			"The configured value before any start.",
 			LearnerOptions{Default: time.Minute, DefaultConfigured: true},
 			0,
 			v1alpha1.LeadSourceConfigured, time.Minute, time.Minute,
 		},
 		"OneStart": {
-			"One start moves it, and is not learned.",
+			"One start moves it, but it is not Learned.",
 			LearnerOptions{},
 			1, v1alpha1.LeadSourceDefault,
 			100 * time.Second, 290 * time.Second,
 		},
 		"Three": {
-			"Three are, and weigh more than the default.",
+			"Three make it Learned, and weigh more than the default.",
 			LearnerOptions{},
 			3, v1alpha1.LeadSourceLearned,
 			60 * time.Second, 180 * time.Second,
 		},
 		"Twelve": {
-			"Nothing but the starts from ten on.",
+			"From ten starts on only they count.",
 			LearnerOptions{},
 			12, v1alpha1.LeadSourceLearned, 60 * time.Second,
 			61 * time.Second,
 		},
 		"Max": {
-			"What is longer than the longest believed is not believed.",
+			"The lead is never above the maximum.",
 			LearnerOptions{Max: 30 * time.Second},
 			0,
 			v1alpha1.LeadSourceDefault, 30 * time.Second, 30 * time.Second,
@@ -193,15 +197,14 @@ func TestLeadSource(t *testing.T) {
 	}
 }
 
-// A start that goes on for longer than usual raises the lead before it is over; it never shortens
-// it.
+// A start that takes longer than usual raises the lead before it has finished, and never lowers it.
 func TestOngoingRaisesLead(t *testing.T) {
 	l := NewLearner(LearnerOptions{})
 	for i := range 8 {
 		l.Record(at(1000*i+100), readyStart(fmt.Sprint(i), 1000*i, 55+i))
 	}
 	usual := l.Lead(at(8000)).WarmUp
-	l.Record(at(8001), goingOn("slow", 8000))
+	l.Record(at(8001), ongoing("slow", 8000))
 	if got := l.Lead(at(8010)).WarmUp; got > usual+time.Second {
 		t.Errorf("a start of ten seconds raised the lead from %s to %s", usual, got)
 	}
@@ -213,8 +216,8 @@ func TestOngoingRaisesLead(t *testing.T) {
 	}
 }
 
-// A warm-up that triples is followed within a few starts, even where the path cannot be told apart
-// from the change: a slower container looks like a pull.
+// The lead follows a warm-up that triples within a few starts. That also holds when the path
+// changes with it: a slower container looks like a pull.
 func TestLeadFollowsOntoNewPath(t *testing.T) {
 	l := NewLearner(LearnerOptions{})
 	now := 0
@@ -241,8 +244,8 @@ func TestLeadFollowsOntoNewPath(t *testing.T) {
 	}
 }
 
-// The lead after any sequence of looks is the same with and without a restart in between, as far as
-// no start was going on.
+// The lead after any sequence of seen is the same with and without a restart in between, as
+// far as no start was going on.
 func TestRestoreForgetsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l, now := NewLearner(LearnerOptions{}), 0
@@ -264,8 +267,7 @@ func TestRestoreForgetsNothing(t *testing.T) {
 	})
 }
 
-// Whatever happens, the lead is above zero and at most the longest that is believed, and nothing
-// panics.
+// The lead is always above zero and at most LearnerOptions.Max, and nothing panics.
 func TestLeadIsBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		opts := LearnerOptions{
@@ -276,7 +278,7 @@ func TestLeadIsBounded(t *testing.T) {
 		for range rapid.IntRange(0, 20).Draw(t, "syncs") {
 			now += rapid.IntRange(0, 300).Draw(t, "gap")
 			starts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Start {
-				s := goingOn(
+				s := ongoing(
 					fmt.Sprint(rapid.IntRange(0, 150).Draw(t, "pod")),
 					rapid.IntRange(-5000, 20000).Draw(t, "created"),
 				)

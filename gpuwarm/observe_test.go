@@ -104,34 +104,34 @@ func TestObserve(t *testing.T) {
 		want   func() Start
 	}{
 		"Unscheduled": {
-			reason: "A pod that waits says nothing but when it was made.",
+			reason: "Of an unscheduled pod only the creation is known.",
 			pod:    testPod(conditions(cond(corev1.PodScheduled, no, 0))),
 			want:   func() Start { return base },
 		},
 		"NodeOrdered": {
-			reason: "The cluster autoscaler's event says that a node has to come up.",
+			reason: "The cluster autoscaler's event means that a new node is needed.",
 			pod:    testPod(conditions(cond(corev1.PodScheduled, no, 0))),
 			events: []corev1.Event{event("TriggeredScaleUp", "pod triggered scale-up")},
 			want:   func() Start { s := base; s.Path = PathColdNode; return s },
 		},
 		"ImageThere": {
-			reason: "While nothing runs, the node's images say whether the image is there.",
+			reason: "While no container runs, the node's list shows whether it has the image.",
 			pod:    with(), node: testNode(-9999, "docker.io/library/model:1"),
 			want: func() Start { s := placed; s.Path = PathWarm; return s },
 		},
 		"ImageMissing": {
-			reason: "A list of images that is not cut off at fifty is complete.",
+			reason: "A list of fewer than fifty images is complete.",
 			pod:    with(), node: testNode(-9999, "docker.io/library/model:2"),
 			want: func() Start { s := placed; s.Path = PathColdImage; return s },
 		},
 		"ImagePinned": {
-			reason: "A node lists what was pinned by its digest.",
+			reason: "A node lists an image with a digest by that digest.",
 			pod:    with(func(p *corev1.Pod) { p.Spec.Containers[1].Image = "model:1" + someDigest }),
 			node:   testNode(-9999, "docker.io/library/model"+someDigest),
 			want:   func() Start { s := placed; s.Key.Image, s.Path = "model:1"+someDigest, PathWarm; return s },
 		},
 		"ReadyWarm": {
-			reason: "A container that runs a second after initialization did not pull.",
+			reason: "A container that started a second after initialization did not pull.",
 			pod:    with(running(4, 0), conditions(cond(corev1.PodReady, yes, 60))), node: testNode(-9999),
 			want: func() Start {
 				s := placed
@@ -140,7 +140,7 @@ func TestObserve(t *testing.T) {
 			},
 		},
 		"ReadyColdImage": {
-			reason: "One that runs minutes after it did.",
+			reason: "A container that started minutes later did pull.",
 			pod:    with(running(240, 0), conditions(cond(corev1.PodReady, yes, 300))),
 			node:   testNode(-9999, "model:1"),
 			want: func() Start {
@@ -150,7 +150,7 @@ func TestObserve(t *testing.T) {
 			},
 		},
 		"ReadyColdNode": {
-			reason: "A node made after the pod and before its binding came up for it.",
+			reason: "A node that was created between pod and binding is new.",
 			pod: testPod(
 				onNode("n"),
 				conditions(cond(corev1.PodScheduled, yes, 120), cond(corev1.PodInitialized, yes, 121),
@@ -166,7 +166,7 @@ func TestObserve(t *testing.T) {
 			},
 		},
 		"EventsBeatTimes": {
-			reason: "Slow volumes are not a pull: the kubelet says that the image was there.",
+			reason: "Slow volumes are no pull: by the kubelet's event the image was present.",
 			pod:    with(running(60, 0)), node: testNode(-9999),
 			events: []corev1.Event{
 				event("Pulled", `Container image "model:1" already present on machine and can be accessed by the pod`),
@@ -174,7 +174,7 @@ func TestObserve(t *testing.T) {
 			want: func() Start { s := placed; s.Key, s.Started, s.Path = known, at(60), PathWarm; return s },
 		},
 		"PullTimed": {
-			reason: "The kubelet's own account of the pull, waiting included.",
+			reason: "The time of the pull by the kubelet's event, including the wait.",
 			pod:    with(running(250, 0)), node: testNode(-9999),
 			events: []corev1.Event{
 				event("Pulled", `Container image "proxy:1" already present on machine`),
@@ -188,7 +188,7 @@ func TestObserve(t *testing.T) {
 			},
 		},
 		"AlwaysPull": {
-			reason: "imagePullPolicy Always pulls what is there in no time: warm.",
+			reason: "imagePullPolicy Always with the image present takes no time: warm.",
 			pod:    with(running(4, 0)), node: testNode(-9999),
 			events: []corev1.Event{
 				event("Pulling", `Pulling image "model:1"`),
@@ -221,7 +221,7 @@ func TestObserve(t *testing.T) {
 			want: func() Start { s := placed; s.Restarts, s.Failure = 4, "CrashLoopBackOff"; return s },
 		},
 		"Deleted": {
-			reason: "A deleted pod ended when it was asked to, and not when its grace is over.",
+			reason: "A deleted pod ended at the request, not at the end of the grace period.",
 			pod: with(func(p *corev1.Pod) {
 				when, grace := mt(130), int64(30)
 				p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &when, &grace
@@ -229,14 +229,14 @@ func TestObserve(t *testing.T) {
 			want: func() Start { s := placed; s.Ended, s.Path = at(100), PathWarm; return s },
 		},
 		"Evicted": {
-			reason: "A failed pod without container states ended when it last changed.",
+			reason: "A failed pod without container states ended at its last change.",
 			pod: with(conditions(cond(corev1.PodReady, no, 3)), func(p *corev1.Pod) {
 				p.Status.Phase, p.Status.Reason = corev1.PodFailed, "Evicted"
 			}), node: testNode(-9999, "model:1"),
 			want: func() Start { s := placed; s.Ended, s.Failure, s.Path = at(3), "Evicted", PathWarm; return s },
 		},
 		"Flapped": {
-			reason: "A Ready condition that became False long after the first status had been True.",
+			reason: "A Ready condition that became False long after the first status was True before.",
 			pod:    with(running(4, 0), conditions(cond(corev1.PodReady, no, 5000))), node: testNode(-9999),
 			want: func() Start {
 				s := placed
@@ -245,7 +245,7 @@ func TestObserve(t *testing.T) {
 			},
 		},
 		"NotReadyYet": {
-			reason: "One that is False since the first status never was.",
+			reason: "A Ready condition that is False since the first status never was True.",
 			pod:    with(running(4, 0), conditions(cond(corev1.PodReady, no, 3))), node: testNode(-9999),
 			want: func() Start { s := placed; s.Key, s.Started, s.Path = known, at(4), PathWarm; return s },
 		},

@@ -13,7 +13,7 @@ import (
 	"headstart.dev/headstart/gpuwarm/survival"
 )
 
-// unsure is a timeline in replicas of capacity 1, with what is expected.
+// unsure returns a timeline with expected values, at capacity 1.
 func unsure(t interface{ Fatal(args ...any) }, level float64, values, expected string) Timeline {
 	plan := planOf(values)
 	plan.Segments[0].Expected = expected
@@ -24,7 +24,7 @@ func unsure(t interface{ Fatal(args ...any) }, level float64, values, expected s
 	return tl
 }
 
-// Trap T10: services that share a pool are not each held for at their worst.
+// Services that share a pool are not each held for at their own peak.
 func TestTogether(t *testing.T) {
 	stages := Stages{Node: 2 * time.Minute, Image: time.Minute}
 	member := func(values, expected string, replicas int, units float64) Member {
@@ -37,7 +37,10 @@ func TestTogether(t *testing.T) {
 		want        Joint
 	}{
 		"Alone": {
-			"One service is held for as ever.", []Member{member("2 2 9 9", "2 2 5 5", 2, 1)}, 0, Joint{[]int{7}, 7, 7},
+			"One service needs what it needs alone.",
+			[]Member{member("2 2 9 9", "2 2 5 5", 2, 1)},
+			0,
+			Joint{[]int{7}, 7, 7},
 		},
 		"Nothing": {
 			"Nothing is needed.",
@@ -46,37 +49,37 @@ func TestTogether(t *testing.T) {
 			Joint{[]int{0, 0}, 0, 0},
 		},
 		"TakeTurns": {
-			"One rises as the other falls: the most of the sum counts.",
+			"One rises as the other falls: the peak of the sum counts.",
 			[]Member{member("1 9 1 1", "1 9 1 1", 1, 1), member("1 1 9 1", "1 1 9 1", 1, 1)},
 			1,
 			Joint{[]int{4, 4}, 8, 16},
 		},
 		"Alike": {
-			"Errors that go together add up.",
+			"Errors that are alike add up linearly.",
 			[]Member{member("10 10 10", "6 6 6", 6, 1), member("9 9 9", "6 6 6", 6, 1)},
 			1,
 			Joint{[]int{4, 3}, 7, 7},
 		},
 		"Independent": {
-			"Errors of 4 and 3 that do not go together come to 5.",
+			"Independent errors of 4 and 3 add up to 5.",
 			[]Member{member("10 10 10", "6 6 6", 6, 1), member("9 9 9", "6 6 6", 6, 1)},
 			0,
 			Joint{[]int{3, 2}, 5, 7},
 		},
 		"ExpectedIsNotSaved": {
-			"What both are expected to need is held for in full.",
+			"What both are expected to need is held in full.",
 			[]Member{member("8 8 8", "8 8 8", 6, 1), member("8 8 8", "8 8 8", 6, 1)},
 			0,
 			Joint{[]int{2, 2}, 4, 4},
 		},
 		"Units": {
-			"A replica of two GPUs counts twice; what is shared comes in whole replicas.",
+			"A replica with two GPUs counts twice; holds are whole replicas.",
 			[]Member{member("8 8 8", "6 6 6", 6, 2), member("9 9 9", "6 6 6", 6, 1)},
 			0,
 			Joint{[]int{2, 2}, 6, 7},
 		},
 		"SurplusIsNotLent": {
-			"Replicas too many of one are no replicas of the other.",
+			"Spare replicas of one do not serve the other.",
 			[]Member{member("1 1 1", "1 1 1", 9, 1), member("5 5 5", "5 5 5", 1, 1)},
 			0,
 			Joint{[]int{0, 4}, 4, 4},
@@ -91,8 +94,8 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-// Together is never more than the sum of its parts, no less than what is expected, grows with the
-// correlation, and gives no member more than its own.
+// Together is never more than the sum of its parts and no less than what is expected. It grows with
+// the correlation, and gives no member more than it needs alone.
 func TestTogetherProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 5).Draw(t, "members")
@@ -127,7 +130,7 @@ func TestTogetherProperties(t *testing.T) {
 				sum += float64(j.Holds[i]) * m.Units
 			}
 			if sum != j.Units || j.Units > j.Alone {
-				t.Fatalf("the holds come to %v, it says %v of %v", sum, j.Units, j.Alone)
+				t.Fatalf("the sum of the holds is %v, but Units is %v and Alone %v", sum, j.Units, j.Alone)
 			}
 			if j.Units < before-most {
 				t.Fatalf("at correlation %v less is held, %v, than at a smaller one, %v", c, j.Units, before)
@@ -140,15 +143,15 @@ func TestTogetherProperties(t *testing.T) {
 					need += float64(max(0, e-m.Replicas)) * m.Units
 				}
 				if need > j.Units+1e-9 {
-					t.Fatalf("%v are expected to be needed at %v, %v are held", need, at, j.Units)
+					t.Fatalf("%v units are expected at %v, %v are held", need, at, j.Units)
 				}
 			}
 		}
 	})
 }
 
-// Held places are not lent for ever: with every draw of errors as correlated as was said, what is
-// held together is enough as often as the level says.
+// The joint holds are enough as often as the level says, for errors drawn with the given
+// correlation.
 func TestTogetherIsEnough(t *testing.T) {
 	const n, level = 4, 0.95
 	const spread = 20 // replicas between the expected and the plan
@@ -216,7 +219,7 @@ func TestTimelineAt(t *testing.T) {
 		t.Errorf("a held node follows the plan, images and weights follow it at 0.999: %+v", hold)
 	}
 	if tl := unsure(t, 0.9, "10", "6 7"); cmp.Diff([]int{10}, tl.At(0.999).segments[0].replicas) != "" {
-		t.Error("expected values that do not fit leave the plan as it is")
+		t.Error("expected values of another length must not change the plan")
 	}
 }
 
@@ -245,6 +248,6 @@ func TestLearnedStages(t *testing.T) {
 		t.Errorf("waited 90 s for a node and 30 s for the image: %+v", got)
 	}
 	if diff := cmp.Diff(l.Records(), Restore(LearnerOptions{}, l.Records()).Records()); diff != "" {
-		t.Errorf("a restart forgot:\n%s", diff)
+		t.Errorf("lost by a restart (-want, +got):\n%s", diff)
 	}
 }

@@ -32,7 +32,7 @@ func TestRequestsOf(t *testing.T) {
 		want   corev1.ResourceList
 	}{
 		"Sum": {
-			"Containers run together.",
+			"Containers run at once.",
 			corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1"), asks("b", "cpu", "500m")}},
 			list("cpu", "1500m"),
 		},
@@ -53,12 +53,12 @@ func TestRequestsOf(t *testing.T) {
 			list("cpu", "5"),
 		},
 		"Limits": {
-			"A template's limit is the request to be.",
+			"A limit in a template becomes the request.",
 			corev1.PodSpec{Containers: []corev1.Container{limited}},
 			list("nvidia.com/gpu", "2"),
 		},
 		"Overhead": {
-			"The sandbox takes its part.",
+			"The overhead comes on top.",
 			corev1.PodSpec{Containers: []corev1.Container{asks("a", "cpu", "1")}, Overhead: list("cpu", "250m")},
 			list("cpu", "1250m"),
 		},
