@@ -32,7 +32,7 @@ func (e *evaluation) readLead(ctx context.Context) error {
 		return missing
 	}
 	e.lead = learner.Lead(e.now)
-	e.neighbours.Tell(e.name(), learner.Place(), e.lead.WarmUp, e.lead.Starts)
+	e.poolWarmUps.Set(e.name(), learner.NodePool(), e.lead.WarmUp, e.lead.Starts)
 	e.leadTime = e.lead.WarmUp + delay
 	e.next.LeadTime = &v1alpha1.LeadTimeStatus{
 		Value: v1alpha1.FormatDuration(e.leadTime.Round(time.Second)), Source: e.lead.Source, Starts: int32(e.lead.Starts), //nolint:gosec // at most 64
@@ -98,7 +98,7 @@ func (e *evaluation) collect(ctx context.Context, learner *gpuwarm.Learner) erro
 		return fmt.Errorf("list the pods of %s/%s: %w", e.fc.Namespace, e.fc.Spec.TargetRef.Name, err)
 	}
 	e.starts.Observe(learner.Sync(e.now, starts))
-	learner.SetPool(e.neighbours.Of(e.name(), learner.Place()))
+	learner.SetPool(e.poolWarmUps.Others(e.name(), learner.NodePool()))
 	next, err := e.nextPath(ctx, selector, learner.Records())
 	if err != nil {
 		return err

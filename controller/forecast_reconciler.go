@@ -71,9 +71,9 @@ type ForecastReconciler struct {
 	fetch    *fetcher
 	live     client.Reader // of Events, which are too many to be cached; nil reads none
 
-	neighbours gpuwarm.Neighbours
-	rooms      rooms
-	demand     DemandObserver
+	poolWarmUps gpuwarm.PoolWarmUps
+	rooms       rooms
+	demand      DemandObserver
 
 	mu     sync.Mutex
 	states map[types.NamespacedName]*forecastState
@@ -176,7 +176,7 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 	r.mu.Unlock()
 	r.fetch.forget(key)
 	r.metrics.forget(key)
-	r.neighbours.Forget(key.Namespace + "/" + key.Name)
+	r.poolWarmUps.Delete(key.Namespace + "/" + key.Name)
 }
 
 // read starts a read of history where one is due, and says whether the result is worth waiting for: a plan made without it would be

@@ -88,7 +88,7 @@ func (l *Learner) SetOptions(opts LearnerOptions) { l.opts = opts.withDefaults()
 func (l *Learner) SetNext(p Path) { l.next = p }
 
 // SetPool sets the warm-up of the other services on the node pool, and from how many starts it was
-// learned; see [Neighbours]. It is the prior of a service with few starts of its own. Below ten
+// learned; see [PoolWarmUps]. It is the prior of a service with few starts of its own. Below ten
 // starts the prior is shrunk towards the configured value.
 func (l *Learner) SetPool(warmUp time.Duration, starts int) { l.pool = poolWarmUp{warmUp, starts} }
 
@@ -191,12 +191,12 @@ func (l *Learner) Knows(uid string) bool {
 	return r != nil && r.ready
 }
 
-// Place is the node pool of the newest start with a known one: the second half of its [Key]. It is
-// empty when there is none.
-func (l *Learner) Place() string {
+// NodePool is the node pool of the newest start with a known one: the second half of its [Key]. It
+// is empty when there is none.
+func (l *Learner) NodePool() string {
 	for _, r := range slices.Backward(l.records) {
-		if _, place, ok := strings.Cut(r.key, "-"); ok {
-			return place
+		if _, pool, ok := strings.Cut(r.key, "-"); ok {
+			return pool
 		}
 	}
 	return ""

@@ -39,24 +39,24 @@ func TestRoomPath(t *testing.T) {
 	}
 }
 
-func TestNeighbours(t *testing.T) {
-	var n Neighbours
-	n.Tell("a", "h100", 100*time.Second, 5)
-	n.Tell("b", "h100", 400*time.Second, 5)
-	n.Tell("c", "l4", time.Hour, 50)
-	n.Tell("d", "h100", time.Hour, LearnedStarts-1)
-	if got, starts := n.Of("new", "h100"); got.Round(time.Second) != 200*time.Second || starts != 10 {
+func TestPoolWarmUps(t *testing.T) {
+	var w PoolWarmUps
+	w.Set("a", "h100", 100*time.Second, 5)
+	w.Set("b", "h100", 400*time.Second, 5)
+	w.Set("c", "l4", time.Hour, 50)
+	w.Set("d", "h100", time.Hour, LearnedStarts-1)
+	if got, starts := w.Others("new", "h100"); got.Round(time.Second) != 200*time.Second || starts != 10 {
 		t.Errorf("the geometric mean of 100 and 400 s is 200 s, from ten starts: %v, %d", got, starts)
 	}
-	if got, starts := n.Of("a", "h100"); got.Round(time.Second) != 400*time.Second || starts != 5 {
-		t.Errorf("a service is no neighbour of itself: %v, %d", got, starts)
+	if got, starts := w.Others("a", "h100"); got.Round(time.Second) != 400*time.Second || starts != 5 {
+		t.Errorf("a service is not one of the others: %v, %d", got, starts)
 	}
-	n.Tell("b", "l4", 400*time.Second, 5)
-	n.Forget("c")
-	if got, _ := n.Of("new", "l4"); got.Round(time.Second) != 400*time.Second {
+	w.Set("b", "l4", 400*time.Second, 5)
+	w.Delete("c")
+	if got, _ := w.Others("new", "l4"); got.Round(time.Second) != 400*time.Second {
 		t.Errorf("b moved and c is gone: %v", got)
 	}
-	if got, starts := n.Of("a", "h100"); got != 0 || starts != 0 {
+	if got, starts := w.Others("a", "h100"); got != 0 || starts != 0 {
 		t.Errorf("a is alone now: %v, %d", got, starts)
 	}
 }
