@@ -19,17 +19,17 @@ const (
 	maxError = 3
 )
 
-// Errors measures how much the forecasts of services err together. An error is the difference
-// between the demand and the expected demand of a plan made one slot before, in units of the plan's
-// own spread. It is not safe for concurrent use. The zero value is empty.
-type Errors struct {
+// ForecastErrors measures how much the forecasts of services err together. An error is the
+// difference between the demand and the expected demand of a plan made one slot before, in units of
+// the plan's own spread. It is not safe for concurrent use. The zero value is empty.
+type ForecastErrors struct {
 	plans    []earlierPlan
 	observed map[string]map[int64]float64 // error by service and slot
 	recalled map[string]Measured          // by group of services: measured before a restart
 }
 
-// Measured is a correlation that was measured before: what [Errors.Correlation] returned, from how
-// many slots, and when.
+// Measured is a correlation that was measured before: what [ForecastErrors.Correlation] returned,
+// from how many slots, and when.
 type Measured struct {
 	Correlation float64
 	Samples     int
@@ -43,8 +43,8 @@ type earlierPlan struct {
 	timeline Timeline
 }
 
-// Foresee stores the plan of a service as it is at now. The first plan of each slot counts.
-func (e *Errors) Foresee(service string, now time.Time, t Timeline) {
+// RecordPlan stores the plan of a service as it is at now. The first plan of each slot counts.
+func (e *ForecastErrors) RecordPlan(service string, now time.Time, t Timeline) {
 	current := slotOf(now)
 	for _, p := range e.plans {
 		if p.service == service && p.slot == current {
@@ -55,9 +55,9 @@ func (e *Errors) Foresee(service string, now time.Time, t Timeline) {
 	e.plans = slices.DeleteFunc(e.plans, func(p earlierPlan) bool { return p.slot < current-2 })
 }
 
-// Observe compares a service's demand with the plan of the slot before. The first demand of each
-// slot counts. A plan without expected demand has no spread to compare with, and is ignored.
-func (e *Errors) Observe(service string, at time.Time, demand float64) {
+// RecordDemand compares a service's demand with the plan of the slot before. The first demand of
+// each slot counts. A plan without expected demand has no spread to compare with, and is ignored.
+func (e *ForecastErrors) RecordDemand(service string, at time.Time, demand float64) {
 	current := slotOf(at)
 	if _, known := e.observed[service][current]; known || math.IsNaN(demand) {
 		return
@@ -86,10 +86,9 @@ func (e *Errors) Observe(service string, at time.Time, demand float64) {
 	}
 }
 
-// Recall restores what was measured for a group of services before a restart, as far as it is not
-// older than two days. It counts for exactly this group, and less and less as new slots are
-// measured.
-func (e *Errors) Recall(services []string, m Measured, now time.Time) {
+// Restore sets what was measured for a group of services before a restart. What is older than two
+// days is left out. It counts for exactly this group, and less and less as new slots are measured.
+func (e *ForecastErrors) Restore(services []string, m Measured, now time.Time) {
 	m.Samples = min(m.Samples, maxSlots-int(slotOf(now)-slotOf(m.At)))
 	if m.Samples < minSlots || !(m.Correlation >= 0 && m.Correlation <= 1) {
 		return
@@ -107,7 +106,7 @@ func groupKey(services []string) string {
 
 // Retain removes all services but these, so that memory does not grow with services that are no
 // longer selected.
-func (e *Errors) Retain(services []string) {
+func (e *ForecastErrors) Retain(services []string) {
 	known := map[string]bool{}
 	for s := range e.observed {
 		known[s] = true
@@ -128,7 +127,7 @@ func (e *Errors) Retain(services []string) {
 }
 
 // Forget removes a service.
-func (e *Errors) Forget(service string) {
+func (e *ForecastErrors) Forget(service string) {
 	delete(e.observed, service)
 	maps.DeleteFunc(e.recalled, func(group string, _ Measured) bool {
 		return slices.Contains(strings.Split(group, "\x00"), service)
@@ -139,14 +138,14 @@ func (e *Errors) Forget(service string) {
 // Correlation returns how much the services err together, from 0 to 1, and from how many slots that
 // was measured. It is two standard errors above the measured value, and 1 while there are few
 // slots: so nothing is saved that might be needed.
-func (e *Errors) Correlation(services []string) (correlation float64, n int) {
+func (e *ForecastErrors) Correlation(services []string) (correlation float64, n int) {
 	measured, n := e.measure(services)
 	return e.upperBound(services, measured, n)
 }
 
-// MeasuredAt is when the value of [Errors.Correlation] was measured: now, or before a restart when
-// it is still the recalled one. It belongs into the Measured of a later Recall.
-func (e *Errors) MeasuredAt(services []string, now time.Time) time.Time {
+// MeasuredAt is when the value of [ForecastErrors.Correlation] was measured: now, or before a
+// restart when it is still the recalled one. It belongs into the Measured of a later Restore.
+func (e *ForecastErrors) MeasuredAt(services []string, now time.Time) time.Time {
 	old, ok := e.recalled[groupKey(services)]
 	if _, n := e.measure(services); ok && n < minSlots {
 		return old.At
@@ -156,7 +155,7 @@ func (e *Errors) MeasuredAt(services []string, now time.Time) time.Time {
 
 // measure returns the mean correlation over all pairs of the services, and the number of slots with
 // an error of a pair. A pair without enough slots counts as 1.
-func (e *Errors) measure(services []string) (correlation float64, n int) {
+func (e *ForecastErrors) measure(services []string) (correlation float64, n int) {
 	sum, pairs := 0.0, 0.0
 	slots := map[int64]bool{}
 	for i, a := range services {
@@ -170,7 +169,7 @@ func (e *Errors) measure(services []string) (correlation float64, n int) {
 
 // pairCorrelation is the correlation of the errors of two services; 1 without enough slots. It adds
 // the slots in which both have an error to slots.
-func (e *Errors) pairCorrelation(a, b string, slots map[int64]bool) float64 {
+func (e *ForecastErrors) pairCorrelation(a, b string, slots map[int64]bool) float64 {
 	products, squares, n := 0.0, 0.0, 0
 	meanA, meanB := e.mean(a), e.mean(b)
 	for s, x := range e.observed[a] {
@@ -192,7 +191,7 @@ func (e *Errors) pairCorrelation(a, b string, slots map[int64]bool) float64 {
 
 // upperBound adds two standard errors to what was measured in n slots. Slots recalled from before a
 // restart count as long as they are within the newest two days.
-func (e *Errors) upperBound(services []string, measured float64, n int) (float64, int) {
+func (e *ForecastErrors) upperBound(services []string, measured float64, n int) (float64, int) {
 	old := e.recalled[groupKey(services)]
 	before := min(old.Samples, maxSlots-n)
 	switch {
@@ -214,7 +213,7 @@ func twoStandardErrors(n int) float64 { return 2 / math.Sqrt(float64(n)) }
 
 // mean is the mean error of a service. It is subtracted before errors are compared: a plan covers a
 // lead window and demand is of an instant, so the mean says nothing about how errors vary together.
-func (e *Errors) mean(service string) float64 {
+func (e *ForecastErrors) mean(service string) float64 {
 	sum := 0.0
 	for _, v := range e.observed[service] {
 		sum += v

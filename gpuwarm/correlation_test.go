@@ -13,9 +13,9 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 func sqrt(x float64) float64 { return math.Sqrt(x) }
 
 // errorsWith returns the errors of two services over n slots: correlated normal draws.
-func errorsWith(t *testing.T, correlation float64, n int) *Errors {
+func errorsWith(t *testing.T, correlation float64, n int) *ForecastErrors {
 	t.Helper()
-	e, r := &Errors{}, newRand(3)
+	e, r := &ForecastErrors{}, newRand(3)
 	tl := func() Timeline {
 		return unsure(t, 0.9, "120|120"+strings.Repeat(" 120", 23), "100")
 	}
@@ -31,8 +31,8 @@ func errorsWith(t *testing.T, correlation float64, n int) *Errors {
 				plan.segments[1].expected[i] = 100
 			}
 			plan.segments = plan.segments[1:]
-			e.Observe(s, now, 100+15*(sqrt(correlation)*common+sqrt(1-correlation)*r.NormFloat64()))
-			e.Foresee(s, now, plan)
+			e.RecordDemand(s, now, 100+15*(sqrt(correlation)*common+sqrt(1-correlation)*r.NormFloat64()))
+			e.RecordPlan(s, now, plan)
 		}
 	}
 	return e
@@ -107,11 +107,11 @@ func TestCorrelationIsRecalled(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			e := &Errors{}
+			e := &ForecastErrors{}
 			if tc.fresh > 0 {
 				e = errorsWith(t, 1, tc.fresh)
 			}
-			e.Recall([]string{"a", "b"}, measured, tc.now)
+			e.Restore([]string{"a", "b"}, measured, tc.now)
 			now := tc.now.Add(time.Hour)
 			at := now
 			if tc.recalled {
@@ -127,13 +127,13 @@ func TestCorrelationIsRecalled(t *testing.T) {
 			}
 		})
 	}
-	e := &Errors{}
+	e := &ForecastErrors{}
 	for _, bad := range []Measured{{2, 100, end}, {-1, 100, end}, {math.NaN(), 100, end}, {0.5, 3, end}} {
-		if e.Recall(pair, bad, end); len(e.recalled) > 0 {
+		if e.Restore(pair, bad, end); len(e.recalled) > 0 {
 			t.Errorf("%v was recalled", bad)
 		}
 	}
-	e.Recall(pair, measured, end)
+	e.Restore(pair, measured, end)
 	e.Forget("a")
 	if got, _ := e.Correlation(pair); got != 1 {
 		t.Errorf("a removed service still counts: %v", got)
@@ -143,8 +143,8 @@ func TestCorrelationIsRecalled(t *testing.T) {
 // Retain removes everything about other services.
 func TestErrorsRetain(t *testing.T) {
 	e := errorsWith(t, 0.2, 24)
-	e.Recall([]string{"a", "c"}, Measured{0.5, 144, epoch}, epoch)
-	e.Foresee("c", epoch, Timeline{})
+	e.Restore([]string{"a", "c"}, Measured{0.5, 144, epoch}, epoch)
+	e.RecordPlan("c", epoch, Timeline{})
 	e.Retain([]string{"a"})
 	for _, f := range e.plans {
 		if f.service != "a" {

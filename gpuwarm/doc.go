@@ -19,6 +19,6 @@
 // Forecast.status.leadTime.recentStarts, so a restart loses nothing. [Collector] reads the starts
 // from a cluster.
 //
-// For warming, [Timeline] is a plan in replicas, and [Staging] and [Together] compute how many
+// For warming, [Timeline] is a plan in replicas, and [Staging] and [JointHolds] compute how many
 // nodes, images and weights to have ready.
 package gpuwarm

@@ -26,9 +26,9 @@ func ImageOf(names ...string) Image {
 	return i
 }
 
-// On reports whether the node lists the image. By default a kubelet lists its 50 largest images
-// only, and the image of a model server is among them.
-func (i Image) On(node *corev1.Node) bool {
+// ListedOn reports whether the node lists the image. By default a kubelet lists its 50 largest
+// images only, and the image of a model server is among them.
+func (i Image) ListedOn(node *corev1.Node) bool {
 	for _, listed := range node.Status.Images {
 		for _, name := range listed.Names {
 			for _, n := range i.names {
@@ -43,7 +43,7 @@ func (i Image) On(node *corev1.Node) bool {
 
 // HasImage reports whether the node lists the image with this name. For many nodes, make an [Image]
 // once instead.
-func HasImage(node *corev1.Node, image string) bool { return ImageOf(image).On(node) }
+func HasImage(node *corev1.Node, image string) bool { return ImageOf(image).ListedOn(node) }
 
 // matches reports whether a listed name means this image. Thousands of nodes list fifty images with
 // two names each, so it normalises only names with the right suffix: see BenchmarkImageOn.

@@ -183,7 +183,7 @@ func BenchmarkImageOn(b *testing.B) {
 			for b.Loop() {
 				wanted := ImageOf("registry.example/team/wanted")
 				for _, n := range nodes {
-					if wanted.On(n) {
+					if wanted.ListedOn(n) {
 						b.Fatal("no node has it")
 					}
 				}

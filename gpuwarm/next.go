@@ -14,7 +14,7 @@ type Room struct {
 // NewRoom returns what the pods leave free on the nodes. Pods for which ignore is true take
 // nothing, such as placeholders, which are preempted. ignore may be nil.
 func NewRoom(nodes []corev1.Node, pods []corev1.Pod, ignore func(*corev1.Pod) bool) *Room {
-	return &Room{nodes: nodes, free: Free(nodes, pods, ignore)}
+	return &Room{nodes: nodes, free: FreeResources(nodes, pods, ignore)}
 }
 
 // Path is the path of the last of so many more pods of a shape: Warm when nodes with the image have
@@ -29,7 +29,7 @@ func (r *Room) Path(s Shape, image string, more int) Path {
 		}
 		room := s.Room(r.free[n.Name])
 		all += room
-		if wanted.On(n) {
+		if wanted.ListedOn(n) {
 			warm += room
 		}
 		if warm >= more {

@@ -29,7 +29,7 @@ type Joint struct {
 	Units, Alone float64
 }
 
-// Together computes the nodes to hold for services that can use each other's held places.
+// JointHolds computes the nodes to hold for services that can use each other's held places.
 //
 // They need less than the sum of their own, for two reasons. First, their peaks within the time of
 // the stages may not coincide, so the peak of the sum counts and not the sum of the peaks. Second,
@@ -39,7 +39,7 @@ type Joint struct {
 //
 // A member with more replicas than it needs does not lend them: its pods keep their places until
 // they are deleted.
-func Together(members []Member, now time.Time, correlation float64) Joint {
+func JointHolds(members []Member, now time.Time, correlation float64) Joint {
 	correlation = min(max(correlation, 0), 1)
 	alone := make([]int, len(members))
 	var instants []time.Time
@@ -107,9 +107,9 @@ type Shortage struct {
 	Peak, By float64
 }
 
-// ShortOf returns when the plans of the members need more than the given units together. ok is
+// FindShortage returns when the plans of the members need more than the given units together. ok is
 // false when they never do.
-func ShortOf(members []Member, from time.Time, units float64) (s Shortage, ok bool) {
+func FindShortage(members []Member, from time.Time, units float64) (s Shortage, ok bool) {
 	var instants []time.Time
 	for _, m := range members {
 		add := func(begin time.Time, _, _ int) { instants = append(instants, begin) }

@@ -25,7 +25,7 @@ func unsure(t interface{ Fatal(args ...any) }, level float64, values, expected s
 }
 
 // Services that share a pool are not each held for at their own peak.
-func TestTogether(t *testing.T) {
+func TestJointHolds(t *testing.T) {
 	stages := Stages{Node: 2 * time.Minute, Image: time.Minute}
 	member := func(values, expected string, replicas int, units float64) Member {
 		return Member{Timeline: unsure(t, 0.9, values, expected), Replicas: replicas, Units: units, Stages: stages}
@@ -87,16 +87,16 @@ func TestTogether(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, Together(tc.members, epoch, tc.correlation)); diff != "" {
+			if diff := cmp.Diff(tc.want, JointHolds(tc.members, epoch, tc.correlation)); diff != "" {
 				t.Errorf("\nReason: %s\n-want, +got:\n%s", tc.reason, diff)
 			}
 		})
 	}
 }
 
-// Together is never more than the sum of its parts and no less than what is expected. It grows with
-// the correlation, and gives no member more than it needs alone.
-func TestTogetherProperties(t *testing.T) {
+// JointHolds is never more than the sum of its parts and no less than what is expected. It grows
+// with the correlation, and gives no member more than it needs alone.
+func TestJointHoldsProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 5).Draw(t, "members")
 		stages := Stages{Node: time.Duration(rapid.IntRange(0, 600).Draw(t, "node")) * time.Second}
@@ -120,7 +120,7 @@ func TestTogetherProperties(t *testing.T) {
 		}
 		before := 0.0
 		for _, c := range []float64{0, 0.3, 1} {
-			j := Together(members, epoch, c)
+			j := JointHolds(members, epoch, c)
 			sum := 0.0
 			for i, m := range members {
 				own := Staging(m.Timeline, epoch, m.Stages, m.Replicas).Nodes
@@ -152,7 +152,7 @@ func TestTogetherProperties(t *testing.T) {
 
 // The joint holds are enough as often as the level says, for errors drawn with the given
 // correlation.
-func TestTogetherIsEnough(t *testing.T) {
+func TestJointHoldsAreEnough(t *testing.T) {
 	const n, level = 4, 0.95
 	const spread = 20 // replicas between the expected and the plan
 	sigma := spread / survival.NormalQuantile(level)
@@ -166,7 +166,7 @@ func TestTogetherIsEnough(t *testing.T) {
 				Stages:   Stages{Node: time.Minute},
 			}
 		}
-		j := Together(members, epoch, c)
+		j := JointHolds(members, epoch, c)
 		enough, draws := 0, 20000
 		r := newRand(7)
 		for range draws {
@@ -186,15 +186,15 @@ func TestTogetherIsEnough(t *testing.T) {
 	}
 }
 
-func TestShortOf(t *testing.T) {
+func TestFindShortage(t *testing.T) {
 	a := Member{Timeline: unsure(t, 0.9, "2 2 6 8 2", ""), Units: 2}
 	b := Member{Timeline: unsure(t, 0.9, "1 5 5 5 1", ""), Units: 1}
-	got, ok := ShortOf([]Member{a, b}, epoch, 12)
+	got, ok := FindShortage([]Member{a, b}, epoch, 12)
 	want := Shortage{From: at(120), PeakAt: at(180), Peak: 21, By: 9}
 	if diff := cmp.Diff(want, got); !ok || diff != "" {
 		t.Errorf("ok %v, -want, +got:\n%s", ok, diff)
 	}
-	if _, ok := ShortOf([]Member{a, b}, epoch, 21); ok {
+	if _, ok := FindShortage([]Member{a, b}, epoch, 21); ok {
 		t.Error("21 are enough")
 	}
 }
@@ -202,7 +202,7 @@ func TestShortOf(t *testing.T) {
 func TestTimelineAt(t *testing.T) {
 	tl := unsure(t, 0.9, "10 10 - 10", "6 10 - 0")
 	most := func(q float64, minute int) int {
-		n, _, ok := tl.At(q).Most(at(60*minute), at(60*minute))
+		n, _, ok := tl.At(q).Max(at(60*minute), at(60*minute))
 		if !ok {
 			return -1
 		}

@@ -78,9 +78,9 @@ func containerRequests(c *corev1.Container) corev1.ResourceList {
 	return out
 }
 
-// Scarce returns the scarce resource of a node, and how much of it a pod takes: the accelerator, or
-// "pods" when the pod has none.
-func (s Shape) Scarce() (corev1.ResourceName, float64) {
+// ScarceResource returns the scarce resource of a node, and how much of it a pod takes: the
+// accelerator, or "pods" when the pod has none.
+func (s Shape) ScarceResource() (corev1.ResourceName, float64) {
 	list := s.Requests.DeepCopy()
 	name, q := acceleratorOf(&corev1.Container{Resources: corev1.ResourceRequirements{Requests: list}})
 	if name == "" {
@@ -93,7 +93,7 @@ func (s Shape) Scarce() (corev1.ResourceName, float64) {
 // constraints, and the same kind of accelerator, in any amount. Without an accelerator they have
 // the same requests.
 func (s Shape) Pool() string {
-	name, _ := s.Scarce()
+	name, _ := s.ScarceResource()
 	var text strings.Builder
 	fmt.Fprint(&text, name, s.selector, s.tolerations, s.affinity.String(), s.runtimeClass)
 	if name == corev1.ResourcePods {
@@ -233,9 +233,11 @@ func wholeQuotient(whole, part resource.Quantity) int {
 	return int(math.Floor(whole.AsApproximateFloat64()/part.AsApproximateFloat64() + 1e-9))
 }
 
-// Free returns the free resources of each node, by its name. Pods that have ended take nothing, nor
-// do those for which ignore is true. ignore may be nil.
-func Free(nodes []corev1.Node, pods []corev1.Pod, ignore func(*corev1.Pod) bool) map[string]corev1.ResourceList {
+// FreeResources returns the free resources of each node, by its name. Pods that have ended take
+// nothing, nor do those for which ignore is true. ignore may be nil.
+func FreeResources(
+	nodes []corev1.Node, pods []corev1.Pod, ignore func(*corev1.Pod) bool,
+) map[string]corev1.ResourceList {
 	free := make(map[string]corev1.ResourceList, len(nodes))
 	for i := range nodes {
 		free[nodes[i].Name] = nodes[i].Status.Allocatable.DeepCopy()
@@ -272,9 +274,9 @@ type Capacity struct {
 	Quota int
 }
 
-// Most returns the largest number of replicas that can exist, the existing ones included, and what
-// bounds it: "nodes", "pool" or "quota". ok is false when nothing known bounds it.
-func (c Capacity) Most(replicas int) (most int, bound string, ok bool) {
+// MaxReplicas returns the largest number of replicas that can exist, the existing ones included,
+// and what bounds it: "nodes", "pool" or "quota". ok is false when nothing known bounds it.
+func (c Capacity) MaxReplicas(replicas int) (most int, bound string, ok bool) {
 	most = math.MaxInt32
 	switch {
 	case !c.Grows:

@@ -172,7 +172,7 @@ func TestRoom(t *testing.T) {
 	held.Spec.NodeName = "b"
 	ended := corev1.Pod{Spec: *spec.DeepCopy(), Status: corev1.PodStatus{Phase: corev1.PodSucceeded}}
 	pods := []corev1.Pod{{Spec: spec}, held, ended}
-	free := Free(nodes, pods, func(p *corev1.Pod) bool { return p.Name == "held" })
+	free := FreeResources(nodes, pods, func(p *corev1.Pod) bool { return p.Name == "held" })
 	shape := ShapeOf(&spec)
 	got := map[string]int{}
 	for name, left := range free {
@@ -219,7 +219,7 @@ func TestCapacity(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			most, bound, ok := tc.in.Most(5)
+			most, bound, ok := tc.in.MaxReplicas(5)
 			if bound != tc.bound || ok != (tc.bound != "") || (ok && most != tc.most) {
 				t.Errorf("got %d by %q, want %d by %q", most, bound, tc.most, tc.bound)
 			}

@@ -49,15 +49,15 @@ type Hold struct {
 // 0.999.
 func Staging(t Timeline, now time.Time, s Stages, replicas int) Hold {
 	h := Hold{Images: replicas}
-	if needed, at, ok := t.Most(now, now.Add(s.Node+s.Image)); ok {
+	if needed, at, ok := t.Max(now, now.Add(s.Node+s.Image)); ok {
 		h.Needed, h.At = needed, at
 		h.Nodes = max(0, needed-replicas)
 	}
 	high := t.atLeast(cheapQuantile)
-	if needed, _, ok := high.Most(now, now.Add(s.Node+2*s.Image)); ok {
+	if needed, _, ok := high.Max(now, now.Add(s.Node+2*s.Image)); ok {
 		h.Images = max(h.Images, needed)
 	}
-	if needed, _, ok := high.Most(now, now.Add(s.Node+s.Image+s.Weights)); ok && s.Weights > 0 {
+	if needed, _, ok := high.Max(now, now.Add(s.Node+s.Image+s.Weights)); ok && s.Weights > 0 {
 		h.Weights = needed
 	}
 	return h

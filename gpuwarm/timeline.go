@@ -193,9 +193,9 @@ func (t Timeline) ownSteps(from, to time.Time, visit func(begin time.Time, repli
 	}
 }
 
-// Most returns the largest number of replicas in [from, to], and when it is first reached there. ok
+// Max returns the largest number of replicas in [from, to], and when it is first reached there. ok
 // is false when the plan has no value there.
-func (t Timeline) Most(from, to time.Time) (replicas int, at time.Time, ok bool) {
+func (t Timeline) Max(from, to time.Time) (replicas int, at time.Time, ok bool) {
 	t.eachStep(from, to, func(begin time.Time, r, _ int) {
 		if !ok || r > replicas || (r == replicas && begin.Before(at)) {
 			replicas, at, ok = r, begin, true
@@ -204,9 +204,9 @@ func (t Timeline) Most(from, to time.Time) (replicas int, at time.Time, ok bool)
 	return replicas, at, ok
 }
 
-// First returns when the plan first needs more than the given replicas, from a time on. ok is false
-// when it never does.
-func (t Timeline) First(from time.Time, replicas int) (at time.Time, ok bool) {
+// FirstAbove returns when the plan first needs more than the given replicas, from a time on. ok is
+// false when it never does.
+func (t Timeline) FirstAbove(from time.Time, replicas int) (at time.Time, ok bool) {
 	t.eachStep(from, t.End(), func(begin time.Time, r, _ int) {
 		if r > replicas && (!ok || begin.Before(at)) {
 			at, ok = begin, true

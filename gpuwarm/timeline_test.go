@@ -142,7 +142,7 @@ func TestStagingProperties(t *testing.T) {
 		replicas := rapid.IntRange(0, 40).Draw(t, "replicas")
 		h := Staging(tl, now, s, replicas)
 		for d := time.Duration(0); d <= s.Node+s.Image; d += 20 * time.Second {
-			if need, _, ok := tl.Most(now.Add(d), now.Add(d)); ok && need > replicas+h.Nodes {
+			if need, _, ok := tl.Max(now.Add(d), now.Add(d)); ok && need > replicas+h.Nodes {
 				t.Fatalf("in %s %d replicas are needed, %d exist and %d are held", d, need, replicas, h.Nodes)
 			}
 		}
@@ -162,7 +162,7 @@ func TestStagingProperties(t *testing.T) {
 // A service that several plans scale is warmed for the largest of them at each instant, each with
 // its own spread.
 func TestLargest(t *testing.T) {
-	if _, _, ok := Largest().Most(epoch, at(3600)); ok {
+	if _, _, ok := Largest().Max(epoch, at(3600)); ok {
 		t.Error("without a plan there is no value")
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -235,7 +235,7 @@ func TestLargest(t *testing.T) {
 			)
 			p, e := tl.valuesAt(now)
 			planned, expected, end = max(planned, p), max(expected, e), later(end, tl.End())
-			if f, ok := tl.First(now, replicas); ok && (first.IsZero() || f.Before(first)) {
+			if f, ok := tl.FirstAbove(now, replicas); ok && (first.IsZero() || f.Before(first)) {
 				first = f
 			}
 		}
@@ -245,7 +245,7 @@ func TestLargest(t *testing.T) {
 		if p, e := all.valuesAt(now); p != planned || e != expected {
 			t.Fatalf("%d planned and %d expected, want %d and %d", p, e, planned, expected)
 		}
-		if f, _ := all.First(now, replicas); !f.Equal(first) || !all.End().Equal(end) {
+		if f, _ := all.FirstAbove(now, replicas); !f.Equal(first) || !all.End().Equal(end) {
 			t.Fatalf("first %s, want %s; end %s, want %s", f, first, all.End(), end)
 		}
 	})

@@ -358,7 +358,7 @@ func TestAdmissionThatTakesContainersAway(t *testing.T) {
 	for look := range 4 {
 		w.look(float64(look) / 4)
 	}
-	if known := gpuwarm.ImageOf(""); known.On(node("a", "")) {
+	if known := gpuwarm.ImageOf(""); known.ListedOn(node("a", "")) {
 		t.Error("an empty name is not an image")
 	}
 }

@@ -58,7 +58,7 @@ type totals struct {
 
 // newReport puts together what a look says.
 func newReport(
-	o *observation, d *allocate.Desired, outcomes map[string]*outcome, rest *outcome, errs *gpuwarm.Errors,
+	o *observation, d *allocate.Desired, outcomes map[string]*outcome, rest *outcome, errs *gpuwarm.ForecastErrors,
 ) *report {
 	r := &report{
 		pool: o.Pool, statuses: map[string]v1alpha1.WarmForecast{}, problems: map[about]problem{},
@@ -207,7 +207,7 @@ func (t *totals) add(s v1alpha1.WarmForecast, held allocate.Held) {
 }
 
 // sharedStatus returns what status says of services that share a node pool.
-func sharedStatus(groups []allocate.Shared, errs *gpuwarm.Errors, now time.Time) []v1alpha1.WarmShared {
+func sharedStatus(groups []allocate.Shared, errs *gpuwarm.ForecastErrors, now time.Time) []v1alpha1.WarmShared {
 	units := func(v float64) resource.Quantity {
 		return *resource.NewMilliQuantity(int64(math.Round(1000*v)), resource.DecimalSI)
 	}

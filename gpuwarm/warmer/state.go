@@ -24,7 +24,7 @@ type poolState struct {
 	forecasts map[string]allocate.Remembered
 	images    map[allocate.ImageKey]allocate.Admission
 	overheads map[string]corev1.ResourceList // by runtime class
-	errors    *gpuwarm.Errors                // of the forecasts
+	errors    *gpuwarm.ForecastErrors        // of the forecasts
 
 	listings *cache.Expiring   // by kind: nil where there are no objects, or why they may not be listed
 	denied   *kube.DenyBackoff // by Forecast and method
@@ -123,9 +123,9 @@ func (s *poolState) learnErrors(o *observation, d *allocate.Desired) {
 			s.errors.Forget(w.Forecast.Name)
 		default:
 			if seen := w.Forecast.Status.Observed; seen != nil {
-				s.errors.Observe(w.Forecast.Name, seen.Time.Time, seen.Value.AsApproximateFloat64())
+				s.errors.RecordDemand(w.Forecast.Name, seen.Time.Time, seen.Value.AsApproximateFloat64())
 			}
-			s.errors.Foresee(w.Forecast.Name, o.Now, w.Target.Timeline)
+			s.errors.RecordPlan(w.Forecast.Name, o.Now, w.Target.Timeline)
 		}
 	}
 }
@@ -134,15 +134,15 @@ func (s *poolState) learnErrors(o *observation, d *allocate.Desired) {
 const mostShared = 16
 
 // recallErrors returns what was measured of the errors before a restart, by status.
-func recallErrors(pool *v1alpha1.WarmPool, now time.Time) *gpuwarm.Errors {
-	errs := &gpuwarm.Errors{}
+func recallErrors(pool *v1alpha1.WarmPool, now time.Time) *gpuwarm.ForecastErrors {
+	errs := &gpuwarm.ForecastErrors{}
 	for _, s := range pool.Status.Shared {
 		correlation, err := s.Correlation.Parse()
 		if err != nil || s.MeasuredAt == nil || len(s.Forecasts) >= mostShared { // the others are not known
 			continue
 		}
 		measured := gpuwarm.Measured{Correlation: correlation, Samples: int(s.Samples), At: s.MeasuredAt.Time}
-		errs.Recall(s.Forecasts, measured, now)
+		errs.Restore(s.Forecasts, measured, now)
 	}
 	return errs
 }

@@ -38,7 +38,7 @@ func Measure(s *Snapshot, works []*Work, applied map[string]Applied) map[string]
 	for _, w := range works {
 		if t := w.SeenTarget(); t != nil && !claimed[KeyOf(w.Forecast)] {
 			claimed[KeyOf(w.Forecast)] = true
-			c.take(KeyOf(w.Forecast), t, t.Waiting, t.Known.On)
+			c.take(KeyOf(w.Forecast), t, t.Waiting, t.Known.ListedOn)
 		}
 	}
 	out := map[string]Held{}
@@ -91,7 +91,7 @@ func (c *claims) keptFor(w *Work) Held {
 	}
 	if n, asked := c.s.askedFor(w); asked && w.Last != nil && c.s.Acts() {
 		h.ByAutoscaler = true
-		h.Nodes = len(c.take(KeyOf(w.Forecast), w.Last, n, w.Last.Known.On))
+		h.Nodes = len(c.take(KeyOf(w.Forecast), w.Last, n, w.Last.Known.ListedOn))
 	}
 	return h
 }
@@ -105,7 +105,7 @@ type claims struct {
 }
 
 func newClaims(s *Snapshot) *claims {
-	free := gpuwarm.Free(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
+	free := gpuwarm.FreeResources(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
 	return &claims{s: s, nodes: NodesOf(s.Nodes), spare: maps.Clone(free), ports: map[TargetKey]map[string]bool{}}
 }
 

@@ -223,7 +223,7 @@ func checkPods(s *Snapshot, d *Desired) error {
 
 // checkPlaces: the cluster's autoscaler holds no more places than there are GPUs free, each once.
 func checkPlaces(s *Snapshot, d *Desired) error {
-	free := gpuwarm.Free(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
+	free := gpuwarm.FreeResources(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
 	there := 0.0
 	for _, list := range free {
 		q := list[gpu]
@@ -252,7 +252,7 @@ func appliedAs(d *Desired) map[string]Applied {
 	for _, w := range d.Works {
 		a := Applied{ByAutoscaler: ByAutoscaler(w.Hold.By), Placeholders: w.Hold.Replicas}
 		if t := w.Target; t != nil {
-			a.HasImage = t.Known.On
+			a.HasImage = t.Known.ListedOn
 		}
 		out[w.Key] = a
 	}

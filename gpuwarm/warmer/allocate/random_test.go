@@ -232,7 +232,7 @@ func (g *generator) asPlaceholder(
 // memory returns what may be remembered of the Forecasts, and adds what asks the cluster's
 // autoscaler for nodes.
 func (g *generator) memory(s *Snapshot, templates map[string]*corev1.PodTemplateSpec) Memory {
-	m := Memory{Forecasts: map[string]Remembered{}, Errors: &gpuwarm.Errors{}}
+	m := Memory{Forecasts: map[string]Remembered{}, Errors: &gpuwarm.ForecastErrors{}}
 	by := pick(g, "Placeholders", "CapacityBuffer")
 	for i := range 7 {
 		name := fmt.Sprint("forecast-", i)

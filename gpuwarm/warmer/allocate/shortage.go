@@ -30,7 +30,7 @@ var remedies = map[string]string{
 
 // shortages compares what plans need with what there can be, one by one and together.
 func shortages(s *Snapshot, works []*Work) []Shortage {
-	free := gpuwarm.Free(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
+	free := gpuwarm.FreeResources(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
 	nodes := NodesOf(s.Nodes)
 	var out []Shortage
 	for _, g := range groupsOf(works) {
@@ -56,7 +56,7 @@ func (g *group) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceL
 	if !ok {
 		return nil
 	}
-	short, ok := gpuwarm.ShortOf(g.members, s.Now, most)
+	short, ok := gpuwarm.FindShortage(g.members, s.Now, most)
 	if !ok {
 		return nil
 	}
@@ -130,15 +130,15 @@ func (w *Work) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceLi
 	if capacity := s.Pool.Spec.Nodes.Capacity; len(capacity) > 0 {
 		c.Pool = within(capacity, corev1.ResourceList{}, t.Shape, 1<<20)
 	}
-	most, bound, ok := c.Most(t.Replicas)
+	most, bound, ok := c.MaxReplicas(t.Replicas)
 	if !ok {
 		return Shortage{}, false
 	}
-	peak, at, planned := w.Plan.Most(s.Now, w.Plan.End())
+	peak, at, planned := w.Plan.Max(s.Now, w.Plan.End())
 	if !planned || peak <= most {
 		return Shortage{}, false
 	}
-	from, _ := w.Plan.First(s.Now, most)
+	from, _ := w.Plan.FirstAbove(s.Now, most)
 	w.ShortMessage = fmt.Sprintf("the plan needs %d replicas %s and more than %d %s, but the %s can give %d: %s",
 		peak, s.at(at), most, s.since(from), bound, most, remedies[bound])
 	return Shortage{w.Forecast.Name, peak - most, from, s.since(from)}, true

@@ -112,7 +112,7 @@ func groupsOf(works []*Work) []*group {
 		}
 		t := w.Target
 		key := t.Shape.Pool() + t.Template.Spec.SchedulerName
-		name, units := t.Shape.Scarce()
+		name, units := t.Shape.ScarceResource()
 		g := byPool[key]
 		if g == nil {
 			g = &group{resource: name}
@@ -129,7 +129,7 @@ func groupsOf(works []*Work) []*group {
 
 // share holds nodes for services that share a node pool by what they need together. A
 // ProvisioningRequest is for one service, whose rise is to be had as a whole or not at all.
-func share(s *Snapshot, works []*Work, errs *gpuwarm.Errors) []Shared {
+func share(s *Snapshot, works []*Work, errs *gpuwarm.ForecastErrors) []Shared {
 	policy := s.Pool.Spec.Nodes.Policy
 	if policy == v1alpha1.WarmNodesOff || policy == v1alpha1.WarmNodesProvisioningRequest {
 		return nil
@@ -144,7 +144,7 @@ func share(s *Snapshot, works []*Work, errs *gpuwarm.Errors) []Shared {
 			forecasts[i] = w.Forecast.Name
 		}
 		correlation, n := errs.Correlation(forecasts)
-		joint := gpuwarm.Together(g.members, s.Now, correlation)
+		joint := gpuwarm.JointHolds(g.members, s.Now, correlation)
 		for i, w := range g.works {
 			w.Need.Nodes = joint.Holds[i]
 		}

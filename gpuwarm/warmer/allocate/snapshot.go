@@ -79,7 +79,7 @@ type Memory struct {
 	// Overheads are what admission adds to pods, by runtime class.
 	Overheads map[string]corev1.ResourceList
 	// Errors are those of the forecasts. They are read only.
-	Errors *gpuwarm.Errors
+	Errors *gpuwarm.ForecastErrors
 }
 
 // Remembered is what the last look knew of a Forecast.

@@ -123,7 +123,7 @@ func (l *ledger) planPull(w *Work) {
 		return
 	}
 	t := w.Target
-	free := gpuwarm.Free(l.s.Nodes, l.s.Pods, func(p *corev1.Pod) bool {
+	free := gpuwarm.FreeResources(l.s.Nodes, l.s.Pods, func(p *corev1.Pod) bool {
 		return p.Labels[names.LabelRole] != "" || t.owns(p)
 	})
 	w.Pull.Nodes = usableNodes(t, l.nodes, free, l.busy(w), w.Need.Images-t.Replicas)
@@ -169,7 +169,7 @@ func (l *ledger) busy(w *Work) map[string]bool {
 func (l *ledger) takeOverPulls(w *Work) {
 	missing := map[string]bool{}
 	for _, n := range w.Pull.Nodes {
-		missing[names.Hash(n.Name)] = !w.Target.Known.On(n)
+		missing[names.Hash(n.Name)] = !w.Target.Known.ListedOn(n)
 	}
 	for _, p := range l.podsOf(w.Key, names.RolePull) {
 		delete(missing, p.Labels[names.LabelNode])

@@ -52,7 +52,7 @@ func TestTemplateWithoutContainers(t *testing.T) {
 		t.Errorf("a template without containers shows nothing: %+v", got)
 	}
 	nameless := &corev1.Node{Status: corev1.NodeStatus{Images: []corev1.ContainerImage{{Names: []string{""}}}}}
-	if known := gpuwarm.ImageOf(""); known.On(nameless) {
+	if known := gpuwarm.ImageOf(""); known.ListedOn(nameless) {
 		t.Error("an empty name is not an image")
 	}
 }

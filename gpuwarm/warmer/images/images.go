@@ -86,7 +86,7 @@ func (m *Methods) Release(ctx context.Context, p Pull) error {
 // HasImage reports whether a node has the target's image. Either it lists it; or it lists its
 // largest images only, and a pull onto it succeeded.
 func HasImage(t *allocate.Target, h *History, n *corev1.Node) bool {
-	return t.Known.On(n) || (h != nil && h.present[n.Name] && len(n.Status.Images) >= mostListed)
+	return t.Known.ListedOn(n) || (h != nil && h.present[n.Name] && len(n.Status.Images) >= mostListed)
 }
 
 func parallelism(pool *v1alpha1.WarmPool) int { return max(1, int(pool.Spec.Images.Parallelism)) }

@@ -32,7 +32,7 @@ func (m *jobs) Ensure(ctx context.Context, p Pull) (problem string, err error) {
 	h.prune(p.Nodes, now)
 	var missing []*corev1.Node
 	for _, n := range p.Nodes {
-		if p.Target.Known.On(n) {
+		if p.Target.Known.ListedOn(n) {
 			h.recordPresent(n, true, now)
 			continue
 		}

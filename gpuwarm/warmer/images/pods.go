@@ -36,7 +36,7 @@ func (m *pods) Ensure(ctx context.Context, p Pull) (problem string, err error) {
 			continue
 		}
 		h.present[n.Name] = true
-		h.recordPresent(n, p.Target.Known.On(n), now)
+		h.recordPresent(n, p.Target.Known.ListedOn(n), now)
 		if pod != nil {
 			h.recordSuccess(n.Name, pod.UID)
 		}
@@ -95,7 +95,7 @@ func sortPods(p Pull) (byNode map[string]*corev1.Pod, stale []corev1.Pod) {
 // or it ended a while ago. On a node that lists its largest images only, the pod alone shows that
 // the image was pulled.
 func (m *pods) isOver(n *corev1.Node, pod *corev1.Pod, p Pull, s state) bool {
-	if p.Target.Known.On(n) || s == stateFailed {
+	if p.Target.Known.ListedOn(n) || s == stateFailed {
 		return true
 	}
 	kept := longestRetry

@@ -26,7 +26,7 @@ const (
 // lists no more than its largest fifty, once a container was created from it. What the container
 // does then does not matter: the image may have no command that does nothing.
 func stateOf(n *corev1.Node, p *corev1.Pod, t *allocate.Target, now time.Time) state {
-	if t.Known.On(n) {
+	if t.Known.ListedOn(n) {
 		return statePresent
 	}
 	if p == nil {
