@@ -6,18 +6,16 @@ SHELL := /bin/bash
 TOOL      := go tool -modfile=go.tools.mod
 GOLANGCI  := bin/golangci-lint
 HELM      := bin/helm
+# Builds programs into bin/ where they are missing or out of date: those named, or the control plane.
+BUILD     := cd test && go run ./build
 VERSION   ?= $(shell sed -n 's/^appVersion: *//p' manifests/chart/headstart/Chart.yaml)
 export VERSION
-# Rooms whose tests run under the race detector: the ones with goroutines. The others are pure.
-RACE      := ./history/... ./gpuwarm/... ./adapter/... ./controller/...
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
-# Go leaves folders named testdata out of ./...: this one holds the generator of the synthetic traces.
-LINTED    := ./... ./testdata/generate ./testdata/traces
-# The end-to-end tests mostly wait, each on a control plane of its own: two packages at a time leave two cores air. The longest come
-# first, so that neither is left over at the end.
+# Which packages are tested how. A list is made when a recipe runs.
+PACKAGES   = $$(hack/packages.sh $(1))
+# The end-to-end tests mostly wait, each on a control plane of its own, so two packages at a time keep two cores busy enough.
 E2E_FLAGS ?= -p=2 -count=1 -timeout=40m
-E2E_TESTS ?= ./e2e/warm ./e2e ./e2e/kinds ./...
 
 .PHONY: help
 help: ## Show this list.
@@ -37,7 +35,7 @@ generate: ## Regenerate deepcopy code, CRDs, and the Helm chart's copies of the 
 	hack/chart.sh
 
 .PHONY: figures
-figures: ## Draw the figures of the documentation anew, by a replay with the forecaster as it is now.
+figures: ## Draw the figures of the documentation, by a replay with the present forecaster.
 	go run ./hack/figures -out docs/images
 
 .PHONY: fmt
@@ -46,23 +44,43 @@ fmt: ## Format all Go files.
 
 ##@ Check
 
-# The control plane comes first: the unit tests of history read from a real Prometheus where there is one.
+.PHONY: quick
+quick: vet lint-changed unit ## Check a change in a minute or two: vet, lint what changed, unit tests. No control plane.
+
 .PHONY: test
-test: bin unit race e2e ## Run every test: unit, race, end to end. Does its own set-up.
+test: bin plain race smoke full ## Run every test once. Builds the control plane into bin/ where it is missing.
+
+.PHONY: vet
+vet: ## Run go vet over both modules.
+	go vet ./...
+	cd test && go vet ./...
 
 .PHONY: unit
-unit: ## Run the unit tests of the product.
-	@[ -x bin/prometheus ] || echo "NOTE: without bin/prometheus (make bin builds it) history is not tested against a real Prometheus"
+unit: ## Run the unit tests, without the race detector.
 	go test -timeout=30m ./...
+	cd test && go test -timeout=30m $$(../hack/packages.sh quick)
+
+.PHONY: plain
+plain: ## Run the unit tests of the packages without goroutines.
+	go test -timeout=30m $(call PACKAGES,plain)
+	cd test && go test -timeout=30m $$(../hack/packages.sh quick)
 
 .PHONY: race
-race: ## Run the tests of the concurrent rooms under the race detector.
-	go test -race -timeout=30m $(RACE)
+race: ## Run the unit tests of the packages with goroutines, under the race detector.
+	@[ -x bin/prometheus ] || echo "NOTE: without bin/prometheus (make bin builds it) history is not tested against a real Prometheus"
+	go test -race -timeout=30m $(call PACKAGES,race)
 
-# Built first, so that go test's time limit is the tests' own.
+# The binaries are built first, so that go test's time limit is the tests' own.
+.PHONY: smoke
+smoke: bin ## Run the end-to-end tests of the common case, on a real control plane.
+	cd test && go test $(E2E_FLAGS) $$(../hack/packages.sh smoke)
+
+.PHONY: full
+full: bin $(HELM) ## Run all other end-to-end tests.
+	cd test && go test $(E2E_FLAGS) $$(../hack/packages.sh full)
+
 .PHONY: e2e
-e2e: bin $(HELM) ## Run the end-to-end tests on a real control plane, which is built into bin/ when it is missing (about 13 minutes on 2 cores, once).
-	cd test && go test $(E2E_FLAGS) $(E2E_TESTS)
+e2e: smoke full ## Run all end-to-end tests.
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s).
@@ -86,20 +104,19 @@ verify: ## Check that generated files are current.
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Lint both modules.
-	@failed=0; \
-	$(GOLANGCI) run $(LINTED) || failed=1; \
-	(cd test && ../$(GOLANGCI) run --config ../.golangci.yml ./...) || failed=1; \
-	exit $$failed
+	hack/lint.sh
+
+.PHONY: lint-changed
+lint-changed: $(GOLANGCI) ## Lint the packages that differ from main's.
+	hack/lint.sh --changed
 
 .PHONY: lint-fix
-lint-fix: $(GOLANGCI) ## Let the linters mend what they can.
-	$(GOLANGCI) run --fix $(LINTED)
-	cd test && ../$(GOLANGCI) run --config ../.golangci.yml --fix ./...
+lint-fix: $(GOLANGCI) ## Let the linters fix what they can.
+	hack/lint.sh --fix
 
 $(GOLANGCI): go.lint.mod
 	@echo "building golangci-lint into bin/ (one to six minutes, once)"
-	@mkdir -p bin
-	go build -modfile=go.lint.mod -trimpath -ldflags '-s -w' -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(BUILD) golangci-lint
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities (needs vuln.go.dev).
@@ -119,13 +136,10 @@ chart: $(HELM) ## Package the Helm chart into dist/.
 
 $(HELM): go.helm.mod
 	@echo "building helm into bin/ (one to two minutes, once)"
-	@mkdir -p bin
-	go build -modfile=go.helm.mod -trimpath -ldflags '-s -w' -o $@ helm.sh/helm/v4/cmd/helm
+	$(BUILD) helm
 
 bin/kubectl:
-	@echo "building kubectl into bin/ (half a minute, once)"
-	@mkdir -p bin
-	cd test && go build -trimpath -ldflags '-s -w' -o ../$@ k8s.io/kubernetes/cmd/kubectl
+	$(BUILD) kubectl
 
 .PHONY: image
 image: ## Build the container image with docker.
@@ -141,5 +155,12 @@ report-demo: build ## Make dist/report.html: the dry run of a synthetic trace, a
 clean: ## Remove bin/ (what was built) and dist/.
 	rm -rf bin dist
 
-# The demo brings its own targets.
--include test/demo.mk
+.PHONY: bin
+bin: ## Build the control plane of the demo and the end-to-end tests into bin/, where it is missing.
+	@$(BUILD)
+
+##@ Demo
+
+.PHONY: demo
+demo: ## Watch two services under one demand on a real control plane on this machine. TRACE=file.csv replays your own; DEMO_FLAGS=-help lists more.
+	@$(BUILD) control-plane headstart demo && exec ../bin/demo $(if $(TRACE),-trace='$(abspath $(TRACE))') $(DEMO_FLAGS)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
 )
@@ -73,13 +74,13 @@ func BenchmarkServing(b *testing.B) {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-func cluster(b *testing.B) (controlplane.Layout, *controlplane.ControlPlane) {
+func cluster(b *testing.B) (binaries.Layout, *controlplane.ControlPlane) {
 	b.Helper()
-	layout, err := controlplane.FindLayout()
+	layout, err := binaries.FindLayout()
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := layout.Binaries(b.Context(), os.Stderr, append(controlplane.Commands(), controlplane.TestAdapter())...); err != nil {
+	if err := layout.Build(b.Context(), os.Stderr, append(binaries.Commands(), binaries.TestAdapter())...); err != nil {
 		b.Fatal(err)
 	}
 	if *build {
@@ -135,7 +136,7 @@ func token(b *testing.B, c *controlplane.ControlPlane) string {
 }
 
 // startHeadstart returns the external and the custom metrics of a replica that has a plan for every Forecast.
-func startHeadstart(b *testing.B, layout controlplane.Layout, c *controlplane.ControlPlane) [2]target {
+func startHeadstart(b *testing.B, layout binaries.Layout, c *controlplane.ControlPlane) [2]target {
 	b.Helper()
 	ports, err := controlplane.FreePorts(1)
 	if err != nil {
@@ -201,7 +202,7 @@ spec:
 
 // startTestAdapter returns its external and custom metrics. Access reviews are cached as long as Headstart's are, where its
 // own ten seconds would have it ask the API server all the time.
-func startTestAdapter(b *testing.B, layout controlplane.Layout, c *controlplane.ControlPlane) [2]target {
+func startTestAdapter(b *testing.B, layout binaries.Layout, c *controlplane.ControlPlane) [2]target {
 	b.Helper()
 	ports, err := controlplane.FreePorts(1)
 	if err != nil {

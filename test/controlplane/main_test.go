@@ -4,9 +4,9 @@ import (
 	"os"
 	"testing"
 
-	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/binaries"
 )
 
-var layout controlplane.Layout
+var layout binaries.Layout
 
-func TestMain(m *testing.M) { os.Exit(controlplane.RunTests(m, &layout, controlplane.Built)) }
+func TestMain(m *testing.M) { os.Exit(binaries.RunTests(m, &layout, binaries.ControlPlane)) }

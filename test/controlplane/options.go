@@ -13,7 +13,7 @@ import (
 
 // Options of a control plane. Start from [DefaultOptions].
 type Options struct {
-	// Bin is the folder with the binaries; see [Layout.Binaries].
+	// Bin is the folder with the binaries; see [binaries.Layout.Build].
 	Bin string
 	// StateRoot is the folder in which the state folder is made; the system's folder for temporary files without it.
 	StateRoot string

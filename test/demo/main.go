@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/term"
 
-	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/harness"
 )
 
@@ -47,12 +47,9 @@ func demo(ctx context.Context, opts options) error {
 	if err := opts.validate(); err != nil {
 		return err
 	}
-	layout, err := controlplane.BuiltWithHeadstart(ctx, os.Stdout)
+	layout, err := binaries.WithHeadstart(ctx, os.Stdout)
 	if err != nil {
 		return err
-	}
-	if opts.build {
-		return nil
 	}
 	plot, err := opts.scenario()
 	if err != nil {

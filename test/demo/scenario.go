@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
 	"headstart.dev/headstart/test/simulator"
@@ -32,7 +33,6 @@ type options struct {
 	warmUp time.Duration
 	plain  bool
 	keep   bool
-	build  bool
 }
 
 func defaultOptions() options {
@@ -45,7 +45,6 @@ func (o *options) flags(f *flag.FlagSet) {
 	f.StringVar(&o.trace, "trace", o.trace, "CSV file (plain or .gz, timestamp,value) to replay instead of the built-in demand; its last days are shown")
 	f.DurationVar(&o.warmUp, "warm-up", o.warmUp, "how long a replica takes from creation to ready")
 	f.BoolVar(&o.plain, "plain", o.plain, "write plain lines instead of a live view")
-	f.BoolVar(&o.build, "build", o.build, "build the binaries that are missing, and end")
 	f.BoolVar(&o.keep, "keep-state", o.keep, "leave the state folder with all logs in place")
 }
 
@@ -122,7 +121,7 @@ func (s scenario) hours(n int) time.Duration { return time.Duration(n) * s.day /
 // length of what is shown.
 func (s scenario) length() time.Duration { return time.Duration(s.days) * s.day }
 
-func (s scenario) world(layout controlplane.Layout, log io.Writer) harness.WorldOptions {
+func (s scenario) world(layout binaries.Layout, log io.Writer) harness.WorldOptions {
 	cp := controlplane.DefaultOptions(layout.Bin)
 	cp.Log, cp.KeepState = log, s.keep
 	service := harness.Service{

@@ -6,12 +6,12 @@ import (
 	"os"
 	"testing"
 
-	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/binaries"
 )
 
 // env is what tests share: where the binaries are.
-var env struct{ layout controlplane.Layout }
+var env struct{ layout binaries.Layout }
 
 func TestMain(m *testing.M) {
-	os.Exit(controlplane.RunTests(m, &env.layout, controlplane.BuiltWithHeadstart))
+	os.Exit(binaries.RunTests(m, &env.layout, binaries.WithHeadstart))
 }

@@ -9,13 +9,14 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
 )
 
-var layout controlplane.Layout
+var layout binaries.Layout
 
-func TestMain(m *testing.M) { os.Exit(controlplane.RunTests(m, &layout, controlplane.Built)) }
+func TestMain(m *testing.M) { os.Exit(binaries.RunTests(m, &layout, binaries.ControlPlane)) }
 
 // TestInstall applies every overlay, and the objects of a service, to a real API server: names, schemas and rules are right.
 func TestInstall(t *testing.T) {

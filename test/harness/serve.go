@@ -20,6 +20,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/controlplane"
 )
 
@@ -57,7 +58,7 @@ type Headstart struct {
 }
 
 // Serve starts headstart serve with the rights of its own ServiceAccount. It does not wait until it is ready.
-func Serve(ctx context.Context, c *controlplane.ControlPlane, layout controlplane.Layout, o ServeOptions) (*Headstart, error) {
+func Serve(ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, o ServeOptions) (*Headstart, error) {
 	kubeconfig, err := c.ServiceAccountKubeconfig(ctx, Namespace, Name)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/simulator"
 )
@@ -18,7 +19,7 @@ import (
 // WorldOptions say what a World is made of.
 type WorldOptions struct {
 	// Layout has the binaries.
-	Layout controlplane.Layout
+	Layout binaries.Layout
 	// Log gets a line for each step of the set-up.
 	Log io.Writer
 	// ControlPlane is changed as wanted before the start.

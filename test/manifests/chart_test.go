@@ -19,14 +19,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
-	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/binaries"
 )
 
 const chart = repository + "/manifests/chart/headstart"
 
 // helmPath builds helm where it is missing.
 var helmPath = sync.OnceValues(func() (string, error) {
-	layout, err := controlplane.FindLayout()
+	layout, err := binaries.FindLayout()
 	if err != nil {
 		return "", err
 	}

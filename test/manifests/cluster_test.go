@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
 )
@@ -41,7 +42,7 @@ spec:
 func TestOnRealAPIServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
-	layout, err := controlplane.Built(ctx, os.Stderr)
+	layout, err := binaries.ControlPlane(ctx, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}

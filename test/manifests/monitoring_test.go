@@ -14,7 +14,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/binaries"
 )
 
 const monitoring = repository + "/manifests/monitoring/"
@@ -146,7 +146,7 @@ tests:
 func TestAlerts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	layout, err := controlplane.Built(ctx, os.Stderr)
+	layout, err := binaries.ControlPlane(ctx, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/yaml"
 
-	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/binaries"
 )
 
 // TestOneVersion holds the binary and the image of the manifests to the version of the chart: a release changes it in one place, and is
@@ -33,7 +33,7 @@ func TestOneVersion(t *testing.T) {
 	if image := d.Spec.Template.Spec.Containers[0].Image; !strings.HasSuffix(image, ":"+c.AppVersion) {
 		t.Errorf("the image is %s, and the chart is of %s", image, c.AppVersion)
 	}
-	layout, err := controlplane.FindLayout()
+	layout, err := binaries.FindLayout()
 	if err != nil {
 		t.Fatal(err)
 	}

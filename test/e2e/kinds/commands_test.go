@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/harness"
 )
 
@@ -67,7 +67,7 @@ type terminal struct {
 
 func newTerminal(t *testing.T, ns, user string) terminal {
 	t.Helper()
-	layout, err := controlplane.FindLayout()
+	layout, err := binaries.FindLayout()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestCommandsOfAUser(t *testing.T) {
 // documentedCommands are those of the section about the cluster, with this Prometheus in place of a forwarded port.
 func documentedCommands(t *testing.T) []string {
 	t.Helper()
-	layout, err := controlplane.FindLayout()
+	layout, err := binaries.FindLayout()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
 )
@@ -54,7 +55,7 @@ func start(ctx context.Context) (stop func(), err error) {
 			f()
 		}
 	}
-	layout, err := controlplane.BuiltWithHeadstart(ctx, os.Stderr)
+	layout, err := binaries.WithHeadstart(ctx, os.Stderr)
 	if err != nil {
 		return stop, err
 	}

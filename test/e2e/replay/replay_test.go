@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"headstart.dev/headstart/test/binaries"
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
 )
@@ -49,7 +50,7 @@ func demand(n int) []float64 {
 func TestServePlansWhatReportReplays(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // the binaries may have to be built
 	defer cancel()
-	layout, err := controlplane.BuiltWithHeadstart(ctx, os.Stderr)
+	layout, err := binaries.WithHeadstart(ctx, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func collect(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, in
 }
 
 // replayed are the plans of headstart report from the first served one on, by when they begin.
-func replayed(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, layout controlplane.Layout, prometheus string, served map[time.Time]*harness.Plan) map[time.Time]*harness.Plan {
+func replayed(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, layout binaries.Layout, prometheus string, served map[time.Time]*harness.Plan) map[time.Time]*harness.Plan {
 	t.Helper()
 	// A replay decides at the beginning of steps whose demand it has: the step after the last plan must be over.
 	starts := slices.SortedFunc(maps.Keys(served), time.Time.Compare)

@@ -6,13 +6,13 @@ import (
 	"os"
 	"testing"
 
-	"headstart.dev/headstart/test/controlplane"
+	"headstart.dev/headstart/test/binaries"
 )
 
 // env is what tests share: where the binaries are.
-var env struct{ layout controlplane.Layout }
+var env struct{ layout binaries.Layout }
 
 // namespace of the service that is warmed for.
 const namespace = "shop"
 
-func TestMain(m *testing.M) { os.Exit(controlplane.RunTests(m, &env.layout, controlplane.Built)) }
+func TestMain(m *testing.M) { os.Exit(binaries.RunTests(m, &env.layout, binaries.ControlPlane)) }

@@ -1,15 +1,12 @@
-package controlplane
+package binaries
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"syscall"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // lock takes an advisory lock on a file, which ends with the process at the latest.
@@ -34,9 +31,4 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -1,0 +1,193 @@
+package binaries
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// buildTime bounds how long everything takes to build with an empty cache on a busy machine.
+const buildTime = 90 * time.Minute
+
+// ControlPlane finds the repository and builds the programs of the control plane that are missing.
+func ControlPlane(ctx context.Context, progress io.Writer) (Layout, error) {
+	ctx, cancel := context.WithTimeout(ctx, buildTime)
+	defer cancel()
+	l, err := FindLayout()
+	if err != nil {
+		return Layout{}, err
+	}
+	return l, l.Build(ctx, progress, Commands()...)
+}
+
+// WithHeadstart is [ControlPlane], and builds headstart from the present source.
+func WithHeadstart(ctx context.Context, progress io.Writer) (Layout, error) {
+	l, err := ControlPlane(ctx, progress)
+	if err != nil {
+		return Layout{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, buildTime)
+	defer cancel()
+	return l, l.Headstart(ctx, progress)
+}
+
+// RunTests is the body of a TestMain whose tests need binaries. It builds them, before the time of
+// the tests counts, sets into, and returns the exit code.
+func RunTests(m interface{ Run() int }, into *Layout, build func(context.Context, io.Writer) (Layout, error)) int {
+	layout, err := build(context.Background(), os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	*into = layout
+	return m.Run()
+}
+
+// Build builds those of the commands that are missing from l.Bin, or out of date, and reports
+// progress. One process at a time builds; others wait for it.
+//
+// All are built by one call of the go command: it compiles what they share once, and links one
+// while it compiles the next.
+func (l Layout) Build(ctx context.Context, progress io.Writer, commands ...Command) error {
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	pinned, err := pinnedVersions(ctx, l.Module)
+	if err != nil {
+		return err
+	}
+	missing := slices.DeleteFunc(slices.Clone(commands), func(c Command) bool { return l.upToDate(c, pinned) })
+	if len(missing) == 0 {
+		return nil
+	}
+	var names, packages []string
+	for _, c := range missing {
+		names, packages = append(names, c.Name), append(packages, c.Package)
+	}
+	fmt.Fprintf(progress, "Building %s into %s, once.\n", strings.Join(names, ", "), l.Bin)
+	fmt.Fprintln(progress, "All of the control plane takes about 8 minutes on two cores, with an empty build cache.")
+	// The build ends in a folder of its own, so that a binary in l.Bin is always whole, and has the
+	// name that it should have.
+	dir := filepath.Join(l.Bin, ".building")
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("build the control plane: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	b := builder{dir: l.Module, progress: progress}
+	if err := b.goBuild(ctx, "the control plane", commandFlags, dir+string(filepath.Separator), packages...); err != nil {
+		return err
+	}
+	for _, c := range missing {
+		if err := os.Rename(filepath.Join(dir, defaultName(c.Package)), filepath.Join(l.Bin, c.Name)); err != nil {
+			return fmt.Errorf("build %s: %w", c.Name, err)
+		}
+		if err := os.WriteFile(l.stampFile(c), []byte(stamp(c)), 0o644); err != nil {
+			return fmt.Errorf("stamp %s: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// Headstart builds bin/headstart from the main module by hack/build.sh, as `make build` does. The
+// go command's own cache makes that quick when nothing changed.
+func (l Layout) Headstart(ctx context.Context, progress io.Writer) error {
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	b := builder{dir: l.Root, progress: progress}
+	return b.run(ctx, "headstart", filepath.Join("hack", "build.sh"), filepath.Join(l.Bin, "headstart"))
+}
+
+// Demo builds bin/demo from the present source.
+func (l Layout) Demo(ctx context.Context, progress io.Writer) error {
+	return l.tool(ctx, progress, l.Module, "demo", "./demo")
+}
+
+// Helm builds bin/helm, which renders the chart, at the version that go.helm.mod of the main module
+// pins.
+func (l Layout) Helm(ctx context.Context, progress io.Writer) error {
+	return l.tool(ctx, progress, l.Root, "helm", "helm.sh/helm/v4/cmd/helm", "-modfile=go.helm.mod")
+}
+
+// Linter builds bin/golangci-lint at the version that go.lint.mod of the main module pins.
+func (l Layout) Linter(ctx context.Context, progress io.Writer) error {
+	return l.tool(ctx, progress, l.Root, "golangci-lint", "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
+		"-modfile=go.lint.mod")
+}
+
+// tool builds a program of a module that is not part of the control plane.
+func (l Layout) tool(ctx context.Context, progress io.Writer, module, name, pkg string, flags ...string) error {
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	b := builder{dir: module, progress: progress}
+	return b.goBuild(ctx, name, append(flags, "-ldflags", "-s -w"), filepath.Join(l.Bin, name), pkg)
+}
+
+// builder runs programs that build something, in a folder, and shows the time they take.
+type builder struct {
+	dir      string
+	progress io.Writer
+}
+
+// goBuild builds packages with the go command into a file, or into a folder when out ends with a
+// separator.
+func (b builder) goBuild(ctx context.Context, name string, flags []string, out string, packages ...string) error {
+	args := append([]string{"build", "-o", out}, buildFlags...)
+	args = append(append(args, flags...), packages...)
+	return b.run(ctx, name, "go", args...)
+}
+
+// run runs a program that calls the go command, with -v: then that writes the path of each package
+// that it compiles to stderr, one a line. These are counted as progress. All other lines are the
+// text of the error.
+func (b builder) run(ctx context.Context, name, program string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = b.dir
+	cmd.Env = append(append(os.Environ(), buildEnv...), "GOFLAGS="+os.Getenv("GOFLAGS")+" -v")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // go removes its temporary files
+	cmd.WaitDelay = 10 * time.Second
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return fmt.Errorf("build %s: %w", name, err)
+	}
+	shown := showProgress(b.progress, name)
+	if err := cmd.Start(); err != nil {
+		shown.end(false)
+		return fmt.Errorf("build %s: %w", name, err)
+	}
+	var said []string
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if line := lines.Text(); isPackage(line) {
+			shown.compiled.Add(1)
+		} else {
+			said = append(said, line)
+		}
+	}
+	err = cmd.Wait()
+	shown.end(err == nil)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("build %s: %w", name, ctx.Err())
+	}
+	return fmt.Errorf("build %s: %w\n%s\nThe first build needs a Go module proxy (GOPROXY) that can be reached", name, err,
+		strings.TrimSpace(strings.Join(said, "\n")))
+}
+
+// isPackage reports whether a line of go build -v is the path of a package.
+func isPackage(line string) bool { return line != "" && !strings.ContainsAny(line, " \t:#") }

@@ -1,0 +1,149 @@
+package binaries
+
+import (
+	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+)
+
+// A Command is a program of the control plane, built from a package that go.mod of the test module
+// pins.
+type Command struct {
+	// Name of the binary.
+	Name string
+	// Package that it is built from.
+	Package string
+}
+
+// Commands returns all programs of the control plane.
+func Commands() []Command {
+	return []Command{
+		{"etcd", "go.etcd.io/etcd/server/v3"},
+		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
+		{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
+		{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
+		{"kwok", "sigs.k8s.io/kwok/cmd/kwok"},
+		{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
+		{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus"},
+		{"promtool", "github.com/prometheus/prometheus/cmd/promtool"},
+	}
+}
+
+// TestAdapter is custom-metrics-apiserver's own test adapter, which the benchmarks compare
+// Headstart's adapter with. It is not part of the control plane: pass it to [Layout.Build] where it
+// is needed.
+func TestAdapter() Command {
+	return Command{"test-adapter", "sigs.k8s.io/custom-metrics-apiserver/test-adapter"}
+}
+
+// Flags and environment of every build. hack/build.sh has the same ones: packages that two programs
+// share are compiled once only if the flags of the compiler are equal.
+//
+//   - Without cgo, no package depends on a C compiler, and the packages above net are the same for
+//     all programs.
+//   - Without DWARF, which the linker would drop because of -s -w, the compiler saves about a sixth
+//     of its time.
+//   - -trimpath leaves out the paths of the machine.
+var (
+	buildEnv   = []string{"CGO_ENABLED=0"}
+	buildFlags = []string{"-trimpath", "-gcflags=all=-dwarf=false"}
+)
+
+// commandFlags stamp the version of Kubernetes, and leave out the cloud providers' service
+// discoveries, which are most of Prometheus.
+var commandFlags = []string{
+	"-tags", "remove_all_sd", "-ldflags",
+	"-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2 -X k8s.io/component-base/version.gitMajor=1" +
+		" -X k8s.io/component-base/version.gitMinor=37",
+}
+
+// upToDate reports whether the binary was built from the pinned versions, by this version of Go and
+// with the present flags.
+func (l Layout) upToDate(c Command, pinned map[string]string) bool {
+	info, err := buildinfo.ReadFile(filepath.Join(l.Bin, c.Name))
+	if err != nil || info.Path != c.Package || info.GoVersion != runtime.Version() {
+		return false
+	}
+	// -trimpath keeps the flags out of the build information, so they are stamped into a file beside
+	// the binary. A binary without that file was built by hand, and is used as it is.
+	if got, err := os.ReadFile(l.stampFile(c)); err == nil && string(got) != stamp(c) {
+		return false
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		version := m.Version
+		if m.Replace != nil {
+			version = m.Replace.Version
+		}
+		if pinned[m.Path] != version {
+			return false
+		}
+	}
+	return true
+}
+
+func (l Layout) stampFile(c Command) string { return filepath.Join(l.Bin, "."+c.Name+".flags") }
+
+// stamp is a hash of the package and of all flags.
+func stamp(c Command) string {
+	lines := append([]string{c.Package}, buildEnv...)
+	lines = append(append(lines, buildFlags...), commandFlags...)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// pinnedVersions reads the versions that go.mod requires, after its replacements. The go command
+// keeps go.mod complete: it names every module that a command is built from.
+func pinnedVersions(ctx context.Context, module string) (map[string]string, error) {
+	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-json")
+	cmd.Dir = module
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("read %s/go.mod: %w", module, withStderr(err))
+	}
+	type version struct{ Path, Version string }
+	var mod struct {
+		Require []version
+		Replace []struct{ Old, New version }
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		return nil, fmt.Errorf("read %s/go.mod: %w", module, err)
+	}
+	pinned := make(map[string]string, len(mod.Require))
+	for _, r := range mod.Require {
+		pinned[r.Path] = r.Version
+	}
+	for _, r := range mod.Replace {
+		pinned[r.Old.Path] = r.New.Version
+	}
+	return pinned, nil
+}
+
+var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+
+// defaultName returns what the go command names the binary of a package: the last element of its
+// path that is not a version.
+func defaultName(pkg string) string {
+	if majorVersion.MatchString(path.Base(pkg)) {
+		pkg = path.Dir(pkg)
+	}
+	return path.Base(pkg)
+}
+
+func withStderr(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
+	}
+	return err
+}
