@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// The frame of the figure, in pixels.
+// The layout of the figure, in pixels.
 const (
 	width, panelHeight   = 860.0, 190.0
 	left, right          = 52.0, 16.0
 	top, between, bottom = 30.0, 60.0, 52.0
 )
 
-// style works on light and on dark ground: without a background of its own, and with colours for either.
+// style fits a light and a dark background.
 const style = `
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
 .title { font-weight: 600; font-size: 14px }
@@ -30,7 +30,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f232
 }
 `
 
-// canvas is one panel: demand against time.
+// canvas is one panel: demand over time.
 type canvas struct {
 	*bytes.Buffer
 	y0, most float64
@@ -40,7 +40,7 @@ type canvas struct {
 func (c canvas) x(i int) float64     { return left + (width-left-right)*float64(i)/float64(c.steps) }
 func (c canvas) y(v float64) float64 { return c.y0 + panelHeight*(1-v/c.most) }
 
-// drawRamp draws the two panels under each other.
+// drawRamp draws the two panels, one below the other.
 func drawRamp(r ramp) []byte {
 	b := &bytes.Buffer{}
 	height := top + 2*panelHeight + between + bottom
@@ -73,7 +73,7 @@ func drawRamp(r ramp) []byte {
 	return b.Bytes()
 }
 
-// grid has the hours below and the demand at the left.
+// grid draws the axes: times at the bottom, demand at the left.
 func (c canvas) grid(r ramp) {
 	for v := 0.0; v <= c.most; v += 50 {
 		fmt.Fprintf(c, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>\n", left, c.y(v), width-right)
@@ -88,7 +88,7 @@ func (c canvas) grid(r ramp) {
 	}
 }
 
-// line is a staircase: a value holds for its step.
+// line draws a step function: a value holds for its step.
 func (c canvas) line(class string, values []float64) {
 	fmt.Fprintf(c, "<path class=\"%s\" d=\"M%.1f %.1f", class, c.x(0), c.y(values[0]))
 	for i, v := range values {
@@ -97,7 +97,7 @@ func (c canvas) line(class string, values []float64) {
 	c.WriteString("\"/>\n")
 }
 
-// shortage fills what demand has above the ready replicas.
+// shortage fills the area between demand and the ready replicas, where demand is higher.
 func (c canvas) shortage(demand, ready []float64) {
 	c.WriteString("<path class=\"short\" d=\"")
 	for i := range demand {
@@ -108,7 +108,7 @@ func (c canvas) shortage(demand, ready []float64) {
 	c.WriteString("\"/>\n")
 }
 
-// legend stands under the figure, with what it rests on.
+// legend is below the figure, with the assumptions.
 func legend(b *bytes.Buffer) {
 	y := top + 2*panelHeight + between + bottom - 2
 	fmt.Fprintf(b, "<text x=\"%.0f\" y=\"%.1f\"><tspan class=\"label-demand\">━ demand, requests/s</tspan>"+
@@ -118,5 +118,5 @@ func legend(b *bytes.Buffer) {
 		width-right, y, capacity, lead.Minutes())
 }
 
-// clock is the wall clock at step i.
+// clock returns the time of day at step i.
 func clock(r ramp, i int) string { return r.start.Add(time.Duration(i) * step).Format("15:04") }

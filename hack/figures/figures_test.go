@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestRamp holds what the README says beside the figure.
+// TestRamp checks what the README says beside the figure.
 func TestRamp(t *testing.T) {
 	r, err := replay(t.Context())
 	if err != nil {
@@ -24,7 +24,7 @@ func TestRamp(t *testing.T) {
 	checkXML(t, "drawn", drawRamp(r))
 }
 
-// TestCommittedFigure since a figure that does not parse is shown as a broken picture.
+// TestCommittedFigure: an SVG that does not parse is shown as a broken image.
 func TestCommittedFigure(t *testing.T) {
 	data, err := os.ReadFile("../../docs/images/ramp.svg")
 	if err != nil {
@@ -42,7 +42,8 @@ func TestFollow(t *testing.T) {
 			wish[i] = 2
 		}
 	}
-	// Two replicas are wished for from step 2 on and serve from step 12 on; until then one serves 5 of 10.
+	// From step 2 on two replicas are desired, and they serve from step 12 on. Until then one serves 5
+	// of 10.
 	c := follow(demand, wish, 10)
 	if got, want := c.unserved, 10.0/100; got != want {
 		t.Errorf("unserved = %v, want %v", got, want)

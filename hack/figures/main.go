@@ -1,5 +1,5 @@
-// Command figures draws the figures of the documentation from what the code really does: the README's ramp is a replay of a
-// synthetic trace by package report, the same replay that `headstart report` runs.
+// Command figures draws the figures of the documentation. The README's ramp is a replay of a
+// synthetic trace by package report, as `headstart report` runs it.
 //
 //	go run ./hack/figures -out docs/images
 package main

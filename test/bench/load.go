@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A target is an adapter that is asked for many paths.
+// A target is an adapter and the paths to request from it.
 type target struct {
 	name   string
 	url    string
@@ -28,10 +28,10 @@ type result struct {
 	p50, p99, max time.Duration
 }
 
-// connections is how many ask at the same time, each over a connection of its own.
+// connections is the number of concurrent clients, each with a connection of its own.
 const connections = 8
 
-// run asks for every path in turn until the time is over. Every answer must be a value.
+// run requests the paths in turn until the time is over. Every response must be a value.
 func (t target) run(ctx context.Context, duration time.Duration) (result, error) {
 	var (
 		workers sync.WaitGroup
@@ -71,7 +71,7 @@ func (t target) worker(ctx context.Context, offset int, until time.Time) ([]time
 	return took, nil
 }
 
-// warmUp asks for every path once, so that every permission is known, as it is in a running cluster.
+// warmUp requests every path once, so that every permission is cached, as in a running cluster.
 func (t target) warmUp(ctx context.Context) error {
 	client := t.client()
 	defer client.CloseIdleConnections()

@@ -29,12 +29,13 @@ var (
 const (
 	externalAPI = "/apis/external.metrics.k8s.io/v1beta1/namespaces/"
 	customAPI   = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/"
-	testPort    = 8080 // the test-adapter takes values on this port, always
+	testPort    = 8080 // the test-adapter always receives values on this port
 	protobuf    = "application/vnd.kubernetes.protobuf"
 	namespace   = "bench"
 )
 
-// BenchmarkServing reports throughput and latency of both adapters through both APIs, and the ratios between them.
+// BenchmarkServing reports throughput and latency of both adapters through both APIs, and the
+// ratios between them.
 func BenchmarkServing(b *testing.B) {
 	layout, c := cluster(b)
 	mine := startHeadstart(b, layout, c)
@@ -44,7 +45,7 @@ func BenchmarkServing(b *testing.B) {
 	for b.Loop() {
 		for round := range *rounds {
 			for k := range targets {
-				i := (k + round) % len(targets) // nobody always comes first
+				i := (k + round) % len(targets) // no target is always the first
 				if err := targets[i].warmUp(b.Context()); err != nil {
 					b.Fatal(err)
 				}
@@ -53,7 +54,7 @@ func BenchmarkServing(b *testing.B) {
 					b.Fatal(err)
 				}
 				runs[i] = append(runs[i], r)
-				// b.Log is cut off after ten lines.
+				// b.Log is cut off after ten lines
 				fmt.Fprintf(os.Stderr, "round %d: %-24s %7.0f/s  p50 %6.3f ms  p99 %6.3f ms  max %6.1f ms\n", round+1, targets[i].name, r.perSecond, ms(r.p50), ms(r.p99), ms(r.max))
 			}
 		}
@@ -69,7 +70,7 @@ func BenchmarkServing(b *testing.B) {
 		b.ReportMetric(ms(median(peer, p99)), api+"-test-adapter-p99-ms")
 		b.ReportMetric(ms(median(ours, p99))/ms(median(peer, p99)), api+"-p99-ratio")
 	}
-	b.ReportMetric(0, "ns/op") // an op is the whole benchmark
+	b.ReportMetric(0, "ns/op") // an op is the whole benchmark, so its time says nothing
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -102,8 +103,8 @@ func cluster(b *testing.B) (binaries.Layout, *controlplane.ControlPlane) {
 	return layout, c
 }
 
-// readerYAML is an account that may read metrics, as the HPA controller may. The administrator is no fit: nobody reviews what an
-// administrator may do.
+// readerYAML is an account that may read metrics, as the HPA controller may. The administrator will
+// not do: the permissions of an administrator are not reviewed.
 const readerYAML = `apiVersion: v1
 kind: Namespace
 metadata: {name: bench}
@@ -125,7 +126,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: bench-re
 subjects: [{kind: ServiceAccount, name: reader, namespace: bench}]
 `
 
-// token of the account that reads.
+// token returns a token of the account that reads.
 func token(b *testing.B, c *controlplane.ControlPlane) string {
 	b.Helper()
 	t, err := c.Token(b.Context(), namespace, "reader")
@@ -135,7 +136,8 @@ func token(b *testing.B, c *controlplane.ControlPlane) string {
 	return t
 }
 
-// startHeadstart returns the external and the custom metrics of a replica that has a plan for every Forecast.
+// startHeadstart returns the external and the custom metrics of a replica that has a plan for every
+// Forecast.
 func startHeadstart(b *testing.B, layout binaries.Layout, c *controlplane.ControlPlane) [2]target {
 	b.Helper()
 	ports, err := controlplane.FreePorts(1)
@@ -181,7 +183,8 @@ func startHeadstart(b *testing.B, layout binaries.Layout, c *controlplane.Contro
 
 func metric(i int) string { return fmt.Sprintf("service-%04d", i) }
 
-// forecasts serve their lower bound: they have no history to read, so that nothing but serving is measured.
+// forecasts returns Forecasts that serve their lower bound: they have no history to read, so only
+// serving is measured.
 func forecasts() string {
 	var out bytes.Buffer
 	for i := range *metrics {
@@ -200,8 +203,8 @@ spec:
 	return out.String()
 }
 
-// startTestAdapter returns its external and custom metrics. Access reviews are cached as long as Headstart's are, where its
-// own ten seconds would have it ask the API server all the time.
+// startTestAdapter returns its external and custom metrics. It caches access reviews for as long as
+// Headstart does. With its own ten seconds it would query the API server all the time.
 func startTestAdapter(b *testing.B, layout binaries.Layout, c *controlplane.ControlPlane) [2]target {
 	b.Helper()
 	ports, err := controlplane.FreePorts(1)
@@ -219,12 +222,13 @@ func startTestAdapter(b *testing.B, layout binaries.Layout, c *controlplane.Cont
 	}
 	external := target{
 		name: "test-adapter external", url: "https://127.0.0.1:" + strconv.Itoa(ports[0]), token: token(b, c), accept: protobuf,
-		tls: &tls.Config{InsecureSkipVerify: true}, // its certificate is of its own making
+		tls: &tls.Config{InsecureSkipVerify: true}, // its certificate is self-signed
 	}
 	custom := external
 	custom.name = "test-adapter custom"
 	for i := range *metrics {
-		// It has few external metrics, and the same in every namespace; custom ones it has as many as it is told.
+		// It has few external metrics, and the same in every namespace. It has as many custom metrics as
+		// it is given.
 		external.paths = append(external.paths, externalAPI+metric(i)+"/other-external-metric")
 		custom.paths = append(custom.paths, customAPI+namespace+"/services/"+metric(i)+"/demand")
 	}

@@ -28,7 +28,7 @@ func (c *ControlPlane) writeKubeconfig(path, token string) error {
 	return nil
 }
 
-// Token asks the apiserver for a token of a ServiceAccount, as a pod of it would have, valid for a day.
+// Token returns a token of a ServiceAccount, as one of its pods would have, valid for a day.
 func (c *ControlPlane) Token(ctx context.Context, namespace, serviceAccount string) (string, error) {
 	seconds := int64(24 * 60 * 60)
 	tr, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, serviceAccount, &authenticationv1.TokenRequest{

@@ -17,20 +17,22 @@ import (
 
 // LocalAPI is an aggregated API that a process on this machine serves.
 type LocalAPI struct {
-	// Namespace and Service name the Service of type ExternalName that stands for the process.
+	// Namespace and Service name a Service of type ExternalName that stands for the process.
 	Namespace, Service string
 	// GroupVersions that it serves, such as external.metrics.k8s.io/v1beta1.
 	GroupVersions []string
 	// Port on localhost.
 	Port int
-	// CABundle is PEM that its certificate is checked against; without it the certificate is not checked.
+	// CABundle is PEM that verifies the certificate of the process. Without it the certificate is not
+	// verified.
 	CABundle []byte
-	// KeepCABundle leaves the bundle of the APIServices to someone else.
+	// KeepCABundle leaves the bundle of the APIServices as it is: the process writes it itself.
 	KeepCABundle bool
 }
 
-// ApplyLocalAPI makes the namespace, the Service and the APIServices through which the apiserver reaches a process on this
-// machine. This works because the aggregator resolves the Service by name, as it does without --enable-aggregator-routing.
+// ApplyLocalAPI applies the namespace, the Service and the APIServices through which the API server
+// reaches a process on this machine. It works because the aggregator resolves the Service by name,
+// which it does without --enable-aggregator-routing.
 func (c *ControlPlane) ApplyLocalAPI(ctx context.Context, api LocalAPI) error {
 	var y strings.Builder
 	fmt.Fprintf(&y, "{apiVersion: v1, kind: Namespace, metadata: {name: %s}}\n---\n", api.Namespace)
@@ -55,7 +57,8 @@ func (c *ControlPlane) ApplyLocalAPI(ctx context.Context, api LocalAPI) error {
 
 var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
 
-// AwaitAPIService waits until an aggregated API such as v1beta1.external.metrics.k8s.io is Available.
+// AwaitAPIService waits until an aggregated API such as v1beta1.external.metrics.k8s.io is
+// Available, for at most the deadline.
 func (c *ControlPlane) AwaitAPIService(ctx context.Context, name string, deadline time.Duration) error {
 	client, err := dynamic.NewForConfig(c.Config)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// ApplyKustomization applies a folder with a kustomization.yaml.
+// ApplyKustomization applies a folder that has a kustomization.yaml.
 func (c *ControlPlane) ApplyKustomization(ctx context.Context, dir string) error {
 	_, err := c.Kubectl(ctx, nil, "apply", "--server-side", "-k", dir)
 	return err
@@ -24,9 +24,11 @@ func (c *ControlPlane) Apply(ctx context.Context, yaml string) error {
 	return err
 }
 
-// Kubectl runs kubectl as the administrator and returns what it prints.
+// Kubectl runs kubectl as the administrator and returns its output. An error has what kubectl wrote
+// to stderr.
 func (c *ControlPlane) Kubectl(ctx context.Context, stdin []byte, args ...string) (string, error) {
-	// With a cache of its own: that of the user's home may know of the same address what was true of an earlier control plane.
+	// The cache is this control plane's own. That in the user's home may have discovery data of an
+	// earlier control plane with the same address.
 	args = append([]string{"--kubeconfig=" + c.Kubeconfig, "--cache-dir=" + filepath.Join(c.Dir, "kubectl")}, args...)
 	cmd := exec.CommandContext(ctx, filepath.Join(c.opts.Bin, "kubectl"), args...)
 	cmd.Stdin = bytes.NewReader(stdin)
@@ -39,8 +41,9 @@ func (c *ControlPlane) Kubectl(ctx context.Context, stdin []byte, args ...string
 	return stdout.String(), nil
 }
 
-// AwaitCRDs waits until objects of CustomResourceDefinitions, such as forecasts.headstart.dev, can be applied: the API server says that they are
-// established a moment before it serves them and kubectl finds them.
+// AwaitCRDs waits until objects of CustomResourceDefinitions, such as forecasts.headstart.dev, can
+// be applied. The API server reports them as established a moment before it serves them and kubectl
+// finds them.
 func (c *ControlPlane) AwaitCRDs(ctx context.Context, names ...string) error {
 	args := []string{"wait", "--for=condition=Established", "--timeout=3m"}
 	for _, name := range names {

@@ -27,7 +27,7 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 		"--data-dir=" + filepath.Join(c.Dir, "etcd"),
 		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer, "--initial-cluster=default=" + peer,
-		"--unsafe-no-fsync", // the state is thrown away
+		"--unsafe-no-fsync", // the state is temporary
 		"--log-level=warn",
 	}}, 3*time.Second)
 	if err != nil {
@@ -46,7 +46,7 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	args := append([]string{
 		"--etcd-servers=" + c.etcd,
 		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(ports[0]),
-		"--endpoint-reconciler-type=none", // a loopback address is refused as an endpoint
+		"--endpoint-reconciler-type=none", // the API server rejects a loopback address as an endpoint
 		"--service-cluster-ip-range=10.96.0.0/16",
 		"--tls-cert-file=" + c.creds.serving, "--tls-private-key-file=" + c.creds.servingKey,
 		"--token-auth-file=" + c.creds.tokens, "--authorization-mode=RBAC",
@@ -60,8 +60,8 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 		"--service-account-signing-key-file=" + c.creds.serviceAccountKey,
 		"--profiling=false",
 	}, c.opts.APIServerArgs...)
-	// A watch that is open would hold a graceful end, and with it the port, for a minute. The state is thrown away, so it gets
-	// little grace.
+	// A watch that is open delays a graceful shutdown by a minute, and so holds the port. The state is
+	// temporary, so the grace period is short.
 	p, err := c.run(program{name: "kube-apiserver", args: args}, time.Second)
 	if err != nil {
 		return err
@@ -80,7 +80,8 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	return p.await(ctx, c.opts.ReadyWithin, get(c.httpClient(), url+"/readyz", c.creds.adminToken))
 }
 
-// startControllers starts what acts on the apiserver, at once, and waits for all.
+// startControllers starts all processes that act on the API server, and waits until they are
+// healthy.
 func (c *ControlPlane) startControllers(ctx context.Context) error {
 	ports, err := FreePorts(3)
 	if err != nil {
@@ -144,14 +145,14 @@ func (c *ControlPlane) httpClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
 }
 
-// insecureClient is for health endpoints that have a certificate of their own making.
+// insecureClient is for health endpoints that have a self-signed certificate.
 func insecureClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true,
 	}}
 }
 
-// get is ready once the URL answers 200.
+// get returns a check that succeeds once the URL answers 200.
 func get(client *http.Client, url, token string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

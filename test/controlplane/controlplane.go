@@ -15,17 +15,17 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// A ControlPlane runs until Stop.
+// A ControlPlane is a set of running processes. Stop ends them.
 type ControlPlane struct {
-	// Config is the administrator's.
+	// Config of the administrator.
 	Config *rest.Config
 	// Kubeconfig is a file with the administrator's credentials.
 	Kubeconfig string
 	// Client of the administrator.
 	Client kubernetes.Interface
-	// Prometheus, where it was asked for.
+	// Prometheus, if the options have one.
 	Prometheus *Prometheus
-	// Dir is the state folder; logs are in its folder logs.
+	// Dir is the state folder. The logs are in its folder "logs".
 	Dir string
 
 	opts    Options
@@ -34,18 +34,18 @@ type ControlPlane struct {
 	spawner *spawner
 
 	mu      sync.Mutex
-	running []*running // in the order of their start
+	running []*running // in the order in which they were started
 	stopped bool
 }
 
-// running is a process and how long it gets to end.
+// running is a process and its grace period.
 type running struct {
 	*Process
 	grace time.Duration
 }
 
-// Start starts everything and returns once it can be used. Where that fails, or ctx ends meanwhile, everything is stopped again
-// and the error has the end of the log that matters.
+// Start starts everything and returns once it can be used. If that fails, or ctx ends before,
+// everything is stopped, and the error has the end of the log that explains it.
 func Start(ctx context.Context, opts Options) (*ControlPlane, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func Start(ctx context.Context, opts Options) (*ControlPlane, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
 		c, err := start(ctx, opts)
-		// Free ports are found by trying, so another process may take one before its owner does.
+		// FreePorts finds ports that are free now, so another program may take one before it is used.
 		if err == nil || attempt == attempts || !strings.Contains(err.Error(), "address already in use") {
 			return c, err
 		}
@@ -104,7 +104,8 @@ func start(ctx context.Context, opts Options) (_ *ControlPlane, err error) {
 	return c, nil
 }
 
-// Stop ends every process, in the reverse order of their start, and removes the state folder. It may be called more than once.
+// Stop ends every process, the last started first, and removes the state folder. It may be called
+// more than once.
 func (c *ControlPlane) Stop() {
 	c.mu.Lock()
 	if c.stopped {
@@ -123,8 +124,8 @@ func (c *ControlPlane) Stop() {
 	}
 }
 
-// Run starts another program whose life is tied to the control plane's: it is stopped first of all, after at most grace. Its
-// log is name.log.
+// Run starts another program that ends with the control plane. It is stopped before the control
+// plane's own programs, within the grace period. Its log is name.log.
 func (c *ControlPlane) Run(name, path string, args []string, grace time.Duration) (*Process, error) {
 	return c.run(program{name: name, path: path, args: args}, grace)
 }
@@ -151,8 +152,9 @@ var errStopped = errors.New("the control plane was stopped")
 
 func (c *ControlPlane) logs() string { return filepath.Join(c.Dir, "logs") }
 
-// Failed returns an error with the end of the log as soon as one of the control plane's own programs has ended, and nil while all
-// are alive. Programs that were started with Run, and Prometheus, are the caller's to watch.
+// Failed returns an error with the end of the log if one of the control plane's own programs has
+// ended, and nil while all run. It ignores Prometheus and programs that were started with Run: the
+// caller watches those.
 func (c *ControlPlane) Failed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -69,8 +69,9 @@ spec:
     scaleDown: {tolerance: "0", stabilizationWindowSeconds: 0}
 `
 
-// TestControlPlane is one test of the whole, because a start is what takes long: an HPA follows an external metric that a local
-// process serves, pods take as long to start as their annotations say, and nothing is left behind.
+// TestControlPlane is one test of everything, because a start takes long: an HPA follows an
+// external metric that a local process serves, pods take as long to start as their annotations say,
+// and nothing is left behind.
 func TestControlPlane(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
@@ -173,7 +174,7 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// TestKilled kills a process in the middle of things with a signal that it cannot handle: what it started must end, too.
+// TestKilled kills a process with a signal that it cannot handle. What it started must end, too.
 func TestKilled(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux ties the life of a child to its parent's")
@@ -279,8 +280,9 @@ func awaitReady(t *testing.T, c *controlplane.ControlPlane, want int) {
 	}
 }
 
-// checkWarmUps reads the start of the pods that are there, within the second to which Kubernetes writes times. None is faster than it should be; a busy machine
-// may be slow with some of them, so the fastest says how long the phases are.
+// checkWarmUps checks how long the phases of the pods' starts took, to the second, in which
+// Kubernetes writes times. No pod may be faster than its annotations say. A busy machine may delay
+// some, so only the fastest pod must be as fast as they say.
 func checkWarmUps(t *testing.T, c *controlplane.ControlPlane, want controlplane.WarmUp) {
 	t.Helper()
 	fastest := map[string]time.Duration{}
@@ -312,7 +314,7 @@ func checkWarmUps(t *testing.T, c *controlplane.ControlPlane, want controlplane.
 	}
 }
 
-// checkToken reads as a ServiceAccount that may do nothing.
+// checkToken reads as a ServiceAccount that has no permissions.
 func checkToken(t *testing.T, c *controlplane.ControlPlane) {
 	t.Helper()
 	path, err := c.ServiceAccountKubeconfig(t.Context(), "shop", "default")
@@ -341,7 +343,7 @@ func history(path string) error {
 	return f.Close()
 }
 
-// checkHistory asks Prometheus for what it was started with, then again after a crash.
+// checkHistory reads the preloaded samples from Prometheus, before and after a crash.
 func checkHistory(t *testing.T, p *controlplane.Prometheus) {
 	t.Helper()
 	ask := func() string {
@@ -396,7 +398,8 @@ func checkNothingLeft(t *testing.T, c *controlplane.ControlPlane, root string) {
 	}
 }
 
-// processesIn lists the processes that work in a folder of a control plane, which all of its processes do.
+// processesIn lists the processes with a working folder in the state folder, as all of a control
+// plane's processes have.
 func processesIn(dir string) []string {
 	var found []string
 	procs, _ := filepath.Glob("/proc/[0-9]*")

@@ -14,18 +14,19 @@ import (
 //go:embed stages.yaml
 var defaultStages []byte
 
-// A WarmUp is how long the phases of a pod's start take, for the annotations of a pod template. Both are exact to the second, in
-// which Kubernetes writes times.
+// A WarmUp says how long the phases of a pod's start take, for the annotations of a pod template.
+// Both phases are exact to the second, in which Kubernetes writes times.
 type WarmUp struct {
-	// Create is from bound to a node to container created: the image is pulled.
+	// Create is the time from bound to a node to containers created: the image is pulled.
 	Create time.Duration
-	// Load is from container created to Ready: weights are loaded and the model is warmed up.
+	// Load is the time from containers created to Ready: weights are loaded and the model is warmed
+	// up.
 	Load time.Duration
-	// Spread is how much longer, at most, each of the two may take; every value up to it is as likely.
+	// Spread is added to each phase at random, uniformly from 0 to this.
 	Spread time.Duration
 }
 
-// Annotations for the pods, which the stages of kwok read.
+// Annotations of the pods, which kwok's stages read.
 func (w WarmUp) Annotations() map[string]string {
 	return map[string]string{
 		"pod-create.stage.kwok.x-k8s.io/delay":        w.Create.String(),
@@ -35,7 +36,7 @@ func (w WarmUp) Annotations() map[string]string {
 	}
 }
 
-// makeNodes makes the nodes and waits until all are Ready.
+// makeNodes creates the nodes and waits until all are Ready.
 func (c *ControlPlane) makeNodes(ctx context.Context) error {
 	want := 0
 	for _, pool := range c.opts.Nodes {
@@ -76,7 +77,8 @@ func (c *ControlPlane) makeNodes(ctx context.Context) error {
 	return nil
 }
 
-// canTakePods is false while the node is not Ready, and until the taint of a node that was not is gone.
+// canTakePods reports whether a node is Ready and has no taint. A new node keeps the taint of a
+// node that is not ready for a moment.
 func canTakePods(n *corev1.Node) bool {
 	if len(n.Spec.Taints) > 0 {
 		return false

@@ -15,36 +15,37 @@ import (
 type Options struct {
 	// Bin is the folder with the binaries; see [binaries.Layout.Build].
 	Bin string
-	// StateRoot is the folder in which the state folder is made; the system's folder for temporary files without it.
+	// StateRoot is the folder in which the state folder is created. The default is the system's folder
+	// for temporary files.
 	StateRoot string
-	// KeepState leaves the state folder, with the logs, in place after Stop.
+	// KeepState keeps the state folder, with the logs, after Stop.
 	KeepState bool
-	// Log gets one line for each thing that happens. Never nil after DefaultOptions.
+	// Log gets one line for each step of the start. It must not be nil.
 	Log io.Writer
 
-	// HPASyncPeriod is how often the HPA controller looks at every HPA.
+	// HPASyncPeriod is how often the HPA controller evaluates every HPA.
 	HPASyncPeriod time.Duration
-	// HPADownscaleStabilization is the window for HPAs that do not name one.
+	// HPADownscaleStabilization is the window of HPAs that do not set one.
 	HPADownscaleStabilization time.Duration
-	// ControllerManagerArgs are added to those of kube-controller-manager and win over them.
+	// ControllerManagerArgs are appended to the flags of kube-controller-manager, so they win.
 	ControllerManagerArgs []string
-	// APIServerArgs are added to those of kube-apiserver and win over them.
+	// APIServerArgs are appended to the flags of kube-apiserver, so they win.
 	APIServerArgs []string
 
-	// Nodes are made at the start, and kept Ready.
+	// Nodes are created at the start, and kept Ready.
 	Nodes []NodePool
-	// Stages is kwok's configuration; the one of this package without it: see [WarmUp].
+	// Stages is kwok's configuration. The default is this package's: see [WarmUp].
 	Stages []byte
 
-	// Prometheus is started as well where it is given.
+	// Prometheus is started if this is set.
 	Prometheus *PrometheusOptions
-	// ReadyWithin is the longest that any one process may take until it can be used.
+	// ReadyWithin is the longest time that one process may take until it can be used.
 	ReadyWithin time.Duration
 }
 
-// NodePool is a number of equal nodes that only pretend to be there.
+// NodePool is a number of equal simulated nodes.
 type NodePool struct {
-	// Name is what the names of the nodes begin with, and the value of their label "pool".
+	// Name is the prefix of the nodes' names, and the value of their label "pool".
 	Name string
 	// Count of nodes.
 	Count int
@@ -52,7 +53,7 @@ type NodePool struct {
 	Capacity corev1.ResourceList
 }
 
-// GPUNodes are count nodes with gpus NVIDIA GPUs each.
+// GPUNodes returns a pool of count nodes, with gpus NVIDIA GPUs each.
 func GPUNodes(count, gpus int) NodePool {
 	return NodePool{Name: "gpu", Count: count, Capacity: corev1.ResourceList{
 		corev1.ResourceCPU:    resource.MustParse("64"),
@@ -62,7 +63,7 @@ func GPUNodes(count, gpus int) NodePool {
 	}}
 }
 
-// DefaultOptions are for tests: a quick control loop, and GPUs for 80 pods.
+// DefaultOptions returns options for tests: a fast control loop, and GPUs for 80 pods.
 func DefaultOptions(bin string) Options {
 	return Options{
 		Bin:                       bin,

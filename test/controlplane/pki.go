@@ -20,10 +20,10 @@ import (
 // credentials are the keys and certificates of one control plane, as files in its folder.
 type credentials struct {
 	ca, caKey                   string // signs everything below
-	serving, servingKey         string // of the apiserver
-	proxyClient, proxyClientKey string // of the aggregator, towards aggregated APIs
+	serving, servingKey         string // of the API server
+	proxyClient, proxyClientKey string // of the aggregator, for aggregated APIs
 	serviceAccountKey           string // signs tokens
-	tokens                      string // of the admin
+	tokens                      string // of the administrator
 	adminToken                  string
 	caPEM                       []byte
 }
@@ -117,7 +117,7 @@ func writeKey(path string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.MarshalECPrivateKey(key) // a form from which kube-apiserver reads the public key as well
+	der, err := x509.MarshalECPrivateKey(key) // kube-apiserver reads the public key from this form, too
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}

@@ -9,28 +9,27 @@ import (
 	"sync"
 )
 
-// Ports below the range that Linux and macOS take local ports of outgoing connections from, so that no connection of this
-// machine takes one of them between the search and the use.
+// The ports are below the range from which Linux and macOS take the local ports of outgoing
+// connections. So no connection of this machine takes a port between the search and its use.
 const (
 	firstPort = 20000
 	lastPort  = 32000
-	// blockPorts is how many of them one process takes its own from. The first of a block is listened on as long as the process
-	// lives, so that two test binaries that run at the same time never find the same port.
+	// blockPorts is the size of a block. Each process takes its ports from one block. It listens on
+	// the block's first port as long as it lives, so that two test binaries that run at the same time
+	// never get the same port.
 	blockPorts = 200
 )
 
-// block is what this process takes its ports from.
+// block is a range of ports that belongs to this process.
 type block struct {
-	guard net.Listener // on the first port; kept, or the garbage collector would close it
+	guard net.Listener // on the first port; kept, because the garbage collector would close it
 
 	mu    sync.Mutex
-	order []int // of the others
-	next  int   // in order
+	order []int // of the other ports
+	next  int   // index in order
 }
 
-// ownBlock is this process's block.
-//
-//nolint:gochecknoglobals // a process has one block
+// ownBlock is this process's block. It is a global variable, because a port belongs to a process.
 var ownBlock = sync.OnceValues(func() (*block, error) {
 	const blocks = (lastPort - firstPort) / blockPorts
 	var errs []error
@@ -53,9 +52,9 @@ func listen(port int) (net.Listener, error) {
 	return net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
 
-// FreePorts returns n different TCP ports on which nothing listens on 127.0.0.1 now, and which no other process finds by this function
-// while this one lives. This one finds them again only once it has been through its whole block: who asks for a port may take a
-// while until it listens there.
+// FreePorts returns n different TCP ports of 127.0.0.1 on which nothing listens now. No other
+// process gets them from this function while this one lives. This process gets one again only after
+// it has gone through its whole block, because a caller may need a while until it listens.
 func FreePorts(n int) ([]int, error) {
 	b, err := ownBlock()
 	if err != nil {

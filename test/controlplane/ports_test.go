@@ -12,7 +12,7 @@ import (
 	"headstart.dev/headstart/test/controlplane"
 )
 
-// Two processes never find the same port, whatever they do with it.
+// Two processes never get the same port, whatever they do with it.
 func TestFreePorts(t *testing.T) {
 	const env, n = "CONTROL_PLANE_TEST_PORTS", 150
 	own, err := controlplane.FreePorts(n)
@@ -27,7 +27,7 @@ func TestFreePorts(t *testing.T) {
 	if len(slices.Compact(slices.Clone(own))) != n {
 		t.Errorf("a port twice: %v", own)
 	}
-	for range 40 { // asked for, and not listened on yet
+	for range 40 { // reserved, and not listened on yet
 		port, err := controlplane.FreePorts(1)
 		if err != nil || slices.Contains(own, port[0]) {
 			t.Fatalf("port %v was found before: %v", port, err)

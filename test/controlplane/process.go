@@ -16,19 +16,19 @@ import (
 	"time"
 )
 
-// A Process is one running program in a process group of its own, with its output in a log file.
+// A Process is a running program. It has a process group of its own, and a log file for its output.
 type Process struct {
 	name string
 	log  string
 	cmd  *exec.Cmd
 	done chan struct{} // closed once the process has ended
-	err  error         // of Wait; read after done
+	err  error         // of Wait; read it after done
 }
 
 // Name of the program.
 func (p *Process) Name() string { return p.name }
 
-// Log is the file that has the program's output.
+// Log is the path of the file with the program's output.
 func (p *Process) Log() string { return p.log }
 
 // PID of the program.
@@ -37,31 +37,32 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Done is closed once the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Kill ends the program and its children at once and waits for it, as a crash would.
+// Kill kills the program and its children at once, as a crash would, and waits until it has ended.
 func (p *Process) Kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.done
 }
 
-// Stop asks the program to end, waits for at most grace, then kills it and its children.
+// Stop sends SIGTERM, waits for at most the grace period, then kills the program and its children.
 func (p *Process) Stop(grace time.Duration) {
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
 	case <-time.After(grace):
 	}
-	p.Kill() // also what is left of the group of a program that ended
+	p.Kill() // also children that outlive the program
 }
 
 func (p *Process) signal(s syscall.Signal) {
-	// The group outlives its leader while children run; ESRCH just says that nothing is left.
+	// The group exists as long as a child runs. ESRCH says that none is left.
 	_ = syscall.Kill(-p.cmd.Process.Pid, s)
 }
 
-// Tail returns the last lines of the log that say what went wrong, for an error message.
+// Tail returns the last lines of the log, for an error message. If there are lines of errors, it
+// returns those only.
 func (p *Process) Tail() string { return tail(p.log, 12) }
 
-// exited is the error for a program that ended on its own.
+// exited returns the error of a program that ended by itself.
 func (p *Process) exited() error {
 	<-p.done
 	return fmt.Errorf("%s ended: %w; the end of its log:\n%s", p.name, errors.Join(p.err, errEnded), p.Tail())
@@ -69,8 +70,8 @@ func (p *Process) exited() error {
 
 var errEnded = errors.New("not expected to end")
 
-// A spawner starts processes from one operating-system thread that lives as long as they do: Linux signals the death of the
-// parent when the thread that forked ends, not the process.
+// A spawner starts processes from one thread of the operating system that lives as long as they do.
+// Linux signals the death of a parent when the thread that forked ends, not when the process ends.
 type spawner struct {
 	jobs chan func()
 	end  sync.Once
@@ -79,7 +80,7 @@ type spawner struct {
 func newSpawner() *spawner {
 	s := &spawner{jobs: make(chan func())}
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		runtime.LockOSThread() // never unlocked, so the thread ends with this goroutine
 		for job := range s.jobs {
 			job()
 		}
@@ -87,15 +88,15 @@ func newSpawner() *spawner {
 	return s
 }
 
-// close ends the thread; every process that it started must have ended before, or is killed by this.
+// close ends the thread. Every process that it started must have ended, or is killed by this.
 func (s *spawner) close() { s.end.Do(func() { close(s.jobs) }) }
 
-// program is what to run.
+// program is a program to run.
 type program struct {
-	name string   // for messages and the log's name
+	name string   // of the process and its log
 	path string   // of the binary
-	args []string // without the name of the program
-	env  []string // in addition to the environment
+	args []string // without the program's name
+	env  []string // added to the environment
 	logs string   // folder
 }
 
@@ -137,7 +138,7 @@ func (p *Process) await(ctx context.Context, deadline time.Duration, ready func(
 			return nil
 		}
 		if ctx.Err() == nil {
-			last = err // an error of a cancelled attempt says less
+			last = err // the error of a cancelled attempt says less
 		}
 		select {
 		case <-p.done:
@@ -152,7 +153,8 @@ func (p *Process) await(ctx context.Context, deadline time.Duration, ready func(
 	}
 }
 
-// tail returns the last n lines of a file, errors first when there are any among the last 64 KiB.
+// tail returns the last n lines of a file. If lines of errors are among the last 64 KiB, it returns
+// those only.
 func tail(path string, n int) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -179,7 +181,7 @@ func tail(path string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// isErrorLine knows klog's and slog's error lines and a panic.
+// isErrorLine reports whether a line is an error of klog, slog or zap, or a panic.
 func isErrorLine(line string) bool {
 	for _, prefix := range []string{"E", "F"} { // klog: E1123 10:00:00.000000 ...
 		if rest, ok := strings.CutPrefix(line, prefix); ok && len(rest) > 4 && rest[0] >= '0' && rest[0] <= '9' {

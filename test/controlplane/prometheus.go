@@ -14,22 +14,25 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// PrometheusOptions say what Prometheus scrapes and what it knows already.
+// PrometheusOptions say what Prometheus scrapes, and which samples it starts with.
 type PrometheusOptions struct {
-	// Name of the process, for its log and its folder, where there is more than one; "prometheus" without it.
+	// Name of the process, of its log and its folder. The default is "prometheus". Set it if there is
+	// more than one.
 	Name string
-	// Targets by the name of their job: addresses such as 127.0.0.1:9100 that serve /metrics.
+	// Targets are addresses that serve /metrics, such as 127.0.0.1:9100, by the name of their job.
 	Targets map[string][]string
-	// ScrapeInterval of all jobs; a second without it.
+	// ScrapeInterval of all jobs. The default is one second.
 	ScrapeInterval time.Duration
-	// Lookback is how old a sample may be to count as the present one; three scrape intervals without it.
+	// Lookback is the maximum age of a sample that counts as the present one. The default is three
+	// scrape intervals.
 	Lookback time.Duration
-	// History writes the samples that Prometheus starts with, as OpenMetrics text, where it is given. It is called just
-	// before Prometheus starts, so that the samples can reach up to now.
+	// History, if set, writes the samples that Prometheus starts with, as OpenMetrics text. It is
+	// called just before Prometheus starts, so the samples can reach up to now.
 	History func(path string) error
 }
 
-// Prometheus is a server with its data, which outlives the process: it may be killed and started again.
+// Prometheus is a server with its data. The data outlive the process, which may be killed and
+// started again.
 type Prometheus struct {
 	// URL of the server.
 	URL string
@@ -41,14 +44,15 @@ type Prometheus struct {
 	proc *Process
 }
 
-// Kill ends the server at once, as a crash would.
+// Kill kills the server, as a crash would.
 func (p *Prometheus) Kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.proc.Kill()
 }
 
-// Start starts the server again after Kill, on the same port and with the same data, and waits until it answers.
+// Start starts the server again after Kill, on the same port and with the same data, and waits
+// until it answers.
 func (p *Prometheus) Start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,7 +79,8 @@ func (c *ControlPlane) startPrometheus(ctx context.Context) error {
 	return err
 }
 
-// StartPrometheus starts a Prometheus: one more, or one whose options are known only after Start.
+// StartPrometheus starts a Prometheus: an additional one, or one whose options are not known before
+// Start.
 func (c *ControlPlane) StartPrometheus(ctx context.Context, o PrometheusOptions) (*Prometheus, error) {
 	if o.Name == "" {
 		o.Name = "prometheus"
@@ -123,7 +128,8 @@ func (o PrometheusOptions) writeConfig(path string) error {
 	}
 	config, err := yaml.Marshal(object{
 		"global": object{"scrape_interval": o.ScrapeInterval.String(), "scrape_timeout": o.ScrapeInterval.String()},
-		// Far above any preloaded history: what falls out of the retention would go missing at the next compaction.
+		// Longer than any preloaded history: samples beyond the retention are dropped at the next
+		// compaction.
 		"storage":        object{"tsdb": object{"retention": object{"time": "10y"}}},
 		"scrape_configs": jobs,
 	})
@@ -136,7 +142,7 @@ func (o PrometheusOptions) writeConfig(path string) error {
 	return nil
 }
 
-// preload makes blocks of samples with Prometheus' own tool.
+// preload writes samples as blocks of the time series database, with Prometheus' own tool.
 func (c *ControlPlane) preload(ctx context.Context, history func(string) error, data string) error {
 	samples := filepath.Join(c.Dir, "history.openmetrics")
 	if err := history(samples); err != nil {

@@ -29,24 +29,24 @@ const (
 func fg(color int) string { return fmt.Sprintf("\x1b[38;5;%dm", color) }
 func bg(color int) string { return fmt.Sprintf("\x1b[48;5;%dm", color) }
 
-// columns splits the width of a chart: the past takes two thirds, the rest is what is planned.
+// columns splits the width of a chart: two thirds for the past, one third for the plan.
 func (v *view) columns() (past, ahead int) {
 	n := v.width - axisWidth - 1
 	return n - n/3, n / 3
 }
 
-// perColumn is the time that a column stands for: the past shows half a day.
+// perColumn returns the time span of one column. The past shows half a day.
 func (v *view) perColumn() time.Duration {
 	past, _ := v.columns()
 	return v.scenario.day / 2 / time.Duration(past)
 }
 
-// column is what a chart shows of one span of time. NaN is nothing.
+// column is what a chart shows of one time span. NaN means no value.
 type column struct{ demand, ready, metric, plan float64 }
 
 var nothing = column{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
 
-// gather averages the samples of each past column, and reads the plan for those ahead.
+// gather averages the samples of each past column, and reads the plan for the columns ahead.
 func (v *view) gather(name string) []column {
 	past, ahead := v.columns()
 	per := v.perColumn()
@@ -59,7 +59,7 @@ func (v *view) gather(name string) []column {
 	r := v.last().services[name]
 	for i := range ahead {
 		c := nothing
-		if name == headstart { // the other one's plan is made and not served
+		if name == headstart { // the reactive service's plan is not served
 			c.plan = v.planned(r, now.Add(time.Duration(i)*per))
 		}
 		columns = append(columns, c)
@@ -84,10 +84,10 @@ func (v *view) average(name string, from, to time.Time) column {
 			sum.metric += r.served
 		}
 	}
-	return column{sum.demand / n, sum.ready / n, sum.metric / metrics, math.NaN()} // NaN of nothing
+	return column{sum.demand / n, sum.ready / n, sum.metric / metrics, math.NaN()} // 0/0 is NaN: no value
 }
 
-// ceiling is the top of both charts.
+// ceiling returns the top of both charts.
 func (v *view) ceiling() float64 {
 	top := 1.1 * peak
 	for _, name := range []string{reactive, headstart} {
@@ -102,7 +102,7 @@ func (v *view) ceiling() float64 {
 	return math.Ceil(top/50) * 50
 }
 
-// chart draws one service, top row first.
+// chart draws one service, the top row first.
 func (v *view) chart(name string, rows int, ceiling float64) []string {
 	columns := v.gather(name)
 	lines := make([]string, rows)
@@ -123,8 +123,9 @@ func (v *view) chart(name string, rows int, ceiling float64) []string {
 	return lines
 }
 
-// cell is one character of a column: the part between two levels. From the bottom up a column is what was served, then what was
-// dropped or stood idle; the metric or the plan is a line over it.
+// cell returns one character of a column, for the demand between two levels. From the bottom up, a
+// column shows what was served, then what was dropped or idle. The metric or the plan is a line
+// over it.
 func (c column) cell(low, high float64) string {
 	if c.plan >= low && c.plan < high {
 		return fg(colorPlan) + "╍" + reset
@@ -153,18 +154,18 @@ func (c column) cell(low, high float64) string {
 		return fg(over) + "█" + reset
 	case served > low && (top-served)*8 < high-low:
 		return fg(colorServed) + eighths((served-low)/(high-low)) + reset
-	case top > low: // two parts end within the cell: a character has room for one
+	case top > low: // two parts end within the cell, and a character has room for one
 		return fg(over) + eighths((top-low)/(high-low)) + reset
 	}
 	return " "
 }
 
-// eighths is a block that fills a share of its cell from the bottom.
+// eighths returns a block that fills a share of its cell from the bottom.
 func eighths(share float64) string {
 	return string([]rune(" ▁▂▃▄▅▆▇█")[int(math.Round(8*max(0, min(1, share))))])
 }
 
-// axis names now and, every six hours, the time of the compressed day.
+// axis marks the present, and shows the time of the compressed day.
 func (v *view) axis() string {
 	past, ahead := v.columns()
 	per := v.perColumn()

@@ -49,7 +49,7 @@ func TestScenario(t *testing.T) {
 	if want := (historyDays + 2) * stepsPerDay; len(s.values) != want || s.step != 2*time.Second {
 		t.Fatalf("%d steps of %s, want %d of 2s", len(s.values), s.step, want)
 	}
-	// The sale is in the evening of the second day, and declared for as much as it brings.
+	// The sale is in the evening of the second day. The declared peak is as high as its demand.
 	ordinary := simulator.DefaultWeek(historyDays+2, stepsPerDay).Values()
 	first := historyDays*stepsPerDay + int(s.sale.offset/s.step)
 	last := first + int(s.sale.duration/s.step)
@@ -131,7 +131,7 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestFrame draws a whole screen: no line may be wider or the whole higher than the terminal, at any size.
+// TestFrame draws a whole screen at several sizes. It must fit on the terminal.
 func TestFrame(t *testing.T) {
 	o := defaultOptions()
 	s, err := o.scenario()

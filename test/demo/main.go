@@ -1,5 +1,6 @@
-// Command demo shows Headstart at work on a real control plane on this machine: two services carry the same demand with the same
-// slow start, one under an HPA that reacts to demand, one under an HPA that is told ahead. A day lasts minutes.
+// Command demo shows Headstart at work on a real control plane on this machine. Two services have
+// the same demand and the same slow start. The HPA of one reacts to demand, and the HPA of the
+// other knows the demand ahead. A day lasts minutes.
 package main
 
 import (
@@ -27,7 +28,7 @@ func run() int {
 	opts.flags(flag.CommandLine)
 	flag.Parse()
 	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "demo: argument %q is not understood; see -help\n", flag.Arg(0))
+		fmt.Fprintf(os.Stderr, "demo: unknown argument %q; see -help\n", flag.Arg(0))
 		return 2
 	}
 	err := demo(ctx, opts)
@@ -35,14 +36,14 @@ func run() int {
 	case err == nil:
 		return 0
 	case errors.Is(ctx.Err(), context.Canceled):
-		fmt.Fprintln(os.Stderr, "\nInterrupted; everything that was started has been stopped.")
+		fmt.Fprintln(os.Stderr, "\nInterrupted. Everything that was started has been stopped.")
 		return 130
 	}
 	fmt.Fprintf(os.Stderr, "\ndemo: %v\n", err)
 	return 1
 }
 
-// demo builds what is missing, sets the world up, shows it for the asked days and ends with the verdict.
+// demo builds what is missing, sets everything up, shows the days and ends with the verdict.
 func demo(ctx context.Context, opts options) error {
 	if err := opts.validate(); err != nil {
 		return err
@@ -51,12 +52,13 @@ func demo(ctx context.Context, opts options) error {
 	if err != nil {
 		return err
 	}
-	plot, err := opts.scenario()
+	s, err := opts.scenario()
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Starting a control plane, Prometheus with %d days of history and two services; a day lasts %s.\n", plot.pastDays, short(plot.day))
-	w, err := harness.NewWorld(ctx, plot.world(layout, os.Stdout))
+	fmt.Printf("Starting a control plane, Prometheus with %d days of history, and two services. A day lasts %s.\n",
+		s.pastDays, short(s.day))
+	w, err := harness.NewWorld(ctx, s.world(layout, os.Stdout))
 	if err != nil {
 		return err
 	}
@@ -64,17 +66,19 @@ func demo(ctx context.Context, opts options) error {
 		fmt.Println("Stopping everything.")
 		w.Stop()
 	}()
-	fmt.Printf("To look around meanwhile: export KUBECONFIG=%s\n", w.Kubeconfig)
-	if err := w.Apply(ctx, plot.peakYAML(w.Start)); err != nil {
+	fmt.Printf("To use kubectl while it runs: export KUBECONFIG=%s\n", w.Kubeconfig)
+	if err := w.Apply(ctx, s.peakYAML(w.Start)); err != nil {
 		return err
 	}
 	if late := time.Since(w.Start); late > 0 {
-		return fmt.Errorf("%w by %s: close other programs, or make the day longer with -day", harness.ErrLate, late.Round(time.Second))
+		return fmt.Errorf("%w by %s: close other programs, or make the day longer with -day",
+			harness.ErrLate, late.Round(time.Second))
 	}
-	return show(ctx, w, plot, terminal(opts))
+	return show(ctx, w, s, terminal(opts))
 }
 
-// terminal is the size of the terminal that a live view can be drawn on; zero where there is none.
+// terminal returns the size of the terminal for the live view, and zero if the view cannot be
+// drawn.
 func terminal(opts options) (size struct{ width, height int }) {
 	if opts.plain || os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(os.Stdout.Fd())) {
 		return size

@@ -10,10 +10,10 @@ import (
 	"headstart.dev/headstart/test/simulator"
 )
 
-// reading is everything about one service at one instant. What could not be read is NaN or nil.
+// reading is the state of one service at an instant. A value that could not be read is NaN or nil.
 type reading struct {
 	simulator.State
-	served   float64 // the metric, as the HPA controller gets it
+	served   float64 // the external metric, as the HPA controller gets it
 	forecast *harness.Forecast
 }
 
@@ -23,7 +23,7 @@ type sample struct {
 	services map[string]reading
 }
 
-// read takes a sample; whatever does not answer within a second is left out.
+// read takes a sample. What does not answer within a second is left out.
 func read(ctx context.Context, w *harness.World) sample {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

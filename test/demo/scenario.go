@@ -62,18 +62,18 @@ func (o options) validate() error {
 	return errors.Join(errs...)
 }
 
-// scenario is what happens: a demand of some days past and the days to come.
+// scenario is the demand of some days past and of the days to be shown.
 type scenario struct {
 	options
 	step     time.Duration
 	values   []float64
 	pastDays int
-	sale     *sale // on the last day; none in a recorded trace
+	sale     *sale // on the last day
 }
 
-// sale is a peak that no history tells of, but that people know about beforehand.
+// sale is a peak that the history does not show, but that people know in advance.
 type sale struct {
-	offset, duration time.Duration // from the first day to come
+	offset, duration time.Duration // from the start of the first day that is shown
 	atLeast          float64
 }
 
@@ -97,12 +97,12 @@ func (o options) scenario() (scenario, error) {
 		return s, fmt.Errorf("replay %s: it has %d whole days, of which %d are shown: at least two more are needed to learn from",
 			o.trace, len(s.values)/perDay, o.days)
 	}
-	// A peak in a recorded trace is declared as well, to be seen in the served metric: two hours of the last day.
+	// A recorded trace has no sale. A peak of two hours is declared anyway, to be seen in the metric.
 	s.sale = &sale{s.hours(24*(o.days-1) + 12), s.hours(2), 0.6 * peak}
 	return s, nil
 }
 
-// addSale has the evening of the last day see three times an ordinary evening's demand.
+// addSale multiplies the demand in the evening of the last day by three.
 func (s *scenario) addSale(perDay int) {
 	first := len(s.values) - perDay + perDay*19/24
 	steps := perDay * 3 / 24
@@ -115,10 +115,10 @@ func (s *scenario) addSale(perDay int) {
 	s.sale = &sale{begin, time.Duration(steps) * s.step, float64(int(top/10+1)) * 10}
 }
 
-// hours of the compressed day.
+// hours returns a number of hours of the compressed day.
 func (s scenario) hours(n int) time.Duration { return time.Duration(n) * s.day / 24 }
 
-// length of what is shown.
+// length returns the time that is shown.
 func (s scenario) length() time.Duration { return time.Duration(s.days) * s.day }
 
 func (s scenario) world(layout binaries.Layout, log io.Writer) harness.WorldOptions {
@@ -139,7 +139,7 @@ func (s scenario) world(layout binaries.Layout, log io.Writer) harness.WorldOpti
 	}
 }
 
-// peakYAML declares the sale to the service that is told ahead. The reactive one would not know what to do with it.
+// peakYAML declares the sale to Headstart's service. The reactive service has no use for it.
 func (s scenario) peakYAML(start time.Time) string {
 	return fmt.Sprintf(`
 apiVersion: headstart.dev/v1alpha1

@@ -8,10 +8,11 @@ import (
 	"headstart.dev/headstart/test/harness"
 )
 
-// lineEvery is how often a line is written where no live view can be drawn.
+// lineEvery is the interval of lines if there is no live view.
 const lineEvery = 5 * time.Second
 
-// show waits for the first day, then samples once a second until the last day is over and prints the verdict.
+// show waits for the first day, samples once a second until the last day is over, and prints the
+// verdict.
 func show(ctx context.Context, w *harness.World, s scenario, size struct{ width, height int }) error {
 	live := size.width > 0
 	v := &view{world: w, scenario: s, width: size.width, height: size.height}
@@ -58,7 +59,7 @@ func (v *view) follow(ctx context.Context, live bool) error {
 	}
 }
 
-// broken is the error of whatever ended that should run.
+// broken returns an error if a program has ended that should run.
 func broken(w *harness.World) error {
 	if err := w.Failed(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"headstart.dev/headstart/test/simulator"
 )
 
-// verdict compares what the two services left unserved, and what they were paid.
+// verdict compares the unserved share of the two services, and their cost.
 func verdict(accounts map[string]simulator.Account, s scenario) string {
 	a, b := accounts[reactive], accounts[headstart]
 	var out strings.Builder
@@ -20,7 +20,7 @@ func verdict(accounts map[string]simulator.Account, s scenario) string {
 	row("requests dropped", "%.0f", a.Dropped, b.Dropped)
 	row("unserved share", "%.2f %%", 100*a.Unserved(), 100*b.Unserved())
 	row("time short of replicas", "%.1f %%", 100*a.Short.Seconds()/a.Elapsed.Seconds(), 100*b.Short.Seconds()/b.Elapsed.Seconds())
-	// A day of the demo stands for a day: hours are those of the compressed day.
+	// A day of the demo stands for 24 hours, so replica-hours are those of the compressed day.
 	scale := 24 / s.day.Hours()
 	row("replica-hours", "%.0f", a.ReplicaHours()*scale, b.ReplicaHours()*scale)
 	row("utilisation", "%.0f %%", 100*a.Utilisation(), 100*b.Utilisation())

@@ -10,7 +10,7 @@ import (
 	"headstart.dev/headstart/test/simulator"
 )
 
-// The live view takes at least this.
+// The minimum size of the live view.
 const (
 	minWidth  = 80
 	minHeight = 24
@@ -26,7 +26,7 @@ type view struct {
 	begin   map[string]simulator.Account // at the start of the first day
 }
 
-// add takes a sample; the accounts of the verdict begin with the first one of the first day.
+// add adds a sample. The accounts of the verdict begin with the first sample of the first day.
 func (v *view) add(s sample) {
 	v.samples = append(v.samples, s)
 	if v.begin == nil && !s.at.Before(v.world.Start) {
@@ -39,7 +39,7 @@ func (v *view) add(s sample) {
 
 func (v *view) last() sample { return v.samples[len(v.samples)-1] }
 
-// accounts since the start of the first day.
+// accounts returns the accounts since the start of the first day.
 func (v *view) accounts() map[string]simulator.Account {
 	accounts := map[string]simulator.Account{}
 	for name, r := range v.last().services {
@@ -50,7 +50,7 @@ func (v *view) accounts() map[string]simulator.Account {
 	return accounts
 }
 
-// clock is the time of the compressed day, such as "Mon 08:20 (day 1 of 2)".
+// clock returns the time of the compressed day, such as "Mon 08:20, day 1 of 2".
 func (v *view) clock(at time.Time) string {
 	days := float64(at.Sub(v.world.Start)) / float64(v.scenario.day)
 	day := int(math.Floor(days))
@@ -68,7 +68,7 @@ func (v *view) clock(at time.Time) string {
 
 const lineHeader = "time                    demand |  reactive: metric wanted ready dropped | headstart: metric  plan wanted ready dropped"
 
-// line is a sample in plain text.
+// line formats the last sample as plain text.
 func (v *view) line() string {
 	s := v.last()
 	accounts := v.accounts()
@@ -101,7 +101,7 @@ func (v *view) frame() string {
 	title := fmt.Sprintf("%sHeadstart%s  %s   a day lasts %s, a replica takes %s to start", bold, reset, v.clock(s.at),
 		short(v.scenario.day), short(v.scenario.warmUp))
 	lines = append(lines, title, v.legend())
-	rows := (v.height - 9) / 4 * 2 // an even number, so that the label in the middle is half of that at the top
+	rows := (v.height - 9) / 4 * 2 // an even number, so that the label in the middle is half of the one at the top
 	ceiling := v.ceiling()
 	for _, name := range []string{reactive, headstart} {
 		lines = append(lines, v.heading(name, s))
@@ -127,7 +127,7 @@ func (v *view) legend() string {
 		fg(colorPlan) + "╍" + reset + " plan ahead"
 }
 
-// heading says what a chart shows, and what Headstart says about the service.
+// heading says what a chart shows, and what the Forecast's status says.
 func (v *view) heading(name string, s sample) string {
 	what := "HPA on observed demand (Forecast in mode DryRun)"
 	if name == headstart {
@@ -151,7 +151,7 @@ func (v *view) heading(name string, s sample) string {
 	return line
 }
 
-// table has the present figures of both services.
+// table returns the present figures of both services.
 func (v *view) table(s sample) []string {
 	lines := []string{fmt.Sprintf("%s%-10s%8s%8s%8s%8s%8s%8s%10s%12s%s", dim, "", "demand", "metric", "plan", "wanted", "ready",
 		"dropped", "unserved", "replica-h", reset)}
@@ -174,7 +174,7 @@ func (v *view) table(s sample) []string {
 	return lines
 }
 
-// short writes 5m0s as 5m.
+// short formats 5m0s as 5m.
 func short(d time.Duration) string {
 	s := d.Round(time.Second).String()
 	if strings.HasSuffix(s, "m0s") {

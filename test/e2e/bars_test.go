@@ -25,14 +25,15 @@ const (
 	namespace   = "shop"
 )
 
-// The services of the tests carry the same demand.
+// All services have the same demand.
 const (
 	reactive  = "reactive"  // its HPA reads observed demand
 	headstart = "headstart" // its HPA reads the plan
-	cut       = "cut"       // as headstart, but its Prometheus is killed for half a day
+	cut       = "cut"       // as headstart, but its Prometheus is down for half a day
 )
 
-// world is a Wednesday after two weeks, with three services and two replicas of Headstart.
+// world starts on a Wednesday after two weeks of history, with three services and two replicas of
+// Headstart.
 func world(t *testing.T) *harness.World {
 	t.Helper()
 	cp := controlplane.DefaultOptions(env.layout.Bin)
@@ -62,14 +63,16 @@ func world(t *testing.T) *harness.World {
 	return w
 }
 
-// demand of two weeks, of the day that is looked at, and of one more. The generator begins with a Monday.
+// demand covers two weeks, the day that is tested, and one more. The generator starts with a
+// Monday.
 func demand() []float64 {
 	week := simulator.DefaultWeek(2+pastDays+2, stepsPerDay)
 	week.Noise, week.DayToDay = 0.015, 0.015
 	return week.Values()[2*stepsPerDay:]
 }
 
-// TestBars is one day in the life of three services, since a day takes minutes: what each bar asks is checked where it is due.
+// TestBars tests one day in the life of three services. Because a day takes minutes, all checks
+// share it.
 func TestBars(t *testing.T) {
 	w := world(t)
 	if err := w.AwaitStart(t.Context()); err != nil {
@@ -97,7 +100,7 @@ func accounts(w *harness.World) map[string]simulator.Account {
 	return all
 }
 
-// checkVerdict holds the share that is left unserved, and what it costs.
+// checkVerdict checks the share of demand that is left unserved, and its cost.
 func checkVerdict(t *testing.T, a, b simulator.Account) {
 	for name, x := range map[string]simulator.Account{reactive: a, headstart: b} {
 		t.Logf("%-10s unserved %6.3f %%, %.3f replica-hours, utilisation %.1f %%", name, 100*x.Unserved(), x.ReplicaHours(), 100*x.Utilisation())
@@ -113,15 +116,15 @@ func checkVerdict(t *testing.T, a, b simulator.Account) {
 	}
 }
 
-// record is what was seen of the two services that are told ahead at one instant.
+// record is the state, at one instant, of the two services whose HPAs read the plan.
 type record struct {
 	at          time.Time
 	outage      bool
 	whole, cut  simulator.State
-	metricError error // of the service whose Prometheus is killed
+	metricError error // of the service whose Prometheus is down
 }
 
-// observe watches a day, second by second, and kills a Prometheus for its busiest half.
+// observe records a day, second by second, and kills a Prometheus for its busiest half.
 func observe(t *testing.T, w *harness.World) []record {
 	t.Helper()
 	from, to := w.Start.Add(4*hour), w.Start.Add(16*hour)
@@ -148,10 +151,11 @@ func observe(t *testing.T, w *harness.World) []record {
 	return records
 }
 
-// checkOutage holds that the metric was there throughout and that the replicas followed those of the uninterrupted service within
-// one. The two HPAs look at their metrics at different instants, so a replica count may be met up to two syncs earlier or later.
+// checkOutage checks that the metric was always there, and that the replicas differed from those of
+// the other service by one at most. The two HPAs read their metrics at different instants, so a
+// count may match one that is up to two syncs earlier or later.
 func checkOutage(t *testing.T, records []record) {
-	const slack = 2*hpaSync + 500*time.Millisecond // what is seen once a second, four times before and four after
+	const slack = 2*hpaSync + 500*time.Millisecond // records are a second apart: four before and four after
 	outages, worst := 0, 0
 	for i, r := range records {
 		if !r.outage {
@@ -182,8 +186,8 @@ func checkOutage(t *testing.T, records []record) {
 
 func abs(x int) int { return max(x, -x) }
 
-// testLeaderKilled kills the leader of two replicas behind one port: requests through the API server go on, and the other one takes
-// over planning.
+// testLeaderKilled kills the leader of two replicas behind one port. Requests through the API
+// server go on, and the other replica starts to plan.
 func testLeaderKilled(t *testing.T, w *harness.World) {
 	leader := theLeader(t, w)
 	before, err := harness.GetForecast(t.Context(), w.ControlPlane, namespace, headstart)
@@ -216,7 +220,8 @@ func testLeaderKilled(t *testing.T, w *harness.World) {
 	}
 }
 
-// theLeader is the one of two replicas that leads. One that lost its lease on a machine that stood still has ended, and is started again as a kubelet does.
+// theLeader returns the replica that leads. A replica that lost its lease because the machine stood
+// still has ended. It is started again, as a kubelet does.
 func theLeader(t *testing.T, w *harness.World) (leader *harness.Headstart) {
 	t.Helper()
 	for i, h := range w.Adapters {
@@ -244,12 +249,13 @@ func theLeader(t *testing.T, w *harness.World) (leader *harness.Headstart) {
 	return leader
 }
 
-// longestFailure asks for the metric until ctx ends and returns the longest span from a first failed request to the next answer.
+// longestFailure requests the metric until ctx ends, and returns the longest time from a first
+// failed request to the next answer.
 func longestFailure(ctx context.Context, w *harness.World, requests *int) time.Duration {
 	var longest time.Duration
 	var since time.Time
 	for ctx.Err() == nil {
-		asked := time.Now()
+		requested := time.Now()
 		request, end := context.WithTimeout(ctx, 5*time.Second)
 		_, err := harness.ExternalMetric(request, w.ControlPlane, namespace, headstart)
 		end()
@@ -258,7 +264,7 @@ func longestFailure(ctx context.Context, w *harness.World, requests *int) time.D
 		}
 		*requests++
 		if err != nil && since.IsZero() {
-			since = asked
+			since = requested
 		}
 		if !since.IsZero() {
 			longest = max(longest, time.Since(since))
@@ -271,7 +277,8 @@ func longestFailure(ctx context.Context, w *harness.World, requests *int) time.D
 	return longest
 }
 
-// testAllRestarted ends every replica and starts one of them: asked directly, it serves the plan that was published before.
+// testAllRestarted kills every replica and starts one. That one serves the plan that was published
+// before.
 func testAllRestarted(t *testing.T, w *harness.World) {
 	for _, h := range w.Adapters {
 		h.Kill()
@@ -286,9 +293,9 @@ func testAllRestarted(t *testing.T, w *harness.World) {
 		t.Fatal(err)
 	}
 	var got float64
-	var asked time.Time
+	var requested time.Time
 	for {
-		asked = time.Now()
+		requested = time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		got, err = h.Direct(ctx, namespace, headstart)
 		cancel()
@@ -306,15 +313,16 @@ func testAllRestarted(t *testing.T, w *harness.World) {
 	if took > 5*time.Second {
 		t.Errorf("the metric was served %s after the start, want at most 5s", took)
 	}
-	if err := sameAsPlan(f.Status.Plan, asked, answered, got, w.Simulator.State(headstart).Demand); err != nil {
+	if err := sameAsPlan(f.Status.Plan, requested, answered, got, w.Simulator.State(headstart).Demand); err != nil {
 		t.Error(err)
 	}
 }
 
-// sameAsPlan holds a value that was asked for and answered at these times against a plan, up to a step earlier or later; observed demand above the plan counts as well.
-func sameAsPlan(p *harness.Plan, asked, answered time.Time, got, demand float64) error {
+// sameAsPlan compares a value, requested and answered at these times, with a plan up to a step
+// earlier or later. Observed demand above the plan is accepted, too.
+func sameAsPlan(p *harness.Plan, requested, answered time.Time, got, demand float64) error {
 	low, high := math.Inf(1), math.Inf(-1)
-	for at := asked.Add(-step); !at.After(answered.Add(step)); at = at.Add(step / 4) {
+	for at := requested.Add(-step); !at.After(answered.Add(step)); at = at.Add(step / 4) {
 		if v, ok := p.At(at); ok {
 			low, high = min(low, v), max(high, v)
 		}

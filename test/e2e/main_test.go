@@ -1,5 +1,5 @@
-// Package e2e tests Headstart from end to end: the real control plane, the real Prometheus, the manifests, and headstart serve
-// under the rights of its own ServiceAccount.
+// Package e2e tests Headstart from end to end: the real control plane, the real Prometheus, the
+// manifests, and headstart serve with the permissions of its own ServiceAccount.
 package e2e
 
 import (
@@ -9,7 +9,7 @@ import (
 	"headstart.dev/headstart/test/binaries"
 )
 
-// env is what tests share: where the binaries are.
+// env is shared by all tests.
 var env struct{ layout binaries.Layout }
 
 func TestMain(m *testing.M) {

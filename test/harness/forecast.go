@@ -15,7 +15,7 @@ import (
 	"headstart.dev/headstart/test/controlplane"
 )
 
-// Forecast is what a reader of the API sees of one: the parts of its status that the demo and the tests look at.
+// Forecast has the parts of a Forecast that the demo and the tests read.
 type Forecast struct {
 	Metadata metav1.ObjectMeta `json:"metadata"`
 	Status   struct {
@@ -41,7 +41,7 @@ type Forecast struct {
 	} `json:"status"`
 }
 
-// Sample is a value at a time.
+// Sample is a value at an instant.
 type Sample struct {
 	Value resource.Quantity `json:"value"`
 	Time  metav1.Time       `json:"time"`
@@ -58,7 +58,7 @@ type Plan struct {
 	} `json:"segments"`
 }
 
-// At returns the planned demand at an instant; false outside of the plan.
+// At returns the planned demand at an instant, and false outside of the plan.
 func (p *Plan) At(t time.Time) (float64, bool) {
 	if p == nil || t.Before(p.Start.Time) || !t.Before(p.End.Time) {
 		return 0, false
@@ -79,7 +79,7 @@ func (p *Plan) At(t time.Time) (float64, bool) {
 	return 0, false
 }
 
-// Condition returns the condition of a type, with an unknown status where there is none.
+// Condition returns the condition of a type. If there is none, its status is Unknown.
 func (f *Forecast) Condition(kind string) metav1.Condition {
 	for _, c := range f.Status.Conditions {
 		if c.Type == kind {
@@ -103,7 +103,8 @@ func GetForecast(ctx context.Context, c *controlplane.ControlPlane, namespace, n
 	return &f, nil
 }
 
-// AwaitForecast polls until ok is true of a Forecast; the error says what its conditions were at the end.
+// AwaitForecast polls a Forecast until ok returns true, for at most the deadline. The error has the
+// last conditions.
 func AwaitForecast(ctx context.Context, c *controlplane.ControlPlane, namespace, name string, deadline time.Duration, ok func(*Forecast) bool) (*Forecast, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
@@ -129,5 +130,5 @@ func AwaitForecast(ctx context.Context, c *controlplane.ControlPlane, namespace,
 	}
 }
 
-// Ready is true of a Forecast whose condition Ready is True.
+// Ready reports whether the condition Ready of a Forecast is True.
 func Ready(f *Forecast) bool { return f.Condition("Ready").Status == metav1.ConditionTrue }

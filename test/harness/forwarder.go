@@ -8,8 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// Forwarder is one local TCP port in front of several replicas, as a Service is: connections go to them in turn, and past those
-// that refuse. Open connections to a replica that dies break, as they do in a cluster.
+// Forwarder is one local TCP port in front of several replicas, as a Service is. Connections go to
+// the replicas in turn, and skip those that refuse. An open connection breaks when its replica
+// dies, as in a cluster.
 type Forwarder struct {
 	listener net.Listener
 	backends []string
@@ -20,7 +21,7 @@ type Forwarder struct {
 	closed   bool
 }
 
-// Forward listens on a port of 127.0.0.1.
+// Forward listens on a port of 127.0.0.1 and forwards connections to the addresses.
 func Forward(port int, backends ...string) (*Forwarder, error) {
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
@@ -31,7 +32,7 @@ func Forward(port int, backends ...string) (*Forwarder, error) {
 	return f, nil
 }
 
-// Close ends the port and every connection through it.
+// Close closes the port and every connection.
 func (f *Forwarder) Close() {
 	_ = f.listener.Close()
 	f.mu.Lock()
@@ -77,7 +78,7 @@ func (f *Forwarder) serve(client net.Conn) {
 	var both sync.WaitGroup
 	pipe := func(to, from net.Conn) {
 		_, _ = io.Copy(to, from)
-		_ = to.Close() // an end on one side ends the other
+		_ = to.Close() // when one side closes the connection, the other side's is closed, too
 		_ = from.Close()
 	}
 	both.Go(func() { pipe(server, client) })

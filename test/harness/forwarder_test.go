@@ -11,7 +11,7 @@ import (
 	"headstart.dev/headstart/test/harness"
 )
 
-// echo answers each connection with a name and then with what it is sent.
+// echo is a server that sends a name on each connection, and then what it receives.
 func echo(t *testing.T, name string) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

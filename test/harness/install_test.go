@@ -18,7 +18,8 @@ var layout binaries.Layout
 
 func TestMain(m *testing.M) { os.Exit(binaries.RunTests(m, &layout, binaries.ControlPlane)) }
 
-// TestInstall applies every overlay, and the objects of a service, to a real API server: names, schemas and rules are right.
+// TestInstall applies every overlay, and the objects of a service, to a real API server. It accepts
+// all names, schemas and rules.
 func TestInstall(t *testing.T) {
 	for _, overlay := range []string{"external-metrics", "custom-metrics", "both"} {
 		t.Run(overlay, func(t *testing.T) {

@@ -26,21 +26,22 @@ import (
 
 // ServeOptions are flags of headstart serve.
 type ServeOptions struct {
-	// Name of the process, for its log.
+	// Name of the process and its log.
 	Name string
-	// Port that it serves the metrics APIs on.
+	// Port of the metrics APIs.
 	Port int
-	// Sources are the URLs of the Prometheus servers by the name under which Forecasts ask for them.
+	// Sources are the URLs of the Prometheus servers, by the name that Forecasts use.
 	Sources map[string]string
 	// HPASync, PlanRefresh and ObserveInterval are the flags of these names.
 	HPASync, PlanRefresh, ObserveInterval time.Duration
 	// WritesPerHour is --plan-writes-per-hour.
 	WritesPerHour int
-	// Args are added, and win.
+	// Args are appended, so they win.
 	Args []string
 }
 
-// CompressedTime are options for time in which a day lasts minutes: everything that takes minutes takes seconds.
+// CompressedTime returns options for tests in which a day lasts minutes: what takes minutes in a
+// cluster takes seconds.
 func CompressedTime(name string, port int, sources map[string]string) ServeOptions {
 	return ServeOptions{
 		Name: name, Port: port, Sources: sources,
@@ -57,7 +58,8 @@ type Headstart struct {
 	c *controlplane.ControlPlane
 }
 
-// Serve starts headstart serve with the rights of its own ServiceAccount. It does not wait until it is ready.
+// Serve starts headstart serve with the permissions of its own ServiceAccount. It does not wait
+// until it is ready.
 func Serve(ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, o ServeOptions) (*Headstart, error) {
 	kubeconfig, err := c.ServiceAccountKubeconfig(ctx, Namespace, Name)
 	if err != nil {
@@ -88,7 +90,7 @@ func Serve(ctx context.Context, c *controlplane.ControlPlane, layout binaries.La
 	return &Headstart{Process: p, Address: "127.0.0.1:" + strconv.Itoa(o.Port), c: c}, nil
 }
 
-// AwaitReady waits until the replica says that it can serve.
+// AwaitReady waits until the replica is ready to serve, for at most the deadline.
 func (h *Headstart) AwaitReady(ctx context.Context, deadline time.Duration) error {
 	client := insecure()
 	return h.await(ctx, deadline, "is not ready", func(ctx context.Context) error {
@@ -120,7 +122,8 @@ func (h *Headstart) await(ctx context.Context, deadline time.Duration, what stri
 	}
 }
 
-// Direct asks this replica itself for an external metric, over TLS with the certificate for the Service's name.
+// Direct reads an external metric from this replica itself, over TLS, with the certificate of the
+// Service's name.
 func (h *Headstart) Direct(ctx context.Context, namespace, name string) (float64, error) {
 	ca, err := CABundle(ctx, h.c)
 	if err != nil {
@@ -143,7 +146,7 @@ func (h *Headstart) Direct(ctx context.Context, namespace, name string) (float64
 
 var leads = regexp.MustCompile(`(?m)^leader_election_master_status\{.*\} 1$`)
 
-// Leader is the replica that says in its metrics that it leads.
+// Leader returns the replica whose metrics say that it leads.
 func Leader(ctx context.Context, replicas []*Headstart) (*Headstart, error) {
 	client := insecure()
 	for _, h := range replicas {
@@ -158,12 +161,12 @@ func Leader(ctx context.Context, replicas []*Headstart) (*Headstart, error) {
 	return nil, errors.New("look for the leader: no replica leads")
 }
 
-// insecure does not look at certificates.
+// insecure returns a client that does not verify certificates.
 func insecure() *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
 }
 
-// CABundle is what the API server checks Headstart's certificate against.
+// CABundle returns the PEM with which the API server verifies Headstart's certificate.
 func CABundle(ctx context.Context, c *controlplane.ControlPlane) ([]byte, error) {
 	body, err := c.Client.Discovery().RESTClient().Get().
 		AbsPath("/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.external.metrics.k8s.io").DoRaw(ctx)
@@ -181,7 +184,7 @@ func CABundle(ctx context.Context, c *controlplane.ControlPlane) ([]byte, error)
 	return api.Spec.CABundle, nil
 }
 
-// ExternalMetric asks the API server for an external metric, as the HPA controller does.
+// ExternalMetric reads an external metric from the API server, as the HPA controller does.
 func ExternalMetric(ctx context.Context, c *controlplane.ControlPlane, namespace, name string) (float64, error) {
 	body, err := c.Client.Discovery().RESTClient().Get().AbsPath(externalPath(namespace, name)).DoRaw(ctx)
 	if err != nil {

@@ -11,20 +11,20 @@ import (
 	"headstart.dev/headstart/test/simulator"
 )
 
-// Service is a Deployment that needs a GPU for each replica, an HPA of the recommended form that reads a Forecast of the same name,
-// and that Forecast.
+// Service is a Deployment with one GPU for each replica, its HPA in the recommended form, and the
+// Forecast that the HPA reads. All three have the same name.
 type Service struct {
 	Namespace, Name string
-	// Capacity of a replica in requests per second, the HPA's averageValue.
+	// Capacity of a replica in requests per second. It is the HPA's averageValue.
 	Capacity float64
-	// Replicas to start with, and the HPA's bounds.
+	// Replicas at the start, and the HPA's bounds.
 	Replicas, Min, Max int
 	// WarmUp of each pod.
 	WarmUp controlplane.WarmUp
 	// ScaleDownWindow is the HPA's stabilizationWindowSeconds for scaling down.
 	ScaleDownWindow time.Duration
 
-	// Source of the Forecast's demand; "default" without it.
+	// Source of the Forecast's demand. The default is "default".
 	Source string
 	// Mode of the Forecast: Active, DryRun or Paused.
 	Mode string
@@ -32,16 +32,17 @@ type Service struct {
 	ProvisionFor string
 	// Step, History and Horizon of the Forecast.
 	Step, History, Horizon time.Duration
-	// DefaultLead is the lead until it is learned.
+	// DefaultLead is the lead until one is learned.
 	DefaultLead time.Duration
 }
 
-// Query of the service's demand. The range is two steps long, so that a scrape that comes late leaves no gap.
+// Query returns the query of the service's demand. Its range is two steps long, so that a late
+// scrape leaves no gap.
 func (s Service) Query() string {
 	return fmt.Sprintf(`sum(rate(simulator_requests_total{service=%q}[%s]))`, s.Name, promDuration(2*s.Step))
 }
 
-// YAML of the three objects.
+// YAML returns the three objects.
 func (s Service) YAML() string {
 	annotations, err := json.Marshal(s.WarmUp.Annotations())
 	if err != nil {
@@ -117,7 +118,7 @@ spec:
     scaleDown: {tolerance: "0", stabilizationWindowSeconds: $WINDOW}
 `
 
-// Apply makes or changes the service.
+// Apply creates or updates the three objects.
 func (s Service) Apply(ctx context.Context, c *controlplane.ControlPlane) error {
 	if err := c.Apply(ctx, s.YAML()); err != nil {
 		return fmt.Errorf("apply service %s: %w", s.Name, err)
@@ -125,7 +126,7 @@ func (s Service) Apply(ctx context.Context, c *controlplane.ControlPlane) error 
 	return nil
 }
 
-// promDuration writes a duration as Prometheus reads it, to the millisecond.
+// promDuration formats a duration for Prometheus, to the millisecond.
 func promDuration(d time.Duration) string {
 	if d%time.Second == 0 {
 		return fmt.Sprintf("%ds", d/time.Second)

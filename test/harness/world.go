@@ -16,34 +16,37 @@ import (
 	"headstart.dev/headstart/test/simulator"
 )
 
-// WorldOptions say what a World is made of.
+// WorldOptions are the options of a World.
 type WorldOptions struct {
-	// Layout has the binaries.
+	// Layout says where the binaries are.
 	Layout binaries.Layout
 	// Log gets a line for each step of the set-up.
 	Log io.Writer
-	// ControlPlane is changed as wanted before the start.
+	// ControlPlane has the options of the control plane.
 	ControlPlane controlplane.Options
-	// Step of the demand, and its values: those of the past, with which Prometheus starts, then those to come.
+	// Step of the demand, and its values in requests per second. The first Past values are the history
+	// that Prometheus starts with. The others are offered live.
 	Step   time.Duration
 	Values []float64
 	Past   int
-	// SetUp is how long before the first value to come the timeline is made, at least: all of the set-up happens in this time, while
-	// the end of the past is offered live. Where the control plane took long to start there is more of it.
+	// SetUp is the minimum time from the start of the simulator to the first live value. The rest of
+	// the set-up happens in this time, in which the last values of the past are offered live. It is
+	// longer if the control plane took long to start.
 	SetUp time.Duration
-	// Services that are offered the demand. At least one. Their Replicas are set to what the demand takes at the start.
+	// Services under load, at least one. Their Replicas are set to what the demand needs at the start.
 	Services []Service
-	// Sources are the names of the Prometheus servers; "default" alone without it.
+	// Sources are the names of the Prometheus servers. The default is one with the name "default".
 	Sources []string
-	// Adapters is the number of replicas of headstart serve behind one port; one without it.
+	// Adapters is the number of replicas of headstart serve behind one port. The default is one.
 	Adapters int
 }
 
-// setUpShare is how many times the start of the control plane the rest of the set-up gets. On a quick machine that takes four times as
-// long, most of which is a fixed warm-up.
+// setUpShare is the time for the rest of the set-up, as a multiple of the time that the control
+// plane took to start. On a fast machine the rest takes four times as long, most of which is a
+// fixed warm-up.
 const setUpShare = 6
 
-// World is a control plane with Headstart in it and simulated services under load.
+// World is a control plane with Headstart and simulated services under load.
 type World struct {
 	*controlplane.ControlPlane
 	Options WorldOptions
@@ -51,23 +54,23 @@ type World struct {
 	Simulator *simulator.Simulator
 	// Demand is the timeline.
 	Demand *simulator.Demand
-	// Start is the begin of the first value to come.
+	// Start is the beginning of the first live value.
 	Start time.Time
 	// Sources are the Prometheus servers by name.
 	Sources map[string]*controlplane.Prometheus
 	// Adapters are the replicas of headstart serve, behind Forwarder.
 	Adapters []*Headstart
-	// Forwarder is the port that the API server knows.
+	// Forwarder is the port that the API server connects to.
 	Forwarder *Forwarder
 
-	setUp         time.Duration  // what the set-up gets
+	setUp         time.Duration  // time for the set-up
 	serve         []ServeOptions // of the adapters
 	stopSimulator func()
 	stopped       sync.Once
 }
 
-// NewWorld makes a World and returns once every service has its replicas ready and its Forecast is Ready. Where that fails,
-// or ctx ends meanwhile, everything is stopped again.
+// NewWorld creates a World and returns once every service has its replicas ready and its Forecast
+// is Ready. If that fails, or ctx ends before, everything is stopped.
 func NewWorld(ctx context.Context, o WorldOptions) (_ *World, err error) {
 	if len(o.Sources) == 0 {
 		o.Sources = []string{"default"}
@@ -110,8 +113,7 @@ func NewWorld(ctx context.Context, o WorldOptions) (_ *World, err error) {
 // Stop ends everything.
 func (w *World) Stop() {
 	w.stopped.Do(func() {
-		// Prometheus first sees the simulator go, then headstart Prometheus: the order does not matter, since no account is kept
-		// any more.
+		// The simulator may stop before those that scrape it: the accounts have been read.
 		w.stopSimulator()
 		if w.ControlPlane != nil {
 			w.ControlPlane.Stop()
@@ -122,11 +124,12 @@ func (w *World) Stop() {
 	})
 }
 
-// Failed returns an error with the end of the log once a program that should run has ended. Those that a test killed on purpose are
-// not looked at: adapters and Prometheus.
+// Failed returns an error with the end of the log if a program of the control plane has ended. It
+// ignores adapters and Prometheus servers, which tests kill on purpose.
 func (w *World) Failed() error { return w.ControlPlane.Failed() }
 
-// Restart starts an adapter again, on its old port, after it has ended. It does not wait until it is ready.
+// Restart starts an adapter that has ended again, on its old port. It does not wait until it is
+// ready.
 func (w *World) Restart(ctx context.Context, i int) (*Headstart, error) {
 	h, err := Serve(ctx, w.ControlPlane, w.Options.Layout, w.serve[i])
 	if err == nil {
@@ -145,7 +148,8 @@ func (w *World) startSimulator(ctx context.Context) error {
 		return err
 	}
 	step := w.Options.Step
-	// Steps of the series that Headstart reads are multiples of the resolution since the epoch; so are those of the demand.
+	// The steps of the series that Headstart reads are multiples of the resolution since the epoch, so
+	// those of the demand are, too.
 	w.Start = time.Now().Add(w.setUp + step).Truncate(step)
 	begin := w.Start.Add(-time.Duration(w.Options.Past) * step)
 	if w.Demand, err = simulator.NewDemand(begin, step, w.Options.Values); err != nil {
@@ -247,10 +251,10 @@ func (w *World) awaitServices(ctx context.Context) error {
 	return nil
 }
 
-// ErrLate is the error of AwaitStart for a set-up that took too long.
+// ErrLate is the error of AwaitStart if the set-up took too long.
 var ErrLate = errors.New("the set-up took longer than the time it was given")
 
-// AwaitStart waits for the first value to come.
+// AwaitStart waits for the first live value.
 func (w *World) AwaitStart(ctx context.Context) error {
 	left := time.Until(w.Start)
 	if left < 0 {

@@ -24,13 +24,14 @@ import (
 
 const chart = repository + "/manifests/chart/headstart"
 
-// helmPath builds helm where it is missing.
+// helmPath builds helm if it is missing, and returns the path of the binary.
 var helmPath = sync.OnceValues(func() (string, error) {
 	layout, err := binaries.FindLayout()
 	if err != nil {
 		return "", err
 	}
-	// Read here as well, so that go test knows what its results depend on: Helm is a process of its own.
+	// The test reads the chart's files, too, so that go test's cache knows that the result depends on
+	// them. Helm is another process.
 	err = filepath.WalkDir(chart, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
 			_, err = os.ReadFile(path)
@@ -40,7 +41,7 @@ var helmPath = sync.OnceValues(func() (string, error) {
 	return filepath.Join(layout.Bin, "helm"), errors.Join(err, layout.Helm(context.Background(), os.Stderr))
 })
 
-// helm runs Helm, apart from whatever is configured for it on this machine.
+// helm runs Helm without any configuration of this machine.
 func helm(t *testing.T, stdin string, args ...string) (string, error) {
 	t.Helper()
 	path, err := helmPath()
@@ -59,7 +60,7 @@ func helm(t *testing.T, stdin string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// object is one as it is in JSON.
+// object is an object decoded from JSON.
 type object = map[string]any
 
 // template renders the chart with values, and returns the objects by kind, namespace and name.
@@ -94,7 +95,7 @@ func key(o object) string {
 	return fmt.Sprintf("%s/%s", o["kind"], m["name"])
 }
 
-// TestChartEqualsOverlays so that people who install with Helm get what those get who install with kustomize.
+// TestChartEqualsOverlays: an installation with Helm and one with kustomize must be the same.
 func TestChartEqualsOverlays(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason     string
@@ -153,8 +154,8 @@ func TestChartEqualsOverlays(t *testing.T) {
 
 var hashed = regexp.MustCompile(`headstart-sources-[a-z0-9]{10}`)
 
-// kustomized renders a kustomization as the chart does: the ConfigMap of sources has no hash in its name, and its content is compared
-// as the list that it is.
+// kustomized renders a kustomization in the form of the chart: the ConfigMap of sources has no hash
+// in its name, and its content is compared as a list.
 func kustomized(t *testing.T, dir string) map[string]object {
 	t.Helper()
 	objects := map[string]object{}
@@ -173,7 +174,7 @@ func kustomized(t *testing.T, dir string) map[string]object {
 	return objects
 }
 
-// withoutHelm takes away what Helm needs, and demands that it is there.
+// withoutHelm removes what Helm needs, and fails if it is missing.
 func withoutHelm(t *testing.T, k string, o object) {
 	t.Helper()
 	parseSources(t, o)
@@ -220,7 +221,7 @@ func parseSources(t *testing.T, o object) {
 	}
 }
 
-// TestChartInAnotherNamespace looks for what still points to the usual one.
+// TestChartInAnotherNamespace looks for references to the usual namespace.
 func TestChartInAnotherNamespace(t *testing.T) {
 	objects, err := template(t, "scaling", `{createNamespace: true, metricsAPIs: [external, custom], warm: {enabled: true, allNamespaces: true, namespaces: [shop]},
 		monitoring: {podMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}`)
@@ -243,7 +244,7 @@ func TestChartInAnotherNamespace(t *testing.T) {
 	}
 }
 
-// TestChartRefuses wrong values, and says which.
+// TestChartRefuses checks that wrong values are rejected, with a message that names them.
 func TestChartRefuses(t *testing.T) {
 	for name, tc := range map[string]struct{ reason, values, want string }{
 		"unknown value":           {"a typo would be lost", "{replica: 3}", "'replica'"},
@@ -278,7 +279,7 @@ func TestChartRefuses(t *testing.T) {
 	}
 }
 
-// TestChartLint since helm lint knows of mistakes that render well.
+// TestChartLint: helm lint finds mistakes in charts that render.
 func TestChartLint(t *testing.T) {
 	if _, err := helm(t, "", "lint", "--strict", "--quiet", chart); err != nil {
 		t.Error(err)

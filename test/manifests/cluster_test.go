@@ -38,7 +38,8 @@ spec:
   service: {namespace: keda, name: keda-operator-metrics-apiserver}}
 `
 
-// TestOnRealAPIServer is one test of several steps, since a control plane takes a while to start and each step needs the one before.
+// TestOnRealAPIServer is one test of several steps, because a control plane takes a while to start
+// and each step needs the one before.
 func TestOnRealAPIServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
@@ -68,7 +69,7 @@ func TestOnRealAPIServer(t *testing.T) {
 	t.Run("helm", func(t *testing.T) { checkHelm(t, c) })
 }
 
-// awaitGuard waits until the policy is in force, which takes a moment after it was made.
+// awaitGuard waits until the policy is in force, a moment after it was created.
 func awaitGuard(t *testing.T, c *controlplane.ControlPlane) {
 	t.Helper()
 	var said error
@@ -83,7 +84,8 @@ func awaitGuard(t *testing.T, c *controlplane.ControlPlane) {
 }
 
 func checkRefused(t *testing.T, c *controlplane.ControlPlane) {
-	// The ways in which people and tools apply things. All of them must leave the owner in place and say who it is.
+	// All ways in which people and tools apply things. Each must leave the owner in place, and name it
+	// in the error.
 	for name, flags := range map[string][]string{
 		"client side": nil,
 		"server side": {"--server-side"},
@@ -98,7 +100,7 @@ func checkRefused(t *testing.T, c *controlplane.ControlPlane) {
 			t.Fatalf("%s: the group went to %q, want it left to %q", name, got, want)
 		}
 	}
-	// Owners may go on changing their own APIService.
+	// An owner may change its own APIService.
 	if _, err := c.Kubectl(t.Context(), nil, "patch", "apiservice", externalMetrics, "--type=merge", "-p", `{"spec":{"service":{"port":8443}}}`); err != nil {
 		t.Errorf("the owner cannot change its own APIService: %v", err)
 	}
@@ -115,7 +117,7 @@ func checkTaken(t *testing.T, c *controlplane.ControlPlane) {
 	if got, want := owner(t, c), "headstart-system/headstart"; got != want {
 		t.Fatalf("the group is served by %q, want %q", got, want)
 	}
-	// What the server writes must survive another apply: the bundle, and the certificate.
+	// What the server writes must survive another apply: the CA bundle, and the certificate.
 	for _, args := range [][]string{
 		{"patch", "apiservice", externalMetrics, "--type=merge", "-p", `{"spec":{"caBundle":"` + bundle(t) + `"}}`},
 		{"patch", "secret", "headstart-serving-cert", "-n", "headstart-system", "--type=merge", "-p", `{"stringData":{"tls.crt":"x"}}`},
@@ -136,7 +138,8 @@ func checkTaken(t *testing.T, c *controlplane.ControlPlane) {
 }
 
 func checkKept(t *testing.T, c *controlplane.ControlPlane) {
-	// Without insecureSkipTLSVerify, which the API server would refuse beside the caBundle that is there by now.
+	// Without insecureSkipTLSVerify, which the API server would reject beside the caBundle that exists
+	// by now.
 	other := strings.ReplaceAll(foreign, "insecureSkipTLSVerify: true,", "")
 	_, err := c.Kubectl(t.Context(), []byte(other), "apply", "--server-side", "--force-conflicts", "-f", "-")
 	if err == nil || !strings.Contains(err.Error(), "is served by headstart-system/headstart") {
@@ -144,13 +147,13 @@ func checkKept(t *testing.T, c *controlplane.ControlPlane) {
 	}
 }
 
-// checkExamples lets the API server check every example, with the CRDs' rules.
+// checkExamples lets the API server validate every example, with the rules of the CRDs.
 func checkExamples(t *testing.T, c *controlplane.ControlPlane) {
 	files, err := filepath.Glob(repository + "/manifests/examples/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"); err != nil { // of the examples that name one
+	if err := c.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"); err != nil { // some examples name it
 		t.Fatal(err)
 	}
 	for _, file := range files {
@@ -160,7 +163,7 @@ func checkExamples(t *testing.T, c *controlplane.ControlPlane) {
 	}
 }
 
-// checkRights asks the API server, as the server's account, what it may do.
+// checkRights asks the API server what the server's account may do.
 func checkRights(t *testing.T, c *controlplane.ControlPlane) {
 	if _, err := c.Kubectl(t.Context(), nil, "apply", "-f", repository+"/manifests/examples/target-leaderworkerset.yaml"); err != nil {
 		t.Fatal(err)
@@ -184,7 +187,7 @@ func checkRights(t *testing.T, c *controlplane.ControlPlane) {
 		}
 		return got.Status.Allowed
 	}
-	// kube-controller-manager adds the labelled role a moment after it was made.
+	// kube-controller-manager adds the labelled role a moment after it was created.
 	scale := authorizationv1.ResourceAttributes{Verb: "get", Group: "leaderworkerset.x-k8s.io", Resource: "leaderworkersets", Subresource: "scale", Namespace: "default"}
 	err = wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 3*time.Minute, true, func(context.Context) (bool, error) { return may(scale), nil })
 	if err != nil {
@@ -197,7 +200,7 @@ func checkRights(t *testing.T, c *controlplane.ControlPlane) {
 	}
 }
 
-// attributes names a resource of an API group, and one object of it where a name is given.
+// attributes describes a resource of an API group, or one object of it if a name is given.
 func attributes(verb, group, resource, subresource, namespace, name string) authorizationv1.ResourceAttributes {
 	return authorizationv1.ResourceAttributes{Verb: verb, Group: group, Resource: resource, Subresource: subresource, Namespace: namespace, Name: name}
 }
@@ -277,7 +280,7 @@ func owner(t *testing.T, c *controlplane.ControlPlane) string {
 	return out
 }
 
-// bundle is some certificate, since an APIService takes nothing else for a caBundle.
+// bundle returns a certificate, because an APIService accepts nothing else as caBundle.
 func bundle(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

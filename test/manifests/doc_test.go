@@ -1,4 +1,5 @@
-// Package manifests_test renders every overlay, holds it to the house rules (no wildcard, restricted pods, known fields only), and
-// applies it to a real API server: there the guard must refuse to take an API group that has an owner, and the server's account
-// must be able to do what it needs and nothing else.
+// Package manifests_test renders every overlay and the chart, checks them against the rules of this
+// project (no wildcard, restricted pods, known fields only), and applies them to a real API server.
+// There the guard must refuse to take over an API group that has an owner, and the server's account
+// must have all the permissions that it needs and no others.
 package manifests_test

@@ -12,7 +12,8 @@ import (
 // crdNames are those of the chart, for kubectl.
 var crdNames = []string{"crd/calendars.headstart.dev", "crd/forecasts.headstart.dev", "crd/peakschedules.headstart.dev", "crd/warmpools.headstart.dev"}
 
-// checkHelm installs, upgrades and uninstalls the chart, in a namespace of another name than usual. Nothing of Headstart is there before.
+// checkHelm installs, upgrades and uninstalls the chart, in another namespace than the usual one.
+// Nothing of Headstart may be there before.
 func checkHelm(t *testing.T, c *controlplane.ControlPlane) {
 	kubectl := func(args ...string) string {
 		t.Helper()
@@ -31,7 +32,7 @@ func checkHelm(t *testing.T, c *controlplane.ControlPlane) {
 	if err := c.Apply(t.Context(), foreign); err != nil {
 		t.Fatal(err)
 	}
-	// --take-ownership would have Helm overwrite whatever it finds.
+	// With --take-ownership Helm would overwrite what it finds.
 	_, err := release("install", chart, "--create-namespace", "--take-ownership")
 	if err == nil || !strings.Contains(err.Error(), "is served by keda/keda-operator-metrics-apiserver") {
 		t.Errorf("helm install over an owner: error %v, want one that names the owner", err)
@@ -52,7 +53,7 @@ func checkHelm(t *testing.T, c *controlplane.ControlPlane) {
 		t.Errorf("the group is served by %q, want %q", got, want)
 	}
 
-	// What the server writes survives an upgrade, which brings the CRDs up to date.
+	// What the server writes survives an upgrade, and the upgrade updates the CRDs.
 	if got := kubectl("get", crdNames[0], "-o", "jsonpath={.spec.names.shortNames}"); got != `["older"]` {
 		t.Errorf("short names of the older CRD: %s", got)
 	}
@@ -85,7 +86,7 @@ func checkHelm(t *testing.T, c *controlplane.ControlPlane) {
 	if got := strings.Fields(kubectl(append([]string{"get", "-o", "name"}, crdNames...)...)); len(got) != len(crdNames) {
 		t.Errorf("CRDs left: %q, want all of them", got)
 	}
-	// The CRDs that were left are taken up again.
+	// The next installation adopts the CRDs that were left.
 	if _, err := release("install", chart, "--dry-run=server"); err != nil {
 		t.Errorf("install again: %v", err)
 	}

@@ -19,7 +19,7 @@ import (
 
 const monitoring = repository + "/manifests/monitoring/"
 
-// alertTests say when each alert fires, for promtool. A minute apart.
+// alertTests say when each alert fires, for promtool. Samples are a minute apart.
 const alertTests = `
 rule_files: [rules.yaml]
 evaluation_interval: 1m
@@ -142,7 +142,7 @@ tests:
         description: "The condition CapacityShort says from when on, how many, and what to do: kubectl describe warmpool gpus -n shop."
 `
 
-// TestAlerts lets Prometheus' own promtool run the alerts against made-up series.
+// TestAlerts runs the alerts on invented series, with Prometheus' own promtool.
 func TestAlerts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
@@ -175,7 +175,8 @@ func TestAlerts(t *testing.T) {
 
 var metricName = regexp.MustCompile(`headstart_[a-z_]+`)
 
-// TestMetricsExist looks every metric that alerts and dashboard name up in the code that exports it.
+// TestMetricsExist looks for every metric of the alerts and the dashboard in the code that exports
+// it.
 func TestMetricsExist(t *testing.T) {
 	var source strings.Builder
 	for _, pattern := range []string{"adapter/*.go", "controller/*.go", "gpuwarm/warmer/*.go"} {
@@ -202,7 +203,7 @@ func TestMetricsExist(t *testing.T) {
 	}
 }
 
-// TestDashboard since Grafana would show a broken file as nothing at all.
+// TestDashboard: Grafana shows a broken file as nothing at all.
 func TestDashboard(t *testing.T) {
 	var dashboard struct {
 		Panels []struct {

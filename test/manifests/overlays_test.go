@@ -75,7 +75,7 @@ func TestOverlays(t *testing.T) {
 func TestWarm(t *testing.T) {
 	dir := together(t, []string{"overlays/both"}, []string{"components/warm", "components/warm-all-namespaces"})
 	warms := false
-	var everywhere []string // roles that are bound for all namespaces
+	var everywhere []string // roles that are bound in all namespaces
 	for _, obj := range render(t, dir) {
 		checkNamespace(t, obj)
 		checkWildcards(t, obj)
@@ -95,10 +95,11 @@ func TestWarm(t *testing.T) {
 	}
 }
 
-// together writes a kustomization of resources and components, both below manifests, and returns its folder, relative to the repository.
+// together writes a kustomization of resources and components, both below manifests, and returns
+// its folder, relative to the repository.
 func together(t *testing.T, resources, components []string) string {
 	t.Helper()
-	// Kustomize takes relative paths only, and follows no link in between.
+	// Kustomize accepts relative paths only, and does not follow links on the way.
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +129,8 @@ func together(t *testing.T, resources, components []string) string {
 	return down
 }
 
-// TestWarmIsNamespaced since who may create pods everywhere may do nearly anything: that is granted by name only.
+// TestWarmIsNamespaced: an account that may create pods in all namespaces may do nearly anything.
+// So that permission is granted in named namespaces only.
 func TestWarmIsNamespaced(t *testing.T) {
 	data, err := os.ReadFile(repository + "/manifests/components/warm/rbac.yaml")
 	if err != nil {
@@ -161,7 +163,7 @@ func TestWarmIsNamespaced(t *testing.T) {
 	}
 }
 
-// TestBaseClaimsNothing since a claim takes over every HPA that reads the group.
+// TestBaseClaimsNothing: a claim takes over every HPA that reads the group.
 func TestBaseClaimsNothing(t *testing.T) {
 	for _, dir := range []string{"manifests/base", "manifests/prepare"} {
 		for _, obj := range render(t, dir) {
@@ -179,7 +181,7 @@ func TestBaseClaimsNothing(t *testing.T) {
 	}
 }
 
-// TestPrepareGuards since the guard has to be there, and bound, before any claim.
+// TestPrepareGuards: the guard must be bound before any claim.
 func TestPrepareGuards(t *testing.T) {
 	var crds, policies, bindings int
 	for _, obj := range render(t, "manifests/prepare") {
@@ -223,7 +225,7 @@ func render(t *testing.T, dir string) []runtime.Object {
 	return objects
 }
 
-// build renders a kustomization, whose folder is relative to the repository.
+// build renders a kustomization. Its folder is relative to the repository.
 func build(t *testing.T, dir string) resmap.ResMap {
 	t.Helper()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(repository, dir))
@@ -233,7 +235,8 @@ func build(t *testing.T, dir string) resmap.ResMap {
 	return built
 }
 
-// checkNamespace wants every namespaced object in one of Headstart's own namespaces, but for the one that has to be elsewhere.
+// checkNamespace checks that every namespaced object is in a namespace of Headstart, except the one
+// that must be elsewhere.
 func checkNamespace(t *testing.T, obj runtime.Object) {
 	t.Helper()
 	o, err := meta.Accessor(obj)
@@ -248,7 +251,7 @@ func checkNamespace(t *testing.T, obj runtime.Object) {
 	}
 }
 
-// checkWildcards finds any * in RBAC: what the server needs has a name.
+// checkWildcards looks for * in RBAC rules. Everything that the server needs has a name.
 func checkWildcards(t *testing.T, obj runtime.Object) {
 	t.Helper()
 	var rules []rbacv1.PolicyRule
@@ -267,8 +270,8 @@ func checkWildcards(t *testing.T, obj runtime.Object) {
 	}
 }
 
-// checkRestricted holds the pods to the Pod Security Standard "restricted" with the API server's own evaluator, and to what goes
-// beyond it.
+// checkRestricted checks the pods with the API server's own evaluator of the Pod Security Standard
+// "restricted", and with rules that are stricter.
 func checkRestricted(t *testing.T, d *appsv1.Deployment) {
 	t.Helper()
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
@@ -294,7 +297,7 @@ func checkRestricted(t *testing.T, d *appsv1.Deployment) {
 	}
 }
 
-// checkAPIService wants certificates to be checked from the first moment on.
+// checkAPIService checks that the API server verifies certificates from the start.
 func checkAPIService(t *testing.T, a *apiregistrationv1.APIService) {
 	t.Helper()
 	if a.Spec.InsecureSkipTLSVerify {
@@ -305,7 +308,7 @@ func checkAPIService(t *testing.T, a *apiregistrationv1.APIService) {
 	}
 }
 
-// TestServeKnowsTheFlags since an unknown one would keep the pods from starting.
+// TestServeKnowsTheFlags: with an unknown flag the pods do not start.
 func TestServeKnowsTheFlags(t *testing.T) {
 	source, err := os.ReadFile(repository + "/cmd/headstart/app/serve.go")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Where most values go, in the way in which flatten writes it.
+// Where most values go, as flatten writes it.
 const (
 	deployment = "Deployment/headstart-system/headstart"
 	pod        = deployment + " spec.template."
@@ -22,8 +22,8 @@ const (
 	sources    = "ConfigMap/headstart-system/headstart-sources data.sources.yaml"
 )
 
-// chartValues says what each value changes in what the defaults render, and nothing else: an added or removed object by its key
-// alone.
+// chartValues lists what each value changes in the objects that the defaults render. An added or
+// removed object is listed by its key alone.
 var chartValues = map[string]struct {
 	values string
 	want   map[string]string
@@ -156,7 +156,7 @@ func TestChartValues(t *testing.T) {
 			}
 			got := changes(defaults, objects)
 			if got[checksum] != "" {
-				got[checksum] = "changed" // to what, Helm knows
+				got[checksum] = "changed" // Helm computes it
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("%s changes (-want +got):\n%s", tc.values, diff)
@@ -165,7 +165,7 @@ func TestChartValues(t *testing.T) {
 	}
 }
 
-// TestChartMonitoringValues has what changes inside of objects that the defaults do not render.
+// TestChartMonitoringValues tests values of objects that the defaults do not render.
 func TestChartMonitoringValues(t *testing.T) {
 	const on = "{monitoring: {podMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}"
 	before, err := template(t, "headstart-system", on)
@@ -190,7 +190,8 @@ func TestChartMonitoringValues(t *testing.T) {
 const monitoringValues = `{monitoring: {podMonitor: {enabled: true, labels: {release: a}, interval: 15s},
 	alerts: {enabled: true, labels: {release: b}}, dashboard: {enabled: true, labels: {grafana: c}}}}`
 
-// TestChartValuesAreComplete since a value without a default is not documented, and one without a test may go nowhere.
+// TestChartValuesAreComplete: a value without a default is not documented, and one without a test
+// may have no effect.
 func TestChartValuesAreComplete(t *testing.T) {
 	var schema map[string]any
 	if err := json.Unmarshal(read(t, chart+"/values.schema.json"), &schema); err != nil {
@@ -212,10 +213,11 @@ func TestChartValuesAreComplete(t *testing.T) {
 	}
 }
 
-// schemaPaths returns the values that a user may set: those of named properties, without what is inside of lists and free maps.
+// schemaPaths returns the values that a user may set: those of named properties. It does not go
+// into lists and free-form maps.
 func schemaPaths(at string, schema map[string]any) map[string]bool {
 	properties, ok := schema["properties"].(object)
-	// Kubernetes' own types go where they go as a whole.
+	// A value of one of Kubernetes' own types is passed on as a whole.
 	if !ok || slices.Contains([]string{"resources", "affinity"}, at) {
 		return map[string]bool{at: true}
 	}
@@ -226,7 +228,7 @@ func schemaPaths(at string, schema map[string]any) map[string]bool {
 	return paths
 }
 
-// valuePaths returns the paths at which values has something, down to those that are known.
+// valuePaths returns the paths that have a value, down to the known ones.
 func valuePaths(t *testing.T, values string, known map[string]bool) map[string]bool {
 	t.Helper()
 	var tree object
@@ -249,7 +251,7 @@ func valuePaths(t *testing.T, values string, known map[string]bool) map[string]b
 	return paths
 }
 
-// changes says what is different in after: the new value of each path, or that it was removed.
+// changes returns what is different in after: the new value of each path, or that it was removed.
 func changes(before, after map[string]object) map[string]string {
 	result := map[string]string{}
 	for k := range before {
@@ -279,7 +281,7 @@ func changes(before, after map[string]object) map[string]string {
 	return result
 }
 
-// flatten writes every scalar, and every empty list or map, by its path.
+// flatten returns every scalar, and every empty list or map, by its path.
 func flatten(at string, v any, into map[string]string) {
 	switch v := v.(type) {
 	case object:

@@ -13,8 +13,8 @@ import (
 	"headstart.dev/headstart/test/binaries"
 )
 
-// TestOneVersion holds the binary and the image of the manifests to the version of the chart: a release changes it in one place, and is
-// told of the other.
+// TestOneVersion checks that the binary and the image of the manifests have the chart's version. A
+// release changes the version in one place, and this test names the others.
 func TestOneVersion(t *testing.T) {
 	t.Setenv("VERSION", "") // of the build
 	var c struct {

@@ -2,25 +2,26 @@ package simulator
 
 import "time"
 
-// Account is what happened to one service over a span of time.
+// Account sums up what happened to one service over a span of time.
 type Account struct {
-	// Offered, Served and Dropped requests.
+	// Offered, Served and Dropped are numbers of requests.
 	Offered, Served, Dropped float64
-	// Elapsed time, and that part of it in which requests were dropped.
+	// Elapsed is the length of the span, and Short the part of it in which requests were dropped.
 	Elapsed, Short time.Duration
-	// Paid is the time of all replicas together from their creation to their end, Ready that part of it in which they served.
+	// Paid is the time of all replicas together from their creation to their end, and Ready the part
+	// of it in which they served.
 	Paid, Ready time.Duration
 	// Capacity of one replica in requests per second.
 	Capacity float64
 }
 
-// Unserved is the share of the demand that was dropped.
+// Unserved returns the share of the requests that was dropped.
 func (a Account) Unserved() float64 { return share(a.Dropped, a.Offered) }
 
-// ReplicaHours that were paid for.
+// ReplicaHours returns Paid in hours.
 func (a Account) ReplicaHours() float64 { return a.Paid.Hours() }
 
-// Utilisation is the share of what was paid for that served demand.
+// Utilisation returns the share of the paid capacity that served requests.
 func (a Account) Utilisation() float64 { return share(a.Served, a.Paid.Seconds()*a.Capacity) }
 
 // Sub returns what happened since an earlier account of the same service.
@@ -35,7 +36,7 @@ func (a Account) Sub(b Account) Account {
 	return a
 }
 
-// add books a span in which replicas were constant.
+// add adds a span in which demand and replicas were constant.
 func (a *Account) add(d time.Duration, offered float64, ready, paid int) {
 	seconds := d.Seconds()
 	served := min(offered, float64(ready)*a.Capacity*seconds)

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestAccounts walks one service through a start, a shortage and a scale-down, on a clock of its own.
+// TestAccounts takes one service through a start, a shortage and a scale-down, with a fake clock.
 func TestAccounts(t *testing.T) {
 	s, err := New("shop", Service{Name: "model", Capacity: 10})
 	if err != nil {

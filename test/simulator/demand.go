@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Demand is a timeline of load: Values[i] requests per second over [Begin + i·Step, Begin + (i+1)·Step). Before the first
-// step there is none, after the last one its value stays.
+// Demand is a timeline of load: Values[i] requests per second over [Begin + i·Step, Begin +
+// (i+1)·Step). Before the first step it is 0. After the last step it keeps its last value.
 type Demand struct {
 	// Begin of the first step.
 	Begin time.Time
 	// Step of the timeline.
 	Step time.Duration
-	// Values in requests per second; finite and not below 0.
+	// Values in requests per second, finite and not negative.
 	Values []float64
 
-	total []float64 // requests until the begin of each step, and until the end of the last
+	total []float64 // requests up to the begin of each step, and up to the end of the last
 }
 
-// NewDemand makes a timeline and checks it.
+// NewDemand returns a timeline after checking it.
 func NewDemand(begin time.Time, step time.Duration, values []float64) (*Demand, error) {
 	if step <= 0 || len(values) == 0 {
 		return nil, fmt.Errorf("demand of %d steps of %s: give at least one step of more than 0", len(values), step)
@@ -34,7 +34,7 @@ func NewDemand(begin time.Time, step time.Duration, values []float64) (*Demand, 
 	return &Demand{Begin: begin, Step: step, Values: values, total: total}, nil
 }
 
-// End of the last step.
+// End returns the end of the last step.
 func (d *Demand) End() time.Time { return d.Begin.Add(time.Duration(len(d.Values)) * d.Step) }
 
 // At returns the requests per second at an instant.
@@ -46,7 +46,7 @@ func (d *Demand) At(t time.Time) float64 {
 	return d.Values[min(i, len(d.Values)-1)]
 }
 
-// Total returns the requests that were offered from Begin until an instant.
+// Total returns the number of requests from Begin up to an instant.
 func (d *Demand) Total(t time.Time) float64 {
 	i := d.index(t)
 	if i < 0 {

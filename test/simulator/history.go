@@ -13,11 +13,13 @@ const (
 	metricDropped  = "simulator_requests_dropped"
 )
 
-// Job is the name of the job under which Prometheus must scrape the simulator for the preloaded counters to go on.
+// Job is the name of the job under which Prometheus must scrape the simulator, so that the
+// preloaded counters continue.
 const Job = "simulator"
 
-// WriteHistory writes the requests that the services were offered from the demand's begin until an instant, one sample each
-// interval, as OpenMetrics text for promtool: the same series that Prometheus makes of scraping the simulator at address.
+// WriteHistory writes the counters of the services from the demand's begin up to an instant, one
+// sample each interval, as OpenMetrics text for promtool. The series are those that Prometheus gets
+// by scraping the simulator at address.
 func WriteHistory(path string, d *Demand, services []string, address string, until time.Time, interval time.Duration) error {
 	f, err := os.Create(path)
 	if err != nil {

@@ -20,8 +20,8 @@ func (s *Simulator) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. The requests are those since the demand's begin, which goes back into the history
-// that Prometheus started with, so that the counter goes on.
+// Collect implements prometheus.Collector. The counters start at the demand's begin, as those in
+// the history do, so they continue.
 func (s *Simulator) Collect(ch chan<- prometheus.Metric) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

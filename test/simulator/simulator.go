@@ -17,13 +17,14 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// ServiceLabel is the label of a pod that says which service it is a replica of.
+// ServiceLabel is the label of a pod that names its service.
 const ServiceLabel = "app"
 
-// booking is how often the accounts are brought up to date. Pods change between two bookings at the resolution of their events.
+// booking is how often the accounts are updated. Between two updates they follow the events of the
+// pods.
 const booking = 50 * time.Millisecond
 
-// Service is a Deployment of the same name whose pods have the label [ServiceLabel] with its name.
+// Service is a Deployment whose pods have its name in the label [ServiceLabel].
 type Service struct {
 	Name string
 	// Capacity of one ready replica in requests per second.
@@ -34,14 +35,15 @@ type Service struct {
 type State struct {
 	// Demand in requests per second.
 	Demand float64
-	// Wanted replicas, by the Deployment's scale; Created pods; and those that are Ready.
+	// Wanted is the Deployment's scale, Created the number of its pods, and Ready those that are
+	// Ready.
 	Wanted, Created, Ready int
-	// Account since the simulator began.
+	// Account since the start of the simulator.
 	Account Account
 }
 
-// Simulator offers the demand to the services of one namespace. It serves /metrics from New on, and keeps accounts while Run
-// runs.
+// Simulator offers the demand to the services of one namespace. It keeps accounts, and serves
+// /metrics, while Run runs.
 type Simulator struct {
 	namespace string
 	demand    *Demand
@@ -61,7 +63,7 @@ type service struct {
 	account Account
 }
 
-// New makes a simulator and a listener on a free port of 127.0.0.1 for its metrics.
+// New returns a simulator that listens on a free port of 127.0.0.1 for its metrics.
 func New(namespace string, services ...Service) (*Simulator, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -75,7 +77,7 @@ func New(namespace string, services ...Service) (*Simulator, error) {
 	return s, nil
 }
 
-// Address that serves /metrics while Run runs.
+// Address of /metrics.
 func (s *Simulator) Address() string { return s.listener.Addr().String() }
 
 // Names of the services.
@@ -174,7 +176,7 @@ func (s *Simulator) podGone(key string) {
 	}
 }
 
-// serves is false from the moment a pod is asked to end.
+// serves reports whether a pod is Ready and not being deleted.
 func serves(pod *corev1.Pod) bool {
 	if pod.DeletionTimestamp != nil {
 		return false
@@ -187,7 +189,8 @@ func serves(pod *corev1.Pod) bool {
 	return false
 }
 
-// book brings the accounts up to now, over which no replica changed. The caller holds the lock.
+// book updates the accounts up to now. No replica may have changed since the last update. The
+// caller holds the lock.
 func (s *Simulator) book() {
 	now := s.clock()
 	if s.demand == nil || !now.After(s.last) {
@@ -210,7 +213,7 @@ func (svc *service) ready() int {
 	return n
 }
 
-// State of a service now; the zero State for an unknown one.
+// State returns the present state of a service, and the zero State if the service is unknown.
 func (s *Simulator) State(name string) State {
 	s.mu.Lock()
 	defer s.mu.Unlock()

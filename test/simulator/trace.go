@@ -16,13 +16,13 @@ import (
 
 // Trace is a recorded demand.
 type Trace struct {
-	// Times and Values of the samples, oldest first.
+	// Times and Values of the samples, the oldest first.
 	Times  []time.Time
 	Values []float64
 }
 
-// ReadTrace reads a CSV file (plain or .gz) with the header timestamp,value, as `headstart report` reads it. Samples without a
-// value are left out.
+// ReadTrace reads a CSV file (plain or .gz) with the header timestamp,value, as `headstart report`
+// does. A row without a value is a gap.
 func ReadTrace(path string) (Trace, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -73,7 +73,7 @@ func parseTrace(r io.Reader) (Trace, error) {
 	return t, nil
 }
 
-// add takes one row; without a value it is a gap.
+// add adds one row. Without a value it is a gap.
 func (t *Trace) add(at, value string) error {
 	if value == "" {
 		return nil
@@ -93,8 +93,9 @@ func (t *Trace) add(at, value string) error {
 	return nil
 }
 
-// Fit takes the last whole days of the trace, at most the given number, at a number of steps per day, scaled so that all but
-// the highest two in a thousand steps are at most peak. What lies between two samples is taken from the line between them.
+// Fit returns the last whole days of the trace, at most the given number, at a number of steps per
+// day. The values are scaled so that all but the highest two in a thousand steps are at most peak.
+// Between two samples it interpolates linearly.
 func (t Trace) Fit(days, stepsPerDay int, peak float64) ([]float64, error) {
 	const day = 24 * time.Hour
 	last := t.Times[len(t.Times)-1]
@@ -120,7 +121,8 @@ func (t Trace) Fit(days, stepsPerDay int, peak float64) ([]float64, error) {
 	return values, nil
 }
 
-// mean of the samples in a step; or the value on the line between the neighbours in its middle, where it has none.
+// mean returns the mean of the samples in a step. If there are none, it interpolates at the middle
+// of the step.
 func (t Trace) mean(begin time.Time, step time.Duration) float64 {
 	lo, _ := slices.BinarySearchFunc(t.Times, begin, time.Time.Compare)
 	hi, _ := slices.BinarySearchFunc(t.Times, begin.Add(step), time.Time.Compare)

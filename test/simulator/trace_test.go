@@ -40,8 +40,8 @@ func TestParseTrace(t *testing.T) {
 	}
 }
 
-// TestFit checks that a day stays a day and its highest steps come out near the peak, at resolutions finer and coarser than the
-// trace's.
+// TestFit checks that a day remains a day and that its highest steps are near the peak, at
+// resolutions finer and coarser than the trace's.
 func TestFit(t *testing.T) {
 	var trace Trace
 	for m := 0; m <= 4*24*60; m += 10 {

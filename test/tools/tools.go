@@ -1,6 +1,7 @@
 //go:build tools
 
-// Package tools names the commands that the local control plane is built from, so that go.mod pins them.
+// Package tools imports the commands of the local control plane, so that go.mod pins their
+// versions.
 package tools
 
 import (

@@ -55,7 +55,8 @@ func TestAdmissionRefuses(t *testing.T) {
 	}
 }
 
-// A zone that only a zone database can know to be wrong is taken by the API server and refused in a condition.
+// Only a time zone database knows that a zone is wrong. So the API server accepts it, and a
+// condition reports it.
 func TestUnknownZoneIsACondition(t *testing.T) {
 	ns := namespace(t)
 	yaml := deployment(ns) + forecast(ns, "lost", sourceGood, "vector(1)") + `  seasonality: {timeZone: Mars/Olympus}
@@ -72,6 +73,6 @@ spec:
 		t.Fatal(err)
 	}
 	for _, object := range []string{"peakschedule/lost", "forecast/lost"} {
-		awaitNotReady(t, ns, object, time.Now().Add(patience), "Mars/Olympus", "IANA") // the zone, and what to write instead
+		awaitNotReady(t, ns, object, time.Now().Add(timeout), "Mars/Olympus", "IANA") // the zone, and what to write instead
 	}
 }

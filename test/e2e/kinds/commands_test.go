@@ -15,10 +15,11 @@ import (
 	"headstart.dev/headstart/test/harness"
 )
 
-// wave is demand with a day in it, without any history to store: Prometheus works it out for whatever time it is asked about.
+// wave is demand with a daily rhythm and no stored history: Prometheus computes it for any time.
 const wave = `100 - 60 * cos(vector(time()) * 2 * pi() / 86400)`
 
-// shop is a namespace with two Forecasts that can be replayed and one that cannot, a peak on one of them, and a reader of it all.
+// shop returns a namespace with two Forecasts that can be replayed and one that cannot, a peak for
+// one of them, and an account that may read all of it.
 func shop(ns string) string {
 	one := func(name, query string) string {
 		return fmt.Sprintf(`
@@ -60,7 +61,7 @@ subjects: [{kind: ServiceAccount, name: reader, namespace: ` + ns + `}]
 `
 }
 
-// terminal is a shell of a user who has kubectl and the plugin.
+// terminal is the shell of a user who has kubectl and the plugin.
 type terminal struct {
 	path, kubeconfig, dir string
 }
@@ -94,7 +95,8 @@ func (u terminal) run(t *testing.T, line string) (stdout, stderr string, err err
 	return out.String(), complaint.String(), err
 }
 
-// The commands of docs/report.md do what stands there, for a user who may view one namespace and nothing else.
+// The commands of docs/report.md do what the page says, for a user who may view one namespace and
+// nothing else.
 func TestCommandsOfAUser(t *testing.T) {
 	const ns = "shop" // the name in the documentation
 	if err := shared.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n"); err != nil {
@@ -103,18 +105,18 @@ func TestCommandsOfAUser(t *testing.T) {
 	if err := shared.Apply(t.Context(), shop(ns)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := harness.AwaitForecast(t.Context(), shared, ns, "face-fusion", patience, harness.Ready); err != nil {
+	if _, err := harness.AwaitForecast(t.Context(), shared, ns, "face-fusion", timeout, harness.Ready); err != nil {
 		t.Fatal(err)
 	}
 	reader := newTerminal(t, ns, "reader")
 	documented := documentedCommands(t)
-	// By the command: what it must say, and whether it must fail.
+	// By the command: what it must print, and whether it must fail.
 	want := map[string]struct {
 		says  []string
 		fails bool
 	}{
 		"kubectl headstart report shop/face-fusion": {says: []string{"Dry run of shop/face-fusion", "lead 10m, capacity 5 per replica, service level 0.95", "peaks: noon", "What to apply", "calendars"}},
-		"kubectl headstart report --namespace shop": {fails: true}, // for one of the three has no series
+		"kubectl headstart report --namespace shop": {fails: true}, // one of the three has no series
 		"kubectl headstart plot shop/face-fusion":   {says: []string{"shop/face-fusion (Active)", "█ demand", "· expected", "─ plan: demand to provision for", "┊ now", "▀"}},
 		"kubectl headstart status shop/face-fusion": {says: []string{"shop/face-fusion (mode Active)", "Conditions:", "Ready"}},
 	}
@@ -156,11 +158,12 @@ func TestCommandsOfAUser(t *testing.T) {
 			}
 		}
 	})
-	t.Run("the proposal is taken by the API server", func(t *testing.T) { proposalApplies(t, reader) })
+	t.Run("the API server accepts the proposal", func(t *testing.T) { proposalApplies(t, reader) })
 	t.Run("errors say what to do", func(t *testing.T) { commandErrors(t, reader, newTerminal(t, ns, "stranger")) })
 }
 
-// documentedCommands are those of the section about the cluster, with this Prometheus in place of a forwarded port.
+// documentedCommands returns the commands of the section about the cluster, with this test's
+// Prometheus in place of a forwarded port.
 func documentedCommands(t *testing.T) []string {
 	t.Helper()
 	layout, err := binaries.FindLayout()
@@ -185,7 +188,7 @@ func documentedCommands(t *testing.T) []string {
 	return lines
 }
 
-// proposalApplies hands what a report proposes to the API server.
+// proposalApplies applies the objects that a report proposes to the API server, as a dry run.
 func proposalApplies(t *testing.T, reader terminal) {
 	out, complaint, err := reader.run(t, "kubectl headstart report shop/chat -o json --prometheus "+goodURL)
 	if err != nil {

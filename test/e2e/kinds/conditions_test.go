@@ -10,7 +10,7 @@ import (
 	"headstart.dev/headstart/test/harness"
 )
 
-// tenSeries is a query that gives as many.
+// tenSeries is a query that returns ten series.
 func tenSeries() string {
 	var one []string
 	for i := range 10 {
@@ -19,7 +19,7 @@ func tenSeries() string {
 	return strings.Join(one, " or ")
 }
 
-// forecast of a query on a source.
+// forecast returns a Forecast of a query on a source.
 func forecast(ns, name, source, query string) string {
 	return fmt.Sprintf(`
 ---
@@ -67,7 +67,7 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, patience, func(f *harness.Forecast) bool {
+			fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, timeout, func(f *harness.Forecast) bool {
 				return f.Condition(c.condition).Reason == c.reason && (c.reason != "Read" || harness.Ready(f))
 			})
 			if err != nil {
@@ -79,7 +79,7 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 					t.Errorf("message %q does not say %q", got.Message, part)
 				}
 			}
-			// A floor that cannot be had is said too, in the same words.
+			// A failure of the observed floor is reported, too, in the same words.
 			if floor := fc.Condition("Observed"); c.reason != "Read" && c.reason != "NoSeries" && floor.Status == metav1.ConditionTrue {
 				t.Errorf("Observed = %+v, while nothing can be polled", floor)
 			}
@@ -88,12 +88,12 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 			}
 		})
 	}
-	// A neighbour that is fine is served all the while, and its plan is kept fresh.
+	// A good Forecast beside the bad ones is served all the time, and its plan is renewed.
 	before, err := harness.GetForecast(t.Context(), shared, ns, "one-series")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = harness.AwaitForecast(t.Context(), shared, ns, "one-series", patience, func(f *harness.Forecast) bool {
+	_, err = harness.AwaitForecast(t.Context(), shared, ns, "one-series", timeout, func(f *harness.Forecast) bool {
 		return f.Status.Plan != nil && (before.Status.Plan == nil || f.Status.Plan.ComputedAt.After(before.Status.Plan.ComputedAt.Time))
 	})
 	if err != nil {
@@ -129,7 +129,7 @@ spec:
 		"homeless": {"LeadTimeLearned", "TargetNotFound", "nobody does not exist, or has no scale subresource: create it or correct spec.targetRef"},
 		"by-value": {"HPALinted", "TargetTypeValue", "AverageValue"},
 	} {
-		fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, patience, func(f *harness.Forecast) bool {
+		fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, timeout, func(f *harness.Forecast) bool {
 			return f.Condition(want.condition).Reason == want.reason
 		})
 		if err != nil {
@@ -142,7 +142,7 @@ spec:
 	}
 }
 
-// launch is a service that has peaks and no history.
+// launch returns a service that has peaks and no history.
 func launch(ns string) string {
 	return deployment(ns) + `
 ---
@@ -165,7 +165,8 @@ spec:
 `
 }
 
-// A Forecast that comes before its PeakSchedule serves nothing, rather than 0, and says what it waits for.
+// A Forecast that exists before its PeakSchedule serves nothing, rather than 0, and its condition
+// says what is missing.
 func TestForecastBeforeItsPeaks(t *testing.T) {
 	ns := namespace(t)
 	yaml := launch(ns)
@@ -173,7 +174,7 @@ func TestForecastBeforeItsPeaks(t *testing.T) {
 	if err := shared.Apply(t.Context(), yaml[:peaks]); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := harness.AwaitForecast(t.Context(), shared, ns, "launch", patience, func(f *harness.Forecast) bool {
+	if _, err := harness.AwaitForecast(t.Context(), shared, ns, "launch", timeout, func(f *harness.Forecast) bool {
 		return f.Condition("Ready").Reason == "NoPeaks"
 	}); err != nil {
 		t.Fatal(err)
@@ -192,7 +193,7 @@ func TestPeaksAloneAreServed(t *testing.T) {
 	if err := shared.Apply(t.Context(), launch(ns)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready", "--timeout="+patience.String(), "forecast/launch", "peakschedule/always"); err != nil {
+	if out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready", "--timeout="+timeout.String(), "forecast/launch", "peakschedule/always"); err != nil {
 		t.Fatalf("kubectl wait: %v\n%s", err, out)
 	}
 	awaitMetric(t, ns, "launch", "12.5", func(v float64) bool { return v == 12.5 })

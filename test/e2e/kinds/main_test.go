@@ -1,4 +1,5 @@
-// Package kinds_test holds the kinds to their word on a real API server: what it refuses, what the conditions say, what kubectl shows.
+// Package kinds_test checks the API's kinds on a real API server: what it rejects, what the
+// conditions say, and what kubectl prints.
 package kinds_test
 
 import (
@@ -21,10 +22,10 @@ import (
 // shared is the control plane of all tests of this package.
 var shared *controlplane.ControlPlane
 
-// goodURL is where the Prometheus of sourceGood is.
+// goodURL is the URL of the Prometheus of sourceGood.
 var goodURL string
 
-// sources are servers that a Forecast may ask, by name.
+// Names of the sources that a Forecast may use.
 const (
 	sourceGood   = "default"
 	source401    = "unauthorized"
@@ -47,7 +48,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// start brings up a control plane, a Prometheus that knows itself, four servers that are none, and Headstart.
+// start starts a control plane, a Prometheus, four servers that are no Prometheus, and Headstart.
 func start(ctx context.Context) (stop func(), err error) {
 	var undo []func()
 	stop = func() {
@@ -83,7 +84,7 @@ func start(ctx context.Context) (stop func(), err error) {
 		return stop, err
 	}
 	o := harness.CompressedTime("headstart", ports[0], answers)
-	o.Args = []string{"--leader-elect=false"} // nobody would start it again after an API server that stands still for a lease
+	o.Args = []string{"--leader-elect=false"} // nobody would restart it if the API server stood still for longer than a lease
 	h, err := harness.Serve(ctx, c, layout, o)
 	if err != nil {
 		return stop, err
@@ -92,7 +93,7 @@ func start(ctx context.Context) (stop func(), err error) {
 	return stop, h.AwaitReady(ctx, 3*time.Minute)
 }
 
-// notPrometheus are servers that answer 401, 503, a web page, and never.
+// notPrometheus returns servers that answer 401, 503, a web page, and never.
 func notPrometheus() (map[string]string, func(), error) {
 	answer := func(code int, body string) *httptest.Server {
 		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -103,7 +104,7 @@ func notPrometheus() (map[string]string, func(), error) {
 	}
 	unauthorized, unavailable := answer(401, "who are you?"), answer(503, "come back later")
 	html := answer(200, "<!DOCTYPE html><html><body>Welcome</body></html>")
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // connections are made and nobody answers
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it accepts connections and never answers
 	if err != nil {
 		return map[string]string{}, func() {}, err
 	}
@@ -118,10 +119,12 @@ func notPrometheus() (map[string]string, func(), error) {
 	}, end, nil
 }
 
-// patience is how long something may take that comes by itself: far longer than it does, for a machine that is slow or stands still for a while.
-const patience = 2 * time.Minute
+// timeout bounds a wait. It is far longer than needed, because a machine may be slow or stand
+// still for a while.
+const timeout = 2 * time.Minute
 
-// awaitNotReady polls until an object, such as forecast/lost, is not Ready and says why with all these words. It asks at least once, also after the deadline.
+// awaitNotReady polls until an object, such as forecast/lost, is not Ready and its message has all
+// these words. It polls at least once, also after the deadline.
 func awaitNotReady(t *testing.T, ns, object string, deadline time.Time, words ...string) {
 	t.Helper()
 	const ready = `{.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].message}`
@@ -138,12 +141,12 @@ func awaitNotReady(t *testing.T, ns, object string, deadline time.Time, words ..
 	}
 }
 
-// awaitMetric asks for an external metric until its value is as it must be: the adapter serves what its cache has heard of.
+// awaitMetric polls an external metric until its value is ok: the adapter's cache needs a moment.
 func awaitMetric(t *testing.T, ns, name, want string, ok func(float64) bool) {
 	t.Helper()
 	var v float64
 	var err error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		if v, err = harness.ExternalMetric(t.Context(), shared, ns, name); err == nil && ok(v) {
 			return
 		}
@@ -151,7 +154,7 @@ func awaitMetric(t *testing.T, ns, name, want string, ok func(float64) bool) {
 	t.Errorf("external metric %s = %v, %v; want %s", name, v, err, want)
 }
 
-// namespace makes one for a test.
+// namespace creates a namespace for a test.
 func namespace(t *testing.T) string {
 	t.Helper()
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
@@ -161,7 +164,7 @@ func namespace(t *testing.T) string {
 	return name
 }
 
-// deployment is a target without pods.
+// deployment returns a target without pods.
 func deployment(ns string) string {
 	return `
 ---

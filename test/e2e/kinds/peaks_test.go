@@ -11,10 +11,11 @@ import (
 	"headstart.dev/headstart/test/controlplane"
 )
 
-// warmUp is what a pod of the launched service takes until it is Ready.
+// warmUp is that of the launched service's pods.
 var warmUp = controlplane.WarmUp{Create: 3 * time.Second, Load: 9 * time.Second}
 
-// launched is a service without any history, its HPA, and a peak of 20 demand, four replicas, that starts at an instant.
+// launched returns a service without history, its HPA, and a peak of demand 20, which is four
+// replicas, that starts at an instant.
 func launched(ns, name, zone string, start time.Time, extra string) string {
 	loc, err := time.LoadLocation(zone)
 	if err != nil {
@@ -75,7 +76,8 @@ spec:
 `)
 }
 
-// A peak of a service that nobody has ever measured has its replicas ready when it starts, and one on an excepted day does nothing.
+// When a peak of a service without history starts, its replicas are ready. A peak on a day that is
+// excluded does nothing.
 func TestPeakIsReadyAtItsStart(t *testing.T) {
 	t.Parallel() // waits most of the time
 	const zone = "Asia/Shanghai"
@@ -101,7 +103,7 @@ func TestPeakIsReadyAtItsStart(t *testing.T) {
 			t.Errorf("%s: %d replicas wanted and %d ready when the window starts, want %d of each", name, *d.Spec.Replicas, d.Status.ReadyReplicas, want)
 		}
 	}
-	// The capacity was asked for a lead ahead, not from the beginning.
+	// The replicas were created a lead ahead, not from the beginning.
 	pods, err := shared.Client.CoreV1().Pods(ns).List(t.Context(), metav1.ListOptions{LabelSelector: "app=launch"})
 	if err != nil {
 		t.Fatal(err)

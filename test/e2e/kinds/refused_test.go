@@ -11,27 +11,29 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// refusal is one bad field of a PeakSchedule or a Calendar, as the table of the scheduler's own test lists them.
-type refusal struct {
+// invalidField is an invalid field of a PeakSchedule or a Calendar, as the table of the scheduler's
+// own test lists them.
+type invalidField struct {
 	Name      string         `json:"name"`
 	RefusedBy string         `json:"refusedBy"`
 	Message   string         `json:"message"`
 	Object    map[string]any `json:"object"`
 }
 
-// TestEveryBadFieldIsRefusedByTheRealServer asks the real API server, and waits for the real conditions.
+// TestEveryBadFieldIsRefusedByTheRealServer applies them to the real API server, and waits for the
+// real conditions.
 func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
 	t.Parallel() // waits most of the time
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "scheduler", "testdata", "refused.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []refusal
+	var all []invalidField
 	if err := yaml.Unmarshal(text, &all); err != nil {
 		t.Fatal(err)
 	}
 	ns := namespace(t)
-	var later []refusal
+	var later []invalidField
 	var accepted strings.Builder
 	for _, r := range all {
 		if meta, ok := r.Object["metadata"].(map[string]any); ok && meta["namespace"] != nil {
@@ -59,13 +61,13 @@ func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
 	if err := shared.Apply(t.Context(), accepted.String()); err != nil {
 		t.Fatalf("the API server refuses what a condition should: %v", err)
 	}
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(timeout)
 	for _, r := range later {
 		awaitNotReady(t, ns, strings.ToLower(r.Object["kind"].(string))+"/"+strings.ToLower(r.Name), deadline, r.Message)
 	}
 }
 
-// TestConversionsAreAccepted applies what the converter makes of the other projects' objects.
+// TestConversionsAreAccepted applies the output of the converter from other projects' objects.
 func TestConversionsAreAccepted(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("..", "..", "..", "scheduler", "convert", "testdata", "*.golden.yaml"))
 	if err != nil || len(files) < 5 {
@@ -83,7 +85,7 @@ func TestConversionsAreAccepted(t *testing.T) {
 	}
 }
 
-// TestPeaksAtAGlance looks at what kubectl shows of a schedule whose windows are all in a different state.
+// TestPeaksAtAGlance checks what kubectl prints for a schedule with windows in all states.
 func TestPeaksAtAGlance(t *testing.T) {
 	t.Parallel() // waits most of the time
 	ns := namespace(t)
@@ -113,8 +115,8 @@ spec:
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The first plan may be made before the schedule is seen; the one that has it is shown as soon as it is there.
-	deadline := time.Now().Add(patience)
+	// The first plan may be computed before the schedule is seen. The next one has it.
+	deadline := time.Now().Add(timeout)
 	want := []string{"first, second", "soon", "Ready", "True", "now 15", "next 40", "over and done with: over"}
 	var shown string
 	for missing := want; len(missing) > 0; time.Sleep(time.Second) {
@@ -141,11 +143,11 @@ spec:
 		}
 	}
 	t.Log("\n" + shown)
-	// A Forecast that goes is missed.
+	// A Forecast that is deleted is reported as missing.
 	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "delete", "forecast", "model"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout="+patience.String(), "peakschedule/glance"); err != nil {
+	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout="+timeout.String(), "peakschedule/glance"); err != nil {
 		t.Error(err)
 	}
 }

@@ -21,7 +21,7 @@ type startRecord struct {
 	Outcome string `json:"outcome"`
 }
 
-// learned reads what a Forecast has learned.
+// learned returns the starts in a Forecast's status.
 func learned(t *testing.T, ns string) (starts []startRecord) {
 	t.Helper()
 	out, err := shared.Kubectl(t.Context(), nil, "get", "forecast", "model", "-n", ns, "-o", "jsonpath={.status.leadTime.recentStarts}")
@@ -36,7 +36,8 @@ func learned(t *testing.T, ns string) (starts []startRecord) {
 	return starts
 }
 
-// On real pods: the lead is learned from their first transitions to Ready, and readiness that flaps later changes nothing.
+// On real pods, the lead is learned from their first transitions to Ready. Readiness that changes
+// later has no effect.
 func TestWarmUpIsLearned(t *testing.T) {
 	t.Parallel() // waits most of the time
 	ns := namespace(t)
@@ -67,25 +68,25 @@ spec:
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = harness.AwaitForecast(t.Context(), shared, ns, "model", patience, func(f *harness.Forecast) bool {
+	_, err = harness.AwaitForecast(t.Context(), shared, ns, "model", timeout, func(f *harness.Forecast) bool {
 		return f.Condition("LeadTimeLearned").Status == metav1.ConditionTrue && f.Status.LeadTime.Source == "Learned"
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Every write of the spec is answered with the starts as they are then.
+	// Each write of the spec makes the server write the starts to the status.
 	ask := func(most string) []startRecord {
 		t.Helper()
 		if _, err := shared.Kubectl(t.Context(), nil, "patch", "forecast", "model", "-n", ns, "--type=merge", "-p", `{"spec":{"leadTime":{"max":"`+most+`"}}}`); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := shared.Kubectl(t.Context(), nil, "wait", "forecast/model", "-n", ns, "--timeout="+patience.String(), "--for=jsonpath={.status.observedGeneration}="+generation(t, ns)); err != nil {
+		if _, err := shared.Kubectl(t.Context(), nil, "wait", "forecast/model", "-n", ns, "--timeout="+timeout.String(), "--for=jsonpath={.status.observedGeneration}="+generation(t, ns)); err != nil {
 			t.Fatal(err)
 		}
 		return learned(t, ns)
 	}
 	var before []startRecord
-	for deadline, i := time.Now().Add(patience), 0; len(before) < 4 && time.Now().Before(deadline); i++ { // all four, however long the last one takes
+	for deadline, i := time.Now().Add(timeout), 0; len(before) < 4 && time.Now().Before(deadline); i++ { // until all four are there
 		time.Sleep(2 * time.Second)
 		before = ask([]string{"20m", "21m"}[i%2])
 	}
@@ -119,7 +120,7 @@ spec:
 	}
 }
 
-// warmUps are the seconds from created to Ready, by what a record calls a pod.
+// warmUps returns the seconds from creation to Ready, by the name that a record has for a pod.
 func warmUps(pods []corev1.Pod) map[string]int {
 	took := map[string]int{}
 	for _, p := range pods {

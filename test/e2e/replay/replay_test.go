@@ -1,5 +1,5 @@
-// Package replay_test holds the dry run to its word on a real control plane: what `headstart report` says that it would have planned is
-// what `headstart serve` did plan.
+// Package replay_test compares the dry run with the server on a real control plane: `headstart
+// report` must plan what `headstart serve` planned.
 package replay_test
 
 import (
@@ -27,14 +27,15 @@ import (
 
 const (
 	step    = 10 * time.Second
-	period  = 360           // steps: an "hour" that comes back
-	history = 17280         // steps that a fit looks back on: two days
-	ahead   = 10 * 6        // steps that Prometheus knows of the future, when the test starts
-	wanted  = 4             // plans under each leader
-	ns      = "replay-plan" // of the Forecast
+	period  = 360           // steps of an "hour" that repeats
+	history = 17280         // steps that a fit uses: two days
+	ahead   = 10 * 6        // steps of the future that Prometheus has at the start of the test
+	wanted  = 4             // number of plans by each leader
+	ns      = "replay-plan" // namespace of the Forecast
 )
 
-// demand is a rhythm with noise that remembers; a step's value is that of the sample at its end.
+// demand is periodic with autocorrelated noise. The value of a step is that of the sample at its
+// end.
 func demand(n int) []float64 {
 	rng := rand.New(rand.NewPCG(11, 6))
 	out, x := make([]float64, n), 0.0
@@ -45,8 +46,8 @@ func demand(n int) []float64 {
 	return out
 }
 
-// The plan that serve publishes at T is the one that report used at T: the same history, a fixed lead, the same HPA. A restart of the
-// leader in between changes nothing.
+// The plan that serve publishes at T is the one that report computes for T, from the same history,
+// with a fixed lead and the same HPA. A restart of the leader changes nothing.
 func TestServePlansWhatReportReplays(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // the binaries may have to be built
 	defer cancel()
@@ -137,13 +138,13 @@ spec:
   horizon: 1h
 `
 
-// startPrometheus starts one that knows what demand was, and what it will be for the time of the test.
+// startPrometheus starts a Prometheus that has the demand of the past, and of the time of the test.
 func startPrometheus(ctx context.Context, t *testing.T, c *controlplane.ControlPlane) (url string) {
 	t.Helper()
 	p, err := c.StartPrometheus(ctx, controlplane.PrometheusOptions{
 		Targets: map[string][]string{}, ScrapeInterval: 3 * time.Second,
 		History: func(path string) error {
-			const past = history + 3000 // beyond what lies between two fits
+			const past = history + 3000 // more than the time between two fits
 			values := demand(past + ahead)
 			begin := time.Now().Truncate(step).Add(-past * step)
 			var b bytes.Buffer
@@ -161,7 +162,7 @@ func startPrometheus(ctx context.Context, t *testing.T, c *controlplane.ControlP
 	return p.URL
 }
 
-// collect waits for plans that this leader publishes, and says when they begin.
+// collect waits for plans of this leader, and returns the times of the first and the last.
 func collect(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, into map[time.Time]*harness.Plan, h *harness.Headstart) string {
 	t.Helper()
 	before := len(into)
@@ -185,10 +186,11 @@ func collect(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, in
 	return first + " to " + last
 }
 
-// replayed are the plans of headstart report from the first served one on, by when they begin.
+// replayed returns the plans of headstart report, from the first served one on, by their start.
 func replayed(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, layout binaries.Layout, prometheus string, served map[time.Time]*harness.Plan) map[time.Time]*harness.Plan {
 	t.Helper()
-	// A replay decides at the beginning of steps whose demand it has: the step after the last plan must be over.
+	// A replay plans at the beginning of a step whose demand it has, so the step after the last plan
+	// must be over.
 	starts := slices.SortedFunc(maps.Keys(served), time.Time.Compare)
 	time.Sleep(time.Until(starts[len(starts)-1].Add(step + time.Second)))
 	file := filepath.Join(t.TempDir(), "plans.json")

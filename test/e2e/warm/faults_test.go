@@ -17,20 +17,21 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Images that the registry has and has not, and one whose pull takes for ever.
+// An image that the registry does not have, one that it has, and one whose pull never ends.
 const (
 	imageMissing  = warmImage
 	imageThere    = "registry.example/model:2"
 	imageStuck    = "registry.example/model:3"
-	whatPodPulls  = `.metadata.labels["headstart.dev/role"] + " " + .spec.containers[0].image`
+	podPulls      = `.metadata.labels["headstart.dev/role"] + " " + .spec.containers[0].image`
 	pullOf        = "image-pull "
 	pullsInFlight = "headstart.dev/role=image-pull"
 )
 
-// pullsFail has kwok play the registry: pods that pull the image that is missing wait with ErrImagePull for ever, those of the stuck one without.
+// pullsFail lets kwok simulate the registry: pods that pull the missing image wait with
+// ErrImagePull forever. Those that pull the stuck one wait without.
 func pullsFail(defaults []byte) []byte {
 	const notDeleted = "    - {key: '.status.podIP', operator: DoesNotExist}\n"
-	const others = notDeleted + `    - {key: '` + whatPodPulls + `', operator: NotIn, values: ['` + pullOf + imageMissing + `', '` + pullOf + imageStuck + `']}` + "\n"
+	const others = notDeleted + `    - {key: '` + podPulls + `', operator: NotIn, values: ['` + pullOf + imageMissing + `', '` + pullOf + imageStuck + `']}` + "\n"
 	return append(bytes.Replace(defaults, []byte(notDeleted), []byte(others), 1), []byte(`
 ---
 apiVersion: kwok.x-k8s.io/v1alpha1
@@ -42,7 +43,7 @@ spec:
     matchExpressions:
     - {key: '.metadata.deletionTimestamp', operator: DoesNotExist}
     - {key: '.status.podIP', operator: DoesNotExist}
-    - {key: '`+whatPodPulls+`', operator: In, values: ['`+pullOf+imageMissing+`']}
+    - {key: '`+podPulls+`', operator: In, values: ['`+pullOf+imageMissing+`']}
   next:
     statusTemplate: |
       containerStatuses:
@@ -60,8 +61,9 @@ spec:
 `)...)
 }
 
-// kubelets list an image on each node that a pod has pulled it onto, until the test ends.
-func (w *warmWorld) kubelets(image string) {
+// simulateKubelets simulates the kubelets until the test ends: a node lists an image after a pod has pulled
+// it.
+func (w *warmWorld) simulateKubelets(image string) {
 	w.t.Helper()
 	patch := fmt.Sprintf(`{"status":{"images":[{"names":[%q],"sizeBytes":20000000000}]}}`, image)
 	w.background(func(ctx context.Context) {
@@ -77,7 +79,8 @@ func (w *warmWorld) kubelets(image string) {
 	})
 }
 
-// mostPulls counts, until the returned function is called, how many pull pods there are at a time.
+// mostPulls counts the largest number of pull pods at a time, until the returned function is
+// called.
 func (w *warmWorld) mostPulls() func() int {
 	w.t.Helper()
 	var most atomic.Int64
@@ -89,7 +92,7 @@ func (w *warmWorld) mostPulls() func() int {
 	return func() int { return int(most.Load()) }
 }
 
-// background does something every tenth of a second until the test ends.
+// background calls a function ten times a second until the test ends.
 func (w *warmWorld) background(do func(context.Context)) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var done sync.WaitGroup
@@ -102,38 +105,41 @@ func (w *warmWorld) background(do func(context.Context)) {
 	w.t.Cleanup(func() { cancel(); done.Wait() })
 }
 
-// mode has the Forecast followed, or not.
-func (w *warmWorld) mode(mode string) {
+// setMode sets the Forecast's mode.
+func (w *warmWorld) setMode(mode string) {
 	w.t.Helper()
 	w.kube("patch", "forecast", warmService, "--type=merge", "-p", `{"spec":{"mode":"`+mode+`"}}`)
 }
 
-func (w *warmWorld) image(image string) {
+func (w *warmWorld) setImage(image string) {
 	w.t.Helper()
 	w.kube("set", "image", "deployment/"+warmService, "server="+image)
 }
 
-// How often the warmer looks in this test, and what it may ask in a minute then, watches and Events aside: each look reads the quotas and the workload, and the
-// status is written when it changes. A fault may cost no more than that.
+// The warmer's interval in this test, and the requests that it may make in a minute. Watches and
+// Events are not counted. Each reconciliation reads the quotas and the workload, and writes the
+// status if it changed. A fault may not cause more requests than that.
 const (
-	faultInterval   = 2 * time.Second
-	looksPerMinute  = 30
-	readsPerMinute  = 4 * looksPerMinute
-	writesPerMinute = 20
-	// writesRefused is for how long the API server refuses writes. The looks have come down to one a minute by then.
+	faultInterval       = 2 * time.Second
+	reconcilesPerMinute = 30
+	readsPerMinute      = 4 * reconcilesPerMinute
+	writesPerMinute     = 20
+	// writesRefused is the time for which the API server rejects writes. By its end the warmer has
+	// backed off to one reconciliation a minute.
 	writesRefused = 130 * time.Second
 )
 
-// quiet holds what is asked over a span to the bounds, minute by minute, and logs it.
-func (w *warmWorld) quiet(what string, over time.Duration) {
+// checkRequests counts the requests for a while, logs them, and checks the bounds for every minute.
+func (w *warmWorld) checkRequests(what string, over time.Duration) {
 	w.t.Helper()
 	begin := time.Now()
 	time.Sleep(over)
-	w.quietSince(what, begin)
+	w.checkRequestsSince(what, begin)
 }
 
-// quietSince is the same for a span that is over. Its last minute is a whole one too, where it has as much, and overlaps with the one before.
-func (w *warmWorld) quietSince(what string, begin time.Time) {
+// checkRequestsSince does the same for a time that has passed. Its last minute is a whole one, if the time
+// is as long as that, and overlaps with the one before.
+func (w *warmWorld) checkRequestsSince(what string, begin time.Time) {
 	w.t.Helper()
 	all, end := w.proxy.since(begin), time.Now()
 	for from := begin; from.Before(end); from = from.Add(time.Minute) {
@@ -161,7 +167,7 @@ func (w *warmWorld) quietSince(what string, begin time.Time) {
 	}
 }
 
-// webhookAway is asked about each pod of the placeholders' namespace, and does not answer.
+// webhookAway is called for each pod of the placeholders' namespace, and does not answer.
 const webhookAway = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
@@ -175,18 +181,19 @@ webhooks:
   namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: headstart-warm}}
   rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]`
 
-// Faults that last: each is told by a condition, costs no more requests than no fault, leaks nothing, and is got over once it is mended.
+// Faults that last: a condition reports each, it causes no more requests than no fault, it leaks
+// nothing, and the warmer recovers once it is gone.
 func TestWarmFaults(t *testing.T) {
 	w := newWarmWorld(t, warmOptions{nodes: 6, interval: faultInterval, stages: pullsFail})
 	w.spec(`{"images":{"parallelism":2}}`)
-	w.await("the spec is seen before the plan", func() bool {
-		return w.of("warmpools", ".status.observedGeneration") == w.of("warmpools", ".metadata.generation")
+	w.await("the new spec is observed before the plan is written", func() bool {
+		return w.field("warmpools", ".status.observedGeneration") == w.field("warmpools", ".metadata.generation")
 	})
 	w.plan(time.Now(), repeat(6, 20*time.Minute))
 
 	t.Run("ImageDoesNotExist", func(t *testing.T) {
 		w := w.in(t)
-		// Two pull at a time. Those that fail keep no other node from it.
+		// Two pods pull at a time. Failing pulls do not keep other nodes from pulling.
 		most, tried := w.mostPulls(), map[string]bool{}
 		w.await("pulls were tried on other nodes than the first two", func() bool {
 			for _, p := range w.pods(namespace, pullsInFlight) {
@@ -197,13 +204,13 @@ func TestWarmFaults(t *testing.T) {
 			return len(tried) >= 4
 		})
 		w.await("six placeholders on six nodes", func() bool { _, bound := w.placeholders(); return bound == 6 })
-		w.await("the failing pull is told", func() bool { return w.status().reason("ImagesWarm") == "False PullFails" })
-		w.quiet("an image that does not exist", 60*time.Second)
+		w.await("the failing pull is reported", func() bool { return w.status().reason("ImagesWarm") == "False PullFails" })
+		w.checkRequests("an image that does not exist", 60*time.Second)
 		if r := w.status().reason("Ready"); r != "False PullFails" {
 			t.Errorf("Ready is %q", r)
 		}
-		w.kubelets(imageThere)
-		w.image(imageThere)
+		w.simulateKubelets(imageThere)
+		w.setImage(imageThere)
 		w.await("all six nodes have the image of the next rollout, and nothing pulls any more", func() bool {
 			return len(w.pods(namespace, pullsInFlight)) == 0 && w.status().reason("ImagesWarm") == "True AsPlanned" && w.status().reason("Ready") == "True AsPlanned"
 		})
@@ -217,13 +224,13 @@ func TestWarmFaults(t *testing.T) {
 		w.scale(3)
 		w.await("three places are left", func() bool { all, _ := w.placeholders(); return all == 3 })
 		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: headstart-warm}, spec: {hard: {pods: "3"}}}`)
-		w.await("the quota counts", func() bool {
+		w.await("the quota is in force", func() bool {
 			q, err := w.Client.CoreV1().ResourceQuotas(warmNamespace).Get(t.Context(), "few", metav1.GetOptions{})
 			return err == nil && q.Status.Used.Pods().Value() == 3
 		})
 		w.scale(0)
-		w.await("the quota is told", func() bool { return w.status().reason("NodesWarm") == "False QuotaDenied" })
-		w.quiet("a quota that denies", 10*time.Second)
+		w.await("the quota is reported", func() bool { return w.status().reason("NodesWarm") == "False QuotaDenied" })
+		w.checkRequests("a quota that denies", 10*time.Second)
 		_, err := w.Kubectl(t.Context(), nil, "delete", "resourcequota", "few", "-n", warmNamespace)
 		w.must(err)
 		w.await("six placeholders without the quota", func() bool { all, _ := w.placeholders(); return all == 6 })
@@ -233,10 +240,10 @@ func TestWarmFaults(t *testing.T) {
 		w := w.in(t)
 		begin := time.Now()
 		w.proxy.refuse(true)
-		w.plan(time.Now(), repeat(3, 20*time.Minute)) // three are to go
-		w.quiet("an API server that refuses writes", writesRefused)
+		w.plan(time.Now(), repeat(3, 20*time.Minute)) // three must be removed
+		w.checkRequests("an API server that refuses writes", writesRefused)
 		if all, _ := w.placeholders(); all != 6 {
-			t.Fatalf("%d placeholders: their removal was not refused, the fault was not played", all)
+			t.Fatalf("%d placeholders: their removal was not refused, the fault was not simulated", all)
 		}
 		refused := 0
 		for _, a := range w.proxy.since(begin) {
@@ -245,19 +252,19 @@ func TestWarmFaults(t *testing.T) {
 			}
 		}
 		if refused == 0 {
-			t.Error("nothing was refused: the fault was not played")
+			t.Error("nothing was refused: the fault was not simulated")
 		}
 		begin = time.Now()
 		w.proxy.refuse(false)
-		w.await("what was missed is made up for", func() bool {
+		w.await("everything missed is done", func() bool {
 			all, _ := w.placeholders()
 			return all == 3 && w.status().Forecasts[0].Hold == 3 && w.status().reason("Ready") == "True AsPlanned"
 		})
-		t.Logf("made up for after %s", time.Since(begin).Round(time.Second))
+		t.Logf("everything missed was done after %s", time.Since(begin).Round(time.Second))
 		w.plan(time.Now(), repeat(6, 20*time.Minute))
-		w.await("and goes on", func() bool { all, _ := w.placeholders(); return all == 6 })
+		w.await("the warmer goes on", func() bool { all, _ := w.placeholders(); return all == 6 })
 		time.Sleep(10 * time.Second)
-		w.quietSince("an API server that takes writes again", begin)
+		w.checkRequestsSince("an API server that takes writes again", begin)
 		if all, _ := w.placeholders(); all != 6 {
 			t.Errorf("%d placeholders, want 6", all)
 		}
@@ -265,26 +272,26 @@ func TestWarmFaults(t *testing.T) {
 
 	t.Run("RightsMissing", func(t *testing.T) {
 		w := w.in(t)
-		w.image(imageStuck)
+		w.setImage(imageStuck)
 		pulls := func() int { return len(w.pods(namespace, pullsInFlight)) }
 		w.await("two pulls in flight", func() bool { return pulls() == 2 })
 		w.kube("delete", "rolebinding", "headstart-warm")
-		w.await("it is told", func() bool { return w.status().reason("Ready") == "False Denied" })
-		w.mode("Paused")
+		w.await("the fault is reported", func() bool { return w.status().reason("Ready") == "False Denied" })
+		w.setMode("Paused")
 		w.await("what may still be removed is", func() bool { all, _ := w.placeholders(); return all == 0 })
-		w.quiet("rights that are missing", 10*time.Second)
-		w.await("it is told what may not be removed", func() bool {
+		w.checkRequests("permissions that are missing", 10*time.Second)
+		w.await("what may not be removed is reported", func() bool {
 			ready := meta.FindStatusCondition(w.status().Conditions, "Ready")
 			return ready.Reason == "Denied" && strings.Contains(ready.Message, "cannot delete resource")
 		})
 		if n := pulls(); n != 2 {
 			t.Errorf("%d pulls are left, want the two that may not be removed", n)
 		}
-		w.apply(rightsHere)
-		w.await("nothing is left with the rights", func() bool { return pulls() == 0 && w.status().reason("Ready") == "False NotWarmed" })
-		w.image(imageThere)
-		w.mode("Active")
-		w.await("and goes on", func() bool {
+		w.apply(namespaceRights)
+		w.await("nothing is left once the permissions are back", func() bool { return pulls() == 0 && w.status().reason("Ready") == "False NotWarmed" })
+		w.setImage(imageThere)
+		w.setMode("Active")
+		w.await("the warmer goes on", func() bool {
 			all, _ := w.placeholders()
 			return all == 6 && w.status().reason("Ready") == "True AsPlanned"
 		})
@@ -295,20 +302,20 @@ func TestWarmFaults(t *testing.T) {
 		w.scale(3)
 		w.await("three places are left", func() bool { all, _ := w.placeholders(); return all == 3 })
 		w.apply(webhookAway)
-		w.await("the webhook is asked", func() bool {
+		w.await("the webhook is called", func() bool {
 			another := w.pods(warmNamespace, "headstart.dev/role=placeholder")[0]
-			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "asked", Namespace: warmNamespace}, Spec: another.Spec}
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "trial", Namespace: warmNamespace}, Spec: another.Spec}
 			pod.Spec.NodeName = ""
 			_, err := w.Client.CoreV1().Pods(warmNamespace).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 			return err != nil && strings.Contains(err.Error(), "away.example.com")
 		})
 		w.scale(0)
-		w.await("it is told", func() bool {
+		w.await("the fault is reported", func() bool {
 			return w.status().reason("NodesWarm") == "False Failed" && w.status().reason("Ready") == "False Failed"
 		})
-		w.quiet("a webhook that is away", 20*time.Second)
+		w.checkRequests("a webhook that is away", 20*time.Second)
 		w.kube("delete", "validatingwebhookconfiguration", "away")
-		w.await("and goes on", func() bool {
+		w.await("the warmer goes on", func() bool {
 			all, _ := w.placeholders()
 			return all == 6 && w.status().reason("Ready") == "True AsPlanned"
 		})
@@ -316,14 +323,14 @@ func TestWarmFaults(t *testing.T) {
 
 	t.Run("PlaceholdersNamespaceDeleted", func(t *testing.T) {
 		w := w.in(t)
-		_, err := w.Kubectl(t.Context(), nil, "delete", "namespace", warmNamespace, "--timeout="+patience.String())
+		_, err := w.Kubectl(t.Context(), nil, "delete", "namespace", warmNamespace, "--timeout="+timeout.String())
 		w.must(err)
-		w.await("it is told", func() bool { return w.status().reason("NodesWarm") == "False Denied" })
-		w.quiet("no namespace for placeholders", 10*time.Second)
+		w.await("the fault is reported", func() bool { return w.status().reason("NodesWarm") == "False Denied" })
+		w.checkRequests("no namespace for placeholders", 10*time.Second)
 		root := env.layout.Root
 		_, err = w.Kubectl(t.Context(), nil, "apply", "-f", root+"/manifests/components/warm/namespace.yaml", "-f", root+"/manifests/components/warm/rbac.yaml")
 		w.must(err)
-		w.await("placeholders in the namespace made anew", func() bool { all, _ := w.placeholders(); return all == 6 })
+		w.await("placeholders in the new namespace", func() bool { all, _ := w.placeholders(); return all == 6 })
 	})
 
 	t.Run("ServiceNamespaceDeleted", func(t *testing.T) {
@@ -333,6 +340,6 @@ func TestWarmFaults(t *testing.T) {
 		w.await("no placeholder outlives its WarmPool", func() bool {
 			return len(w.pods(warmNamespace, "headstart.dev/role=placeholder")) == 0
 		})
-		w.quiet("nothing left to warm", 10*time.Second)
+		w.checkRequests("nothing left to warm", 10*time.Second)
 	})
 }

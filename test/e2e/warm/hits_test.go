@@ -16,29 +16,34 @@ import (
 	"headstart.dev/headstart/test/controlplane"
 )
 
-// How long the slow parts take. The WarmPool's leads have 9 s on top of both, for all that does not shrink with them: looks, the scheduler, which tries a pod that
-// did not fit again after one, two and four seconds, the taint that a new node has until it is Ready, and plan steps of two seconds.
+// How long the slow parts take. The WarmPool's leads are 9 s longer, for everything that cannot be
+// shortened here: the warmer's interval, the scheduler, which retries a pod that did not fit after
+// one, two and four seconds, the taint of a new node until it is Ready, and plan steps of two
+// seconds.
 const (
 	nodeComesUp   = 4 * time.Second
 	imageIsPulled = 3 * time.Second
-	nodeIsEmpty   = 4 * time.Second // after which it is taken away
+	nodeIsEmpty   = 4 * time.Second // then it is removed
 )
 
-// provisioner is a small node autoscaler and the part of the kubelet that kwok has not: it brings up a node for each pod that waits for one, takes empty ones
-// away, and has nodes list an image a while after a pod with it was bound to them. Like the real ones it brings none up for a pod that waits for those it
-// preempted to go, nor for pods that found a place meanwhile, and leaves those nodes to pods that these are for.
+// provisioner is a small node autoscaler, and the part of the kubelet that kwok lacks. It creates a
+// node for each pod that waits for one, removes empty nodes, and lets a node list an image a while
+// after a pod with that image was bound to it.
+//
+// Like real autoscalers it creates no node for a pod that waits for preempted pods to end, nor for
+// pods that got a node meanwhile, and it keeps the nodes that pods are nominated for.
 type provisioner struct {
 	*warmWorld
 	ctx   context.Context
 	made  int
 	spare int                  // free nodes that no pod waits for
-	due   []time.Time          // of nodes that come up
-	empty map[string]time.Time // since when
-	pulls map[string]time.Time // by node, since when
+	due   []time.Time          // when nodes become available
+	empty map[string]time.Time // since when, by node
+	pulls map[string]time.Time // since when, by node
 	ended sync.WaitGroup
 
-	mu   sync.Mutex
-	tell error
+	mu  sync.Mutex
+	err error
 }
 
 func provision(w *warmWorld) (stop func() error) {
@@ -46,9 +51,9 @@ func provision(w *warmWorld) (stop func() error) {
 	p := &provisioner{warmWorld: w, ctx: ctx, empty: map[string]time.Time{}, pulls: map[string]time.Time{}}
 	p.ended.Go(func() {
 		for ctx.Err() == nil {
-			if err := p.look(time.Now()); err != nil && ctx.Err() == nil {
+			if err := p.reconcile(time.Now()); err != nil && ctx.Err() == nil {
 				p.mu.Lock()
-				p.tell = err
+				p.err = err
 				p.mu.Unlock()
 			}
 			select {
@@ -60,11 +65,11 @@ func provision(w *warmWorld) (stop func() error) {
 	return func() error {
 		cancel()
 		p.ended.Wait()
-		return p.tell
+		return p.err
 	}
 }
 
-func (p *provisioner) look(now time.Time) error {
+func (p *provisioner) reconcile(now time.Time) error {
 	pods, err := p.Client.CoreV1().Pods("").List(p.ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
@@ -84,14 +89,14 @@ func (p *provisioner) look(now time.Time) error {
 			if nominated := pod.Status.NominatedNodeName; there[nominated] {
 				used[nominated] = true
 			} else {
-				waiting++ // also where the node that it was to come to is gone
+				waiting++ // also if the node that it was nominated for is gone
 			}
 		case pod.Spec.NodeName != "":
 			used[pod.Spec.NodeName] = used[pod.Spec.NodeName] || gpu
 			image[pod.Spec.NodeName] = image[pod.Spec.NodeName] || pod.Spec.Containers[0].Image == warmImage
 		}
 	}
-	free := 0 // nodes that the scheduler has not got round to
+	free := 0 // nodes that the scheduler has not used yet
 	for _, n := range nodes.Items {
 		if !used[n.Name] {
 			free++
@@ -109,7 +114,7 @@ func (p *provisioner) look(now time.Time) error {
 	}
 	p.spare = free - waiting
 	for i := range nodes.Items {
-		if err := p.tend(&nodes.Items[i], now, used, image); err != nil {
+		if err := p.updateNode(&nodes.Items[i], now, used, image); err != nil {
 			return err
 		}
 	}
@@ -126,8 +131,8 @@ func (p *provisioner) makeNode() error {
 	return err
 }
 
-// tend has a node list the image, or takes it away.
-func (p *provisioner) tend(n *corev1.Node, now time.Time, used, image map[string]bool) error {
+// updateNode lets a node list the image, or removes the node.
+func (p *provisioner) updateNode(n *corev1.Node, now time.Time, used, image map[string]bool) error {
 	if since, ok := p.pulls[n.Name]; image[n.Name] && !ok {
 		p.pulls[n.Name] = now
 	} else if ok && len(n.Status.Images) == 0 && now.Sub(since) >= imageIsPulled {
@@ -151,8 +156,8 @@ func (p *provisioner) tend(n *corev1.Node, now time.Time, used, image map[string
 	return nil
 }
 
-// tellUnbound says why pods have no node yet, for whoever reads a failure.
-func (w *warmWorld) tellUnbound() {
+// logUnbound logs why pods have no node yet, to explain a failure.
+func (w *warmWorld) logUnbound() {
 	w.t.Helper()
 	pods, err := w.Client.CoreV1().Pods("").List(context.Background(), metav1.ListOptions{})
 	w.must(err)
@@ -163,8 +168,9 @@ func (w *warmWorld) tellUnbound() {
 	}
 }
 
-// On a predictable trace with nodes that come up on demand, pods that were scaled ahead land on nodes that have their image, and little is held in vain. Both are
-// counted from what the API server says.
+// On a predictable trace, with nodes that are created on demand, pods that were scaled ahead start
+// on nodes that have their image, and little capacity is held in vain. Both are counted from the
+// API server's objects.
 func TestWarmHits(t *testing.T) {
 	w := newWarmWorld(t, warmOptions{})
 	stop := provision(w)
@@ -187,12 +193,12 @@ func TestWarmHits(t *testing.T) {
 	hit, serving, holding, last := map[string]bool{}, time.Duration(0), time.Duration(0), time.Now()
 	first := map[string]bool{}
 	for _, p := range w.pods(namespace, warmServiceKey) {
-		first[p.Name] = true // those of the base were not scaled ahead
+		first[p.Name] = true // the replicas at the start were not scaled ahead
 	}
 	scaled := base
 	defer func() {
 		if t.Failed() {
-			w.tellUnbound()
+			w.logUnbound()
 		}
 	}()
 	for {
@@ -203,7 +209,7 @@ func TestWarmHits(t *testing.T) {
 		}
 		if want := trace[i]; want != scaled {
 			if want < scaled {
-				w.tellUnbound()
+				w.logUnbound()
 			}
 			w.scale(want)
 			scaled = want

@@ -18,7 +18,8 @@ import (
 	"headstart.dev/headstart/test/controlplane"
 )
 
-// The optional APIs, in the groups, versions and fields that their projects publish, as far as they are used.
+// The optional APIs, in the groups, versions and fields that their projects publish, as far as the
+// warmer uses them.
 const (
 	capacityBufferSpec = `
               podTemplateRef: {type: object, required: [name], properties: {name: {type: string}}}
@@ -55,7 +56,8 @@ const (
               target: {type: array, items: {type: object, required: [path], properties: {path: {type: string}, replicas: {type: integer, format: int32}}}}`
 )
 
-// crd is a CustomResourceDefinition with these fields in spec and nothing else, so that a misspelt one is dropped and missed.
+// crd returns a CustomResourceDefinition with these fields in spec and no others. So the API server
+// drops a misspelt field, and a test misses it.
 func crd(group, version, kind, scope, spec string) string {
 	plural := strings.ToLower(kind) + "s"
 	return fmt.Sprintf(`
@@ -117,26 +119,26 @@ func (w *warmWorld) kube(args ...string) string {
 	return out
 }
 
-// spec merges into the WarmPool's spec.
+// spec merges a patch into the WarmPool's spec.
 func (w *warmWorld) spec(patch string) {
 	w.t.Helper()
 	w.kube("patch", "warmpool", "warm", "--type=merge", "-p", `{"spec":`+patch+`}`)
 }
 
-// of reads one field of the only object of a kind; empty where there is none.
-func (w *warmWorld) of(kind, path string) string {
+// field returns one field of the only object of a kind, and "" if there is no object.
+func (w *warmWorld) field(kind, path string) string {
 	w.t.Helper()
 	return w.kube("get", kind, "-o", "jsonpath={.items[*]"+path+"}")
 }
 
-// becomes sets the status of the only object of a kind, as its controller would.
-func (w *warmWorld) becomes(kind, status string) {
+// setStatus sets the status of the only object of a kind, as its controller does.
+func (w *warmWorld) setStatus(kind, status string) {
 	w.t.Helper()
-	w.kube("patch", kind, w.of(kind, ".metadata.name"), "--subresource=status", "--type=merge", "-p", `{"status":`+status+`}`)
+	w.kube("patch", kind, w.field(kind, ".metadata.name"), "--subresource=status", "--type=merge", "-p", `{"status":`+status+`}`)
 }
 
-// Every optional API is driven as its project publishes it, what is not asked for any more goes, and all of it with the rights of the manifests: those are used, and
-// no others are missed.
+// Every optional API is used as its project publishes it, and its objects are deleted when they are
+// no longer desired. The permissions are those of the manifests: each is used, and none is missing.
 func TestWarmKinds(t *testing.T) {
 	w := newWarmWorld(t, warmOptions{nodes: 6, before: allCRDs()})
 	w.apply(loadWeights)
@@ -145,26 +147,27 @@ func TestWarmKinds(t *testing.T) {
 
 	t.Run("CapacityBuffer", func(t *testing.T) {
 		w := w.in(t)
-		w.await("a buffer of 6", func() bool { return w.of("capacitybuffers", ".spec.replicas") == "6" })
-		if w.of("podtemplates", ".metadata.name") != w.of("capacitybuffers", ".spec.podTemplateRef.name") {
+		w.await("a buffer of 6", func() bool { return w.field("capacitybuffers", ".spec.replicas") == "6" })
+		if w.field("podtemplates", ".metadata.name") != w.field("capacitybuffers", ".spec.podTemplateRef.name") {
 			t.Error("the buffer names no PodTemplate that there is")
 		}
 		w.scale(2)
-		w.await("two replicas are on their way", func() bool { return w.of("capacitybuffers", ".spec.replicas") == "4" })
+		w.await("two replicas are on their way", func() bool { return w.field("capacitybuffers", ".spec.replicas") == "4" })
 		w.kube("set", "resources", "deployment/model", "--requests=cpu=3")
 		w.await("the template follows a rollout", func() bool {
-			return w.of("podtemplates", ".template.spec.containers[0].resources.requests.cpu") == "3"
+			return w.field("podtemplates", ".template.spec.containers[0].resources.requests.cpu") == "3"
 		})
 		w.scale(0)
 	})
 	t.Run("ImagePullJob", func(t *testing.T) {
 		w := w.in(t)
-		w.await("a job for six nodes", func() bool { return len(strings.Fields(w.of("imagepulljobs", ".spec.selector.names[*]"))) == 6 })
-		if got := w.of("imagepulljobs", ".spec.image") + w.of("imagepulljobs", ".spec.completionPolicy.type"); got != warmImage+"Always" {
+		w.await("a job for six nodes", func() bool { return len(strings.Fields(w.field("imagepulljobs", ".spec.selector.names[*]"))) == 6 })
+		if got := w.field("imagepulljobs", ".spec.image") + w.field("imagepulljobs", ".spec.completionPolicy.type"); got != warmImage+"Always" {
 			t.Errorf("the job is for %q", got)
 		}
-		// One node goes and another comes up while the job runs: the job is extended to it, and not made anew.
-		job := w.of("imagepulljobs", ".metadata.uid")
+		// A node is removed and another created while the job runs. The job is changed, and not created
+		// again.
+		job := w.field("imagepulljobs", ".metadata.uid")
 		w.must(w.Client.CoreV1().Nodes().Delete(t.Context(), "gpu-5", metav1.DeleteOptions{}))
 		capacity := controlplane.GPUNodes(1, 1).Capacity
 		_, err := w.Client.CoreV1().Nodes().Create(t.Context(), &corev1.Node{
@@ -172,10 +175,10 @@ func TestWarmKinds(t *testing.T) {
 		}, metav1.CreateOptions{})
 		w.must(err)
 		w.await("the job is for the node that came up", func() bool {
-			return w.of("imagepulljobs", ".spec.selector.names[*]") == "gpu-0 gpu-1 gpu-2 gpu-3 gpu-4 gpu-6"
+			return w.field("imagepulljobs", ".spec.selector.names[*]") == "gpu-0 gpu-1 gpu-2 gpu-3 gpu-4 gpu-6"
 		})
-		if now := w.of("imagepulljobs", ".metadata.uid"); now != job {
-			t.Errorf("the job %s was made anew: %s", job, now)
+		if now := w.field("imagepulljobs", ".metadata.uid"); now != job {
+			t.Errorf("the job %s was replaced by %s", job, now)
 		}
 		for _, i := range []int{0, 1, 2, 3, 4, 6} {
 			patch := fmt.Sprintf(`{"status":{"images":[{"names":[%q],"sizeBytes":20000000000}]}}`, warmImage)
@@ -183,7 +186,7 @@ func TestWarmKinds(t *testing.T) {
 			w.must(err)
 		}
 		w.await("all nodes have the image, and the job is gone", func() bool {
-			return w.status().reason("ImagesWarm") == "True AsPlanned" && w.of("imagepulljobs", ".metadata.name") == ""
+			return w.status().reason("ImagesWarm") == "True AsPlanned" && w.field("imagepulljobs", ".metadata.name") == ""
 		})
 	})
 	t.Run("Weights", func(t *testing.T) {
@@ -191,45 +194,45 @@ func TestWarmKinds(t *testing.T) {
 		weights := func(by string) { w.spec(`{"weights":[{"forecast":"model","lead":"1m",` + by + `}]}`) }
 		weights(`"dataLoad":{"dataset":"llama","paths":["/70b"]}`)
 		w.await("a DataLoad", func() bool {
-			return w.of("dataloads", ".spec.dataset.name")+w.of("dataloads", ".spec.target[0].path")+w.of("dataloads", ".spec.policy") == "llama/70bOnce"
+			return w.field("dataloads", ".spec.dataset.name")+w.field("dataloads", ".spec.target[0].path")+w.field("dataloads", ".spec.policy") == "llama/70bOnce"
 		})
-		w.becomes("dataloads", `{"phase":"Complete"}`)
+		w.setStatus("dataloads", `{"phase":"Complete"}`)
 		w.await("its weights are warm", func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
 		weights(`"cronJob":"load-weights"`)
 		w.await("a Job has run, and the DataLoad is gone", func() bool {
 			s := w.status()
-			return s.reason("WeightsWarm") == "True AsPlanned" && s.Forecasts[0].WeightsBy == "Job" && w.of("dataloads", ".metadata.name") == "" && w.of("jobs", ".status.succeeded") == "1"
+			return s.reason("WeightsWarm") == "True AsPlanned" && s.Forecasts[0].WeightsBy == "Job" && w.field("dataloads", ".metadata.name") == "" && w.field("jobs", ".status.succeeded") == "1"
 		})
 		weights(`"localModelCache":"llama"`)
-		w.await("a cache that is missing is told", func() bool {
-			return w.status().reason("WeightsWarm") == "False LoadFails" && w.of("jobs", ".metadata.name") == ""
+		w.await("a missing cache is reported", func() bool {
+			return w.status().reason("WeightsWarm") == "False LoadFails" && w.field("jobs", ".metadata.name") == ""
 		})
 		w.apply(`{apiVersion: serving.kserve.io/v1alpha1, kind: LocalModelCache, metadata: {name: llama}, spec: {sourceModelUri: "hf://llama", modelSize: 1Gi, nodeGroups: [gpu]}}`)
-		w.becomes("localmodelcaches", `{"copies":{"total":6,"available":6},"nodeStatus":{"gpu-0":"NodeDownloaded"}}`)
+		w.setStatus("localmodelcaches", `{"copies":{"total":6,"available":6},"nodeStatus":{"gpu-0":"NodeDownloaded"}}`)
 		w.await("a cache that is full is warm", func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
 		_, err := w.Kubectl(t.Context(), nil, "delete", "crd", "localmodelcaches.serving.kserve.io")
 		w.must(err)
-		w.await("an API that went is told to be missing, and not the cache", func() bool { return w.status().reason("WeightsWarm") == "False MissingAPI" })
+		w.await("an API that is gone is reported, and not the cache", func() bool { return w.status().reason("WeightsWarm") == "False MissingAPI" })
 	})
 	t.Run("ProvisioningRequest", func(t *testing.T) {
 		w := w.in(t)
 		w.spec(`{"nodes":{"policy":"ProvisioningRequest"}}`)
 		w.await("one request for all six, and no buffer", func() bool {
-			return w.of("provisioningrequests", ".spec.podSets[0].count") == "6" && w.of("capacitybuffers", ".metadata.name") == ""
+			return w.field("provisioningrequests", ".spec.podSets[0].count") == "6" && w.field("capacitybuffers", ".metadata.name") == ""
 		})
-		w.becomes("provisioningrequests", `{"conditions":[{"type":"Failed","status":"True","reason":"CapacityIsNotFound","message":"none left","lastTransitionTime":"2026-01-01T00:00:00Z"}]}`)
-		w.await("its failure is told", func() bool { return w.status().reason("NodesWarm") == "False NotProvisioned" })
+		w.setStatus("provisioningrequests", `{"conditions":[{"type":"Failed","status":"True","reason":"CapacityIsNotFound","message":"none left","lastTransitionTime":"2026-01-01T00:00:00Z"}]}`)
+		w.await("its failure is reported", func() bool { return w.status().reason("NodesWarm") == "False NotProvisioned" })
 	})
 	t.Run("Fallback", func(t *testing.T) {
 		w := w.in(t)
 		w.spec(`{"nodes":{"policy":"Placeholders"},"images":{"policy":"Pods"},"weights":[]}`)
 		w.await("six placeholders, and no request", func() bool {
 			all, _ := w.placeholders()
-			return all == 6 && w.of("provisioningrequests", ".metadata.name") == "" && w.of("podtemplates", ".metadata.name") == ""
+			return all == 6 && w.field("provisioningrequests", ".metadata.name") == "" && w.field("podtemplates", ".metadata.name") == ""
 		})
-		// A quota on CPU and memory admits no pod that does not say what it asks for.
+		// A quota on CPU and memory rejects pods without requests for them.
 		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: tight, namespace: shop}, spec: {hard: {requests.cpu: "1", limits.cpu: "1", requests.memory: 1Gi, limits.memory: 1Gi}}}`)
-		w.await("the quota counts", func() bool { return w.of("resourcequotas", ".status.hard.limits\\.cpu") == "1" })
+		w.await("the quota is in force", func() bool { return w.field("resourcequotas", ".status.hard.limits\\.cpu") == "1" })
 		_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "gpu-0", types.StrategicMergePatchType, []byte(`{"status":{"images":null}}`), metav1.PatchOptions{}, "status")
 		w.must(err)
 		w.await("a pod pulls onto the node that lost the image", func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })
@@ -246,7 +249,8 @@ func TestWarmKinds(t *testing.T) {
 	t.Run("Rights", func(t *testing.T) { w.in(t).checkRights(begin) })
 }
 
-// checkRights holds what was asked against what the component for warming grants: each verb is used, and none was missed.
+// checkRights compares the requests with the permissions that the component for warming grants.
+// Each verb must be used, and none may be missing.
 func (w *warmWorld) checkRights(begin time.Time) {
 	used := map[string]bool{}
 	for _, a := range w.proxy.since(begin.Add(-time.Minute)) {
@@ -271,7 +275,7 @@ func (w *warmWorld) checkRights(begin time.Time) {
 			for _, verb := range rule.Verbs {
 				for _, resource := range rule.Resources {
 					if resource == "warmpools/finalizers" {
-						continue // admission asks for it, no request names it
+						continue // admission checks it, and no request names it
 					}
 					if !used[strings.Join([]string{role.Namespace, verb, rule.APIGroups[0], resource}, " ")] {
 						w.t.Errorf("%s grants %s on %s, which is not used", role.Kind, verb, resource)

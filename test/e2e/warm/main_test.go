@@ -1,5 +1,6 @@
-// Package warm tests from end to end what gpuwarm does ahead of a plan: the warmer under the rights of its own ServiceAccount, on a real
-// control plane with a scheduler and simulated nodes.
+// Package warm tests from end to end what gpuwarm does ahead of a plan: the warmer with the
+// permissions of its own ServiceAccount, on a real control plane with a scheduler and simulated
+// nodes.
 package warm
 
 import (
@@ -9,10 +10,10 @@ import (
 	"headstart.dev/headstart/test/binaries"
 )
 
-// env is what tests share: where the binaries are.
+// env is shared by all tests.
 var env struct{ layout binaries.Layout }
 
-// namespace of the service that is warmed for.
+// namespace of the service and its WarmPool.
 const namespace = "shop"
 
 func TestMain(m *testing.M) { os.Exit(binaries.RunTests(m, &env.layout, binaries.ControlPlane)) }

@@ -8,8 +8,8 @@ import (
 
 const mirroredImage = "mirror.example/hub/model:1"
 
-// fromMirror has the API server change the images of the namespace's pods to those of a mirror, as the webhooks of registries that stand before
-// others do.
+// fromMirror lets the API server change the images of the namespace's pods to those of a mirror, as
+// webhooks of caching registries do.
 const fromMirror = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingAdmissionPolicy
@@ -31,13 +31,14 @@ kind: MutatingAdmissionPolicyBinding
 metadata: {name: mirror}
 spec: {policyName: mirror}`
 
-// Nodes that list the mirror's name have the image: each is pulled onto once, and replicas that come there are warm.
+// Nodes that list an image by the mirror's name have it. Each node pulls it once, and replicas that
+// start there are warm.
 func TestWarmFromAMirror(t *testing.T) {
 	const nodes = 4
 	begin := time.Now()
 	w := newWarmWorld(t, warmOptions{nodes: nodes, before: fromMirror})
-	w.kubelets(mirroredImage)
-	w.await("the policy counts", func() bool {
+	w.simulateKubelets(mirroredImage)
+	w.await("the policy is in force", func() bool {
 		out, err := w.Kubectl(t.Context(), nil, "run", "probe", "-n", namespace, "--image=registry.example/probe:1", "--dry-run=server", "-o", "jsonpath={.spec.containers[0].image}")
 		return err == nil && strings.HasPrefix(out, "mirror.example/hub/")
 	})
@@ -57,6 +58,6 @@ func TestWarmFromAMirror(t *testing.T) {
 		}
 	}
 	if pulls != nodes {
-		t.Errorf("%d pulls were asked for, want one for each of %d nodes", pulls, nodes)
+		t.Errorf("%d pulls were created, want one for each of %d nodes", pulls, nodes)
 	}
 }

@@ -9,8 +9,9 @@ import (
 	"headstart.dev/headstart/test/controlplane"
 )
 
-// Placeholders give way to real pods at once, do not come back for them, and go with their WarmPool; quota, a CapacityBuffer that appears and vanishes, and a
-// namespace that goes leave nothing behind.
+// Placeholders give way to real pods at once, do not come back for them, and are deleted with their
+// WarmPool. A quota, a CapacityBuffer API that appears and vanishes, and a namespace that is
+// deleted leave nothing behind.
 func TestWarmPlaceholders(t *testing.T) {
 	w := newWarmWorld(t, warmOptions{nodes: 6})
 	w.plan(time.Now(), repeat(6, 20*time.Minute))
@@ -77,7 +78,7 @@ func TestWarmPlaceholders(t *testing.T) {
 		w.scale(0)
 		whole := controlplane.GPUNodes(1, 1).Capacity
 		w.kube("set", "resources", "deployment/"+warmService, "--requests=cpu="+whole.Cpu().String())
-		w.image(imageThere)
+		w.setImage(imageThere)
 		w.await("pulls beside placeholders that leave nothing on their nodes", func() bool {
 			bound := 0
 			for _, p := range w.pods(namespace, pullsInFlight) {
@@ -96,12 +97,12 @@ func TestWarmPlaceholders(t *testing.T) {
 	t.Run("Quota", func(t *testing.T) {
 		w := w.in(t)
 		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: headstart-warm}, spec: {hard: {pods: "3"}}}`)
-		w.await("the quota counts", func() bool {
+		w.await("the quota is in force", func() bool {
 			q, err := w.Client.CoreV1().ResourceQuotas(warmNamespace).Get(t.Context(), "few", metav1.GetOptions{})
 			return err == nil && q.Status.Used.Pods().Value() == 2
 		})
 		w.scale(0)
-		w.await("the quota is told", func() bool { return w.status().reason("NodesWarm") == "False QuotaDenied" })
+		w.await("the quota is reported", func() bool { return w.status().reason("NodesWarm") == "False QuotaDenied" })
 		if all, _ := w.placeholders(); all > 3 {
 			t.Errorf("%d placeholders under a quota of 3", all)
 		}
@@ -118,7 +119,7 @@ func TestWarmPlaceholders(t *testing.T) {
 			s := w.status()
 			return all == 0 && len(s.Forecasts) == 1 && s.Forecasts[0].NodesBy == "CapacityBuffer"
 		})
-		w.await("a buffer of 6", func() bool { return w.of("capacitybuffers", ".spec.replicas") == "6" })
+		w.await("a buffer of 6", func() bool { return w.field("capacitybuffers", ".spec.replicas") == "6" })
 		_, err := w.Kubectl(t.Context(), nil, "delete", "crd", "capacitybuffers.autoscaling.x-k8s.io")
 		w.must(err)
 		w.await("placeholders take over again", func() bool { _, bound := w.placeholders(); return bound == 6 })

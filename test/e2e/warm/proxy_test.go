@@ -20,28 +20,32 @@ import (
 	"headstart.dev/headstart/test/controlplane"
 )
 
-// proxy stands between the warmer and the API server: it counts what is asked, and can refuse writes.
+// proxy is between the warmer and the API server. It records the requests, and can reject writes.
 type proxy struct {
 	*httptest.Server
-	mu      sync.Mutex
-	asked   []asked
-	refuses bool
+	mu       sync.Mutex
+	requests []request
+	refuses  bool
 }
 
-// asked is one request, in RBAC's words. namespace is empty for what is of no namespace or asked of all.
-type asked struct {
+// request is one request, in the terms of RBAC. namespace is empty for cluster-scoped resources and
+// for requests of all namespaces.
+type request struct {
 	at                               time.Time
 	verb, group, resource, namespace string
 	status                           int
-	body                             string // of an answer that denies
+	body                             string // of a response that denies the request
 }
 
-func (a asked) writes() bool {
-	return a.verb != "get" && a.verb != "list" && a.verb != "watch"
+func (r request) writes() bool {
+	return r.verb != "get" && r.verb != "list" && r.verb != "watch"
 }
 
-// counted is whether a request counts as one that the warmer makes of its own: watches and Events are the libraries'.
-func (a asked) counted() bool { return a.verb != "watch" && a.resource != "events" && a.resource != "" }
+// counted reports whether the warmer itself made the request. Watches and Events are made by the
+// libraries.
+func (r request) counted() bool {
+	return r.verb != "watch" && r.resource != "events" && r.resource != ""
+}
 
 func newProxy(t *testing.T, cp *controlplane.ControlPlane) *proxy {
 	t.Helper()
@@ -60,12 +64,12 @@ func newProxy(t *testing.T, cp *controlplane.ControlPlane) *proxy {
 		ModifyResponse: p.remember,
 	}
 	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := askedBy(r)
+		a := parseRequest(r)
 		p.mu.Lock()
 		refuse := p.refuses && a.writes()
 		if refuse {
 			a.status = http.StatusServiceUnavailable
-			p.asked = append(p.asked, a)
+			p.requests = append(p.requests, a)
 		}
 		p.mu.Unlock()
 		if refuse {
@@ -75,13 +79,13 @@ func newProxy(t *testing.T, cp *controlplane.ControlPlane) *proxy {
 		forward.ServeHTTP(w, r)
 	}))
 	p.EnableHTTP2 = true
-	p.StartTLS()                               // client-go sends no token without
-	t.Cleanup(func() { _ = p.Config.Close() }) // and not the server's own Close, which waits for the watches to end
+	p.StartTLS()                               // client-go sends no token without TLS
+	t.Cleanup(func() { _ = p.Config.Close() }) // not the server's own Close, which waits for the watches to end
 	return p
 }
 
 func (p *proxy) remember(r *http.Response) error {
-	a := askedBy(r.Request)
+	a := parseRequest(r.Request)
 	a.status = r.StatusCode
 	if r.StatusCode == http.StatusForbidden {
 		body, err := io.ReadAll(r.Body)
@@ -93,23 +97,23 @@ func (p *proxy) remember(r *http.Response) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked = append(p.asked, a)
+	p.requests = append(p.requests, a)
 	return nil
 }
 
-// refuse has the API server refuse writes, or not.
+// refuse sets whether the API server rejects writes.
 func (p *proxy) refuse(yes bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refuses = yes
 }
 
-// since returns what was asked since a time.
-func (p *proxy) since(t time.Time) []asked {
+// since returns the requests since a time.
+func (p *proxy) since(t time.Time) []request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var out []asked
-	for _, a := range p.asked {
+	var out []request
+	for _, a := range p.requests {
 		if a.at.After(t) {
 			out = append(out, a)
 		}
@@ -117,9 +121,9 @@ func (p *proxy) since(t time.Time) []asked {
 	return out
 }
 
-// askedBy reads a request of the Kubernetes API.
-func askedBy(r *http.Request) asked {
-	a := asked{at: time.Now()}
+// parseRequest parses a request of the Kubernetes API.
+func parseRequest(r *http.Request) request {
+	a := request{at: time.Now()}
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	switch {
 	case len(parts) > 2 && parts[0] == "api":
@@ -157,7 +161,7 @@ func askedBy(r *http.Request) asked {
 	return a
 }
 
-// through rewrites a kubeconfig to go through the proxy, with the same account.
+// through rewrites a kubeconfig to use the proxy, with the same account.
 func (p *proxy) through(kubeconfig string) (string, error) {
 	config, err := clientcmd.LoadFromFile(kubeconfig)
 	if err != nil {

@@ -35,16 +35,17 @@ const (
 	warmServiceKey = "app=" + warmService
 )
 
-// warmWorld is a control plane with the warmer alone, under its own rights; the plan of the one Forecast, and the replicas that follow it, are the test's.
+// warmWorld is a control plane with the warmer alone, with its own permissions. The test itself
+// writes the plan of the one Forecast, and scales its replicas.
 type warmWorld struct {
 	*controlplane.ControlPlane
 	t       *testing.T
 	proxy   *proxy
 	warmer  *controlplane.Process
-	metrics string // where it serves them
+	metrics string // the address where the warmer serves them
 }
 
-// Failed is as the control plane's own, and tells as well when the warmer has ended.
+// Failed is the control plane's own, and also returns an error if the warmer has ended.
 func (w *warmWorld) Failed() error {
 	select {
 	case <-w.warmer.Done():
@@ -54,10 +55,10 @@ func (w *warmWorld) Failed() error {
 	}
 }
 
-// warmOptions say what a warmWorld is like.
+// warmOptions are the options of a warmWorld.
 type warmOptions struct {
 	nodes    int           // of one GPU each
-	interval time.Duration // between two looks
+	interval time.Duration // between two reconciliations
 	stages   func(defaults []byte) []byte
 	before   string // is applied before the warmer starts
 }
@@ -78,12 +79,12 @@ func newWarmWorld(t *testing.T, o warmOptions) *warmWorld {
 	w := &warmWorld{ControlPlane: cp, t: t, proxy: newProxy(t, cp)}
 	w.install(o)
 	w.apply(warmRights)
-	w.await("the rights count", func() bool { return w.may("list", "resourcequotas") }) // or the first looks are denied
+	w.await("the permissions are in force", func() bool { return w.may("list", "resourcequotas") }) // else the first reconciliations are denied
 	w.apply(warmObjects)
 	return w
 }
 
-// may asks the API server whether Headstart may do something in the service's namespace.
+// may reports whether the API server lets Headstart do something in the service's namespace.
 func (w *warmWorld) may(verb, resource string) bool {
 	w.t.Helper()
 	review, err := w.Client.AuthorizationV1().SubjectAccessReviews().Create(w.t.Context(), &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
@@ -94,7 +95,8 @@ func (w *warmWorld) may(verb, resource string) bool {
 	return review.Status.Allowed
 }
 
-// install applies the base and the component for warming, and runs the warmer with the ServiceAccount's rights.
+// install applies the base and the component for warming, and runs the warmer with the
+// ServiceAccount's permissions.
 func (w *warmWorld) install(o warmOptions) {
 	w.t.Helper()
 	dir, err := filepath.EvalSymlinks(w.Dir)
@@ -139,7 +141,7 @@ patches:
 	w.must(err)
 }
 
-// metric is the sum of the warmer's samples of a name that have all the labels.
+// metric returns the sum of the warmer's samples of a name that have all the labels.
 func (w *warmWorld) metric(name string, labels ...string) float64 {
 	w.t.Helper()
 	response, err := http.Get("http://" + w.metrics + "/metrics") //nolint:noctx // the test's own process
@@ -157,7 +159,7 @@ func (w *warmWorld) metric(name string, labels ...string) float64 {
 	return sum
 }
 
-// in is the same world for a subtest.
+// in returns the same world for a subtest.
 func (w *warmWorld) in(t *testing.T) *warmWorld {
 	return &warmWorld{ControlPlane: w.ControlPlane, t: t, proxy: w.proxy, warmer: w.warmer, metrics: w.metrics}
 }
@@ -174,23 +176,25 @@ func (w *warmWorld) apply(yaml string) {
 	w.must(w.Apply(w.t.Context(), yaml))
 }
 
-// rightsHere has Headstart warm for the WarmPools of the namespace, as manifests/examples/warm-namespace.yaml does.
-const rightsHere = `
+// namespaceRights lets Headstart warm for the WarmPools of the namespace, as
+// manifests/examples/warm-namespace.yaml does.
+const namespaceRights = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: headstart-warm, namespace: shop}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: headstart-warm-namespace}
 subjects: [{kind: ServiceAccount, name: headstart, namespace: headstart-system}]`
 
-// warmRights are the service's namespace with the rights.
+// warmRights are the service's namespace and the permissions.
 const warmRights = `
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
 ---
-` + rightsHere
+` + namespaceRights
 
-// warmObjects are a service of one GPU a replica, its Forecast with a capacity of 1 a replica, and the WarmPool.
+// warmObjects are a service with one GPU for each replica, its Forecast with a capacity of 1 for
+// each replica, and the WarmPool.
 const warmObjects = `
 apiVersion: apps/v1
 kind: Deployment
@@ -223,7 +227,7 @@ spec:
   images: {lead: 7s, parallelism: 10}
 `
 
-// plan is what the Forecast's status says from start on, in replicas per warmPlanStep.
+// plan writes a plan into the Forecast's status, from start on, in replicas for each warmPlanStep.
 func (w *warmWorld) plan(start time.Time, replicas []int) {
 	w.t.Helper()
 	values := strings.Trim(fmt.Sprint(replicas), "[]")
@@ -253,7 +257,7 @@ func (w *warmWorld) pods(namespace, selector string) []corev1.Pod {
 	return list.Items
 }
 
-// placeholders that there are, and how many of them have a node.
+// placeholders returns the number of placeholders, and of those that have a node.
 func (w *warmWorld) placeholders() (all, bound int) {
 	w.t.Helper()
 	for _, p := range w.pods(warmNamespace, "headstart.dev/role=placeholder") {
@@ -267,7 +271,7 @@ func (w *warmWorld) placeholders() (all, bound int) {
 	return all, bound
 }
 
-// warmStatus is the part of a WarmPool's status that is looked at.
+// warmStatus is the part of a WarmPool's status that the tests read.
 type warmStatus struct {
 	Conditions []metav1.Condition `json:"conditions"`
 	Forecasts  []struct {
@@ -298,13 +302,14 @@ func (w *warmWorld) status() warmStatus {
 	return pool.Status
 }
 
-// patience is how long something may take that comes by itself: far longer than it does, for a machine that is slow or stands still for a while.
-const patience = 3 * time.Minute
+// timeout bounds a wait. It is far longer than needed, because a machine may be slow or stand
+// still for a while.
+const timeout = 3 * time.Minute
 
-// await polls until ok; what it waits for is told where it does not come.
+// await polls until ok returns true. What it waits for is in the failure's message.
 func (w *warmWorld) await(what string, ok func() bool) {
 	w.t.Helper()
-	err := wait.PollUntilContextTimeout(w.t.Context(), 100*time.Millisecond, patience, true, func(context.Context) (bool, error) { return ok(), w.Failed() })
+	err := wait.PollUntilContextTimeout(w.t.Context(), 100*time.Millisecond, timeout, true, func(context.Context) (bool, error) { return ok(), w.Failed() })
 	if err != nil {
 		all, bound := w.placeholders()
 		w.t.Fatalf("%s: %v; %d placeholders, %d bound; %+v", what, err, all, bound, w.status())
