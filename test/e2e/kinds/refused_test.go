@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// invalidField is an invalid field of a PeakSchedule or a Calendar, as the table of the scheduler's
-// own test lists them.
-type invalidField struct {
+// invalidObject is an invalid field of a PeakSchedule or a Calendar, as the table of the
+// scheduler's own test lists them.
+type invalidObject struct {
 	Name      string         `json:"name"`
 	RefusedBy string         `json:"refusedBy"`
 	Message   string         `json:"message"`
@@ -28,12 +28,12 @@ func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []invalidField
+	var all []invalidObject
 	if err := yaml.Unmarshal(text, &all); err != nil {
 		t.Fatal(err)
 	}
 	ns := namespace(t)
-	var later []invalidField
+	var later []invalidObject
 	var accepted strings.Builder
 	for _, r := range all {
 		if meta, ok := r.Object["metadata"].(map[string]any); ok && meta["namespace"] != nil {

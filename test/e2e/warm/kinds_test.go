@@ -140,6 +140,7 @@ func (w *warmWorld) setStatus(kind, status string) {
 // Every optional API is used as its project publishes it, and its objects are deleted when they are
 // no longer desired. The permissions are those of the manifests: each is used, and none is missing.
 func TestWarmKinds(t *testing.T) {
+	t.Parallel() // waits most of the time
 	w := newWarmWorld(t, warmOptions{nodes: 6, before: allCRDs()})
 	w.apply(loadWeights)
 	begin := time.Now()

@@ -34,6 +34,7 @@ spec: {policyName: mirror}`
 // Nodes that list an image by the mirror's name have it. Each node pulls it once, and replicas that
 // start there are warm.
 func TestWarmFromAMirror(t *testing.T) {
+	t.Parallel() // waits most of the time
 	const nodes = 4
 	begin := time.Now()
 	w := newWarmWorld(t, warmOptions{nodes: nodes, before: fromMirror})

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"headstart.dev/headstart/test/controlplane"
 )
 
@@ -96,18 +94,13 @@ func TestWarmPlaceholders(t *testing.T) {
 
 	t.Run("Quota", func(t *testing.T) {
 		w := w.in(t)
-		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: headstart-warm}, spec: {hard: {pods: "3"}}}`)
-		w.await("the quota is in force", func() bool {
-			q, err := w.Client.CoreV1().ResourceQuotas(warmNamespace).Get(t.Context(), "few", metav1.GetOptions{})
-			return err == nil && q.Status.Used.Pods().Value() == 2
-		})
+		w.limitPlaceholders(3)
 		w.scale(0)
 		w.await("the quota is reported", func() bool { return w.status().reason("NodesWarm") == "False QuotaDenied" })
 		if all, _ := w.placeholders(); all > 3 {
 			t.Errorf("%d placeholders under a quota of 3", all)
 		}
-		_, err := w.Kubectl(t.Context(), nil, "delete", "resourcequota", "few", "-n", warmNamespace)
-		w.must(err)
+		w.unlimitPlaceholders()
 		w.await("six placeholders without the quota", func() bool { all, _ := w.placeholders(); return all == 6 })
 	})
 

@@ -250,6 +250,36 @@ func (w *warmWorld) scale(replicas int) {
 	w.must(err)
 }
 
+// setMode sets the Forecast's mode.
+func (w *warmWorld) setMode(mode string) {
+	w.t.Helper()
+	w.kube("patch", "forecast", warmService, "--type=merge", "-p", `{"spec":{"mode":"`+mode+`"}}`)
+}
+
+func (w *warmWorld) setImage(image string) {
+	w.t.Helper()
+	w.kube("set", "image", "deployment/"+warmService, "server="+image)
+}
+
+// limitPlaceholders creates a quota on the pods in the placeholders' namespace, and waits until it
+// counts those that exist.
+func (w *warmWorld) limitPlaceholders(n int) {
+	w.t.Helper()
+	w.apply(fmt.Sprintf(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: %s}, spec: {hard: {pods: "%d"}}}`,
+		warmNamespace, n))
+	w.await("the quota is in force", func() bool {
+		q, err := w.Client.CoreV1().ResourceQuotas(warmNamespace).Get(w.t.Context(), "few", metav1.GetOptions{})
+		all, _ := w.placeholders()
+		return err == nil && !q.Status.Hard.Pods().IsZero() && q.Status.Used.Pods().Value() == int64(all)
+	})
+}
+
+func (w *warmWorld) unlimitPlaceholders() {
+	w.t.Helper()
+	_, err := w.Kubectl(w.t.Context(), nil, "delete", "resourcequota", "few", "-n", warmNamespace)
+	w.must(err)
+}
+
 func (w *warmWorld) pods(namespace, selector string) []corev1.Pod {
 	w.t.Helper()
 	list, err := w.Client.CoreV1().Pods(namespace).List(w.t.Context(), metav1.ListOptions{LabelSelector: selector})
@@ -269,6 +299,11 @@ func (w *warmWorld) placeholders() (all, bound int) {
 		}
 	}
 	return all, bound
+}
+
+// hasPlaceholders returns a check for the number of placeholders.
+func (w *warmWorld) hasPlaceholders(n int) func() bool {
+	return func() bool { all, _ := w.placeholders(); return all == n }
 }
 
 // warmStatus is the part of a WarmPool's status that the tests read.
@@ -300,6 +335,11 @@ func (w *warmWorld) status() warmStatus {
 	}
 	w.must(json.Unmarshal([]byte(out), &pool))
 	return pool.Status
+}
+
+// hasReason returns a check for the status and the reason of a condition, such as "True AsPlanned".
+func (w *warmWorld) hasReason(condition, want string) func() bool {
+	return func() bool { return w.status().reason(condition) == want }
 }
 
 // timeout bounds a wait. It is far longer than needed, because a machine may be slow or stand
