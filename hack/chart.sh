@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Copies what the Helm chart is made of from the kustomize manifests into the chart, since Helm reads nothing outside of it. The
-# chart's templates lay its values over these copies, so that no rule, CRD or alert is written twice.
+# Copies the kustomize manifests into the Helm chart, because Helm reads nothing outside of the chart. The chart's templates apply its
+# values to these copies, so no rule, CRD or alert is written twice.
 set -euo pipefail
 cd "$(dirname "$0")/../manifests"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes everything that is generated anew, and fails when that differs from what is there: generated files are committed and
-# never edited by hand. Every check runs, whatever became of the ones before it.
+# Generates every generated file, and fails if one changes: generated files are committed and never edited by hand. Every check runs,
+# also after one has failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,8 +9,11 @@ check() {
 	if "$2"; then echo "$1: current"; else failed=1; fi
 }
 
-# Compared with what was there before rather than with the last commit, so that it can be run with work in progress.
-generated() { find api manifests/base/crds manifests/chart/headstart/files -type f \( -name 'zz_generated*' -o -name '*.yaml' -o -name '*.json' \) -print0 | sort -z | xargs -0 sha256sum; }
+# The files are compared with those before, not with the last commit, so that this works with uncommitted changes.
+generated() {
+	find api manifests/base/crds manifests/chart/headstart/files -type f \
+		\( -name 'zz_generated*' -o -name '*.yaml' -o -name '*.json' \) -print0 | sort -z | xargs -0 sha256sum
+}
 code_and_crds() {
 	local before
 	before=$(generated)
@@ -20,7 +23,7 @@ code_and_crds() {
 	return 1
 }
 
-# The synthetic traces are compared unpacked, since what gzip writes may change with Go.
+# The synthetic traces are compared unpacked, because the output of gzip may change with the version of Go.
 traces() {
 	local dir file result=0
 	dir=$(mktemp -d)
@@ -30,7 +33,7 @@ traces() {
 		cmp <(gzip -dc "$file") <(gzip -dc "$dir/$(basename "$file")") || result=1
 	done
 	rm -rf "$dir"
-	((result == 0)) || echo "the traces in testdata are not what their generator makes: go run ./testdata/generate, or undo the change" >&2
+	((result == 0)) || echo "the traces in testdata differ from their generator's: go run ./testdata/generate, or undo the change" >&2
 	return "$result"
 }
 
@@ -44,12 +47,13 @@ tidy() {
 	return "$result"
 }
 
-# What was built does not belong into the history, where it stays for ever: no source file is this large.
+# Build output does not belong into the history, where it stays forever. No source file is this large.
 sizes() {
 	local large
 	large=$(git ls-files -z | xargs -0 -r sh -c 'for f; do [ -f "$f" ] && find "$f" -size +512k; done' sh)
 	[[ -z $large ]] && return
-	printf 'larger than 512 KiB, and tracked by git: take it out with git rm --cached, or say in hack/verify.sh why it belongs here: %s\n' "$large" >&2
+	printf 'tracked by git, and larger than 512 KiB: remove it with git rm --cached, or say in hack/verify.sh why it belongs here: %s\n' \
+		"$large" >&2
 	return 1
 }
 
