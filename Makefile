@@ -6,7 +6,8 @@ SHELL := /bin/bash
 TOOL      := go tool -modfile=go.tools.mod
 GOLANGCI  := bin/golangci-lint
 HELM      := bin/helm
-# Builds programs into bin/ where they are missing or out of date: those named, or the control plane.
+# Builds programs into bin/ where they are missing or out of date: those named, or the control
+# plane.
 BUILD     := cd test && go run ./build
 VERSION   ?= $(shell sed -n 's/^appVersion: *//p' manifests/chart/headstart/Chart.yaml)
 export VERSION
@@ -14,7 +15,8 @@ FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
 # Which packages are tested how. A list is made when a recipe runs.
 PACKAGES   = $$(hack/packages.sh $(1))
-# The end-to-end tests mostly wait, each on a control plane of its own, so two packages at a time keep two cores busy enough.
+# The end-to-end tests mostly wait, each on a control plane of its own, so two packages at a time
+# keep two cores busy enough.
 E2E_FLAGS ?= -p=2 -count=1 -timeout=40m
 
 .PHONY: help
@@ -67,7 +69,7 @@ plain: ## Run the unit tests of the packages without goroutines.
 
 .PHONY: race
 race: ## Run the unit tests of the packages with goroutines, under the race detector.
-	@[ -x bin/prometheus ] || echo "NOTE: without bin/prometheus (make bin builds it) history is not tested against a real Prometheus"
+	@[ -x bin/prometheus ] || echo "NOTE: history is not tested against a real Prometheus, which make bin builds"
 	go test -race -timeout=30m $(call PACKAGES,race)
 
 # The binaries are built first, so that go test's time limit is the tests' own.
@@ -95,7 +97,7 @@ bench-adapter: ## Measure the adapter against custom-metrics-apiserver's own tes
 	cd test && go test -run='^$$' -bench=. -benchtime=$(BENCHTIME) -timeout=30m ./...
 
 .PHONY: bench-forecast
-bench-forecast: build ## Measure the forecaster against its bars and write one table; BAR=speed, m4, calibration, loop or harm measures one.
+bench-forecast: build ## Measure the forecaster; BAR=speed, m4, calibration, loop or harm measures one part.
 	go run ./forecaster/bench $(BAR)
 
 .PHONY: verify
@@ -127,7 +129,11 @@ vuln: ## Look for known vulnerabilities (needs vuln.go.dev).
 .PHONY: manifests
 manifests: bin/kubectl ## Render every overlay into dist/.
 	@mkdir -p dist
-	@for o in manifests/overlays/*/; do n=$$(basename $$o); bin/kubectl kustomize $$o > dist/headstart-$$n.yaml; echo dist/headstart-$$n.yaml; done
+	@for overlay in manifests/overlays/*/; do \
+		file=dist/headstart-$$(basename $$overlay).yaml; \
+		bin/kubectl kustomize $$overlay > $$file; \
+		echo $$file; \
+	done
 
 .PHONY: chart
 chart: $(HELM) ## Package the Helm chart into dist/.
@@ -148,7 +154,8 @@ image: ## Build the container image with docker.
 .PHONY: report-demo
 report-demo: build ## Make dist/report.html: the dry run of a synthetic trace, as a page.
 	@mkdir -p dist
-	bin/headstart report --input testdata/office_hours_5m.csv.gz --lead 10m --capacity 20 --shortage-cost 20 --policies all --headroom --sweep -o html > dist/report.html
+	bin/headstart report --input testdata/office_hours_5m.csv.gz --lead 10m --capacity 20 --shortage-cost 20 \
+		--policies all --headroom --sweep -o html > dist/report.html
 	@echo dist/report.html
 
 .PHONY: clean
@@ -162,5 +169,5 @@ bin: ## Build the control plane of the demo and the end-to-end tests into bin/, 
 ##@ Demo
 
 .PHONY: demo
-demo: ## Watch two services under one demand on a real control plane on this machine. TRACE=file.csv replays your own; DEMO_FLAGS=-help lists more.
+demo: ## Watch two services on a real control plane. TRACE=file.csv replays your demand; DEMO_FLAGS=-help lists more.
 	@$(BUILD) control-plane headstart demo && exec ../bin/demo $(if $(TRACE),-trace='$(abspath $(TRACE))') $(DEMO_FLAGS)

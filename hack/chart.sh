@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Copies the kustomize manifests into the Helm chart, because Helm reads nothing outside of the chart. The chart's templates apply its
-# values to these copies, so no rule, CRD or alert is written twice.
+# Copies the kustomize manifests into the Helm chart, because Helm reads nothing outside of the
+# chart. The chart's templates apply its values to these copies, so no rule, CRD or alert is written
+# twice.
 set -euo pipefail
 cd "$(dirname "$0")/../manifests"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the product for the given time (20s), one after the other, because go test accepts one at a time.
+# Runs every fuzz target of the product for the given time (20s), one after the other, because go
+# test accepts one at a time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Runs the linter over both modules, or with --changed over the folders whose Go files differ from main's: from the commit before
-# where main itself is checked out. Other flags go to the linter.
+# Runs the linter over both modules, or with --changed over the folders whose Go files differ from
+# main's: from the commit before where main itself is checked out. Other flags go to the linter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 linter=$PWD/bin/golangci-lint
 config=$PWD/.golangci.yml
 
-# changed lists folders with a Go file that was changed, below a folder, and without its deleted ones.
+# changed lists folders with a Go file that was changed, below a folder, and without its deleted
+# ones.
 changed() {
 	local base
 	base=$(git merge-base HEAD main 2>/dev/null || git merge-base HEAD origin/main 2>/dev/null || git rev-parse HEAD~)
@@ -17,7 +18,8 @@ changed() {
 	} | xargs -r -n1 dirname | sort -u | sed 's|^|./|'
 }
 
-# Go leaves folders named testdata out of ./...: these two hold the generator of the synthetic traces.
+# Go leaves folders named testdata out of ./...: these two hold the generator of the synthetic
+# traces.
 product=(./... ./testdata/generate ./testdata/traces)
 tests=(./...)
 if [[ ${1-} == --changed ]]; then

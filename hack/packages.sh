@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# Lists the packages that have tests by how they are tested, one a line. Each package is in exactly one list, and a new one is in a
-# list without being named here.
+# Lists the packages that have tests by how they are tested, one a line. Each package is in exactly
+# one list, and a new one is in a list without being named here.
 #
 #   race    packages of the product with goroutines: under the race detector
 #   plain   the other packages of the product
 #   quick   packages of the test module that need no control plane
-#   smoke   end-to-end tests that look at the common case only
-#   full    the other packages that need a control plane, the slowest first, so that none of those is left over at the end
+#   smoke   end-to-end tests of the common case
+#   full    the other packages that need a control plane, the slowest first, so that none of those
+#           is left over at the end
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # RACE are the patterns of the first list.
 race() { go list ${RACE:-./history/... ./gpuwarm/... ./adapter/... ./controller/... ./cmd/...}; }
 
-# tests lists the packages of the test module that have tests, each with what the tests import. Those that need a control plane import
-# the package that builds it.
+# tests lists the packages of the test module that have tests, each with what the tests import.
+# Those that need a control plane import the package that builds it.
 tests() { cd test && go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | grep -v ' \[\] \[\]$'; }
 builds='[[ ]headstart\.dev/headstart/test/binaries[] ]'
 

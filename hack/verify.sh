@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generates every generated file, and fails if one changes: generated files are committed and never edited by hand. Every check runs,
-# also after one has failed.
+# Generates every generated file, and fails if one changes: generated files are committed and never
+# edited by hand. Every check runs, also after one has failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,8 @@ check() {
 	if "$2"; then echo "$1: current"; else failed=1; fi
 }
 
-# The files are compared with those before, not with the last commit, so that this works with uncommitted changes.
+# The files are compared with those before, not with the last commit, so that this works with
+# uncommitted changes.
 generated() {
 	find api manifests/base/crds manifests/chart/headstart/files -type f \
 		\( -name 'zz_generated*' -o -name '*.yaml' -o -name '*.json' \) -print0 | sort -z | xargs -0 sha256sum
@@ -23,7 +24,8 @@ code_and_crds() {
 	return 1
 }
 
-# The synthetic traces are compared unpacked, because the output of gzip may change with the version of Go.
+# The synthetic traces are compared unpacked, because the output of gzip may change with the version
+# of Go.
 traces() {
 	local dir file result=0
 	dir=$(mktemp -d)
@@ -33,7 +35,8 @@ traces() {
 		cmp <(gzip -dc "$file") <(gzip -dc "$dir/$(basename "$file")") || result=1
 	done
 	rm -rf "$dir"
-	((result == 0)) || echo "the traces in testdata differ from their generator's: go run ./testdata/generate, or undo the change" >&2
+	((result == 0)) ||
+		echo "the traces in testdata differ from their generator's: go run ./testdata/generate, or undo the change" >&2
 	return "$result"
 }
 
@@ -47,13 +50,14 @@ tidy() {
 	return "$result"
 }
 
-# Build output does not belong into the history, where it stays forever. No source file is this large.
+# Build output does not belong into the history, where it stays forever. No source file is this
+# large.
 sizes() {
 	local large
 	large=$(git ls-files -z | xargs -0 -r sh -c 'for f; do [ -f "$f" ] && find "$f" -size +512k; done' sh)
 	[[ -z $large ]] && return
-	printf 'tracked by git, and larger than 512 KiB: remove it with git rm --cached, or say in hack/verify.sh why it belongs here: %s\n' \
-		"$large" >&2
+	echo "tracked by git, and larger than 512 KiB: remove it with git rm --cached, or say in hack/verify.sh" \
+		"why it belongs here: $large" >&2
 	return 1
 }
 
