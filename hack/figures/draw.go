@@ -44,8 +44,10 @@ func (c canvas) y(v float64) float64 { return c.y0 + panelHeight*(1-v/c.most) }
 func drawRamp(r ramp) []byte {
 	b := &bytes.Buffer{}
 	height := top + 2*panelHeight + between + bottom
-	fmt.Fprintf(b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", width, height,
-		"A morning ramp under a reactive autoscaler, which leaves demand unserved for the time its replicas take to start, and under Headstart, whose replicas are ready when the ramp begins")
+	fmt.Fprintf(b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n",
+		width, height,
+		"A morning ramp under a reactive autoscaler, which leaves demand unserved for the time its replicas take to start, "+
+			"and under Headstart, whose replicas are ready when the ramp begins")
 	fmt.Fprintf(b, "<style>%s</style>\n", style)
 	most := 0.0
 	for i := range r.demand {
@@ -65,7 +67,8 @@ func drawRamp(r ramp) []byte {
 		c.line("ready", p.ready)
 		c.line("demand", r.demand)
 		fmt.Fprintf(b, "<text class=\"title\" x=\"%.0f\" y=\"%.1f\">%s</text>\n", left, c.y0-12, p.title)
-		fmt.Fprintf(b, "<text class=\"quiet\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.1f %% unserved · %.0f replica-hours</text>\n",
+		fmt.Fprintf(b,
+			"<text class=\"quiet\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%.1f %% unserved · %.0f replica-hours</text>\n",
 			width-right, c.y0-12, 100*p.unserved, p.replicaHours)
 	}
 	legend(b)
@@ -84,7 +87,8 @@ func (c canvas) grid(r ramp) {
 		if i == c.steps {
 			anchor = "end"
 		}
-		fmt.Fprintf(c, "<text class=\"quiet\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", c.x(i), c.y0+panelHeight+18, anchor, clock(r, i))
+		fmt.Fprintf(c, "<text class=\"quiet\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", c.x(i),
+			c.y0+panelHeight+18, anchor, clock(r, i))
 	}
 }
 
@@ -114,7 +118,9 @@ func legend(b *bytes.Buffer) {
 	fmt.Fprintf(b, "<text x=\"%.0f\" y=\"%.1f\"><tspan class=\"label-demand\">━ demand, requests/s</tspan>"+
 		"<tspan class=\"label-ready\" dx=\"18\">━ what ready replicas can serve</tspan>"+
 		"<tspan class=\"label-short\" dx=\"18\">▆ unserved</tspan></text>\n", left, y)
-	fmt.Fprintf(b, "<text class=\"quiet\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">a replica serves %.0f and takes %.0f min to start</text>\n",
+	fmt.Fprintf(b,
+		"<text class=\"quiet\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">"+
+			"a replica serves %.0f and takes %.0f min to start</text>\n",
 		width-right, y, capacity, lead.Minutes())
 }
 

@@ -19,7 +19,8 @@ func TestRamp(t *testing.T) {
 		t.Errorf("the reactive service leaves %.2f %% unserved: too little to show anything", 100*r.reactive.unserved)
 	}
 	if r.ahead.unserved > r.reactive.unserved/5 {
-		t.Errorf("ahead leaves %.2f %% unserved, reactive %.2f %%: want at most a fifth", 100*r.ahead.unserved, 100*r.reactive.unserved)
+		t.Errorf("ahead leaves %.2f %% unserved, reactive %.2f %%: want at most a fifth", 100*r.ahead.unserved,
+			100*r.reactive.unserved)
 	}
 	checkXML(t, "drawn", drawRamp(r))
 }

@@ -35,6 +35,7 @@ func run(ctx context.Context, out string) error {
 		return fmt.Errorf("write a figure: %w", err)
 	}
 	fmt.Printf("%s: from %s to %s unserved: reactive %.1f %%, ahead %.2f %%; replica-hours %.0f and %.0f\n", path,
-		clock(r, 0), clock(r, len(r.demand)), 100*r.reactive.unserved, 100*r.ahead.unserved, r.reactive.replicaHours, r.ahead.replicaHours)
+		clock(r, 0), clock(r, len(r.demand)), 100*r.reactive.unserved, 100*r.ahead.unserved, r.reactive.replicaHours,
+		r.ahead.replicaHours)
 	return nil
 }

@@ -55,7 +55,8 @@ func BenchmarkServing(b *testing.B) {
 				}
 				runs[i] = append(runs[i], r)
 				// b.Log is cut off after ten lines
-				fmt.Fprintf(os.Stderr, "round %d: %-24s %7.0f/s  p50 %6.3f ms  p99 %6.3f ms  max %6.1f ms\n", round+1, targets[i].name, r.perSecond, ms(r.p50), ms(r.p99), ms(r.max))
+				fmt.Fprintf(os.Stderr, "round %d: %-24s %7.0f/s  p50 %6.3f ms  p99 %6.3f ms  max %6.1f ms\n", round+1,
+					targets[i].name, r.perSecond, ms(r.p50), ms(r.p99), ms(r.max))
 			}
 		}
 	}
@@ -214,15 +215,17 @@ func startTestAdapter(b *testing.B, layout binaries.Layout, c *controlplane.Cont
 	dir := filepath.Join(c.Dir, "test-adapter")
 	p, err := c.Run("test-adapter", filepath.Join(layout.Bin, "test-adapter"), []string{
 		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(ports[0]), "--cert-dir=" + dir,
-		"--lister-kubeconfig=" + c.Kubeconfig, "--authentication-kubeconfig=" + c.Kubeconfig, "--authorization-kubeconfig=" + c.Kubeconfig,
+		"--lister-kubeconfig=" + c.Kubeconfig, "--authentication-kubeconfig=" + c.Kubeconfig,
+		"--authorization-kubeconfig=" + c.Kubeconfig,
 		"--authentication-token-webhook-cache-ttl=1m", "--authorization-webhook-cache-authorized-ttl=1m",
 	}, time.Second)
 	if err != nil {
 		b.Fatal(err)
 	}
 	external := target{
-		name: "test-adapter external", url: "https://127.0.0.1:" + strconv.Itoa(ports[0]), token: token(b, c), accept: protobuf,
-		tls: &tls.Config{InsecureSkipVerify: true}, // its certificate is self-signed
+		name: "test-adapter external", url: "https://127.0.0.1:" + strconv.Itoa(ports[0]), token: token(b, c),
+		accept: protobuf,
+		tls:    &tls.Config{InsecureSkipVerify: true}, // its certificate is self-signed
 	}
 	custom := external
 	custom.name = "test-adapter custom"

@@ -31,9 +31,10 @@ func (c *ControlPlane) writeKubeconfig(path, token string) error {
 // Token returns a token of a ServiceAccount, as one of its pods would have, valid for a day.
 func (c *ControlPlane) Token(ctx context.Context, namespace, serviceAccount string) (string, error) {
 	seconds := int64(24 * 60 * 60)
-	tr, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, serviceAccount, &authenticationv1.TokenRequest{
-		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds},
-	}, metav1.CreateOptions{})
+	tr, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, serviceAccount,
+		&authenticationv1.TokenRequest{
+			Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds},
+		}, metav1.CreateOptions{})
 	if err != nil {
 		return "", fmt.Errorf("ask for a token of %s/%s: %w", namespace, serviceAccount, err)
 	}

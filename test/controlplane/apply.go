@@ -36,7 +36,8 @@ func (c *ControlPlane) Kubectl(ctx context.Context, stdin []byte, args ...string
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return stdout.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args[2:], " "), err, strings.TrimSpace(stderr.String()))
+		return stdout.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args[2:], " "), err,
+			strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil
 }
@@ -53,10 +54,11 @@ func (c *ControlPlane) AwaitCRDs(ctx context.Context, names ...string) error {
 		return err
 	}
 	var last error
-	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
-		_, last = c.Kubectl(ctx, nil, "get", strings.Join(names, ","), "--all-namespaces", "--output=name")
-		return last == nil, nil
-	})
+	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 3*time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			_, last = c.Kubectl(ctx, nil, "get", strings.Join(names, ","), "--all-namespaces", "--output=name")
+			return last == nil, nil
+		})
 	if err != nil {
 		return fmt.Errorf("wait until %s can be applied: %w (%w)", strings.Join(names, ", "), err, last)
 	}

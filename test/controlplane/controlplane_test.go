@@ -266,14 +266,15 @@ func writeJSON(w http.ResponseWriter, v any) {
 func awaitReady(t *testing.T, c *controlplane.ControlPlane, want int) {
 	t.Helper()
 	got := -1
-	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
-		d, err := c.Client.AppsV1().Deployments("shop").Get(ctx, "model", metav1.GetOptions{})
-		if err != nil {
-			return false, err
-		}
-		got = int(d.Status.ReadyReplicas)
-		return got == want && d.Status.Replicas == d.Status.ReadyReplicas, nil
-	})
+	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, 3*time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			d, err := c.Client.AppsV1().Deployments("shop").Get(ctx, "model", metav1.GetOptions{})
+			if err != nil {
+				return false, err
+			}
+			got = int(d.Status.ReadyReplicas)
+			return got == want && d.Status.Replicas == d.Status.ReadyReplicas, nil
+		})
 	if err != nil {
 		events, _ := c.Kubectl(t.Context(), nil, "-n", "shop", "get", "events,pods,hpa")
 		t.Fatalf("%d ready replicas, want %d: %v\n%s", got, want, err, events)
@@ -300,7 +301,8 @@ func checkWarmUps(t *testing.T, c *controlplane.ControlPlane, want controlplane.
 		}
 		created := pods.Items[i].CreationTimestamp.Time
 		for what, took := range map[string]time.Duration{
-			"created to Initialized": at[corev1.PodInitialized].Sub(created), "created to Ready": at[corev1.PodReady].Sub(created),
+			"created to Initialized": at[corev1.PodInitialized].Sub(created),
+			"created to Ready":       at[corev1.PodReady].Sub(created),
 		} {
 			if least, ok := fastest[what]; !ok || took < least {
 				fastest[what] = took
@@ -322,7 +324,8 @@ func checkToken(t *testing.T, c *controlplane.ControlPlane) {
 		t.Fatal(err)
 	}
 	_, err = c.Kubectl(t.Context(), nil, "--kubeconfig="+path, "get", "pods")
-	if err == nil || !strings.Contains(err.Error(), `User "system:serviceaccount:shop:default" cannot list resource "pods"`) {
+	if err == nil ||
+		!strings.Contains(err.Error(), `User "system:serviceaccount:shop:default" cannot list resource "pods"`) {
 		t.Errorf("a ServiceAccount without a role gets %v", err)
 	}
 }
@@ -347,7 +350,10 @@ func history(path string) error {
 func checkHistory(t *testing.T, p *controlplane.Prometheus) {
 	t.Helper()
 	ask := func() string {
-		query := url.Values{"query": {"rate(seen_total[20m])"}, "time": {strconv.FormatInt(time.Now().Add(-20*time.Minute).Unix(), 10)}}
+		query := url.Values{
+			"query": {"rate(seen_total[20m])"},
+			"time":  {strconv.FormatInt(time.Now().Add(-20*time.Minute).Unix(), 10)},
+		}
 		resp, err := http.Get(p.URL + "/api/v1/query?" + query.Encode())
 		if err != nil {
 			return err.Error()

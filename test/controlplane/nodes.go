@@ -58,19 +58,20 @@ func (c *ControlPlane) makeNodes(ctx context.Context) error {
 		}
 	}
 	ready := 0
-	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, c.opts.ReadyWithin, true, func(ctx context.Context) (bool, error) {
-		nodes, err := c.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return false, err
-		}
-		ready = 0
-		for i := range nodes.Items {
-			if canTakePods(&nodes.Items[i]) {
-				ready++
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, c.opts.ReadyWithin, true,
+		func(ctx context.Context) (bool, error) {
+			nodes, err := c.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return false, err
 			}
-		}
-		return ready >= want, c.Failed()
-	})
+			ready = 0
+			for i := range nodes.Items {
+				if canTakePods(&nodes.Items[i]) {
+					ready++
+				}
+			}
+			return ready >= want, c.Failed()
+		})
 	if err != nil {
 		return fmt.Errorf("%d of %d nodes are Ready: %w", ready, want, err)
 	}

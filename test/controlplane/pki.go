@@ -35,7 +35,8 @@ func writeCredentials(dir string) (*credentials, error) {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	c := &credentials{
 		ca: at("ca.crt"), caKey: at("ca.key"), serving: at("apiserver.crt"), servingKey: at("apiserver.key"),
-		proxyClient: at("proxy.crt"), proxyClientKey: at("proxy.key"), serviceAccountKey: at("sa.key"), tokens: at("tokens.csv"),
+		proxyClient: at("proxy.crt"), proxyClientKey: at("proxy.key"), serviceAccountKey: at("sa.key"),
+		tokens: at("tokens.csv"),
 	}
 	ca, caKey, err := c.makeCA()
 	if err != nil {

@@ -188,6 +188,7 @@ func isErrorLine(line string) bool {
 			return true
 		}
 	}
-	return strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "Error:") || strings.Contains(line, "level=ERROR") ||
+	return strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "Error:") ||
+		strings.Contains(line, "level=ERROR") ||
 		strings.Contains(line, `"level":"fatal"`) || strings.Contains(line, `"level":"ERROR"`)
 }

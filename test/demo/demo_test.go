@@ -22,9 +22,15 @@ func TestOptionsRefused(t *testing.T) {
 		set    func(*options)
 		want   string
 	}{
-		"ShortDay": {"a scrape a second must see a day's shape", func(o *options) { o.day = time.Minute }, "-day 1m0s: must be from 4m"},
-		"NoDays":   {"something must be shown", func(o *options) { o.days = 0 }, "-days 0: must be at least 1"},
-		"LongWarm": {"the set-up must have room for the first pods", func(o *options) { o.warmUp = time.Minute }, "-warm-up 1m0s: must be"},
+		"ShortDay": {
+			"a scrape a second must see a day's shape", func(o *options) { o.day = time.Minute },
+			"-day 1m0s: must be from 4m",
+		},
+		"NoDays": {"something must be shown", func(o *options) { o.days = 0 }, "-days 0: must be at least 1"},
+		"LongWarm": {
+			"the set-up must have room for the first pods", func(o *options) { o.warmUp = time.Minute },
+			"-warm-up 1m0s: must be",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +74,8 @@ func TestScenario(t *testing.T) {
 	if hour := float64(s.sale.offset-s.day) / float64(s.hours(1)); math.Abs(hour-19) > 0.25 {
 		t.Errorf("the sale begins %.1f hours into the second day", hour)
 	}
-	if y := s.peakYAML(start); !strings.Contains(y, fmt.Sprintf("start: %q", start.Add(s.sale.offset).Format("2006-01-02T15:04:05"))) {
+	if y := s.peakYAML(start); !strings.Contains(y,
+		fmt.Sprintf("start: %q", start.Add(s.sale.offset).Format("2006-01-02T15:04:05"))) {
 		t.Errorf("the peak is declared as %s", y)
 	}
 }
@@ -115,7 +122,10 @@ func TestVerdict(t *testing.T) {
 		a, b simulator.Account
 		want string
 	}{
-		"Better":      {account(200, time.Hour), account(20, 66*time.Minute), "dropped 1/10 of what the reactive one did, at 1.10 times"},
+		"Better": {
+			account(200, time.Hour), account(20, 66*time.Minute),
+			"dropped 1/10 of what the reactive one did, at 1.10 times",
+		},
 		"NothingLost": {account(200, time.Hour), account(0, 66*time.Minute), "dropped nothing, at 1.10 times"},
 		"Worse":       {account(20, time.Hour), account(50, time.Hour), "dropped 2.5 times as much as the reactive one"},
 		"Both":        {account(0, time.Hour), account(0, time.Hour), "Both served everything"},
@@ -144,7 +154,10 @@ func TestFrame(t *testing.T) {
 			for sec := range 300 {
 				at := start.Add(time.Duration(sec-30) * time.Second)
 				ready := 10 + sec/20
-				r := reading{State: simulator.State{Demand: 100 + float64(sec)/2, Ready: ready, Wanted: ready}, served: 120 + float64(sec)/2}
+				r := reading{
+					State:  simulator.State{Demand: 100 + float64(sec)/2, Ready: ready, Wanted: ready},
+					served: 120 + float64(sec)/2,
+				}
 				v.add(sample{at: at, services: map[string]reading{reactive: r, headstart: r}})
 			}
 			frame := v.frame()

@@ -42,7 +42,8 @@ func defaultOptions() options {
 func (o *options) flags(f *flag.FlagSet) {
 	f.DurationVar(&o.day, "day", o.day, "how long a day lasts")
 	f.IntVar(&o.days, "days", o.days, "how many days are shown")
-	f.StringVar(&o.trace, "trace", o.trace, "CSV file (plain or .gz, timestamp,value) to replay instead of the built-in demand; its last days are shown")
+	f.StringVar(&o.trace, "trace", o.trace,
+		"CSV file (plain or .gz, timestamp,value) to replay instead of the built-in demand; its last days are shown")
 	f.DurationVar(&o.warmUp, "warm-up", o.warmUp, "how long a replica takes from creation to ready")
 	f.BoolVar(&o.plain, "plain", o.plain, "write plain lines instead of a live view")
 	f.BoolVar(&o.keep, "keep-state", o.keep, "leave the state folder with all logs in place")
@@ -94,8 +95,9 @@ func (o options) scenario() (scenario, error) {
 		return s, fmt.Errorf("replay %s: %w", o.trace, err)
 	}
 	if s.pastDays = len(s.values)/perDay - o.days; s.pastDays < 2 {
-		return s, fmt.Errorf("replay %s: it has %d whole days, of which %d are shown: at least two more are needed to learn from",
-			o.trace, len(s.values)/perDay, o.days)
+		return s,
+			fmt.Errorf("replay %s: it has %d whole days, of which %d are shown: at least two more are needed to learn from",
+				o.trace, len(s.values)/perDay, o.days)
 	}
 	// A recorded trace has no sale. A peak of two hours is declared anyway, to be seen in the metric.
 	s.sale = &sale{s.hours(24*(o.days-1) + 12), s.hours(2), 0.6 * peak}
@@ -141,6 +143,7 @@ func (s scenario) world(layout binaries.Layout, log io.Writer) harness.WorldOpti
 
 // peakYAML declares the sale to Headstart's service. The reactive service has no use for it.
 func (s scenario) peakYAML(start time.Time) string {
+	begin := start.Add(s.sale.offset).UTC().Format("2006-01-02T15:04:05")
 	return fmt.Sprintf(`
 apiVersion: headstart.dev/v1alpha1
 kind: PeakSchedule
@@ -150,5 +153,5 @@ spec:
   timeZone: UTC
   windows:
   - {name: sale, start: %q, duration: %ds, demand: {atLeast: "%.0f"}}
-`, namespace, headstart, start.Add(s.sale.offset).UTC().Format("2006-01-02T15:04:05"), int(s.sale.duration.Seconds()), s.sale.atLeast)
+`, namespace, headstart, begin, int(s.sale.duration.Seconds()), s.sale.atLeast)
 }

@@ -66,7 +66,8 @@ func (v *view) clock(at time.Time) string {
 	return fmt.Sprintf("%s, day %d of %d", stamp, min(day+1, v.scenario.days), v.scenario.days)
 }
 
-const lineHeader = "time                    demand |  reactive: metric wanted ready dropped | headstart: metric  plan wanted ready dropped"
+const lineHeader = "time                    demand |  reactive: metric wanted ready dropped |" +
+	" headstart: metric  plan wanted ready dropped"
 
 // line formats the last sample as plain text.
 func (v *view) line() string {
@@ -153,7 +154,8 @@ func (v *view) heading(name string, s sample) string {
 
 // table returns the present figures of both services.
 func (v *view) table(s sample) []string {
-	lines := []string{fmt.Sprintf("%s%-10s%8s%8s%8s%8s%8s%8s%10s%12s%s", dim, "", "demand", "metric", "plan", "wanted", "ready",
+	lines := []string{fmt.Sprintf("%s%-10s%8s%8s%8s%8s%8s%8s%10s%12s%s", dim, "", "demand", "metric", "plan", "wanted",
+		"ready",
 		"dropped", "unserved", "replica-h", reset)}
 	accounts := v.accounts()
 	for _, name := range []string{reactive, headstart} {

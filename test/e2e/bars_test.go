@@ -103,10 +103,12 @@ func accounts(w *harness.World) map[string]simulator.Account {
 // checkVerdict checks the share of demand that is left unserved, and its cost.
 func checkVerdict(t *testing.T, a, b simulator.Account) {
 	for name, x := range map[string]simulator.Account{reactive: a, headstart: b} {
-		t.Logf("%-10s unserved %6.3f %%, %.3f replica-hours, utilisation %.1f %%", name, 100*x.Unserved(), x.ReplicaHours(), 100*x.Utilisation())
+		t.Logf("%-10s unserved %6.3f %%, %.3f replica-hours, utilisation %.1f %%", name, 100*x.Unserved(), x.ReplicaHours(),
+			100*x.Utilisation())
 	}
 	if a.Unserved() < 0.02 {
-		t.Errorf("the reactive service leaves %.2f %% unserved: the scenario is too easy, want at least 2 %%", 100*a.Unserved())
+		t.Errorf("the reactive service leaves %.2f %% unserved: the scenario is too easy, want at least 2 %%",
+			100*a.Unserved())
 	}
 	if share := b.Unserved() / a.Unserved(); share > 0.2 {
 		t.Errorf("headstart leaves %.3f of the reactive service's share unserved, want at most 0.2", share)
@@ -144,7 +146,10 @@ func observe(t *testing.T, w *harness.World) []record {
 				t.Fatal(err)
 			}
 		}
-		r := record{at: time.Now(), outage: killed && !restored, whole: w.Simulator.State(headstart), cut: w.Simulator.State(cut)}
+		r := record{
+			at: time.Now(), outage: killed && !restored, whole: w.Simulator.State(headstart),
+			cut: w.Simulator.State(cut),
+		}
 		_, r.metricError = harness.ExternalMetric(t.Context(), w.ControlPlane, namespace, cut)
 		records = append(records, r)
 	}
@@ -201,16 +206,19 @@ func testLeaderKilled(t *testing.T, w *harness.World) {
 	time.Sleep(time.Second)
 	leader.Kill()
 	killed := time.Now()
-	_, err = harness.AwaitForecast(t.Context(), w.ControlPlane, namespace, headstart, 3*time.Minute, func(f *harness.Forecast) bool {
-		return f.Status.Plan != nil && f.Status.Plan.ComputedAt.After(killed) && f.Status.Plan.ComputedAt.After(before.Status.Plan.ComputedAt.Time)
-	})
+	_, err = harness.AwaitForecast(t.Context(), w.ControlPlane, namespace, headstart, 3*time.Minute,
+		func(f *harness.Forecast) bool {
+			return f.Status.Plan != nil && f.Status.Plan.ComputedAt.After(killed) &&
+				f.Status.Plan.ComputedAt.After(before.Status.Plan.ComputedAt.Time)
+		})
 	took := time.Since(killed)
 	stop()
 	failure := <-longest
 	if err != nil {
 		t.Errorf("nobody took over: %v", err)
 	}
-	t.Logf("longest span without an answer %s over %d requests; the next plan came after %s", failure.Round(time.Millisecond), requests,
+	t.Logf("longest span without an answer %s over %d requests; the next plan came after %s",
+		failure.Round(time.Millisecond), requests,
 		took.Round(100*time.Millisecond))
 	if failure > hpaSync {
 		t.Errorf("metric requests failed for %s, want at most %s", failure, hpaSync)
@@ -239,10 +247,11 @@ func theLeader(t *testing.T, w *harness.World) (leader *harness.Headstart) {
 		}
 	}
 	var said error
-	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		leader, said = harness.Leader(ctx, w.Adapters)
-		return said == nil, nil
-	})
+	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			leader, said = harness.Leader(ctx, w.Adapters)
+			return said == nil, nil
+		})
 	if err != nil {
 		t.Fatalf("%v: %v", err, said)
 	}

@@ -105,7 +105,9 @@ func GetForecast(ctx context.Context, c *controlplane.ControlPlane, namespace, n
 
 // AwaitForecast polls a Forecast until ok returns true, for at most the deadline. The error has the
 // last conditions.
-func AwaitForecast(ctx context.Context, c *controlplane.ControlPlane, namespace, name string, deadline time.Duration, ok func(*Forecast) bool) (*Forecast, error) {
+func AwaitForecast(ctx context.Context, c *controlplane.ControlPlane, namespace, name string, deadline time.Duration,
+	ok func(*Forecast) bool,
+) (*Forecast, error) {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	why := "not read"

@@ -56,7 +56,8 @@ patches:
 // with some of the components. Only the place where the API server finds the process is changed: a
 // port of this machine.
 func Install(
-	ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, overlay string, port int, components ...string,
+	ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, overlay string, port int,
+	components ...string,
 ) error {
 	if err := install(ctx, c, layout, overlay, port, components); err != nil {
 		return fmt.Errorf("install headstart: %w", err)
@@ -65,7 +66,8 @@ func Install(
 }
 
 func install(
-	ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, overlay string, port int, components []string,
+	ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, overlay string, port int,
+	components []string,
 ) error {
 	dir := filepath.Join(c.Dir, "overlay")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -64,7 +64,8 @@ func TestInstall(t *testing.T) {
 func TestPlanAt(t *testing.T) {
 	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	var plan harness.Plan
-	err := json.Unmarshal([]byte(`{"segments": [{"step": "2s", "values": "1 2 3"}, {"step": "10s", "values": "40 50"}]}`), &plan)
+	err := json.Unmarshal([]byte(`{"segments": [{"step": "2s", "values": "1 2 3"}, {"step": "10s", "values": "40 50"}]}`),
+		&plan)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,9 @@ type Headstart struct {
 
 // Serve starts headstart serve with the permissions of its own ServiceAccount. It does not wait
 // until it is ready.
-func Serve(ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, o ServeOptions) (*Headstart, error) {
+func Serve(
+	ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, o ServeOptions,
+) (*Headstart, error) {
 	kubeconfig, err := c.ServiceAccountKubeconfig(ctx, Namespace, Name)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)
@@ -100,7 +102,9 @@ func (h *Headstart) AwaitReady(ctx context.Context, deadline time.Duration) erro
 }
 
 // await polls until check returns nil, the process ends, or the deadline passes.
-func (h *Headstart) await(ctx context.Context, deadline time.Duration, what string, check func(context.Context) error) error {
+func (h *Headstart) await(
+	ctx context.Context, deadline time.Duration, what string, check func(context.Context) error,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	last := errors.New("not asked")
@@ -163,7 +167,10 @@ func Leader(ctx context.Context, replicas []*Headstart) (*Headstart, error) {
 
 // insecure returns a client that does not verify certificates.
 func insecure() *http.Client {
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	return &http.Client{Transport: &http.Transport{
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
+		DisableKeepAlives: true,
+	}}
 }
 
 // CABundle returns the PEM with which the API server verifies Headstart's certificate.

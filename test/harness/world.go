@@ -240,10 +240,11 @@ func (w *World) awaitServices(ctx context.Context) error {
 		if _, err := AwaitForecast(ctx, w.ControlPlane, s.Namespace, s.Name, 4*time.Minute, Ready); err != nil {
 			return fmt.Errorf("%w\nthe end of the log of %s:\n%s", err, w.Adapters[0].Name(), w.Adapters[0].Tail())
 		}
-		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 4*time.Minute, true, func(context.Context) (bool, error) {
-			state := w.Simulator.State(s.Name)
-			return state.Ready > 0 && state.Ready >= min(state.Wanted, state.Created), w.Failed()
-		})
+		err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 4*time.Minute, true,
+			func(context.Context) (bool, error) {
+				state := w.Simulator.State(s.Name)
+				return state.Ready > 0 && state.Ready >= min(state.Wanted, state.Created), w.Failed()
+			})
 		if err != nil {
 			return fmt.Errorf("service %s has %+v: %w", s.Name, w.Simulator.State(s.Name), err)
 		}

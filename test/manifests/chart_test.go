@@ -126,8 +126,9 @@ func TestChartEqualsOverlays(t *testing.T) {
 			values: "{createNamespace: true, warm: {enabled: true}}",
 		},
 		"everything": {
-			reason:    "components and monitoring together",
-			resources: []string{"overlays/both", "monitoring"}, components: []string{"components/warm", "components/warm-all-namespaces"},
+			reason:     "components and monitoring together",
+			resources:  []string{"overlays/both", "monitoring"},
+			components: []string{"components/warm", "components/warm-all-namespaces"},
 			values: `{createNamespace: true, metricsAPIs: [external, custom], warm: {enabled: true, allNamespaces: true},
 				monitoring: {podMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}`,
 		},
@@ -146,7 +147,8 @@ func TestChartEqualsOverlays(t *testing.T) {
 				withoutHelm(t, k, o)
 			}
 			if !cmp.Equal(want, got) {
-				t.Errorf("%s: what Helm renders differs from kustomize in %v (if in nothing, then in a type)", tc.reason, changes(want, got))
+				t.Errorf("%s: what Helm renders differs from kustomize in %v (if in nothing, then in a type)", tc.reason,
+					changes(want, got))
 			}
 		})
 	}
@@ -223,12 +225,16 @@ func parseSources(t *testing.T, o object) {
 
 // TestChartInAnotherNamespace looks for references to the usual namespace.
 func TestChartInAnotherNamespace(t *testing.T) {
-	objects, err := template(t, "scaling", `{createNamespace: true, metricsAPIs: [external, custom], warm: {enabled: true, allNamespaces: true, namespaces: [shop]},
+	objects, err := template(t, "scaling", `{createNamespace: true, metricsAPIs: [external, custom],
+		warm: {enabled: true, allNamespaces: true, namespaces: [shop]},
 		monitoring: {podMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range []string{"Namespace/scaling", "Deployment/scaling/headstart", "RoleBinding/kube-system/headstart-auth-reader", "RoleBinding/shop/headstart-warm-namespace"} {
+	for _, k := range []string{
+		"Namespace/scaling", "Deployment/scaling/headstart",
+		"RoleBinding/kube-system/headstart-auth-reader", "RoleBinding/shop/headstart-warm-namespace",
+	} {
 		if objects[k] == nil {
 			t.Errorf("%s is missing", k)
 		}
@@ -254,21 +260,54 @@ func TestChartRefuses(t *testing.T) {
 		"an API twice":            {"it would be rendered twice", "{metricsAPIs: [custom, custom]}", "/metricsAPIs"},
 		"number as text":          {"Kubernetes would refuse it later", "{replicas: two}", "/replicas"},
 		"negative":                {"there is no such thing", "{replicas: -1}", "/replicas"},
-		"tag in the repository":   {"tag and digest are values of their own", "{image: {repository: 'a/b:v1'}}", "/image/repository"},
-		"short digest":            {"it would never be pulled", "{image: {digest: 'sha256:12'}}", "/image/digest"},
-		"pull policy":             {"Kubernetes would refuse it later", "{image: {pullPolicy: Sometimes}}", "'IfNotPresent'"},
-		"source without name":     {"no Forecast could name it", "{sources: [{url: 'http://a', namespaces: ['*']}]}", "'name'"},
-		"source for nobody":       {"no Forecast could use it", "{sources: [{name: a, url: 'http://a', namespaces: []}]}", "/sources/0/namespaces"},
-		"password in a URL":       {"a ConfigMap is no place for it", "{sources: [{name: a, url: 'http://a:b@c', namespaces: ['*']}]}", "/sources/0/url"},
-		"unknown source field":    {"the server would refuse it", "{sources: [{name: a, url: 'http://a', namespaces: ['*'], token: x}]}", "'token'"},
+		"tag in the repository": {
+			"tag and digest are values of their own", "{image: {repository: 'a/b:v1'}}",
+			"/image/repository",
+		},
+		"short digest": {"it would never be pulled", "{image: {digest: 'sha256:12'}}", "/image/digest"},
+		"pull policy":  {"Kubernetes would refuse it later", "{image: {pullPolicy: Sometimes}}", "'IfNotPresent'"},
+		"source without name": {
+			"no Forecast could name it", "{sources: [{url: 'http://a', namespaces: ['*']}]}",
+			"'name'",
+		},
+		"source for nobody": {
+			"no Forecast could use it", "{sources: [{name: a, url: 'http://a', namespaces: []}]}",
+			"/sources/0/namespaces",
+		},
+		"password in a URL": {
+			"a ConfigMap is no place for it",
+			"{sources: [{name: a, url: 'http://a:b@c', namespaces: ['*']}]}", "/sources/0/url",
+		},
+		"unknown source field": {
+			"the server would refuse it",
+			"{sources: [{name: a, url: 'http://a', namespaces: ['*'], token: x}]}", "'token'",
+		},
 		"no sources":              {"there would be nothing to read", "{sources: []}", "/sources"},
 		"argument without dashes": {"the server would refuse it", "{extraArgs: [log-format=json]}", "/extraArgs/0"},
-		"argument of the chart":   {"the last one would win", "{extraArgs: ['--secure-port=8443']}", "the chart itself decides on --secure-port=8443"},
-		"claim by argument":       {"a claim needs its APIService", "{extraArgs: [--custom-metrics]}", "the chart itself decides on --custom-metrics"},
-		"label of the chart":      {"the Service would lose its pods", "{podLabels: {app.kubernetes.io/component: a}}", "podLabels: the chart itself sets app.kubernetes.io/component"},
-		"quantity":                {"Kubernetes would refuse it later", "{resources: {limits: {memory: 1 GB}}}", "/resources/limits/memory"},
-		"rights without use":      {"they would be granted for nothing", "{warm: {namespaces: [shop]}}", "set warm.enabled as well"},
-		"port":                    {"there is no such port", "{networkPolicy: {prometheusPorts: [90900]}}", "/networkPolicy/prometheusPorts/0"},
+		"argument of the chart": {
+			"the last one would win", "{extraArgs: ['--secure-port=8443']}",
+			"the chart itself decides on --secure-port=8443",
+		},
+		"claim by argument": {
+			"a claim needs its APIService", "{extraArgs: [--custom-metrics]}",
+			"the chart itself decides on --custom-metrics",
+		},
+		"label of the chart": {
+			"the Service would lose its pods", "{podLabels: {app.kubernetes.io/component: a}}",
+			"podLabels: the chart itself sets app.kubernetes.io/component",
+		},
+		"quantity": {
+			"Kubernetes would refuse it later", "{resources: {limits: {memory: 1 GB}}}",
+			"/resources/limits/memory",
+		},
+		"rights without use": {
+			"they would be granted for nothing", "{warm: {namespaces: [shop]}}",
+			"set warm.enabled as well",
+		},
+		"port": {
+			"there is no such port", "{networkPolicy: {prometheusPorts: [90900]}}",
+			"/networkPolicy/prometheusPorts/0",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := template(t, "headstart-system", tc.values)

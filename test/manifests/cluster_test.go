@@ -34,8 +34,12 @@ apiVersion: apiregistration.k8s.io/v1
 kind: APIService
 metadata: {name: v1beta1.external.metrics.k8s.io}
 spec:
-  {group: external.metrics.k8s.io, version: v1beta1, groupPriorityMinimum: 100, versionPriority: 100, insecureSkipTLSVerify: true,
-  service: {namespace: keda, name: keda-operator-metrics-apiserver}}
+  group: external.metrics.k8s.io
+  version: v1beta1
+  groupPriorityMinimum: 100
+  versionPriority: 100
+  insecureSkipTLSVerify: true
+  service: {namespace: keda, name: keda-operator-metrics-apiserver}
 `
 
 // TestOnRealAPIServer is one test of several steps, because a control plane takes a while to start
@@ -73,11 +77,12 @@ func TestOnRealAPIServer(t *testing.T) {
 func awaitGuard(t *testing.T, c *controlplane.ControlPlane) {
 	t.Helper()
 	var said error
-	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
-		_, said = c.Kubectl(ctx, nil, "patch", "apiservice", externalMetrics, "--dry-run=server", "--type=merge",
-			"-p", `{"spec":{"service":{"namespace":"headstart-system","name":"headstart"}}}`)
-		return said != nil && strings.Contains(said.Error(), "is served by"), nil
-	})
+	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 3*time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			_, said = c.Kubectl(ctx, nil, "patch", "apiservice", externalMetrics, "--dry-run=server", "--type=merge",
+				"-p", `{"spec":{"service":{"namespace":"headstart-system","name":"headstart"}}}`)
+			return said != nil && strings.Contains(said.Error(), "is served by"), nil
+		})
 	if err != nil {
 		t.Fatalf("the guard lets a group with an owner be taken, three minutes after it was applied: %v", said)
 	}
@@ -91,7 +96,8 @@ func checkRefused(t *testing.T, c *controlplane.ControlPlane) {
 		"server side": {"--server-side"},
 		"by force":    {"--server-side", "--force-conflicts"},
 	} {
-		args := append(append([]string{"apply"}, flags...), "-k", filepath.Join(repository, "manifests/overlays/external-metrics"))
+		args := append(append([]string{"apply"}, flags...), "-k",
+			filepath.Join(repository, "manifests/overlays/external-metrics"))
 		_, err := c.Kubectl(t.Context(), nil, args...)
 		if err == nil || !strings.Contains(err.Error(), "is served by keda/keda-operator-metrics-apiserver") {
 			t.Errorf("%s: error %v, want one that names the owner", name, err)
@@ -101,7 +107,8 @@ func checkRefused(t *testing.T, c *controlplane.ControlPlane) {
 		}
 	}
 	// An owner may change its own APIService.
-	if _, err := c.Kubectl(t.Context(), nil, "patch", "apiservice", externalMetrics, "--type=merge", "-p", `{"spec":{"service":{"port":8443}}}`); err != nil {
+	if _, err := c.Kubectl(t.Context(), nil, "patch", "apiservice", externalMetrics, "--type=merge", "-p",
+		`{"spec":{"service":{"port":8443}}}`); err != nil {
 		t.Errorf("the owner cannot change its own APIService: %v", err)
 	}
 }
@@ -120,7 +127,10 @@ func checkTaken(t *testing.T, c *controlplane.ControlPlane) {
 	// What the server writes must survive another apply: the CA bundle, and the certificate.
 	for _, args := range [][]string{
 		{"patch", "apiservice", externalMetrics, "--type=merge", "-p", `{"spec":{"caBundle":"` + bundle(t) + `"}}`},
-		{"patch", "secret", "headstart-serving-cert", "-n", "headstart-system", "--type=merge", "-p", `{"stringData":{"tls.crt":"x"}}`},
+		{
+			"patch", "secret", "headstart-serving-cert", "-n", "headstart-system", "--type=merge", "-p",
+			`{"stringData":{"tls.crt":"x"}}`,
+		},
 	} {
 		if _, err := c.Kubectl(t.Context(), nil, args...); err != nil {
 			t.Fatal(err)
@@ -153,11 +163,13 @@ func checkExamples(t *testing.T, c *controlplane.ControlPlane) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"); err != nil { // some examples name it
+	if err := c.Apply(t.Context(),
+		"apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"); err != nil { // some examples name it
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if _, err := c.Kubectl(t.Context(), nil, "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", file); err != nil {
+		if _, err := c.Kubectl(t.Context(), nil, "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f",
+			file); err != nil {
 			t.Errorf("%s: %v", filepath.Base(file), err)
 		}
 	}
@@ -165,7 +177,8 @@ func checkExamples(t *testing.T, c *controlplane.ControlPlane) {
 
 // checkRights asks the API server what the server's account may do.
 func checkRights(t *testing.T, c *controlplane.ControlPlane) {
-	if _, err := c.Kubectl(t.Context(), nil, "apply", "-f", repository+"/manifests/examples/target-leaderworkerset.yaml"); err != nil {
+	if _, err := c.Kubectl(t.Context(), nil, "apply", "-f",
+		repository+"/manifests/examples/target-leaderworkerset.yaml"); err != nil {
 		t.Fatal(err)
 	}
 	token, err := c.Token(t.Context(), "headstart-system", "headstart")
@@ -180,7 +193,9 @@ func checkRights(t *testing.T, c *controlplane.ControlPlane) {
 	}
 	may := func(a authorizationv1.ResourceAttributes) bool {
 		t.Helper()
-		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &a}}
+		review := &authorizationv1.SelfSubjectAccessReview{
+			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &a},
+		}
 		got, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -188,8 +203,12 @@ func checkRights(t *testing.T, c *controlplane.ControlPlane) {
 		return got.Status.Allowed
 	}
 	// kube-controller-manager adds the labelled role a moment after it was created.
-	scale := authorizationv1.ResourceAttributes{Verb: "get", Group: "leaderworkerset.x-k8s.io", Resource: "leaderworkersets", Subresource: "scale", Namespace: "default"}
-	err = wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 3*time.Minute, true, func(context.Context) (bool, error) { return may(scale), nil })
+	scale := authorizationv1.ResourceAttributes{
+		Verb: "get", Group: "leaderworkerset.x-k8s.io",
+		Resource: "leaderworkersets", Subresource: "scale", Namespace: "default",
+	}
+	err = wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 3*time.Minute, true,
+		func(context.Context) (bool, error) { return may(scale), nil })
 	if err != nil {
 		t.Errorf("the labelled ClusterRole did not reach the server's account: %v", err)
 	}
@@ -202,50 +221,82 @@ func checkRights(t *testing.T, c *controlplane.ControlPlane) {
 
 // attributes describes a resource of an API group, or one object of it if a name is given.
 func attributes(verb, group, resource, subresource, namespace, name string) authorizationv1.ResourceAttributes {
-	return authorizationv1.ResourceAttributes{Verb: verb, Group: group, Resource: resource, Subresource: subresource, Namespace: namespace, Name: name}
+	return authorizationv1.ResourceAttributes{
+		Verb: verb, Group: group, Resource: resource, Subresource: subresource,
+		Namespace: namespace, Name: name,
+	}
 }
 
 var rights = map[string]struct {
 	attributes authorizationv1.ResourceAttributes
 	want       bool
 }{
-	"watch Forecasts":              {attributes("watch", "headstart.dev", "forecasts", "", "", ""), true},
-	"write a Forecast's status":    {attributes("patch", "headstart.dev", "forecasts", "status", "shop", "a"), true},
-	"replace a Forecast's status":  {attributes("update", "headstart.dev", "forecasts", "status", "shop", "a"), false},
-	"replace a PeakSchedule's":     {attributes("update", "headstart.dev", "peakschedules", "status", "shop", "a"), false},
-	"replace a Calendar's":         {attributes("update", "headstart.dev", "calendars", "status", "", "a"), false},
-	"read a status alone":          {attributes("get", "headstart.dev", "forecasts", "status", "shop", "a"), false},
-	"write a WarmPool's status":    {attributes("update", "headstart.dev", "warmpools", "status", "shop", "a"), true},
-	"patch a WarmPool's status":    {attributes("patch", "headstart.dev", "warmpools", "status", "shop", "a"), false},
-	"write a Forecast's spec":      {attributes("update", "headstart.dev", "forecasts", "", "shop", "a"), false},
-	"delete a Forecast":            {attributes("delete", "headstart.dev", "forecasts", "", "shop", "a"), false},
-	"watch HPAs":                   {attributes("watch", "autoscaling", "horizontalpodautoscalers", "", "", ""), true},
-	"change an HPA":                {attributes("update", "autoscaling", "horizontalpodautoscalers", "", "shop", "a"), false},
-	"read a Deployment's scale":    {attributes("get", "apps", "deployments", "scale", "shop", "a"), true},
-	"read a Deployment":            {attributes("get", "apps", "deployments", "", "shop", "a"), true},
-	"watch Deployments":            {attributes("watch", "apps", "deployments", "", "", ""), false},
-	"list StatefulSets":            {attributes("list", "apps", "statefulsets", "", "", ""), false},
-	"scale a Deployment":           {attributes("update", "apps", "deployments", "scale", "shop", "a"), false},
-	"watch pods":                   {attributes("watch", "", "pods", "", "", ""), true},
-	"delete a pod":                 {attributes("delete", "", "pods", "", "shop", "a"), false},
-	"write events":                 {attributes("create", "events.k8s.io", "events", "", "shop", ""), true},
-	"inject its caBundle":          {attributes("patch", "apiregistration.k8s.io", "apiservices", "", "", externalMetrics), true},
-	"replace its APIService":       {attributes("update", "apiregistration.k8s.io", "apiservices", "", "", externalMetrics), false},
-	"watch its APIService":         {attributes("watch", "apiregistration.k8s.io", "apiservices", "", "", externalMetrics), false},
-	"change another APIService":    {attributes("patch", "apiregistration.k8s.io", "apiservices", "", "", "v1beta1.metrics.k8s.io"), false},
-	"claim an API group":           {attributes("create", "apiregistration.k8s.io", "apiservices", "", "", externalMetrics), false},
-	"keep its certificate":         {attributes("update", "", "secrets", "", "headstart-system", "headstart-serving-cert"), true},
-	"patch its certificate":        {attributes("patch", "", "secrets", "", "headstart-system", "headstart-serving-cert"), false},
-	"watch its certificate":        {attributes("watch", "", "secrets", "", "headstart-system", "headstart-serving-cert"), false},
-	"read another Secret":          {attributes("get", "", "secrets", "", "headstart-system", "other"), false},
-	"read Secrets elsewhere":       {attributes("get", "", "secrets", "", "shop", "headstart-serving-cert"), false},
-	"hold its lease":               {attributes("update", "coordination.k8s.io", "leases", "", "headstart-system", "headstart-leader"), true},
-	"patch its lease":              {attributes("patch", "coordination.k8s.io", "leases", "", "headstart-system", "headstart-leader"), false},
-	"watch its lease":              {attributes("watch", "coordination.k8s.io", "leases", "", "headstart-system", "headstart-leader"), false},
-	"take another lease":           {attributes("update", "coordination.k8s.io", "leases", "", "kube-system", "kube-scheduler"), false},
-	"ask who calls":                {attributes("create", "authentication.k8s.io", "tokenreviews", "", "", ""), true},
-	"ask what the caller may do":   {attributes("create", "authorization.k8s.io", "subjectaccessreviews", "", "", ""), true},
-	"read the requestheader's CAs": {attributes("get", "", "configmaps", "", "kube-system", "extension-apiserver-authentication"), true},
+	"watch Forecasts":             {attributes("watch", "headstart.dev", "forecasts", "", "", ""), true},
+	"write a Forecast's status":   {attributes("patch", "headstart.dev", "forecasts", "status", "shop", "a"), true},
+	"replace a Forecast's status": {attributes("update", "headstart.dev", "forecasts", "status", "shop", "a"), false},
+	"replace a PeakSchedule's":    {attributes("update", "headstart.dev", "peakschedules", "status", "shop", "a"), false},
+	"replace a Calendar's":        {attributes("update", "headstart.dev", "calendars", "status", "", "a"), false},
+	"read a status alone":         {attributes("get", "headstart.dev", "forecasts", "status", "shop", "a"), false},
+	"write a WarmPool's status":   {attributes("update", "headstart.dev", "warmpools", "status", "shop", "a"), true},
+	"patch a WarmPool's status":   {attributes("patch", "headstart.dev", "warmpools", "status", "shop", "a"), false},
+	"write a Forecast's spec":     {attributes("update", "headstart.dev", "forecasts", "", "shop", "a"), false},
+	"delete a Forecast":           {attributes("delete", "headstart.dev", "forecasts", "", "shop", "a"), false},
+	"watch HPAs":                  {attributes("watch", "autoscaling", "horizontalpodautoscalers", "", "", ""), true},
+	"change an HPA": {
+		attributes("update", "autoscaling", "horizontalpodautoscalers", "", "shop", "a"),
+		false,
+	},
+	"read a Deployment's scale": {attributes("get", "apps", "deployments", "scale", "shop", "a"), true},
+	"read a Deployment":         {attributes("get", "apps", "deployments", "", "shop", "a"), true},
+	"watch Deployments":         {attributes("watch", "apps", "deployments", "", "", ""), false},
+	"list StatefulSets":         {attributes("list", "apps", "statefulsets", "", "", ""), false},
+	"scale a Deployment":        {attributes("update", "apps", "deployments", "scale", "shop", "a"), false},
+	"watch pods":                {attributes("watch", "", "pods", "", "", ""), true},
+	"delete a pod":              {attributes("delete", "", "pods", "", "shop", "a"), false},
+	"write events":              {attributes("create", "events.k8s.io", "events", "", "shop", ""), true},
+	"inject its caBundle": {
+		attributes("patch", "apiregistration.k8s.io", "apiservices", "", "", externalMetrics),
+		true,
+	},
+	"replace its APIService": {attributes("update", "apiregistration.k8s.io", "apiservices", "", "",
+		externalMetrics), false},
+	"watch its APIService": {
+		attributes("watch", "apiregistration.k8s.io", "apiservices", "", "", externalMetrics),
+		false,
+	},
+	"change another APIService": {attributes("patch", "apiregistration.k8s.io", "apiservices", "", "",
+		"v1beta1.metrics.k8s.io"), false},
+	"claim an API group": {attributes("create", "apiregistration.k8s.io", "apiservices", "", "",
+		externalMetrics), false},
+	"keep its certificate": {
+		attributes("update", "", "secrets", "", "headstart-system", "headstart-serving-cert"),
+		true,
+	},
+	"patch its certificate": {
+		attributes("patch", "", "secrets", "", "headstart-system", "headstart-serving-cert"),
+		false,
+	},
+	"watch its certificate": {
+		attributes("watch", "", "secrets", "", "headstart-system", "headstart-serving-cert"),
+		false,
+	},
+	"read another Secret":    {attributes("get", "", "secrets", "", "headstart-system", "other"), false},
+	"read Secrets elsewhere": {attributes("get", "", "secrets", "", "shop", "headstart-serving-cert"), false},
+	"hold its lease": {attributes("update", "coordination.k8s.io", "leases", "", "headstart-system",
+		"headstart-leader"), true},
+	"patch its lease": {attributes("patch", "coordination.k8s.io", "leases", "", "headstart-system",
+		"headstart-leader"), false},
+	"watch its lease": {attributes("watch", "coordination.k8s.io", "leases", "", "headstart-system",
+		"headstart-leader"), false},
+	"take another lease": {attributes("update", "coordination.k8s.io", "leases", "", "kube-system",
+		"kube-scheduler"), false},
+	"ask who calls": {attributes("create", "authentication.k8s.io", "tokenreviews", "", "", ""), true},
+	"ask what the caller may do": {
+		attributes("create", "authorization.k8s.io", "subjectaccessreviews", "", "", ""),
+		true,
+	},
+	"read the requestheader's CAs": {attributes("get", "", "configmaps", "", "kube-system",
+		"extension-apiserver-authentication"), true},
 }
 
 // checkUninstall follows docs/install.md: the claim first, and by name.
@@ -258,7 +309,8 @@ func checkUninstall(t *testing.T, c *controlplane.ControlPlane) {
 			t.Errorf("kubectl %v: %v", args, err)
 		}
 	}
-	if out, err := c.Kubectl(t.Context(), nil, "get", "clusterroles,validatingadmissionpolicies,apiservices", "-l", "app.kubernetes.io/name=headstart", "-o", "name"); err != nil || out != "" {
+	if out, err := c.Kubectl(t.Context(), nil, "get", "clusterroles,validatingadmissionpolicies,apiservices", "-l",
+		"app.kubernetes.io/name=headstart", "-o", "name"); err != nil || out != "" {
 		t.Errorf("left behind: %q, error %v", out, err)
 	}
 }
@@ -273,7 +325,8 @@ func apply(t *testing.T, c *controlplane.ControlPlane, dir string, flags ...stri
 
 func owner(t *testing.T, c *controlplane.ControlPlane) string {
 	t.Helper()
-	out, err := c.Kubectl(t.Context(), nil, "get", "apiservice", externalMetrics, "-o", "jsonpath={.spec.service.namespace}/{.spec.service.name}")
+	out, err := c.Kubectl(t.Context(), nil, "get", "apiservice", externalMetrics, "-o",
+		"jsonpath={.spec.service.namespace}/{.spec.service.name}")
 	if err != nil {
 		t.Fatal(err)
 	}

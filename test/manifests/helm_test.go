@@ -10,7 +10,10 @@ import (
 )
 
 // crdNames are those of the chart, for kubectl.
-var crdNames = []string{"crd/calendars.headstart.dev", "crd/forecasts.headstart.dev", "crd/peakschedules.headstart.dev", "crd/warmpools.headstart.dev"}
+var crdNames = []string{
+	"crd/calendars.headstart.dev", "crd/forecasts.headstart.dev", "crd/peakschedules.headstart.dev",
+	"crd/warmpools.headstart.dev",
+}
 
 // checkHelm installs, upgrades and uninstalls the chart, in another namespace than the usual one.
 // Nothing of Headstart may be there before.
@@ -25,7 +28,8 @@ func checkHelm(t *testing.T, c *controlplane.ControlPlane) {
 	}
 	release := func(command string, args ...string) (string, error) {
 		t.Helper()
-		return helm(t, "", append([]string{command, "headstart", "--namespace", "scaling", "--kubeconfig", c.Kubeconfig}, args...)...)
+		return helm(t, "",
+			append([]string{command, "headstart", "--namespace", "scaling", "--kubeconfig", c.Kubeconfig}, args...)...)
 	}
 	kubectl(append([]string{"wait", "--for=delete", "--timeout=3m"}, crdNames...)...)
 
@@ -58,8 +62,10 @@ func checkHelm(t *testing.T, c *controlplane.ControlPlane) {
 		t.Errorf("short names of the older CRD: %s", got)
 	}
 	kubectl("patch", "apiservice", externalMetrics, "--type=merge", "-p", `{"spec":{"caBundle":"`+bundle(t)+`"}}`)
-	kubectl("patch", "secret", "headstart-serving-cert", "-n", "scaling", "--type=merge", "-p", `{"stringData":{"tls.crt":"x"}}`)
-	if _, err := release("upgrade", chart, "--set", "metricsAPIs={external,custom}", "--set", "warm.enabled=true", "--set", "warm.namespaces={default}"); err != nil {
+	kubectl("patch", "secret", "headstart-serving-cert", "-n", "scaling", "--type=merge", "-p",
+		`{"stringData":{"tls.crt":"x"}}`)
+	if _, err := release("upgrade", chart, "--set", "metricsAPIs={external,custom}", "--set", "warm.enabled=true", "--set",
+		"warm.namespaces={default}"); err != nil {
 		t.Fatal(err)
 	}
 	if got := kubectl("get", crdNames[0], "-o", "jsonpath={.spec.names.shortNames}"); got != `["cal"]` {
@@ -79,7 +85,8 @@ func checkHelm(t *testing.T, c *controlplane.ControlPlane) {
 	if _, err := release("uninstall"); err != nil {
 		t.Fatal(err)
 	}
-	left := kubectl("get", "apiservices,clusterroles,validatingadmissionpolicies", "-l", "app.kubernetes.io/name=headstart", "-o", "name")
+	left := kubectl("get", "apiservices,clusterroles,validatingadmissionpolicies", "-l",
+		"app.kubernetes.io/name=headstart", "-o", "name")
 	if left != "" {
 		t.Errorf("left behind: %q", left)
 	}

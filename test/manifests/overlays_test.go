@@ -203,7 +203,10 @@ func TestPrepareGuards(t *testing.T) {
 func render(t *testing.T, dir string) []runtime.Object {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientscheme.AddToScheme, apiextensionsv1.AddToScheme, apiregistrationv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{
+		clientscheme.AddToScheme, apiextensionsv1.AddToScheme,
+		apiregistrationv1.AddToScheme,
+	} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +231,8 @@ func render(t *testing.T, dir string) []runtime.Object {
 // build renders a kustomization. Its folder is relative to the repository.
 func build(t *testing.T, dir string) resmap.ResMap {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(repository, dir))
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(),
+		filepath.Join(repository, dir))
 	if err != nil {
 		t.Fatalf("kustomize build %s: %v", dir, err)
 	}
@@ -262,7 +266,8 @@ func checkWildcards(t *testing.T, obj runtime.Object) {
 		rules = obj.Rules
 	}
 	for _, rule := range rules {
-		for _, s := range slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs, rule.ResourceNames) {
+		for _, s := range slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs,
+			rule.ResourceNames) {
 			if strings.Contains(s, "*") {
 				t.Errorf("%T has a wildcard in %v", obj, rule)
 			}

@@ -37,19 +37,34 @@ var chartValues = map[string]struct {
 		"ClusterRole/headstart-custom-metrics":          "added",
 		"ClusterRoleBinding/headstart-custom-metrics":   "added",
 	}},
-	"tag":            {"{image: {repository: 'mirror:5000/headstart', tag: v9}}", map[string]string{container + "image": "mirror:5000/headstart:v9"}},
-	"digest":         {"{image: {digest: 'sha256:" + digest + "'}}", map[string]string{container + "image": "headstart.dev/headstart@sha256:" + digest}},
-	"tag and digest": {"{image: {tag: v9, digest: 'sha256:" + digest + "'}}", map[string]string{container + "image": "headstart.dev/headstart:v9@sha256:" + digest}},
+	"tag": {
+		"{image: {repository: 'mirror:5000/headstart', tag: v9}}",
+		map[string]string{container + "image": "mirror:5000/headstart:v9"},
+	},
+	"digest": {
+		"{image: {digest: 'sha256:" + digest + "'}}",
+		map[string]string{container + "image": "headstart.dev/headstart@sha256:" + digest},
+	},
+	"tag and digest": {
+		"{image: {tag: v9, digest: 'sha256:" + digest + "'}}",
+		map[string]string{container + "image": "headstart.dev/headstart:v9@sha256:" + digest},
+	},
 	"pull": {"{image: {pullPolicy: Always, pullSecrets: [{name: a}, {name: b}]}}", map[string]string{
 		container + "imagePullPolicy":        "Always",
 		pod + "spec.imagePullSecrets.0.name": "a",
 		pod + "spec.imagePullSecrets.1.name": "b",
 	}},
 	"replicas": {"{replicas: 3}", map[string]string{deployment + " spec.replicas": "3"}},
-	"sources": {"{sources: [{name: a, url: 'https://a', namespaces: [shop], httpClientConfig: {authorization: {credentials_file: /etc/headstart-credentials/token}}}]}", map[string]string{
-		sources:  "sources:\n- httpClientConfig:\n    authorization:\n      credentials_file: /etc/headstart-credentials/token\n  name: a\n  namespaces:\n  - shop\n  url: https://a\n",
-		checksum: "changed",
-	}},
+	"sources": {
+		"{sources: [{name: a, url: 'https://a', namespaces: [shop], " +
+			"httpClientConfig: {authorization: {credentials_file: /etc/headstart-credentials/token}}}]}",
+		map[string]string{
+			sources: "sources:\n- httpClientConfig:\n    authorization:\n" +
+				"      credentials_file: /etc/headstart-credentials/token\n" +
+				"  name: a\n  namespaces:\n  - shop\n  url: https://a\n",
+			checksum: "changed",
+		},
+	},
 	"credentials": {"{credentialsSecret: tokens}", map[string]string{pod + "spec.volumes.1.secret.secretName": "tokens"}},
 	"arguments": {"{extraArgs: [--log-format=json, --plan-writes-per-hour=6]}", map[string]string{
 		container + "args.9": "--log-format=json", container + "args.10": "--plan-writes-per-hour=6",
@@ -57,38 +72,56 @@ var chartValues = map[string]struct {
 	"environment": {"{extraEnv: [{name: HTTPS_PROXY, value: 'http://proxy'}]}", map[string]string{
 		container + "env.2.name": "HTTPS_PROXY", container + "env.2.value": "http://proxy",
 	}},
-	"resources": {"{resources: {requests: {cpu: 2}, limits: {memory: 4Gi, cpu: '4'}, claims: [{name: a}]}}", map[string]string{
-		container + "resources.requests.cpu":  "2",
-		container + "resources.limits.memory": "4Gi",
-		container + "resources.limits.cpu":    "4",
-		container + "resources.claims.0.name": "a",
-	}},
-	"node selector": {"{nodeSelector: {kubernetes.io/arch: arm64}}", map[string]string{pod + "spec.nodeSelector.kubernetes.io/arch": "arm64"}},
+	"resources": {
+		"{resources: {requests: {cpu: 2}, limits: {memory: 4Gi, cpu: '4'}, claims: [{name: a}]}}",
+		map[string]string{
+			container + "resources.requests.cpu":  "2",
+			container + "resources.limits.memory": "4Gi",
+			container + "resources.limits.cpu":    "4",
+			container + "resources.claims.0.name": "a",
+		},
+	},
+	"node selector": {
+		"{nodeSelector: {kubernetes.io/arch: arm64}}",
+		map[string]string{pod + "spec.nodeSelector.kubernetes.io/arch": "arm64"},
+	},
 	"tolerations": {"{tolerations: [{key: a, operator: Exists}]}", map[string]string{
 		pod + "spec.tolerations.0.key": "a", pod + "spec.tolerations.0.operator": "Exists",
 	}},
 	"affinity": {"{affinity: {nodeAffinity: {a: b}, podAffinity: {c: d}, podAntiAffinity: {e: f}}}", map[string]string{
-		pod + "spec.affinity.nodeAffinity.a": "b", pod + "spec.affinity.podAffinity.c": "d", pod + "spec.affinity.podAntiAffinity.e": "f",
+		pod + "spec.affinity.nodeAffinity.a": "b", pod + "spec.affinity.podAffinity.c": "d",
+		pod + "spec.affinity.podAntiAffinity.e": "f",
 	}},
 	"no spread": {"{topologySpreadConstraints: []}", removed(
-		spread+"0.labelSelector.matchLabels.app.kubernetes.io/component", spread+"0.labelSelector.matchLabels.app.kubernetes.io/name", spread+"0.matchLabelKeys.0",
+		spread+"0.labelSelector.matchLabels.app.kubernetes.io/component",
+		spread+"0.labelSelector.matchLabels.app.kubernetes.io/name", spread+"0.matchLabelKeys.0",
 		spread+"0.maxSkew", spread+"0.topologyKey", spread+"0.whenUnsatisfiable",
-		spread+"1.labelSelector.matchLabels.app.kubernetes.io/component", spread+"1.labelSelector.matchLabels.app.kubernetes.io/name", spread+"1.matchLabelKeys.0",
+		spread+"1.labelSelector.matchLabels.app.kubernetes.io/component",
+		spread+"1.labelSelector.matchLabels.app.kubernetes.io/name", spread+"1.matchLabelKeys.0",
 		spread+"1.maxSkew", spread+"1.topologyKey", spread+"1.whenUnsatisfiable",
 	)},
-	"priority": {"{priorityClassName: system-cluster-critical}", map[string]string{pod + "spec.priorityClassName": "system-cluster-critical"}},
+	"priority": {
+		"{priorityClassName: system-cluster-critical}",
+		map[string]string{pod + "spec.priorityClassName": "system-cluster-critical"},
+	},
 	"pod metadata": {"{podLabels: {team: a}, podAnnotations: {note: b}}", map[string]string{
 		pod + "metadata.labels.team": "a", pod + "metadata.annotations.note": "b",
 	}},
-	"service account":   {"{serviceAccount: {annotations: {role: a}}}", map[string]string{"ServiceAccount/headstart-system/headstart metadata.annotations.role": "a"}},
+	"service account": {
+		"{serviceAccount: {annotations: {role: a}}}",
+		map[string]string{"ServiceAccount/headstart-system/headstart metadata.annotations.role": "a"},
+	},
 	"no network policy": {"{networkPolicy: {enabled: false}}", map[string]string{network: "removed"}},
-	"network": {"{networkPolicy: {prometheusPorts: [8428, 8481], metricsFrom: [{ipBlock: {cidr: 10.0.0.0/8}}]}}", map[string]string{
-		network + " spec.egress.2.ports.0.port":              "8428",
-		network + " spec.egress.2.ports.1.port":              "8481",
-		network + " spec.egress.2.ports.1.protocol":          "TCP",
-		network + " spec.ingress.1.from.0.ipBlock.cidr":      "10.0.0.0/8",
-		network + " spec.ingress.1.from.0.namespaceSelector": "removed",
-	}},
+	"network": {
+		"{networkPolicy: {prometheusPorts: [8428, 8481], metricsFrom: [{ipBlock: {cidr: 10.0.0.0/8}}]}}",
+		map[string]string{
+			network + " spec.egress.2.ports.0.port":              "8428",
+			network + " spec.egress.2.ports.1.port":              "8481",
+			network + " spec.egress.2.ports.1.protocol":          "TCP",
+			network + " spec.ingress.1.from.0.ipBlock.cidr":      "10.0.0.0/8",
+			network + " spec.ingress.1.from.0.namespaceSelector": "removed",
+		},
+	},
 	"warm": {"{warm: {enabled: true, namespaces: [shop, web]}}", map[string]string{
 		container + "args.9":                        "--warm-pools",
 		"Namespace/headstart-warm":                  "added",
@@ -112,9 +145,18 @@ var chartValues = map[string]struct {
 		"Role/headstart-warm/headstart-warm":          "added",
 		"RoleBinding/headstart-warm/headstart-warm":   "added",
 	}},
-	"pod monitor": {"{monitoring: {podMonitor: {enabled: true}}}", map[string]string{"PodMonitor/headstart-system/headstart": "added"}},
-	"alerts":      {"{monitoring: {alerts: {enabled: true}}}", map[string]string{"PrometheusRule/headstart-system/headstart": "added"}},
-	"dashboard":   {"{monitoring: {dashboard: {enabled: true}}}", map[string]string{"ConfigMap/headstart-system/headstart-dashboard": "added"}},
+	"pod monitor": {
+		"{monitoring: {podMonitor: {enabled: true}}}",
+		map[string]string{"PodMonitor/headstart-system/headstart": "added"},
+	},
+	"alerts": {
+		"{monitoring: {alerts: {enabled: true}}}",
+		map[string]string{"PrometheusRule/headstart-system/headstart": "added"},
+	},
+	"dashboard": {
+		"{monitoring: {dashboard: {enabled: true}}}",
+		map[string]string{"ConfigMap/headstart-system/headstart-dashboard": "added"},
+	},
 	"no CRDs": {"{crds: {install: false}}", map[string]string{
 		"CustomResourceDefinition/calendars.headstart.dev":     "removed",
 		"CustomResourceDefinition/forecasts.headstart.dev":     "removed",

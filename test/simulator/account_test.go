@@ -63,7 +63,8 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("utilisation is %v, want %v", u, 160.0/250)
 	}
 	after(time.Second, func() {})
-	if d := s.State("model").Account.Sub(want.Account); d.Offered != 15 || d.Dropped != 5 || d.Elapsed != time.Second || d.Capacity != 10 {
+	if d := s.State("model").Account.Sub(want.Account); d.Offered != 15 || d.Dropped != 5 || d.Elapsed != time.Second ||
+		d.Capacity != 10 {
 		t.Errorf("the account of the last second is %+v", d)
 	}
 }
@@ -74,7 +75,8 @@ func TestWriteHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "history")
-	if err := WriteHistory(path, d, []string{"a"}, "127.0.0.1:1", noon.Add(3500*time.Millisecond), time.Second); err != nil {
+	if err := WriteHistory(path, d, []string{"a"}, "127.0.0.1:1", noon.Add(3500*time.Millisecond),
+		time.Second); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(path)
@@ -84,7 +86,8 @@ func TestWriteHistory(t *testing.T) {
 	defer f.Close()
 	var got []string
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		got = append(got, strings.TrimPrefix(lines.Text(), `simulator_requests_total{instance="127.0.0.1:1",job="simulator",service="a"} `))
+		got = append(got,
+			strings.TrimPrefix(lines.Text(), `simulator_requests_total{instance="127.0.0.1:1",job="simulator",service="a"} `))
 	}
 	want := []string{
 		"# TYPE simulator_requests counter", "0.000 1795435200.000", "10.000 1795435201.000", "20.000 1795435202.000",

@@ -20,7 +20,9 @@ const Job = "simulator"
 // WriteHistory writes the counters of the services from the demand's begin up to an instant, one
 // sample each interval, as OpenMetrics text for promtool. The series are those that Prometheus gets
 // by scraping the simulator at address.
-func WriteHistory(path string, d *Demand, services []string, address string, until time.Time, interval time.Duration) error {
+func WriteHistory(
+	path string, d *Demand, services []string, address string, until time.Time, interval time.Duration,
+) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("write history: %w", err)
@@ -30,7 +32,8 @@ func WriteHistory(path string, d *Demand, services []string, address string, unt
 	fmt.Fprintf(w, "# TYPE %s counter\n", metricRequests)
 	for _, service := range services {
 		for t := d.Begin; t.Before(until); t = t.Add(interval) {
-			fmt.Fprintf(w, "%s_total{instance=%q,job=%q,service=%q} %.3f %.3f\n", metricRequests, address, Job, service, d.Total(t),
+			fmt.Fprintf(w, "%s_total{instance=%q,job=%q,service=%q} %.3f %.3f\n", metricRequests, address, Job, service,
+				d.Total(t),
 				float64(t.UnixMilli())/1000)
 		}
 	}

@@ -13,11 +13,20 @@ func TestParseTrace(t *testing.T) {
 		reason, csv, err string
 		n                int
 	}{
-		"Good":       {"a gap is left out", "timestamp,value\n2026-11-23T00:00:00Z,1\n2026-11-23T00:01:00Z,\n2026-11-23T00:02:00Z,2\n", "", 2},
-		"Swapped":    {"columns go by their names", "value,timestamp\n1,2026-11-23T00:00:00Z\n2,2026-11-23T00:02:00Z\n", "", 2},
-		"NoHeader":   {"a header is needed", "2026-11-23T00:00:00Z,1\n", "header is", 0},
-		"Series":     {"one series only", "series,timestamp,value\na,2026-11-23T00:00:00Z,1\n", "one series", 0},
-		"BadValue":   {"the line is named", "timestamp,value\n2026-11-23T00:00:00Z,1\n2026-11-23T00:01:00Z,x\n", "line 3: value \"x\"", 0},
+		"Good": {
+			"a gap is left out",
+			"timestamp,value\n2026-11-23T00:00:00Z,1\n2026-11-23T00:01:00Z,\n2026-11-23T00:02:00Z,2\n", "", 2,
+		},
+		"Swapped": {
+			"columns go by their names", "value,timestamp\n1,2026-11-23T00:00:00Z\n2,2026-11-23T00:02:00Z\n", "",
+			2,
+		},
+		"NoHeader": {"a header is needed", "2026-11-23T00:00:00Z,1\n", "header is", 0},
+		"Series":   {"one series only", "series,timestamp,value\na,2026-11-23T00:00:00Z,1\n", "one series", 0},
+		"BadValue": {
+			"the line is named", "timestamp,value\n2026-11-23T00:00:00Z,1\n2026-11-23T00:01:00Z,x\n",
+			"line 3: value \"x\"", 0,
+		},
 		"NaN":        {"a number must be finite", "timestamp,value\n2026-11-23T00:00:00Z,NaN\n", "line 2: value \"NaN\"", 0},
 		"BadTime":    {"the line is named", "timestamp,value\nyesterday,1\n", "line 2: timestamp \"yesterday\"", 0},
 		"Duplicate":  {"times rise", "timestamp,value\n2026-11-23T00:00:00Z,1\n2026-11-23T00:00:00Z,1\n", "line 3: time", 0},

@@ -35,7 +35,8 @@ spec:
   provisionFor: {serviceLevel: "0.95"}
 `, name, ns, query)
 	}
-	return deployment(ns) + one("face-fusion", wave) + one("chat", wave+" + 10") + one("broken", "nothing_of_this_name") + `
+	forecasts := one("face-fusion", wave) + one("chat", wave+" + 10") + one("broken", "nothing_of_this_name")
+	return deployment(ns) + forecasts + `
 ---
 apiVersion: headstart.dev/v1alpha1
 kind: PeakSchedule
@@ -115,10 +116,19 @@ func TestCommandsOfAUser(t *testing.T) {
 		says  []string
 		fails bool
 	}{
-		"kubectl headstart report shop/face-fusion": {says: []string{"Dry run of shop/face-fusion", "lead 10m, capacity 5 per replica, service level 0.95", "peaks: noon", "What to apply", "calendars"}},
+		"kubectl headstart report shop/face-fusion": {says: []string{
+			"Dry run of shop/face-fusion",
+			"lead 10m, capacity 5 per replica, service level 0.95", "peaks: noon", "What to apply", "calendars",
+		}},
 		"kubectl headstart report --namespace shop": {fails: true}, // one of the three has no series
-		"kubectl headstart plot shop/face-fusion":   {says: []string{"shop/face-fusion (Active)", "█ demand", "· expected", "─ plan: demand to provision for", "┊ now", "▀"}},
-		"kubectl headstart status shop/face-fusion": {says: []string{"shop/face-fusion (mode Active)", "Conditions:", "Ready"}},
+		"kubectl headstart plot shop/face-fusion": {says: []string{
+			"shop/face-fusion (Active)", "█ demand", "· expected",
+			"─ plan: demand to provision for", "┊ now", "▀",
+		}},
+		"kubectl headstart status shop/face-fusion": {says: []string{
+			"shop/face-fusion (mode Active)", "Conditions:",
+			"Ready",
+		}},
 	}
 	for prefix, tc := range want {
 		t.Run(prefix, func(t *testing.T) {
@@ -141,7 +151,8 @@ func TestCommandsOfAUser(t *testing.T) {
 				}
 			}
 			for row := range strings.Lines(out) {
-				if n := len([]rune(strings.TrimRight(row, "\n"))); n > 100 && !strings.Contains(row, "://") && prefix != "kubectl headstart status shop/face-fusion" {
+				if n := len([]rune(strings.TrimRight(row, "\n"))); n > 100 && !strings.Contains(row, "://") &&
+					prefix != "kubectl headstart status shop/face-fusion" {
 					t.Errorf("%d columns: %s", n, row)
 				}
 			}
@@ -205,7 +216,8 @@ func proposalApplies(t *testing.T, reader terminal) {
 		t.Errorf("the lead is %v s, and that of the Forecast 600", made.Input.LeadSeconds)
 	}
 	manifests := made.Proposal.Forecast + "---\n" + made.Proposal.HPA
-	if said, err := shared.Kubectl(t.Context(), []byte(manifests), "apply", "--dry-run=server", "--validate=strict", "-n", "shop", "-f", "-"); err != nil {
+	if said, err := shared.Kubectl(t.Context(), []byte(manifests), "apply", "--dry-run=server", "--validate=strict", "-n",
+		"shop", "-f", "-"); err != nil {
 		t.Errorf("%v\n%s\n%s", err, said, manifests)
 	}
 }
@@ -219,8 +231,14 @@ func commandErrors(t *testing.T, reader, stranger terminal) {
 		"forbidden":     {stranger, "kubectl headstart status shop/face-fusion", []string{"forbidden"}},
 		"unknown":       {reader, "kubectl headstart plot shop/none", []string{"shop/none", "not found"}},
 		"no prometheus": {reader, "kubectl headstart report shop/face-fusion", []string{"port-forward", "--prometheus"}},
-		"unreachable":   {reader, "kubectl headstart plot shop/face-fusion --prometheus http://127.0.0.1:1", []string{"port-forward"}},
-		"no such names": {reader, "kubectl headstart report -n default --prometheus http://127.0.0.1:1", []string{"forbidden"}},
+		"unreachable": {
+			reader, "kubectl headstart plot shop/face-fusion --prometheus http://127.0.0.1:1",
+			[]string{"port-forward"},
+		},
+		"no such names": {
+			reader, "kubectl headstart report -n default --prometheus http://127.0.0.1:1",
+			[]string{"forbidden"},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -47,16 +47,25 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 		reason        string
 		says          []string
 	}{
-		"one-series":     {sourceGood, "vector(7)", "HistoryReady", "Read", nil},
-		"ten-series":     {sourceGood, tenSeries(), "HistoryReady", "SeveralSeries", []string{"10 series", "sum("}},
-		"no-series":      {sourceGood, "nothing_of_this_name", "HistoryReady", "NoSeries", []string{"check the metric's name"}},
-		"not-a-number":   {sourceGood, "vector(0) / vector(0)", "HistoryReady", "NotFinite", []string{"NaN", "guard"}},
-		"not-promql":     {sourceGood, "sum(rate(requests_total[1m])", "HistoryReady", "BadQuery", []string{"parse", "unclosed left parenthesis"}},
-		"unauthorized":   {source401, "up", "HistoryReady", "Unauthorized", []string{"401", "httpClientConfig"}},
-		"unavailable":    {source503, "up", "HistoryReady", "Unavailable", []string{"503", "check"}},
-		"web-page":       {sourceHTML, "up", "HistoryReady", "NotPrometheus", []string{"html", "url must be"}},
-		"never-answers":  {sourceSilent, "up", "HistoryReady", "Timeout", []string{"no answer", "check"}},
-		"unknown-source": {"elsewhere", "up", "HistoryReady", "SourceUnknown", []string{"elsewhere", "spec.demand.prometheus.source"}},
+		"one-series": {sourceGood, "vector(7)", "HistoryReady", "Read", nil},
+		"ten-series": {sourceGood, tenSeries(), "HistoryReady", "SeveralSeries", []string{"10 series", "sum("}},
+		"no-series": {
+			sourceGood, "nothing_of_this_name", "HistoryReady", "NoSeries",
+			[]string{"check the metric's name"},
+		},
+		"not-a-number": {sourceGood, "vector(0) / vector(0)", "HistoryReady", "NotFinite", []string{"NaN", "guard"}},
+		"not-promql": {
+			sourceGood, "sum(rate(requests_total[1m])", "HistoryReady", "BadQuery",
+			[]string{"parse", "unclosed left parenthesis"},
+		},
+		"unauthorized":  {source401, "up", "HistoryReady", "Unauthorized", []string{"401", "httpClientConfig"}},
+		"unavailable":   {source503, "up", "HistoryReady", "Unavailable", []string{"503", "check"}},
+		"web-page":      {sourceHTML, "up", "HistoryReady", "NotPrometheus", []string{"html", "url must be"}},
+		"never-answers": {sourceSilent, "up", "HistoryReady", "Timeout", []string{"no answer", "check"}},
+		"unknown-source": {
+			"elsewhere", "up", "HistoryReady", "SourceUnknown",
+			[]string{"elsewhere", "spec.demand.prometheus.source"},
+		},
 	}
 	yaml := deployment(ns)
 	for name, c := range cases {
@@ -80,7 +89,8 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 				}
 			}
 			// A failure of the observed floor is reported, too, in the same words.
-			if floor := fc.Condition("Observed"); c.reason != "Read" && c.reason != "NoSeries" && floor.Status == metav1.ConditionTrue {
+			if floor := fc.Condition("Observed"); c.reason != "Read" && c.reason != "NoSeries" &&
+				floor.Status == metav1.ConditionTrue {
 				t.Errorf("Observed = %+v, while nothing can be polled", floor)
 			}
 			if bad := c.reason != "Read"; bad == (fc.Condition("Ready").Status == metav1.ConditionTrue) {
@@ -94,7 +104,8 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = harness.AwaitForecast(t.Context(), shared, ns, "one-series", timeout, func(f *harness.Forecast) bool {
-		return f.Status.Plan != nil && (before.Status.Plan == nil || f.Status.Plan.ComputedAt.After(before.Status.Plan.ComputedAt.Time))
+		return f.Status.Plan != nil &&
+			(before.Status.Plan == nil || f.Status.Plan.ComputedAt.After(before.Status.Plan.ComputedAt.Time))
 	})
 	if err != nil {
 		t.Errorf("bad Forecasts keep a good one from its plan: %v", err)
@@ -126,7 +137,10 @@ spec:
 		t.Fatal(err)
 	}
 	for name, want := range map[string]struct{ condition, reason, says string }{
-		"homeless": {"LeadTimeLearned", "TargetNotFound", "nobody does not exist, or has no scale subresource: create it or correct spec.targetRef"},
+		"homeless": {
+			"LeadTimeLearned", "TargetNotFound",
+			"nobody does not exist, or has no scale subresource: create it or correct spec.targetRef",
+		},
 		"by-value": {"HPALinted", "TargetTypeValue", "AverageValue"},
 	} {
 		fc, err := harness.AwaitForecast(t.Context(), shared, ns, name, timeout, func(f *harness.Forecast) bool {
@@ -193,15 +207,20 @@ func TestPeaksAloneAreServed(t *testing.T) {
 	if err := shared.Apply(t.Context(), launch(ns)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready", "--timeout="+timeout.String(), "forecast/launch", "peakschedule/always"); err != nil {
+	if out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready",
+		"--timeout="+timeout.String(), "forecast/launch", "peakschedule/always"); err != nil {
 		t.Fatalf("kubectl wait: %v\n%s", err, out)
 	}
 	awaitMetric(t, ns, "launch", "12.5", func(v float64) bool { return v == 12.5 })
-	out, err := shared.Kubectl(t.Context(), nil, "get", "--raw", "/apis/custom.metrics.k8s.io/v1beta1/namespaces/"+ns+"/forecasts.headstart.dev/launch/demand")
+	out, err := shared.Kubectl(t.Context(), nil, "get", "--raw",
+		"/apis/custom.metrics.k8s.io/v1beta1/namespaces/"+ns+"/forecasts.headstart.dev/launch/demand")
 	if err != nil || !strings.Contains(out, "12500m") {
 		t.Errorf("object metric: %v\n%s", err, out)
 	}
-	for kind, want := range map[string][]string{"forecast": {"READY", "launch", "True", "12500m"}, "peaks": {"always", "True", "noon", "+08:00"}} {
+	for kind, want := range map[string][]string{
+		"forecast": {"READY", "launch", "True", "12500m"},
+		"peaks":    {"always", "True", "noon", "+08:00"},
+	} {
 		out, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", kind)
 		if err != nil {
 			t.Fatal(err)

@@ -70,7 +70,8 @@ func start(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return stop, err
 	}
-	prom, err := c.StartPrometheus(ctx, controlplane.PrometheusOptions{Name: "prometheus", Targets: map[string][]string{}, ScrapeInterval: time.Second})
+	prom, err := c.StartPrometheus(ctx,
+		controlplane.PrometheusOptions{Name: "prometheus", Targets: map[string][]string{}, ScrapeInterval: time.Second})
 	if err != nil {
 		return stop, err
 	}
@@ -84,7 +85,8 @@ func start(ctx context.Context) (stop func(), err error) {
 		return stop, err
 	}
 	o := harness.CompressedTime("headstart", ports[0], answers)
-	o.Args = []string{"--leader-elect=false"} // nobody would restart it if the API server stood still for longer than a lease
+	// Nobody would restart a leader that lost its lease because the API server stood still.
+	o.Args = []string{"--leader-elect=false"}
 	h, err := harness.Serve(ctx, c, layout, o)
 	if err != nil {
 		return stop, err
@@ -115,7 +117,8 @@ func notPrometheus() (map[string]string, func(), error) {
 		silent.Close()
 	}
 	return map[string]string{
-		source401: unauthorized.URL, source503: unavailable.URL, sourceHTML: html.URL, sourceSilent: "http://" + silent.Addr().String(),
+		source401: unauthorized.URL, source503: unavailable.URL, sourceHTML: html.URL,
+		sourceSilent: "http://" + silent.Addr().String(),
 	}, end, nil
 }
 
@@ -130,7 +133,8 @@ func awaitNotReady(t *testing.T, ns, object string, deadline time.Time, words ..
 	const ready = `{.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].message}`
 	for {
 		got, err := shared.Kubectl(t.Context(), nil, "-n", ns, "get", object, "-o", "jsonpath="+ready)
-		if err == nil && strings.HasPrefix(got, "False ") && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(got, w) }) {
+		if err == nil && strings.HasPrefix(got, "False ") &&
+			!slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(got, w) }) {
 			return
 		}
 		if time.Now().After(deadline) {

@@ -25,7 +25,8 @@ func launched(ns, name, zone string, start time.Time, extra string) string {
 	for k, v := range warmUp.Annotations() {
 		annotations += fmt.Sprintf("        %s: %q\n", k, v)
 	}
-	return strings.NewReplacer("$NS", ns, "$NAME", name, "$ZONE", zone, "$START", start.In(loc).Format("2006-01-02T15:04:05"),
+	return strings.NewReplacer("$NS", ns, "$NAME", name, "$ZONE", zone, "$START",
+		start.In(loc).Format("2006-01-02T15:04:05"),
 		"$ANNOTATIONS", annotations, "$EXTRA", extra).Replace(`
 ---
 apiVersion: apps/v1
@@ -88,8 +89,10 @@ func TestPeakIsReadyAtItsStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	today := start.In(loc).Format(time.DateOnly)
-	calendar := "\n---\napiVersion: headstart.dev/v1alpha1\nkind: Calendar\nmetadata: {name: quiet-days}\nspec: {days: [{name: Quiet day, dates: [\"" + today + "\"]}]}\n"
-	yaml := calendar + launched(ns, "launch", zone, start, "") + launched(ns, "quiet", zone, start, "  except: {calendars: [quiet-days]}")
+	calendar := "\n---\napiVersion: headstart.dev/v1alpha1\nkind: Calendar\nmetadata: {name: quiet-days}\n" +
+		"spec: {days: [{name: Quiet day, dates: [\"" + today + "\"]}]}\n"
+	yaml := calendar + launched(ns, "launch", zone, start, "") + launched(ns, "quiet", zone, start,
+		"  except: {calendars: [quiet-days]}")
 	if err := shared.Apply(t.Context(), yaml); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +103,8 @@ func TestPeakIsReadyAtItsStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d.Status.ReadyReplicas != want || *d.Spec.Replicas != want {
-			t.Errorf("%s: %d replicas wanted and %d ready when the window starts, want %d of each", name, *d.Spec.Replicas, d.Status.ReadyReplicas, want)
+			t.Errorf("%s: %d replicas wanted and %d ready when the window starts, want %d of each", name, *d.Spec.Replicas,
+				d.Status.ReadyReplicas, want)
 		}
 	}
 	// The replicas were created a lead ahead, not from the beginning.

@@ -124,7 +124,10 @@ spec:
 		shown = ""
 		for _, args := range [][]string{
 			{"get", "peaks", "-o", "wide"},
-			{"get", "peaks", "glance", "-o", "jsonpath={range .status.forecasts[*]}{.name} now {.demand} next {.demandAtNext}{end}"},
+			{
+				"get", "peaks", "glance", "-o",
+				"jsonpath={range .status.forecasts[*]}{.name} now {.demand} next {.demandAtNext}{end}",
+			},
 			{"describe", "peaks", "glance"},
 		} {
 			out, err := shared.Kubectl(t.Context(), nil, append([]string{"-n", ns}, args...)...)
@@ -147,7 +150,8 @@ spec:
 	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "delete", "forecast", "model"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false", "--timeout="+timeout.String(), "peakschedule/glance"); err != nil {
+	if _, err := shared.Kubectl(t.Context(), nil, "-n", ns, "wait", "--for=condition=Ready=false",
+		"--timeout="+timeout.String(), "peakschedule/glance"); err != nil {
 		t.Error(err)
 	}
 }

@@ -24,7 +24,8 @@ type startRecord struct {
 // learned returns the starts in a Forecast's status.
 func learned(t *testing.T, ns string) (starts []startRecord) {
 	t.Helper()
-	out, err := shared.Kubectl(t.Context(), nil, "get", "forecast", "model", "-n", ns, "-o", "jsonpath={.status.leadTime.recentStarts}")
+	out, err := shared.Kubectl(t.Context(), nil, "get", "forecast", "model", "-n", ns, "-o",
+		"jsonpath={.status.leadTime.recentStarts}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,16 +78,19 @@ spec:
 	// Each write of the spec makes the server write the starts to the status.
 	ask := func(most string) []startRecord {
 		t.Helper()
-		if _, err := shared.Kubectl(t.Context(), nil, "patch", "forecast", "model", "-n", ns, "--type=merge", "-p", `{"spec":{"leadTime":{"max":"`+most+`"}}}`); err != nil {
+		if _, err := shared.Kubectl(t.Context(), nil, "patch", "forecast", "model", "-n", ns, "--type=merge", "-p",
+			`{"spec":{"leadTime":{"max":"`+most+`"}}}`); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := shared.Kubectl(t.Context(), nil, "wait", "forecast/model", "-n", ns, "--timeout="+timeout.String(), "--for=jsonpath={.status.observedGeneration}="+generation(t, ns)); err != nil {
+		if _, err := shared.Kubectl(t.Context(), nil, "wait", "forecast/model", "-n", ns, "--timeout="+timeout.String(),
+			"--for=jsonpath={.status.observedGeneration}="+generation(t, ns)); err != nil {
 			t.Fatal(err)
 		}
 		return learned(t, ns)
 	}
 	var before []startRecord
-	for deadline, i := time.Now().Add(timeout), 0; len(before) < 4 && time.Now().Before(deadline); i++ { // until all four are there
+	for deadline, i := time.Now().Add(timeout), 0; len(before) < 4 &&
+		time.Now().Before(deadline); i++ { // until all four are there
 		time.Sleep(2 * time.Second)
 		before = ask([]string{"20m", "21m"}[i%2])
 	}
@@ -109,7 +113,8 @@ spec:
 		at := metav1.Now().UTC().Format(time.RFC3339)
 		for _, p := range pods.Items {
 			patch := fmt.Sprintf(`{"status":{"conditions":[{"type":"Ready","status":%q,"lastTransitionTime":%q}]}}`, status, at)
-			if _, err := shared.Client.CoreV1().Pods(ns).Patch(t.Context(), p.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status"); err != nil {
+			if _, err := shared.Client.CoreV1().Pods(ns).Patch(t.Context(), p.Name, types.StrategicMergePatchType, []byte(patch),
+				metav1.PatchOptions{}, "status"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -135,7 +140,8 @@ func warmUps(pods []corev1.Pod) map[string]int {
 
 func generation(t *testing.T, ns string) string {
 	t.Helper()
-	out, err := shared.Kubectl(t.Context(), nil, "get", "forecast", "model", "-n", ns, "-o", "jsonpath={.metadata.generation}")
+	out, err := shared.Kubectl(t.Context(), nil, "get", "forecast", "model", "-n", ns, "-o",
+		"jsonpath={.metadata.generation}")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -163,7 +163,9 @@ func startPrometheus(ctx context.Context, t *testing.T, c *controlplane.ControlP
 }
 
 // collect waits for plans of this leader, and returns the times of the first and the last.
-func collect(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, into map[time.Time]*harness.Plan, h *harness.Headstart) string {
+func collect(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, into map[time.Time]*harness.Plan,
+	h *harness.Headstart,
+) string {
 	t.Helper()
 	before := len(into)
 	first, last := "", ""
@@ -187,14 +189,17 @@ func collect(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, in
 }
 
 // replayed returns the plans of headstart report, from the first served one on, by their start.
-func replayed(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, layout binaries.Layout, prometheus string, served map[time.Time]*harness.Plan) map[time.Time]*harness.Plan {
+func replayed(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, layout binaries.Layout,
+	prometheus string, served map[time.Time]*harness.Plan,
+) map[time.Time]*harness.Plan {
 	t.Helper()
 	// A replay plans at the beginning of a step whose demand it has, so the step after the last plan
 	// must be over.
 	starts := slices.SortedFunc(maps.Keys(served), time.Time.Compare)
 	time.Sleep(time.Until(starts[len(starts)-1].Add(step + time.Second)))
 	file := filepath.Join(t.TempDir(), "plans.json")
-	cmd := exec.CommandContext(ctx, filepath.Join(layout.Bin, "headstart"), "report", "--kubeconfig", c.Kubeconfig, "--forecast", ns+"/model",
+	cmd := exec.CommandContext(ctx, filepath.Join(layout.Bin, "headstart"), "report", "--kubeconfig", c.Kubeconfig,
+		"--forecast", ns+"/model",
 		"--prometheus", prometheus, "--history", "2d8h", "--max-replicas", "25", "--policies", "headstart,oracle",
 		"--from", starts[0].Format(time.RFC3339), "--plans", file)
 	if out, err := cmd.CombinedOutput(); err != nil {

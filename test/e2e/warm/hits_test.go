@@ -137,7 +137,8 @@ func (p *provisioner) updateNode(n *corev1.Node, now time.Time, used, image map[
 		p.pulls[n.Name] = now
 	} else if ok && len(n.Status.Images) == 0 && now.Sub(since) >= imageIsPulled {
 		patch := fmt.Sprintf(`{"status":{"images":[{"names":[%q],"sizeBytes":20000000000}]}}`, warmImage)
-		_, err := p.Client.CoreV1().Nodes().Patch(p.ctx, n.Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
+		_, err := p.Client.CoreV1().Nodes().Patch(p.ctx, n.Name, types.StrategicMergePatchType, []byte(patch),
+			metav1.PatchOptions{}, "status")
 		return err
 	}
 	if used[n.Name] || p.spare <= 0 || now.Sub(n.CreationTimestamp.Time) < 2*nodeIsEmpty {
@@ -163,7 +164,8 @@ func (w *warmWorld) logUnbound() {
 	w.must(err)
 	for _, p := range pods.Items {
 		if p.Spec.NodeName == "" {
-			w.t.Logf("%s/%s of %s, nominated for %q, waits: %+v", p.Namespace, p.Name, p.CreationTimestamp.Format(time.TimeOnly), p.Status.NominatedNodeName, p.Status.Conditions)
+			w.t.Logf("%s/%s of %s, nominated for %q, waits: %+v", p.Namespace, p.Name, p.CreationTimestamp.Format(time.TimeOnly),
+				p.Status.NominatedNodeName, p.Status.Conditions)
 		}
 	}
 }
@@ -229,7 +231,8 @@ func TestWarmHits(t *testing.T) {
 				w.must(err)
 				hit[p.Name] = len(n.Status.Images) > 0
 				if !hit[p.Name] {
-					t.Logf("%s after the begin %s landed on %s, which is %s old and has no image", now.Sub(begin).Round(time.Second), p.Name, n.Name,
+					t.Logf("%s after the begin %s landed on %s, which is %s old and has no image", now.Sub(begin).Round(time.Second),
+						p.Name, n.Name,
 						now.Sub(n.CreationTimestamp.Time).Round(time.Second))
 				}
 			}
@@ -245,15 +248,17 @@ func TestWarmHits(t *testing.T) {
 		}
 	}
 	share, held := float64(hits)/float64(max(1, len(hit))), holding.Seconds()/serving.Seconds()
-	t.Logf("%d of %d pods that were scaled ahead landed where the image was (%.0f %%); GPUs were held for %.1f %% of the time that they served (%s of %s)",
-		hits, len(hit), 100*share, 100*held, holding.Round(time.Second), serving.Round(time.Second))
+	t.Logf("%d of %d pods that were scaled ahead landed where the image was (%.0f %%)", hits, len(hit), 100*share)
+	t.Logf("GPUs were held for %.1f %% of the time that they served (%s of %s)",
+		100*held, holding.Round(time.Second), serving.Round(time.Second))
 	if len(hit) < 2*(peak-base) || share < 0.95 {
 		t.Errorf("warm hits: %d of %d, want at least 95 %% of at least %d", hits, len(hit), 2*(peak-base))
 	}
 	if ours := w.metric("headstart_warm_placements_total", `node="warm"`); int(ours) != hits {
 		t.Errorf("the metric counts %v warm placements, the API server's record %d", ours, hits)
 	}
-	if ours := w.metric("headstart_warm_held_seconds_total", `resource="nvidia.com/gpu"`); math.Abs(ours-holding.Seconds()) > 0.2*holding.Seconds() {
+	if ours := w.metric("headstart_warm_held_seconds_total",
+		`resource="nvidia.com/gpu"`); math.Abs(ours-holding.Seconds()) > 0.2*holding.Seconds() {
 		t.Errorf("the metric counts %.0f GPU-seconds that were held, the API server's record %.0f", ours, holding.Seconds())
 	}
 	if held > 0.05 {

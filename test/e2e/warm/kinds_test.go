@@ -36,15 +36,30 @@ const (
                 items:
                   type: object
                   required: [count, podTemplateRef]
-                  properties: {count: {type: integer, format: int32, minimum: 1}, podTemplateRef: {type: object, properties: {name: {type: string}}}}`
+                  properties:
+                    count: {type: integer, format: int32, minimum: 1}
+                    podTemplateRef: {type: object, properties: {name: {type: string}}}`
 	imagePullJobSpec = `
               image: {type: string}
               pullSecrets: {type: array, items: {type: string}}
               parallelism: {x-kubernetes-int-or-string: true}
               imagePullPolicy: {type: string}
-              selector: {type: object, properties: {names: {type: array, items: {type: string}}, matchLabels: {type: object, additionalProperties: {type: string}}}}
-              pullPolicy: {type: object, properties: {timeoutSeconds: {type: integer, format: int32}, backoffLimit: {type: integer, format: int32}}}
-              completionPolicy: {type: object, properties: {type: {type: string}, activeDeadlineSeconds: {type: integer, format: int64}, ttlSecondsAfterFinished: {type: integer, format: int32}}}`
+              selector:
+                type: object
+                properties:
+                  names: {type: array, items: {type: string}}
+                  matchLabels: {type: object, additionalProperties: {type: string}}
+              pullPolicy:
+                type: object
+                properties:
+                  timeoutSeconds: {type: integer, format: int32}
+                  backoffLimit: {type: integer, format: int32}
+              completionPolicy:
+                type: object
+                properties:
+                  type: {type: string}
+                  activeDeadlineSeconds: {type: integer, format: int64}
+                  ttlSecondsAfterFinished: {type: integer, format: int32}`
 	localModelCacheSpec = `
               sourceModelUri: {type: string}
               modelSize: {x-kubernetes-int-or-string: true}
@@ -53,7 +68,12 @@ const (
               dataset: {type: object, required: [name], properties: {name: {type: string}, namespace: {type: string}}}
               loadMetadata: {type: boolean}
               policy: {type: string, enum: [Once, Cron, OnEvent]}
-              target: {type: array, items: {type: object, required: [path], properties: {path: {type: string}, replicas: {type: integer, format: int32}}}}`
+              target:
+                type: array
+                items:
+                  type: object
+                  required: [path]
+                  properties: {path: {type: string}, replicas: {type: integer, format: int32}}`
 )
 
 // crd returns a CustomResourceDefinition with these fields in spec and no others. So the API server
@@ -134,7 +154,8 @@ func (w *warmWorld) field(kind, path string) string {
 // setStatus sets the status of the only object of a kind, as its controller does.
 func (w *warmWorld) setStatus(kind, status string) {
 	w.t.Helper()
-	w.kube("patch", kind, w.field(kind, ".metadata.name"), "--subresource=status", "--type=merge", "-p", `{"status":`+status+`}`)
+	w.kube("patch", kind, w.field(kind, ".metadata.name"), "--subresource=status", "--type=merge", "-p",
+		`{"status":`+status+`}`)
 }
 
 // Every optional API is used as its project publishes it, and its objects are deleted when they are
@@ -162,9 +183,11 @@ func TestWarmKinds(t *testing.T) {
 	})
 	t.Run("ImagePullJob", func(t *testing.T) {
 		w := w.in(t)
-		w.await("a job for six nodes", func() bool { return len(strings.Fields(w.field("imagepulljobs", ".spec.selector.names[*]"))) == 6 })
-		if got := w.field("imagepulljobs", ".spec.image") + w.field("imagepulljobs", ".spec.completionPolicy.type"); got != warmImage+"Always" {
-			t.Errorf("the job is for %q", got)
+		w.await("a job for six nodes",
+			func() bool { return len(strings.Fields(w.field("imagepulljobs", ".spec.selector.names[*]"))) == 6 })
+		image, policy := w.field("imagepulljobs", ".spec.image"), w.field("imagepulljobs", ".spec.completionPolicy.type")
+		if image != warmImage || policy != "Always" {
+			t.Errorf("the job is for %q with the policy %q", image, policy)
 		}
 		// A node is removed and another created while the job runs. The job is changed, and not created
 		// again.
@@ -183,7 +206,8 @@ func TestWarmKinds(t *testing.T) {
 		}
 		for _, i := range []int{0, 1, 2, 3, 4, 6} {
 			patch := fmt.Sprintf(`{"status":{"images":[{"names":[%q],"sizeBytes":20000000000}]}}`, warmImage)
-			_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), fmt.Sprint("gpu-", i), types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status")
+			_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), fmt.Sprint("gpu-", i), types.StrategicMergePatchType,
+				[]byte(patch), metav1.PatchOptions{}, "status")
 			w.must(err)
 		}
 		w.await("all nodes have the image, and the job is gone", func() bool {
@@ -195,33 +219,41 @@ func TestWarmKinds(t *testing.T) {
 		weights := func(by string) { w.spec(`{"weights":[{"forecast":"model","lead":"1m",` + by + `}]}`) }
 		weights(`"dataLoad":{"dataset":"llama","paths":["/70b"]}`)
 		w.await("a DataLoad", func() bool {
-			return w.field("dataloads", ".spec.dataset.name")+w.field("dataloads", ".spec.target[0].path")+w.field("dataloads", ".spec.policy") == "llama/70bOnce"
+			spec := w.field("dataloads", ".spec.dataset.name") + w.field("dataloads", ".spec.target[0].path") +
+				w.field("dataloads", ".spec.policy")
+			return spec == "llama/70bOnce"
 		})
 		w.setStatus("dataloads", `{"phase":"Complete"}`)
 		w.await("its weights are warm", func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
 		weights(`"cronJob":"load-weights"`)
 		w.await("a Job has run, and the DataLoad is gone", func() bool {
 			s := w.status()
-			return s.reason("WeightsWarm") == "True AsPlanned" && s.Forecasts[0].WeightsBy == "Job" && w.field("dataloads", ".metadata.name") == "" && w.field("jobs", ".status.succeeded") == "1"
+			return s.reason("WeightsWarm") == "True AsPlanned" && s.Forecasts[0].WeightsBy == "Job" &&
+				w.field("dataloads", ".metadata.name") == "" && w.field("jobs", ".status.succeeded") == "1"
 		})
 		weights(`"localModelCache":"llama"`)
 		w.await("a missing cache is reported", func() bool {
 			return w.status().reason("WeightsWarm") == "False LoadFails" && w.field("jobs", ".metadata.name") == ""
 		})
-		w.apply(`{apiVersion: serving.kserve.io/v1alpha1, kind: LocalModelCache, metadata: {name: llama}, spec: {sourceModelUri: "hf://llama", modelSize: 1Gi, nodeGroups: [gpu]}}`)
+		w.apply(`{apiVersion: serving.kserve.io/v1alpha1, kind: LocalModelCache, metadata: {name: llama},
+			spec: {sourceModelUri: "hf://llama", modelSize: 1Gi, nodeGroups: [gpu]}}`)
 		w.setStatus("localmodelcaches", `{"copies":{"total":6,"available":6},"nodeStatus":{"gpu-0":"NodeDownloaded"}}`)
 		w.await("a cache that is full is warm", func() bool { return w.status().reason("WeightsWarm") == "True AsPlanned" })
 		_, err := w.Kubectl(t.Context(), nil, "delete", "crd", "localmodelcaches.serving.kserve.io")
 		w.must(err)
-		w.await("an API that is gone is reported, and not the cache", func() bool { return w.status().reason("WeightsWarm") == "False MissingAPI" })
+		w.await("an API that is gone is reported, and not the cache",
+			func() bool { return w.status().reason("WeightsWarm") == "False MissingAPI" })
 	})
 	t.Run("ProvisioningRequest", func(t *testing.T) {
 		w := w.in(t)
 		w.spec(`{"nodes":{"policy":"ProvisioningRequest"}}`)
 		w.await("one request for all six, and no buffer", func() bool {
-			return w.field("provisioningrequests", ".spec.podSets[0].count") == "6" && w.field("capacitybuffers", ".metadata.name") == ""
+			return w.field("provisioningrequests", ".spec.podSets[0].count") == "6" &&
+				w.field("capacitybuffers", ".metadata.name") == ""
 		})
-		w.setStatus("provisioningrequests", `{"conditions":[{"type":"Failed","status":"True","reason":"CapacityIsNotFound","message":"none left","lastTransitionTime":"2026-01-01T00:00:00Z"}]}`)
+		w.setStatus("provisioningrequests",
+			`{"conditions":[{"type":"Failed","status":"True","reason":"CapacityIsNotFound","message":"none left",`+
+				`"lastTransitionTime":"2026-01-01T00:00:00Z"}]}`)
 		w.await("its failure is reported", func() bool { return w.status().reason("NodesWarm") == "False NotProvisioned" })
 	})
 	t.Run("Fallback", func(t *testing.T) {
@@ -229,14 +261,18 @@ func TestWarmKinds(t *testing.T) {
 		w.spec(`{"nodes":{"policy":"Placeholders"},"images":{"policy":"Pods"},"weights":[]}`)
 		w.await("six placeholders, and no request", func() bool {
 			all, _ := w.placeholders()
-			return all == 6 && w.field("provisioningrequests", ".metadata.name") == "" && w.field("podtemplates", ".metadata.name") == ""
+			return all == 6 && w.field("provisioningrequests", ".metadata.name") == "" &&
+				w.field("podtemplates", ".metadata.name") == ""
 		})
 		// A quota on CPU and memory rejects pods without requests for them.
-		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: tight, namespace: shop}, spec: {hard: {requests.cpu: "1", limits.cpu: "1", requests.memory: 1Gi, limits.memory: 1Gi}}}`)
+		w.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: tight, namespace: shop},
+			spec: {hard: {requests.cpu: "1", limits.cpu: "1", requests.memory: 1Gi, limits.memory: 1Gi}}}`)
 		w.await("the quota is in force", func() bool { return w.field("resourcequotas", ".status.hard.limits\\.cpu") == "1" })
-		_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "gpu-0", types.StrategicMergePatchType, []byte(`{"status":{"images":null}}`), metav1.PatchOptions{}, "status")
+		_, err := w.Client.CoreV1().Nodes().Patch(t.Context(), "gpu-0", types.StrategicMergePatchType,
+			[]byte(`{"status":{"images":null}}`), metav1.PatchOptions{}, "status")
 		w.must(err)
-		w.await("a pod pulls onto the node that lost the image", func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })
+		w.await("a pod pulls onto the node that lost the image",
+			func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })
 	})
 	t.Run("DryRun", func(t *testing.T) {
 		w := w.in(t)
@@ -244,7 +280,8 @@ func TestWarmKinds(t *testing.T) {
 		w.await("nothing is held, and status says what would be", func() bool {
 			all, _ := w.placeholders()
 			s := w.status()
-			return all == 0 && len(w.pods(namespace, "headstart.dev/role=image-pull")) == 0 && s.reason("NodesWarm") == "False DryRun" && s.Forecasts[0].Hold == 6
+			return all == 0 && len(w.pods(namespace, "headstart.dev/role=image-pull")) == 0 &&
+				s.reason("NodesWarm") == "False DryRun" && s.Forecasts[0].Hold == 6
 		})
 	})
 	t.Run("Rights", func(t *testing.T) { w.in(t).checkRights(begin) })

@@ -24,7 +24,10 @@ spec:
   - patchType: JSONPatch
     jsonPatch:
       expression: |
-        [JSONPatch{op: "replace", path: "/spec/containers/0/image", value: object.spec.containers[0].image.replace("registry.example/", "mirror.example/hub/")}]
+        [JSONPatch{
+          op: "replace", path: "/spec/containers/0/image",
+          value: object.spec.containers[0].image.replace("registry.example/", "mirror.example/hub/")
+        }]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingAdmissionPolicyBinding
@@ -40,13 +43,16 @@ func TestWarmFromAMirror(t *testing.T) {
 	w := newWarmWorld(t, warmOptions{nodes: nodes, before: fromMirror})
 	w.simulateKubelets(mirroredImage)
 	w.await("the policy is in force", func() bool {
-		out, err := w.Kubectl(t.Context(), nil, "run", "probe", "-n", namespace, "--image=registry.example/probe:1", "--dry-run=server", "-o", "jsonpath={.spec.containers[0].image}")
+		out, err := w.Kubectl(t.Context(), nil, "run", "probe", "-n", namespace, "--image=registry.example/probe:1",
+			"--dry-run=server", "-o", "jsonpath={.spec.containers[0].image}")
 		return err == nil && strings.HasPrefix(out, "mirror.example/hub/")
 	})
 	w.plan(time.Now(), repeat(nodes, 20*time.Minute))
-	w.await("all nodes have the image, by the mirror's name", func() bool { return w.metric("headstart_warm_image_nodes", `state="warm"`) == nodes })
+	w.await("all nodes have the image, by the mirror's name",
+		func() bool { return w.metric("headstart_warm_image_nodes", `state="warm"`) == nodes })
 	w.scale(nodes)
-	w.await("all replicas came onto a node with their image", func() bool { return w.metric("headstart_warm_placements_total", `node="warm"`) == nodes })
+	w.await("all replicas came onto a node with their image",
+		func() bool { return w.metric("headstart_warm_placements_total", `node="warm"`) == nodes })
 	for _, p := range w.pods(namespace, warmServiceKey) {
 		if image := p.Spec.Containers[0].Image; image != mirroredImage {
 			t.Errorf("the replicas have the image %s: the policy did not count", image)

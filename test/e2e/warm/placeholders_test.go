@@ -31,7 +31,8 @@ func TestWarmPlaceholders(t *testing.T) {
 			}
 			return len(seen) == 4
 		})
-		t.Logf("four real pods onto nodes full of placeholders: all bound %s after the Deployment was scaled", worst.Round(time.Millisecond))
+		t.Logf("four real pods onto nodes full of placeholders: all bound %s after the Deployment was scaled",
+			worst.Round(time.Millisecond))
 		if worst > 5*time.Second {
 			t.Errorf("placeholders delayed a real pod: bound after %s, want at most 5 s", worst)
 		}
@@ -41,11 +42,13 @@ func TestWarmPlaceholders(t *testing.T) {
 	t.Run("StayTogether", func(t *testing.T) {
 		w := w.in(t)
 		affinity := func(value string) {
-			w.kube("patch", "deployment", warmService, "--type=merge", "-p", `{"spec":{"template":{"spec":{"affinity":`+value+`}}}}`)
+			w.kube("patch", "deployment", warmService, "--type=merge", "-p",
+				`{"spec":{"template":{"spec":{"affinity":`+value+`}}}}`)
 		}
 		w.scale(0)
 		w.await("no replica is left", func() bool { return len(w.pods(namespace, warmServiceKey)) == 0 })
-		affinity(`{"podAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{"topologyKey":"kubernetes.io/os","labelSelector":{"matchLabels":{"app":"model"}}}]}}`)
+		affinity(`{"podAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[` +
+			`{"topologyKey":"kubernetes.io/os","labelSelector":{"matchLabels":{"app":"model"}}}]}}`)
 		together := func(others bool) func() bool {
 			return func() bool {
 				all, bound := 0, 0

@@ -27,7 +27,8 @@ const (
 // ErrImagePull forever. Those that pull the stuck one wait without.
 func pullsFail(defaults []byte) []byte {
 	const notDeleted = "    - {key: '.status.podIP', operator: DoesNotExist}\n"
-	const others = notDeleted + `    - {key: '` + podPulls + `', operator: NotIn, values: ['` + pullOf + imageMissing + `', '` + pullOf + imageStuck + `']}` + "\n"
+	const others = notDeleted + `    - {key: '` + podPulls + `', operator: NotIn, values: ['` + pullOf + imageMissing +
+		`', '` + pullOf + imageStuck + `']}` + "\n"
 	return append(bytes.Replace(defaults, []byte(notDeleted), []byte(others), 1), []byte(`
 ---
 apiVersion: kwok.x-k8s.io/v1alpha1
@@ -69,7 +70,8 @@ func (w *warmWorld) simulateKubelets(image string) {
 		}
 		for _, p := range pods.Items {
 			if p.Status.Phase == corev1.PodRunning && p.Spec.Containers[0].Image == image {
-				_, _ = w.Client.CoreV1().Nodes().Patch(ctx, p.Spec.NodeName, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status") // the next round tries again
+				_, _ = w.Client.CoreV1().Nodes().Patch(ctx, p.Spec.NodeName, types.MergePatchType, []byte(patch),
+					metav1.PatchOptions{}, "status") // the next round tries again
 			}
 		}
 	})
@@ -81,7 +83,8 @@ func (w *warmWorld) mostPulls() func() int {
 	w.t.Helper()
 	var most atomic.Int64
 	w.background(func(ctx context.Context) {
-		if pods, err := w.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: pullsInFlight}); err == nil {
+		if pods, err := w.Client.CoreV1().Pods(namespace).List(ctx,
+			metav1.ListOptions{LabelSelector: pullsInFlight}); err == nil {
 			most.Store(max(most.Load(), int64(len(pods.Items))))
 		}
 	})

@@ -79,7 +79,8 @@ func newWarmWorld(t *testing.T, o warmOptions) *warmWorld {
 	w := &warmWorld{ControlPlane: cp, t: t, proxy: newProxy(t, cp)}
 	w.install(o)
 	w.apply(warmRights)
-	w.await("the permissions are in force", func() bool { return w.may("list", "resourcequotas") }) // else the first reconciliations are denied
+	// Else the first reconciliations are denied.
+	w.await("the permissions are in force", func() bool { return w.may("list", "resourcequotas") })
 	w.apply(warmObjects)
 	return w
 }
@@ -87,10 +88,11 @@ func newWarmWorld(t *testing.T, o warmOptions) *warmWorld {
 // may reports whether the API server lets Headstart do something in the service's namespace.
 func (w *warmWorld) may(verb, resource string) bool {
 	w.t.Helper()
-	review, err := w.Client.AuthorizationV1().SubjectAccessReviews().Create(w.t.Context(), &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:               "system:serviceaccount:" + harness.Namespace + ":" + harness.Name,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: resource},
-	}}, metav1.CreateOptions{})
+	review, err := w.Client.AuthorizationV1().SubjectAccessReviews().Create(w.t.Context(),
+		&authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User:               "system:serviceaccount:" + harness.Namespace + ":" + harness.Name,
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: verb, Resource: resource},
+		}}, metav1.CreateOptions{})
 	w.must(err)
 	return review.Status.Allowed
 }
@@ -107,7 +109,8 @@ func (w *warmWorld) install(o warmOptions) {
 	w.must(err)
 	manifests, err := filepath.Rel(dir, filepath.Join(root, "manifests"))
 	w.must(err)
-	w.must(os.WriteFile(filepath.Join(dir, "kustomization.yaml"), fmt.Appendf(nil, `apiVersion: kustomize.config.k8s.io/v1beta1
+	w.must(os.WriteFile(filepath.Join(dir, "kustomization.yaml"),
+		fmt.Appendf(nil, `apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [%[1]s/base]
 components: [%[1]s/components/warm]
@@ -137,7 +140,8 @@ patches:
 	w.must(err)
 	w.metrics = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
 	interval := cmp.Or(o.interval, 500*time.Millisecond)
-	w.warmer, err = w.Run("warmer", binary, []string{"-cluster=" + kubeconfig, "-interval=" + interval.String(), "-metrics=" + w.metrics}, 5*time.Second)
+	w.warmer, err = w.Run("warmer", binary,
+		[]string{"-cluster=" + kubeconfig, "-interval=" + interval.String(), "-metrics=" + w.metrics}, 5*time.Second)
 	w.must(err)
 }
 
@@ -150,7 +154,8 @@ func (w *warmWorld) metric(name string, labels ...string) float64 {
 	sum := 0.0
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		series, value, _ := strings.Cut(lines.Text(), " ")
-		if strings.HasPrefix(series, name+"{") && !slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(series, l) }) {
+		if strings.HasPrefix(series, name+"{") &&
+			!slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(series, l) }) {
 			v, err := strconv.ParseFloat(value, 64)
 			w.must(err)
 			sum += v
@@ -235,18 +240,21 @@ func (w *warmWorld) plan(start time.Time, replicas []int) {
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{
 		"capacityPerReplica": map[string]any{"value": "1", "source": "Spec"},
 		"plan": map[string]any{
-			"computedAt": start.UTC().Format(time.RFC3339), "start": start.UTC().Format(time.RFC3339), "end": end.UTC().Format(time.RFC3339),
+			"computedAt": start.UTC().Format(time.RFC3339), "start": start.UTC().Format(time.RFC3339),
+			"end":      end.UTC().Format(time.RFC3339),
 			"segments": []any{map[string]any{"step": "2s", "values": values}},
 		},
 	}})
 	w.must(err)
-	_, err = w.Kubectl(w.t.Context(), nil, "patch", "forecast", warmService, "-n", namespace, "--subresource=status", "--type=merge", "-p", string(patch))
+	_, err = w.Kubectl(w.t.Context(), nil, "patch", "forecast", warmService, "-n", namespace, "--subresource=status",
+		"--type=merge", "-p", string(patch))
 	w.must(err)
 }
 
 func (w *warmWorld) scale(replicas int) {
 	w.t.Helper()
-	_, err := w.Kubectl(w.t.Context(), nil, "scale", "deployment", warmService, "-n", namespace, fmt.Sprint("--replicas=", replicas))
+	_, err := w.Kubectl(w.t.Context(), nil, "scale", "deployment", warmService, "-n", namespace,
+		fmt.Sprint("--replicas=", replicas))
 	w.must(err)
 }
 
@@ -265,8 +273,8 @@ func (w *warmWorld) setImage(image string) {
 // counts those that exist.
 func (w *warmWorld) limitPlaceholders(n int) {
 	w.t.Helper()
-	w.apply(fmt.Sprintf(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: %s}, spec: {hard: {pods: "%d"}}}`,
-		warmNamespace, n))
+	w.apply(fmt.Sprintf(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: few, namespace: %s},
+		spec: {hard: {pods: "%d"}}}`, warmNamespace, n))
 	w.await("the quota is in force", func() bool {
 		q, err := w.Client.CoreV1().ResourceQuotas(warmNamespace).Get(w.t.Context(), "few", metav1.GetOptions{})
 		all, _ := w.placeholders()
@@ -349,7 +357,8 @@ const timeout = 3 * time.Minute
 // await polls until ok returns true. What it waits for is in the failure's message.
 func (w *warmWorld) await(what string, ok func() bool) {
 	w.t.Helper()
-	err := wait.PollUntilContextTimeout(w.t.Context(), 100*time.Millisecond, timeout, true, func(context.Context) (bool, error) { return ok(), w.Failed() })
+	err := wait.PollUntilContextTimeout(w.t.Context(), 100*time.Millisecond, timeout, true,
+		func(context.Context) (bool, error) { return ok(), w.Failed() })
 	if err != nil {
 		all, bound := w.placeholders()
 		w.t.Fatalf("%s: %v; %d placeholders, %d bound; %+v", what, err, all, bound, w.status())
