@@ -30,14 +30,15 @@ type ramp struct {
 	reactive, ahead course
 }
 
-// course is what a policy made of the morning.
+// course is the outcome of the morning under a policy.
 type course struct {
 	ready        []float64 // demand that the ready replicas can serve
 	unserved     float64   // share of demand
 	replicaHours float64   // paid
 }
 
-// replay lets package report decide as it would have, knowing at each step only what was before it.
+// replay runs package report over the morning. At each step the report uses only what was known
+// then.
 func replay(ctx context.Context) (ramp, error) {
 	trace := traces.MorningRamp(step, days+1, 2)
 	perDay := int(24 * time.Hour / step)
@@ -52,8 +53,9 @@ func replay(ctx context.Context) (ramp, error) {
 	if err != nil {
 		return ramp{}, fmt.Errorf("replay the morning: %w", err)
 	}
-	ahead, _ := r.DesiredReplicas()
-	// The reactive wish is that of an HPA on the last minute's demand, at its best: without tolerance and without a limited ramp.
+	ahead, _ := r.Wishes()
+	// The reactive replicas are those of an HPA on the last minute's demand, at its best: without a
+	// tolerance and without a limit of its scale-up.
 	reactive := make([]int, len(ahead))
 	for i := range reactive {
 		reactive[i] = int(math.Ceil(trace.Values[from+i-1] / capacity))
@@ -65,21 +67,22 @@ func replay(ctx context.Context) (ramp, error) {
 	}, nil
 }
 
-// follow is the closed loop: a replica is paid from the step of its wish and serves a lead later; fewer are paid once five minutes
-// in a row wished for fewer. The figures are those of the steps from skip on.
-func follow(demand []float64, wish []int, skip int) course {
+// follow returns what the desired replicas lead to, from step skip on. A replica is paid from the
+// step at which it is desired, and serves a lead later. A replica is removed once it was not
+// desired for five minutes.
+func follow(demand []float64, desired []int, skip int) course {
 	const stabilization = int(report.DefaultStabilization / step)
 	late := int(lead / step)
-	paid := make([]float64, len(wish))
-	for i := range wish {
-		for _, w := range wish[max(0, i-stabilization+1) : i+1] {
-			paid[i] = max(paid[i], float64(w))
+	paid := make([]float64, len(desired))
+	for i := range desired {
+		for _, d := range desired[max(0, i-stabilization+1) : i+1] {
+			paid[i] = max(paid[i], float64(d))
 		}
 	}
 	var c course
 	var unserved, all float64
 	for i := skip; i < len(demand); i++ {
-		// A replica serves now if it was paid all through the lead.
+		// A replica serves now if it was paid throughout the lead.
 		ready := paid[i]
 		for _, p := range paid[i-late : i] {
 			ready = min(ready, p)
