@@ -71,9 +71,9 @@ func demand() []float64 {
 	return week.Values()[2*stepsPerDay:]
 }
 
-// TestBars tests one day in the life of three services. Because a day takes minutes, all checks
+// TestOneDay tests one day in the life of three services. Because a day takes minutes, all checks
 // share it.
-func TestBars(t *testing.T) {
+func TestOneDay(t *testing.T) {
 	w := world(t)
 	if err := w.AwaitStart(t.Context()); err != nil {
 		t.Fatal(err)
