@@ -22,7 +22,7 @@ import (
 var (
 	rounds   = flag.Int("rounds", 7, "rounds, each of which runs every target once")
 	duration = flag.Duration("duration", 5*time.Second, "time of one run")
-	metrics  = flag.Int("metrics", 1000, "metrics that are asked for")
+	metrics  = flag.Int("metrics", 1000, "number of metrics")
 	build    = flag.Bool("build", true, "build bin/headstart first")
 )
 

@@ -6,7 +6,7 @@ var (
 	requestsDesc = desc(metricRequests+"_total", "Requests that the service was offered.")
 	droppedDesc  = desc(metricDropped+"_total", "Requests that no ready replica had room for.")
 	readyDesc    = desc("simulator_replicas_ready", "Replicas that serve.")
-	wantedDesc   = desc("simulator_replicas_wanted", "Replicas that the Deployment asks for.")
+	wantedDesc   = desc("simulator_replicas_wanted", "Desired replicas of the Deployment.")
 )
 
 func desc(name, help string) *prometheus.Desc {

@@ -65,7 +65,7 @@ func TestAdmissionRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			out, err := shared.Kubectl(t.Context(), []byte(c.yaml), "apply", "--dry-run=server", "-f", "-")
 			if err == nil {
-				t.Fatalf("the API server took it:\n%s", out)
+				t.Fatalf("the API server accepted it:\n%s", out)
 			}
 			if !strings.Contains(err.Error()+out, c.says) {
 				t.Errorf("refused without saying %q: %v\n%s", c.says, err, out)

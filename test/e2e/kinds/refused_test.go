@@ -50,7 +50,7 @@ func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
 		}
 		out, err := shared.Kubectl(t.Context(), object, "apply", "--dry-run=server", "-f", "-")
 		if err == nil {
-			t.Errorf("%s: the API server took it:\n%s", r.Name, out)
+			t.Errorf("%s: the API server accepted it:\n%s", r.Name, out)
 		} else if !strings.Contains(err.Error()+out, r.Message) {
 			t.Errorf("%s: refused without saying %q: %v\n%s", r.Name, r.Message, err, out)
 		}
