@@ -53,7 +53,7 @@ func replay(ctx context.Context) (ramp, error) {
 	if err != nil {
 		return ramp{}, fmt.Errorf("replay the morning: %w", err)
 	}
-	ahead, _ := r.Wishes()
+	ahead, _ := r.DesiredReplicas()
 	// The reactive replicas are those of an HPA on the last minute's demand, at its best: without a
 	// tolerance and without a limit of its scale-up.
 	reactive := make([]int, len(ahead))
