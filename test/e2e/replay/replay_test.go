@@ -200,7 +200,7 @@ func replayed(ctx context.Context, t *testing.T, c *controlplane.ControlPlane, l
 	file := filepath.Join(t.TempDir(), "plans.json")
 	cmd := exec.CommandContext(ctx, filepath.Join(layout.Bin, "headstart"), "report", "--kubeconfig", c.Kubeconfig,
 		"--forecast", ns+"/model",
-		"--prometheus", prometheus, "--history", "2d8h", "--max-replicas", "25", "--policies", "headstart,oracle",
+		"--prometheus", prometheus, "--history", "2d8h", "--policies", "headstart,oracle",
 		"--from", starts[0].Format(time.RFC3339), "--plans", file)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("headstart report: %v\n%s", err, out)
