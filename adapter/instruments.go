@@ -28,7 +28,7 @@ type instruments struct {
 	age      *prometheus.HistogramVec
 }
 
-// newInstruments registers the metrics with reg; with none when reg is nil.
+// newInstruments creates the metrics and registers them with reg, unless reg is nil.
 func newInstruments(reg prometheus.Registerer) (*instruments, error) {
 	i := &instruments{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -58,8 +58,8 @@ func newInstruments(reg prometheus.Registerer) (*instruments, error) {
 	return i, nil
 }
 
-// countServed counts a value that was served. age is the time since it was computed, and took the
-// time of the lookup.
+// countServed counts a value that was served. age is the time since it was computed, and took is
+// the duration of the lookup.
 func (i *instruments) countServed(api string, age, took time.Duration) {
 	i.requests.WithLabelValues(api, resultServed).Inc()
 	i.age.WithLabelValues(api).Observe(age.Seconds())

@@ -177,8 +177,8 @@ func TestNoValue(t *testing.T) {
 			"the path of a namespace's subresource is never a metric", externalRoot + "shop/finalize", 404,
 			ReasonNotFound, "no such Forecast",
 		},
-		"outlived": {
-			"an outlived plan is not served", externalRoot + "shop/over", 404, ReasonPlanExpired,
+		"plan expired": {
+			"a plan that has ended is not served", externalRoot + "shop/over", 404, ReasonPlanExpired,
 			"its plan ended at 11:00",
 		},
 		"no plan": {
@@ -192,7 +192,7 @@ func TestNoValue(t *testing.T) {
 			"as external", customRoot + "shop/forecasts.headstart.dev/nothing/demand", 404, ReasonNotFound,
 			"no such Forecast",
 		},
-		"custom outlived": {
+		"custom plan expired": {
 			"as external", customRoot + "shop/forecasts.headstart.dev/over/demand", 404, ReasonPlanExpired,
 			"its plan ended",
 		},

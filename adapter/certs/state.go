@@ -18,10 +18,13 @@ const (
 	nextCAKeyKey = "next-ca.key" // the key of the CA that is published but does not sign yet
 )
 
-// policy is how long certificates are valid and CAs overlap, and for which names certificates are.
+// policy says what is issued, and when CAs change.
 type policy struct {
-	names                         []string
-	caValidity, validity, overlap time.Duration
+	names      []string      // DNS names of the serving certificate
+	caValidity time.Duration // of a CA
+	validity   time.Duration // of the serving certificate
+	// overlap is how long clients trust a new CA before it signs, and the old CA after that.
+	overlap time.Duration
 }
 
 // state is the usable content of the Secret.
@@ -60,8 +63,8 @@ func (p policy) keepServing(read, inUse state, now time.Time) state {
 	return read
 }
 
-// advance takes every step that is due at now. It returns the new state and the steps, for the log.
-// published is true when every CA in s is in the APIServices.
+// advance takes every step of the rotation that is due at now. It returns the new state, and the
+// steps in words, for the log. published is true when every CA in s is in the APIServices.
 func (p policy) advance(s state, now time.Time, published bool) (state, []string, error) {
 	var steps []string
 	if p.needsCA(s, now) {
@@ -83,7 +86,8 @@ func (p policy) advance(s state, now time.Time, published bool) (state, []string
 		if err != nil {
 			return s, nil, err
 		}
-		// When the end of the CA bounds both certificates, the new one would expire no later.
+		// A certificate does not outlast its CA. Near the end of the CA, a new certificate would expire
+		// at the same time as the old one, so the old one stays.
 		if s.serving == nil || leaf.leaf.NotAfter.After(s.serving.leaf.NotAfter) {
 			s.serving = leaf
 			steps = append(steps, "issued a serving certificate")
@@ -101,8 +105,8 @@ func (p policy) needsCA(s state, now time.Time) bool {
 	return s.next == nil && (s.signing == nil || renewalDue(s.signing.cert, now))
 }
 
-// canPromote reports whether the next CA may sign. It may once all clients know it, or when there
-// is no trusted certificate anyway.
+// canPromote reports whether the next CA may sign. It may once all clients trust it. It may at once
+// when there is neither a CA that signs nor a serving certificate, as no client is served then.
 func (p policy) canPromote(s state, now time.Time, published bool) bool {
 	if s.next == nil {
 		return false
@@ -113,7 +117,8 @@ func (p policy) canPromote(s state, now time.Time, published bool) bool {
 	return published && now.Sub(s.next.issuedAt()) >= p.overlap
 }
 
-// pruneCAs returns the CAs of the bundle that are still needed.
+// pruneCAs returns the CAs of the bundle that are still needed. An old CA is needed until the signing
+// CA's serving certificate is as old as the overlap: other replicas may still serve with the old one.
 func (p policy) pruneCAs(s state, now time.Time) []*x509.Certificate {
 	overlapOver := s.signing != nil && s.serving != nil && s.serving.signedBy(s.signing.cert) &&
 		now.Sub(s.serving.issuedAt()) >= p.overlap
@@ -134,7 +139,7 @@ func (s state) has(ca *x509.Certificate) bool {
 	return slices.ContainsFunc(s.cas, func(c *x509.Certificate) bool { return sameCert(c, ca) })
 }
 
-// bundle is all CAs that clients should trust, as PEM, the signing one first.
+// bundle returns all CAs that clients should trust, as PEM, the signing one first.
 func (s state) bundle() []byte {
 	var first, rest []*x509.Certificate
 	for _, ca := range s.cas {

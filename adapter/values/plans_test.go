@@ -55,12 +55,12 @@ func TestPlansServe(t *testing.T) {
 		"DryRun":         {"a dry run serves observed demand", mode(dryRun), of(20), time.Minute, 20000, ""},
 		"DryRunUnknown":  {"or nothing", mode(dryRun), nil, time.Minute, 0, adapter.ReasonNoObservation},
 		"PrometheusAway": {"the plan needs no Prometheus", mode(active), nil, time.Minute, 50000, ""},
-		"StaleFloor":     {"a floor older than three polls goes", mode(active), of(70), 10 * time.Minute, 50000, ""},
-		"Outlived": {
+		"StaleFloor":     {"an older one than three polls is ignored", mode(active), of(70), 10 * time.Minute, 50000, ""},
+		"PlanExpired": {
 			"a plan that has ended is an error, not a number",
 			policy(v1alpha1.ExpiryError), nil, 20 * time.Minute, 0, adapter.ReasonPlanExpired,
 		},
-		"OutlivedUnknown": {
+		"PlanExpiredUnknown": {
 			"observed demand is unknown, so there is no number either",
 			policy(v1alpha1.ExpiryObserved), nil, 20 * time.Minute, 0, adapter.ReasonNoObservation,
 		},

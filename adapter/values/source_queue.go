@@ -22,7 +22,7 @@ const (
 type sourceQueue struct {
 	source     string
 	queue      workqueue.TypedDelayingInterface[types.NamespacedName]
-	forecasts  int       // that use the source
+	forecasts  int       // number of Forecasts that use the source
 	answeredAt time.Time // when a poll last had an answer
 }
 
@@ -52,7 +52,7 @@ func (o *Observer) releaseSource(name string) {
 	}
 }
 
-// startWorkers polls what comes out of a source's queue until the queue shuts down. The caller
+// startWorkers starts the goroutines that poll for a source's queue until it shuts down. The caller
 // holds the lock.
 func (o *Observer) startWorkers(s *sourceQueue) {
 	ctx := o.ctx
@@ -87,10 +87,10 @@ func (o *Observer) queryOf(key types.NamespacedName, s *sourceQueue) (Query, boo
 	return q, ok && q.Source == s.source
 }
 
-// nextDelay is the time until the next poll: the interval, with a jitter of 5 % so that polls do
-// not gather. A query that times out while others on its source have answers backs off: a few of
-// its kind would otherwise keep all the workers busy. When the whole source is down there is no
-// backoff, so that its return is seen at once.
+// nextDelay returns the time until the next poll: the interval, with a jitter of 5 % so that polls
+// spread. A query that times out while others on its source are answered backs off: a few such
+// queries would otherwise keep all the workers busy. When the whole source is down there is no
+// backoff, so that its recovery is noticed within one interval.
 func (o *Observer) nextDelay(key types.NamespacedName) time.Duration {
 	o.mu.RLock()
 	timeouts := o.latests[key].timeouts
