@@ -11,9 +11,9 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows that something is being built: on a terminal as one line that is rewritten every
-// second, elsewhere as a line at the start, one a minute, and one at the end. A build of less than
-// two seconds is not shown.
+// progress shows that a build is running. It begins two seconds after the build, so a shorter build
+// is not shown. On a terminal it is one line that is rewritten every second. Elsewhere it is one
+// line at the beginning, one a minute, and one at the end.
 type progress struct {
 	compiled atomic.Int64 // packages
 
@@ -21,7 +21,7 @@ type progress struct {
 	name  string
 	tty   bool
 	began time.Time
-	shown bool // read after loop has returned
+	shown bool // whether a line was printed; end reads it after loop has returned
 	done  chan struct{}
 	loops sync.WaitGroup
 }
@@ -52,7 +52,7 @@ func (p *progress) loop() {
 	}
 }
 
-// end stops it and says how the build ended.
+// end stops the display, and prints whether the build succeeded.
 func (p *progress) end(ok bool) {
 	close(p.done)
 	p.loops.Wait()

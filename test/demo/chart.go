@@ -59,7 +59,7 @@ func (v *view) gather(name string) []column {
 	r := v.last().services[name]
 	for i := range ahead {
 		c := nothing
-		if name == headstart { // the reactive service's plan is not served
+		if name == headstart { // the reactive service's Forecast is in mode DryRun: its plan is not served
 			c.plan = v.planned(r, now.Add(time.Duration(i)*per))
 		}
 		columns = append(columns, c)
@@ -87,7 +87,7 @@ func (v *view) average(name string, from, to time.Time) column {
 	return column{sum.demand / n, sum.ready / n, sum.metric / metrics, math.NaN()} // 0/0 is NaN: no value
 }
 
-// ceiling returns the top of both charts.
+// ceiling returns the demand at the top of both charts, so that they have the same scale.
 func (v *view) ceiling() float64 {
 	top := 1.1 * peak
 	for _, name := range []string{reactive, headstart} {
@@ -123,9 +123,9 @@ func (v *view) chart(name string, rows int, ceiling float64) []string {
 	return lines
 }
 
-// cell returns one character of a column, for the demand between two levels. From the bottom up, a
-// column shows what was served, then what was dropped or idle. The metric or the plan is a line
-// over it.
+// cell returns the character of a column for one row: the row of the demand from low to high. From
+// the bottom up, a column shows what was served, then what was dropped or idle. The metric or the
+// plan is drawn over it as a line.
 func (c column) cell(low, high float64) string {
 	if c.plan >= low && c.plan < high {
 		return fg(colorPlan) + "╍" + reset
@@ -152,9 +152,9 @@ func (c column) cell(low, high float64) string {
 		return bg(over) + fg(colorServed) + eighths((served-low)/(high-low)) + reset
 	case top >= high:
 		return fg(over) + "█" + reset
-	case served > low && (top-served)*8 < high-low:
+	case served > low && (top-served)*8 < high-low: // dropped or idle is less than an eighth of a cell
 		return fg(colorServed) + eighths((served-low)/(high-low)) + reset
-	case top > low: // two parts end within the cell, and a character has room for one
+	case top > low: // served and top both end within the cell, and a character can show one of them
 		return fg(over) + eighths((top-low)/(high-low)) + reset
 	}
 	return " "
@@ -170,7 +170,7 @@ func (v *view) axis() string {
 	past, ahead := v.columns()
 	per := v.perColumn()
 	line := []rune(strings.Repeat(" ", past+ahead))
-	put := func(at int, text string) {
+	write := func(at int, text string) {
 		for i, r := range []rune(text) {
 			if j := at + i; j >= 0 && j < len(line) {
 				line[j] = r
@@ -182,10 +182,11 @@ func (v *view) axis() string {
 	for h := -24; h < 24*(v.scenario.days+1); h += 3 {
 		at := v.world.Start.Add(time.Duration(h) * hour)
 		i := past + int(at.Sub(now)/per)
-		if i >= 0 && i+5 <= past+ahead && (i+6 < past-1 || i > past+4) {
-			put(i, fmt.Sprintf("╵%02d:00", ((h%24)+24)%24))
+		besideNow := i+6 < past-1 || i > past+4 // keeps the label away from that of now
+		if i >= 0 && i+5 <= past+ahead && besideNow {
+			write(i, fmt.Sprintf("╵%02d:00", ((h%24)+24)%24))
 		}
 	}
-	put(past, "▲now")
+	write(past, "▲now")
 	return dim + strings.Repeat(" ", axisWidth) + string(line) + reset
 }

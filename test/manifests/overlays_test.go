@@ -88,7 +88,7 @@ func TestWarm(t *testing.T) {
 		}
 	}
 	if !warms {
-		t.Error("serve lacks --warm-pools")
+		t.Error("serve is started without --warm-pools")
 	}
 	if diff := cmp.Diff([]string{"headstart-warm", "headstart-warm-namespace"}, everywhere); diff != "" {
 		t.Errorf("bound for all namespaces (-want +got):\n%s", diff)
@@ -294,10 +294,10 @@ func checkRestricted(t *testing.T, d *appsv1.Deployment) {
 			t.Errorf("container %s can write to its root file system", c.Name)
 		}
 		if c.ReadinessProbe == nil || c.LivenessProbe == nil || c.StartupProbe == nil {
-			t.Errorf("container %s lacks a probe", c.Name)
+			t.Errorf("container %s has no probe", c.Name)
 		}
 		if c.Resources.Requests.Cpu().IsZero() || c.Resources.Limits.Memory().IsZero() {
-			t.Errorf("container %s lacks a CPU request or a memory limit", c.Name)
+			t.Errorf("container %s has no CPU request or no memory limit", c.Name)
 		}
 	}
 }

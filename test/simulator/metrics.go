@@ -4,7 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 var (
 	requestsDesc = desc(metricRequests+"_total", "Requests that the service was offered.")
-	droppedDesc  = desc(metricDropped+"_total", "Requests that no ready replica had room for.")
+	droppedDesc  = desc(metricDropped+"_total", "Requests that no ready replica had capacity for.")
 	readyDesc    = desc("simulator_replicas_ready", "Replicas that serve.")
 	wantedDesc   = desc("simulator_replicas_wanted", "Desired replicas of the Deployment.")
 )

@@ -165,7 +165,7 @@ func TestCommandsOfAUser(t *testing.T) {
 		}
 		for _, part := range []string{"namespace shop", "shop/face-fusion", "shop/chat", "shop/broken", "</html>"} {
 			if !bytes.Contains(page, []byte(part)) {
-				t.Errorf("the page lacks %q", part)
+				t.Errorf("%q is missing on the page", part)
 			}
 		}
 	})

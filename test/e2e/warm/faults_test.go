@@ -26,8 +26,8 @@ func newFaultWorld(t *testing.T) *warmWorld {
 	return w
 }
 
-// Faults that last: a condition reports each, it causes no more requests than no fault, it leaks
-// nothing, and the warmer recovers once it is gone.
+// These faults last until the test ends them. A condition reports each fault, it causes no more API
+// requests than normal operation, it leaks nothing, and the warmer recovers once it is gone.
 func TestWarmFaults(t *testing.T) {
 	t.Parallel() // waits most of the time
 	w := newFaultWorld(t)
@@ -48,7 +48,7 @@ func TestWarmFaults(t *testing.T) {
 
 func testImageDoesNotExist(w *warmWorld) {
 	// Two pods pull at a time. Failing pulls do not keep other nodes from pulling.
-	most, tried := w.mostPulls(), map[string]bool{}
+	maxPulls, tried := w.mostPulls(), map[string]bool{}
 	w.await("pulls were tried on other nodes than the first two", func() bool {
 		for _, p := range w.pods(namespace, pullsInFlight) {
 			if p.Spec.NodeName != "" {
@@ -70,7 +70,7 @@ func testImageDoesNotExist(w *warmWorld) {
 		return len(w.pods(namespace, pullsInFlight)) == 0 &&
 			s.reason("ImagesWarm") == "True AsPlanned" && s.reason("Ready") == "True AsPlanned"
 	})
-	if n := most(); n != 2 {
+	if n := maxPulls(); n != 2 {
 		w.t.Errorf("%d pods pulled at a time, parallelism is 2", n)
 	}
 }
@@ -93,14 +93,14 @@ func testPermissionsMissing(w *warmWorld) {
 	w.kube("delete", "rolebinding", "headstart-warm")
 	w.await("the fault is reported", w.hasReason("Ready", "False Denied"))
 	w.setMode("Paused")
-	w.await("what may still be removed is", w.hasPlaceholders(0))
+	w.await("the placeholders, which may still be deleted, are gone", w.hasPlaceholders(0))
 	w.checkRequests("permissions that are missing", 10*time.Second)
-	w.await("what may not be removed is reported", func() bool {
+	w.await("the pull pods, which may not be deleted, are reported", func() bool {
 		ready := meta.FindStatusCondition(w.status().Conditions, "Ready")
 		return ready.Reason == "Denied" && strings.Contains(ready.Message, "cannot delete resource")
 	})
 	if n := pulls(); n != 2 {
-		w.t.Errorf("%d pulls are left, want the two that may not be removed", n)
+		w.t.Errorf("%d pulls are left, want the two that may not be deleted", n)
 	}
 	w.apply(namespaceRights)
 	w.await("nothing is left once the permissions are back", func() bool {
@@ -111,7 +111,7 @@ func testPermissionsMissing(w *warmWorld) {
 	w.awaitRecovery()
 }
 
-// webhookAway is called for each pod of the placeholders' namespace, and does not answer.
+// webhookAway is called for each new pod in the placeholders' namespace. Nothing listens at its URL.
 const webhookAway = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
@@ -130,8 +130,8 @@ func testWebhookAway(w *warmWorld) {
 	w.await("three nodes are held", w.hasPlaceholders(3))
 	w.apply(webhookAway)
 	w.await("the webhook is called", func() bool {
-		another := w.pods(warmNamespace, "headstart.dev/role=placeholder")[0]
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "trial", Namespace: warmNamespace}, Spec: another.Spec}
+		placeholder := w.pods(warmNamespace, "headstart.dev/role=placeholder")[0]
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "trial", Namespace: warmNamespace}, Spec: placeholder.Spec}
 		pod.Spec.NodeName = ""
 		dryRun := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
 		_, err := w.Client.CoreV1().Pods(warmNamespace).Create(w.t.Context(), pod, dryRun)
@@ -142,7 +142,7 @@ func testWebhookAway(w *warmWorld) {
 		s := w.status()
 		return s.reason("NodesWarm") == "False Failed" && s.reason("Ready") == "False Failed"
 	})
-	w.checkRequests("a webhook that is away", 20*time.Second)
+	w.checkRequests("a webhook that does not answer", 20*time.Second)
 	w.kube("delete", "validatingwebhookconfiguration", "away")
 	w.awaitRecovery()
 }

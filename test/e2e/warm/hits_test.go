@@ -26,9 +26,9 @@ const (
 	nodeIsEmpty   = 4 * time.Second // then it is removed
 )
 
-// provisioner is a small node autoscaler, and the part of the kubelet that kwok lacks. It creates a
-// node for each pod that waits for one, removes empty nodes, and lets a node list an image a while
-// after a pod with that image was bound to it.
+// provisioner is a small node autoscaler, and the part of the kubelet that kwok does not have. It
+// creates a node for each pod that waits for one, removes empty nodes, and lets a node list an image
+// a while after a pod with that image was bound to it.
 //
 // Like real autoscalers it creates no node for a pod that waits for preempted pods to end, nor for
 // pods that got a node meanwhile, and it keeps the nodes that pods are nominated for.
