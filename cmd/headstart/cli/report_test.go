@@ -49,7 +49,7 @@ func TestReportDecisions(t *testing.T) {
 	for i, row := range rows[1:] {
 		want := time.Date(2026, 3, 11, i, 0, 0, 0, time.UTC).Format("2006-01-02 15:04")
 		if n, err := strconv.Atoi(row[1]); row[0] != want || err != nil || n < 1 {
-			t.Errorf("row %d is %v, want %s and a whole number from 1", i, row, want)
+			t.Errorf("row %d is %v, want %s and a whole number of at least 1", i, row, want)
 		}
 	}
 }
@@ -60,7 +60,7 @@ type failing struct {
 	want  []string
 }
 
-// mustFail runs the reports. --lead 1h --capacity 5 come before the flags of each.
+// mustFail runs each report with --lead 1h --capacity 5 and its own flags, and expects an error.
 func mustFail(t *testing.T, cases map[string]failing) {
 	t.Helper()
 	for name, tc := range cases {
@@ -86,11 +86,11 @@ func TestReportRefusesInputs(t *testing.T) {
 		return " --input " + file(t, "rows.csv", "timestamp,value\n"+strings.Join(lines, ""))
 	}
 	const (
-		level     = "--service-level 0.99"
-		midnight  = "2026-03-02T00:00:00Z,1\n"
-		one       = "2026-03-02T01:00:00Z,1\n"
-		nowhere   = " --prometheus http://127.0.0.1:1"
-		badNumber = "2026-03-02T01:00:00Z,many\n"
+		level         = "--service-level 0.99"
+		rowAt0h       = "2026-03-02T00:00:00Z,1\n"
+		rowAt1h       = "2026-03-02T01:00:00Z,1\n"
+		nowhere       = " --prometheus http://127.0.0.1:1"
+		rowNotANumber = "2026-03-02T01:00:00Z,many\n"
 	)
 	none := filepath.Join(t.TempDir(), "none.csv")
 	mustFail(t, map[string]failing{
@@ -101,11 +101,11 @@ func TestReportRefusesInputs(t *testing.T) {
 		"NoFile":       {level + " --input " + none, []string{"none.csv"}},
 		"EmptyFile":    {level + " --input " + file(t, "empty.csv", ""), []string{"empty", "timestamp,value"}},
 		"HeaderOnly":   {level + rows(), []string{"at least one"}},
-		"OneRow":       {level + rows(midnight), []string{"line 2", "step"}},
-		"OneRowStep":   {level + " --step 1h" + rows(midnight), []string{"1 rows are not enough"}},
-		"BadRow":       {level + rows(midnight, badNumber), []string{"line 3", "many"}},
-		"Unsorted":     {level + rows(one, midnight), []string{"line 3", "sort"}},
-		"Duplicate":    {level + rows(one, one), []string{"line 3", "line 2"}},
+		"OneRow":       {level + rows(rowAt0h), []string{"line 2", "step"}},
+		"OneRowStep":   {level + " --step 1h" + rows(rowAt0h), []string{"1 rows are not enough"}},
+		"BadRow":       {level + rows(rowAt0h, rowNotANumber), []string{"line 3", "many"}},
+		"Unsorted":     {level + rows(rowAt1h, rowAt0h), []string{"line 3", "sort"}},
+		"Duplicate":    {level + rows(rowAt1h, rowAt1h), []string{"line 3", "line 2"}},
 		"StepsTooMany": {level + good + " --step 1s", []string{"steps of 1s", "more than 1000000", "coarser --step"}},
 		"StepsEmpty": {
 			level + good + " --step 30s",
@@ -175,7 +175,7 @@ spec:
 	})
 }
 
-// After an error there is no partial file of decisions, and an old file is as it was.
+// After an error there is no partial file of decisions, and an existing file is unchanged.
 func TestReportLeavesNoPartialFile(t *testing.T) {
 	dir := t.TempDir()
 	decisions := filepath.Join(dir, "decisions.csv")
