@@ -100,9 +100,9 @@ func TestScoreIsTheClosedLoop(t *testing.T) {
 func TestFiguresByHand(t *testing.T) {
 	nan := math.NaN()
 	// The capacity is 10, the lead is one step, and there is no stabilisation. Desired replicas of
-	// 1 1 3 3 2 1 are paid at once, and serve a step later: ready 1 1 1 3 2 1. The demand is 10 20
-	// 30 - 20 12. Unserved are 0 10 20 - 0 2 of 92. 3 of 5 steps are short, and the longest run is
-	// 2 steps. Paid are 1+1+3+2+1 = 8.
+	// 1 1 3 3 2 1 are paid at once. New ones serve a step later: 1 1 1 3 2 1 are ready. The demand
+	// is 10 20 30 - 20 12, where - is a gap. Unserved are 0 10 20 - 0 2 of 92. 3 of 5 steps are
+	// short, and the longest run is 2 steps. Paid are 1+1+3+2+1 = 8, without the gap.
 	o := optionsFor([]float64{5, 10, 20, 30, nan, 20, 12}, 1)
 	o.Stabilization = 0
 	tr := newTrace(o)
@@ -115,8 +115,8 @@ func TestFiguresByHand(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
-	// The oracle needs 1 2 3 0 2 2. It requests them a step ahead: 2 3 3 2 2 2. The gap needs
-	// nothing.
+	// The oracle needs 1 2 3 0 2 2. It requests them a step ahead: 2 3 3 2 2 2. A gap needs
+	// no replica.
 	if diff := cmp.Diff([]float64{2, 3, 3, 2, 2, 2}, tr.span(1, 7).oracle()); diff != "" {
 		t.Errorf("oracle: -want, +got:\n%s", diff)
 	}
@@ -154,7 +154,7 @@ func TestHPAFollow(t *testing.T) {
 		want   []float64
 	}{
 		"Tolerance": {
-			reason: "10 % more than ten replicas serve is within the tolerance, and 11 % is not",
+			reason: "a load 10 % above that of ten replicas is within the tolerance, 11 % is not",
 			step:   time.Minute, metric: []float64{100, 110, 111}, window: 5 * time.Minute, want: []float64{10, 10, 12},
 		},
 		"Ramp": {
@@ -162,7 +162,7 @@ func TestHPAFollow(t *testing.T) {
 			step:   time.Minute, metric: []float64{20, 400, 400}, window: 5 * time.Minute, want: []float64{2, 32, 40},
 		},
 		"Stabilization": {
-			reason: "what was recommended within the last 2 minutes holds",
+			reason: "the largest recommendation of the last 2 minutes counts",
 			step:   time.Minute, metric: []float64{100, 20, 20, 20}, window: 2 * time.Minute, want: []float64{10, 10, 2, 2},
 		},
 		"LongStep": {

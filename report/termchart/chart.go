@@ -32,7 +32,8 @@ type Chart struct {
 	Area, Dots, Line Series
 	// Lanes are rows of marks below the time axis. A lane without a mark is left out.
 	Lanes []Lane
-	// Width is the number of columns of the whole chart, at least 40. 0 means 100.
+	// Width is the number of columns of the whole chart, at least 40. 0 means 100. The title and the
+	// legend can be wider.
 	Width int
 	// Height is the number of rows above the time axis, at least 4. 0 means 12.
 	Height int

@@ -51,8 +51,8 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// A chart keeps to its width, has no blanks at the ends of lines, and has colours only if they are
-// allowed.
+// A chart keeps to its width, except that its legend may need up to 80 columns. It has no blanks at
+// the ends of lines, and has colours only if they are allowed.
 func TestChartFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.Just(math.NaN()), rapid.Just(math.Inf(1)), rapid.Float64Range(0, 1e12), rapid.Just(0.0))
