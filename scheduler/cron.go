@@ -11,7 +11,7 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// matcher tells which minutes of the wall clock a cron expression matches. The cron library only
+// matcher finds the minutes of the wall clock that a cron expression matches. The cron library only
 // parses the fields. The search for the next and the previous match is done here, because the
 // library errs where clocks change, and has no search backwards.
 type matcher struct {

@@ -66,7 +66,7 @@ func naiveField(text string, low, high int, names string) (set map[int]bool, sta
 	return set, star
 }
 
-// naiveCron tells whether a minute of the wall clock matches.
+// naiveCron reports whether a minute of the wall clock matches.
 type naiveCron struct {
 	minute, hour, day, month, weekday [64]bool
 	either, elapsed                   bool

@@ -13,7 +13,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// declare returns a PeakSchedule of namespace shop with one valid window, after changes.
+// declare returns a PeakSchedule in namespace shop with one valid window, and applies the changes to
+// it.
 func declare(name string, changes ...func(*v1alpha1.PeakSchedule)) v1alpha1.PeakSchedule {
 	ps := v1alpha1.PeakSchedule{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), Generation: 1},
@@ -71,7 +72,7 @@ var webForecast = &v1alpha1.Forecast{
 	ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Labels: map[string]string{"tier": "front"}},
 }
 
-// summary writes a Selection as text: names of what counts, and the start of each error.
+// summary writes a Selection as text: the names of what was selected, and each error.
 func summary(s Selection) []string {
 	var out []string
 	for _, schedule := range s.Schedules {
@@ -101,8 +102,8 @@ func summary(s Selection) []string {
 const (
 	badSelector = `spec.forecastSelector: "Near" is not a valid label selector operator: ` +
 		"write matchLabels, or matchExpressions with In, NotIn, Exists or DoesNotExist"
-	badZone = `spec.timeZone: unknown time zone "Europe/Berlim": name an IANA zone such as Europe/Berlin or UTC`
-	badName = `spec.except.calendars[0] "off": there is no Calendar of this name that can be evaluated: ` +
+	badZone    = `spec.timeZone: unknown time zone "Europe/Berlim": name an IANA zone such as Europe/Berlin or UTC`
+	noCalendar = `spec.except.calendars[0] "off": there is no Calendar of this name that can be evaluated: ` +
 		"create or repair it, or remove it here"
 	badDay = `calendar "off": spec.days[0].dates[0] "2026-02-30": "2026-02-30" is not a date: ` +
 		"write a day that exists as YYYY-MM-DD, such as 2026-02-17"
@@ -119,7 +120,7 @@ var selections = map[string]struct {
 }{
 	"Nothing": {reason: "nothing is declared"},
 	"NamedAndSelected": {
-		reason: "by name and by label, in this namespace, in the order of names",
+		reason: "selected by name or by label, in the Forecast's namespace only, sorted by name",
 		schedules: []v1alpha1.PeakSchedule{
 			declare("d", selecting("tier", "front")), declare("c", naming("db", "web")), declare("b", naming("db")),
 			declare("a", selecting("tier", "back")), declare("e", naming("web"), inNamespace("other")),
@@ -127,7 +128,7 @@ var selections = map[string]struct {
 		want: []string{"schedule c", "schedule d"},
 	},
 	"Suspended": {
-		reason: "it counts, and says nothing",
+		reason: "it is selected, although its windows do not count",
 		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), func(ps *v1alpha1.PeakSchedule) {
 			ps.Spec.State = v1alpha1.PeakScheduleSuspended
 		})},
@@ -141,34 +142,34 @@ var selections = map[string]struct {
 		want: []string{"schedule b", "invalid schedule: PeakSchedule a: " + badZone},
 	},
 	"InvalidScheduleOfOthers": {
-		reason: "it is not for this Forecast",
+		reason: "the error of a schedule for another Forecast is not reported",
 		schedules: []v1alpha1.PeakSchedule{
 			declare("a", naming("db"), withZone("Europe/Berlim")), declare("b", naming("web"), withZone("x"),
 				inNamespace("other")),
 		},
 	},
 	"InvalidSelector": {
-		reason:    "nobody knows whether it is for this Forecast, so it does not count",
+		reason:    "whether it is for this Forecast is unknown, so it does not count, and is reported apart",
 		schedules: []v1alpha1.PeakSchedule{declare("a", selectingBadly), declare("b", naming("web"))},
 		want:      []string{"schedule b", "invalid selector: PeakSchedule a: " + badSelector},
 	},
 	"InvalidSelectorOfOthers": {
-		reason:    "the namespace says that it is not for this Forecast",
+		reason:    "a schedule in another namespace is never for this Forecast",
 		schedules: []v1alpha1.PeakSchedule{declare("a", selectingBadly, inNamespace("other"))},
 	},
 	"InvalidSelectorAndName": {
-		reason:    "it is for this Forecast, by name",
+		reason:    "the schedule names this Forecast, so it is one of its invalid schedules",
 		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), selectingBadly)},
 		want:      []string{"invalid schedule: PeakSchedule a: " + badSelector},
 	},
 	"Calendar": {
-		reason:    "a Calendar that is there and valid",
+		reason:    "the schedule's Calendar exists and is valid",
 		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off"))},
 		calendars: []v1alpha1.Calendar{calendarOf("other", "2026-02-17"), validOff},
 		want:      []string{"schedule a"},
 	},
 	"InvalidCalendarOfNobody": {
-		reason:    "one invalid Calendar anywhere harms nobody",
+		reason:    "an invalid Calendar that no schedule of this Forecast uses changes nothing",
 		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web")), declare("b", naming("db"), except("off"))},
 		calendars: []v1alpha1.Calendar{invalidOff},
 		want:      []string{"schedule a"},
@@ -177,12 +178,12 @@ var selections = map[string]struct {
 		reason:    "the schedule is left out, and the error says why the Calendar is invalid",
 		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off")), declare("b", naming("web"))},
 		calendars: []v1alpha1.Calendar{invalidOff},
-		want:      []string{"schedule b", "invalid schedule: PeakSchedule a: " + badName + "\n" + badDay},
+		want:      []string{"schedule b", "invalid schedule: PeakSchedule a: " + noCalendar + "\n" + badDay},
 	},
 	"MissingCalendarOfASchedule": {
-		reason:    "the same without a Calendar",
+		reason:    "a Calendar that does not exist leaves the schedule out too",
 		schedules: []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off"))},
-		want:      []string{"invalid schedule: PeakSchedule a: " + badName},
+		want:      []string{"invalid schedule: PeakSchedule a: " + noCalendar},
 	},
 	"Learned": {
 		reason:    "the Calendars that the forecast learns from, and no others",
@@ -218,7 +219,7 @@ func TestSelect(t *testing.T) {
 			if fmt.Sprint(tc.schedules) != given {
 				t.Errorf("the list of schedules was changed")
 			}
-			// What CalendarNames returns is enough.
+			// The Calendars that CalendarNames returns are enough for the same result.
 			names := CalendarNames(tc.learned, tc.schedules)
 			needed := slices.DeleteFunc(slices.Clone(tc.calendars), func(cal v1alpha1.Calendar) bool {
 				return !slices.Contains(names, cal.Name)
@@ -230,8 +231,8 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-// TestSelectVersions changes one object after the other. A version must change with what it stands
-// for, and the compiled result must follow; an unchanged object must not be compiled again.
+// TestSelectVersions changes one object after the other. A version must change when an object behind
+// it changes, and the compiled result must follow. An unchanged object must not be compiled again.
 func TestSelectVersions(t *testing.T) {
 	cache := NewCache()
 	schedules := []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off")), declare("b", naming("db"))}
