@@ -59,8 +59,8 @@ func Files() map[string][]Trace {
 }
 
 // OfficeHours has a daily and a weekly pattern: a broad peak in working hours, which is half as
-// high on Saturdays and 0.3 times as high on Sundays. Speed is measured on it, with a step of 1 min
-// and 28 days.
+// high on Saturdays and 0.3 times as high on Sundays. The benchmarks of
+// speed use it with 28 days in steps of 1 min.
 func OfficeHours(step time.Duration, days int, seed uint64) Trace {
 	return sample("office_hours", step, days, seed, func(t time.Time) float64 {
 		return 20 + 180*workday(t)*weekday(t)
