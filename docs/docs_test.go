@@ -1,5 +1,5 @@
-// Package docs_test checks the documentation: links lead somewhere, examples match the API types, and text
-// is short and wrapped.
+// Package docs_test checks the documentation: links lead to a page and a heading, the index lists
+// every page, and examples match the API types.
 package docs_test
 
 import (
