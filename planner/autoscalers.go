@@ -38,7 +38,8 @@ func metricReferences(hpa *autoscalingv2.HorizontalPodAutoscaler) []metricRefere
 
 func describesForecast(m *autoscalingv2.ObjectMetricSource) bool {
 	of := m.DescribedObject
-	return of.Kind == "Forecast" && strings.HasPrefix(of.APIVersion, v1alpha1.GroupName+"/") && m.Metric.Name == ObjectMetric
+	return of.Kind == "Forecast" && strings.HasPrefix(of.APIVersion, v1alpha1.GroupName+"/") &&
+		m.Metric.Name == ObjectMetric
 }
 
 // ForecastNames lists the names of the Forecasts that an HPA may read, each once.
@@ -84,7 +85,9 @@ const defaultStabilization = 5 * time.Minute
 // does their order. sync is the period of the cluster's HPA controller.
 func ReadHPAs(hpas []autoscalingv2.HorizontalPodAutoscaler, fc *v1alpha1.Forecast, sync time.Duration) Scaling {
 	sorted := slices.Clone(hpas)
-	slices.SortFunc(sorted, func(a, b autoscalingv2.HorizontalPodAutoscaler) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(sorted, func(a, b autoscalingv2.HorizontalPodAutoscaler) int {
+		return strings.Compare(a.Name, b.Name)
+	})
 	out := Scaling{}
 	for i := range sorted {
 		for _, r := range metricReferences(&sorted[i]) {
@@ -106,8 +109,9 @@ func (s *Scaling) find(reason, format string, args ...any) {
 func (s *Scaling) read(r metricReference, fc *v1alpha1.Forecast, sync time.Duration) {
 	name, spec := r.hpa.Name, &r.hpa.Spec
 	if r.target.Type != autoscalingv2.AverageValueMetricType || r.target.AverageValue == nil {
-		s.find("TargetTypeValue", "HPA %s reads the forecast with target type %s. A forecast does not fall when replicas rise, "+
-			"so the HPA runs away: use AverageValue with the demand that one replica serves", name, r.target.Type)
+		s.find("TargetTypeValue", "HPA %s reads the forecast with target type %s. "+
+			"A forecast does not fall when replicas rise, so the HPA runs away: "+
+			"use AverageValue with the demand that one replica serves", name, r.target.Type)
 		return
 	}
 	capacity := r.target.AverageValue.AsApproximateFloat64()
@@ -120,27 +124,32 @@ func (s *Scaling) read(r metricReference, fc *v1alpha1.Forecast, sync time.Durat
 		}
 		s.Ramp, s.ScaleDownStabilization = rampOf(spec.Behavior, sync), stabilizationOf(spec.Behavior)
 	case s.Capacity != capacity && fc.Spec.CapacityPerReplica == nil:
-		s.find("CapacityDisagrees", "HPAs %s and %s read the forecast with averageValue %v and %v: one replica serves one amount; make them equal",
-			s.Name, name, s.Capacity, capacity)
+		s.find("CapacityDisagrees", "HPAs %s and %s read the forecast with averageValue %v and %v, "+
+			"but a replica has only one capacity: make them equal", s.Name, name, s.Capacity, capacity)
 	}
 	if own := fc.Spec.CapacityPerReplica; own != nil && own.Cmp(*r.target.AverageValue) != 0 {
-		s.find("CapacityDiffers", "HPA %s counts one replica for every %s of demand (averageValue), and the plan one for every %s "+
-			"(spec.capacityPerReplica): make the two equal, or leave spec.capacityPerReplica out", name, r.target.AverageValue, own)
+		s.find("CapacityDiffers", "HPA %s counts one replica for every %s of demand (averageValue), "+
+			"and the plan one for every %s (spec.capacityPerReplica): "+
+			"make the two equal, or leave spec.capacityPerReplica out", name, r.target.AverageValue, own)
 	}
 	if ref, want := spec.ScaleTargetRef, fc.Spec.TargetRef; ref.Kind != want.Kind || ref.Name != want.Name {
-		s.find("TargetDiffers", "HPA %s scales %s/%s and the forecast learns its lead from %s/%s: name the same target in both",
-			name, ref.Kind, ref.Name, want.Kind, want.Name)
+		s.find("TargetDiffers", "HPA %s scales %s/%s and the forecast learns its lead from %s/%s: "+
+			"name the same target in both", name, ref.Kind, ref.Name, want.Kind, want.Name)
 	}
 	s.checkBehavior(name, spec.Behavior)
 }
 
 // checkBehavior adds what keeps an HPA from scaling up as the forecast asks.
 func (s *Scaling) checkBehavior(name string, b *autoscalingv2.HorizontalPodAutoscalerBehavior) {
-	if b == nil || b.ScaleUp == nil || b.ScaleUp.Tolerance == nil || !b.ScaleUp.Tolerance.IsZero() {
+	var up autoscalingv2.HPAScalingRules
+	if b != nil && b.ScaleUp != nil {
+		up = *b.ScaleUp
+	}
+	if up.Tolerance == nil || !up.Tolerance.IsZero() {
 		s.find("Tolerance", "HPA %s ignores changes of up to 10 %% (from 20 to 22 replicas, for example): "+
 			"set spec.behavior.scaleUp.tolerance to 0 (Kubernetes 1.35 and later)", name)
 	}
-	if b != nil && b.ScaleUp != nil && b.ScaleUp.SelectPolicy != nil && *b.ScaleUp.SelectPolicy == autoscalingv2.DisabledPolicySelect {
+	if up.SelectPolicy != nil && *up.SelectPolicy == autoscalingv2.DisabledPolicySelect {
 		s.find("ScaleUpDisabled", "HPA %s never scales up (selectPolicy Disabled)", name)
 	}
 }
@@ -184,7 +193,9 @@ func rampOf(b *autoscalingv2.HorizontalPodAutoscalerBehavior, sync time.Duration
 		if p.Type == autoscalingv2.PercentScalingPolicy {
 			kind = PolicyPercent
 		}
-		ramp.Policies = append(ramp.Policies, Policy{Kind: kind, Value: int(p.Value), Period: time.Duration(p.PeriodSeconds) * time.Second})
+		ramp.Policies = append(ramp.Policies, Policy{
+			Kind: kind, Value: int(p.Value), Period: time.Duration(p.PeriodSeconds) * time.Second,
+		})
 	}
 	return ramp
 }

@@ -16,7 +16,7 @@ import (
 
 var origin = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-// peaks are neutral but for the given steps.
+// peaks returns n steps that are neutral, except for those in at.
 func peaks(n int, at map[int]scheduler.Demand) []scheduler.Demand {
 	out := make([]scheduler.Demand, n)
 	for i := range out {
@@ -35,7 +35,9 @@ func demand(change func(*scheduler.Demand)) scheduler.Demand {
 }
 
 func skilled(lead int, median, cover []float64) *forecaster.Outlook {
-	return &forecaster.Outlook{Start: origin, Step: time.Minute, Lead: lead, Median: median, Cover: cover, Skilled: true}
+	return &forecaster.Outlook{
+		Start: origin, Step: time.Minute, Lead: lead, Median: median, Cover: cover, Skilled: true,
+	}
 }
 
 func TestBuild(t *testing.T) {
@@ -48,7 +50,7 @@ func TestBuild(t *testing.T) {
 		want   []float64
 	}{
 		"ForecastAlone": {
-			reason: "without peaks the plan is the forecast's own cover, held by the bounds",
+			reason: "without peaks the plan is the forecast's own cover, within the bounds",
 			in: buildInput{
 				Horizon: 4, Lead: 1, Max: 40, Min: 15,
 				Outlook: skilled(1, []float64{5, 10, 20, 30, 30}, []float64{12, 24, 36, 48}),
@@ -65,39 +67,43 @@ func TestBuild(t *testing.T) {
 			want: []float64{18, 24},
 		},
 		"AtLeastALeadAhead": {
-			reason: "a minimum counts from one lead before its window on, and not one step earlier",
+			reason: "a minimum counts from exactly one lead before its window",
 			in: buildInput{
-				Horizon: 6, Lead: 2, Outlook: skilled(2, []float64{5, 5, 5, 5, 5, 5, 5, 5}, []float64{6, 6, 6, 6, 6, 6}),
-				Peaks: peaks(9, map[int]scheduler.Demand{4: atLeast}),
+				Horizon: 6, Lead: 2,
+				Outlook: skilled(2, []float64{5, 5, 5, 5, 5, 5, 5, 5}, []float64{6, 6, 6, 6, 6, 6}),
+				Peaks:   peaks(9, map[int]scheduler.Demand{4: atLeast}),
 			},
 			want: []float64{6, 6, 100, 100, 100, 6},
 		},
 		"OrderOfPeaks": {
-			reason: "(10·2+5 → at least 4 replicas of 10 → at most 30 → bounds.max 28)",
+			reason: "10·2+5 = 25 → at least 4 replicas of 10 = 40 → at most 30 → bounds.max 28",
 			in: buildInput{
-				Horizon: 1, Capacity: 10, Max: 28, Ramp: Ramp{None: true}, Outlook: skilled(0, []float64{10}, []float64{10}),
-				Peaks: peaks(2, map[int]scheduler.Demand{0: {Multiply: 2, Add: 5, Replicas: 4, AtMost: 30}}),
+				Horizon: 1, Capacity: 10, Max: 28, Ramp: Ramp{None: true},
+				Outlook: skilled(0, []float64{10}, []float64{10}),
+				Peaks:   peaks(2, map[int]scheduler.Demand{0: {Multiply: 2, Add: 5, Replicas: 4, AtMost: 30}}),
 			},
 			want: []float64{28},
 		},
 		"MedianOfZero": {
-			reason: "where the medians are 0 there is no proportion: the cover itself is multiplied",
+			reason: "where the medians are 0 there is no proportion, so the cover itself is multiplied",
 			in: buildInput{
 				Horizon: 1, Lead: 1, Outlook: skilled(1, []float64{0, 0}, []float64{2}),
 				Peaks: peaks(3, map[int]scheduler.Demand{1: times3}),
 			},
 			want: []float64{6},
 		},
-		"UnskilledSaysNothing": {
-			reason: "a forecast without skill is not served, and 0 is not said in its place",
+		"UnskilledHasNoValue": {
+			reason: "a forecast without skill is not served, and 0 does not replace it",
 			in: buildInput{
 				Horizon: 2, Observed: 50, Min: 3,
-				Outlook: &forecaster.Outlook{Start: origin, Step: time.Minute, Median: []float64{9, 9}, Cover: []float64{9, 9}},
+				Outlook: &forecaster.Outlook{
+					Start: origin, Step: time.Minute, Median: []float64{9, 9}, Cover: []float64{9, 9},
+				},
 			},
 			want: []float64{nan, nan},
 		},
 		"UnskilledPeaks": {
-			reason: "the base is the demand before the running window, for a later one too, for what is observed is lifted; atLeast stands alone",
+			reason: "observed demand includes the active peak, so the base is the demand before; atLeast has no base",
 			in: buildInput{
 				Horizon: 6, Observed: 50, PeakBase: 20,
 				Peaks: peaks(7, map[int]scheduler.Demand{0: times3, 2: times3, 4: atLeast}),
@@ -105,31 +111,43 @@ func TestBuild(t *testing.T) {
 			want: []float64{60, nan, 60, nan, 100, nan},
 		},
 		"UnskilledPeakOnNothing": {
-			reason: "a service without any demand when the window began has none to multiply: what it has since is not taken for that",
-			in:     buildInput{Horizon: 3, Observed: 50, PeakBase: 0, Peaks: peaks(4, map[int]scheduler.Demand{0: times3, 1: {Multiply: 1, MultiplyTo: 1, Add: 7, AddTo: 7, AtMost: math.Inf(1)}})},
-			want:   []float64{nan, 7, nan},
+			reason: "there was no demand when the window began, so a factor has no effect, whatever is observed since",
+			in: buildInput{Horizon: 3, Observed: 50, PeakBase: 0, Peaks: peaks(4, map[int]scheduler.Demand{
+				0: times3,
+				1: {Multiply: 1, MultiplyTo: 1, Add: 7, AddTo: 7, AtMost: math.Inf(1)},
+			})},
+			want: []float64{nan, 7, nan},
 		},
 		"UnskilledPeakToCome": {
-			reason: "before a window, what is observed is its base",
-			in:     buildInput{Horizon: 3, Observed: 50, PeakBase: nan, Peaks: peaks(4, map[int]scheduler.Demand{2: times3})},
-			want:   []float64{nan, nan, 150},
+			reason: "before a window, observed demand is its base",
+			in: buildInput{
+				Horizon: 3, Observed: 50, PeakBase: nan,
+				Peaks: peaks(4, map[int]scheduler.Demand{2: times3}),
+			},
+			want: []float64{nan, nan, 150},
 		},
 		"UnskilledWithoutObservation": {
 			reason: "three times unknown is unknown",
-			in:     buildInput{Horizon: 2, Observed: nan, PeakBase: nan, Peaks: peaks(3, map[int]scheduler.Demand{0: times3, 1: atLeast})},
-			want:   []float64{nan, 100},
+			in: buildInput{
+				Horizon: 2, Observed: nan, PeakBase: nan,
+				Peaks: peaks(3, map[int]scheduler.Demand{0: times3, 1: atLeast}),
+			},
+			want: []float64{nan, 100},
 		},
 		"UnskilledLull": {
-			reason: "a declared lull is no statement about demand of its own: observed demand is served",
+			reason: "a declared lull alone makes no plan: observed demand is served",
 			in: buildInput{Horizon: 1, Observed: 50, Peaks: peaks(2, map[int]scheduler.Demand{
 				0: demand(func(d *scheduler.Demand) { d.Multiply = 0.5; d.AtMost = 70 }),
 			})},
 			want: []float64{nan},
 		},
 		"PeaksAlone": {
-			reason: "without a demand series 0 outside of peaks is meant",
-			in:     buildInput{Horizon: 3, PeaksAlone: true, Observed: nan, Min: 2, Peaks: peaks(4, map[int]scheduler.Demand{1: atLeast})},
-			want:   []float64{2, 100, 2},
+			reason: "without a demand series the plan is 0 outside of peaks",
+			in: buildInput{
+				Horizon: 3, PeaksAlone: true, Observed: nan, Min: 2,
+				Peaks: peaks(4, map[int]scheduler.Demand{1: atLeast}),
+			},
+			want: []float64{2, 100, 2},
 		},
 		"OlderOutlook": {
 			reason: "a plan may start later than the forecast, and ends with it",
@@ -140,7 +158,7 @@ func TestBuild(t *testing.T) {
 			want: []float64{3, 4},
 		},
 		"EarlyForTheRamp": {
-			reason: "40 replicas are reached from 20 in one sync, and 20 from 1 within the four syncs of the minute before",
+			reason: "one sync goes from 20 to 40 replicas, and the four syncs of the minute before from 1 to 20",
 			in: buildInput{
 				Horizon: 5, Capacity: 2,
 				Outlook: skilled(0, []float64{2, 2, 2, 80, 80}, []float64{2, 2, 2, 80, 80}),
@@ -159,7 +177,8 @@ func TestBuild(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, plan.Segments[0].Values, cmpopts.EquateNaNs(), cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+			opts := cmp.Options{cmpopts.EquateNaNs(), cmpopts.EquateApprox(1e-12, 0)}
+			if diff := cmp.Diff(tc.want, plan.Segments[0].Values, opts); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
 			}
 		})
@@ -168,32 +187,38 @@ func TestBuild(t *testing.T) {
 
 func TestBuildNotes(t *testing.T) {
 	in := buildInput{
-		Now: origin, Start: origin, Step: time.Minute, Horizon: 4, Capacity: 10, MaxReplicas: 3, Ramp: Ramp{None: true},
+		Now: origin, Start: origin, Step: time.Minute, Horizon: 4, Capacity: 10, MaxReplicas: 3,
+		Ramp:    Ramp{None: true},
 		Outlook: skilled(0, []float64{10, 35, 52, 20}, []float64{10, 35, 52, 20}),
 	}
 	_, notes, err := build(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Shortage{From: origin.Add(time.Minute), Replicas: 4, PeakAt: origin.Add(2 * time.Minute), Peak: 6, Max: 3}
+	want := &Shortage{
+		From: origin.Add(time.Minute), Replicas: 4, PeakAt: origin.Add(2 * time.Minute), Peak: 6, Max: 3,
+	}
 	if diff := cmp.Diff(want, notes.Shortage); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
-	const said = "the plan needs 4 replicas from 2026-03-02T12:01:00Z and 6 at 2026-03-02T12:02:00Z, but maxReplicas is 3: raise it"
-	if got := notes.Shortage.String(); got != said {
-		t.Errorf("got %q, want %q", got, said)
+	const message = "the plan needs 4 replicas from 2026-03-02T12:01:00Z and 6 at 2026-03-02T12:02:00Z, " +
+		"but maxReplicas is 3: raise it"
+	if got := notes.Shortage.String(); got != message {
+		t.Errorf("got %q, want %q", got, message)
 	}
 	in.MaxReplicas = 6
 	if _, notes, _ = build(in); notes.Shortage != nil {
 		t.Errorf("6 replicas are enough, got %v", notes.Shortage)
 	}
-	in.Capacity, in.Peaks = 0, peaks(5, map[int]scheduler.Demand{0: demand(func(d *scheduler.Demand) { d.Replicas = 3 })})
-	if _, notes, _ = build(in); len(notes.Warnings) != 1 || !strings.Contains(notes.Warnings[0], "capacityPerReplica") {
-		t.Errorf("a peak in replicas without capacity must be said, got %q", notes.Warnings)
+	inReplicas := demand(func(d *scheduler.Demand) { d.Replicas = 3 })
+	in.Capacity, in.Peaks = 0, peaks(5, map[int]scheduler.Demand{0: inReplicas})
+	_, notes, _ = build(in)
+	if len(notes.Warnings) != 1 || !strings.Contains(notes.Warnings[0], "capacityPerReplica") {
+		t.Errorf("got the warnings %q, want one about a peak in replicas without capacity", notes.Warnings)
 	}
 }
 
-func TestBuildRefuses(t *testing.T) {
+func TestBuildRejectsInvalidInput(t *testing.T) {
 	good := buildInput{Start: origin, Step: time.Minute, Horizon: 1}
 	cases := map[string]func(*buildInput){
 		"step":     func(in *buildInput) { in.Step = 0 },
@@ -203,15 +228,17 @@ func TestBuildRefuses(t *testing.T) {
 		"capacity": func(in *buildInput) { in.Capacity = math.NaN() },
 		"select":   func(in *buildInput) { in.Ramp.Select = "Mean" },
 		"value":    func(in *buildInput) { in.Ramp.Policies = []Policy{{Kind: PolicyPods, Period: time.Second}} },
-		"policy":   func(in *buildInput) { in.Ramp.Policies = []Policy{{Kind: "Nodes", Value: 1, Period: time.Second}} },
+		"policy": func(in *buildInput) {
+			in.Ramp.Policies = []Policy{{Kind: "Nodes", Value: 1, Period: time.Second}}
+		},
 	}
 	if _, _, err := build(good); err != nil {
 		t.Fatal(err)
 	}
-	for name, spoil := range cases {
+	for name, invalidate := range cases {
 		t.Run(name, func(t *testing.T) {
 			in := good
-			spoil(&in)
+			invalidate(&in)
 			if _, _, err := build(in); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("got %v, want an error that names %s", err, name)
 			}
@@ -219,7 +246,8 @@ func TestBuildRefuses(t *testing.T) {
 	}
 }
 
-// Whatever is declared, a plan is finite, within its bounds, and says at least what the neutral plan says where peaks only lift.
+// Whatever is declared, a plan is finite and within its bounds. Peaks that only raise demand never
+// make it smaller than the plan without peaks.
 func TestBuildProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		horizon, lead := rapid.IntRange(1, 40).Draw(t, "horizon"), rapid.IntRange(0, 6).Draw(t, "lead")
@@ -228,7 +256,8 @@ func TestBuildProperties(t *testing.T) {
 		cover := rapid.SliceOfN(value, horizon, horizon).Draw(t, "cover")
 		in := buildInput{
 			Now: origin, Start: origin, Step: time.Minute, Horizon: horizon, Lead: lead, Capacity: 10,
-			Outlook: skilled(lead, median, cover), Max: rapid.SampledFrom([]float64{0, 500}).Draw(t, "max"), Ramp: Ramp{None: true},
+			Outlook: skilled(lead, median, cover), Max: rapid.SampledFrom([]float64{0, 500}).Draw(t, "max"),
+			Ramp: Ramp{None: true},
 		}
 		plain, _, err := build(in)
 		if err != nil {
@@ -237,16 +266,18 @@ func TestBuildProperties(t *testing.T) {
 		for range horizon + lead + 1 {
 			d := scheduler.Neutral()
 			if rapid.Bool().Draw(t, "on") {
-				d.Multiply, d.Add = rapid.Float64Range(1, 5).Draw(t, "multiply"), rapid.Float64Range(0, 50).Draw(t, "add")
-				d.AtLeast, d.Replicas = rapid.Float64Range(0, 700).Draw(t, "atLeast"), rapid.Float64Range(0, 70).Draw(t, "replicas")
+				d.Multiply = rapid.Float64Range(1, 5).Draw(t, "multiply")
+				d.Add = rapid.Float64Range(0, 50).Draw(t, "add")
+				d.AtLeast = rapid.Float64Range(0, 700).Draw(t, "atLeast")
+				d.Replicas = rapid.Float64Range(0, 70).Draw(t, "replicas")
 			}
 			in.Peaks = append(in.Peaks, d)
 		}
-		lifted, _, err := build(in)
+		raised, _, err := build(in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, v := range lifted.Segments[0].Values {
+		for i, v := range raised.Segments[0].Values {
 			p := plain.Segments[0].Values[i]
 			if math.IsNaN(v) || math.IsInf(v, 0) || v < p*(1-1e-12) || (in.Max > 0 && v > in.Max) {
 				t.Fatalf("step %d: %v, and %v without peaks", i, v, p)
@@ -261,7 +292,8 @@ func TestBuildProperties(t *testing.T) {
 	})
 }
 
-// What is expected lies below what is provisioned for, sees the same peaks and bounds, and is not known without a forecast.
+// Expected is never above the plan's values, has the same peaks and bounds, and is nil without a
+// forecast.
 func TestBuildExpected(t *testing.T) {
 	times3 := demand(func(d *scheduler.Demand) { d.Multiply = 3 })
 	cases := map[string]struct {
@@ -270,16 +302,26 @@ func TestBuildExpected(t *testing.T) {
 		want   []float64
 	}{
 		"LeadWindow": {
-			"the highest median of the lead window, held by the bounds",
-			buildInput{Horizon: 4, Lead: 1, Max: 28, Min: 15, Outlook: skilled(1, []float64{5, 10, 20, 30, 30}, []float64{12, 24, 36, 48})},
+			"the highest median of the lead window, within the bounds",
+			buildInput{
+				Horizon: 4, Lead: 1, Max: 28, Min: 15,
+				Outlook: skilled(1, []float64{5, 10, 20, 30, 30}, []float64{12, 24, 36, 48}),
+			},
 			[]float64{15, 20, 28, 28},
 		},
 		"Peaks": {
 			"medians 5, 10, the second times 3",
-			buildInput{Horizon: 1, Lead: 1, Outlook: skilled(1, []float64{5, 10}, []float64{12}), Peaks: peaks(3, map[int]scheduler.Demand{1: times3})},
+			buildInput{
+				Horizon: 1, Lead: 1, Outlook: skilled(1, []float64{5, 10}, []float64{12}),
+				Peaks: peaks(3, map[int]scheduler.Demand{1: times3}),
+			},
 			[]float64{30},
 		},
-		"NoForecast": {"peaks alone are no forecast", buildInput{Horizon: 1, Observed: 10, Peaks: peaks(2, map[int]scheduler.Demand{0: times3})}, nil},
+		"NoForecast": {
+			"peaks alone are no forecast",
+			buildInput{Horizon: 1, Observed: 10, Peaks: peaks(2, map[int]scheduler.Demand{0: times3})},
+			nil,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

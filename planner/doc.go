@@ -1,6 +1,6 @@
 // Package planner turns settings, a demand series, declared peaks and a lead into a plan.
 //
-// It is pure: no clock, no cluster, no memory but the [State] that a caller hands in.
+// It is pure: no clock, no cluster, and no memory except the [State] that the caller passes in.
 //
 //   - [NewSettings] reads a Forecast and the HPAs that read it into one [Settings].
 //   - [Step] makes the plan of one instant. The controller and the replay both call it, so a dry

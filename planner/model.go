@@ -10,8 +10,8 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// lateSteps is how many of the newest steps may still get a value that is missing now. They are
-// not fed to the model before.
+// lateSteps is how many missing values at the end of a series may still arrive. The model does not
+// get these steps before they do.
 const lateSteps = 5
 
 // Calendars are the Calendars whose days the forecast learns.
@@ -40,13 +40,13 @@ type Model struct {
 	err        error
 }
 
-// Forget has the next step fit from the beginning of its series.
+// Forget drops the fitted model. The next step fits from the beginning of its series.
 func (m *Model) Forget() { *m = Model{} }
 
 // Err says why there is no forecast; nil where there is one.
 func (m *Model) Err() error { return m.err }
 
-// Describe says what the forecast rests on. It reports false without a forecast.
+// Describe describes the model behind the forecast. It reports false without a forecast.
 func (m *Model) Describe() (forecaster.Description, bool) {
 	if m.forecaster == nil || m.err != nil {
 		return forecaster.Description{}, false
@@ -54,9 +54,10 @@ func (m *Model) Describe() (forecaster.Description, bool) {
 	return m.forecaster.Describe(), true
 }
 
-// Advance brings the model up to the series of a step and returns its forecast; nil where there is
-// none. Where the series only grew since the last step, the model is updated. Where anything else
-// changed, it is made from scratch, with the same result as if it had been there all along.
+// Advance brings the model up to date with the series of a step and returns its forecast; nil where
+// there is none. Where the series only grew since the last step, the model is updated. Where
+// anything else changed, it is made from scratch. The result is the same as if it had existed all
+// the time.
 func (m *Model) Advance(in StepInput) *forecaster.Outlook {
 	if !in.Settings.HasDemand || in.Series == nil {
 		return nil
@@ -113,8 +114,9 @@ type modelKey struct {
 func keyOf(in StepInput, daysFrom time.Time) modelKey {
 	set := in.Settings
 	key := modelKey{
-		source: set.Source, query: set.Query, step: set.Step, history: set.History, settle: set.Settle, steps: set.Steps(),
-		contract: set.Contract, location: set.Location.String(), peaks: in.Peaks.Version, calendars: in.Calendars.Version, daysFrom: daysFrom.Unix(),
+		source: set.Source, query: set.Query, step: set.Step, history: set.History, settle: set.Settle,
+		steps: set.Steps(), contract: set.Contract, location: set.Location.String(),
+		peaks: in.Peaks.Version, calendars: in.Calendars.Version, daysFrom: daysFrom.Unix(),
 	}
 	if len(set.Periods) > 0 {
 		key.periods = fmt.Sprint(set.Periods)
@@ -146,14 +148,14 @@ func (c Calendars) Days(location *time.Location, from, to time.Time) []forecaste
 	return days
 }
 
-// Settled leaves out missing values at the very end of a series that may still come in.
+// Settled leaves out missing values at the end of a series that may still arrive.
 func Settled(s forecaster.Series) forecaster.Series {
 	n := len(s.Values)
 	for n > 0 && len(s.Values)-n < lateSteps && math.IsNaN(s.Values[n-1]) {
 		n--
 	}
 	if n > 0 && math.IsNaN(s.Values[n-1]) {
-		n = len(s.Values) // Missing for longer than anything comes in late: a gap.
+		n = len(s.Values) // Too many are missing for late values: this is a gap.
 	}
 	s.Values = s.Values[:n]
 	return s

@@ -28,8 +28,8 @@ type preparedPeaks struct {
 	timeline []scheduler.Demand
 }
 
-// Prepare computes once what a replay asks for at every step: the baseline of the whole series,
-// and the timeline of the series and ahead more steps. It changes no result.
+// Prepare computes once what a replay needs at every step: the baseline of the whole series, and
+// the timeline of the series and of ahead more steps. It changes no result.
 func (p Peaks) Prepare(s forecaster.Series, ahead int) Peaks {
 	if len(p.Schedules) == 0 {
 		return p

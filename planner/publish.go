@@ -10,21 +10,23 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
-// PublisherOptions say how often a plan may be written.
+// PublisherOptions say how often a plan may be written to status.
 type PublisherOptions struct {
 	// Writes is the most writes within Window, whatever happens.
 	Writes int
-	// Window is the sliding time that Writes are counted over.
+	// Window is the sliding window that Writes are counted over.
 	Window time.Duration
 	// Refresh is how old a published plan gets before a fresh one is worth a write.
 	Refresh time.Duration
-	// Moved is the relative change of the value for the coming lead window that is worth a write at once.
-	Moved float64
+	// Threshold is the relative change of the served value, until the end of the lead window or the
+	// next refresh, that is worth a write at once.
+	Threshold float64
 }
 
-// DefaultPublisherOptions are 12 writes an hour, a fresh plan every 5 minutes, and at once when the value moved by 5 %.
+// DefaultPublisherOptions are 12 writes an hour: a fresh plan every 5 minutes, and at once when the
+// value changes by 5 %.
 func DefaultPublisherOptions() PublisherOptions {
-	return PublisherOptions{Writes: 12, Window: time.Hour, Refresh: 5 * time.Minute, Moved: 0.05}
+	return PublisherOptions{Writes: 12, Window: time.Hour, Refresh: 5 * time.Minute, Threshold: 0.05}
 }
 
 func (o PublisherOptions) validate() error {
@@ -33,24 +35,28 @@ func (o PublisherOptions) validate() error {
 		return errors.New("publisher: writes must be at least 1")
 	case o.Window <= 0 || o.Refresh <= 0:
 		return errors.New("publisher: window and refresh must be above 0")
-	case !(o.Moved > 0):
-		return errors.New("publisher: moved must be above 0")
+	case !(o.Threshold > 0):
+		return errors.New("publisher: threshold must be above 0")
 	}
 	return nil
 }
 
-// Publisher decides whether a fresh plan is worth a write. It keeps the times of past writes and nothing else; a caller serialises
-// its calls.
+// Publisher decides whether a fresh plan is worth a write. All that it remembers are the times of
+// past writes. It is not safe for concurrent use.
 //
-// The fewer writes are left, the more it takes: a refresh waits up to three times as long, and never takes the last write; the
-// movement that is worth a write is Moved while half of the writes or more are left, and rises to sixteen times that for the last
-// one. So a quiet series is refreshed, and a noisy one cannot use up what a real jump needs.
+// The fewer writes remain, the harder it is to get one:
+//   - A refresh waits up to three times as long, and never takes the last write.
+//   - The change that is worth a write is Threshold while at least half of the writes remain. It
+//     rises to 16 times that for the last write.
+//
+// So a plan that hardly changes is refreshed, and a noisy one does not use up the writes that a
+// sudden change needs.
 type Publisher struct {
 	opts   PublisherOptions
 	writes []time.Time
 }
 
-// NewPublisher makes a Publisher that knows of no past write.
+// NewPublisher returns a Publisher that knows of no past write.
 func NewPublisher(opts PublisherOptions) (*Publisher, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
@@ -58,110 +64,117 @@ func NewPublisher(opts PublisherOptions) (*Publisher, error) {
 	return &Publisher{opts: opts}, nil
 }
 
-// Decision is whether to write, and why.
+// Decision says whether to write a plan, and why.
 type Decision struct {
 	Publish bool
-	// Reason for a log line and for tests.
+	// Reason is for log lines and tests.
 	Reason string
 }
 
-// Decide says whether fresh is worth a write at now, given what is published; nil when nothing is. The lead is that of the fresh
-// plan. A write that was made is reported with Wrote.
+// Decide says whether the fresh plan is worth a write at now. published is the plan in status; nil
+// when there is none. lead is the lead of the fresh plan. Whoever writes the plan calls Wrote.
 func (p *Publisher) Decide(now time.Time, published *plan.Plan, fresh plan.Plan, lead time.Duration) Decision {
-	left := p.left(now)
+	remaining := p.remaining(now)
 	switch {
-	case left <= 0:
+	case remaining <= 0:
 		return Decision{Reason: fmt.Sprintf("all %d writes of the last %s are used", p.opts.Writes, p.opts.Window)}
 	case published == nil:
 		return Decision{Publish: true, Reason: "nothing is published yet"}
-	case says(*published, fresh):
-		return Decision{Reason: "the fresh plan says what the published one does"}
+	case equalInStatus(*published, fresh):
+		return Decision{Reason: "the fresh plan equals the published one"}
 	case !published.End().After(now.Add(lead)) && fresh.End().After(published.End()):
 		return Decision{Publish: true, Reason: "the published plan ends within the lead window"}
 	}
-	moved := p.moved(now, *published, fresh, lead)
-	if need := p.threshold(left); moved > need {
-		return Decision{Publish: true, Reason: fmt.Sprintf("the value moved by %.1f %%, more than %.1f %%", 100*moved, 100*need)}
+	change := p.change(now, *published, fresh, lead)
+	if threshold := p.threshold(remaining); change > threshold {
+		why := fmt.Sprintf("the value changed by %.1f %%, more than %.1f %%", 100*change, 100*threshold)
+		return Decision{Publish: true, Reason: why}
 	}
-	if age := now.Sub(published.ComputedAt); age >= p.patience(left) {
+	if age := now.Sub(published.ComputedAt); age >= p.refreshAge(remaining) {
 		return Decision{Publish: true, Reason: fmt.Sprintf("the published plan is %s old", age.Round(time.Second))}
 	}
 	return Decision{Reason: "the published plan is still good"}
 }
 
-// says tells whether two plans would read the same in status, but for when they were made. Plans from the same end of a series do, for
-// as long as nothing new can be read: an outage must not use up the writes that the plan after it needs.
-func says(published, fresh plan.Plan) bool {
-	return published.Start.Equal(fresh.Start) && published.End().Equal(fresh.End()) && slices.Equal(published.Encode().Segments, fresh.Encode().Segments)
+// Affords reports whether a write for another reason than the plan, such as a changed condition,
+// leaves enough writes for the plan itself: a third of them.
+func (p *Publisher) Affords(now time.Time) bool {
+	return p.remaining(now) > p.opts.Writes/3
 }
 
-// Recent lists the writes that still count at now, oldest first.
+// equalInStatus reports whether two plans are written in the same way in status, except for
+// ComputedAt. Plans from the same end of a series are equal, so an outage of Prometheus does not
+// use up the writes that the first plan after it needs.
+func equalInStatus(published, fresh plan.Plan) bool {
+	return published.Start.Equal(fresh.Start) && published.End().Equal(fresh.End()) &&
+		slices.Equal(published.Encode().Segments, fresh.Encode().Segments)
+}
+
+// Recent lists the writes within the window at now, oldest first.
 func (p *Publisher) Recent(now time.Time) []time.Time {
-	p.left(now)
+	p.remaining(now)
 	return slices.Clone(p.writes)
 }
 
-// Wrote records a write. A caller that starts anew records those that it knows of, such as the published plan's ComputedAt.
+// Wrote records a write. After a restart, record the writes that are known, such as those that
+// status lists.
 func (p *Publisher) Wrote(at time.Time) {
-	p.left(at)
+	p.remaining(at)
 	p.writes = append(p.writes, at)
 }
 
-// left counts the writes that may still be made, and forgets those that are out of the window.
-func (p *Publisher) left(now time.Time) int {
-	kept := p.writes[:0]
-	for _, at := range p.writes {
-		if now.Sub(at) < p.opts.Window {
-			kept = append(kept, at)
-		}
-	}
-	p.writes = kept
-	return p.opts.Writes - len(kept)
+// remaining returns how many writes may still be made, and forgets those before the window.
+func (p *Publisher) remaining(now time.Time) int {
+	p.writes = slices.DeleteFunc(p.writes, func(at time.Time) bool { return now.Sub(at) >= p.opts.Window })
+	return p.opts.Writes - len(p.writes)
 }
 
-// threshold rises from Moved, at half of the writes left, to 16 × Moved at the last one: by default, demand five times as high or as low is
-// worth it.
-func (p *Publisher) threshold(left int) float64 {
+// threshold returns the relative change that is worth a write. It rises from Threshold, when half
+// of the writes remain, to 16 × Threshold for the last write. By default the last write is for
+// demand that is five times as high or as low as published.
+func (p *Publisher) threshold(remaining int) float64 {
 	half := float64(p.opts.Writes) / 2
-	if float64(left) >= half || half <= 1 {
-		return p.opts.Moved
+	if float64(remaining) >= half || half <= 1 {
+		return p.opts.Threshold
 	}
-	scarcity := (half - float64(left)) / (half - 1)
-	return p.opts.Moved * math.Pow(16, scarcity)
+	scarcity := (half - float64(remaining)) / (half - 1)
+	return p.opts.Threshold * math.Pow(16, scarcity)
 }
 
-// patience is how old a published plan must be before it is refreshed. At one and a half times Refresh a third of the default
-// writes stays in reserve.
-func (p *Publisher) patience(left int) time.Duration {
+// refreshAge returns how old a published plan must be before it is refreshed. At one and a half
+// times Refresh, a third of the default writes stays in reserve.
+func (p *Publisher) refreshAge(remaining int) time.Duration {
 	switch {
-	case 2*left >= p.opts.Writes:
+	case 2*remaining >= p.opts.Writes:
 		return p.opts.Refresh
-	case 3*left >= p.opts.Writes:
+	case 3*remaining >= p.opts.Writes:
 		return p.opts.Refresh * 3 / 2
-	case left > 1:
+	case remaining > 1:
 		return p.opts.Refresh * 3
 	default:
 		return max(p.opts.Refresh*3, p.opts.Window)
 	}
 }
 
-// moved is the largest relative change of what would be served until the next refresh or the end of the lead window.
-func (p *Publisher) moved(now time.Time, published, fresh plan.Plan, lead time.Duration) float64 {
+// change returns the largest relative change of what would be served, until the end of the lead
+// window or the next refresh, whichever is later. It is +Inf where only one of the plans says
+// anything.
+func (p *Publisher) change(now time.Time, published, fresh plan.Plan, lead time.Duration) float64 {
 	until := now.Add(max(lead, p.opts.Refresh))
 	step := p.opts.Refresh
 	if len(fresh.Segments) > 0 && fresh.Segments[0].Step > 0 {
 		step = fresh.Segments[0].Step
 	}
-	worst := 0.0
+	largest := 0.0
 	for at := now; !at.After(until); at = at.Add(step) {
 		was, had := published.At(at)
 		is, has := fresh.At(at)
 		switch {
 		case had != has && (was > 0 || is > 0):
-			return math.Inf(1) // something is said where nothing was, or the other way round
+			return math.Inf(1)
 		case had && has && was != is:
-			worst = max(worst, math.Abs(is-was)/max(is, was))
+			largest = max(largest, math.Abs(is-was)/max(is, was))
 		}
 	}
-	return worst
+	return largest
 }

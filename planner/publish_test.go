@@ -19,7 +19,7 @@ func flatPlan(at time.Time, v float64) plan.Plan {
 	return plan.Plan{ComputedAt: at, Start: at, Segments: []plan.Segment{{Step: time.Minute, Values: values}}}
 }
 
-// run publishes a plan a minute and returns when it wrote.
+// run decides about one plan a minute, and returns when plans were written.
 func run(t interface{ Fatal(...any) }, opts PublisherOptions, minutes int, value func(int) float64) []time.Time {
 	p, err := NewPublisher(opts)
 	if err != nil {
@@ -38,6 +38,7 @@ func run(t interface{ Fatal(...any) }, opts PublisherOptions, minutes int, value
 	return writes
 }
 
+// mostWithin returns the largest number of writes in any window.
 func mostWithin(writes []time.Time, window time.Duration) int {
 	most, from := 0, 0
 	for i := range writes {
@@ -77,7 +78,7 @@ func TestPublisherRefreshesAQuietSeries(t *testing.T) {
 	}
 }
 
-// However noisy the hours before were, a doubling is written at once.
+// However noisy the hours before were, a large change is written at once.
 func TestPublisherKeepsAWriteForAJump(t *testing.T) {
 	for _, noise := range []float64{0, 0.02, 0.05, 0.1, 0.2} {
 		rng := rand.New(rand.NewPCG(7, 7))
@@ -120,7 +121,8 @@ func TestPublisherSpendsTheLastWriteOnAJump(t *testing.T) {
 	}
 }
 
-// While nothing new can be read, the plan stays what it is and costs no write, to its end; the plan after the outage has them all.
+// While no new demand can be read, the plan does not change and costs no write until its end. All
+// writes remain for the plans after the outage.
 func TestPublisherSpendsNothingOnAnOutage(t *testing.T) {
 	p, err := NewPublisher(DefaultPublisherOptions())
 	if err != nil {
@@ -133,16 +135,16 @@ func TestPublisherSpendsNothingOnAnOutage(t *testing.T) {
 		fresh := last
 		fresh.ComputedAt = now
 		if d := p.Decide(now, &published, fresh, 10*time.Minute); d.Publish {
-			t.Fatalf("%s into the outage the same plan is written again: %s", now.Sub(origin), d.Reason)
+			t.Fatalf("the same plan is written again %s after the outage began: %s", now.Sub(origin), d.Reason)
 		}
 	}
 	back := origin.Add(26 * time.Hour)
-	for i, v := range []float64{200, 230, 190, 250, 210} { // as the models settle
+	for i, v := range []float64{200, 230, 190, 250, 210} { // While the models adapt.
 		now := back.Add(time.Duration(i) * time.Minute)
 		fresh := flatPlan(now, v)
 		d := p.Decide(now, &published, fresh, 10*time.Minute)
 		if !d.Publish {
-			t.Errorf("%d min after the outage a plan that moved was not written: %s", i, d.Reason)
+			t.Errorf("%d min after the outage a plan that changed was not written: %s", i, d.Reason)
 		}
 		p.Wrote(now)
 		published = fresh
@@ -167,9 +169,12 @@ func TestPublisherDecide(t *testing.T) {
 	old, fresh := flatPlan(origin, 100), flatPlan(origin.Add(2*time.Minute), 100)
 	now := fresh.ComputedAt
 	gap := flatPlan(origin, math.NaN())
-	short := plan.Plan{ComputedAt: origin, Start: origin, Segments: []plan.Segment{{Step: time.Minute, Values: make([]float64, 10)}}}
-	moved := flatPlan(now, 106)
-	little := flatPlan(now, 104)
+	short := plan.Plan{
+		ComputedAt: origin, Start: origin,
+		Segments: []plan.Segment{{Step: time.Minute, Values: make([]float64, 10)}},
+	}
+	changed := flatPlan(now, 106)
+	similar := flatPlan(now, 104)
 	sameEnd := flatPlan(origin, 101)
 	ending := origin.Add(1440*time.Minute - 5*time.Minute)
 	sameEnd.ComputedAt = ending.Add(-time.Minute)
@@ -177,15 +182,15 @@ func TestPublisherDecide(t *testing.T) {
 		published *plan.Plan
 		fresh     plan.Plan
 		want      bool
-		at        time.Time // now without it
+		at        time.Time // The default is now.
 	}{
 		"First":       {published: nil, fresh: fresh, want: true},
 		"Same":        {published: &old, fresh: fresh, want: false},
-		"Moved":       {published: &old, fresh: moved, want: true},
-		"Little":      {published: &old, fresh: little, want: false},
+		"Changed":     {published: &old, fresh: changed, want: true},
+		"Similar":     {published: &old, fresh: similar, want: false},
 		"Ends":        {published: &short, fresh: fresh, want: true},
-		"Unsaid":      {published: &gap, fresh: fresh, want: true},
-		"BothQuiet":   {published: &gap, fresh: gap, want: false},
+		"NewValue":    {published: &gap, fresh: fresh, want: true},
+		"NoValues":    {published: &gap, fresh: gap, want: false},
 		"EndsTheSame": {published: &sameEnd, fresh: flatPlan(origin, 101.5), want: false, at: ending},
 	}
 	for name, tc := range cases {
@@ -197,7 +202,7 @@ func TestPublisherDecide(t *testing.T) {
 			at := now
 			if !tc.at.IsZero() {
 				at = tc.at
-				for range 9 { // few writes are left, and each of them counts
+				for range 9 { // Only a few writes remain.
 					p.Wrote(at)
 				}
 			}
@@ -208,12 +213,12 @@ func TestPublisherDecide(t *testing.T) {
 	}
 }
 
-func TestPublisherRefusesOptions(t *testing.T) {
+func TestNewPublisherRejectsInvalidOptions(t *testing.T) {
 	for _, opts := range []PublisherOptions{
 		{},
 		{Writes: 1, Window: time.Hour, Refresh: time.Minute},
-		{Writes: 1, Window: time.Hour, Moved: 1},
-		{Writes: 1, Refresh: time.Minute, Moved: 1},
+		{Writes: 1, Window: time.Hour, Threshold: 1},
+		{Writes: 1, Refresh: time.Minute, Threshold: 1},
 	} {
 		if _, err := NewPublisher(opts); err == nil {
 			t.Errorf("%+v was accepted", opts)

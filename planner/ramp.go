@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// DefaultSync is how often the HPA controller looks at an HPA, unless the cluster says otherwise.
+// DefaultSync is the default period of the HPA controller
+// (--horizontal-pod-autoscaler-sync-period).
 const DefaultSync = 15 * time.Second
 
 // PolicyKind is what the value of a scale-up policy counts.
@@ -19,40 +20,42 @@ const (
 	PolicyPercent PolicyKind = "Percent"
 )
 
-// Policy is one scale-up policy of an HPA: so many pods, or so many percent of the replicas, more within a period.
+// Policy is one scale-up policy of an HPA: how many pods, or how many percent of the replicas, it
+// may add within a period.
 type Policy struct {
 	Kind   PolicyKind
 	Value  int
 	Period time.Duration
 }
 
-// Select is which of several policies counts.
+// Select is the selectPolicy of an HPA: which of several policies applies.
 type Select string
 
-// Which of several policies counts.
+// Which of several policies applies.
 const (
 	SelectMax      Select = "Max"
 	SelectMin      Select = "Min"
 	SelectDisabled Select = "Disabled"
 )
 
-// Ramp is how fast an HPA adds replicas, from its spec.behavior.scaleUp. The zero value is an HPA without any behavior:
-// max(2 × replicas, 4) at each sync.
+// Ramp is how fast an HPA adds replicas, from its spec.behavior.scaleUp. The zero value is an HPA
+// without spec.behavior: at each sync it may go up to max(2 × replicas, 4).
 type Ramp struct {
-	// None says that replicas follow at once, as they do for an HPA that was told to.
+	// None means that replicas follow the plan at once, without a limit.
 	None bool
-	// Sync is how often the HPA is looked at; DefaultSync when it is 0.
+	// Sync is the period of the HPA controller; DefaultSync when it is 0.
 	Sync time.Duration
-	// Policies of scaleUp; without any, the rule of an HPA without behavior.
+	// Policies of scaleUp. Without any, the rule of an HPA without behavior applies.
 	Policies []Policy
-	// Select says which policy counts; Max when it is empty.
+	// Select says which policy applies; Max when it is empty.
 	Select Select
-	// Stabilization is scaleUp.stabilizationWindowSeconds: the HPA follows the lowest wish of that time.
+	// Stabilization is scaleUp.stabilizationWindowSeconds: the HPA follows the lowest
+	// recommendation of that window.
 	Stabilization time.Duration
 }
 
-// BehaviorDefaults are the scale-up rules of an HPA that has a behavior without scaleUp policies: the larger of 4 pods and 100 %
-// within 15 s.
+// BehaviorDefaults are the scale-up rules of an HPA that has a behavior without scaleUp policies:
+// the larger of 4 pods and 100 % within 15 s.
 func BehaviorDefaults() Ramp {
 	return Ramp{Policies: []Policy{
 		{Kind: PolicyPods, Value: 4, Period: 15 * time.Second},
@@ -60,7 +63,8 @@ func BehaviorDefaults() Ramp {
 	}}
 }
 
-// ProposedRamp is that of the HPA that Headstart proposes: the larger of 20 pods and 900 % within 15 s.
+// ProposedRamp is the ramp of the HPA that Headstart proposes: the larger of 20 pods and 900 %
+// within 15 s.
 func ProposedRamp() Ramp {
 	return Ramp{Policies: []Policy{
 		{Kind: PolicyPods, Value: 20, Period: 15 * time.Second},
@@ -95,8 +99,9 @@ func (r Ramp) sync() time.Duration {
 	return DefaultSync
 }
 
-// still says whether the HPA adds replicas only at once or never, so that starting early changes nothing.
-func (r Ramp) still() bool { return r.None || r.Select == SelectDisabled }
+// instantOrDisabled reports whether the HPA adds replicas at once or never. Starting early changes
+// nothing then.
+func (r Ramp) instantOrDisabled() bool { return r.None || r.Select == SelectDisabled }
 
 // limit is the most replicas that a policy allows, from n at the start of its period.
 func (p Policy) limit(n int) int {
@@ -106,8 +111,8 @@ func (p Policy) limit(n int) int {
 	return int(math.Ceil(float64(n) * (1 + float64(p.Value)/100)))
 }
 
-// least is the fewest replicas from which a policy reaches n within one period.
-func (p Policy) least(n int) int {
+// fewest is the smallest number of replicas from which a policy reaches n within one period.
+func (p Policy) fewest(n int) int {
 	if n <= 0 {
 		return 0
 	}
@@ -124,9 +129,10 @@ func (p Policy) least(n int) int {
 	return m
 }
 
-// link is one step back in time: to have n replicas, have at least the returned number so many syncs before.
-func (r Ramp) link(n int) (fewer, syncs int) {
-	if len(r.Policies) == 0 { // the rule without behavior: max(2n, 4) at each sync
+// predecessor goes one step back in time. An HPA that is to have n replicas must have had at least
+// fewer replicas that many syncs before.
+func (r Ramp) predecessor(n int) (fewer, syncs int) {
+	if len(r.Policies) == 0 { // Without behavior: max(2n, 4) at each sync.
 		if n <= 4 {
 			return 0, 1
 		}
@@ -134,58 +140,61 @@ func (r Ramp) link(n int) (fewer, syncs int) {
 	}
 	best := math.Inf(1)
 	for _, p := range r.Policies {
-		m, q := p.least(n), int((p.Period+r.sync()-1)/r.sync())
-		if r.Select == SelectMin { // every policy must allow it
+		m, q := p.fewest(n), int((p.Period+r.sync()-1)/r.sync())
+		if r.Select == SelectMin { // Every policy must allow it.
 			fewer, syncs = max(fewer, m), max(syncs, q)
 			continue
 		}
 		if m >= n {
 			continue
 		}
-		// The policy that climbs fastest for its period costs least.
+		// Choose the policy with the highest growth rate: the fewest syncs per e-fold of replicas.
 		if pace := float64(q) / math.Log(float64(n+1)/float64(m+1)); pace < best {
 			best, fewer, syncs = pace, m, q
 		}
 	}
-	if syncs == 0 { // no policy gets there: what is there must be there before
+	if syncs == 0 { // No policy adds anything: all n replicas must exist before.
 		return n, 1
 	}
 	return fewer, syncs
 }
 
-// early returns the replicas to ask for at each step so that an HPA with this ramp, whenever it syncs, has at least want[i] from
-// its first sync within step i on; at least want[i] at each step itself. Nothing can be done about what precedes step 0.
+// early returns how many replicas to request at each step, so that an HPA with this ramp has at
+// least want[i] replicas from its first sync within step i on, whenever it syncs. That is at least
+// want[i] for step i itself. Nothing can be requested before step 0.
 //
-// It walks backward over the HPA's own syncs. A requirement of n at one sync asks for link(n) that many syncs earlier; the rolling
-// periods of the HPA's policies allow that from any past, since a period that begins then holds no earlier scaling. Where steps
-// are no multiple of the sync, it does so for each way in which the two can fall together.
+// It walks backward over the HPA's syncs. Having n replicas at one sync requires predecessor(n)
+// earlier. The rolling periods of the HPA's policies always allow that: a period that begins with
+// the earlier sync contains no other scale-up. Where the step is not a multiple of the sync period,
+// this is done for each offset between the two.
 func (r Ramp) early(want []int, step time.Duration) []int {
 	out := append([]int(nil), want...)
 	sync := r.sync()
-	if r.still() || len(want) == 0 || (step >= sync && r.flat(want)) {
+	if r.instantOrDisabled() || len(want) == 0 || (step >= sync && r.oneSyncIsEnough(want)) {
 		return out
 	}
 	grain := gcd(step, sync)
-	if sync/grain > maxPhases {
-		grain = sync / maxPhases
+	if sync/grain > maxOffsets {
+		grain = sync / maxOffsets
 	}
-	for phase := time.Duration(0); phase < sync; phase += grain {
-		r.earlyAt(out, want, step, phase)
+	for offset := time.Duration(0); offset < sync; offset += grain {
+		r.earlyAt(out, want, step, offset)
 	}
 	return out
 }
 
-// maxPhases bounds the work for steps that share no whole second with the sync.
-const maxPhases = 60
+// maxOffsets bounds the work where step and sync period have no whole second in common.
+const maxOffsets = 60
 
-// flat says whether a single sync can follow every change, so that no early start is needed where each step has a sync.
-func (r Ramp) flat(want []int) bool {
+// oneSyncIsEnough reports whether a single sync can follow every change. Then no early start is
+// needed, if each step contains a sync.
+func (r Ramp) oneSyncIsEnough(want []int) bool {
 	if r.Stabilization > 0 {
 		return false
 	}
 	for i := 1; i < len(want); i++ {
 		if want[i] > want[i-1] {
-			if fewer, syncs := r.link(want[i]); fewer > want[i-1] || syncs > 1 {
+			if fewer, syncs := r.predecessor(want[i]); fewer > want[i-1] || syncs > 1 {
 				return false
 			}
 		}
@@ -193,14 +202,14 @@ func (r Ramp) flat(want []int) bool {
 	return true
 }
 
-// earlyAt raises out for syncs at phase, phase + sync, phase + 2 sync and so on.
-func (r Ramp) earlyAt(out, want []int, step, phase time.Duration) {
+// earlyAt raises out for syncs at offset, offset + sync, offset + 2 sync and so on.
+func (r Ramp) earlyAt(out, want []int, step, offset time.Duration) {
 	sync := r.sync()
-	n := int((time.Duration(len(want))*step - phase + sync - 1) / sync)
+	n := int((time.Duration(len(want))*step - offset + sync - 1) / sync)
 	if n <= 0 {
 		return
 	}
-	stepOf := func(k int) int { return int((phase + time.Duration(k)*sync) / step) }
+	stepOf := func(k int) int { return int((offset + time.Duration(k)*sync) / step) }
 	need := make([]int, n)
 	for k := range need {
 		need[k] = want[stepOf(k)]
@@ -209,14 +218,14 @@ func (r Ramp) earlyAt(out, want []int, step, phase time.Duration) {
 		if need[k] <= need[k-1] {
 			continue
 		}
-		fewer, syncs := r.link(need[k])
+		fewer, syncs := r.predecessor(need[k])
 		for b := max(0, k-syncs); b < k; b++ {
 			need[b] = max(need[b], fewer)
 		}
 	}
-	hold := int((r.Stabilization + sync - 1) / sync)
+	window := int((r.Stabilization + sync - 1) / sync)
 	for k, v := range need {
-		for b := max(0, k-hold); b <= k; b++ {
+		for b := max(0, k-window); b <= k; b++ {
 			i := stepOf(b)
 			out[i] = max(out[i], v)
 		}
@@ -230,14 +239,14 @@ func gcd(a, b time.Duration) time.Duration {
 	return a
 }
 
-// Reach is how long the ramp takes from nothing to n replicas: no plan looks further ahead for it.
+// Reach is how long the ramp takes from 0 to n replicas. No plan has to look further ahead for it.
 func (r Ramp) Reach(n int) time.Duration {
-	if r.still() {
+	if r.instantOrDisabled() {
 		return 0
 	}
 	syncs := 0
 	for n > 0 {
-		fewer, back := r.link(n)
+		fewer, back := r.predecessor(n)
 		syncs += back
 		if fewer >= n {
 			break

@@ -9,13 +9,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// hpa is the scale-up half of the HPA controller, written from its own rules: rolling periods over the events of the past, the
-// selected policy, and the stabilisation window over past wishes.
+// hpa is the scale-up half of the HPA controller, written from the documented rules: rolling
+// periods over past scale-ups, the selected policy, and the stabilization window over past
+// recommendations.
 type hpa struct {
-	ramp     Ramp
-	replicas int
-	events   []change
-	wishes   []change
+	ramp            Ramp
+	replicas        int
+	scaleUps        []change
+	recommendations []change
 }
 
 type change struct {
@@ -23,11 +24,11 @@ type change struct {
 	n  int
 }
 
-func (h *hpa) sync(at time.Duration, wish int) {
-	h.wishes = append(h.wishes, change{at, wish})
-	for _, w := range h.wishes {
-		if at-w.at <= h.ramp.Stabilization && w.n < wish {
-			wish = w.n
+func (h *hpa) sync(at time.Duration, desired int) {
+	h.recommendations = append(h.recommendations, change{at, desired})
+	for _, r := range h.recommendations {
+		if at-r.at <= h.ramp.Stabilization && r.n < desired {
+			desired = r.n
 		}
 	}
 	var limit int
@@ -40,7 +41,7 @@ func (h *hpa) sync(at time.Duration, wish int) {
 		limit = -1
 		for _, p := range h.ramp.Policies {
 			begin := h.replicas
-			for _, e := range h.events {
+			for _, e := range h.scaleUps {
 				if at-e.at < p.Period {
 					begin -= e.n
 				}
@@ -54,43 +55,44 @@ func (h *hpa) sync(at time.Duration, wish int) {
 			}
 		}
 	}
-	if up := min(wish, limit); up > h.replicas {
-		h.events = append(h.events, change{at, up - h.replicas})
+	if up := min(desired, limit); up > h.replicas {
+		h.scaleUps = append(h.scaleUps, change{at, up - h.replicas})
 		h.replicas = up
 	}
 }
 
-// An HPA that follows the raised plan, from whatever it had, in whatever phase, is never short of the plan as it was, once
-// its first free climb is over.
-func TestEarlyCoversEveryPhase(t *testing.T) {
+// An HPA that follows the raised plan always has the replicas of the original plan, wherever its
+// syncs lie within the steps. It starts with what the raised plan requests at its first sync.
+func TestEarlyCoversEveryOffset(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ramp := drawRamp(t)
 		step := time.Duration(rapid.SampledFrom([]int{5, 10, 15, 20, 30, 60, 300}).Draw(t, "step")) * time.Second
 		want := rapid.SliceOfN(rapid.IntRange(1, 80), 1, 30).Draw(t, "want")
-		for i := range want { // long flat stretches, as plans have them
+		for i := range want { // Plans have long runs of equal values.
 			if i > 0 && rapid.IntRange(0, 2).Draw(t, "flat") > 0 {
 				want[i] = want[i-1]
 			}
 		}
 		plan := ramp.early(want, step)
-		phase := time.Duration(rapid.IntRange(0, int(ramp.sync()/time.Second)-1).Draw(t, "phase")) * time.Second
-		// What the plan asks for at its first sync is there already: nothing can be done about the past.
-		first := int(phase / step)
+		offset := time.Duration(rapid.IntRange(0, int(ramp.sync()/time.Second)-1).Draw(t, "offset")) * time.Second
+		// The replicas of the first sync exist already: nothing can be requested before step 0.
+		first := int(offset / step)
 		if first >= len(plan) {
 			return
 		}
 		h := hpa{ramp: ramp, replicas: plan[first]}
 		for i := -400; i < 0; i++ {
-			h.wishes = append(h.wishes, change{phase + time.Duration(i)*ramp.sync(), plan[first]})
+			h.recommendations = append(h.recommendations, change{offset + time.Duration(i)*ramp.sync(), plan[first]})
 		}
-		for at := phase; at < time.Duration(len(want))*step; at += ramp.sync() {
+		for at := offset; at < time.Duration(len(want))*step; at += ramp.sync() {
 			i := int(at / step)
 			if plan[i] < want[i] {
 				t.Fatalf("step %d: the plan fell from %d to %d", i, want[i], plan[i])
 			}
 			h.sync(at, plan[i])
 			if h.replicas < want[i] {
-				t.Fatalf("at %s (step %d of %s): %d replicas, %d wanted; want %v, plan %v", at, i, step, h.replicas, want[i], want, plan)
+				t.Fatalf("at %s (step %d of %s): %d replicas, want %d; all steps: want %v, plan %v",
+					at, i, step, h.replicas, want[i], want, plan)
 			}
 		}
 	})
@@ -121,11 +123,11 @@ func TestEarly(t *testing.T) {
 		early  []int
 	}{
 		"DefaultWithinAMinute": {
-			reason: "40 ← 20 one sync before; 20 ← 10 ← 5 ← 3 ← 0 are syncs of the same minute or need nothing",
+			reason: "20 are needed one sync before 40; the steps 20 ← 10 ← 5 ← 3 ← 0 fit into the minute before",
 			step:   time.Minute, want: []int{2, 2, 2, 40}, early: []int{2, 2, 20, 40},
 		},
 		"DefaultAtEachSync": {
-			reason: "with steps of 15 s each step has one sync: 40, 20, 10, 5, 3, and up to 4 are free",
+			reason: "with steps of 15 s each step has one sync: 40, 20, 10, 5, 3; up to 4 are always allowed",
 			step:   15 * time.Second, want: []int{2, 2, 2, 2, 2, 2, 40}, early: []int{2, 2, 3, 5, 10, 20, 40},
 		},
 		"None": {
@@ -133,17 +135,18 @@ func TestEarly(t *testing.T) {
 			ramp:   Ramp{None: true}, step: time.Minute, want: []int{1, 40}, early: []int{1, 40},
 		},
 		"Disabled": {
-			reason: "an HPA that may not scale up cannot be helped",
+			reason: "an HPA that never scales up gains nothing from an early start",
 			ramp:   Ramp{Select: SelectDisabled}, step: time.Minute, want: []int{1, 40}, early: []int{1, 40},
 		},
 		"OnePodAMinute": {
-			reason: "each pod more takes a minute more",
+			reason: "each additional pod takes a minute",
 			ramp:   Ramp{Policies: []Policy{{Kind: PolicyPods, Value: 1, Period: time.Minute}}},
 			step:   time.Minute, want: []int{1, 1, 1, 1, 4}, early: []int{1, 1, 2, 3, 4},
 		},
 		"Stabilization": {
-			reason: "an HPA that follows the lowest wish of the last minute must hear the wish a minute earlier",
-			ramp:   Ramp{Stabilization: time.Minute}, step: 30 * time.Second, want: []int{2, 2, 2, 2, 4}, early: []int{2, 2, 4, 4, 4},
+			reason: "an HPA that follows the lowest recommendation of the last minute needs it a minute earlier",
+			ramp:   Ramp{Stabilization: time.Minute},
+			step:   30 * time.Second, want: []int{2, 2, 2, 2, 4}, early: []int{2, 2, 4, 4, 4},
 		},
 	}
 	for name, tc := range cases {
@@ -155,11 +158,12 @@ func TestEarly(t *testing.T) {
 	}
 }
 
-// The fewest n with max(2n, 4) at least the wanted number, by hand: 5 needs 3 (2·3 = 6; 2·2 = 4 is short), 4 needs none.
-func TestDefaultLink(t *testing.T) {
+// The smallest m with max(2m, 4) ≥ n, worked out by hand: 5 needs 3 (2·3 = 6, but 2·2 = 4 is too
+// few), and 4 needs 0.
+func TestPredecessorWithoutBehavior(t *testing.T) {
 	for n, want := range map[int]int{0: 0, 4: 0, 5: 3, 8: 4, 40: 20, 41: 21} {
-		if got, syncs := (Ramp{}).link(n); got != want || syncs != 1 {
-			t.Errorf("link(%d) = %d, %d; want %d, 1", n, got, syncs, want)
+		if got, syncs := (Ramp{}).predecessor(n); got != want || syncs != 1 {
+			t.Errorf("predecessor(%d) = %d, %d; want %d, 1", n, got, syncs, want)
 		}
 	}
 }

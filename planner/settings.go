@@ -77,7 +77,7 @@ type LeadSettings struct {
 	// whether the user chose it.
 	Default    time.Duration
 	Configured bool
-	// Max is the longest warm-up that is believed.
+	// Max is the upper bound of a learned warm-up.
 	Max time.Duration
 	// Percentile of the observed warm-ups that the lead covers, from 1 to 99.
 	Percentile float64

@@ -75,24 +75,27 @@ type ContractFields struct{ Both, ServiceLevel, ShortageCost string }
 func ParseContract(serviceLevel, shortageCost v1alpha1.Decimal, f ContractFields) (forecaster.Contract, error) {
 	switch {
 	case serviceLevel != "" && shortageCost != "":
-		return forecaster.Contract{}, fmt.Errorf(
-			"%s: give one of %s and %s, not both: a promise and a trade-off are different numbers", f.Both, f.ServiceLevel, f.ShortageCost)
+		return forecaster.Contract{}, fmt.Errorf("%s: give one of %s and %s, not both: "+
+			"a promise and a trade-off are different numbers", f.Both, f.ServiceLevel, f.ShortageCost)
 	case serviceLevel != "":
 		level, err := serviceLevel.Parse()
 		if err != nil || level < 0.5 || level > 0.9999 {
-			return forecaster.Contract{}, fmt.Errorf("%s: %q must be from 0.5 to 0.9999, such as \"0.99\"", f.ServiceLevel, string(serviceLevel))
+			return forecaster.Contract{}, fmt.Errorf(
+				"%s: %q must be from 0.5 to 0.9999, such as \"0.99\"", f.ServiceLevel, string(serviceLevel))
 		}
 		return forecaster.Contract{ServiceLevel: level}, nil
 	case shortageCost != "":
 		cost, err := shortageCost.Parse()
 		if err != nil || cost <= 1 || cost > 10000 {
-			return forecaster.Contract{}, fmt.Errorf("%s: %q must be above 1 and at most 10000, such as \"20\"", f.ShortageCost, string(shortageCost))
+			return forecaster.Contract{}, fmt.Errorf(
+				"%s: %q must be above 1 and at most 10000, such as \"20\"", f.ShortageCost, string(shortageCost))
 		}
 		return forecaster.Contract{ShortageCost: cost}, nil
 	}
 	return forecaster.Contract{}, fmt.Errorf(
 		"%s: give %s (the probability that a lead window is covered, such as \"0.99\") or %s "+
-			"(how many times worse a unit of unserved demand is than serving it, such as \"20\")", f.Both, f.ServiceLevel, f.ShortageCost)
+			"(how many times worse a unit of unserved demand is than serving it, such as \"20\")",
+		f.Both, f.ServiceLevel, f.ShortageCost)
 }
 
 func (p *specParser) contract(want v1alpha1.ProvisionFor) forecaster.Contract {
@@ -154,7 +157,8 @@ func (p *specParser) relations(s Settings) {
 	case s.History < s.Step:
 		p.fail("spec.demand.history: %s must be longer than spec.demand.resolution", s.History)
 	case s.History/s.Step > maxHistorySteps:
-		p.fail("spec.demand.history: %s at a resolution of %s is %d points, more than %d: use a coarser resolution or a shorter history",
+		p.fail("spec.demand.history: %s at a resolution of %s is %d points, more than %d: "+
+			"use a coarser resolution or a shorter history",
 			s.History, s.Step, s.History/s.Step, maxHistorySteps)
 	}
 	switch {
@@ -190,7 +194,8 @@ func (p *specParser) leadBounds(s Settings) {
 	}
 	for _, part := range parts {
 		if part.d > maxLead {
-			p.fail("spec.%s: %s is more than %s: shorten it", part.field, v1alpha1.FormatDuration(part.d), v1alpha1.FormatDuration(maxLead))
+			p.fail("spec.%s: %s is more than %s: shorten it",
+				part.field, v1alpha1.FormatDuration(part.d), v1alpha1.FormatDuration(maxLead))
 			longest = 0 // The sum can overflow.
 		}
 	}

@@ -12,14 +12,13 @@ import (
 	"headstart.dev/headstart/forecaster"
 )
 
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
-
 func goodSpec() v1alpha1.ForecastSpec {
 	return v1alpha1.ForecastSpec{
-		Demand:       &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(requests_total[1m]))"}},
+		Demand: &v1alpha1.DemandSource{
+			Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(requests_total[1m]))"},
+		},
 		TargetRef:    v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "face-fusion"},
-		ProvisionFor: v1alpha1.ProvisionFor{ServiceLevel: ptr(v1alpha1.Decimal("0.99"))},
+		ProvisionFor: v1alpha1.ProvisionFor{ServiceLevel: new(v1alpha1.Decimal("0.99"))},
 	}
 }
 
@@ -29,59 +28,148 @@ func TestParseSpecDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Step != time.Minute || got.History != 28*24*time.Hour || got.Settle != 30*time.Second || got.Horizon != 24*time.Hour {
-		t.Errorf("durations = %v %v %v %v, want the documented defaults", got.Step, got.History, got.Settle, got.Horizon)
+	if got.Step != time.Minute || got.History != 28*24*time.Hour {
+		t.Errorf("resolution %v, history %v; want the documented defaults", got.Step, got.History)
 	}
-	if got.Source != "default" || got.Mode != v1alpha1.ForecastActive || got.Expiry != v1alpha1.ExpiryError || got.Contract.ServiceLevel != 0.99 {
+	if got.Settle != 30*time.Second || got.Horizon != 24*time.Hour {
+		t.Errorf("settle %v, horizon %v; want the documented defaults", got.Settle, got.Horizon)
+	}
+	if got.Source != "default" || got.Mode != v1alpha1.ForecastActive || got.Expiry != v1alpha1.ExpiryError {
 		t.Errorf("got %+v", got)
 	}
-	if got.Lead.Default != 5*time.Minute || got.Lead.Configured || got.Lead.Percentile != 90 || got.Lead.Max != 30*time.Minute {
-		t.Errorf("lead = %+v", got.Lead)
+	if got.Contract.ServiceLevel != 0.99 {
+		t.Errorf("contract = %+v", got.Contract)
+	}
+	lead := LeadSettings{Default: 5 * time.Minute, Max: 30 * time.Minute, Percentile: 90}
+	if got.Lead != lead {
+		t.Errorf("lead = %+v, want %+v", got.Lead, lead)
 	}
 }
 
-func TestParseSpecRefuses(t *testing.T) {
+func TestParseSpecRejectsInvalidSpecs(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		change func(*v1alpha1.ForecastSpec)
-		want   []string // parts of the message: the field and the remedy
+		want   []string // Parts of the message: the field and what to do.
 	}{
-		"ServiceLevelZero": {"a promise of nothing", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ServiceLevel = ptr(v1alpha1.Decimal("0")) }, []string{"spec.provisionFor.serviceLevel", "0.5 to 0.9999"}},
-		"ServiceLevelOne":  {"no forecast can promise certainty", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ServiceLevel = ptr(v1alpha1.Decimal("1")) }, []string{"serviceLevel", "0.99"}},
-		"ServiceLevelOver": {"a percentage, or a slip", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ServiceLevel = ptr(v1alpha1.Decimal("1.5")) }, []string{"serviceLevel", "0.99"}},
-		"Both":             {"two contracts at once", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ShortageCost = ptr(v1alpha1.Decimal("20")) }, []string{"spec.provisionFor", "not both"}},
-		"Neither":          {"no contract", func(s *v1alpha1.ForecastSpec) { s.ProvisionFor = v1alpha1.ProvisionFor{} }, []string{"spec.provisionFor", "serviceLevel", "shortageCost"}},
-		"CostOne": {"at cost 1 nothing would be served", func(s *v1alpha1.ForecastSpec) {
-			s.ProvisionFor = v1alpha1.ProvisionFor{ShortageCost: ptr(v1alpha1.Decimal("1"))}
+		"ServiceLevelZero": {
+			"a promise of nothing",
+			func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ServiceLevel = new(v1alpha1.Decimal("0")) },
+			[]string{"spec.provisionFor.serviceLevel", "0.5 to 0.9999"},
+		},
+		"ServiceLevelOne": {
+			"no forecast can promise certainty",
+			func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ServiceLevel = new(v1alpha1.Decimal("1")) },
+			[]string{"serviceLevel", "0.99"},
+		},
+		"ServiceLevelOver": {
+			"a percentage, or a typing error",
+			func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ServiceLevel = new(v1alpha1.Decimal("1.5")) },
+			[]string{"serviceLevel", "0.99"},
+		},
+		"Both": {
+			"two contracts at once",
+			func(s *v1alpha1.ForecastSpec) { s.ProvisionFor.ShortageCost = new(v1alpha1.Decimal("20")) },
+			[]string{"spec.provisionFor", "not both"},
+		},
+		"Neither": {
+			"no contract",
+			func(s *v1alpha1.ForecastSpec) { s.ProvisionFor = v1alpha1.ProvisionFor{} },
+			[]string{"spec.provisionFor", "serviceLevel", "shortageCost"},
+		},
+		"CostOne": {"at cost 1 the best policy serves nothing", func(s *v1alpha1.ForecastSpec) {
+			s.ProvisionFor = v1alpha1.ProvisionFor{ShortageCost: new(v1alpha1.Decimal("1"))}
 		}, []string{"shortageCost", "above 1"}},
-		"UnknownZone":  {"a silent fallback would shift every day", func(s *v1alpha1.ForecastSpec) { s.Seasonality.TimeZone = "Mars/Olympus" }, []string{"spec.seasonality.timeZone", "Mars/Olympus", "IANA"}},
-		"LocalZone":    {"Local means another zone on another machine", func(s *v1alpha1.ForecastSpec) { s.Seasonality.TimeZone = "Local" }, []string{"timeZone", "Local"}},
-		"BadDuration":  {"a unit is missing", func(s *v1alpha1.ForecastSpec) { s.Horizon = "24" }, []string{"spec.horizon", "24"}},
-		"TooFine":      {"below a second pods and metrics have no resolution", func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution = "100ms" }, []string{"spec.demand.resolution", "1s"}},
-		"TooMuch":      {"a year of seconds does not fit", func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution, s.Demand.History = "1s", "1y" }, []string{"spec.demand.history", "coarser"}},
-		"FixedWithout": {"mode Fixed without a value", func(s *v1alpha1.ForecastSpec) { s.LeadTime.Mode = v1alpha1.LeadTimeFixed }, []string{"spec.leadTime.fixed"}},
-		"FixedForAges": {"a plan for a lead of a century takes all the memory, and every other Forecast's with it", func(s *v1alpha1.ForecastSpec) {
-			s.LeadTime = v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeFixed, Fixed: new(v1alpha1.Duration("100y"))}
-		}, []string{"spec.leadTime.fixed", "1d", "shorten"}},
-		"SettleForAges": {"what is waited for is part of the lead", func(s *v1alpha1.ForecastSpec) { s.Demand.Settle = "100y" }, []string{"spec.demand.settle", "shorten"}},
-		"MaxForAges":    {"a sum of two such durations overflows", func(s *v1alpha1.ForecastSpec) { s.LeadTime.Max = "292y" }, []string{"spec.leadTime.max", "shorten"}},
-		"LeadTooFine": {"a day of seconds is more than a plan holds", func(s *v1alpha1.ForecastSpec) {
+		"UnknownZone": {
+			"a silent fallback would shift every day",
+			func(s *v1alpha1.ForecastSpec) { s.Seasonality.TimeZone = "Mars/Olympus" },
+			[]string{"spec.seasonality.timeZone", "Mars/Olympus", "IANA"},
+		},
+		"LocalZone": {
+			"Local means another zone on another machine",
+			func(s *v1alpha1.ForecastSpec) { s.Seasonality.TimeZone = "Local" },
+			[]string{"timeZone", "Local"},
+		},
+		"BadDuration": {
+			"a unit is missing",
+			func(s *v1alpha1.ForecastSpec) { s.Horizon = "24" },
+			[]string{"spec.horizon", "24"},
+		},
+		"TooFine": {
+			"below a second pods and metrics have no resolution",
+			func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution = "100ms" },
+			[]string{"spec.demand.resolution", "1s"},
+		},
+		"TooMuch": {
+			"a year of seconds does not fit into memory",
+			func(s *v1alpha1.ForecastSpec) { s.Demand.Resolution, s.Demand.History = "1s", "1y" },
+			[]string{"spec.demand.history", "coarser"},
+		},
+		"FixedWithout": {
+			"mode Fixed without a value",
+			func(s *v1alpha1.ForecastSpec) { s.LeadTime.Mode = v1alpha1.LeadTimeFixed },
+			[]string{"spec.leadTime.fixed"},
+		},
+		"FixedTooLong": {
+			"a plan for a lead of a century would need all the memory of the process",
+			func(s *v1alpha1.ForecastSpec) {
+				s.LeadTime = v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeFixed, Fixed: new(v1alpha1.Duration("100y"))}
+			},
+			[]string{"spec.leadTime.fixed", "1d", "shorten"},
+		},
+		"SettleTooLong": {
+			"settle is part of the lead",
+			func(s *v1alpha1.ForecastSpec) { s.Demand.Settle = "100y" },
+			[]string{"spec.demand.settle", "shorten"},
+		},
+		"MaxTooLong": {
+			"the sum of two such durations overflows",
+			func(s *v1alpha1.ForecastSpec) { s.LeadTime.Max = "292y" },
+			[]string{"spec.leadTime.max", "shorten"},
+		},
+		"LeadTooFine": {"a lead of a day has too many steps of a second", func(s *v1alpha1.ForecastSpec) {
 			s.LeadTime.Max, s.Demand.Resolution, s.Demand.History, s.Horizon = "1d", "1s", "1d", "1h"
 		}, []string{"spec.leadTime", "coarser"}},
-		"LearnedFromNothing": {"a start takes some time", func(s *v1alpha1.ForecastSpec) { s.LeadTime.Default = new(v1alpha1.Duration("0s")) }, []string{"spec.leadTime.default", "5m"}},
-		"DefaultWithoutUnit": {"a unit is missing", func(s *v1alpha1.ForecastSpec) { s.LeadTime.Default = new(v1alpha1.Duration("5")) }, []string{"spec.leadTime.default", `"5"`}},
-		"NothingBelieved":    {"a longest lead of nothing believes no start", func(s *v1alpha1.ForecastSpec) { s.LeadTime.Max = "0s" }, []string{"spec.leadTime.max", "30m"}},
-		"Percentile":         {"no percentile", func(s *v1alpha1.ForecastSpec) { s.LeadTime.Percentile = 100 }, []string{"spec.leadTime.percentile", "99"}},
-		"LeadOfTheForecaster": {"with settle and the delay of the loop the lead is longer than the forecaster covers", func(s *v1alpha1.ForecastSpec) {
-			s.LeadTime.Max, s.Demand.Resolution, s.Demand.History, s.Horizon = "10060s", "1s", "1d", "1h"
-		}, []string{"spec.leadTime", "10080"}},
-		"EndsBeforeItIsServed": {"the series ends a settle before now, and the plan begins there", func(s *v1alpha1.ForecastSpec) {
-			s.Horizon, s.Demand.Settle = "2m", "90s"
-		}, []string{"spec.horizon", "spec.demand.settle"}},
+		"DefaultZero": {
+			"a start takes some time",
+			func(s *v1alpha1.ForecastSpec) { s.LeadTime.Default = new(v1alpha1.Duration("0s")) },
+			[]string{"spec.leadTime.default", "5m"},
+		},
+		"DefaultWithoutUnit": {
+			"a unit is missing",
+			func(s *v1alpha1.ForecastSpec) { s.LeadTime.Default = new(v1alpha1.Duration("5")) },
+			[]string{"spec.leadTime.default", `"5"`},
+		},
+		"MaxZero": {
+			"a start takes some time",
+			func(s *v1alpha1.ForecastSpec) { s.LeadTime.Max = "0s" },
+			[]string{"spec.leadTime.max", "30m"},
+		},
+		"Percentile": {
+			"the highest percentile is 99",
+			func(s *v1alpha1.ForecastSpec) { s.LeadTime.Percentile = 100 },
+			[]string{"spec.leadTime.percentile", "99"},
+		},
+		"LeadBeyondForecaster": {
+			"with settle and the delay of the control loop the lead is longer than the forecaster supports",
+			func(s *v1alpha1.ForecastSpec) {
+				s.LeadTime.Max, s.Demand.Resolution, s.Demand.History, s.Horizon = "10060s", "1s", "1d", "1h"
+			},
+			[]string{"spec.leadTime", "10080"},
+		},
+		"HorizonTooShort": {
+			"a plan begins where the series ends, which is settle before now",
+			func(s *v1alpha1.ForecastSpec) { s.Horizon, s.Demand.Settle = "2m", "90s" },
+			[]string{"spec.horizon", "spec.demand.settle"},
+		},
 		"BoundsCrossed": {"min above max", func(s *v1alpha1.ForecastSpec) {
 			s.Bounds = v1alpha1.Bounds{Min: new(resource.MustParse("5")), Max: new(resource.MustParse("4"))}
 		}, []string{"spec.bounds"}},
-		"PeriodTooShort": {"a period of one step is no period", func(s *v1alpha1.ForecastSpec) { s.Seasonality.Periods = []v1alpha1.Duration{"1m"} }, []string{"spec.seasonality.periods"}},
+		"PeriodTooShort": {
+			"a period of one step is no period",
+			func(s *v1alpha1.ForecastSpec) { s.Seasonality.Periods = []v1alpha1.Duration{"1m"} },
+			[]string{"spec.seasonality.periods"},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -89,18 +177,18 @@ func TestParseSpecRefuses(t *testing.T) {
 			c.change(&spec)
 			_, err := ParseSpec(&spec)
 			if err == nil {
-				t.Fatalf("accepted; reason for refusing: %s", c.reason)
+				t.Fatalf("the spec is accepted: %s", c.reason)
 			}
 			for _, part := range c.want {
 				if !strings.Contains(err.Error(), part) {
-					t.Errorf("message %q does not say %q", err, part)
+					t.Errorf("message %q does not contain %q", err, part)
 				}
 			}
 		})
 	}
 }
 
-func TestParseSpecTellsEverythingAtOnce(t *testing.T) {
+func TestParseSpecNamesAllInvalidFields(t *testing.T) {
 	spec := goodSpec()
 	spec.Seasonality.TimeZone, spec.Horizon, spec.ProvisionFor = "Nowhere", "soon", v1alpha1.ProvisionFor{}
 	_, err := ParseSpec(&spec)
@@ -111,8 +199,8 @@ func TestParseSpecTellsEverythingAtOnce(t *testing.T) {
 	}
 }
 
-// Every lead that the settings admit, the forecaster covers.
-func TestEveryAdmittedLeadIsForecast(t *testing.T) {
+// The forecaster supports every lead that the settings accept.
+func TestForecasterSupportsEveryAcceptedLead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spec := goodSpec()
 		step := rapid.IntRange(1, 120).Draw(t, "step")
@@ -132,7 +220,8 @@ func TestEveryAdmittedLeadIsForecast(t *testing.T) {
 		if !fixed {
 			longest += set.Settle + loopAllowance
 		}
-		if _, err := forecaster.New(forecaster.Options{Step: set.Step, Lead: LeadSteps(longest, set.Step), Contract: set.Contract}); err != nil {
+		opts := forecaster.Options{Step: set.Step, Lead: LeadSteps(longest, set.Step), Contract: set.Contract}
+		if _, err := forecaster.New(opts); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// StepInput is everything that one step rests on, beside the state of the step before.
+// StepInput is everything that one step depends on, except the state that the step before left.
 type StepInput struct {
 	// Now is when the step is made. It becomes the plan's ComputedAt.
 	Now time.Time
@@ -19,7 +19,7 @@ type StepInput struct {
 	Settings Settings
 	// Series is the demand that is known at Now; nil when none was read yet.
 	Series *forecaster.Series
-	// Observed is the newest value of Series; nil has the step look for it.
+	// Observed is the newest value of Series. When it is nil, the step looks for it.
 	Observed *Observation
 	// Peaks are the declared peaks.
 	Peaks Peaks
@@ -29,24 +29,24 @@ type StepInput struct {
 	Lead time.Duration
 	// Capacity is the demand that one replica serves; 0 when it is not known.
 	Capacity float64
-	// MaxObservedAge is how old an observation may be that is served; [plan.DefaultMaxObservedAge] when
-	// it is 0.
+	// MaxObservedAge is how old an observation may be that is served;
+	// [plan.DefaultMaxObservedAge] when it is 0.
 	MaxObservedAge time.Duration
 }
 
 func (in StepInput) leadSteps() int { return LeadSteps(in.Lead, in.Settings.Step) }
 
-// State is what one step leaves to the next one. All of it can be had again: the model from the
-// series, the rest from the Forecast's status.
+// State is what one step leaves to the next one. It can be restored after a restart: the model from
+// the series, everything else from the Forecast's status.
 type State struct {
 	Model Model
 	// Published is the plan in status; nil when there is none.
 	Published *plan.Plan
-	// Publisher knows the times of past writes. A caller that writes a plan tells it.
+	// Publisher knows the times of past writes. A caller that writes a plan calls its Wrote.
 	Publisher *Publisher
 }
 
-// Outcome says whether a step made a plan, and why not.
+// Outcome says whether a step made a plan, and if not, why.
 type Outcome int
 
 // The outcomes of a step.
@@ -57,8 +57,8 @@ const (
 	Paused
 	// NoForecast means that there is no forecast, and no peak to plan with instead.
 	NoForecast
-	// ForecastKept means that there is no forecast now. The published plan rests on one and goes
-	// on for a while, so the peaks alone do not replace it.
+	// ForecastKept means that there is no forecast now. The published plan is made from a forecast
+	// and does not end soon, so the peaks alone do not replace it.
 	ForecastKept
 	// NothingDeclared means that neither demand, nor a peak, nor a lower bound is declared.
 	NothingDeclared
@@ -77,8 +77,8 @@ type StepOutput struct {
 	Err error
 	// Latest is the newest forecast; nil where there is none.
 	Latest *forecaster.Outlook
-	// Outlook is Latest while it still says something about now; nil otherwise. The plan rests on
-	// it.
+	// Outlook is the forecast that the plan is made from: Latest while it covers Now, nil
+	// afterwards.
 	Outlook *forecaster.Outlook
 	// Observed is the newest known demand.
 	Observed Observation
@@ -92,8 +92,8 @@ type StepOutput struct {
 // a replay plans what serving planned. The state belongs to the step afterwards: use the returned
 // one.
 //
-// A step does not write. When the plan is written, the caller tells the publisher of the returned
-// state, and replaces Published.
+// A step does not write. A caller that writes the plan calls Wrote of the returned state's
+// Publisher, and replaces its Published.
 func Step(in StepInput, state State) (StepOutput, State) {
 	var outlook *forecaster.Outlook
 	if in.Settings.Mode != v1alpha1.ForecastPaused {
@@ -115,7 +115,7 @@ func Decide(in StepInput, outlook *forecaster.Outlook, state State) StepOutput {
 		Observed: out.Observed.Value, ObservedAt: out.Observed.At, MaxObservedAge: in.MaxObservedAge, Now: in.Now,
 	}
 	if o := outlook; o != nil && !in.Now.Before(o.Start.Add(time.Duration(set.Steps())*set.Step)) {
-		out.Outlook = nil // The series ended a whole horizon ago: the forecast says nothing of now.
+		out.Outlook = nil // The series ended a whole horizon ago, so the forecast does not reach now.
 	}
 	if out.Outcome = in.obstacle(out.Outlook, state.Published); out.Outcome != Planned {
 		return out
@@ -160,7 +160,7 @@ func (in StepInput) obstacle(outlook *forecaster.Outlook, published *plan.Plan) 
 		return ForecastKept
 	case !set.HasDemand && in.nothingDeclared() && (published == nil || in.Peaks.Invalid):
 		// An HPA that reads 0 goes to its minimum. So a published plan is replaced when its peaks
-		// were taken back, and not when they cannot be evaluated any more.
+		// were removed, but not when they cannot be evaluated any more.
 		return NothingDeclared
 	}
 	return Planned
@@ -172,9 +172,9 @@ func (in StepInput) nothingDeclared() bool {
 	return !in.Settings.HasDemand && len(in.Peaks.Schedules) == 0 && !(in.Settings.Min > 0)
 }
 
-// forecastLasts reports whether the published plan rests on a forecast and goes on for at least
-// two steps. Then peaks alone do not replace it, after a restart during an outage of Prometheus,
-// for example.
+// forecastLasts reports whether the published plan is made from a forecast and goes on for at least
+// two steps. Then peaks alone do not replace it. This matters after a restart during an outage of
+// Prometheus, for example.
 func (in StepInput) forecastLasts(published *plan.Plan) bool {
 	return BasisOf(published) == BasisForecast && in.Now.Add(2*in.Settings.Step).Before(published.End())
 }
@@ -203,20 +203,20 @@ func (in StepInput) peakBase(outlook *forecaster.Outlook, start time.Time) float
 	return scheduler.Undisturbed(in.Peaks.Schedules, in.Series.Start, in.Series.Step, in.Series.Values, start)
 }
 
-// Basis is what a plan rests on.
+// Basis is what a plan is made from.
 type Basis int
 
-// What a plan rests on.
+// What a plan is made from.
 const (
 	// BasisNone means that there is no plan.
 	BasisNone Basis = iota
-	// BasisPeaks is a plan without a forecast: it says nothing outside of its peaks.
+	// BasisPeaks is a plan without a forecast. It has no value outside of its peaks.
 	BasisPeaks
-	// BasisForecast is a plan that says something about every step.
+	// BasisForecast is a plan that has a value for every step.
 	BasisForecast
 )
 
-// BasisOf returns what a plan rests on.
+// BasisOf returns what a plan is made from.
 func BasisOf(p *plan.Plan) Basis {
 	if p == nil {
 		return BasisNone

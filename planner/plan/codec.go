@@ -171,7 +171,7 @@ func parseValues(text string) ([]float64, error) {
 		}
 		v, err := strconv.ParseFloat(w, 64)
 		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
-			return nil, fmt.Errorf("value %d, %q, is not a number from 0", i, w)
+			return nil, fmt.Errorf("value %d, %q, is not a number, 0 or above", i, w)
 		}
 		values[i] = v
 	}

@@ -28,7 +28,10 @@ func day() Plan {
 	for i := range values {
 		values[i] = 1234.5678 + 1000*math.Sin(2*math.Pi*float64(i)/1440) + float64(i%7)
 	}
-	return Plan{ComputedAt: origin.Add(30 * time.Second), Start: origin, Segments: []Segment{{Step: time.Minute, Values: values}}}
+	return Plan{
+		ComputedAt: origin.Add(30 * time.Second), Start: origin,
+		Segments: []Segment{{Step: time.Minute, Values: values}},
+	}
 }
 
 func TestEncodeGolden(t *testing.T) {
@@ -54,8 +57,8 @@ func TestEncodeGolden(t *testing.T) {
 	}
 }
 
-// A plan that went through status is never less than the plan, says something wherever the plan does, ends with it, and takes
-// less than 4 KiB for a day at one minute.
+// A plan that was encoded and decoded is nowhere below the original, has a value wherever the
+// original has one, and ends when it does. A day at one minute takes less than 4 KiB.
 func TestEncodeNeverLess(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 3000).Draw(t, "steps")
@@ -87,10 +90,11 @@ func TestEncodeNeverLess(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !q.End().Equal(p.End()) || !encoded.End.Time.Equal(p.End()) {
-			t.Fatalf("ends at %s and says %s, want %s", q.End(), encoded.End, p.End())
+			t.Fatalf("ends at %s and End is %s, want %s", q.End(), encoded.End, p.End())
 		}
 		for i, v := range values {
-			for _, at := range []time.Time{origin.Add(time.Duration(i) * step), origin.Add(time.Duration(i+1)*step - 1)} {
+			start := origin.Add(time.Duration(i) * step)
+			for _, at := range []time.Time{start, start.Add(step - 1)} {
 				got, ok := q.At(at)
 				if math.IsNaN(v) {
 					continue
@@ -99,13 +103,13 @@ func TestEncodeNeverLess(t *testing.T) {
 					t.Fatalf("step %d of %d: %v, %v; want at least %v", i, n, got, ok, v)
 				}
 				if i < fineSteps && got > v*1.001+1e-300 {
-					t.Fatalf("step %d: %v is more than a last digit above %v", i, got, v)
+					t.Fatalf("step %d: %v is above %v by more than its last digit", i, got, v)
 				}
 			}
 		}
 		again, err := Decode(q.Encode())
 		if diff := cmp.Diff(q, again, cmpopts.EquateNaNs()); err != nil || diff != "" {
-			t.Fatalf("what was read from status does not survive writing it again: %v\n%s", err, diff)
+			t.Fatalf("a decoded plan changes when it is encoded and decoded again: %v\n%s", err, diff)
 		}
 	})
 }
@@ -121,11 +125,13 @@ func TestFormatValue(t *testing.T) {
 	}
 }
 
-func TestDecodeRefuses(t *testing.T) {
-	good := Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: []float64{1}}}}.Encode()
+func TestDecodeRejectsInvalidPlans(t *testing.T) {
+	good := Plan{
+		ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: []float64{1}}},
+	}.Encode()
 	cases := map[string]struct {
-		spoil func(*v1alpha1.Plan)
-		want  string
+		change func(*v1alpha1.Plan)
+		want   string
 	}{
 		"NoSegments": {func(p *v1alpha1.Plan) { p.Segments = nil }, "empty"},
 		"NoStart":    {func(p *v1alpha1.Plan) { p.Start = metav1.Time{} }, "empty"},
@@ -140,7 +146,7 @@ func TestDecodeRefuses(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			bad := *good.DeepCopy()
-			tc.spoil(&bad)
+			tc.change(&bad)
 			if _, err := Decode(bad); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want an error with %q", err, tc.want)
 			}
@@ -148,13 +154,15 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// Whatever stands in a status, reading it neither panics nor lets a value through that could not be served.
+// Whatever a status contains, Decode does not panic, and returns no value that could not be served.
 func FuzzDecode(f *testing.F) {
 	f.Add("1m", "1 2 3")
 	f.Add("1h30m", "- 0.1 1e3")
 	f.Fuzz(func(t *testing.T, step, values string) {
 		p, err := Decode(v1alpha1.Plan{
-			Start: metav1.NewTime(origin), Segments: []v1alpha1.PlanSegment{{Step: v1alpha1.Duration(step), Values: values}},
+			Start: metav1.NewTime(origin), Segments: []v1alpha1.PlanSegment{
+				{Step: v1alpha1.Duration(step), Values: values},
+			},
 		})
 		if err != nil {
 			return

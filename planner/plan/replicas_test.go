@@ -13,19 +13,31 @@ func TestReplicas(t *testing.T) {
 		demand, capacity float64
 		want             int
 	}{
-		"Exact":        {reason: "nothing is rounded up", demand: 10, capacity: 5, want: 2},
-		"RoundedUp":    {reason: "part of a replica needs a whole one", demand: 10.01, capacity: 5, want: 3},
-		"Division":     {reason: "0.3 / 0.1 is 2.9999999999999996, and 0.7 / 0.1 too little as well", demand: 0.3, capacity: 0.1, want: 3},
-		"DivisionUp":   {reason: "1.1 / 0.1 is 11.000000000000002, and no 12 replicas", demand: 1.1, capacity: 0.1, want: 11},
-		"Zero":         {reason: "no demand needs no replica", demand: 0, capacity: 5},
-		"Negative":     {reason: "a demand below 0 needs no replica", demand: -1, capacity: 5},
-		"NaN":          {reason: "an unknown demand is rounded to nothing", demand: math.NaN(), capacity: 5},
-		"NoCapacity":   {reason: "without a capacity nothing is known", demand: 5, capacity: 0},
-		"NaNCapacity":  {reason: "without a capacity nothing is known", demand: 5, capacity: math.NaN()},
-		"Huge":         {reason: "a mistake in units does not overflow", demand: 1e300, capacity: 1e-9, want: MaxReplicas},
-		"Inf":          {reason: "an infinite demand does not overflow", demand: math.Inf(1), capacity: 1, want: MaxReplicas},
+		"Exact":     {reason: "nothing is rounded up", demand: 10, capacity: 5, want: 2},
+		"RoundedUp": {reason: "part of a replica needs a whole one", demand: 10.01, capacity: 5, want: 3},
+		"Division": {
+			reason: "0.3 / 0.1 is 2.9999999999999996, which is below 3",
+			demand: 0.3, capacity: 0.1, want: 3,
+		},
+		"DivisionUp": {
+			reason: "1.1 / 0.1 is 11.000000000000002, which is not 12 replicas",
+			demand: 1.1, capacity: 0.1, want: 11,
+		},
+		"Zero":        {reason: "no demand needs no replica", demand: 0, capacity: 5},
+		"Negative":    {reason: "a demand below 0 needs no replica", demand: -1, capacity: 5},
+		"NaN":         {reason: "an unknown demand needs no replica", demand: math.NaN(), capacity: 5},
+		"NoCapacity":  {reason: "without a capacity nothing is known", demand: 5, capacity: 0},
+		"NaNCapacity": {reason: "without a capacity nothing is known", demand: 5, capacity: math.NaN()},
+		"Huge": {
+			reason: "a mistake in units does not overflow",
+			demand: 1e300, capacity: 1e-9, want: MaxReplicas,
+		},
+		"Inf": {
+			reason: "an infinite demand does not overflow",
+			demand: math.Inf(1), capacity: 1, want: MaxReplicas,
+		},
 		"InfByInf":     {reason: "Inf / Inf is NaN", demand: math.Inf(1), capacity: math.Inf(1)},
-		"TinyFraction": {reason: "a real thousandth of a replica counts", demand: 5.005, capacity: 5, want: 2},
+		"TinyFraction": {reason: "a thousandth of a replica is no rounding error", demand: 5.005, capacity: 5, want: 2},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,10 @@ import (
 func TestServe(t *testing.T) {
 	nan := math.NaN()
 	made := origin.Add(-time.Minute)
-	thePlan := &Plan{ComputedAt: made, Start: origin, Segments: []Segment{{Step: time.Minute, Values: []float64{10, nan, 0}}}}
+	thePlan := &Plan{
+		ComputedAt: made, Start: origin,
+		Segments: []Segment{{Step: time.Minute, Values: []float64{10, nan, 0}}},
+	}
 	seen := origin.Add(-10 * time.Second)
 	cases := map[string]struct {
 		reason string
@@ -24,7 +27,7 @@ func TestServe(t *testing.T) {
 		err    error
 	}{
 		"Plan": {
-			reason: "the plan where it is more than what is observed",
+			reason: "the plan, where it is more than what is observed",
 			in:     ServeInput{Plan: thePlan, Observed: 7, ObservedAt: seen, Now: origin},
 			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan},
 		},
@@ -34,7 +37,7 @@ func TestServe(t *testing.T) {
 			want:   Served{Value: 12, ComputedAt: seen, Source: SourceObserved},
 		},
 		"OldFloor": {
-			reason: "a floor older than three polls is dropped, and that is said",
+			reason: "an observation older than three polls is no lower bound, and FloorDropped is set",
 			in:     ServeInput{Plan: thePlan, Observed: 12, ObservedAt: origin.Add(-91 * time.Second), Now: origin},
 			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan, FloorDropped: true},
 		},
@@ -44,22 +47,22 @@ func TestServe(t *testing.T) {
 			want:   Served{ComputedAt: made, Source: SourcePlan, FloorDropped: true},
 		},
 		"Min": {
-			reason: "bounds.min holds what is served in mode Active",
+			reason: "in mode Active nothing below bounds.min is served",
 			in:     ServeInput{Plan: thePlan, Observed: 3, ObservedAt: seen, Min: 5, Now: origin.Add(time.Minute)},
 			want:   Served{Value: 5, ComputedAt: seen, Source: SourceBound},
 		},
-		"Unsaid": {
-			reason: "where the plan says nothing, what is observed",
+		"NoValue": {
+			reason: "where the plan has no value, what is observed",
 			in:     ServeInput{Plan: thePlan, Observed: 3, ObservedAt: seen, Now: origin.Add(time.Minute)},
 			want:   Served{Value: 3, ComputedAt: seen, Source: SourceObserved},
 		},
-		"UnsaidUnknown": {
-			reason: "where the plan says nothing and nothing is observed, an error, not 0",
+		"NoValueUnknown": {
+			reason: "where the plan has no value and nothing is observed, an error, not 0",
 			in:     ServeInput{Plan: thePlan, Observed: nan, Min: 5, Now: origin.Add(time.Minute)},
 			err:    ErrNoObservation,
 		},
 		"ClockBehind": {
-			reason: "a clock that is behind the leader's sees the first value",
+			reason: "before the plan's start, on a machine whose clock is behind the leader's: its first value",
 			in:     ServeInput{Plan: thePlan, Observed: nan, Now: origin.Add(-time.Second)},
 			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan, FloorDropped: true},
 		},
@@ -70,50 +73,68 @@ func TestServe(t *testing.T) {
 		},
 		"NoPlanUnknown": {reason: "nothing is known", in: ServeInput{Observed: nan, Now: origin}, err: ErrNoPlan},
 		"Expired": {
-			reason: "an outlived plan is an error, whatever is observed, so that the HPA holds",
-			in:     ServeInput{Plan: thePlan, Observed: 3, ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute)},
-			err:    ErrPlanExpired,
+			reason: "an expired plan is an error, whatever is observed, so that the HPA keeps its replicas",
+			in: ServeInput{
+				Plan: thePlan, Observed: 3, ObservedAt: origin.Add(3 * time.Minute),
+				Now: origin.Add(3 * time.Minute),
+			},
+			err: ErrPlanExpired,
 		},
 		"ExpiredObserved": {
 			reason: "policy Observed",
 			in: ServeInput{
-				Plan: thePlan, Expiry: v1alpha1.ExpiryObserved, Observed: 3, ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute),
+				Plan: thePlan, Expiry: v1alpha1.ExpiryObserved, Observed: 3,
+				ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute),
 			},
 			want: Served{Value: 3, ComputedAt: origin.Add(3 * time.Minute), Source: SourceObserved},
 		},
 		"ExpiredObservedUnknown": {
 			reason: "policy Observed without an observation",
-			in:     ServeInput{Plan: thePlan, Expiry: v1alpha1.ExpiryObserved, Observed: 3, ObservedAt: seen, Now: origin.Add(3 * time.Minute)},
-			err:    ErrNoObservation,
+			in: ServeInput{
+				Plan: thePlan, Expiry: v1alpha1.ExpiryObserved, Observed: 3, ObservedAt: seen,
+				Now: origin.Add(3 * time.Minute),
+			},
+			err: ErrNoObservation,
 		},
 		"ExpiredStatic": {
 			reason: "policy Static",
-			in:     ServeInput{Plan: thePlan, Expiry: v1alpha1.ExpiryStatic, Static: 8, Observed: nan, Now: origin.Add(3 * time.Minute)},
-			want:   Served{Value: 8, ComputedAt: origin.Add(3 * time.Minute), Source: SourceStatic, FloorDropped: true},
+			in: ServeInput{
+				Plan: thePlan, Expiry: v1alpha1.ExpiryStatic, Static: 8, Observed: nan,
+				Now: origin.Add(3 * time.Minute),
+			},
+			want: Served{Value: 8, ComputedAt: origin.Add(3 * time.Minute), Source: SourceStatic, FloorDropped: true},
 		},
 		"ExpiredStaticFloor": {
-			reason: "never below observed holds for the static value too",
+			reason: "the static value is not below observed demand either",
 			in: ServeInput{
-				Plan: thePlan, Expiry: v1alpha1.ExpiryStatic, Static: 8, Observed: 9, ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute),
+				Plan: thePlan, Expiry: v1alpha1.ExpiryStatic, Static: 8, Observed: 9,
+				ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute),
 			},
 			want: Served{Value: 9, ComputedAt: origin.Add(3 * time.Minute), Source: SourceObserved},
 		},
 		"DryRun": {
-			reason: "mode DryRun serves observed demand only, and no bound lifts it",
-			in:     ServeInput{Plan: thePlan, Mode: v1alpha1.ForecastDryRun, Min: 5, Observed: 3, ObservedAt: seen, Now: origin},
-			want:   Served{Value: 3, ComputedAt: seen, Source: SourceObserved},
+			reason: "mode DryRun serves observed demand only, even below bounds.min",
+			in: ServeInput{
+				Plan: thePlan, Mode: v1alpha1.ForecastDryRun, Min: 5, Observed: 3, ObservedAt: seen,
+				Now: origin,
+			},
+			want: Served{Value: 3, ComputedAt: seen, Source: SourceObserved},
 		},
 		"Paused": {
-			reason: "mode Paused has nothing but what is observed",
+			reason: "mode Paused serves nothing except what is observed",
 			in:     ServeInput{Plan: thePlan, Mode: v1alpha1.ForecastPaused, Observed: nan, Now: origin},
 			err:    ErrNoObservation,
 		},
 		"BadObservation": {
-			reason: "an infinite observation is none",
+			reason: "an infinite observation is ignored",
 			in:     ServeInput{Plan: thePlan, Observed: math.Inf(1), ObservedAt: seen, Now: origin},
 			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan, FloorDropped: true},
 		},
-		"NegativeObservation": {reason: "a negative one too", in: ServeInput{Observed: -1, ObservedAt: seen, Now: origin}, err: ErrNoPlan},
+		"NegativeObservation": {
+			reason: "a negative observation is ignored",
+			in:     ServeInput{Observed: -1, ObservedAt: seen, Now: origin},
+			err:    ErrNoPlan,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -128,14 +149,17 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// Whatever comes in, what goes out is an error or a finite number from 0, and in mode Active never below a fresh observation.
+// Whatever the input is, the result is an error or a finite number, 0 or above. It is never below a
+// fresh observation.
 func TestServeIsServable(t *testing.T) {
 	anything := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, -1}))
+	modes := []v1alpha1.ForecastMode{"", v1alpha1.ForecastActive, v1alpha1.ForecastDryRun, v1alpha1.ForecastPaused}
+	policies := []v1alpha1.ExpiryPolicy{"", v1alpha1.ExpiryError, v1alpha1.ExpiryObserved, v1alpha1.ExpiryStatic}
 	rapid.Check(t, func(t *rapid.T) {
 		seconds := rapid.IntRange(-300, 600)
 		in := ServeInput{
-			Mode:     rapid.SampledFrom([]v1alpha1.ForecastMode{"", v1alpha1.ForecastActive, v1alpha1.ForecastDryRun, v1alpha1.ForecastPaused}).Draw(t, "mode"),
-			Expiry:   rapid.SampledFrom([]v1alpha1.ExpiryPolicy{"", v1alpha1.ExpiryError, v1alpha1.ExpiryObserved, v1alpha1.ExpiryStatic}).Draw(t, "expiry"),
+			Mode:     rapid.SampledFrom(modes).Draw(t, "mode"),
+			Expiry:   rapid.SampledFrom(policies).Draw(t, "expiry"),
 			Static:   anything.Draw(t, "static"),
 			Min:      anything.Draw(t, "min"),
 			Observed: anything.Draw(t, "observed"),
@@ -143,7 +167,10 @@ func TestServeIsServable(t *testing.T) {
 		}
 		in.ObservedAt = origin.Add(time.Duration(seconds.Draw(t, "observed at")) * time.Second)
 		if rapid.Bool().Draw(t, "plan") {
-			in.Plan = &Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: rapid.SliceOfN(anything, 1, 5).Draw(t, "values")}}}
+			in.Plan = &Plan{
+				ComputedAt: origin, Start: origin,
+				Segments: []Segment{{Step: time.Minute, Values: rapid.SliceOfN(anything, 1, 5).Draw(t, "values")}},
+			}
 		}
 		got, err := Serve(in)
 		if err != nil {
