@@ -157,8 +157,8 @@ func (p *Publisher) refreshAge(remaining int) time.Duration {
 }
 
 // change returns the largest relative change of what would be served, until the end of the lead
-// window or the next refresh, whichever is later. It is +Inf where only one of the plans says
-// anything.
+// window or the next refresh, whichever is later. It is +Inf where only one of the plans has a
+// value.
 func (p *Publisher) change(now time.Time, published, fresh plan.Plan, lead time.Duration) float64 {
 	until := now.Add(max(lead, p.opts.Refresh))
 	step := p.opts.Refresh

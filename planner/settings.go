@@ -115,6 +115,12 @@ func (s Settings) ReadSpan() time.Duration {
 	return max(s.History, 4*every) + every
 }
 
+// DeclaresNothing reports whether neither demand, nor a peak, nor a lower bound is declared. A
+// selector may match nothing, for example, or the PeakSchedule does not exist yet.
+func (s Settings) DeclaresNothing(peaks Peaks) bool {
+	return !s.HasDemand && len(peaks.Schedules) == 0 && !(s.Min > 0)
+}
+
 // Steps is the number of steps of a plan.
 func (s Settings) Steps() int { return int(s.Horizon / s.Step) }
 

@@ -158,18 +158,12 @@ func (in StepInput) obstacle(outlook *forecaster.Outlook, published *plan.Plan) 
 		return NoForecast
 	case set.HasDemand && in.forecastLasts(published):
 		return ForecastKept
-	case !set.HasDemand && in.nothingDeclared() && (published == nil || in.Peaks.Invalid):
+	case set.DeclaresNothing(in.Peaks) && (published == nil || in.Peaks.Invalid):
 		// An HPA that reads 0 goes to its minimum. So a published plan is replaced when its peaks
 		// were removed, but not when they cannot be evaluated any more.
 		return NothingDeclared
 	}
 	return Planned
-}
-
-// nothingDeclared reports whether neither demand nor a peak is declared: a selector that matches
-// nothing, for example, or a PeakSchedule that does not exist yet. A lower bound can be served.
-func (in StepInput) nothingDeclared() bool {
-	return !in.Settings.HasDemand && len(in.Peaks.Schedules) == 0 && !(in.Settings.Min > 0)
 }
 
 // forecastLasts reports whether the published plan is made from a forecast and goes on for at least

@@ -24,7 +24,7 @@ const (
 	// digits is how many significant digits a value keeps. It is rounded up by 0.1 % at most.
 	digits = 4
 
-	// noValue stands for a step about which the plan says nothing.
+	// noValue stands for a step without a value.
 	noValue = "-"
 )
 

@@ -19,7 +19,7 @@ type Plan struct {
 type Segment struct {
 	// Step is how long each value holds.
 	Step time.Duration
-	// Values are in the unit of demand. NaN means that the plan says nothing about the step.
+	// Values are in the unit of demand. NaN means that the plan has no value for the step.
 	Values []float64
 	// Expected is the median forecast of the same steps; nil without a forecast. The distance
 	// from Expected to Values shows how uncertain the forecast is. Expected is not served. It
@@ -37,7 +37,7 @@ func (p Plan) End() time.Time {
 }
 
 // At returns the demand to provision for at t. It reports false before Start, from End on, and
-// where the plan says nothing.
+// where the plan has no value.
 func (p Plan) At(t time.Time) (float64, bool) {
 	since := t.Sub(p.Start)
 	if since < 0 {
@@ -56,8 +56,8 @@ func (p Plan) At(t time.Time) (float64, bool) {
 	return 0, false
 }
 
-// Max returns the largest value of the steps that overlap [from, to]. It reports false when the
-// plan says nothing about any of them.
+// Max returns the largest value of the steps that overlap [from, to]. It reports false when none of
+// them has a value.
 func (p Plan) Max(from, to time.Time) (float64, bool) {
 	largest, found := 0.0, false
 	at := p.Start
