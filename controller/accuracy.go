@@ -4,6 +4,8 @@ import (
 	"math"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/accuracy"
@@ -12,40 +14,51 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
-// track returns the record of how good the plan turned out to be, restored from status where this process does not have it yet. What was
-// promised under another contract or resolution says nothing about this one.
-func (s *forecastState) track(set planner.Settings, status *v1alpha1.AccuracyStatus) *accuracy.Tracker {
+// accuracyTracker returns the tracker of how well the plans covered demand. A process that has none
+// yet restores it from status. A new contract or resolution starts from the beginning, since plans
+// for another contract cannot be judged by this one.
+func (s *forecastState) accuracyTracker(set planner.Settings, status *v1alpha1.AccuracyStatus) *accuracy.Tracker {
 	opts := accuracy.Options{Step: set.Step, Contract: set.Contract}
 	if s.tracker != nil && s.tracker.Options() == opts {
 		return s.tracker
 	}
-	fresh := s.tracker == nil
-	s.tracker = nil
-	if fresh && status != nil && status.RecordSince != nil && status.RecordUntil != nil && status.Asked == askedOf(opts) {
-		record := accuracy.Record{Since: status.RecordSince.Time, Until: status.RecordUntil.Time, Text: status.Record}
-		if t, err := accuracy.Restore(opts, record); err == nil {
-			s.tracker = t
-		}
+	if s.tracker == nil {
+		s.tracker = restoreTracker(opts, status)
+	} else {
+		s.tracker = nil
 	}
 	if s.tracker == nil {
-		t, err := accuracy.New(opts)
-		if err != nil {
-			return nil // the settings were parsed with the same bounds
-		}
-		s.tracker = t
+		s.tracker, _ = accuracy.New(opts) // No error: the settings were parsed with the same bounds.
 	}
 	return s.tracker
 }
 
-func askedOf(o accuracy.Options) v1alpha1.Decimal { return v1alpha1.FormatDecimal(o.Asked(), 4) }
+// restoreTracker returns the tracker that status records; nil where status has none for these
+// options.
+func restoreTracker(opts accuracy.Options, status *v1alpha1.AccuracyStatus) *accuracy.Tracker {
+	if status == nil || status.RecordSince == nil || status.RecordUntil == nil || status.Asked != requiredShare(opts) {
+		return nil
+	}
+	record := accuracy.Record{Since: status.RecordSince.Time, Until: status.RecordUntil.Time, Text: status.Record}
+	t, err := accuracy.Restore(opts, record)
+	if err != nil {
+		return nil
+	}
+	return t
+}
 
-// score takes in how promises turned out whose windows are over by now, and says whether the level that was asked for is missed.
-func (e *evaluation) score() {
+// requiredShare is the share of lead windows, or of steps under a shortage cost, that the plan must
+// cover.
+func requiredShare(o accuracy.Options) v1alpha1.Decimal { return v1alpha1.FormatDecimal(o.Asked(), 4) }
+
+// scoreAccuracy compares the recorded plans with the demand of their lead windows, as far as these
+// are over. It sets the condition Drifting, and the accuracy in status.
+func (e *evaluation) scoreAccuracy() {
 	if !e.set.HasDemand {
-		e.v.unknown(v1alpha1.ConditionDrifting, reasonNotAsked, "spec.demand is not set")
+		e.conditions.setUnknown(v1alpha1.ConditionDrifting, reasonNotAsked, "spec.demand is not set")
 		return
 	}
-	t := e.state.track(e.set, e.fc.Status.Accuracy)
+	t := e.state.accuracyTracker(e.set, e.fc.Status.Accuracy)
 	if t == nil {
 		return
 	}
@@ -54,86 +67,95 @@ func (e *evaluation) score() {
 		fresh := forecaster.Series(known.Between(from, known.End()))
 		t.Observe(fresh, e.peaks.Baseline(fresh))
 	}
-	e.judgeDrift(t)
+	e.setDriftingCondition(t)
 	record := t.Record()
 	if record.Text == "" {
 		return
 	}
 	e.next.Accuracy = &v1alpha1.AccuracyStatus{
-		Asked: askedOf(t.Options()), LastDay: figures(t.Day(e.now)), LastWeek: figures(t.Week(e.now)),
+		Asked:   requiredShare(t.Options()),
+		LastDay: accuracyFigures(t.Day(e.now)), LastWeek: accuracyFigures(t.Week(e.now)),
 		RecordSince: new(metaTime(record.Since)), RecordUntil: new(metaTime(record.Until)), Record: record.Text,
 	}
 }
 
-func (e *evaluation) judgeDrift(t *accuracy.Tracker) {
-	was := e.fc.Status.Conditions
-	verdict := t.Verdict(e.now, isTrue(was, v1alpha1.ConditionDrifting))
-	what := "lead windows"
+func (e *evaluation) setDriftingCondition(t *accuracy.Tracker) {
+	drifting := meta.IsStatusConditionTrue(e.fc.Status.Conditions, v1alpha1.ConditionDrifting)
+	result := t.Verdict(e.now, drifting)
+	units := "lead windows"
 	if e.set.Contract.ShortageCost > 0 {
-		what = "steps"
+		units = "steps"
 	}
-	switch verdict.State {
+	switch result.State {
 	case accuracy.Missed:
-		e.v.ok(v1alpha1.ConditionDrifting, "LevelMissed", "of the %s of the last %s the plan covered %.1f %%, and %.1f %% were asked for (p = %.1g on %.0f independent ones): "+
-			"look whether demand behaves in a new way, whether a peak was not declared or bounds.max caps the plan; models learn anew every %s of data; until they have, raise bounds.min or the service level",
-			what, spanName(verdict.Over), 100*verdict.Covered, 100*verdict.Asked, verdict.P, verdict.Independent,
+		period := "week"
+		if result.Over <= 24*time.Hour {
+			period = "day"
+		}
+		e.conditions.setTrue(v1alpha1.ConditionDrifting, "LevelMissed",
+			"the plan covered %.1f %% of the %s of the last %s, and should cover %.1f %% "+
+				"(p = %.1g, %.0f independent %s): check whether demand has changed, a peak is not declared, "+
+				"or bounds.max is too low; models are fitted again every %s of data; "+
+				"until then raise bounds.min or the service level",
+			100*result.Covered, units, period, 100*result.Asked, result.P, result.Independent, units,
 			v1alpha1.FormatDuration(forecaster.FitInterval(e.set.Step)))
 	case accuracy.Holds:
-		e.v.fail(v1alpha1.ConditionDrifting, "LevelHolds", "what the plan did not cover is not more than chance explains")
+		e.conditions.setFalse(v1alpha1.ConditionDrifting, "LevelHolds",
+			"the %s that the plan did not cover are within chance", units)
 	case accuracy.Unknown:
-		e.v.unknown(v1alpha1.ConditionDrifting, "TooFewWindows", "a verdict takes a day of served plans")
+		e.conditions.setUnknown(v1alpha1.ConditionDrifting, "TooFewWindows", "a decision needs a day of served plans")
 	}
 }
 
-func spanName(d time.Duration) string {
-	if d <= 24*time.Hour {
-		return "day"
-	}
-	return "week"
-}
-
-// promise notes what the plan in force says for the steps from the last note up to now, to be scored once their windows are over. A plan
-// that says nothing about a step, for want of skill, promises nothing.
-func (e *evaluation) promise(before *plan.Plan) {
+// recordPromises records what was served, from the last recorded step up to now. The tracker scores
+// it once the lead windows are over. before is the plan that was published before this evaluation.
+// Steps without a value, because no forecast has skill, are not recorded.
+func (e *evaluation) recordPromises(before *plan.Plan) {
 	t := e.state.tracker
 	if t == nil || !e.set.HasDemand {
 		return
 	}
-	lead, here := planner.LeadSteps(e.leadTime, e.set.Step), history.FloorTo(e.now, e.set.Step)
-	if before != nil { // steps at which nobody looked: the plan of then was in force
+	lead, current := planner.LeadSteps(e.leadTime, e.set.Step), history.FloorTo(e.now, e.set.Step)
+	if before != nil { // There was no evaluation at these steps: the plan before was served.
 		from := before.Start
-		for _, noted := range []time.Time{t.PromisedUntil(), e.state.promised} {
-			if !noted.Before(from) {
-				from = noted.Add(e.set.Step)
+		for _, recorded := range []time.Time{t.PromisedUntil(), e.state.promised} {
+			if !recorded.Before(from) {
+				from = recorded.Add(e.set.Step)
 			}
 		}
-		for at := from; at.Before(here); at = at.Add(e.set.Step) {
+		for at := from; at.Before(current); at = at.Add(e.set.Step) {
 			if v, ok := before.At(at); ok {
 				t.Promise(accuracy.Promise{At: at, Lead: lead, Served: v})
 			}
 		}
 	}
 	if e.state.step.Published != nil {
-		if v, ok := e.state.step.Published.At(here); ok {
+		if v, ok := e.state.step.Published.At(current); ok {
 			if observed := e.out.Observed.Value; !math.IsNaN(observed) {
 				v = math.Max(v, observed)
 			}
-			t.Promise(accuracy.Promise{At: here, Lead: lead, Served: v})
+			t.Promise(accuracy.Promise{At: current, Lead: lead, Served: v})
 		}
 	}
-	e.state.promised = here
+	e.state.promised = current
 	if o := e.out.Outlook; o != nil && o.Skilled && len(o.Cover) > 0 && len(o.Median) > lead {
-		t.Estimate(accuracy.Estimate{At: o.Start, Lead: o.Lead, Cover: o.Cover[0], Benchmarks: o.Benchmarks, Expected: o.Median[min(o.Lead, len(o.Median)-1)]})
+		t.Estimate(accuracy.Estimate{
+			At: o.Start, Lead: o.Lead, Cover: o.Cover[0], Benchmarks: o.Benchmarks,
+			Expected: o.Median[min(o.Lead, len(o.Median)-1)],
+		})
 	}
 }
 
-// figures are written with a sign and three digits; what is not known is left out.
-func figures(f accuracy.Figures) *v1alpha1.AccuracyFigures {
+// accuracyFigures formats figures for status. An unknown figure is empty.
+func accuracyFigures(f accuracy.Figures) *v1alpha1.AccuracyFigures {
 	text := func(v float64) string {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return ""
 		}
-		return signed(v)
+		return formatFigure(v)
 	}
-	return &v1alpha1.AccuracyFigures{Windows: int32(min(f.Promises, math.MaxInt32)), Coverage: text(f.Covered), Skill: text(f.Skill), Bias: text(f.Bias)} //nolint:gosec // bounded
+	return &v1alpha1.AccuracyFigures{
+		Windows:  int32(min(f.Promises, math.MaxInt32)), //nolint:gosec // bounded
+		Coverage: text(f.Covered), Skill: text(f.Skill), Bias: text(f.Bias),
+	}
 }

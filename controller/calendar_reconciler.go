@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -16,7 +15,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// CalendarReconciler says in the status of Calendars whether their days can be read, and which come next.
+// CalendarReconciler writes to the status of Calendars whether their days can be evaluated, and
+// which days come next.
 type CalendarReconciler struct {
 	client   client.Client
 	compiler *Compiler
@@ -28,7 +28,7 @@ func (r *CalendarReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Calendar{}, withGeneration()).Complete(r)
 }
 
-// Reconcile lists the coming days, and comes back the next hour.
+// Reconcile updates the status of a Calendar, and requeues it within an hour.
 func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var cal v1alpha1.Calendar
 	if err := r.client.Get(ctx, req.NamespacedName, &cal); err != nil {
@@ -38,34 +38,42 @@ func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
-	v := verdicts{generation: cal.Generation, now: metaTime(now)}
-	next := v1alpha1.CalendarStatus{ObservedGeneration: cal.Generation, Conditions: slices.Clone(cal.Status.Conditions)}
-	compiledCal, err := r.compiler.Calendar(&cal)
-	if err != nil {
-		v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(err))
-	} else {
-		today := now.UTC().Truncate(24 * time.Hour)
-		for _, d := range compiledCal.Next(time.UTC, today.Add(-time.Nanosecond), shownNext) {
-			next.Next = append(next.Next, v1alpha1.NamedDate{Date: d.Date, Name: d.Name})
-		}
-		if len(next.Next) > 0 {
-			v.ok(v1alpha1.ConditionReady, "Read", "every day can be read")
-		} else {
-			v.ok(v1alpha1.ConditionReady, "Expired", "every day of it is over: add those to come, or import the next years")
-		}
+	conditions := conditionSet{generation: cal.Generation, now: metaTime(now)}
+	next := v1alpha1.CalendarStatus{
+		ObservedGeneration: cal.Generation, Conditions: slices.Clone(cal.Status.Conditions),
+		Next: r.evaluate(&cal, now, &conditions),
 	}
-	changed := v.merge(&next.Conditions)
+	changed := conditions.merge(&next.Conditions)
 	if equality.Semantic.DeepEqual(cal.Status, next) {
-		return ctrl.Result{RequeueAfter: longestSleep}, nil
+		return ctrl.Result{RequeueAfter: maxRequeue}, nil
 	}
 	before := cal.DeepCopy()
 	cal.Status = next
-	if err := r.client.Status().Patch(ctx, &cal, unlessChanged(before)); err != nil {
-		if apierrors.IsNotFound(err) {
-			return ctrl.Result{}, nil
-		}
-		return orConflict(fmt.Errorf("write the status of calendar %s: %w", cal.Name, err))
+	if written, err := writeStatus(ctx, r.client, r.recorder, before, &cal, changed); err != nil || !written {
+		return orConflict(err)
 	}
-	emit(r.recorder, &cal, changed)
-	return ctrl.Result{RequeueAfter: longestSleep}, nil
+	return ctrl.Result{RequeueAfter: maxRequeue}, nil
+}
+
+// evaluate sets the condition Ready and returns the next days of a Calendar, today included.
+func (r *CalendarReconciler) evaluate(
+	cal *v1alpha1.Calendar, now time.Time, conditions *conditionSet,
+) []v1alpha1.NamedDate {
+	compiled, err := r.compiler.Calendar(cal)
+	if err != nil {
+		conditions.setFalse(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(err))
+		return nil
+	}
+	today := now.UTC().Truncate(24 * time.Hour)
+	var next []v1alpha1.NamedDate
+	for _, d := range compiled.Next(time.UTC, today.Add(-time.Nanosecond), shownNext) {
+		next = append(next, v1alpha1.NamedDate{Date: d.Date, Name: d.Name})
+	}
+	if len(next) > 0 {
+		conditions.setTrue(v1alpha1.ConditionReady, "Read", "every day can be evaluated")
+	} else {
+		conditions.setTrue(v1alpha1.ConditionReady, "Expired",
+			"every day is in the past: add future days, or import the next years")
+	}
+	return next
 }

@@ -12,153 +12,163 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
-// maxMessage keeps a condition's message readable, and far below the API's limit.
+// maxMessage is the longest message of a condition, in bytes. An Event with this message still fits
+// into the API's limit of 1,024 bytes.
 const maxMessage = 900
 
 // reasonLastPlan is the reason of the condition Serving while the last plan is served.
 const reasonLastPlan = "LastPlan"
 
-// reasonNotAsked is the reason of conditions that are about demand, where none is asked for.
+// reasonNotAsked is the reason of conditions about demand while spec.demand is not set.
 const reasonNotAsked = "NotAsked"
 
-// verdicts collects the conditions of one reconciliation.
-type verdicts struct {
+// conditionSet collects the conditions of one reconciliation.
+type conditionSet struct {
 	generation int64
 	now        metav1.Time
 	list       []metav1.Condition
 }
 
-func (v *verdicts) set(kind string, status metav1.ConditionStatus, reason, format string, args ...any) {
+func (s *conditionSet) set(kind string, status metav1.ConditionStatus, reason, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	if len(message) > maxMessage {
 		message = strings.ToValidUTF8(message[:maxMessage-3], "") + "..."
 	}
-	meta.SetStatusCondition(&v.list, metav1.Condition{
+	meta.SetStatusCondition(&s.list, metav1.Condition{
 		Type: kind, Status: status, Reason: reason, Message: message,
-		ObservedGeneration: v.generation, LastTransitionTime: v.now,
+		ObservedGeneration: s.generation, LastTransitionTime: s.now,
 	})
 }
 
-func (v *verdicts) ok(kind, reason, format string, args ...any) {
-	v.set(kind, metav1.ConditionTrue, reason, format, args...)
+func (s *conditionSet) setTrue(kind, reason, format string, args ...any) {
+	s.set(kind, metav1.ConditionTrue, reason, format, args...)
 }
 
-func (v *verdicts) fail(kind, reason, format string, args ...any) {
-	v.set(kind, metav1.ConditionFalse, reason, format, args...)
+func (s *conditionSet) setFalse(kind, reason, format string, args ...any) {
+	s.set(kind, metav1.ConditionFalse, reason, format, args...)
 }
 
-func (v *verdicts) unknown(kind, reason, format string, args ...any) {
-	v.set(kind, metav1.ConditionUnknown, reason, format, args...)
+func (s *conditionSet) setUnknown(kind, reason, format string, args ...any) {
+	s.set(kind, metav1.ConditionUnknown, reason, format, args...)
 }
 
-func (v *verdicts) get(kind string) *metav1.Condition {
-	return meta.FindStatusCondition(v.list, kind)
+// get returns the condition of a type; nil when it is not set.
+func (s *conditionSet) get(kind string) *metav1.Condition {
+	return meta.FindStatusCondition(s.list, kind)
 }
 
-// ready sums the other conditions up. A Forecast is Ready when what its mode asks for is served; a missing HPA, or a lead
-// that is not learned yet, does not make it unready.
-func (v *verdicts) ready(mode v1alpha1.ForecastMode, last planner.Basis) {
-	if reason, message := v.obstacle(mode, last); reason != "" {
-		v.fail(v1alpha1.ConditionReady, reason, "%s", message)
+// merge replaces the conditions in into by the collected ones. A condition whose status did not
+// change keeps its LastTransitionTime. It returns the conditions whose status or reason changed.
+func (s *conditionSet) merge(into *[]metav1.Condition) (changed []metav1.Condition) {
+	for _, c := range s.list {
+		before := meta.FindStatusCondition(*into, c.Type)
+		if before == nil || before.Status != c.Status || before.Reason != c.Reason {
+			changed = append(changed, c)
+		}
+		meta.SetStatusCondition(into, c)
+	}
+	for i := range slices.Backward(*into) {
+		if kind := (*into)[i].Type; s.get(kind) == nil {
+			meta.RemoveStatusCondition(into, kind)
+		}
+	}
+	return changed
+}
+
+// setReadyCondition sets the condition Ready from the other conditions. A Forecast is Ready when it
+// serves what its mode says. A missing HPA, or a lead that is not learned yet, does not make it
+// unready. basis is what the published plan is made from.
+func (s *conditionSet) setReadyCondition(mode v1alpha1.ForecastMode, basis planner.Basis) {
+	if reason, message := s.obstacle(mode, basis); reason != "" {
+		s.setFalse(v1alpha1.ConditionReady, reason, "%s", message)
 		return
 	}
-	skilled := v.get(v1alpha1.ConditionSkilled)
+	skilled := s.get(v1alpha1.ConditionSkilled)
 	switch {
 	case mode == v1alpha1.ForecastPaused:
-		v.ok(v1alpha1.ConditionReady, "Paused", "nothing is planned; observed demand is served")
+		s.setTrue(v1alpha1.ConditionReady, "Paused", "nothing is planned; observed demand is served")
 	case mode == v1alpha1.ForecastDryRun:
-		v.ok(v1alpha1.ConditionReady, "DryRun", "the plan is made and not served; observed demand is served")
-	case v.servesLast() && last == planner.BasisForecast:
-		v.ok(v1alpha1.ConditionReady, "ServingPlan", "%s, never below observed demand; no new one can be made: %s", v.get(v1alpha1.ConditionServing).Message, v.whyLast())
-	case v.servesLast():
-		v.ok(v1alpha1.ConditionReady, "ServingObserved", "observed demand and the peaks of the last plan are served; no new one can be made: %s", v.whyLast())
+		s.setTrue(v1alpha1.ConditionReady, "DryRun", "a plan is made but not served; observed demand is served")
+	case s.servesLastPlan() && basis == planner.BasisForecast:
+		s.setTrue(v1alpha1.ConditionReady, "ServingPlan",
+			"%s, never below observed demand; no new plan can be made: %s",
+			s.get(v1alpha1.ConditionServing).Message, s.whyNoNewPlan())
+	case s.servesLastPlan():
+		s.setTrue(v1alpha1.ConditionReady, "ServingObserved",
+			"observed demand and the peaks of the last plan are served; no new plan can be made: %s", s.whyNoNewPlan())
 	case skilled != nil && skilled.Reason == reasonNotAsked:
-		v.ok(v1alpha1.ConditionReady, "ServingPlan", "the peaks are served")
+		s.setTrue(v1alpha1.ConditionReady, "ServingPlan", "the peaks are served")
 	case skilled != nil && skilled.Status != metav1.ConditionTrue:
-		v.ok(v1alpha1.ConditionReady, "ServingObserved", "observed demand and peaks are served: %s", skilled.Message)
+		s.setTrue(v1alpha1.ConditionReady, "ServingObserved",
+			"observed demand and peaks are served: %s", skilled.Message)
 	default:
-		v.ok(v1alpha1.ConditionReady, "ServingPlan", "the plan is served, never below observed demand")
+		s.setTrue(v1alpha1.ConditionReady, "ServingPlan", "the plan is served, never below observed demand")
 	}
 }
 
-// servesLast says whether the last plan is served, since no new one can be made: after a restart until history is read, say.
-func (v *verdicts) servesLast() bool {
-	serving := v.get(v1alpha1.ConditionServing)
+// servesLastPlan reports whether the last plan is served because no new one can be made: after a
+// restart until history is read, for example.
+func (s *conditionSet) servesLastPlan() bool {
+	serving := s.get(v1alpha1.ConditionServing)
 	return serving != nil && serving.Reason == reasonLastPlan
 }
 
-// whyLast says what keeps a new plan from being made.
-func (v *verdicts) whyLast() string {
+// whyNoNewPlan returns the message of the condition that says why no new plan can be made.
+func (s *conditionSet) whyNoNewPlan() string {
 	for _, kind := range []string{v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid} {
-		if c := v.get(kind); c != nil && c.Status != metav1.ConditionTrue {
+		if c := s.get(kind); c != nil && c.Status != metav1.ConditionTrue {
 			return c.Message
 		}
 	}
 	return "see the condition HistoryReady"
 }
 
-// obstacle returns what keeps a Forecast from being Ready; empty where nothing does.
-func (v *verdicts) obstacle(mode v1alpha1.ForecastMode, last planner.Basis) (reason, message string) {
-	for _, kind := range []string{v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid, v1alpha1.ConditionServing} {
-		c := v.get(kind)
+// obstacle returns the reason and message of what keeps a Forecast from being Ready; empty when
+// nothing does.
+func (s *conditionSet) obstacle(mode v1alpha1.ForecastMode, basis planner.Basis) (reason, message string) {
+	for _, kind := range []string{
+		v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid, v1alpha1.ConditionServing,
+	} {
+		c := s.get(kind)
 		if c == nil || c.Status == metav1.ConditionTrue {
 			continue
 		}
 		if mode == v1alpha1.ForecastPaused && c.Status == metav1.ConditionUnknown {
-			continue // nothing is planned, as was asked
+			continue // In this mode nothing is planned.
 		}
-		if kind == v1alpha1.ConditionHistoryReady && last != planner.BasisNone {
-			continue
+		if kind == v1alpha1.ConditionHistoryReady && basis != planner.BasisNone {
+			continue // The last plan is served.
 		}
 		return c.Reason, c.Message
 	}
-	if c := v.get(v1alpha1.ConditionLeadTimeLearned); c != nil && c.Reason == reasonTargetNotFound {
+	if c := s.get(v1alpha1.ConditionLeadTimeLearned); c != nil && c.Reason == reasonTargetNotFound {
 		return c.Reason, c.Message
 	}
-	if c := v.get(v1alpha1.ConditionObserved); c != nil && c.Status == metav1.ConditionFalse && v.servesObserved(mode, last) {
-		return c.Reason, "observed demand is all there is to serve, and it is not known: " + c.Message
+	observed := s.get(v1alpha1.ConditionObserved)
+	if observed != nil && observed.Status == metav1.ConditionFalse && s.servesObservedDemand(mode, basis) {
+		return observed.Reason, "only observed demand can be served, and it is not known: " + observed.Message
 	}
 	return "", ""
 }
 
-// servesObserved says whether observed demand is what is served, rather than what holds a plan up.
-func (v *verdicts) servesObserved(mode v1alpha1.ForecastMode, last planner.Basis) bool {
+// servesObservedDemand reports whether observed demand is what is served, and not only the lower
+// bound of a plan.
+func (s *conditionSet) servesObservedDemand(mode v1alpha1.ForecastMode, basis planner.Basis) bool {
 	if mode == v1alpha1.ForecastPaused || mode == v1alpha1.ForecastDryRun {
 		return true
 	}
-	if v.servesLast() {
-		return last == planner.BasisPeaks
+	if s.servesLastPlan() {
+		return basis == planner.BasisPeaks
 	}
-	skilled := v.get(v1alpha1.ConditionSkilled)
+	skilled := s.get(v1alpha1.ConditionSkilled)
 	return skilled != nil && skilled.Status == metav1.ConditionFalse
 }
 
-// isTrue says whether the condition of a type is True.
-func isTrue(conditions []metav1.Condition, kind string) bool {
-	return meta.IsStatusConditionTrue(conditions, kind)
-}
-
-// isTrouble says whether a condition calls for somebody: all say what is well when they are True, but Drifting and StartsFailing.
-func isTrouble(c metav1.Condition) bool {
+// isWarning reports whether a condition needs somebody's attention. Drifting and StartsFailing are
+// bad when they are True, all others when they are False.
+func isWarning(c metav1.Condition) bool {
 	if c.Type == v1alpha1.ConditionDrifting || c.Type == v1alpha1.ConditionStartsFailing {
 		return c.Status == metav1.ConditionTrue
 	}
 	return c.Status == metav1.ConditionFalse
-}
-
-// merge writes the collected conditions into old ones, and names those whose status or reason changed.
-func (v *verdicts) merge(into *[]metav1.Condition) (changed []metav1.Condition) {
-	for _, c := range v.list {
-		was := meta.FindStatusCondition(*into, c.Type)
-		if was == nil || was.Status != c.Status || was.Reason != c.Reason {
-			changed = append(changed, c)
-		}
-		meta.SetStatusCondition(into, c)
-	}
-	for i := range slices.Backward(*into) {
-		if kind := (*into)[i].Type; v.get(kind) == nil {
-			meta.RemoveStatusCondition(into, kind)
-		}
-	}
-	return changed
 }

@@ -1,8 +1,10 @@
-// Package controller joins the rooms of Headstart on a cluster: it reads Forecasts, PeakSchedules and Calendars, asks the other
-// packages, and writes status. It is thin on purpose: no forecasting, planning or serving rule lives here.
+// Package controller connects the other packages of Headstart to a cluster. It reads Forecasts,
+// PeakSchedules and Calendars, calls the packages that forecast and plan, and writes status. It
+// contains no rule of forecasting, planning or serving itself.
 //
-// Three things run at three rates. The leader alone reconciles: it reads history, fits, plans and writes status
-// ([ForecastReconciler], [PeakScheduleReconciler], [CalendarReconciler]). Every replica keeps the served plans in memory from its informer
-// cache ([Plans]) and polls observed demand itself ([Observer]), so that any replica answers alike and serving needs neither a
-// leader nor Prometheus.
+// The reconcilers run on the leader only: [ForecastReconciler], [PeakScheduleReconciler] and
+// [CalendarReconciler]. They read history, fit models, make plans and write status.
+//
+// Serving needs neither a leader nor Prometheus. Every replica keeps the plans in memory and polls
+// observed demand itself, see the package adapter/values.
 package controller

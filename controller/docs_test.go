@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// Every reason for which a condition is False, and every metric, is in the documentation, so that whoever meets one can look it up.
+// The documentation contains every reason for which a condition is False, and every metric.
 func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 	var docs strings.Builder
 	for _, page := range []string{"conditions.md", "peaks.md"} {
@@ -39,20 +39,16 @@ func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n := range ast.Preorder(file) {
-			if call, ok := n.(*ast.CallExpr); ok {
-				if reason := failure(call); reason != "" {
-					reasons++
-					if !strings.Contains(docs.String(), "`"+reason+"`") {
-						t.Errorf("%s: the reason %s of a condition is in neither docs/conditions.md nor docs/peaks.md", name, reason)
-					}
+			if reason := reasonOf(n); reason != "" {
+				reasons++
+				if !strings.Contains(docs.String(), "`"+reason+"`") {
+					t.Errorf("%s: the reason %s is in neither docs/conditions.md nor docs/peaks.md", name, reason)
 				}
 			}
-			if lit, ok := n.(*ast.BasicLit); ok {
-				if metric, err := strconv.Unquote(lit.Value); err == nil && strings.HasPrefix(metric, "headstart_") {
-					metrics++
-					if !strings.Contains(docs.String(), metric) {
-						t.Errorf("%s: the metric %s is not in docs/conditions.md", name, metric)
-					}
+			if metric := metricOf(n); metric != "" {
+				metrics++
+				if !strings.Contains(docs.String(), metric) {
+					t.Errorf("%s: the metric %s is not in docs/conditions.md", name, metric)
 				}
 			}
 		}
@@ -62,23 +58,41 @@ func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 	}
 }
 
-// failure is the reason that a call of verdicts.fail or Scaling.find gives as a literal.
-func failure(call *ast.CallExpr) string {
+// reasonOf returns the reason in a call of conditionSet.setFalse or Scaling.find, if it is a
+// literal.
+func reasonOf(n ast.Node) string {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return ""
+	}
 	method, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok {
 		return ""
 	}
-	at, ok := map[string]int{"fail": 1, "find": 0}[method.Sel.Name]
-	if !ok || len(call.Args) <= at+1 {
+	arg, ok := map[string]int{"setFalse": 1, "find": 0}[method.Sel.Name]
+	if !ok || len(call.Args) <= arg+1 {
 		return ""
 	}
-	lit, ok := call.Args[at].(*ast.BasicLit)
+	return stringOf(call.Args[arg])
+}
+
+// metricOf returns the name of a metric, if n is a literal with one.
+func metricOf(n ast.Node) string {
+	if text := stringOf(n); strings.HasPrefix(text, "headstart_") {
+		return text
+	}
+	return ""
+}
+
+// stringOf returns the value of a string literal.
+func stringOf(n ast.Node) string {
+	lit, ok := n.(*ast.BasicLit)
 	if !ok || lit.Kind != token.STRING {
 		return ""
 	}
-	reason, err := strconv.Unquote(lit.Value)
+	text, err := strconv.Unquote(lit.Value)
 	if err != nil {
 		return ""
 	}
-	return reason
+	return text
 }

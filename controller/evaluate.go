@@ -14,43 +14,47 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// condition is short for what every status carries.
-type condition = metav1.Condition
-
 func metaTime(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// evaluation is one pass over one Forecast.
+// evaluation is one evaluation of one Forecast.
 type evaluation struct {
 	*ForecastReconciler
 	fc    *v1alpha1.Forecast
 	state *forecastState
 	set   planner.Settings
 	now   time.Time
-	v     verdicts
 
 	capacity float64
 	lead     gpuwarm.Lead
 	leadTime time.Duration
-	found    scheduler.Selection // the PeakSchedules and Calendars of the Forecast
+	found    scheduler.Selection // The PeakSchedules and Calendars of the Forecast.
 	peaks    planner.Peaks
 	out      planner.StepOutput
-	next     v1alpha1.ForecastStatus
+
+	conditions conditionSet
+	next       v1alpha1.ForecastStatus
 }
 
-// evaluate makes a plan from what is known now, and writes it where it is worth a write.
-func (r *ForecastReconciler) evaluate(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time) error {
+// evaluate makes the plan of one Forecast from what is known now, and writes it when it is worth a
+// write.
+func (r *ForecastReconciler) evaluate(
+	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time,
+) error {
 	return r.newEvaluation(fc, state, set, now).run(ctx)
 }
 
-func (r *ForecastReconciler) newEvaluation(fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time) *evaluation {
+func (r *ForecastReconciler) newEvaluation(
+	fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time,
+) *evaluation {
 	e := &evaluation{ForecastReconciler: r, fc: fc, state: state, set: set, now: now}
-	e.v = verdicts{generation: fc.Generation, now: metaTime(now)}
+	e.conditions = conditionSet{generation: fc.Generation, now: metaTime(now)}
 	e.next = v1alpha1.ForecastStatus{ObservedGeneration: fc.Generation, Conditions: slices.Clone(fc.Status.Conditions)}
 	return e
 }
 
+// run reads what the plan depends on, makes it, sets the conditions and writes the status.
 func (e *evaluation) run(ctx context.Context) error {
 	if err := e.readHPAs(ctx); err != nil {
 		return err
@@ -58,31 +62,32 @@ func (e *evaluation) run(ctx context.Context) error {
 	if err := e.readLead(ctx); err != nil {
 		return err
 	}
-	e.judgeFloor()
+	e.setObservedCondition()
 	in, err := e.stepInput(ctx)
 	if err != nil {
 		return err
 	}
 	e.out, e.state.step = planner.Step(in, e.state.step)
 	if e.set.Mode == v1alpha1.ForecastPaused {
-		e.v.unknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
-		e.v.ready(e.set.Mode, planner.BasisNone)
+		e.conditions.setUnknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
+		e.conditions.setReadyCondition(e.set.Mode, planner.BasisNone)
 		return e.publish(ctx)
 	}
-	e.judgeHistory()
-	e.score()
-	e.judgePlan()
+	e.setHistoryConditions()
+	e.scoreAccuracy()
+	e.setServingCondition()
 	before := e.state.step.Published
-	e.v.ready(e.set.Mode, planner.BasisOf(before))
+	e.conditions.setReadyCondition(e.set.Mode, planner.BasisOf(before))
 	err = e.publish(ctx)
-	e.promise(before)
+	e.recordPromises(before)
 	return err
 }
 
-// stepInput collects what the plan rests on.
+// stepInput collects the input of the planner's step.
 func (e *evaluation) stepInput(ctx context.Context) (planner.StepInput, error) {
 	in := planner.StepInput{
-		Now: e.now, Settings: e.set, Lead: e.leadTime, Capacity: e.capacity, MaxObservedAge: e.set.Settle + 3*e.set.Step,
+		Now: e.now, Settings: e.set, Lead: e.leadTime, Capacity: e.capacity,
+		MaxObservedAge: e.set.Settle + 3*e.set.Step,
 	}
 	if e.set.Mode == v1alpha1.ForecastPaused {
 		return in, nil

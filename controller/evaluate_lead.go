@@ -7,7 +7,11 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
@@ -16,65 +20,78 @@ import (
 // planTravel is how long a plan takes from the end of a read to the adapters' memory.
 const planTravel = time.Second
 
-// readLead learns from the target's pods how long a start takes.
+// readLead learns from the target's pods how long a start takes, and sets the lead in status. A
+// fixed lead is used as it is.
 func (e *evaluation) readLead(ctx context.Context) error {
 	delay := gpuwarm.ControlLoop{HPASync: e.rates.HPASync, Refresh: planTravel, Settle: e.set.Settle}.Delay()
 	if fixed := e.set.Lead.Fixed; fixed != nil {
 		e.leadTime = *fixed
 		e.lead = gpuwarm.Lead{WarmUp: *fixed, Source: v1alpha1.LeadSourceConfigured}
-		e.next.LeadTime = &v1alpha1.LeadTimeStatus{Value: v1alpha1.FormatDuration(e.leadTime), Source: v1alpha1.LeadSourceConfigured}
-		e.v.unknown(v1alpha1.ConditionLeadTimeLearned, "Fixed", "spec.leadTime.mode is Fixed: nothing is learned")
+		e.next.LeadTime = &v1alpha1.LeadTimeStatus{
+			Value: v1alpha1.FormatDuration(e.leadTime), Source: v1alpha1.LeadSourceConfigured,
+		}
+		e.conditions.setUnknown(v1alpha1.ConditionLeadTimeLearned, "Fixed",
+			"spec.leadTime.mode is Fixed: nothing is learned")
 		return e.checkTarget(ctx)
 	}
 	learner := e.state.learn(e.set, e.fc.Status.LeadTime)
-	missing := e.collect(ctx, learner)
-	if missing != nil && !errors.As(missing, new(*targetError)) {
-		return missing
+	targetErr := e.collectStarts(ctx, learner)
+	if targetErr != nil && !errors.As(targetErr, new(*targetError)) {
+		return targetErr
 	}
 	e.lead = learner.Lead(e.now)
 	e.poolWarmUps.Set(e.name(), learner.NodePool(), e.lead.WarmUp, e.lead.Starts)
 	e.leadTime = e.lead.WarmUp + delay
 	e.next.LeadTime = &v1alpha1.LeadTimeStatus{
-		Value: v1alpha1.FormatDuration(e.leadTime.Round(time.Second)), Source: e.lead.Source, Starts: int32(e.lead.Starts), //nolint:gosec // at most 64
+		Value: v1alpha1.FormatDuration(e.leadTime.Round(time.Second)), Source: e.lead.Source,
 		WarmUp:           v1alpha1.FormatDuration(e.lead.WarmUp.Round(time.Second)),
 		ControlLoopDelay: v1alpha1.FormatDuration(delay.Round(time.Second)),
+		Starts:           int32(e.lead.Starts), //nolint:gosec // at most 64
 		RecentStarts:     learner.Records(),
 	}
-	e.judgeLead(missing)
+	e.setLeadConditions(targetErr)
 	return nil
 }
 
-func (e *evaluation) judgeLead(missing error) {
+// setLeadConditions sets the conditions StartsFailing and LeadTimeLearned. targetErr says why the
+// pods of the target are not known; nil when they are.
+func (e *evaluation) setLeadConditions(targetErr error) {
 	switch {
 	case e.lead.Failing:
-		e.v.ok(v1alpha1.ConditionStartsFailing, "StartsFail", "%s", e.lead.FailingMessage())
+		e.conditions.setTrue(v1alpha1.ConditionStartsFailing, "StartsFail", "%s", e.lead.FailingMessage())
 	case e.lead.Decided > 0:
-		e.v.fail(v1alpha1.ConditionStartsFailing, "StartsFinish", "starts become Ready")
+		e.conditions.setFalse(v1alpha1.ConditionStartsFailing, "StartsFinish", "starts become Ready")
 	default:
-		e.v.unknown(v1alpha1.ConditionStartsFailing, "NoStarts", "no start was seen to end yet")
+		e.conditions.setUnknown(v1alpha1.ConditionStartsFailing, "NoStarts", "no start has ended yet")
 	}
+	ref := e.fc.Spec.TargetRef
 	var target *targetError
 	switch {
-	case errors.As(missing, &target):
-		e.v.fail(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
+	case errors.As(targetErr, &target):
+		e.conditions.setFalse(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
 	case e.lead.Source == v1alpha1.LeadSourceLearned:
-		e.v.ok(v1alpha1.ConditionLeadTimeLearned, "Learned", "the lead rests on the starts of %s/%s", e.fc.Spec.TargetRef.Kind, e.fc.Spec.TargetRef.Name)
+		e.conditions.setTrue(v1alpha1.ConditionLeadTimeLearned, "Learned",
+			"the lead is learned from the starts of %s/%s", ref.Kind, ref.Name)
 	default:
-		e.v.fail(v1alpha1.ConditionLeadTimeLearned, "TooFewStarts", "too few starts of %s/%s were seen; until then the %s warm-up counts", e.fc.Spec.TargetRef.Kind, e.fc.Spec.TargetRef.Name, strings.ToLower(string(e.lead.Source)))
+		e.conditions.setFalse(v1alpha1.ConditionLeadTimeLearned, "TooFewStarts",
+			"too few starts of %s/%s were seen; until then the %s warm-up is used",
+			ref.Kind, ref.Name, strings.ToLower(string(e.lead.Source)))
 	}
 }
 
-// checkTarget says when a fixed lead's target does not exist.
+// checkTarget sets the condition LeadTimeLearned to False when the target of a fixed lead does not
+// exist or cannot be read.
 func (e *evaluation) checkTarget(ctx context.Context) error {
-	_, err := e.podsOf(ctx)
+	_, err := e.podSelector(ctx)
 	if target, ok := errors.AsType[*targetError](err); ok {
-		e.v.fail(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
+		e.conditions.setFalse(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
 		return nil
 	}
 	return err
 }
 
-func (e *evaluation) podsOf(ctx context.Context) (labels.Selector, error) {
+// podSelector returns the selector of the target's pods. It is read again after selectorAge.
+func (e *evaluation) podSelector(ctx context.Context) (labels.Selector, error) {
 	key := fmt.Sprint(e.fc.Spec.TargetRef)
 	if e.state.selector != nil && e.state.selectorKey == key && e.now.Sub(e.state.selectorAt) < selectorAge {
 		return e.state.selector, nil
@@ -88,12 +105,15 @@ func (e *evaluation) podsOf(ctx context.Context) (labels.Selector, error) {
 	return selector, nil
 }
 
-func (e *evaluation) collect(ctx context.Context, learner *gpuwarm.Learner) error {
-	selector, err := e.podsOf(ctx)
+// collectStarts updates the learner with the starts of the target's pods, with those of other
+// services on the same nodes, and with the path that the next pods will take.
+func (e *evaluation) collectStarts(ctx context.Context, learner *gpuwarm.Learner) error {
+	selector, err := e.podSelector(ctx)
 	if err != nil {
 		return err
 	}
-	starts, err := gpuwarm.Collector{Reader: e.client, Events: e.live, Done: learner.Knows}.Collect(ctx, e.fc.Namespace, selector)
+	collector := gpuwarm.Collector{Reader: e.client, Events: e.live, Done: learner.Knows}
+	starts, err := collector.Collect(ctx, e.fc.Namespace, selector)
 	if err != nil {
 		return fmt.Errorf("list the pods of %s/%s: %w", e.fc.Namespace, e.fc.Spec.TargetRef.Name, err)
 	}
@@ -105,4 +125,60 @@ func (e *evaluation) collect(ctx context.Context, learner *gpuwarm.Learner) erro
 	}
 	learner.SetNext(next)
 	return nil
+}
+
+const (
+	reasonTargetNotFound  = "TargetNotFound"
+	reasonTargetForbidden = "TargetForbidden"
+	reasonTargetNoScale   = "TargetNotScalable"
+	reasonTargetFailed    = "TargetUnreadable"
+)
+
+// targetError says why the pods of a target are not known.
+type targetError struct{ reason, message string }
+
+func (e *targetError) Error() string { return e.message }
+
+// PodsOf returns the selector of a target's pods, from its scale subresource.
+func PodsOf(
+	ctx context.Context, c client.Client, namespace string, ref v1alpha1.TargetReference,
+) (labels.Selector, error) {
+	obj := &unstructured.Unstructured{}
+	obj.SetAPIVersion(ref.APIVersion)
+	obj.SetKind(ref.Kind)
+	obj.SetNamespace(namespace)
+	obj.SetName(ref.Name)
+
+	scale := &unstructured.Unstructured{}
+	scale.SetAPIVersion("autoscaling/v1")
+	scale.SetKind("Scale")
+	if err := c.SubResource("scale").Get(ctx, obj, scale); err != nil {
+		return nil, explainTarget(err, namespace, ref)
+	}
+	text, _, _ := unstructured.NestedString(scale.Object, "status", "selector")
+	selector, err := labels.Parse(text)
+	if err != nil || selector.Empty() {
+		return nil, &targetError{reasonTargetNoScale, fmt.Sprintf(
+			"the scale of %s/%s names no pod selector, so its pods are not known", ref.Kind, ref.Name)}
+	}
+	return selector, nil
+}
+
+// explainTarget returns a targetError that says what to change.
+func explainTarget(err error, namespace string, ref v1alpha1.TargetReference) error {
+	switch {
+	case meta.IsNoMatchError(err):
+		return &targetError{reasonTargetNotFound, fmt.Sprintf(
+			"the cluster has no kind %s in %s: correct spec.targetRef", ref.Kind, ref.APIVersion)}
+	case apierrors.IsNotFound(err):
+		return &targetError{reasonTargetNotFound, fmt.Sprintf(
+			"%s %s/%s does not exist, or has no scale subresource: create it or correct spec.targetRef",
+			ref.Kind, namespace, ref.Name)}
+	case apierrors.IsForbidden(err):
+		return &targetError{reasonTargetForbidden, fmt.Sprintf(
+			"headstart may not read the scale of %s: add a ClusterRole with the label "+
+				"headstart.dev/aggregate-to-targets=true that allows get on its scale subresource", ref.Kind)}
+	}
+	return &targetError{reasonTargetFailed, fmt.Sprintf(
+		"the scale of %s %s/%s cannot be read: %v", ref.Kind, namespace, ref.Name, err)}
 }

@@ -13,49 +13,51 @@ import (
 	"headstart.dev/headstart/history"
 )
 
-// readTimeout bounds one read of history. A first read of a long history takes several requests.
+// readTimeout bounds one read of history. A first read of a long history needs several requests.
 const readTimeout = 5 * time.Minute
 
-// readersPerSource bounds the reads that are under way at once for one source.
+// readersPerSource bounds the concurrent reads from one source.
 const readersPerSource = 4
 
-// seriesReader reads a demand series: all of it at first, then what is new.
+// seriesReader reads a demand series: all of it at first, and later what is new.
 type seriesReader interface {
 	Read(ctx context.Context) (history.Series, int, error)
 }
 
-// job is a read that is waiting or under way. A Forecast that has changed its source may still wait in the old source's queue.
-type job struct {
+// pendingRead is a read that waits in a queue or is running. When a Forecast changes its source,
+// the queue of the old source may still contain it.
+type pendingRead struct {
 	source string
 	reader seriesReader
-	cancel context.CancelFunc // of the read that is under way
+	cancel context.CancelFunc // Cancels the read; nil until it runs.
 }
 
-// result is what a read came to.
+// result is the result of a read.
 type result struct {
 	series history.Series
 	err    error
 }
 
-// fetcher reads history outside the reconciler's workers, with workers of its own for each source, so that a Prometheus that
-// never answers holds up only the Forecasts that ask it.
+// fetcher reads history outside of the reconciler's workers. Each source has workers of its own, so
+// a Prometheus that never answers delays only the Forecasts that use it.
 type fetcher struct {
+	// done has an event for each Forecast whose read has ended.
 	done chan event.GenericEvent
 
-	mu     sync.Mutex
-	ctx    context.Context //nolint:containedctx // the run that the workers belong to
-	queues map[string]workqueue.TypedInterface[types.NamespacedName]
-	jobs   map[types.NamespacedName]*job
-	ready  map[types.NamespacedName]result
-	wg     sync.WaitGroup
+	mu      sync.Mutex
+	ctx     context.Context //nolint:containedctx // the context of Start; nil before
+	queues  map[string]workqueue.TypedInterface[types.NamespacedName]
+	pending map[types.NamespacedName]*pendingRead
+	results map[types.NamespacedName]result
+	wg      sync.WaitGroup
 }
 
 func newFetcher() *fetcher {
 	return &fetcher{
-		done:   make(chan event.GenericEvent, 1024),
-		queues: map[string]workqueue.TypedInterface[types.NamespacedName]{},
-		jobs:   map[types.NamespacedName]*job{},
-		ready:  map[types.NamespacedName]result{},
+		done:    make(chan event.GenericEvent, 1024),
+		queues:  map[string]workqueue.TypedInterface[types.NamespacedName]{},
+		pending: map[types.NamespacedName]*pendingRead{},
+		results: map[types.NamespacedName]result{},
 	}
 }
 
@@ -64,7 +66,7 @@ func (f *fetcher) Start(ctx context.Context) error {
 	f.mu.Lock()
 	f.ctx = ctx
 	for source, q := range f.queues {
-		f.work(source, q)
+		f.startWorkers(source, q)
 	}
 	f.mu.Unlock()
 	<-ctx.Done()
@@ -77,26 +79,27 @@ func (f *fetcher) Start(ctx context.Context) error {
 	return nil
 }
 
-// request asks for a read, unless one is already waiting or under way. The Forecast is reconciled again when it is done.
+// request adds a read to the queue of a source, unless one for this Forecast is already pending.
+// The Forecast is reconciled again when the read has ended.
 func (f *fetcher) request(key types.NamespacedName, source string, r seriesReader) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, busy := f.jobs[key]; busy {
+	if _, pending := f.pending[key]; pending {
 		return
 	}
-	f.jobs[key] = &job{source: source, reader: r}
+	f.pending[key] = &pendingRead{source: source, reader: r}
 	q, ok := f.queues[source]
 	if !ok {
 		q = workqueue.NewTyped[types.NamespacedName]()
 		f.queues[source] = q
 		if f.ctx != nil {
-			f.work(source, q)
+			f.startWorkers(source, q)
 		}
 	}
 	q.Add(key)
 }
 
-func (f *fetcher) work(source string, q workqueue.TypedInterface[types.NamespacedName]) {
+func (f *fetcher) startWorkers(source string, q workqueue.TypedInterface[types.NamespacedName]) {
 	for range readersPerSource {
 		f.wg.Go(func() {
 			for {
@@ -111,23 +114,24 @@ func (f *fetcher) work(source string, q workqueue.TypedInterface[types.Namespace
 	}
 }
 
-// read does the job of a Forecast, if it is still one for this source: a reader is for one worker at a time.
+// read runs the pending read of a Forecast, if it is still for this source. A reader is not safe
+// for concurrent use, and the workers of the new source may use it.
 func (f *fetcher) read(source string, key types.NamespacedName) {
 	f.mu.Lock()
-	j, ctx := f.jobs[key], f.ctx
-	if j == nil || j.reader == nil || j.source != source {
+	p, ctx := f.pending[key], f.ctx
+	if p == nil || p.reader == nil || p.source != source {
 		f.mu.Unlock()
 		return
 	}
 	bounded, cancel := context.WithTimeout(ctx, readTimeout)
-	j.cancel = cancel
+	p.cancel = cancel
 	f.mu.Unlock()
-	series, _, err := j.reader.Read(bounded)
+	series, _, err := p.reader.Read(bounded)
 	cancel()
 	f.mu.Lock()
-	if f.jobs[key] == j {
-		delete(f.jobs, key)
-		f.ready[key] = result{series, err}
+	if f.pending[key] == p { // Otherwise the read was cancelled.
+		delete(f.pending, key)
+		f.results[key] = result{series, err}
 	}
 	f.mu.Unlock()
 	fc := &v1alpha1.Forecast{}
@@ -138,30 +142,31 @@ func (f *fetcher) read(source string, key types.NamespacedName) {
 	}
 }
 
-// take returns the result that has come in since the last call.
+// take returns and removes the result of a read. It reports false when there is none.
 func (f *fetcher) take(key types.NamespacedName) (result, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r, ok := f.ready[key]
-	delete(f.ready, key)
+	r, ok := f.results[key]
+	delete(f.results, key)
 	return r, ok
 }
 
-// busy says whether a read is waiting or under way.
+// busy reports whether a read is pending.
 func (f *fetcher) busy(key types.NamespacedName) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, ok := f.jobs[key]
+	_, ok := f.pending[key]
 	return ok
 }
 
-// forget drops what is known of a Forecast. A read that is under way is called off: nobody waits for it, and others wait for its worker.
+// forget drops the read and the result of a Forecast. A running read is cancelled, so that its
+// worker is free for others.
 func (f *fetcher) forget(key types.NamespacedName) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if j := f.jobs[key]; j != nil && j.cancel != nil {
-		j.cancel()
+	if p := f.pending[key]; p != nil && p.cancel != nil {
+		p.cancel()
 	}
-	delete(f.jobs, key)
-	delete(f.ready, key)
+	delete(f.pending, key)
+	delete(f.results, key)
 }

@@ -4,41 +4,64 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"headstart.dev/headstart/history"
 )
 
-// endless reads until it is called off, and tells when it begins and ends.
-type endless struct {
+// blockingReader is a reader that reads until it is cancelled. Its channels report the begin and
+// the end.
+type blockingReader struct {
 	begun chan struct{}
 	ended chan error
 }
 
-func (r endless) Read(ctx context.Context) (history.Series, int, error) {
+func (r blockingReader) Read(ctx context.Context) (history.Series, int, error) {
 	close(r.begun)
 	<-ctx.Done()
 	r.ended <- ctx.Err()
 	return history.Series{}, 0, ctx.Err()
 }
 
-// A read that is under way ends with its Forecast, and not after minutes: it would hold a worker of its source. What it came to is
-// nobody's.
-func TestForgottenReadIsCalledOff(t *testing.T) {
+// A running read is cancelled when its Forecast is deleted. It would occupy a worker of its source
+// for minutes. Its result is dropped.
+func TestForgetCancelsARunningRead(t *testing.T) {
 	f := newFetcher()
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); _ = f.Start(ctx) }()
 	t.Cleanup(func() { cancel(); <-stopped })
 	key := named("fc")
-	r := endless{make(chan struct{}), make(chan error, 1)}
+	r := blockingReader{make(chan struct{}), make(chan error, 1)}
 	f.request(key, "default", r)
 	<-r.begun
 	f.forget(key)
 	if err := <-r.ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("the read ended by %v, and not because it was called off", err)
+		t.Errorf("the read ended with %v, want %v", err, context.Canceled)
 	}
 	<-f.done
 	if got, ok := f.take(key); ok || f.busy(key) {
-		t.Errorf("a forgotten Forecast has %+v, or is busy", got)
+		t.Errorf("after forget there is a result %+v, or a pending read", got)
+	}
+}
+
+// A worker of the old source must not use the reader of the new source: a reader is not safe for
+// concurrent use.
+func TestWorkerOfOldSourceIgnoresNewRead(t *testing.T) {
+	f := newFetcher()
+	key := named("fc")
+	f.request(key, "old", hangingReader{})
+	f.forget(key)
+	f.request(key, "new", hangingReader{})
+	f.ctx, f.done = t.Context(), nil
+	ended := make(chan struct{})
+	go func() { f.read("old", key); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Fatal("a worker of the old source reads with the reader of the new source")
+	}
+	if !f.busy(key) {
+		t.Error("the read of the new source is gone")
 	}
 }

@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -23,33 +23,28 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
-	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 )
 
-// planWorkers is how many Forecasts are fitted and planned at once. A fit takes a core.
+// planWorkers is how many Forecasts are fitted and planned at once. A fit uses one core.
 const planWorkers = 2
 
-// maxReadWait bounds how long a Forecast waits for a read that was requested.
+// maxReadWait bounds how long an evaluation waits for a read.
 const maxReadWait = time.Minute
 
-// badQueryRetry is how long a query is left alone that fails in a way that time does not mend.
-const badQueryRetry = 30 * time.Second
+// permanentErrorRetry is the shortest wait after a read error that does not go away by itself, such
+// as a query that is not PromQL. Somebody must change the query or the source first.
+const permanentErrorRetry = 30 * time.Second
 
-// rememberedWrites is how many writes status lists: the API's limit.
-const rememberedWrites = 64
+// minRequeue is the shortest wait until the next reconciliation.
+const minRequeue = 100 * time.Millisecond
 
-// conflictRetry is how long the cache is given to catch up after a write that was refused as a conflict.
-const conflictRetry = 250 * time.Millisecond
-
-// unlessChanged is a patch that the API server refuses as a conflict once anything else was written since obj was read.
-func unlessChanged(obj client.Object) client.Patch {
-	return client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{})
-}
+// maxRecentWrites is how many writes status lists: the API's limit.
+const maxRecentWrites = 64
 
 // Rates says how often things happen.
 type Rates struct {
-	// PlanRefresh is how often a plan is written that differs little from the last one.
+	// PlanRefresh is how often a plan is written that hardly differs from the last one.
 	PlanRefresh time.Duration
 	// WritesPerHour bounds the status writes of one Forecast.
 	WritesPerHour int
@@ -57,7 +52,8 @@ type Rates struct {
 	HPASync time.Duration
 }
 
-// ForecastReconciler makes the plan of each Forecast and writes it to status. It runs on the leader only.
+// ForecastReconciler makes the plan of each Forecast and writes it to status. It runs on the leader
+// only.
 type ForecastReconciler struct {
 	client   client.Client
 	open     func(namespace string, set planner.Settings) (seriesReader, error)
@@ -69,10 +65,10 @@ type ForecastReconciler struct {
 	metrics  *reconcilerMetrics
 	starts   *gpuwarm.Metrics
 	fetch    *fetcher
-	live     client.Reader // of Events, which are too many to be cached; nil reads none
+	live     client.Reader // Reads Events, which are too many for the cache. Nil reads none.
 
 	poolWarmUps gpuwarm.PoolWarmUps
-	rooms       rooms
+	free        freeCapacity
 	demand      DemandObserver
 
 	mu     sync.Mutex
@@ -81,10 +77,11 @@ type ForecastReconciler struct {
 
 // setup registers the reconciler with a manager.
 func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
-	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &autoscalingv2.HorizontalPodAutoscaler{}, hpaIndex, indexHPA); err != nil {
+	ctx, indexer := context.Background(), mgr.GetFieldIndexer()
+	if err := indexer.IndexField(ctx, &autoscalingv2.HorizontalPodAutoscaler{}, hpaIndex, indexHPA); err != nil {
 		return fmt.Errorf("index the HorizontalPodAutoscalers: %w", err)
 	}
-	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.Forecast{}, targetIndex, indexTarget); err != nil {
+	if err := indexer.IndexField(ctx, &v1alpha1.Forecast{}, targetIndex, indexTarget); err != nil {
 		return fmt.Errorf("index the Forecasts: %w", err)
 	}
 	if err := mgr.Add(r.fetch); err != nil {
@@ -93,7 +90,8 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("forecast").
 		Watches(&v1alpha1.Forecast{}, forecastEvents(r.clock)).
-		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(forecastsOfHPA), withPredicate(hpaSpecChanged())).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(forecastsOfHPA),
+			builder.WithPredicates(hpaSpecChanged())).
 		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks), withGeneration()).
 		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar), withGeneration()).
 		WatchesRawSource(source.Channel(r.fetch.done, &handler.EnqueueRequestForObject{})).
@@ -102,7 +100,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 		Complete(reconcile.Func(r.Reconcile))
 }
 
-// Reconcile reads what is new, plans, and writes status where that is worth a write.
+// Reconcile reads new history, plans, and writes status when the result is worth a write.
 func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var fc v1alpha1.Forecast
 	if err := r.client.Get(ctx, req.NamespacedName, &fc); err != nil {
@@ -118,34 +116,26 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	state := r.state(req.NamespacedName, &fc)
 	set, err := planner.ParseSpec(&fc.Spec)
 	if err != nil {
-		return orConflict(r.refuse(ctx, &fc, state, err))
+		return orConflict(r.reportInvalidSpec(ctx, &fc, state, err))
 	}
 	now := r.clock.Now()
-	if set.HasDemand && set.Mode != v1alpha1.ForecastPaused {
-		if started := r.read(req.NamespacedName, state, set, now); started {
-			return ctrl.Result{RequeueAfter: max(state.waitUntil(set).Sub(now), 100*time.Millisecond)}, nil // the read's end brings us back, as a rule much sooner
-		}
+	if set.HasDemand && set.Mode != v1alpha1.ForecastPaused && r.read(req.NamespacedName, state, set, now) {
+		// The end of the read requeues the Forecast, usually much sooner.
+		return ctrl.Result{RequeueAfter: max(state.waitUntil(set).Sub(now), minRequeue)}, nil
 	}
 	if err := r.evaluate(ctx, &fc, state, set, now); err != nil {
 		return orConflict(err)
 	}
-	return ctrl.Result{RequeueAfter: r.untilNext(state, set, now)}, nil
+	return ctrl.Result{RequeueAfter: untilNext(state, set, now)}, nil
 }
 
-// orConflict comes back soon after a write that was refused because the Forecast has changed since it was read: the cache will have it.
-func orConflict(err error) (ctrl.Result, error) {
-	if apierrors.IsConflict(err) {
-		return ctrl.Result{RequeueAfter: conflictRetry}, nil
-	}
-	return ctrl.Result{}, err
-}
-
-// state returns what is kept for a Forecast. One that was deleted and made anew under its name is another one.
+// state returns the state of a Forecast, with the plan in status as the published one. A Forecast
+// that was deleted and created again under the same name gets a new state.
 func (r *ForecastReconciler) state(key types.NamespacedName, fc *v1alpha1.Forecast) *forecastState {
 	r.mu.Lock()
 	s, ok := r.states[key]
-	again := ok && s.uid != fc.UID
-	if !ok || again {
+	recreated := ok && s.uid != fc.UID
+	if !ok || recreated {
 		s = &forecastState{uid: fc.UID, step: planner.State{Publisher: r.publisher()}}
 		for _, at := range fc.Status.RecentWrites {
 			s.step.Publisher.Wrote(at.Time)
@@ -153,7 +143,7 @@ func (r *ForecastReconciler) state(key types.NamespacedName, fc *v1alpha1.Foreca
 		r.states[key] = s
 	}
 	r.mu.Unlock()
-	if again {
+	if recreated {
 		r.fetch.forget(key)
 	}
 	s.adopt(fc.Status.Plan)
@@ -165,7 +155,7 @@ func (r *ForecastReconciler) publisher() *planner.Publisher {
 	opts.Refresh, opts.Writes = r.rates.PlanRefresh, r.rates.WritesPerHour
 	p, err := planner.NewPublisher(opts)
 	if err != nil {
-		panic(err) // the rates were validated with the options
+		panic(err) // Impossible: Options.validate has checked the rates.
 	}
 	return p
 }
@@ -179,114 +169,43 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 	r.poolWarmUps.Delete(key.Namespace + "/" + key.Name)
 }
 
-// read starts a read of history where one is due, and says whether the result is worth waiting for: a plan made without it would be
-// written twice. The wait is a short one, since peaks and conditions must not wait for a source that never answers.
-func (r *ForecastReconciler) read(key types.NamespacedName, state *forecastState, set planner.Settings, now time.Time) bool {
-	wanted := fmt.Sprintf("%s|%s|%s|%s|%s", set.Source, set.Query, set.Step, set.History, set.Settle)
-	if state.readerKey != wanted {
-		r.fetch.forget(key)
-		state.readerKey, state.hasRead, state.readErr, state.nextRead = wanted, false, nil, time.Time{}
-		state.series = history.Series{}
-		state.step.Model.Forget()
-		state.reader, state.readErr = r.open(key.Namespace, set)
-	}
-	if got, ok := r.fetch.take(key); ok {
-		state.record(got)
-		if kind := history.KindOf(got.err); kind != "" && !kind.Temporary() {
-			state.nextRead = now.Add(max(set.Step, badQueryRetry)) // only a person can mend it
-		}
-		return false
-	}
-	if state.reader == nil {
-		state.reader, state.readErr = r.open(key.Namespace, set) // the sources may have been mended
-		if state.reader == nil {
-			state.nextRead = now.Add(max(set.Step, badQueryRetry)) // only a person can mend it
-			return false
-		}
-	}
-	if r.fetch.busy(key) {
-		if !now.Before(state.nextRead) {
-			state.nextRead = nextRead(key, set, now) // a read that lasts longer than a step must not have us come back at once, again and again
-		}
-		return !state.hasRead && state.readErr == nil && now.Before(state.waitUntil(set))
-	}
-	if now.Before(state.nextRead) {
-		return false
-	}
-	state.nextRead, state.requestedAt = nextRead(key, set, now), now
-	r.fetch.request(key, set.Source, state.reader)
-	return true
-}
-
-// openFrom reads series from the configured sources.
-func openFrom(sources *history.Sources, c history.Clock) func(string, planner.Settings) (seriesReader, error) {
-	return func(namespace string, set planner.Settings) (seriesReader, error) {
-		src, err := sources.For(namespace, set.Source)
-		if err != nil {
-			return nil, err
-		}
-		reader, err := history.NewReader(src, history.ReaderConfig{Query: set.Query, Step: set.Step, History: set.ReadSpan(), Settle: set.Settle}, c)
-		if err != nil {
-			return nil, err // not the typed nil, which would not be nil as an interface
-		}
-		return reader, nil
-	}
-}
-
-// nextRead is the instant at which the step that is under way has settled, spread a little by the Forecast's name.
-func nextRead(key types.NamespacedName, set planner.Settings, now time.Time) time.Time {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(key.String()))
-	spread := time.Duration(h.Sum64() % uint64(max(1, set.Step/8))) //nolint:gosec // a duration above 0
-	end := history.FloorTo(now.Add(-set.Settle), set.Step).Add(set.Step)
-	return end.Add(set.Settle + spread)
-}
-
-func (r *ForecastReconciler) untilNext(state *forecastState, set planner.Settings, now time.Time) time.Duration {
-	wait := state.nextRead.Sub(now)
-	if !set.HasDemand || set.Mode == v1alpha1.ForecastPaused {
-		wait = history.FloorTo(now, set.Step).Add(set.Step).Sub(now)
-	}
-	return max(wait, 100*time.Millisecond)
-}
-
-// refuse says in the conditions why a spec is not acted upon. The plan stays in status; meanwhile the adapter answers with an error,
-// on which an HPA holds its replicas.
-func (r *ForecastReconciler) refuse(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, why error) error {
-	v := verdicts{generation: fc.Generation, now: metaTime(r.clock.Now())}
-	v.fail(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(why))
+// reportInvalidSpec sets the condition Ready to False because of an invalid spec. The plan stays in
+// status. Meanwhile the adapter answers with an error, so HPAs keep their replicas.
+func (r *ForecastReconciler) reportInvalidSpec(
+	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, why error,
+) error {
+	conditions := conditionSet{generation: fc.Generation, now: metaTime(r.clock.Now())}
+	conditions.setFalse(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(why))
 	next := fc.Status.DeepCopy()
 	next.ObservedGeneration = fc.Generation
-	changed := v.merge(&next.Conditions)
+	changed := conditions.merge(&next.Conditions)
 	if len(changed) == 0 && fc.Status.ObservedGeneration == fc.Generation {
 		return nil
 	}
 	return r.write(ctx, fc, state, next, changed)
 }
 
-// write stores a status and tells of the conditions that changed. It is refused as a conflict where the Forecast has changed since it
-// was read: a leader that was held up and deposed meanwhile must not put its plan in place of its successor's.
-func (r *ForecastReconciler) write(ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, next *v1alpha1.ForecastStatus, changed []condition) error {
+// write writes the status of a Forecast and counts the write, see [writeStatus].
+func (r *ForecastReconciler) write(
+	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, next *v1alpha1.ForecastStatus,
+	changed []metav1.Condition,
+) error {
 	now := r.clock.Now()
 	next.RecentWrites = recentWrites(append(state.step.Publisher.Recent(now), now))
 	before := fc.DeepCopy()
 	fc.Status = *next
-	if err := r.client.Status().Patch(ctx, fc, unlessChanged(before)); err != nil {
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return fmt.Errorf("write the status of forecast %s/%s: %w", fc.Namespace, fc.Name, err)
+	if written, err := writeStatus(ctx, r.client, r.recorder, before, fc, changed); err != nil || !written {
+		return err
 	}
 	state.step.Publisher.Wrote(now)
 	r.metrics.writes.Inc()
-	emit(r.recorder, fc, changed)
 	return nil
 }
 
-// recentWrites are the newest of the times, as status lists them.
+// recentWrites returns the newest of the times, as many as status may list.
 func recentWrites(times []time.Time) []metav1.Time {
 	var out []metav1.Time
-	for _, at := range times[max(0, len(times)-rememberedWrites):] {
+	for _, at := range times[max(0, len(times)-maxRecentWrites):] {
 		out = append(out, metaTime(at))
 	}
 	return out

@@ -16,11 +16,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"headstart.dev/headstart/adapter/values"
-
-	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// passive makes a clock of one that only tells the time; nothing here waits on it.
+// passive is a clock.Clock that only returns the time. Nothing in these tests waits on it.
 type passive struct{ *clocktesting.FakePassiveClock }
 
 func (passive) NewTimer(time.Duration) clock.Timer          { panic("no timer in tests") }
@@ -64,14 +62,3 @@ func gaugeValue(t *testing.T, c prometheus.Collector) float64 {
 }
 
 func collected(c prometheus.Collector) int { return testutil.CollectAndCount(c) }
-
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
-
-func goodSpec() v1alpha1.ForecastSpec {
-	return v1alpha1.ForecastSpec{
-		Demand:       &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(requests_total[1m]))"}},
-		TargetRef:    v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "face-fusion"},
-		ProvisionFor: v1alpha1.ProvisionFor{ServiceLevel: ptr(v1alpha1.Decimal("0.99"))},
-	}
-}

@@ -25,37 +25,42 @@ func indexHPA(obj client.Object) []string {
 	return planner.ForecastNames(hpa)
 }
 
-// readHPAs reads the HPAs that read the Forecast, and checks that they follow it.
+// readHPAs reads the HPAs that read the Forecast: the capacity of a replica and the ramp. It sets
+// the condition HPALinted.
 func (e *evaluation) readHPAs(ctx context.Context) error {
 	var list autoscalingv2.HorizontalPodAutoscalerList
-	if err := e.client.List(ctx, &list, client.InNamespace(e.fc.Namespace), client.MatchingFields{hpaIndex: e.fc.Name}); err != nil {
+	err := e.client.List(ctx, &list, client.InNamespace(e.fc.Namespace), client.MatchingFields{hpaIndex: e.fc.Name})
+	if err != nil {
 		return fmt.Errorf("list the HorizontalPodAutoscalers that read %s: %w", e.name(), err)
 	}
 	e.set.Scaling = planner.ReadHPAs(list.Items, e.fc, e.rates.HPASync)
-	shared, err := e.sharers(ctx, e.fc)
+	others, err := e.otherForecastsOfTarget(ctx, e.fc)
 	if err != nil {
 		return err
 	}
-	lintHPAs(&e.v, e.set.Scaling, e.fc, shared)
+	setHPALintedCondition(&e.conditions, e.set.Scaling, e.fc, others)
 	capacity, hpa := e.set.Capacity()
 	switch e.capacity = capacity; {
 	case capacity <= 0:
 	case hpa == "":
 		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: quantityOf(capacity), Source: "Spec"}
 	default:
-		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: quantityOf(capacity), Source: "HorizontalPodAutoscaler", Name: hpa}
+		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{
+			Value: quantityOf(capacity), Source: "HorizontalPodAutoscaler", Name: hpa,
+		}
 	}
 	return nil
 }
 
-// lintHPAs sets the condition HPALinted: what keeps the HPAs from following the forecast. shared
-// are the other Forecasts of the target.
-func lintHPAs(v *verdicts, s planner.Scaling, fc *v1alpha1.Forecast, shared []string) {
+// setHPALintedCondition sets the condition HPALinted: what keeps the HPAs from following the
+// forecast. others are the names of other active Forecasts with the same target.
+func setHPALintedCondition(conditions *conditionSet, s planner.Scaling, fc *v1alpha1.Forecast, others []string) {
 	findings := slices.Clone(s.Findings)
-	if len(shared) > 0 {
-		findings = append(findings, planner.Finding{Reason: "TargetShared", Message: fmt.Sprintf(
-			"Forecasts %s have the target %s/%s too: keep one per target, or two HPAs will fight over its replicas",
-			strings.Join(shared, ", "), fc.Spec.TargetRef.Kind, fc.Spec.TargetRef.Name)})
+	if len(others) > 0 {
+		message := fmt.Sprintf("the target %s/%s is also that of the Forecasts %s: "+
+			"keep one per target, or two HPAs will fight over its replicas",
+			fc.Spec.TargetRef.Kind, fc.Spec.TargetRef.Name, strings.Join(others, ", "))
+		findings = append(findings, planner.Finding{Reason: "TargetShared", Message: message})
 	}
 	switch {
 	case len(findings) > 0:
@@ -63,10 +68,11 @@ func lintHPAs(v *verdicts, s planner.Scaling, fc *v1alpha1.Forecast, shared []st
 		for _, f := range findings {
 			messages = append(messages, f.Message)
 		}
-		v.fail(v1alpha1.ConditionHPALinted, findings[0].Reason, "%s", strings.Join(messages, "; "))
+		conditions.setFalse(v1alpha1.ConditionHPALinted, findings[0].Reason, "%s", strings.Join(messages, "; "))
 	case s.Count == 0:
-		v.unknown(v1alpha1.ConditionHPALinted, "NoHPA", "no HorizontalPodAutoscaler in this namespace reads the metric %s", fc.Name)
+		conditions.setUnknown(v1alpha1.ConditionHPALinted, "NoHPA",
+			"no HorizontalPodAutoscaler in this namespace reads the metric %s", fc.Name)
 	default:
-		v.ok(v1alpha1.ConditionHPALinted, "Follows", "HPA %s follows the forecast", s.Name)
+		conditions.setTrue(v1alpha1.ConditionHPALinted, "Follows", "HPA %s follows the forecast", s.Name)
 	}
 }

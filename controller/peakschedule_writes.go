@@ -12,38 +12,59 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// figuresDiffer is by how much of the larger one a demand differs from the one in status where that is worth a write of its own.
-const figuresDiffer = 0.05
+const (
+	// planBatchDelay is how long after a change of a plan the PeakSchedules of its Forecast are
+	// reconciled. A change of a PeakSchedule changes several plans at about the same time, and its
+	// status is written once for all of them.
+	planBatchDelay = 2 * time.Second
+	// maxWritePause is the longest pause after a write. A PeakSchedule whose windows change all the
+	// time, or that selects many Forecasts, is not written more often.
+	maxWritePause = 30 * time.Second
+	// demandRefresh is how old the demand of the Forecasts in status gets when it changes only a
+	// little.
+	demandRefresh = 5 * time.Minute
+	// demandTolerance is the change of a demand, relative to the larger value, up to which it
+	// counts as little.
+	demandTolerance = 0.05
+)
 
-// scheduleWrites knows when this process wrote the status of each schedule. The zero value has written none.
+// scheduleWrites knows when this process wrote the status of each PeakSchedule. The zero value has
+// written none.
 type scheduleWrites struct {
 	mu   sync.Mutex
 	last map[types.NamespacedName]scheduleWrite
 }
 
-// scheduleWrite is the last write of a status, and the last one that had a new spec to answer. A zero instant: none by this process.
-type scheduleWrite struct{ at, answered time.Time }
+// scheduleWrite has the times of the last write of a status, and of the last write after a change
+// of the spec. They are zero when this process has made no such write.
+type scheduleWrite struct{ at, specAt time.Time }
 
-// pause is for how long the status may not be written yet, whatever wakes its schedule; zero where it may. After a new spec the pauses
-// double from planGathers on: the plans that have it come one by one in the seconds after, and their figures are what its author waits
-// for. From half a minute on the pause is leastSleep, however many Forecasts are lifted.
+// pause returns how long the status must not be written yet; 0 when it may be written.
+//
+// After a change of the spec the pauses double, from planBatchDelay up to maxWritePause. The plans
+// with the new spec come one by one in the first seconds, and whoever changed the spec waits for
+// their demand. After half a minute every pause is maxWritePause, however many Forecasts are
+// selected.
 func (w *scheduleWrites) pause(key types.NamespacedName, now time.Time) time.Duration {
 	last := w.of(key)
-	gap := min(max(last.at.Sub(last.answered), planGathers), leastSleep)
-	return max(last.at.Add(gap).Sub(now), 0)
+	pause := min(max(last.at.Sub(last.specAt), planBatchDelay), maxWritePause)
+	return max(last.at.Add(pause).Sub(now), 0)
 }
 
-// later is after how long it is worth while to look at a schedule again instead of writing its next status; zero where it is to be
-// written now. A status that answers a new spec is written at once: such writes are as many as its author's.
-func (w *scheduleWrites) later(key types.NamespacedName, written, next *v1alpha1.PeakScheduleStatus, now time.Time) time.Duration {
+// delay returns how long to wait before the PeakSchedule is reconciled again instead of writing
+// next; 0 when next is to be written now. The status after a change of the spec is written at once,
+// since users do not change specs often.
+func (w *scheduleWrites) delay(
+	key types.NamespacedName, written, next *v1alpha1.PeakScheduleStatus, now time.Time,
+) time.Duration {
 	age := now.Sub(w.of(key).at)
 	switch {
 	case written.ObservedGeneration != next.ObservedGeneration:
 		return 0
 	case equality.Semantic.DeepEqual(*written, *next):
-		return longestSleep
-	case age < demandAge && sameButFigures(written, next):
-		return demandAge - age // they are renewed then
+		return maxRequeue
+	case age < demandRefresh && equalWithinTolerance(written, next):
+		return demandRefresh - age
 	}
 	return w.pause(key, now)
 }
@@ -54,16 +75,16 @@ func (w *scheduleWrites) of(key types.NamespacedName) scheduleWrite {
 	return w.last[key]
 }
 
-// wrote notes a write, and whether it answered a new spec.
-func (w *scheduleWrites) wrote(key types.NamespacedName, at time.Time, answers bool) {
+// wrote records a write, and whether it was the first one after a change of the spec.
+func (w *scheduleWrites) wrote(key types.NamespacedName, at time.Time, newSpec bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.last == nil {
 		w.last = map[types.NamespacedName]scheduleWrite{}
 	}
-	write := scheduleWrite{at: at, answered: w.last[key].answered}
-	if answers {
-		write.answered = at
+	write := scheduleWrite{at: at, specAt: w.last[key].specAt}
+	if newSpec {
+		write.specAt = at
 	}
 	w.last[key] = write
 }
@@ -74,28 +95,30 @@ func (w *scheduleWrites) forget(key types.NamespacedName) {
 	delete(w.last, key)
 }
 
-// sameButFigures says whether two statuses differ by no more than figures of demand that hardly moved: a forecast that moves a little
-// makes no write.
-func sameButFigures(written, next *v1alpha1.PeakScheduleStatus) bool {
-	was := make(map[string]v1alpha1.SelectedForecast, len(written.Forecasts))
+// equalWithinTolerance reports whether two statuses differ only in demands, and in these only by a
+// little.
+func equalWithinTolerance(written, next *v1alpha1.PeakScheduleStatus) bool {
+	old := make(map[string]v1alpha1.SelectedForecast, len(written.Forecasts))
 	for _, f := range written.Forecasts {
-		was[f.Name] = f
+		old[f.Name] = f
 	}
 	rounded := *next
 	rounded.Forecasts = nil
 	for _, f := range next.Forecasts {
-		if old, ok := was[f.Name]; ok && near(old.Demand, f.Demand) && near(old.DemandAtNext, f.DemandAtNext) {
-			f = old
+		o, ok := old[f.Name]
+		if ok && isNear(o.Demand, f.Demand) && isNear(o.DemandAtNext, f.DemandAtNext) {
+			f = o
 		}
 		rounded.Forecasts = append(rounded.Forecasts, f)
 	}
 	return equality.Semantic.DeepEqual(*written, rounded)
 }
 
-func near(a, b *resource.Quantity) bool {
+// isNear reports whether two demands differ by at most demandTolerance, or both are nil.
+func isNear(a, b *resource.Quantity) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
 	x, y := a.AsApproximateFloat64(), b.AsApproximateFloat64()
-	return math.Abs(x-y) <= figuresDiffer*max(x, y)
+	return math.Abs(x-y) <= demandTolerance*max(x, y)
 }

@@ -5,27 +5,30 @@ import (
 	"context"
 	"math"
 	"slices"
+	"time"
 
-	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner"
 )
 
-// publish writes the status where the plan, a condition or the spec changed enough to be worth one
+// publish writes the status when the plan, a condition or the spec changed enough to be worth one
 // of the hour's writes.
 func (e *evaluation) publish(ctx context.Context) error {
-	changed := e.v.merge(&e.next.Conditions)
-	e.keepWhatIsKnown()
+	changed := e.conditions.merge(&e.next.Conditions)
+	e.carryOver()
 	worth := e.worthAWrite(len(changed) > 0)
 	if worth && e.out.Plan != nil {
 		encoded := e.out.Plan.Encode()
 		e.next.Plan = &encoded
 	}
-	if served, err := e.out.Serve(cmp.Or(e.out.Plan, e.state.step.Published)); err == nil {
+	current := cmp.Or(e.out.Plan, e.state.step.Published)
+	if served, err := e.out.Serve(current); err == nil {
 		e.next.Served = &v1alpha1.Sample{Value: quantityOf(served.Value), Time: metaTime(e.now)}
 	}
-	e.metrics.observe(types.NamespacedName{Namespace: e.fc.Namespace, Name: e.fc.Name}, &e.next, e.leadTime)
+	e.metrics.observe(client.ObjectKeyFromObject(e.fc), &e.next, e.leadTime)
 	if !worth {
 		return nil
 	}
@@ -36,7 +39,7 @@ func (e *evaluation) publish(ctx context.Context) error {
 	return nil
 }
 
-// worthAWrite reports whether the hour's writes allow for this one. A new spec is always answered.
+// worthAWrite reports whether this status is worth a write. A new generation of the spec always is.
 func (e *evaluation) worthAWrite(changed bool) bool {
 	if e.fc.Status.ObservedGeneration != e.fc.Generation {
 		return true
@@ -47,28 +50,28 @@ func (e *evaluation) worthAWrite(changed bool) bool {
 	return e.out.Publish.Publish
 }
 
-// keepWhatIsKnown carries over what this pass could not renew. A plan stays until it is replaced, or
-// the Forecast is paused.
-func (e *evaluation) keepWhatIsKnown() {
-	was := &e.fc.Status
+// carryOver copies from the old status what this evaluation did not renew. A plan stays until it is
+// replaced, or the Forecast is paused.
+func (e *evaluation) carryOver() {
+	old := &e.fc.Status
 	if e.set.Mode != v1alpha1.ForecastPaused {
-		e.next.Plan = was.Plan
+		e.next.Plan = old.Plan
 	}
 	if e.out.Plan == nil && e.set.Mode != v1alpha1.ForecastPaused {
-		e.next.NextPeak = was.NextPeak
+		e.next.NextPeak = old.NextPeak
 	}
 	if e.next.Model == nil {
-		e.next.Model = was.Model
+		e.next.Model = old.Model
 	}
 	if e.next.Accuracy == nil && e.set.HasDemand {
-		e.next.Accuracy = was.Accuracy
+		e.next.Accuracy = old.Accuracy
 	}
 	if e.next.Observed == nil {
-		e.next.Observed = was.Observed
+		e.next.Observed = old.Observed
 	}
 }
 
-// modelStatus says in status what a forecast rests on.
+// modelStatus describes the model of a forecast for status, with the 16 heaviest models.
 func modelStatus(d forecaster.Description) *v1alpha1.ModelStatus {
 	out := &v1alpha1.ModelStatus{Points: int32(min(d.Points, math.MaxInt32))} //nolint:gosec // bounded
 	if !d.FittedAt.IsZero() {
@@ -79,16 +82,74 @@ func modelStatus(d forecaster.Description) *v1alpha1.ModelStatus {
 		out.Periods = append(out.Periods, v1alpha1.FormatDuration(p))
 	}
 	if !math.IsNaN(d.Skill) && !math.IsInf(d.Skill, 0) {
-		out.Skill = signed(d.Skill)
+		out.Skill = formatFigure(d.Skill)
 	}
 	if !math.IsNaN(d.Coverage) {
-		out.Coverage = signed(d.Coverage)
+		out.Coverage = formatFigure(d.Coverage)
 	}
 	models := slices.Clone(d.Models)
 	slices.SortStableFunc(models, func(a, b forecaster.Weight) int { return cmp.Compare(b.Share, a.Share) })
 	for _, w := range models[:min(len(models), 16)] {
-		out.Weights = append(out.Weights, v1alpha1.ModelWeight{Name: w.Model, Weight: v1alpha1.FormatDecimal(math.Max(0, w.Share), 3)})
+		weight := v1alpha1.FormatDecimal(math.Max(0, w.Share), 3)
+		out.Weights = append(out.Weights, v1alpha1.ModelWeight{Name: w.Model, Weight: weight})
 	}
 	out.Warnings = slices.Clone(d.Warnings[:min(len(d.Warnings), 8)])
 	return out
+}
+
+// setServingCondition sets the condition Serving. With a new plan it also sets WithinMaxReplicas,
+// and the next peak in status.
+func (e *evaluation) setServingCondition() {
+	hpa := cmp.Or(e.set.Scaling.Name, "none yet")
+	switch e.out.Outcome {
+	case planner.Planned:
+		e.setWithinMaxReplicasCondition()
+		e.next.NextPeak = e.nextPeak()
+		e.conditions.setTrue(v1alpha1.ConditionServing, "PlanPublished", "the plan is published")
+	case planner.BuildFailed:
+		e.setServingWithoutNewPlan()
+		e.conditions.setFalse(v1alpha1.ConditionServing, "PlanFailed",
+			"no new plan can be made: %s; check spec.behavior.scaleUp and averageValue of the HPA "+
+				"that reads the forecast (%s), and spec.capacityPerReplica; %s",
+			oneLine(e.out.Err), hpa, e.conditions.get(v1alpha1.ConditionServing).Message)
+	default:
+		e.setServingWithoutNewPlan()
+	}
+}
+
+// setServingWithoutNewPlan sets the condition Serving while no new plan can be made.
+func (e *evaluation) setServingWithoutNewPlan() {
+	last, cause := e.state.step.Published, v1alpha1.ConditionHistoryReady
+	if !e.set.HasDemand {
+		cause = v1alpha1.ConditionPeaksValid
+	}
+	switch {
+	case last != nil && !e.now.Before(last.End()):
+		e.conditions.setFalse(v1alpha1.ConditionServing, "PlanExpired",
+			"the plan ended at %s and no new one can be made; onPlanExpiry is %s: see %s for what to change",
+			last.End().UTC().Format(time.RFC3339), e.set.Expiry, cause)
+	case last != nil:
+		e.conditions.setTrue(v1alpha1.ConditionServing, reasonLastPlan,
+			"the last plan is served until %s", last.End().UTC().Format(time.RFC3339))
+	case !e.set.HasDemand:
+		e.conditions.setUnknown(v1alpha1.ConditionServing, "NoPlan",
+			"there is no plan yet, and nothing is served: see %s for what to change", cause)
+	default:
+		e.conditions.setUnknown(v1alpha1.ConditionServing, "NoPlan",
+			"there is no plan yet: observed demand is served where it can be polled")
+	}
+}
+
+// setWithinMaxReplicasCondition sets the condition WithinMaxReplicas, if there is an HPA.
+func (e *evaluation) setWithinMaxReplicasCondition() {
+	scaling, shortage := e.set.Scaling, e.out.Notes.Shortage
+	switch {
+	case scaling.MaxReplicas == 0:
+	case shortage == nil:
+		e.conditions.setTrue(v1alpha1.ConditionWithinMaxReplicas, "Enough",
+			"the plan stays within maxReplicas of HPA %s", scaling.Name)
+	default:
+		e.conditions.setFalse(v1alpha1.ConditionWithinMaxReplicas, "MaxReplicasTooLow",
+			"%s in HPA %s, and check that the cluster has enough nodes", shortage, scaling.Name)
+	}
 }

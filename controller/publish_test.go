@@ -7,8 +7,8 @@ import (
 	"headstart.dev/headstart/forecaster"
 )
 
-// Status has room for 16 models: the ones that count most, in their order.
-func TestModelStatusNamesTheHeaviest(t *testing.T) {
+// Status lists the 16 models with the largest weights, the largest first.
+func TestModelStatusListsTheLargestWeights(t *testing.T) {
 	var d forecaster.Description
 	for i := range 20 {
 		d.Models = append(d.Models, forecaster.Weight{Model: fmt.Sprintf("m%02d", i), Share: float64(i) / 190})
@@ -18,6 +18,6 @@ func TestModelStatusNamesTheHeaviest(t *testing.T) {
 		t.Errorf("weights are %+v, want m19 to m04", got)
 	}
 	if d.Models[0].Model != "m00" {
-		t.Error("the description was sorted too")
+		t.Error("modelStatus changed the description")
 	}
 }

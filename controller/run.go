@@ -26,10 +26,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
+	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/gpuwarm/warmer"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
 )
 
 // LeaseName is the lease that the leader holds.
@@ -41,25 +43,26 @@ type Options struct {
 	Config *rest.Config
 	// Namespace holds the leader's lease.
 	Namespace string
-	// LeaderElection keeps all but one replica from writing status. Off, this replica leads.
+	// LeaderElection lets only one replica write status. Without it, this replica leads.
 	LeaderElection bool
 	// Sources are the Prometheus servers that Forecasts may name.
 	Sources *history.Sources
 	// Rates says how often things happen.
 	Rates Rates
-	// WarmPools has the leader warm nodes and images ahead; it needs the rights of the component "warm" of the manifests.
+	// WarmPools lets the leader warm nodes and images ahead. It needs the rights of the component
+	// "warm" of the manifests.
 	WarmPools bool
-	// Demand polls observed demand; its failures show in the condition Observed.
+	// Demand polls observed demand. Its failures are in the condition Observed.
 	Demand DemandObserver
-	// Registerer takes the metrics of this package.
+	// Registerer registers the metrics of this package.
 	Registerer prometheus.Registerer
-	// Logger is where state changes are told.
+	// Logger gets the log lines of the controllers.
 	Logger *slog.Logger
-	// Clock is the time; the real one without it.
+	// Clock is the clock to use; the real one when it is nil.
 	Clock clock.WithTicker
 }
 
-// DefaultRates are those of a cluster with the HPA controller's defaults.
+// DefaultRates are the rates for a cluster with the defaults of the HPA controller.
 func DefaultRates() Rates {
 	return Rates{PlanRefresh: 5 * time.Minute, WritesPerHour: 12, HPASync: 15 * time.Second}
 }
@@ -85,7 +88,7 @@ func (o *Options) validate() error {
 	return nil
 }
 
-// NewScheme knows every kind that the controllers read or write.
+// NewScheme returns a scheme with every kind that the controllers read or write.
 func NewScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
@@ -93,7 +96,7 @@ func NewScheme() *runtime.Scheme {
 	return scheme
 }
 
-// New builds a manager with every controller in it.
+// New returns a manager with all controllers.
 func New(opts Options) (ctrl.Manager, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
@@ -110,9 +113,10 @@ func New(opts Options) (ctrl.Manager, error) {
 	}
 	for _, c := range []interface{ setup(ctrl.Manager) error }{
 		&ForecastReconciler{
-			client: mgr.GetClient(), open: openFrom(opts.Sources, opts.Clock), compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock,
-			logger: opts.Logger, metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(), live: mgr.GetAPIReader(), states: map[types.NamespacedName]*forecastState{},
-			demand: opts.Demand,
+			client: mgr.GetClient(), live: mgr.GetAPIReader(), open: openFrom(opts.Sources, opts.Clock),
+			compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
+			metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(),
+			demand: opts.Demand, states: map[types.NamespacedName]*forecastState{},
 		},
 		&PeakScheduleReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
 		&CalendarReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
@@ -127,7 +131,7 @@ func New(opts Options) (ctrl.Manager, error) {
 	return mgr, nil
 }
 
-// addWarmer adds what acts on WarmPools, where that was asked for.
+// addWarmer adds the controller of WarmPools, if opts.WarmPools is set.
 func addWarmer(mgr ctrl.Manager, opts Options, recorder events.EventRecorder) error {
 	if !opts.WarmPools {
 		return nil
@@ -150,7 +154,7 @@ func managerOptions(opts Options) ctrl.Options {
 	return ctrl.Options{
 		Scheme:                        NewScheme(),
 		Logger:                        logr.FromSlogHandler(opts.Logger.Handler()),
-		Metrics:                       server.Options{BindAddress: "0"}, // served with the others by the adapter
+		Metrics:                       server.Options{BindAddress: "0"}, // The adapter serves all metrics.
 		LeaderElection:                opts.LeaderElection,
 		LeaderElectionID:              LeaseName,
 		LeaderElectionNamespace:       opts.Namespace,
@@ -166,30 +170,36 @@ func managerOptions(opts Options) ctrl.Options {
 	}
 }
 
-// stripHPA keeps of an HPA what is read here.
+// stripHPA removes what nobody reads from the HPAs in the cache, to save memory.
 func stripHPA(obj any) (any, error) {
 	if hpa, ok := obj.(*autoscalingv2.HorizontalPodAutoscaler); ok {
 		hpa.ManagedFields, hpa.Annotations = nil, nil
-		hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{CurrentReplicas: hpa.Status.CurrentReplicas}
+		hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{}
 	}
 	return obj, nil
 }
 
 var _ toolscache.TransformFunc = stripHPA
 
+// withGeneration ignores updates that change only metadata or status.
 func withGeneration() builder.Predicates {
 	return builder.WithPredicates(predicate.GenerationChangedPredicate{})
 }
 
-func withPredicate(p predicate.Predicate) builder.Predicates { return builder.WithPredicates(p) }
+// ServedSettings is a [values.ParseFunc]: it returns what serving needs from a spec.
+func ServedSettings(spec *v1alpha1.ForecastSpec) (values.Settings, error) {
+	set, err := planner.ParseSpec(spec)
+	served := values.Settings{Mode: set.Mode, Expiry: set.Expiry, Static: set.Static, Min: set.Min}
+	if set.HasDemand {
+		served.Demand = &values.Query{Expr: set.Query, Source: set.Source, Settle: set.Settle}
+	}
+	return served, err
+}
 
-// emit tells of conditions that changed.
-func emit(recorder events.EventRecorder, obj runtime.Object, changed []condition) {
-	for _, c := range changed {
-		kind := corev1.EventTypeNormal
-		if isTrouble(c) {
-			kind = corev1.EventTypeWarning
-		}
-		recorder.Eventf(obj, nil, kind, c.Reason, "Evaluate", "%s is %s: %s", c.Type, c.Status, c.Message)
+// LearnerOptions are the options for the learner of a Forecast in mode Learned.
+func LearnerOptions(set planner.Settings) gpuwarm.LearnerOptions {
+	lead := set.Lead
+	return gpuwarm.LearnerOptions{
+		Percentile: lead.Percentile, Default: lead.Default, Max: lead.Max, DefaultConfigured: lead.Configured,
 	}
 }

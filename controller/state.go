@@ -19,15 +19,15 @@ import (
 // selectorAge is how long the pod selector of a target is used before its scale is read again.
 const selectorAge = 5 * time.Minute
 
-// forecastState is what the leader keeps in memory for one Forecast. All of it can be had again
-// from Prometheus and status.
+// forecastState is what the leader keeps in memory for one Forecast. All of it can be restored from
+// Prometheus and status.
 type forecastState struct {
 	uid types.UID
 
 	readerKey   string
 	reader      seriesReader
 	nextRead    time.Time
-	requestedAt time.Time // when the newest read was requested
+	requestedAt time.Time // When the newest read was requested.
 	series      history.Series
 	readErr     error
 	hasRead     bool
@@ -35,7 +35,7 @@ type forecastState struct {
 	learner *gpuwarm.Learner
 
 	tracker  *accuracy.Tracker
-	promised time.Time // the newest step whose promise was recorded, or that had none
+	promised time.Time // The newest step that recordPromises has handled.
 
 	selector    labels.Selector
 	selectorKey string
@@ -43,12 +43,12 @@ type forecastState struct {
 
 	// step is what one step of the planner leaves to the next one.
 	step planner.State
-	// published is the plan of step, as it stands in status.
+	// published is step.Published as it is in status.
 	published *v1alpha1.Plan
 }
 
-// adopt makes the plan in status the published one, whoever wrote or removed it. Two plans of the
-// same second are compared by their values.
+// adopt makes the plan in status the published one, whoever wrote or removed it. Plans are compared
+// by their values, since two plans can have the same ComputedAt, which is in seconds.
 func (s *forecastState) adopt(published *v1alpha1.Plan) {
 	if published != nil && s.published != nil && equality.Semantic.DeepEqual(s.published, published) {
 		return
@@ -62,12 +62,13 @@ func (s *forecastState) adopt(published *v1alpha1.Plan) {
 	}
 }
 
-// waitUntil is until when a Forecast waits for the newest read, before it is evaluated without.
+// waitUntil returns until when to wait for the newest read. After that the Forecast is evaluated
+// without its result.
 func (s *forecastState) waitUntil(set planner.Settings) time.Time {
 	return s.requestedAt.Add(min(set.Step, maxReadWait))
 }
 
-// record stores the result of a read. An error keeps the series that is there.
+// record stores the result of a read. After an error the old series stays.
 func (s *forecastState) record(r result) {
 	s.readErr = r.err
 	if r.err == nil {
@@ -75,7 +76,7 @@ func (s *forecastState) record(r result) {
 	}
 }
 
-// known is the series as the planner takes it; nil when none was read yet.
+// known returns the series for the planner; nil when none was read yet.
 func (s *forecastState) known() *forecaster.Series {
 	if !s.hasRead {
 		return nil
@@ -84,8 +85,8 @@ func (s *forecastState) known() *forecaster.Series {
 	return &series
 }
 
-// learn returns the learner for these settings. It is restored from status where this process does
-// not have it yet.
+// learn returns the learner for these settings. A process that has none yet restores it from
+// status.
 func (s *forecastState) learn(set planner.Settings, status *v1alpha1.LeadTimeStatus) *gpuwarm.Learner {
 	opts := LearnerOptions(set)
 	switch {

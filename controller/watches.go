@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,11 +22,12 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// targetIndex is the cache index from a target to the Forecasts that name it.
+// targetIndex is the cache index from a target to the Forecasts of its namespace that name it.
 const targetIndex = "headstart.dev/target"
 
 func targetKey(ref v1alpha1.TargetReference) string { return ref.Kind + "/" + ref.Name }
 
+// indexTarget is the index function of targetIndex.
 func indexTarget(obj client.Object) []string {
 	fc, ok := obj.(*v1alpha1.Forecast)
 	if !ok {
@@ -34,29 +36,38 @@ func indexTarget(obj client.Object) []string {
 	return []string{targetKey(fc.Spec.TargetRef)}
 }
 
-// sharers are the other Forecasts that act on the same target. One in mode DryRun or Paused beside an Active one is how a comparison is
-// run, and only counts where both would scale.
-func (r *ForecastReconciler) sharers(ctx context.Context, fc *v1alpha1.Forecast) ([]string, error) {
-	if fc.Spec.Mode != v1alpha1.ForecastActive && fc.Spec.Mode != "" {
+// otherForecastsOfTarget returns the names of the other Forecasts in mode Active with the same
+// target; none where fc is not Active itself. A Forecast in mode DryRun or Paused beside an Active
+// one is no problem, since only one of them scales.
+func (r *ForecastReconciler) otherForecastsOfTarget(ctx context.Context, fc *v1alpha1.Forecast) ([]string, error) {
+	if !isActive(fc) {
 		return nil, nil
 	}
+	key := targetKey(fc.Spec.TargetRef)
 	var list v1alpha1.ForecastList
-	if err := r.client.List(ctx, &list, client.InNamespace(fc.Namespace), client.MatchingFields{targetIndex: targetKey(fc.Spec.TargetRef)}); err != nil {
-		return nil, fmt.Errorf("list the Forecasts of %s: %w", targetKey(fc.Spec.TargetRef), err)
+	err := r.client.List(ctx, &list, client.InNamespace(fc.Namespace), client.MatchingFields{targetIndex: key})
+	if err != nil {
+		return nil, fmt.Errorf("list the Forecasts of %s: %w", key, err)
 	}
 	var names []string
 	for i := range list.Items {
-		if mode := list.Items[i].Spec.Mode; list.Items[i].Name != fc.Name && (mode == v1alpha1.ForecastActive || mode == "") {
-			names = append(names, list.Items[i].Name)
+		if other := &list.Items[i]; other.Name != fc.Name && isActive(other) {
+			names = append(names, other.Name)
 		}
 	}
 	slices.Sort(names)
 	return names, nil
 }
 
-// forecastEvents enqueues a Forecast when its spec or labels change. At a start, those whose plan ends soonest come first.
+// isActive reports whether the mode of a Forecast is Active, the default.
+func isActive(fc *v1alpha1.Forecast) bool {
+	return fc.Spec.Mode == v1alpha1.ForecastActive || fc.Spec.Mode == ""
+}
+
+// forecastEvents enqueues a Forecast when its spec or labels change. After a restart, Forecasts
+// whose plan ends soonest come first.
 func forecastEvents(c clock.PassiveClock) handler.EventHandler {
-	add := func(obj client.Object, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	add := func(obj client.Object, q requestQueue) {
 		req := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(obj)}
 		pq, ok := q.(priorityqueue.PriorityQueue[reconcile.Request])
 		fc, isForecast := obj.(*v1alpha1.Forecast)
@@ -64,44 +75,50 @@ func forecastEvents(c clock.PassiveClock) handler.EventHandler {
 			q.Add(req)
 			return
 		}
-		priority := urgency(fc, c.Now())
+		priority := priorityOf(fc, c.Now())
 		pq.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, req)
 	}
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q requestQueue) {
 			add(e.Object, q)
 		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || fmt.Sprint(e.ObjectOld.GetLabels()) != fmt.Sprint(e.ObjectNew.GetLabels()) {
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q requestQueue) {
+			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+				!maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
 				add(e.ObjectNew, q)
 			}
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q requestQueue) {
 			q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)})
 		},
 	}
 }
 
-// hpaSpecChanged leaves out what the HPA controller writes to an HPA's status at every sync: a plan depends on the spec alone.
+// requestQueue is the queue of a reconciler.
+type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// hpaSpecChanged ignores updates of an HPA's status, which the HPA controller writes at every sync.
+// A plan depends on the spec only.
 func hpaSpecChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		was, isHPA := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
-		is, stillHPA := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
-		return !isHPA || !stillHPA || !equality.Semantic.DeepEqual(was.Spec, is.Spec)
+		before, ok1 := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
+		after, ok2 := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
+		return !ok1 || !ok2 || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
 	}}
 }
 
-// urgency is higher the sooner a Forecast's plan ends; highest without a plan.
-func urgency(fc *v1alpha1.Forecast, now time.Time) int {
-	const most = 100000
+// priorityOf returns the priority of a Forecast in the queue. It is higher the sooner its plan
+// ends, and highest without a plan.
+func priorityOf(fc *v1alpha1.Forecast, now time.Time) int {
+	const highest = 100000
 	if fc.Status.Plan == nil {
-		return most
+		return highest
 	}
-	left := int(fc.Status.Plan.End.Sub(now) / time.Minute)
-	return most - min(max(left, 0), most)
+	minutesLeft := int(fc.Status.Plan.End.Sub(now) / time.Minute)
+	return highest - min(max(minutesLeft, 0), highest)
 }
 
-// forecastsOfHPA maps an HPA to the Forecasts it reads.
+// forecastsOfHPA maps an HPA to the Forecasts that it reads.
 func forecastsOfHPA(_ context.Context, obj client.Object) []reconcile.Request {
 	hpa, ok := obj.(*autoscalingv2.HorizontalPodAutoscaler)
 	if !ok {
@@ -114,12 +131,13 @@ func forecastsOfHPA(_ context.Context, obj client.Object) []reconcile.Request {
 	return out
 }
 
-// forecastsOfPeaks maps a PeakSchedule to every Forecast of its namespace: one that it no longer picks must hear of it too.
+// forecastsOfPeaks maps a PeakSchedule to every Forecast of its namespace. A Forecast that it no
+// longer selects must be planned again too.
 func (r *ForecastReconciler) forecastsOfPeaks(ctx context.Context, obj client.Object) []reconcile.Request {
 	return r.forecastsIn(ctx, obj.GetNamespace())
 }
 
-// forecastsOfCalendar maps a Calendar to every Forecast.
+// forecastsOfCalendar maps a Calendar to every Forecast of the cluster.
 func (r *ForecastReconciler) forecastsOfCalendar(ctx context.Context, _ client.Object) []reconcile.Request {
 	return r.forecastsIn(ctx, "")
 }
@@ -127,12 +145,20 @@ func (r *ForecastReconciler) forecastsOfCalendar(ctx context.Context, _ client.O
 func (r *ForecastReconciler) forecastsIn(ctx context.Context, namespace string) []reconcile.Request {
 	var list v1alpha1.ForecastList
 	if err := r.client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		r.logger.Error("forecasts cannot be listed", "namespace", namespace, "error", err)
+		r.logger.Error("cannot list Forecasts", "namespace", namespace, "error", err)
 		return nil
 	}
-	out := make([]reconcile.Request, 0, len(list.Items))
-	for i := range list.Items {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	return requestsFor(list.Items)
+}
+
+// requestsFor returns a request for each of the objects.
+func requestsFor[T any, P interface {
+	*T
+	client.Object
+}](objects []T) []reconcile.Request {
+	out := make([]reconcile.Request, 0, len(objects))
+	for i := range objects {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(P(&objects[i]))})
 	}
 	return out
 }

@@ -165,7 +165,8 @@ func (p *specParser) relations(s Settings) {
 	case s.Horizon < s.Step:
 		p.fail("spec.horizon: %s must be at least one step of %s", s.Horizon, s.Step)
 	case s.HasDemand && s.Horizon <= s.Settle+s.Step:
-		p.fail("spec.horizon: %s must be longer than spec.demand.settle and one step together, %s: a plan begins where the series ends",
+		p.fail("spec.horizon: %s must be longer than spec.demand.settle and one step together, %s: "+
+			"a plan begins where the series ends",
 			s.Horizon, s.Settle+s.Step)
 	case s.Horizon/s.Step > MaxHorizonSteps:
 		p.fail("spec.horizon: %s at a resolution of %s is %d steps, more than %d: shorten it",

@@ -117,7 +117,7 @@ spec:
 	}
 	// The first plan may be computed before the schedule is seen. The next one has it.
 	deadline := time.Now().Add(timeout)
-	want := []string{"first, second", "soon", "Ready", "True", "now 15", "next 40", "over and done with: over"}
+	want := []string{"first, second", "soon", "Ready", "True", "now 15", "next 40", "expired: over"}
 	var shown string
 	for missing := want; len(missing) > 0; time.Sleep(time.Second) {
 		missing = nil

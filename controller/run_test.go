@@ -13,7 +13,9 @@ import (
 
 func TestServedSettings(t *testing.T) {
 	spec := goodSpec()
-	spec.Bounds.Min, spec.OnPlanExpiry = new(resource.MustParse("3")), v1alpha1.OnPlanExpiry{Policy: v1alpha1.ExpiryStatic, Value: new(resource.MustParse("7"))}
+	spec.Bounds.Min, spec.OnPlanExpiry = new(resource.MustParse("3")), v1alpha1.OnPlanExpiry{
+		Policy: v1alpha1.ExpiryStatic, Value: new(resource.MustParse("7")),
+	}
 	want := values.Settings{
 		Demand: &values.Query{Expr: "sum(rate(requests_total[1m]))", Source: "default", Settle: 30 * time.Second},
 		Mode:   v1alpha1.ForecastActive, Expiry: v1alpha1.ExpiryStatic, Static: 7, Min: 3,
