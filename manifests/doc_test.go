@@ -1,3 +1,4 @@
-// Package manifests_test holds what can be said of the manifests without a cluster: examples are what the API types know, and the
-// kustomizations leave no file out. The tests in test/manifests render the overlays and apply them to a real API server.
+// Package manifests_test tests what needs no cluster: the API types know every field of the
+// examples, and the kustomizations name all their files. The tests in test/manifests render the
+// overlays and apply them to a real API server.
 package manifests_test

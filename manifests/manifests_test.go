@@ -25,7 +25,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// TestExamples decodes every example strictly: a field that the API does not know, or knows twice, is an error.
+// TestExamples decodes every example strictly: an unknown or a duplicate field is an error.
 func TestExamples(t *testing.T) {
 	decoder := strictDecoder(t)
 	files, err := filepath.Glob("examples/*.yaml")
@@ -51,8 +51,9 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// A placeholder's priority is below every real pod's and not below the cluster autoscaler's cutoff of -10, under which a pod brings no node up; and it preempts
-// nothing.
+// The priority of placeholders is below that of every normal pod. It is not below the cluster
+// autoscaler's cutoff of -10: for a pod with a lower priority it adds no node. Placeholders preempt
+// no pod.
 func TestPlaceholderPriority(t *testing.T) {
 	data, err := os.ReadFile("components/warm/priorityclass.yaml")
 	if err != nil {
@@ -62,12 +63,15 @@ func TestPlaceholderPriority(t *testing.T) {
 	if err := yaml.UnmarshalStrict(data, &class); err != nil {
 		t.Fatal(err)
 	}
-	if class.Value < -10 || class.Value >= 0 || class.PreemptionPolicy == nil || *class.PreemptionPolicy != "Never" || class.GlobalDefault {
-		t.Errorf("value %d, preemptionPolicy %v, globalDefault %v", class.Value, class.PreemptionPolicy, class.GlobalDefault)
+	if class.Value < -10 || class.Value >= 0 || class.GlobalDefault {
+		t.Errorf("value %d, globalDefault %v", class.Value, class.GlobalDefault)
+	}
+	if class.PreemptionPolicy == nil || *class.PreemptionPolicy != "Never" {
+		t.Errorf("preemptionPolicy %v, want Never", class.PreemptionPolicy)
 	}
 }
 
-// checkScalars parses what the API server checks by pattern only.
+// checkScalars parses the values that the API server checks only by a pattern.
 func checkScalars(t *testing.T, file string, obj runtime.Object) {
 	t.Helper()
 	switch obj := obj.(type) {
@@ -96,15 +100,16 @@ func checkScalars(t *testing.T, file string, obj runtime.Object) {
 	}
 }
 
-// TestRefusesUnknownField guards the guard: a decoder that lets a typo pass would make TestExamples worthless.
-func TestRefusesUnknownField(t *testing.T) {
-	_, _, err := strictDecoder(t).Decode([]byte("apiVersion: headstart.dev/v1alpha1\nkind: Forecast\nspec: {targetref: {}}"), nil, nil)
+// TestDecoderIsStrict tests the decoder of TestExamples: it must reject an unknown field.
+func TestDecoderIsStrict(t *testing.T) {
+	const forecast = "apiVersion: headstart.dev/v1alpha1\nkind: Forecast\nspec: {targetref: {}}"
+	_, _, err := strictDecoder(t).Decode([]byte(forecast), nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "targetref") {
 		t.Errorf("Decode of an unknown field: error %v, want one that names it", err)
 	}
 }
 
-// TestKustomizationsAreComplete compares the files beside each kustomization with those that it names.
+// TestKustomizationsAreComplete checks that each kustomization names all files of its directory.
 func TestKustomizationsAreComplete(t *testing.T) {
 	for _, root := range []string{"base", "prepare", "components", "overlays"} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -154,7 +159,9 @@ func TestKustomizationsAreComplete(t *testing.T) {
 func strictDecoder(t *testing.T) runtime.Decoder {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, autoscalingv2.AddToScheme, rbacv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{
+		v1alpha1.AddToScheme, autoscalingv2.AddToScheme, rbacv1.AddToScheme,
+	} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}

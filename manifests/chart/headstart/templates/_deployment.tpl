@@ -1,4 +1,4 @@
-{{/* Lays the values over the Deployment, in place. */}}
+{{/* Changes the Deployment in place as the values say. */}}
 {{- define "headstart.patchDeployment" -}}
 {{- $root := index . 0 -}}
 {{- $deployment := index . 1 -}}
@@ -16,7 +16,8 @@
 {{- if hasKey $labels $name }}{{ fail (printf "podLabels: the chart itself sets %s" $name) }}{{ end -}}
 {{- end -}}
 {{- $_ := set $pod.metadata "labels" (merge $labels $root.Values.podLabels) -}}
-{{- /* The server reads changed sources anew by itself. New pods show at once, and before the old ones end, whether they can be used. */ -}}
+{{- /* The server reloads changed sources by itself. But new pods show at once whether the sources
+are valid, while the old pods still run. */ -}}
 {{- $checksum := dict "checksum/sources" (include "headstart.sources" $root | sha256sum) -}}
 {{- $_ := set $pod.metadata "annotations" (merge $checksum $root.Values.podAnnotations) -}}
 {{- end -}}

@@ -1,11 +1,11 @@
-{{/* Lays the values over the NetworkPolicy, in place. */}}
+{{/* Changes the NetworkPolicy in place as the values say. */}}
 {{- define "headstart.patchNetworkPolicy" -}}
 {{- $values := (index . 0).Values.networkPolicy -}}
 {{- $spec := (index . 1).spec -}}
 {{- range $spec.ingress -}}
 {{- if .from }}{{ $_ := set . "from" $values.metricsFrom }}{{ end -}}
 {{- end -}}
-{{- /* The last rule is the one for Prometheus: TestChartEqualsOverlays and TestChartValues hold it. */ -}}
+{{- /* The last rule is the one for Prometheus. TestChartEqualsOverlays and TestChartValues check that. */ -}}
 {{- $ports := list -}}
 {{- range $values.prometheusPorts }}{{ $ports = append $ports (dict "port" (int .) "protocol" "TCP") }}{{ end -}}
 {{- $egress := initial $spec.egress -}}

@@ -1,4 +1,5 @@
-{{/* The objects of a file, which is a copy of one of the kustomize manifests: namespace and labels are the release's. JSON of a list. */}}
+{{/* The objects of a file as a JSON list. The file is a copy of a kustomize manifest. The objects get
+the namespace and the labels of the release. */}}
 {{- define "headstart.load" -}}
 {{- $root := index . 0 -}}
 {{- $file := index . 1 -}}
@@ -14,7 +15,7 @@
 {{- toJson $objects -}}
 {{- end -}}
 
-{{/* The objects of all files that match one of the patterns. JSON of a list. */}}
+{{/* The objects of all files that match one of the patterns, as a JSON list. */}}
 {{- define "headstart.loadAll" -}}
 {{- $root := first . -}}
 {{- $objects := list -}}
@@ -26,7 +27,7 @@
 {{- toJson $objects -}}
 {{- end -}}
 
-{{/* Labels an object in place. What it has already stays. */}}
+{{/* Adds the labels of the release to an object, in place. Labels that it already has do not change. */}}
 {{- define "headstart.label" -}}
 {{- $root := index . 0 -}}
 {{- $object := index . 1 -}}
@@ -52,7 +53,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- toYaml (dict "sources" .Values.sources) -}}
 {{- end -}}
 
-{{/* Refuses to take a metrics group from its owner. Only a cluster can tell: helm template finds nothing. */}}
+{{/* Fails when a metrics group has another owner. This needs a cluster: helm template finds no owner. */}}
 {{- define "headstart.refuseTaken" -}}
 {{- $root := index . 0 -}}
 {{- $object := index . 1 -}}
