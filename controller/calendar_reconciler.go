@@ -38,7 +38,7 @@ func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
-	conditions := conditionSet{generation: cal.Generation, now: metaTime(now)}
+	conditions := newConditionSet(cal.Generation, now)
 	next := v1alpha1.CalendarStatus{
 		ObservedGeneration: cal.Generation, Conditions: slices.Clone(cal.Status.Conditions),
 		Next: r.evaluate(&cal, now, &conditions),

@@ -3,18 +3,15 @@ package controller
 import (
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/internal/conditions"
 	"headstart.dev/headstart/planner"
 )
-
-// maxMessage is the longest message of a condition, in bytes. An Event with this message still fits
-// into the API's limit of 1,024 bytes.
-const maxMessage = 900
 
 // reasonLastPlan is the reason of the condition Serving while the last plan is served.
 const reasonLastPlan = "LastPlan"
@@ -23,55 +20,33 @@ const reasonLastPlan = "LastPlan"
 const reasonNotAsked = "NotAsked"
 
 // conditionSet collects the conditions of one reconciliation.
-type conditionSet struct {
-	generation int64
-	now        metav1.Time
-	list       []metav1.Condition
-}
+type conditionSet struct{ conditions.Set }
 
-func (s *conditionSet) set(kind string, status metav1.ConditionStatus, reason, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	if len(message) > maxMessage {
-		message = strings.ToValidUTF8(message[:maxMessage-3], "") + "..."
-	}
-	meta.SetStatusCondition(&s.list, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: message,
-		ObservedGeneration: s.generation, LastTransitionTime: s.now,
-	})
+// newConditionSet returns an empty set for an object of this generation.
+func newConditionSet(generation int64, now time.Time) conditionSet {
+	return conditionSet{conditions.Set{Generation: generation, Now: metaTime(now).Time}}
 }
 
 func (s *conditionSet) setTrue(kind, reason, format string, args ...any) {
-	s.set(kind, metav1.ConditionTrue, reason, format, args...)
+	s.Put(kind, metav1.ConditionTrue, reason, fmt.Sprintf(format, args...))
 }
 
 func (s *conditionSet) setFalse(kind, reason, format string, args ...any) {
-	s.set(kind, metav1.ConditionFalse, reason, format, args...)
+	s.Put(kind, metav1.ConditionFalse, reason, fmt.Sprintf(format, args...))
 }
 
 func (s *conditionSet) setUnknown(kind, reason, format string, args ...any) {
-	s.set(kind, metav1.ConditionUnknown, reason, format, args...)
-}
-
-// get returns the condition of a type; nil when it is not set.
-func (s *conditionSet) get(kind string) *metav1.Condition {
-	return meta.FindStatusCondition(s.list, kind)
+	s.Put(kind, metav1.ConditionUnknown, reason, fmt.Sprintf(format, args...))
 }
 
 // merge replaces the conditions in into by the collected ones. A condition whose status did not
 // change keeps its LastTransitionTime. It returns the conditions whose status or reason changed.
 func (s *conditionSet) merge(into *[]metav1.Condition) (changed []metav1.Condition) {
-	for _, c := range s.list {
-		before := meta.FindStatusCondition(*into, c.Type)
-		if before == nil || before.Status != c.Status || before.Reason != c.Reason {
-			changed = append(changed, c)
-		}
+	changed = conditions.Changed(*into, s.List)
+	for _, c := range s.List {
 		meta.SetStatusCondition(into, c)
 	}
-	for i := range slices.Backward(*into) {
-		if kind := (*into)[i].Type; s.get(kind) == nil {
-			meta.RemoveStatusCondition(into, kind)
-		}
-	}
+	*into = slices.DeleteFunc(*into, func(c metav1.Condition) bool { return s.Get(c.Type) == nil })
 	return changed
 }
 
@@ -83,7 +58,7 @@ func (s *conditionSet) setReadyCondition(mode v1alpha1.ForecastMode, basis plann
 		s.setFalse(v1alpha1.ConditionReady, reason, "%s", message)
 		return
 	}
-	skilled := s.get(v1alpha1.ConditionSkilled)
+	skilled := s.Get(v1alpha1.ConditionSkilled)
 	switch {
 	case mode == v1alpha1.ForecastPaused:
 		s.setTrue(v1alpha1.ConditionReady, "Paused", "nothing is planned; observed demand is served")
@@ -92,7 +67,7 @@ func (s *conditionSet) setReadyCondition(mode v1alpha1.ForecastMode, basis plann
 	case s.servesLastPlan() && basis == planner.BasisForecast:
 		s.setTrue(v1alpha1.ConditionReady, "ServingPlan",
 			"%s, never below observed demand; no new plan can be made: %s",
-			s.get(v1alpha1.ConditionServing).Message, s.whyNoNewPlan())
+			s.Get(v1alpha1.ConditionServing).Message, s.whyNoNewPlan())
 	case s.servesLastPlan():
 		s.setTrue(v1alpha1.ConditionReady, "ServingObserved",
 			"observed demand and the peaks of the last plan are served; no new plan can be made: %s", s.whyNoNewPlan())
@@ -109,14 +84,14 @@ func (s *conditionSet) setReadyCondition(mode v1alpha1.ForecastMode, basis plann
 // servesLastPlan reports whether the last plan is served because no new one can be made: after a
 // restart until history is read, for example.
 func (s *conditionSet) servesLastPlan() bool {
-	serving := s.get(v1alpha1.ConditionServing)
+	serving := s.Get(v1alpha1.ConditionServing)
 	return serving != nil && serving.Reason == reasonLastPlan
 }
 
 // whyNoNewPlan returns the message of the condition that says why no new plan can be made.
 func (s *conditionSet) whyNoNewPlan() string {
 	for _, kind := range []string{v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid} {
-		if c := s.get(kind); c != nil && c.Status != metav1.ConditionTrue {
+		if c := s.Get(kind); c != nil && c.Status != metav1.ConditionTrue {
 			return c.Message
 		}
 	}
@@ -129,7 +104,7 @@ func (s *conditionSet) obstacle(mode v1alpha1.ForecastMode, basis planner.Basis)
 	for _, kind := range []string{
 		v1alpha1.ConditionHistoryReady, v1alpha1.ConditionPeaksValid, v1alpha1.ConditionServing,
 	} {
-		c := s.get(kind)
+		c := s.Get(kind)
 		if c == nil || c.Status == metav1.ConditionTrue {
 			continue
 		}
@@ -141,10 +116,10 @@ func (s *conditionSet) obstacle(mode v1alpha1.ForecastMode, basis planner.Basis)
 		}
 		return c.Reason, c.Message
 	}
-	if c := s.get(v1alpha1.ConditionLeadTimeLearned); c != nil && c.Reason == reasonTargetNotFound {
+	if c := s.Get(v1alpha1.ConditionLeadTimeLearned); c != nil && c.Reason == reasonTargetNotFound {
 		return c.Reason, c.Message
 	}
-	observed := s.get(v1alpha1.ConditionObserved)
+	observed := s.Get(v1alpha1.ConditionObserved)
 	if observed != nil && observed.Status == metav1.ConditionFalse && s.servesObservedDemand(mode, basis) {
 		return observed.Reason, "only observed demand can be served, and it is not known: " + observed.Message
 	}
@@ -160,7 +135,7 @@ func (s *conditionSet) servesObservedDemand(mode v1alpha1.ForecastMode, basis pl
 	if s.servesLastPlan() {
 		return basis == planner.BasisPeaks
 	}
-	skilled := s.get(v1alpha1.ConditionSkilled)
+	skilled := s.Get(v1alpha1.ConditionSkilled)
 	return skilled != nil && skilled.Status == metav1.ConditionFalse
 }
 

@@ -49,7 +49,7 @@ func (r *ForecastReconciler) newEvaluation(
 	fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time,
 ) *evaluation {
 	e := &evaluation{ForecastReconciler: r, fc: fc, state: state, set: set, now: now}
-	e.conditions = conditionSet{generation: fc.Generation, now: metaTime(now)}
+	e.conditions = newConditionSet(fc.Generation, now)
 	e.next = v1alpha1.ForecastStatus{ObservedGeneration: fc.Generation, Conditions: slices.Clone(fc.Status.Conditions)}
 	return e
 }

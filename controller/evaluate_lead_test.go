@@ -26,7 +26,7 @@ func TestStartsFailingCondition(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := &evaluation{lead: tc.lead, fc: &v1alpha1.Forecast{}}
 			e.setLeadConditions(nil)
-			c := e.conditions.get(v1alpha1.ConditionStartsFailing)
+			c := e.conditions.Get(v1alpha1.ConditionStartsFailing)
 			if got := string(c.Status) + " " + c.Reason; got != tc.want || isWarning(*c) != tc.warning {
 				t.Errorf("%s, warning %v; want %s, %v: %s", got, isWarning(*c), tc.want, tc.warning, c.Message)
 			}

@@ -174,7 +174,7 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 func (r *ForecastReconciler) reportInvalidSpec(
 	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, why error,
 ) error {
-	conditions := conditionSet{generation: fc.Generation, now: metaTime(r.clock.Now())}
+	conditions := newConditionSet(fc.Generation, r.clock.Now())
 	conditions.setFalse(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(why))
 	next := fc.Status.DeepCopy()
 	next.ObservedGeneration = fc.Generation

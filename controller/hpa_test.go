@@ -82,7 +82,7 @@ func TestCapacityOfSpecAndHPA(t *testing.T) {
 			var conditions conditionSet
 			s := planner.ReadHPAs(c.hpas, fc, time.Second)
 			setHPALintedCondition(&conditions, s, fc, nil)
-			got := conditions.get(v1alpha1.ConditionHPALinted)
+			got := conditions.Get(v1alpha1.ConditionHPALinted)
 			if got == nil || got.Reason != c.want || !contains(got.Message, c.messageParts...) || len(s.Findings) > 1 {
 				t.Errorf("condition = %+v, want only %s with %q: %s", got, c.want, c.messageParts, c.reason)
 			}
@@ -95,7 +95,7 @@ func TestSharedTargetIsLinted(t *testing.T) {
 	fc := faceFusion()
 	var conditions conditionSet
 	setHPALintedCondition(&conditions, planner.ReadHPAs(hpas, fc, time.Second), fc, []string{"other"})
-	c := conditions.get(v1alpha1.ConditionHPALinted)
+	c := conditions.Get(v1alpha1.ConditionHPALinted)
 	if c == nil || c.Reason != "TargetShared" || !contains(c.Message, "other") {
 		t.Errorf("condition = %+v, want TargetShared with the name of the other Forecast", c)
 	}

@@ -190,10 +190,10 @@ func TestReadyCondition(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var s conditionSet
 			for _, c := range tc.conditions {
-				s.set(c.kind, c.status, c.reason, "because")
+				s.Put(c.kind, c.status, c.reason, "because")
 			}
 			s.setReadyCondition(v1alpha1.ForecastActive, tc.basis)
-			c := s.get(v1alpha1.ConditionReady)
+			c := s.Get(v1alpha1.ConditionReady)
 			if got := string(c.Status) + " " + c.Reason; got != tc.want {
 				t.Errorf("Ready is %s (%s), want %s: %s", got, c.Message, tc.want, tc.reason)
 			}

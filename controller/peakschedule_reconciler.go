@@ -59,7 +59,7 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
-	conditions := conditionSet{generation: ps.Generation, now: metaTime(now)}
+	conditions := newConditionSet(ps.Generation, now)
 	next, wait, err := r.evaluate(ctx, &ps, now, &conditions)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -111,7 +111,7 @@ func (e *evaluation) setServingCondition() {
 		e.conditions.setFalse(v1alpha1.ConditionServing, "PlanFailed",
 			"no new plan can be made: %s; check spec.behavior.scaleUp and averageValue of the HPA "+
 				"that reads the forecast (%s), and spec.capacityPerReplica; %s",
-			oneLine(e.out.Err), hpa, e.conditions.get(v1alpha1.ConditionServing).Message)
+			oneLine(e.out.Err), hpa, e.conditions.Get(v1alpha1.ConditionServing).Message)
 	default:
 		e.setServingWithoutNewPlan()
 	}

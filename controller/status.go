@@ -7,14 +7,14 @@ import (
 	"strconv"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/internal/conditions"
 )
 
 // conflictRetry is how long a reconciliation waits after a conflict, until the cache has the newer
@@ -40,19 +40,8 @@ func writeStatus(
 	case err != nil:
 		return false, fmt.Errorf("write status: %w", err)
 	}
-	emit(recorder, after, changed)
+	conditions.Emit(recorder, after, "Evaluate", changed, isWarning)
 	return true, nil
-}
-
-// emit writes an Event for each condition.
-func emit(recorder events.EventRecorder, obj runtime.Object, changed []metav1.Condition) {
-	for _, c := range changed {
-		kind := corev1.EventTypeNormal
-		if isWarning(c) {
-			kind = corev1.EventTypeWarning
-		}
-		recorder.Eventf(obj, nil, kind, c.Reason, "Evaluate", "%s is %s: %s", c.Type, c.Status, c.Message)
-	}
 }
 
 // orConflict returns err, or a retry instead of a conflict. The cache contains the newer object

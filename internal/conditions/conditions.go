@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/tools/events"
 )
 
-// MaxMessage is the longest message of a condition, in bytes. Conditions become Events, which
-// accept 1024 with the type and the status before the message.
-const MaxMessage = 1000
+// MaxMessage is the longest message of a condition, in bytes. Conditions become Events, which have
+// at most 1,024 bytes. Type and status before the message take up to 30 of them.
+const MaxMessage = 960
 
 // Set collects the conditions of one object.
 type Set struct {

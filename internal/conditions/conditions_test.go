@@ -33,6 +33,17 @@ func TestPut(t *testing.T) {
 	}
 }
 
+// The longest message fits into an Event, with the longest type of a condition.
+func TestLongestMessageFitsIntoAnEvent(t *testing.T) {
+	var s Set
+	s.Put(v1alpha1.ConditionWithinMaxReplicas, metav1.ConditionUnknown, "Reason", strings.Repeat("x", 2*MaxMessage))
+	recorder := events.NewFakeRecorder(1)
+	Emit(recorder, &v1alpha1.Forecast{}, "Evaluate", s.List, func(metav1.Condition) bool { return false })
+	if note := strings.TrimPrefix(<-recorder.Events, "Normal Reason "); len(note) > 1024 {
+		t.Errorf("the note of the Event has %d bytes, and the API accepts 1024", len(note))
+	}
+}
+
 // There is an Event for each condition whose status or reason changed.
 func TestEmit(t *testing.T) {
 	before := []metav1.Condition{
