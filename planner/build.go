@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"headstart.dev/headstart/forecaster"
@@ -57,8 +56,6 @@ type buildInput struct {
 type Notes struct {
 	// Shortage is where the plan needs more than MaxReplicas; nil when it never does.
 	Shortage *Shortage
-	// Warnings are sentences for a condition.
-	Warnings []string
 }
 
 // Shortage says when and by how much a plan needs more replicas than the HPA may have.
@@ -111,7 +108,7 @@ func build(in buildInput) (plan.Plan, Notes, error) {
 		return plan.Plan{}, Notes{}, err
 	}
 	var notes Notes
-	values, expected := in.values(&notes)
+	values, expected := in.values()
 	for _, line := range [][]float64{values, expected} {
 		for i, v := range line {
 			if !math.IsNaN(v) {
@@ -128,39 +125,28 @@ func build(in buildInput) (plan.Plan, Notes, error) {
 
 // values returns the plan before bounds and ramp. expected is the median forecast of the same
 // steps, with peaks; nil without a forecast.
-func (in buildInput) values(notes *Notes) (values, expected []float64) {
-	inReplicas := func(d scheduler.Demand) bool { return d.Replicas > 0 }
-	if in.Capacity <= 0 && slices.ContainsFunc(in.Peaks, inReplicas) {
-		notes.Warnings = append(notes.Warnings, "a peak in replicas cannot be planned, because the capacity "+
-			"of one replica is not known: set spec.capacityPerReplica, or averageValue in the HPA")
-	}
+func (in buildInput) values() (values, expected []float64) {
 	if in.PeaksAlone {
 		return in.peaksOnly(func(scheduler.Demand) bool { return true }, 0), nil
 	}
 	if o := in.Outlook; o != nil && o.Skilled {
-		if values, expected := in.forecastWithPeaks(o, notes); len(values) > 0 {
+		if values, expected := in.forecastWithPeaks(o); len(values) > 0 {
 			return values, expected
 		}
 	}
 	return in.peaksOnly(raisesDemand, math.NaN()), nil
 }
 
-// forecastWithPeaks applies the peaks to the forecast. It returns nil where the forecast does not
-// cover the plan.
-func (in buildInput) forecastWithPeaks(o *forecaster.Outlook, notes *Notes) (values, expected []float64) {
+// forecastWithPeaks applies the peaks to the forecast. The plan ends with the forecast. It is nil
+// where the forecast does not reach it.
+func (in buildInput) forecastWithPeaks(o *forecaster.Outlook) (values, expected []float64) {
 	offset := 0
 	if o.Step > 0 {
 		offset = int(in.Start.Sub(o.Start) / o.Step)
 	}
 	n := min(in.Horizon, len(o.Cover)-offset)
 	if o.Step != in.Step || in.Start.Before(o.Start) || n <= 0 {
-		notes.Warnings = append(notes.Warnings,
-			"the forecast does not reach the plan: observed demand and peaks are served until there is a new forecast")
 		return nil, nil
-	}
-	if n < in.Horizon {
-		notes.Warnings = append(notes.Warnings,
-			fmt.Sprintf("the forecast ends after %d of %d steps, and so does the plan", n, in.Horizon))
 	}
 	values, expected = make([]float64, n), make([]float64, n)
 	nextPeak := in.nextPeak()

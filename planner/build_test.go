@@ -210,12 +210,6 @@ func TestBuildNotes(t *testing.T) {
 	if _, notes, _ = build(in); notes.Shortage != nil {
 		t.Errorf("6 replicas are enough, got %v", notes.Shortage)
 	}
-	inReplicas := demand(func(d *scheduler.Demand) { d.Replicas = 3 })
-	in.Capacity, in.Peaks = 0, peaks(5, map[int]scheduler.Demand{0: inReplicas})
-	_, notes, _ = build(in)
-	if len(notes.Warnings) != 1 || !strings.Contains(notes.Warnings[0], "capacityPerReplica") {
-		t.Errorf("got the warnings %q, want one about a peak in replicas without capacity", notes.Warnings)
-	}
 }
 
 func TestBuildRejectsInvalidInput(t *testing.T) {
