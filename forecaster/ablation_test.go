@@ -17,10 +17,11 @@ import (
 // ablated are configurations, each by what it leaves out.
 func ablated() [][]string {
 	const (
-		main, low, high, recent = "quantile regression", "quantile regression, low", "quantile regression, high", "quantile regression, recent"
-		onTop, alone            = "trees on the regression", "trees"
-		daily, weekly, inner    = "daily profile", "weekly profile", "inner profile"
-		growth, damped, level   = "yesterday, at today's level", "trend, damped", "level now"
+		main                  = "quantile regression"
+		low, high, recent     = main + ", low", main + ", high", main + ", recent"
+		onTop, alone          = "trees on the regression", "trees"
+		daily, weekly, inner  = "daily profile", "weekly profile", "inner profile"
+		growth, damped, level = "yesterday, at today's level", "trend, damped", "level now"
 	)
 	simple := []string{daily, weekly, inner, growth, damped, level}
 	others := append([]string{low, high, recent, onTop, alone}, simple...)
@@ -28,8 +29,8 @@ func ablated() [][]string {
 		nil,
 		{partShifts},
 		{partGate},
-		{partBooks},
-		{partMemories},
+		{partBusyCosts},
+		{partHalfLives},
 		{partMargins},
 		{partReplicas},
 		{onTop},
@@ -47,8 +48,9 @@ func ablated() [][]string {
 	}
 }
 
-// TestAblation measures what each part is worth, for the table in docs/forecasting.md: on the open traces with at most 9,000 scored steps, at
-// the yardstick's shortage cost. It takes minutes, so it runs on request.
+// TestAblation measures what each part is worth, for the table in docs/forecasting.md: on the open
+// traces with at most 9,000 scored steps, at the yardstick's shortage cost. It takes minutes, so it
+// runs on request.
 func TestAblation(t *testing.T) {
 	if os.Getenv("HEADSTART_ALL_TRACES") == "" {
 		t.Skip("minutes of replays: HEADSTART_ALL_TRACES=1 runs them")
@@ -85,8 +87,10 @@ func TestAblation(t *testing.T) {
 
 // costOf replays a trace and returns J.
 func costOf(t *testing.T, trace *closedloop.Trace, without []string) float64 {
-	o := Options{Step: trace.Step, Lead: trace.Lead, Horizon: 1, Contract: Contract{ShortageCost: closedloop.Penalty}, without: without}
-	f, err := New(o)
+	f, err := New(Options{
+		Step: trace.Step, Lead: trace.Lead, Horizon: 1, Contract: Contract{ShortageCost: closedloop.Penalty},
+		without: without,
+	})
 	if err != nil {
 		t.Error(err)
 		return math.NaN()
@@ -94,33 +98,36 @@ func costOf(t *testing.T, trace *closedloop.Trace, without []string) float64 {
 	if err := f.Start(Series{Start: trace.Start, Step: trace.Step, Values: trace.Raw[:trace.Warm]}); err != nil {
 		t.Error(err)
 	}
-	var wish []float64
+	var desired []float64
 	for i := trace.Warm; i < len(trace.Raw); i++ {
-		demand := trace.Full[i-1]
+		demand := trace.Filled[i-1]
 		if o := f.Outlook(); o.Skilled {
 			demand = math.Max(o.Cover[0], demand)
 		}
-		wish = append(wish, trace.Replicas(demand))
+		desired = append(desired, trace.Replicas(demand))
 		if err := f.Update(trace.Raw[i]); err != nil {
 			t.Error(err)
 		}
 	}
-	return trace.Judge(wish).J
+	return trace.Score(desired).J
 }
 
-// A name that nothing has would measure nothing.
-func TestAblationsNameWhatThereIs(t *testing.T) {
+// An ablation of an unknown name would measure nothing.
+func TestAblationsAreKnown(t *testing.T) {
 	f := mustNew(t, Options{Step: time.Hour, Lead: 1, Contract: Contract{ShortageCost: 20}})
 	if err := f.Start(Series{Start: epoch, Step: time.Hour, Values: synthetic.Wave(24*40, 24, 3)}); err != nil {
 		t.Fatal(err)
 	}
-	there := map[string]bool{partShifts: true, partGate: true, partBooks: true, partMemories: true, partMargins: true, partReplicas: true, "inner profile": true}
-	for _, c := range f.state.served.family.candidates {
-		there[c.name()] = true
+	known := map[string]bool{"inner profile": true}
+	for _, part := range []string{partShifts, partGate, partBusyCosts, partHalfLives, partMargins, partReplicas} {
+		known[part] = true
+	}
+	for _, c := range f.state.served.set.candidates {
+		known[c.name()] = true
 	}
 	for _, without := range ablated() {
 		for _, part := range without {
-			if !there[part] {
+			if !known[part] {
 				t.Errorf("there is no %q to leave out", part)
 			}
 		}

@@ -9,7 +9,8 @@ import (
 	"headstart.dev/headstart/forecaster/internal/synthetic"
 )
 
-// A service level is kept on the second half of generated demand. The bench measures it on real traces.
+// A service level is kept on the second half of generated demand. The bench measures it on real
+// traces.
 func TestServiceLevelIsKept(t *testing.T) {
 	const lead, level = 1, 0.95
 	v := synthetic.Wave(144*16, 144, 9)
@@ -18,7 +19,7 @@ func TestServiceLevelIsKept(t *testing.T) {
 	if err := f.Start(Series{Start: epoch, Step: 10 * time.Minute, Values: v[:half]}); err != nil {
 		t.Fatal(err)
 	}
-	var all tally
+	var all proportion
 	for i := half; i+lead < len(v); i++ {
 		all.add(stats.Max(v[i:i+lead+1]) <= f.Outlook().Cover[0])
 		if err := f.Update(v[i]); err != nil {

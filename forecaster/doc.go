@@ -1,8 +1,8 @@
 // Package forecaster turns a demand series into a calibrated estimate of the demand to be covered.
 //
-// It is pure: a series goes in, an [Outlook] comes out, and the answer depends on the series and the
-// [Options] alone. There is no clock and no randomness. So a replay over a file and a live controller
-// that saw the same points give the same numbers.
+// It is pure: a series goes in, an [Outlook] comes out, and the answer depends on the series and
+// the [Options] alone. There is no clock and no randomness. So a replay over a file and a live
+// controller that saw the same points give the same numbers.
 //
 // A [Forecaster] has three operations:
 //
@@ -19,6 +19,6 @@
 // the lead window, which an online controller holds to the user's [Contract]. Median is what to
 // expect step by step, and with it Cover of the later steps, from the last day and the last week.
 //
-// The many-step forecast of `headstart forecast` is another model: see package manystep. Nothing here
-// depends on it.
+// The many-step forecast of `headstart forecast` is another model: see package manystep. Nothing
+// here depends on it.
 package forecaster

@@ -8,43 +8,48 @@ import (
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
-// reach bounds features and targets: demand is not expected to move by more than e² within a lead window, and a feature that says so is
-// noise that a linear model must not extrapolate. Under a shortage cost, whose margins are learned from every step and not from rare
-// misses, it is far enough to rise from idle to the mean.
+// maxChange bounds features and targets, on the log scale: demand is not expected to change by more
+// than a factor of e² within a lead window. A feature beyond that is noise, which a linear model
+// must not extrapolate. Under a shortage cost the bound is wider, enough to rise from idle to the
+// mean: margins are then learned from every step and not from rare misses.
 const (
-	reach    = 2.0
-	farReach = 3.0
+	maxChange         = 2.0
+	maxChangeShortage = 3.0
 )
 
-// reach returns the bound under a contract.
-func (c Contract) reach() float64 {
+// maxChange returns the bound under a contract.
+func (c Contract) maxChange() float64 {
 	if c.ShortageCost > 0 {
-		return farReach
+		return maxChangeShortage
 	}
-	return reach
+	return maxChange
 }
 
 const (
-	daysBack  = 7 // short seasons that averages look back on
+	daysBack  = 7 // short seasons that features look back on, at most
 	weeksBack = 6 // long seasons, likewise
+
+	singleDays, singleWeeks = 3, 2 // the latest seasons that have features of their own
+	dayOrder, weekOrder     = 2, 1 // harmonics of the seasons
 )
 
-// A featurizer describes the moment before step t by numbers that do not depend on the unit of demand: how the recent levels, and
-// the same windows one or more seasons ago, compare with the level now.
+// A featurizer describes the time just before a step by numbers that do not depend on the unit of
+// demand. They compare the recent levels, and the same window one or more seasons ago, with the
+// level now.
 type featurizer struct {
-	reach     float64 // bound of features and targets
-	day, week int     // steps in a short and in a long season; zero where there is none
-	sub       int     // a season within the short one; zero where there is none
+	bound     float64 // of features and targets
+	day, week int     // steps in a short and in a long season; zero when there is none
+	sub       int     // a season within the short one; zero when there is none
 	lead      int
-	windows   []int
+	windows   []int // steps that recent means are taken over, ascending
 	days      []int // lags of whole short seasons, ascending
-	weeks     []int
+	weeks     []int // lags of whole long seasons, ascending
 	lags      []int // both, ascending
 }
 
-func newFeaturizer(p season.Periods, lead, history int, reach float64) featurizer {
+func newFeaturizer(p season.Periods, lead, history int, bound float64) featurizer {
 	day, week := p.Day, p.Week
-	f := featurizer{reach: reach, lead: lead, sub: p.Sub}
+	f := featurizer{bound: bound, lead: lead, sub: p.Sub}
 	for _, w := range []int{1, lead + 1, 2 * (lead + 1), 4 * (lead + 1), 8 * (lead + 1), day / 4, day} {
 		if w > 0 && (len(f.windows) == 0 || w > f.windows[len(f.windows)-1]) {
 			f.windows = append(f.windows, w)
@@ -58,21 +63,15 @@ func newFeaturizer(p season.Periods, lead, history int, reach float64) featurize
 	if len(f.weeks) > 0 {
 		f.week = week
 	}
-	if f.lags = f.days; len(f.weeks) > 0 && (len(f.days) == 0 || f.weeks[0] >= f.days[len(f.days)-1]) {
+	f.lags = f.days
+	if len(f.weeks) > 0 && (len(f.days) == 0 || f.weeks[0] >= f.days[len(f.days)-1]) {
 		f.lags = append(slices.Clone(f.days), f.weeks...)
 	}
 	return f
 }
 
-// shifted returns the shifts of the lags before step i.
-func (f *featurizer) shifted(t *track, i int) shifts {
-	if f.day == 0 {
-		return shifts{}
-	}
-	return t.shifted(i, f.day, f.lags)
-}
-
-// lagsOf returns up to most multiples of a season that a history of so many steps has seen often enough to learn from.
+// lagsOf returns up to most multiples of a season which a history of so many steps has seen often
+// enough to learn from.
 func lagsOf(season, most, lead, history int) []int {
 	var lags []int
 	for k := 1; season > 0 && len(lags) < most; k++ {
@@ -87,14 +86,22 @@ func lagsOf(season, most, lead, history int) []int {
 	return lags
 }
 
+// levelShifts returns the level shifts since the lags, before step i.
+func (f *featurizer) levelShifts(h *history, i int) shifts {
+	if f.day == 0 {
+		return shifts{}
+	}
+	return h.levelShifts(i, f.day, f.lags)
+}
+
 // size returns the number of features.
 func (f *featurizer) size() int {
 	n := 1 + len(f.windows) + 4
 	if f.day > 0 {
-		n += 2*min(3, len(f.days)) + 6 + 4
+		n += 2*min(singleDays, len(f.days)) + 6 + 2*dayOrder
 	}
 	if f.week > 0 {
-		n += 2*min(2, len(f.weeks)) + 6 + 2
+		n += 2*min(singleWeeks, len(f.weeks)) + 6 + 2*weekOrder
 	}
 	return n
 }
@@ -107,107 +114,110 @@ func (f *featurizer) first() int {
 	return 1
 }
 
-// grain rounds away what sums leave behind the comma: a tree must not split on rounding errors, or the unit of demand would matter.
-func grain(v float64) float64 { return math.Round(v*1e7) / 1e7 }
+// round drops what floating-point sums leave in the last digits: a tree must not split on rounding
+// errors, or the unit of demand would matter.
+func round(v float64) float64 { return math.Round(v*1e7) / 1e7 }
 
-// fill writes the features of step i, from the steps before i, to out.
-func (f *featurizer) fill(t *track, i int, out []float64) {
-	now := t.level[i]
+// fill writes the features of step i to out. They are made from the steps before i.
+func (f *featurizer) fill(h *history, i int, out []float64) {
+	now := h.level[i]
 	k := 0
-	put := func(v float64) { out[k] = grain(stats.Clamp(v, -f.reach, f.reach)); k++ }
-	put(1)
+	add := func(v float64) { out[k] = round(stats.Clamp(v, -f.bound, f.bound)); k++ }
+	add(1)
 	for _, w := range f.windows {
-		put(t.log(t.mean(i, w)) - now)
+		add(h.log(h.mean(i, w)) - now)
 	}
-	top, rough := t.restless(i)
-	put(t.log(top) - now)
-	put(rough)
-	put(t.level[i] - t.level[max(0, i-f.lead-1)])
-	put(math.Max(0, t.log(t.mean(i, 1))-now)) // a rise says more about the maximum to come than a fall
-	moved := f.shifted(t, i)
+	largest, variation := h.recent(i)
+	add(h.log(largest) - now)
+	add(variation)
+	add(h.level[i] - h.level[max(0, i-f.lead-1)])
+	add(math.Max(0, h.log(h.mean(i, 1))-now)) // a rise says more about the next maximum than a fall
+	shifted := f.levelShifts(h, i)
 	if f.day > 0 {
-		f.seasonal(t, i, f.days, 3, &moved, put)
-		harmonics(t, i, f.day, 2, put)
+		f.seasonal(h, i, f.days, singleDays, &shifted, add)
+		harmonics(h, i, f.day, dayOrder, add)
 	}
 	if f.week > 0 {
-		f.seasonal(t, i, f.weeks, 2, &moved, put)
-		harmonics(t, i, f.week, 1, put)
+		f.seasonal(h, i, f.weeks, singleWeeks, &shifted, add)
+		harmonics(h, i, f.week, weekOrder, add)
 	}
 }
 
-// maxRestless bounds how many steps restless looks at.
-const maxRestless = 720
+// maxRecent bounds how many steps recent looks at.
+const maxRecent = 720
 
-// restless returns the maximum over the two latest lead windows, and how much demand moves from step to step relative to its mean.
-func (t *track) restless(i int) (top, rough float64) {
-	w := min(2*(t.lead+1), maxRestless)
-	recent := t.x[max(0, i-w):i]
+// recent returns the maximum over the two latest lead windows, and the mean change from step to
+// step relative to mean demand.
+func (h *history) recent(i int) (largest, variation float64) {
+	w := min(2*(h.lead+1), maxRecent)
+	recent := h.x[max(0, i-w):i]
 	if len(recent) == 0 {
 		return 0, 0
 	}
-	moves, sum := 0.0, 0.0
+	changes, sum := 0.0, 0.0
 	for k, v := range recent {
-		top = math.Max(top, v)
+		largest = math.Max(largest, v)
 		sum += v
 		if k > 0 {
-			moves += math.Abs(v - recent[k-1])
+			changes += math.Abs(v - recent[k-1])
 		}
 	}
-	return top, moves / (sum + t.soft*float64(len(recent)))
+	return largest, changes / (sum + h.logOffset*float64(len(recent)))
 }
 
-// harmonics writes the sines and cosines of the place within a season.
-func harmonics(t *track, i, season, order int, put func(float64)) {
-	a := 2 * math.Pi * float64((i+t.Offset(i))%season) / float64(season)
+// harmonics adds the sines and cosines of the position within a season.
+func harmonics(h *history, i, season, order int, add func(float64)) {
+	a := 2 * math.Pi * float64((i+h.Offset(i))%season) / float64(season)
 	for k := 1; k <= order; k++ {
-		s, c := math.Sincos(float64(k) * a)
-		put(s)
-		put(c)
+		sin, cos := math.Sincos(float64(k) * a)
+		add(sin)
+		add(cos)
 	}
 }
 
-// seasonal writes how much the lead windows that many seasons ago rose above the level then, and how far they lie above the
-// level now: singly for the latest seasons, and averaged over all lags. Seasons before the history count as the average.
-func (f *featurizer) seasonal(t *track, i int, lags []int, single int, moved *shifts, put func(float64)) {
-	now := t.level[i]
-	var rises, overs [max(daysBack, weeksBack)]float64
+// seasonal adds how far the maximum of the lead window at each lag rose above the level then (its
+// rise), and how far it lies above the level now (its excess). It adds them singly for the latest
+// seasons, and averaged over all lags. A season before the history counts as the average.
+func (f *featurizer) seasonal(h *history, i int, lags []int, single int, shifted *shifts, add func(float64)) {
+	now := h.level[i]
+	var rises, excesses [max(daysBack, weeksBack)]float64
 	n := 0
-	var sumRise, sumOver, sumHinge, sumThen float64
-	most := -f.reach
+	var sumRise, sumExcess, sumHinge, sumLevel float64
+	most := -f.bound
 	for _, lag := range lags {
-		j := t.Back(i, lag)
-		if j < 0 || j >= len(t.peak) || j+t.lead >= i {
+		j := h.Back(i, lag)
+		if j < 0 || j >= len(h.windowMax) || j+h.lead >= i {
 			continue
 		}
-		rise := stats.Clamp(t.peak[j]-t.level[j], -f.reach, f.reach)
-		by := moved.of(lag)
-		over := stats.Clamp(t.peak[j]+by-now, -f.reach, f.reach)
-		rises[n], overs[n] = rise, over
+		rise := stats.Clamp(h.windowMax[j]-h.level[j], -f.bound, f.bound)
+		by := shifted.of(lag)
+		excess := stats.Clamp(h.windowMax[j]+by-now, -f.bound, f.bound)
+		rises[n], excesses[n] = rise, excess
 		n++
 		sumRise += rise
-		sumOver += over
-		sumHinge += math.Max(0, over)
-		sumThen += t.level[j] + by
-		most = math.Max(most, over)
+		sumExcess += excess
+		sumHinge += math.Max(0, excess)
+		sumLevel += h.level[j] + by
+		most = math.Max(most, excess)
 	}
-	c := math.Max(float64(n), 1)
+	count := math.Max(float64(n), 1)
 	for k := range min(single, len(lags)) {
 		if k < n {
-			put(rises[k])
-			put(math.Max(0, overs[k]))
+			add(rises[k])
+			add(math.Max(0, excesses[k]))
 		} else {
-			put(sumRise / c)
-			put(sumHinge / c)
+			add(sumRise / count)
+			add(sumHinge / count)
 		}
 	}
-	put(sumRise / c)
-	put(sumOver / c)
-	put(math.Max(0, sumOver/c))
-	put(sumHinge / c)
-	put(math.Max(0, most))
+	add(sumRise / count)
+	add(sumExcess / count)
+	add(math.Max(0, sumExcess/count))
+	add(sumHinge / count)
+	add(math.Max(0, most))
 	if n == 0 {
-		put(0)
+		add(0)
 		return
 	}
-	put(sumThen/c - now)
+	add(sumLevel/count - now)
 }

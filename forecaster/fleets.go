@@ -7,83 +7,99 @@ import (
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
-// maxBlocks bounds the work per step where the lead has many of them.
-const maxBlocks = 32
+const (
+	// maxBlocks bounds the work per step when the lead has many steps.
+	maxBlocks = 32
+	// fleetReplicas is how many replicas serve mean demand.
+	fleetReplicas = 20
+	// fleetWait is how long a scale-down waits.
+	fleetWait = 5 * time.Minute
+)
 
-// fleets play what replicas would have cost and missed under several promises at a time.
+// fleets simulate what replicas would have cost and missed under several policies at a time.
 //
-// Each has twenty replicas at mean demand and a scale-down that waits five minutes: nothing better is known here, and a cost without
-// whole replicas would leave more margin than a real fleet, which rounds up, needs.
+// Each has twenty replicas at mean demand and a scale-down that waits five minutes, since nothing
+// better is known here. A cost without whole replicas would leave more margin than a real fleet
+// needs, which rounds up.
 type fleets struct {
-	cost    float64     // of a missed unit, in units of serving it
-	most    float64     // share of demand that is charged as missed, at most
-	unit    float64     // demand that one replica serves
-	block   int         // steps between two decisions
-	wishes  [][]float32 // of the last blocks of a scale-down wait, a ring
-	paid    [][]float32 // of the last blocks of a lead, a ring
-	ready   []float32   // by the newest block, of each fleet
-	decided int         // blocks decided so far
-	top     float64     // largest demand of the current block
+	shortageCost float64 // of a missed unit, in units of serving it
+	maxMissed    float64 // share of demand that is charged as missed, at most
+	unit         float64 // demand that one replica serves
+	block        int     // steps between two decisions
+	decided      int     // blocks decided so far
+	largest      float64 // largest demand of the current block
+
+	// Replicas of each fleet, as rings by block.
+	desired   [][]float32 // in the blocks that a scale-down waits
+	requested [][]float32 // in the blocks of a lead: they are paid for
+	ready     []float32   // now
 }
 
-// newFleets returns n fleets that pay cost for a missed unit.
-func newFleets(cost float64, t *track, n int) fleets {
-	f := fleets{cost: cost, most: mostMissed(cost), unit: 1.0 / 20, ready: make([]float32, n), block: (t.lead + maxBlocks) / maxBlocks}
-	wait := min(maxBlocks, int(5*time.Minute/t.Step)/f.block)
-	f.wishes, f.paid = ring(wait+1, n), ring((t.lead+f.block-1)/f.block+1, n)
+// newFleets returns n fleets that pay shortageCost for a missed unit.
+func newFleets(shortageCost float64, h *history, n int) fleets {
+	f := fleets{
+		shortageCost: shortageCost, maxMissed: maxMissed(shortageCost), unit: 1.0 / fleetReplicas,
+		ready: make([]float32, n), block: (h.lead + maxBlocks) / maxBlocks,
+	}
+	wait := min(maxBlocks, int(fleetWait/h.Step)/f.block)
+	f.desired, f.requested = newRing(wait+1, n), newRing((h.lead+f.block-1)/f.block+1, n)
 	return f
 }
 
-// mostMissed is the share of demand that is charged as missed at once, at most: a jump that nobody foresaw would otherwise decide on the
-// margins of the days after it. Under a high shortage cost there is little else to learn from, under a low one there is much.
-func mostMissed(cost float64) float64 { return stats.Clamp(20/cost, 0.2, 1) }
+// maxMissed returns the share of demand that is charged as missed at once, at most. Otherwise a
+// jump that nobody foresaw would decide on the margins of the days after it. Under a high shortage
+// cost there is little else to learn from, under a low one there is much.
+func maxMissed(shortageCost float64) float64 { return stats.Clamp(20/shortageCost, 0.2, 1) }
 
-func ring(k, n int) [][]float32 {
-	out := make([][]float32, k)
+func newRing(blocks, n int) [][]float32 {
+	out := make([][]float32, blocks)
 	for i := range out {
 		out[i] = make([]float32, n)
 	}
 	return out
 }
 
-// play lets every fleet decide before step i, where a block begins there.
-func (f *fleets) play(i int, covers []float64) {
+// decide sets the desired replicas of every fleet before step i, when a block begins there. covers
+// are the demands to provision for.
+func (f *fleets) decide(i int, covers []float64) {
 	if i%f.block != 0 {
 		return
 	}
-	wish := f.wishes[f.decided%len(f.wishes)]
+	desired := f.desired[f.decided%len(f.desired)]
 	for e, v := range covers {
-		wish[e] = float32(math.Max(1, math.Ceil(v/f.unit)))
+		desired[e] = float32(math.Max(1, math.Ceil(v/f.unit)))
 	}
-	pay := f.paid[f.decided%len(f.paid)]
-	copy(pay, wish)
-	for _, w := range f.wishes {
-		for e, v := range w {
-			pay[e] = max(pay[e], v)
+	requested := f.requested[f.decided%len(f.requested)]
+	copy(requested, desired)
+	for _, earlier := range f.desired {
+		for e, v := range earlier {
+			requested[e] = max(requested[e], v)
 		}
 	}
 	f.decided++
-	f.top = 0
+	f.largest = 0
 }
 
-// charge writes what each fleet paid and missed in the block that step i ends, and reports whether one ends there.
-func (f *fleets) charge(t *track, i int, costs []float64) bool {
-	if t.sound[i] {
-		f.top = math.Max(f.top, t.x[i])
+// observe looks at step i. When the step ends a block, observe writes what each fleet paid and
+// missed in it to costs, in replicas. It reports whether it did.
+func (f *fleets) observe(h *history, i int, costs []float64) bool {
+	if h.observed[i] {
+		f.largest = math.Max(f.largest, h.x[i])
 	}
-	if (i+1)%f.block != 0 || f.decided < len(f.paid) || !t.sound[i] {
+	if (i+1)%f.block != 0 || f.decided < len(f.requested) || !h.observed[i] {
 		return false
 	}
-	need := float32(f.top / f.unit)
-	newest := f.paid[(f.decided-1)%len(f.paid)]
+	need := float32(f.largest / f.unit)
+	newest := f.requested[(f.decided-1)%len(f.requested)]
 	copy(f.ready, newest)
-	for _, paid := range f.paid {
-		for e, pay := range paid {
-			f.ready[e] = min(f.ready[e], pay)
+	for _, requested := range f.requested {
+		for e, v := range requested {
+			f.ready[e] = min(f.ready[e], v)
 		}
 	}
-	for e, pay := range newest {
-		costs[e] = float64(pay) + f.cost*math.Min(float64(max(0, need-f.ready[e])), f.most*float64(need))
+	for e, paid := range newest {
+		missed := math.Min(float64(max(0, need-f.ready[e])), f.maxMissed*float64(need))
+		costs[e] = float64(paid) + f.shortageCost*missed
 	}
 	return true
 }

@@ -11,15 +11,15 @@ import (
 // A Forecaster holds the state of one demand series. It is not safe for concurrent use.
 type Forecaster struct {
 	opts    Options
+	began   time.Time // start of the series as first given
 	start   time.Time // of raw[0]
-	born    time.Time // start of the series as first given
 	dropped int       // steps of the series before raw[0]
 	raw     []float64 // demand as given; NaN is a gap
-	due     int       // number of steps of the series at which the next fit is due
-	state   *state
+	nextFit int       // number of steps of the series at which the next fit is due
+	state   *state    // nil before Start
 }
 
-// New returns a Forecaster without history. It fails on Options that cannot be served.
+// New returns a Forecaster without history. It fails on Options that are not valid.
 func New(o Options) (*Forecaster, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
@@ -28,11 +28,11 @@ func New(o Options) (*Forecaster, error) {
 	return &Forecaster{opts: o}, nil
 }
 
-// errNotStarted says that a series has to be given first.
-var errNotStarted = errors.New("forecaster: Start must be given a series first")
+var errNotStarted = errors.New("forecaster: call Start with a series first")
 
-// Start forgets everything and reads a series from scratch: it fits at the last fit instant at or before the end of s, on at most
-// MaxHistory steps before that instant, and then updates with the steps from there on.
+// Start forgets everything and reads a series from scratch. It fits at the last fit instant at or
+// before the end of s, to at most MaxHistory steps before that instant, and then updates with the
+// steps since. It fails when the step of s is not that of the Options.
 func (f *Forecaster) Start(s Series) error {
 	if s.Step != f.opts.Step {
 		return fmt.Errorf("forecaster: series has a step of %s, the options one of %s", s.Step, f.opts.Step)
@@ -40,38 +40,40 @@ func (f *Forecaster) Start(s Series) error {
 	if spare := len(s.Values) - f.opts.MaxHistory - 5*f.slack(); spare > 0 {
 		s = Series{Start: demand.After(s.Start, s.Step, spare), Step: s.Step, Values: s.Values[spare:]}
 	}
-	f.born, f.start, f.dropped = s.Start, s.Start, 0
-	n := lastFit(f.born, f.opts.Step, len(s.Values))
+	f.began, f.start, f.dropped = s.Start, s.Start, 0
+	n := lastFit(f.began, f.opts.Step, len(s.Values))
 	from := max(0, n-f.opts.MaxHistory)
 	f.raw = make([]float64, 0, len(s.Values)-from+f.slack())
 	for _, v := range s.Values[from:] {
 		f.raw = append(f.raw, demand.Clean(v))
 	}
-	f.drop(from)
+	f.skip(from)
 	f.fit(n)
 	return nil
 }
 
-// Update appends the next steps of the series. Where a fit instant is crossed, it fits there first.
+// Update appends the next steps of the series, NaN for a gap. When a fit instant is crossed, it
+// fits there first. It fails before Start.
 func (f *Forecaster) Update(values ...float64) error {
 	if f.state == nil {
 		return errNotStarted
 	}
 	for _, v := range values {
 		f.raw = append(f.raw, demand.Clean(v))
-		if f.total() >= f.due {
-			if n := lastFit(f.born, f.opts.Step, f.total()); n > f.state.fittedAt {
+		if f.total() >= f.nextFit {
+			if n := lastFit(f.began, f.opts.Step, f.total()); n > f.state.fittedAt {
 				f.refit(n)
 				continue
 			}
-			f.due = nextFit(f.born, f.opts.Step, f.total())
+			f.nextFit = NextFit(f.began, f.opts.Step, f.total())
 		}
 		f.state.push(f.raw[len(f.raw)-1])
 	}
 	return nil
 }
 
-// SetLead changes the lead window, in steps, and refits.
+// SetLead changes the lead window, in steps, and fits again when it differs. It fails on a lead
+// that is not valid.
 func (f *Forecaster) SetLead(lead int) error {
 	o := f.opts
 	o.Lead = lead
@@ -88,30 +90,31 @@ func (f *Forecaster) SetLead(lead int) error {
 	return nil
 }
 
-// Origin returns the end of the last known step: the instant at which the Outlook begins. It is zero before Start.
+// Origin returns the end of the last known step: the instant at which the Outlook begins. It is
+// zero before Start.
 func (f *Forecaster) Origin() time.Time {
 	return f.start.Add(time.Duration(len(f.raw)) * f.opts.Step)
 }
 
-// total is the number of steps of the series so far.
+// total returns the number of steps of the series so far.
 func (f *Forecaster) total() int { return f.dropped + len(f.raw) }
 
-// slack is how many steps arrive between two fits, at most.
+// slack returns how many steps arrive between two fits, at most.
 func (f *Forecaster) slack() int {
 	return int(min(FitInterval(f.opts.Step)/f.opts.Step, 100_000)) + 2
 }
 
-// drop forgets the bookkeeping of n steps at the beginning.
-func (f *Forecaster) drop(n int) {
+// skip notes that the n oldest steps were dropped.
+func (f *Forecaster) skip(n int) {
 	f.dropped += n
 	f.start = f.start.Add(time.Duration(n) * f.opts.Step)
 }
 
-// refit fits at step n of the series on nothing older than MaxHistory.
+// refit drops the steps that are older than MaxHistory at step n of the series, and fits there.
 func (f *Forecaster) refit(n int) {
 	if from := n - f.opts.MaxHistory - f.dropped; from > 0 {
 		f.raw = f.raw[:copy(f.raw, f.raw[from:])]
-		f.drop(from)
+		f.skip(from)
 	}
 	f.fit(n)
 }
@@ -119,10 +122,10 @@ func (f *Forecaster) refit(n int) {
 // fit builds the state at step n of the series and carries it on to the newest step.
 func (f *Forecaster) fit(n int) {
 	k := n - f.dropped
-	f.state = fitState(f.opts, f.start, f.raw[:k], f.slack())
+	f.state = newState(f.opts, f.start, f.raw[:k], f.slack())
 	f.state.fittedAt = n
 	for _, v := range f.raw[k:] {
 		f.state.push(v)
 	}
-	f.due = nextFit(f.born, f.opts.Step, f.total())
+	f.nextFit = NextFit(f.began, f.opts.Step, f.total())
 }

@@ -29,17 +29,19 @@ func TestUpdateEqualsStart(t *testing.T) {
 		history int
 		lead    int
 	}{
-		"ten minutes":    {reason: "several fit instants are crossed", step: 10 * time.Minute, n: 1500, part: 700, lead: 2},
-		"bounded":        {reason: "old steps are dropped at a fit, not before", step: 10 * time.Minute, n: 1500, part: 700, history: 600, lead: 2},
-		"from nothing":   {reason: "a series may begin empty", step: 10 * time.Minute, n: 700, part: 0, lead: 1},
-		"two seconds":    {reason: "a young series is fitted as it grows", step: 2 * time.Second, n: 1500, part: 50, lead: 5},
-		"odd beginnings": {reason: "steps that do not divide a fit interval", step: 7 * time.Minute, n: 1500, part: 701, lead: 1},
+		"ten minutes": {"several fit instants are crossed", 10 * time.Minute, 1500, 700, 0, 2},
+		"bounded":     {"old steps are dropped at a fit, not before", 10 * time.Minute, 1500, 700, 600, 2},
+		"empty":       {"a series may begin empty", 10 * time.Minute, 700, 0, 0, 1},
+		"two seconds": {"a young series is fitted as it grows", 2 * time.Second, 1500, 50, 0, 5},
+		"odd step":    {"steps that do not divide a fit interval", 7 * time.Minute, 1500, 701, 0, 1},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			v := synthetic.Wave(c.n, 144, 1)
 			v[c.n-20] = math.NaN()
-			o := Options{Step: c.step, Lead: c.lead, Horizon: 20, MaxHistory: c.history, Contract: Contract{ShortageCost: 20}}
+			o := Options{
+				Step: c.step, Lead: c.lead, Horizon: 20, MaxHistory: c.history, Contract: Contract{ShortageCost: 20},
+			}
 			whole, parts := mustNew(t, o), mustNew(t, o)
 			if err := whole.Start(Series{Start: epoch, Step: c.step, Values: v}); err != nil {
 				t.Fatal(err)

@@ -10,29 +10,35 @@ import (
 	"headstart.dev/headstart/forecaster/internal/demand"
 )
 
-// DefaultMaxHistory is how many steps a fit looks back on when Options leave it open: 28 days of minutes.
+// DefaultMaxHistory is how many steps a fit looks back on by default: 28 days of minutes.
 const DefaultMaxHistory = 40320
+
+// MaxLead is the longest lead that [Options] may have, in steps: a week of minutes, as many as the
+// longest horizon of a Forecast. The time of an Outlook grows with the lead times the steps that it
+// reaches, and the memory of a Forecaster with the lead.
+const MaxLead = 10_080
 
 // A Contract says what the served demand is held to. Exactly one of its fields is above zero.
 type Contract struct {
-	// ServiceLevel is the probability, between 0 and 1, that the served demand covers the whole lead window.
+	// ServiceLevel is the probability, between 0 and 1, that the served demand covers the whole
+	// lead window.
 	ServiceLevel float64
-	// ShortageCost is how many times a unit of unserved demand costs what serving it would have cost; above 1. At cost k
-	// the best policy leaves one step in k short.
+	// ShortageCost is how many times the cost of serving a unit of demand it costs not to serve it;
+	// above 1. At cost k the best policy leaves one step in k short.
 	ShortageCost float64
 }
 
-// A Day is a named calendar day: the instants of its midnight and the next one, in the zone of the calendar. Days that share a
-// Name are of a kind: what one of them did is expected of the next.
+// A Day is a named calendar day: the instants of its midnight and of the next one, in the zone of
+// the calendar. Days of the same name are alike: what one did to demand is expected of the next.
 type Day struct {
 	Name       string
 	Start, End time.Time
 }
 
-// Options configure a Forecaster. The zero value of a field means its default, where one is given.
+// Options configure a Forecaster. The zero value of a field means its default, if it has one.
 type Options struct {
 	Step       time.Duration   // resolution of the series; required
-	Lead       int             // S: a decision at step t covers the steps t … t+S
+	Lead       int             // S, in steps: a decision at step t covers the steps t … t+S
 	Horizon    int             // steps ahead that an Outlook must reach; default 1
 	Contract   Contract        // required
 	Location   *time.Location  // whose wall clock days and weeks follow; nil is UTC
@@ -40,8 +46,11 @@ type Options struct {
 	Days       []Day           // named days, past and to come
 	MaxHistory int             // steps that a fit looks back on; default DefaultMaxHistory
 
-	without []string // parts and candidates that are left out, by name: what an ablation measures
+	without []string // parts and candidates that an ablation leaves out, by name
 }
+
+// has reports whether a part is not left out.
+func (o Options) has(part string) bool { return !slices.Contains(o.without, part) }
 
 // calendarDays returns the named days as package calendar has them.
 func (o Options) calendarDays() []calendar.Day {
@@ -51,13 +60,6 @@ func (o Options) calendarDays() []calendar.Day {
 	}
 	return days
 }
-
-// has says whether a part is not left out.
-func (o Options) has(part string) bool { return !slices.Contains(o.without, part) }
-
-// MaxLead is the longest lead that [Options] may have, in steps: a week of minutes, as many as the longest horizon of a Forecast.
-// The time of an Outlook grows with the lead times the steps that it reaches, and the memory of a Forecaster with the lead.
-const MaxLead = 10_080
 
 func (o Options) withDefaults() Options {
 	if o.Horizon == 0 {
@@ -76,7 +78,7 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) validate() error {
-	if err := validStep(o.Step); err != nil {
+	if err := validateStep(o.Step); err != nil {
 		return err
 	}
 	if o.Lead < 0 || o.Lead > MaxLead {

@@ -13,14 +13,17 @@ import (
 	"headstart.dev/headstart/forecaster/internal/synthetic"
 )
 
-// drawn is a series with whatever metrics are known to contain.
+// drawn returns a series with everything that metrics are known to contain, and options for it.
 func drawn(t *rapid.T) (Series, Options) {
-	step := rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, time.Minute, 7 * time.Minute, time.Hour, 24 * time.Hour}).Draw(t, "step")
+	steps := []time.Duration{time.Second, 2 * time.Second, time.Minute, 7 * time.Minute, time.Hour, 24 * time.Hour}
+	step := rapid.SampledFrom(steps).Draw(t, "step")
 	n := rapid.IntRange(0, 420).Draw(t, "steps")
 	size := rapid.SampledFrom([]float64{0, 1e-9, 1, 1e6, 1e15}).Draw(t, "size")
-	odd := rapid.SliceOfN(rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, 0, 1e15, 1e300}), 0, 12).Draw(t, "odd")
+	anomalies := []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, 0, 1e15, 1e300}
+	odd := rapid.SliceOfN(rapid.SampledFrom(anomalies), 0, 12).Draw(t, "odd")
 	period := rapid.IntRange(2, 150).Draw(t, "period")
-	s := Series{Start: epoch.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "start")) * step), Step: step, Values: synthetic.Wave(n, period, 5)}
+	start := epoch.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "start")) * step)
+	s := Series{Start: start, Step: step, Values: synthetic.Wave(n, period, 5)}
 	for i := range s.Values {
 		s.Values[i] *= size
 	}
@@ -29,12 +32,15 @@ func drawn(t *rapid.T) (Series, Options) {
 			s.Values[(i*37+period)%n] = v
 		}
 	}
-	c := rapid.SampledFrom([]Contract{{ShortageCost: 20}, {ShortageCost: 1.5}, {ServiceLevel: 0.99}, {ServiceLevel: 0.1}}).Draw(t, "contract")
-	return s, Options{Step: step, Lead: rapid.IntRange(0, 40).Draw(t, "lead"), Horizon: rapid.IntRange(1, 50).Draw(t, "horizon"), Contract: c}
+	contracts := []Contract{{ShortageCost: 20}, {ShortageCost: 1.5}, {ServiceLevel: 0.99}, {ServiceLevel: 0.1}}
+	return s, Options{
+		Step: step, Contract: rapid.SampledFrom(contracts).Draw(t, "contract"),
+		Lead: rapid.IntRange(0, 40).Draw(t, "lead"), Horizon: rapid.IntRange(1, 50).Draw(t, "horizon"),
+	}
 }
 
-// sane says what is wrong with an outlook; nil where nothing is.
-func sane(o Outlook, want Options) error {
+// checkOutlook returns what is wrong with an outlook; nil when nothing is.
+func checkOutlook(o Outlook, want Options) error {
 	if len(o.Median) < want.Horizon+want.Lead || len(o.Cover) != len(o.Median) {
 		return fmt.Errorf("reaches %d and %d steps, not %d", len(o.Median), len(o.Cover), want.Horizon+want.Lead)
 	}
@@ -62,7 +68,7 @@ func TestOutlookIsAlwaysSane(t *testing.T) {
 		if err := f.Update(s.Values[part:]...); err != nil {
 			t.Fatal(err)
 		}
-		if err := sane(f.Outlook(), o); err != nil {
+		if err := checkOutlook(f.Outlook(), o); err != nil {
 			t.Fatal(err)
 		}
 		d := f.Describe()
@@ -72,7 +78,7 @@ func TestOutlookIsAlwaysSane(t *testing.T) {
 	})
 }
 
-// near says whether two demands agree but for rounding.
+// near reports whether two demands agree but for rounding.
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-6*(math.Abs(a)+math.Abs(b))+1e-9 }
 
 func outlookOf(t interface{ Fatal(...any) }, s Series, o Options) Outlook {
@@ -88,7 +94,8 @@ func outlookOf(t interface{ Fatal(...any) }, s Series, o Options) Outlook {
 
 // Weeks are whole numbers of fit intervals, so a shifted series is fitted at the same of its steps.
 func TestScaleAndShift(t *testing.T) {
-	for _, step := range []time.Duration{7 * time.Second, 3 * time.Minute, 5 * time.Minute, 10 * time.Minute, 12 * time.Minute, time.Hour, 24 * time.Hour} {
+	const m = time.Minute
+	for _, step := range []time.Duration{7 * time.Second, 3 * m, 5 * m, 10 * m, 12 * m, time.Hour, 24 * time.Hour} {
 		for _, c := range []Contract{{ShortageCost: 20}, {ServiceLevel: 0.95}} {
 			o := Options{Step: step, Lead: 2, Horizon: 30, Contract: c}
 			s := Series{Start: epoch.Add(-30 * step), Step: step, Values: synthetic.Wave(1440, 480, 3)}
@@ -101,10 +108,12 @@ func TestScaleAndShift(t *testing.T) {
 			large, later := outlookOf(t, scaled, o), outlookOf(t, shifted, o)
 			for i, v := range base.Cover {
 				if !near(1000*v, large.Cover[i]) || !near(1000*base.Median[i], large.Median[i]) {
-					t.Errorf("step %s, contract %+v, %d ahead: %g becomes %g when demand is scaled by 1000", step, c, i, v, large.Cover[i])
+					t.Errorf("step %s, contract %+v, %d ahead: %g becomes %g when demand is scaled by 1000",
+						step, c, i, v, large.Cover[i])
 				}
 				if !near(v, later.Cover[i]) || !near(base.Median[i], later.Median[i]) {
-					t.Errorf("step %s, contract %+v, %d ahead: %g becomes %g three weeks later", step, c, i, v, later.Cover[i])
+					t.Errorf("step %s, contract %+v, %d ahead: %g becomes %g three weeks later",
+						step, c, i, v, later.Cover[i])
 				}
 			}
 		}
@@ -118,7 +127,7 @@ func TestMaxLead(t *testing.T) {
 		t.Errorf("the longest lead is %s at one minute, want %s", MaxLead*o.Step, week)
 	}
 	out := outlookOf(t, Series{Start: epoch, Step: o.Step, Values: synthetic.Wave(4000, 1440, 3)}, o)
-	if err := sane(out, o); err != nil {
+	if err := checkOutlook(out, o); err != nil {
 		t.Error(err)
 	}
 	o.Lead++
@@ -132,13 +141,13 @@ func TestFitInterval(t *testing.T) {
 		reason     string
 		step, want time.Duration
 	}{
-		"second":      {reason: "six hours are enough steps", step: time.Second, want: 6 * time.Hour},
-		"minute":      {reason: "six hours are enough steps", step: time.Minute, want: 6 * time.Hour},
-		"ten minutes": {reason: "100 steps are 16 h 40 min, a tenth of a week is the next", step: 10 * time.Minute, want: 16*time.Hour + 48*time.Minute},
-		"hour":        {reason: "100 steps are more than half a week", step: time.Hour, want: 7 * 24 * time.Hour},
-		"six hours":   {reason: "100 steps would be more than a week", step: 6 * time.Hour, want: 7 * 24 * time.Hour},
-		"seven days":  {reason: "every step", step: 7 * 24 * time.Hour, want: 7 * 24 * time.Hour},
-		"odd":         {reason: "rounded up to what a week is a multiple of", step: 17 * time.Minute, want: 7 * 24 * time.Hour / 5},
+		"second":      {"six hours are enough steps", time.Second, 6 * time.Hour},
+		"minute":      {"six hours are enough steps", time.Minute, 6 * time.Hour},
+		"ten minutes": {"100 steps are 16 h 40 min; a tenth of a week is the next", 10 * time.Minute, week / 10},
+		"hour":        {"100 steps are more than half a week", time.Hour, week},
+		"six hours":   {"100 steps would be more than a week", 6 * time.Hour, week},
+		"seven days":  {"a week is the most", week, week},
+		"odd":         {"rounded up to what a week is a multiple of", 17 * time.Minute, week / 5},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -146,8 +155,8 @@ func TestFitInterval(t *testing.T) {
 			if got != c.want {
 				t.Errorf("\nReason: %s\ngot %s, want %s", c.reason, got, c.want)
 			}
-			if week := 7 * 24 * time.Hour; week%got != 0 || got%time.Second != 0 {
-				t.Errorf("a week is no whole number of %s, or that none of seconds", got)
+			if week%got != 0 || got%time.Second != 0 {
+				t.Errorf("a week is no whole number of %s, or that is no whole number of seconds", got)
 			}
 		})
 	}
@@ -168,7 +177,7 @@ func TestNoLookAhead(t *testing.T) {
 	}
 	for i := 1000; i < 1300; i++ {
 		if a, b := whole.Outlook().Cover[0], cut.Outlook().Cover[0]; a != b {
-			t.Fatalf("step %d: cover is %g or %g, depending on what is yet to come", i, a, b)
+			t.Fatalf("step %d: cover is %g or %g, depending on later steps", i, a, b)
 		}
 		if err := whole.Update(v[i]); err != nil {
 			t.Fatal(err)
@@ -200,10 +209,11 @@ func TestBudget(t *testing.T) {
 			o := Options{Step: c.step, Lead: c.lead, Horizon: 10, Contract: Contract{ShortageCost: 20}}
 			at := processorTime(t)
 			out := outlookOf(t, Series{Start: epoch.AddDate(-100, 0, 0), Step: c.step, Values: long}, o)
-			if err := sane(out, o); err != nil {
+			if err := checkOutlook(out, o); err != nil {
 				t.Errorf("\nReason: %s\n%v", c.reason, err)
 			}
-			// Processor time, since the machine may be busy: far above what it takes, and far below what a slip in the bounds would cost.
+			// Processor time, since the machine may be busy. The limit is far above what it takes,
+			// and far below what a missing bound would cost.
 			if took := processorTime(t) - at; took > 10*time.Second {
 				t.Errorf("\nReason: %s\ntook %s of processor time on ten million points", c.reason, took)
 			}
@@ -228,7 +238,9 @@ func FuzzForecaster(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, step, lead, contract uint8) {
 		steps := []time.Duration{time.Second, time.Minute, time.Hour, 24 * time.Hour}
 		kinds := []Contract{{ShortageCost: 20}, {ServiceLevel: 0.99}, {ServiceLevel: 0.5}, {ShortageCost: 1.1}}
-		o := Options{Step: steps[int(step)%len(steps)], Lead: int(lead), Horizon: 3, Contract: kinds[int(contract)%len(kinds)]}
+		o := Options{
+			Step: steps[int(step)%len(steps)], Lead: int(lead), Horizon: 3, Contract: kinds[int(contract)%len(kinds)],
+		}
 		s := Series{Start: epoch, Step: o.Step}
 		for _, b := range data {
 			v := float64(b)
@@ -244,7 +256,7 @@ func FuzzForecaster(f *testing.F) {
 			}
 			s.Values = append(s.Values, v)
 		}
-		if err := sane(outlookOf(t, s, o), o); err != nil {
+		if err := checkOutlook(outlookOf(t, s, o), o); err != nil {
 			t.Fatal(err)
 		}
 	})

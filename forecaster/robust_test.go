@@ -10,7 +10,7 @@ import (
 	"headstart.dev/headstart/forecaster/internal/synthetic"
 )
 
-// contracts are the two kinds that everything below must hold for.
+// contracts are the two kinds of contract: everything below must hold for both.
 func contracts() map[string]Contract {
 	return map[string]Contract{"service level": {ServiceLevel: 0.95}, "shortage cost": {ShortageCost: 20}}
 }
@@ -64,7 +64,8 @@ func TestFaultsOfThePastAreNotExpected(t *testing.T) {
 				c.spoil(spoilt)
 				out := outlookOf(t, Series{Start: start, Step: step, Values: spoilt}, o)
 				if r := out.Cover[0] / plain.Cover[0]; r < c.low || r > c.up {
-					t.Errorf("\nReason: %s\nserved is %.3f times what it is without the fault, want %g to %g", c.reason, r, c.low, c.up)
+					t.Errorf("\nReason: %s\nserved is %.3f times what it is without the fault, want %g to %g",
+						c.reason, r, c.low, c.up)
 				}
 			})
 		}
@@ -93,7 +94,7 @@ func TestLevelShiftIsFollowedWithinTheHour(t *testing.T) {
 				out := f.Outlook()
 				for i, cover := range out.Cover[:6] { // noon to one o'clock: demand is flat
 					if r := cover / (factor * before); r < 0.9 || r > 1.35 {
-						t.Errorf("an hour after demand %s, step %d: served is %.2f times the demand of the new level", name, i, r)
+						t.Errorf("an hour after demand %s, step %d: served is %.2f times the new demand", name, i, r)
 					}
 				}
 			})
@@ -101,20 +102,24 @@ func TestLevelShiftIsFollowedWithinTheHour(t *testing.T) {
 	}
 }
 
-// A compressed fortnight is what a demonstration has: a first fit must leave enough to learn from, and the skill must show.
+// A compressed fortnight is what a demonstration has: a first fit must leave enough to learn from,
+// and the skill must show.
 func TestSkillOnACompressedFortnight(t *testing.T) {
 	const step, day, lead = 2 * time.Second, 120, 8
-	for name, periods := range map[string][]time.Duration{"periods detected": nil, "periods given": {4 * time.Minute, 28 * time.Minute}} {
+	cases := map[string][]time.Duration{"periods detected": nil, "periods given": {4 * time.Minute, 28 * time.Minute}}
+	for name, periods := range cases {
 		t.Run(name, func(t *testing.T) {
 			v := synthetic.Weekdays(16)
-			f := mustNew(t, Options{Step: step, Lead: lead, Horizon: day, Contract: Contract{ServiceLevel: 0.9}, Periods: periods})
+			f := mustNew(t, Options{
+				Step: step, Lead: lead, Horizon: day, Contract: Contract{ServiceLevel: 0.9}, Periods: periods,
+			})
 			if err := f.Start(Series{Start: epoch, Step: step, Values: v[:14*day]}); err != nil {
 				t.Fatal(err)
 			}
 			if d := f.Describe(); d.Skill < 0.2 {
 				t.Errorf("skill %.2f on two weeks, want at least 0.2", d.Skill)
 			}
-			var all tally
+			var all proportion
 			excess := 0.0
 			for i := 14 * day; i+lead < len(v); i++ {
 				o := f.Outlook()
@@ -138,12 +143,12 @@ func TestSkillOnACompressedFortnight(t *testing.T) {
 	}
 }
 
-// Whatever is left of a history, the best that can honestly be said is said, and how good it is.
+// Whatever there is of a history, the forecast is as good as it allows, and a warning says what it
+// lacks.
 func TestShortAndOddHistories(t *testing.T) {
 	const day, step, lead = 144, 10 * time.Minute, 1
 	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
-	constant := make([]float64, 30*day)
-	sparse := make([]float64, 30*day)
+	office, constant, sparse := synthetic.Office(30, day, 3), make([]float64, 30*day), make([]float64, 30*day)
 	rng := rand.New(rand.NewPCG(5, 6))
 	for i := range constant {
 		constant[i] = 7
@@ -159,13 +164,19 @@ func TestShortAndOddHistories(t *testing.T) {
 		warned   bool
 		low, top float64 // of the share of windows covered over the next two days, before the floor
 	}{
-		"nothing":      {reason: "no history: no forecast", v: synthetic.Office(30, day, 3), n: 0, warned: true},
-		"half a day":   {reason: "no season is known", v: synthetic.Office(30, day, 3), n: day / 2, warned: true},
-		"two days":     {reason: "a day repeats", v: synthetic.Office(30, day, 3), n: 2 * day, low: 0.85, top: 1},
-		"one week":     {reason: "days are learned from", v: synthetic.Office(30, day, 3), n: 7 * day, skilled: true, low: 0.9, top: 1},
-		"two weeks":    {reason: "weeks come in", v: synthetic.Office(30, day, 3), n: 14 * day, skilled: true, low: 0.9, top: 1},
-		"constant":     {reason: "what never moves is covered exactly", v: constant, n: 14 * day, warned: true, low: 1, top: 1},
-		"intermittent": {reason: "bursts that nothing announces: one in ten windows holds one", v: sparse, n: 14 * day, low: 0.9, top: 1},
+		"nothing":    {reason: "no history: no forecast", v: office, n: 0, warned: true},
+		"half a day": {reason: "no season is known", v: office, n: day / 2, warned: true},
+		"two days":   {reason: "a day repeats", v: office, n: 2 * day, low: 0.85, top: 1},
+		"one week":   {reason: "days are learned from", v: office, n: 7 * day, skilled: true, low: 0.9, top: 1},
+		"two weeks":  {reason: "weeks come in", v: office, n: 14 * day, skilled: true, low: 0.9, top: 1},
+		"constant": {
+			reason: "constant demand is covered exactly",
+			v:      constant, n: 14 * day, warned: true, low: 1, top: 1,
+		},
+		"intermittent": {
+			reason: "bursts that nothing announces: one in ten windows holds one",
+			v:      sparse, n: 14 * day, low: 0.9, top: 1,
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -182,27 +193,35 @@ func TestShortAndOddHistories(t *testing.T) {
 			if c.top == 0 {
 				return
 			}
-			var all tally
-			largest := 0.0
-			for i := c.n; i < c.n+2*day; i++ {
-				cover := f.Outlook().Cover[0]
-				largest = math.Max(largest, cover)
-				all.add(stats.Max(c.v[i:i+lead+1]) <= cover*(1+1e-9))
-				if err := f.Update(c.v[i]); err != nil {
-					t.Fatal(err)
-				}
+			share, largest := coverSteps(t, f, c.v, c.n, c.n+2*day, lead)
+			if share < c.low || share > c.top {
+				t.Errorf("\nReason: %s\ncovered %.3f of the lead windows, want %g to %g", c.reason, share, c.low, c.top)
 			}
-			if s := all.share(); s < c.low || s > c.top {
-				t.Errorf("\nReason: %s\ncovered %.3f of the lead windows, want %g to %g", c.reason, s, c.low, c.top)
-			}
-			if most := coverReach * stats.Max(c.v); largest > most*(1+1e-9) {
+			if most := maxOverLargest * stats.Max(c.v); largest > most*(1+1e-9) {
 				t.Errorf("\nReason: %s\nserved up to %g, more than %g", c.reason, largest, most)
 			}
 		})
 	}
 }
 
-// Demand follows the wall clock: on the morning after the clocks went forward or back, the day begins where people begin it.
+// coverSteps serves the steps from … to. It returns the share of their lead windows that was
+// covered, and the largest demand that was provisioned for.
+func coverSteps(t *testing.T, f *Forecaster, v []float64, from, to, lead int) (share, largest float64) {
+	t.Helper()
+	var covered proportion
+	for i := from; i < to; i++ {
+		cover := f.Outlook().Cover[0]
+		largest = math.Max(largest, cover)
+		covered.add(stats.Max(v[i:i+lead+1]) <= cover*(1+1e-9))
+		if err := f.Update(v[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return covered.share(), largest
+}
+
+// Demand follows the wall clock: on the morning after the clocks went forward or back, the day
+// begins where people begin it.
 func TestDayFollowsTheWallClock(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -216,7 +235,8 @@ func TestDayFollowsTheWallClock(t *testing.T) {
 		for kind, contract := range contracts() {
 			t.Run(name+", "+kind, func(t *testing.T) {
 				start := monday.AddDate(0, 0, -22)
-				until := time.Date(monday.Year(), monday.Month(), monday.Day()-1, 8, 30, 0, 0, berlin) // Sunday, hours after the change
+				// Sunday, hours after the change.
+				until := time.Date(monday.Year(), monday.Month(), monday.Day()-1, 8, 30, 0, 0, berlin)
 				rng := rand.New(rand.NewPCG(7, 8))
 				demand := func(at time.Time) float64 {
 					hour := float64(at.In(berlin).Hour()) + float64(at.In(berlin).Minute())/60
@@ -237,7 +257,8 @@ func TestDayFollowsTheWallClock(t *testing.T) {
 						t.Errorf("at %s %.0f are expected, want about %.0f", at.In(berlin).Format("Mon 15:04"), m, want)
 					}
 				}
-				// At 8:30 the window ends before nine: nothing is asked for early. Twenty minutes later the jump lies within it.
+				// At 8:30 the window ends before nine: nothing is provisioned early. Twenty minutes
+				// later the jump lies within it.
 				if out.Cover[0] > 40 {
 					t.Errorf("half an hour before nine %.0f are served, want about 20", out.Cover[0])
 				}

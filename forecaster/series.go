@@ -20,15 +20,14 @@ func (s Series) End() time.Time {
 	return demand.After(s.Start, s.Step, len(s.Values))
 }
 
-// errNoStep says that a series or the options carry no usable step.
-var errNoStep = errors.New("step must be a positive duration of at most 7 days")
+var errStep = errors.New("step must be a positive duration of at most 7 days")
 
-// maxStep is the longest step that is accepted; beyond it no season is left to model.
+// maxStep is the longest step that is accepted: beyond it no season is left to model.
 const maxStep = 7 * 24 * time.Hour
 
-func validStep(step time.Duration) error {
+func validateStep(step time.Duration) error {
 	if step <= 0 || step > maxStep {
-		return fmt.Errorf("step %s: %w", step, errNoStep)
+		return fmt.Errorf("step %s: %w", step, errStep)
 	}
 	return nil
 }

@@ -7,113 +7,108 @@ import (
 	"headstart.dev/headstart/forecaster/internal/season"
 )
 
-// A state is what a fit leaves and updates carry on.
+// A state is the result of a fit, carried on by updates.
 type state struct {
-	opts     Options
-	fittedAt int // step of the series that the fit ended at
-	points   int // steps the fit looked at
-	track    *track
-	periods  season.Periods
-	served   served
-	far      float64 // margin, on the log scale, of an estimate many steps ahead, where margins has none
-	margins  farMargins
-	weekly   float64 // share of last week in the path; the rest is yesterday's
-	warnings []string
+	opts      Options
+	fittedAt  int // step of the series that the fit ended at
+	points    int // steps the fit looked at
+	history   *history
+	periods   season.Periods
+	features  featurizer
+	served    servedEstimate
+	margins   distantMargins
+	margin    float64 // of a distant lead window, on the log scale, when margins has none
+	weekShare float64 // share of last week in the path; the rest is yesterday's
+	warnings  []string
 
-	features featurizer
-	moved    *shifts // of earlier seasons, before step movedAt
-	movedAt  int
+	shifts   *shifts // level shifts before step shiftsAt, kept for the next question
+	shiftsAt int
 }
 
-// fitState fits to raw, the history up to the fit instant.
-func fitState(o Options, start time.Time, raw []float64, slack int) *state {
-	s := &state{opts: o, points: len(raw)}
+// newState fits to raw, the history up to the fit instant. It leaves room for slack more steps.
+func newState(o Options, start time.Time, raw []float64, slack int) *state {
 	n := len(raw)
+	s := &state{opts: o, points: n}
 	s.periods = season.Find(o.Step, o.Periods, raw)
-	s.track = newTrack(start, o, raw, n+slack, s.periods)
-	f := newFeaturizer(s.periods, o.Lead, n, o.Contract.reach())
-	s.features = f
-	s.served.record = newRecord(o, s.track, f)
-	learned := s.learn(f)
-	s.served.step(s.track)
-	s.weighSeasons()
-	s.margins = s.measureFar()
-	s.warn(raw, learned)
+	s.history = newHistory(start, o, raw, n+slack, s.periods)
+	s.features = newFeaturizer(s.periods, o.Lead, n, o.Contract.maxChange())
+	s.served.scores = newScores(o, s.history, s.features)
+	if o.Contract.ServiceLevel > 0 {
+		s.fitServiceLevel()
+	} else {
+		s.fitShortageCost()
+	}
+	s.served.step(s.history)
+	s.fitWeekShare()
+	s.margins = s.measureMargins()
+	s.warn(raw)
 	return s
 }
 
-// promiseFolds is how many fits the estimate behind a service level is replayed on, each without the part that it is replayed over.
-const promiseFolds = 5
+// folds is how many fits the estimate behind a service level is cross-validated on.
+const folds = 5
 
-// heldOut returns how many steps at the end of a history of n are replayed. Margins at a high service level are learned from rare events;
-// weights at a shortage cost settle in days.
+// heldOut returns how many steps at the end of a history of n are replayed. Margins at a high
+// service level are learned from rare events; weights at a shortage cost settle in days.
 func (s *state) heldOut(n int) int {
+	day := s.periods.Day
 	if s.opts.Contract.ServiceLevel > 0 {
-		return min(n/2, max(14*s.periods.Day, 4000))
+		return min(n/2, max(14*day, 4000))
 	}
-	return min(n/3, max(min(3*s.periods.Day, 3000), 400, s.periods.Day))
+	return min(n/3, max(min(3*day, 3000), 400, day))
 }
 
-// learn fits the candidates, and carries the controller through the held-out end of the history on estimates that did not see it. It
-// reports whether there was enough to learn from.
-func (s *state) learn(f featurizer) (learned bool) {
-	if s.opts.Contract.ServiceLevel > 0 {
-		s.learnPromise(f)
-	} else {
-		s.learnTradeoff(f)
-	}
-	return s.served.family.learned
-}
-
-// learnTradeoff replays the end of the history on candidates that were fitted to what came before it.
-func (s *state) learnTradeoff(f featurizer) {
-	n := s.track.n()
+// fitShortageCost replays the end of the history on candidates that were fitted to what came before
+// it, and then fits them to all of it.
+func (s *state) fitShortageCost() {
+	n := s.history.n()
 	from := n - s.heldOut(n)
-	trial := learnFamily(s.track, f, from, trialRows, s.opts)
-	s.served.control = newMixer(s.opts, s.track, len(trial.candidates), s.periods.Day)
-	s.far = 2 * s.replay(trial, from, n)
-	if trial.learned {
-		s.served.family = learnFamily(s.track, f, n, maxRows, s.opts)
+	trial := newShortageCandidates(s.history, s.features, from, trialRows, s.opts)
+	s.served.calibrator = newWeightedExperts(s.opts, s.history, len(trial.candidates), s.periods.Day)
+	s.margin = 2 * s.replay(trial, from, n)
+	if trial.fitted {
+		s.served.set = newShortageCandidates(s.history, s.features, n, maxRows, s.opts)
 	}
 }
 
-// learnPromise replays the end of the history in parts, each on an estimate that was fitted to everything else: to what came after as well,
-// since an estimate from half of the history errs more than the one that will serve, and margins would be as much too wide.
-func (s *state) learnPromise(f featurizer) {
-	n := s.track.n()
-	d := buildDesign(s.track, f, n, maxRows)
-	final := promiseFamily(d, f, s.opts.Contract.ServiceLevel, nil)
-	s.served.control = newSteerer(s.opts.Contract, s.track.lead, s.periods.Day, final.spread(d))
+// fitServiceLevel replays the end of the history in folds, each on an estimate that was fitted to
+// everything else. That includes what came after: an estimate from half of the history errs more
+// than the one that will serve, and margins would be too wide by as much.
+func (s *state) fitServiceLevel() {
+	h, level := s.history, s.opts.Contract.ServiceLevel
+	n := h.n()
+	d := newDesign(h, s.features, n, maxRows)
+	final := newLevelCandidate(d, s.features, level, nil)
+	s.served.calibrator = newConformalMargins(s.opts.Contract, h.lead, s.periods.Day, final.meanError(d))
 	hold := s.heldOut(n)
 	errs := 0.0
-	for k := range promiseFolds {
-		from, to := n-hold+hold*k/promiseFolds, n-hold+hold*(k+1)/promiseFolds
-		rest := d.Without(from-2*s.track.lead-1, to+s.track.lead+1)
-		errs += s.replay(promiseFamily(rest, f, s.opts.Contract.ServiceLevel, final), from, to)
+	for k := range folds {
+		from, to := n-hold+hold*k/folds, n-hold+hold*(k+1)/folds
+		others := d.Without(from-2*h.lead-1, to+h.lead+1)
+		errs += s.replay(newLevelCandidate(others, s.features, level, final), from, to)
 	}
-	s.far = 2 * errs / promiseFolds
-	s.served.family = final
+	s.margin = 2 * errs / folds
+	s.served.set = final
 }
 
-// replay serves the steps from … to with a family's estimates and returns their mean error.
-func (s *state) replay(trial *family, from, to int) float64 {
-	full, view := s.track, *s.track
-	var errs, size float64
-	s.served.family = trial
+// replay serves the steps from … to with the estimates of a candidate set. It returns the mean
+// absolute error of the first candidate.
+func (s *state) replay(set *candidateSet, from, to int) float64 {
+	full, view := s.history, *s.history
+	var errs, n float64
+	s.served.set = set
 	for i := from; i < to; i++ {
 		s.served.step(full.prefix(i, &view))
 		if i+full.lead < full.n() {
-			errs += math.Abs(full.peak[i] - full.level[i] - s.served.estimates[0])
-			size++
+			errs += math.Abs(full.windowMax[i] - full.level[i] - s.served.estimates[0])
+			n++
 		}
 	}
-	return errs / math.Max(size, 1)
+	return errs / math.Max(n, 1)
 }
 
-// push takes one more step into account.
+// push takes one more step of demand into account, in the user's unit; NaN is a gap.
 func (s *state) push(v float64) {
-	s.track.push(v)
-	s.served.step(s.track)
+	s.history.push(v)
+	s.served.step(s.history)
 }
-
-func sqrt(n int) float64 { return math.Sqrt(float64(n)) }

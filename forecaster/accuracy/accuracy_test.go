@@ -31,6 +31,15 @@ func series(values ...float64) forecaster.Series {
 	return forecaster.Series{Start: epoch, Step: time.Minute, Values: values}
 }
 
+// promises are what was served at the steps from the epoch on.
+func promises(lead int, served ...float64) []accuracy.Promise {
+	var out []accuracy.Promise
+	for i, v := range served {
+		out = append(out, accuracy.Promise{At: at(i), Lead: lead, Served: v})
+	}
+	return out
+}
+
 func TestFigures(t *testing.T) {
 	nan := math.NaN()
 	level, cost := forecaster.Contract{ServiceLevel: 0.9}, forecaster.Contract{ShortageCost: 10}
@@ -42,34 +51,34 @@ func TestFigures(t *testing.T) {
 		want     accuracy.Figures
 	}{
 		"Windows": {
-			reason: "a promise covers the largest of its window", contract: level, demand: []float64{1, 5, 2, 2},
-			promises: []accuracy.Promise{{At: at(0), Lead: 1, Served: 4}, {At: at(1), Lead: 1, Served: 5}, {At: at(2), Lead: 1, Served: 2}},
-			want:     accuracy.Figures{Promises: 3, Asked: 0.9, Covered: 2.0 / 3, Skill: nan, Bias: nan},
+			reason:   "a promise covers the largest value of its window",
+			contract: level, demand: []float64{1, 5, 2, 2}, promises: promises(1, 4, 5, 2),
+			want: accuracy.Figures{Promises: 3, Asked: 0.9, Covered: 2.0 / 3, Skill: nan, Bias: nan},
 		},
 		"Steps": {
-			reason: "under a shortage cost the step counts at which a replica asked for now serves", contract: cost, demand: []float64{1, 5, 2, 2},
-			promises: []accuracy.Promise{{At: at(0), Lead: 1, Served: 4}, {At: at(1), Lead: 1, Served: 4}, {At: at(2), Lead: 1, Served: 2}},
-			want:     accuracy.Figures{Promises: 3, Asked: 0.9, Covered: 2.0 / 3, Skill: nan, Bias: nan},
+			reason:   "under a shortage cost the step counts from which on a replica requested now serves",
+			contract: cost, demand: []float64{1, 5, 2, 2}, promises: promises(1, 4, 4, 2),
+			want: accuracy.Figures{Promises: 3, Asked: 0.9, Covered: 2.0 / 3, Skill: nan, Bias: nan},
 		},
 		"NotOver": {
-			reason: "a window that is not over says nothing yet", contract: level, demand: []float64{1, 1, 1},
-			promises: []accuracy.Promise{{At: at(1), Lead: 1, Served: 1}, {At: at(2), Lead: 1, Served: 0}},
-			want:     accuracy.Figures{Promises: 1, Asked: 0.9, Covered: 1, Skill: nan, Bias: nan},
+			reason:   "a window that is not over says nothing yet",
+			contract: level, demand: []float64{1, 1, 1}, promises: promises(1, nan, 1, 0),
+			want: accuracy.Figures{Promises: 1, Asked: 0.9, Covered: 1, Skill: nan, Bias: nan},
 		},
 		"Gap": {
-			reason: "what is missing is not known, neither as covered nor as missed", contract: level, demand: []float64{9, nan, 1, 1},
-			promises: []accuracy.Promise{{At: at(0), Lead: 1, Served: 1}, {At: at(1), Lead: 1, Served: 1}, {At: at(2), Lead: 1, Served: 1}},
-			want:     accuracy.Figures{Promises: 1, Asked: 0.9, Covered: 1, Skill: nan, Bias: nan},
+			reason:   "a window with a gap is neither covered nor missed",
+			contract: level, demand: []float64{9, nan, 1, 1}, promises: promises(1, 1, 1, 1),
+			want: accuracy.Figures{Promises: 1, Asked: 0.9, Covered: 1, Skill: nan, Bias: nan},
 		},
 		"Nothing": {
-			reason: "no figure without a promise", contract: level, demand: []float64{1, 1},
-			promises: []accuracy.Promise{{At: at(0), Lead: 0, Served: nan}},
-			want:     accuracy.Figures{Asked: 0.9, Covered: nan, Skill: nan, Bias: nan},
+			reason:   "no figure without a promise",
+			contract: level, demand: []float64{1, 1}, promises: promises(0, nan),
+			want: accuracy.Figures{Asked: 0.9, Covered: nan, Skill: nan, Bias: nan},
 		},
 		"Twice": {
-			reason: "the first promise of a step counts", contract: level, demand: []float64{2, 2},
-			promises: []accuracy.Promise{{At: at(0), Lead: 0, Served: 1}, {At: at(0), Lead: 0, Served: 3}},
-			want:     accuracy.Figures{Promises: 1, Asked: 0.9, Covered: 0, Skill: nan, Bias: nan},
+			reason:   "the first promise of a step counts",
+			contract: level, demand: []float64{2, 2}, promises: append(promises(0, 1), promises(0, 3)...),
+			want: accuracy.Figures{Promises: 1, Asked: 0.9, Covered: 0, Skill: nan, Bias: nan},
 		},
 	}
 	for name, c := range cases {
@@ -79,7 +88,8 @@ func TestFigures(t *testing.T) {
 				tr.Promise(p)
 			}
 			tr.Observe(series(c.demand...), series(c.demand...))
-			if diff := cmp.Diff(c.want, tr.Day(at(3)), cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-12)); diff != "" {
+			diff := cmp.Diff(c.want, tr.Day(at(3)), cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-12))
+			if diff != "" {
 				t.Errorf("%s: -want +got\n%s", c.reason, diff)
 			}
 		})
@@ -88,7 +98,8 @@ func TestFigures(t *testing.T) {
 
 func TestSkillAndBias(t *testing.T) {
 	tr := tracker(t, forecaster.Contract{ServiceLevel: 0.9})
-	// The window's largest is 10: we say 11, one benchmark 15, the other 8. Expected at its end 6, and 5 came.
+	// The window's largest value is 10: the estimate is 11, one benchmark 15, the other 8. At its
+	// end 6 are expected, and 5 are observed.
 	tr.Estimate(accuracy.Estimate{At: at(0), Lead: 1, Cover: 11, Benchmarks: [2]float64{15, 8}, Expected: 6})
 	tr.Observe(series(10, 5), series(10, 5))
 	got := tr.Week(at(2))
@@ -114,21 +125,16 @@ func TestDayAndWeekForget(t *testing.T) {
 			tr.Observe(series(values[:i+1]...), series(values[:i+1]...))
 		}
 	}
-	for _, c := range []struct {
-		minute int
-		day    float64
-		week   float64
-	}{{10*1440 - 1, 1, 1}} {
-		if d, w := tr.Day(at(c.minute)).Covered, tr.Week(at(c.minute)).Covered; d != c.day || w != c.week {
-			t.Errorf("covered = %v of the day and %v of the week, want %v and %v: the first day is more than a week ago", d, w, c.day, c.week)
-		}
+	end := at(10*1440 - 1)
+	if d, w := tr.Day(end).Covered, tr.Week(end).Covered; d != 1 || w != 1 {
+		t.Errorf("covered = %v of the day and %v of the week, want all: the first day is more than a week ago", d, w)
 	}
-	if got := tr.Week(at(10*1440 - 1)).Promises; got != 29*360 {
+	if got := tr.Week(end).Promises; got != 29*360 {
 		t.Errorf("%d promises in the week, want 29 spans of 360", got)
 	}
 }
 
-func TestRestoreGoesOn(t *testing.T) {
+func TestRestoredTrackerContinues(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := forecaster.Contract{ServiceLevel: 0.9}
 		tr := tracker(t, c)
@@ -161,7 +167,8 @@ func TestRestoreGoesOn(t *testing.T) {
 		again.Promise(accuracy.Promise{At: at(n - 1), Lead: 0, Served: 0})
 		again.Observe(series(values...), series(values...))
 		if got := again.Week(now).Promises; got != tr.Week(now).Promises {
-			rt.Fatalf("%d promises, want %d: one that was taken before is none", got, tr.Week(now).Promises)
+			rt.Fatalf("%d promises, want %d: one of a step that is recorded does not count",
+				got, tr.Week(now).Promises)
 		}
 	})
 }
@@ -171,7 +178,8 @@ func FuzzRestore(f *testing.F) {
 	f.Add(int64(1)<<40, "windows 1/2/3")
 	f.Add(int64(0), "steps")
 	f.Fuzz(func(t *testing.T, since int64, text string) {
-		tr, err := accuracy.Restore(accuracy.Options{Step: time.Minute, Contract: forecaster.Contract{ServiceLevel: 0.9}}, accuracy.Record{Since: time.Unix(since, 0), Text: text})
+		o := accuracy.Options{Step: time.Minute, Contract: forecaster.Contract{ServiceLevel: 0.9}}
+		tr, err := accuracy.Restore(o, accuracy.Record{Since: time.Unix(since, 0), Text: text})
 		if err != nil {
 			return
 		}
@@ -182,7 +190,8 @@ func FuzzRestore(f *testing.F) {
 	})
 }
 
-// noise is a daily cycle times an autoregression with a memory of half an hour: misses come in clusters, at some hours more than at others.
+// noise returns a daily cycle times an autoregression with a memory of half an hour. So misses come
+// in clusters, at some hours more than at others.
 func noise(seed uint64, n int) []float64 {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	const keep = 0.967
@@ -195,7 +204,8 @@ func noise(seed uint64, n int) []float64 {
 	return out
 }
 
-// levelOf is the constant that covers a share of the windows of lead + 1 steps in the long run.
+// levelOf returns the constant that covers a share of the windows of lead + 1 steps in the long
+// run.
 func levelOf(share float64, lead int) float64 {
 	values := noise(99, 400*1440)
 	var tops []float64
@@ -209,9 +219,9 @@ func levelOf(share float64, lead int) float64 {
 	return quantile(tops, share)
 }
 
-// months plays services over days, of which each serves a constant, and returns the day on which each was first said to miss the level;
-// -1 for never.
-func months(t *testing.T, services, days, lead int, asked, served float64) []int {
+// servicesThatMiss simulates services over days, of which each serves a constant. It returns the
+// day on which each is first reported to miss the level; -1 for never.
+func servicesThatMiss(t *testing.T, services, days, lead int, asked, served float64) []int {
 	t.Helper()
 	first := make([]int, services)
 	for k := range services {
@@ -224,7 +234,8 @@ func months(t *testing.T, services, days, lead int, asked, served float64) []int
 			if (i+1)%360 != 0 {
 				continue
 			}
-			s := forecaster.Series{Start: at(max(0, i-800)), Step: time.Minute, Values: values[max(0, i-800) : i+1]}
+			from := max(0, i-800)
+			s := forecaster.Series{Start: at(from), Step: time.Minute, Values: values[from : i+1]}
 			tr.Observe(s, s)
 			if missed = tr.Verdict(at(i+1), missed).State == accuracy.Missed; missed && first[k] < 0 {
 				first[k] = i / 1440
@@ -236,14 +247,14 @@ func months(t *testing.T, services, days, lead int, asked, served float64) []int
 
 func TestVerdictIsNoNoise(t *testing.T) {
 	const asked, lead, services, days = 0.99, 10, 100, 30
-	first := months(t, services, days, lead, asked, levelOf(asked, lead))
+	first := servicesThatMiss(t, services, days, lead, asked, levelOf(asked, lead))
 	alarms := 0
 	for _, day := range first {
 		if day >= 0 {
 			alarms++
 		}
 	}
-	t.Logf("%d of %d services that hold their level were said to miss it within %d days", alarms, services, days)
+	t.Logf("%d of %d services that hold their level are reported to miss it within %d days", alarms, services, days)
 	if alarms > services*3/100 {
 		t.Errorf("%d false alarms among %d services in a month, want 3 %% at most", alarms, services)
 	}
@@ -251,16 +262,17 @@ func TestVerdictIsNoNoise(t *testing.T) {
 
 func TestVerdictSeesAMiss(t *testing.T) {
 	const asked, lead, services, days = 0.99, 10, 50, 10
-	first := months(t, services, days, lead, asked, levelOf(0.93, lead))
+	first := servicesThatMiss(t, services, days, lead, asked, levelOf(0.93, lead))
 	seen := 0
 	for _, day := range first {
 		if day >= 0 {
 			seen++
 		}
 	}
-	t.Logf("%d of %d services that cover 93 %% where 99 %% was asked were said to miss it within %d days", seen, services, days)
+	t.Logf("%d of %d services that cover 93 %% instead of 99 %% are reported to miss it within %d days",
+		seen, services, days)
 	if seen < services*9/10 {
-		t.Errorf("%d of %d were seen, want 90 %% at least", seen, services)
+		t.Errorf("%d of %d are reported, want 90 %% at least", seen, services)
 	}
 }
 
@@ -287,10 +299,10 @@ func TestVerdictEnds(t *testing.T) {
 		}
 	}
 	if begin != 3 {
-		t.Errorf("said in span %d, want 3: after a day of it", begin)
+		t.Errorf("missed from span %d on, want 3: after a day of misses", begin)
 	}
 	if end < 12 || missed {
-		t.Errorf("taken back in span %d, want some time after span 12, when it holds again", end)
+		t.Errorf("held again from span %d on, want after span 12", end)
 	}
 }
 
@@ -319,14 +331,15 @@ func TestLongestLeadIsScored(t *testing.T) {
 	tr.Observe(s, s)
 	promises, estimates, _ := tr.Held()
 	if want := forecaster.MaxLead; promises != want || estimates != want {
-		t.Errorf("%d promises and %d estimates are held, want the %d whose windows are not over", promises, estimates, want)
+		t.Errorf("%d promises and %d estimates are held, want the %d whose windows are not over",
+			promises, estimates, want)
 	}
 	if got := tr.Week(at(100)).Promises; got != 100 {
 		t.Errorf("%d promises are scored, want 100", got)
 	}
 }
 
-// What is held does not grow, whatever comes: promises that are never scored, and weeks of tallies.
+// Memory is bounded, also by promises that are never scored, and by weeks of tallies.
 func TestMemoryIsBounded(t *testing.T) {
 	tr := tracker(t, forecaster.Contract{ServiceLevel: 0.9})
 	for i := range 60 * 1440 {
@@ -337,7 +350,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d promises and %d estimates are held, want a week and a day of them at most", p, e)
 	}
 	for i := range 60 {
-		tr.Observe(forecaster.Series{Start: at(i * 1440), Step: time.Minute, Values: make([]float64, 1440)}, forecaster.Series{Start: at(i * 1440), Step: time.Minute, Values: make([]float64, 1440)})
+		s := forecaster.Series{Start: at(i * 1440), Step: time.Minute, Values: make([]float64, 1440)}
+		tr.Observe(s, s)
 	}
 	if _, _, tallies := tr.Held(); tallies > 29 {
 		t.Errorf("%d tallies are held, want 29 at most", tallies)

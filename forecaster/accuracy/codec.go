@@ -8,18 +8,19 @@ import (
 	"time"
 )
 
-// digits that a sum keeps when it is written down.
+// digits of a sum that a record keeps.
 const digits = 5
 
 // A Record is a Tracker written down.
 type Record struct {
-	// Since is the begin of the first tally, and Until the newest promise that is in one or would be.
+	// Since is the beginning of the first tally, and Until the step of the newest promise.
 	Since, Until time.Time
-	// Text has what is counted, and a word for each tally; empty when there are none.
+	// Text names what is counted, and then holds one word for each tally. It is empty without
+	// tallies.
 	Text string
 }
 
-// what is counted.
+// counted returns what is counted under the contract.
 func (o Options) counted() string {
 	if o.Contract.ShortageCost > 0 {
 		return "steps"
@@ -27,7 +28,8 @@ func (o Options) counted() string {
 	return "windows"
 }
 
-// Record writes the tallies down. Promises whose windows are not over are left out, and so not scored by who goes on from it.
+// Record writes the tallies down. It leaves out promises whose windows are not over: a Tracker that
+// is restored does not score them.
 func (t *Tracker) Record() Record {
 	if len(t.tallies) == 0 {
 		return Record{}
@@ -41,10 +43,12 @@ func (t *Tracker) Record() Record {
 		}
 		words = append(words, strings.Join(parts, "/"))
 	}
-	return Record{Since: time.Unix(t.first*int64(Span/time.Second), 0).UTC(), Until: t.until, Text: strings.Join(words, " ")}
+	since := time.Unix(t.first*int64(span/time.Second), 0).UTC()
+	return Record{Since: since, Until: t.until, Text: strings.Join(words, " ")}
 }
 
-// Restore returns a Tracker that goes on from a Record. One of another kind of contract is an error.
+// Restore returns a Tracker that continues from a Record. It fails on a record of another kind of
+// contract, and on one that is not valid.
 func Restore(o Options, r Record) (*Tracker, error) {
 	t, err := New(o)
 	if err != nil {
@@ -55,33 +59,42 @@ func Restore(o Options, r Record) (*Tracker, error) {
 		return nil, fmt.Errorf("accuracy: the record does not count %s", o.counted())
 	}
 	words = words[1:]
-	if len(words) > kept {
-		return nil, fmt.Errorf("accuracy: %d tallies, at most %d are kept", len(words), kept)
+	if len(words) > maxTallies {
+		return nil, fmt.Errorf("accuracy: %d tallies, at most %d are kept", len(words), maxTallies)
 	}
-	t.first, t.until = number(r.Since), r.Until
+	t.first, t.until = spanNumber(r.Since), r.Until
 	for _, word := range words {
-		var b tally
-		into := b.values()
-		parts := strings.Split(word, "/")
-		if len(parts) != len(into) {
-			return nil, fmt.Errorf("accuracy: tally %q has %d figures, want %d", word, len(parts), len(into))
-		}
-		for i, part := range parts {
-			v, err := strconv.ParseFloat(part, 64)
-			if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, fmt.Errorf("accuracy: tally %q: %q is not a finite number", word, part)
-			}
-			*into[i] = v
-		}
-		if b.promises < 0 || b.missed < 0 || b.missed > b.promises {
-			return nil, fmt.Errorf("accuracy: tally %q misses more promises than there were", word)
+		b, err := parseTally(word)
+		if err != nil {
+			return nil, err
 		}
 		t.tallies = append(t.tallies, b)
 	}
 	return t, nil
 }
 
-// values are the figures of a tally in the order in which they are written down.
+// parseTally reads one word of a record.
+func parseTally(word string) (tally, error) {
+	var b tally
+	into := b.values()
+	parts := strings.Split(word, "/")
+	if len(parts) != len(into) {
+		return tally{}, fmt.Errorf("accuracy: tally %q has %d figures, want %d", word, len(parts), len(into))
+	}
+	for i, part := range parts {
+		v, err := strconv.ParseFloat(part, 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return tally{}, fmt.Errorf("accuracy: tally %q: %q is not a finite number", word, part)
+		}
+		*into[i] = v
+	}
+	if b.promises < 0 || b.missed < 0 || b.missed > b.promises {
+		return tally{}, fmt.Errorf("accuracy: tally %q misses more promises than there were", word)
+	}
+	return b, nil
+}
+
+// values returns the figures of a tally in the order of a record.
 func (b *tally) values() []*float64 {
 	return []*float64{&b.promises, &b.missed, &b.loss, &b.benchmarks[0], &b.benchmarks[1], &b.over, &b.actual}
 }

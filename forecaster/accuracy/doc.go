@@ -1,6 +1,8 @@
-// Package accuracy keeps how good served demand turned out to be, going forward: coverage, skill and bias of the last day and week, and
-// whether the level that was asked for is missed by more than chance explains.
+// Package accuracy scores served demand going forward: coverage, skill and bias of the last day and
+// week. It tests whether the level that the contract asks for is missed by more than chance
+// explains (drift).
 //
-// It is pure: promises and then the demand go in, figures come out. Time is that of the data. A [Tracker] holds tallies of six hours
-// each, a week of them and a little, and the promises whose windows are not over yet; it can be written down in about a kilobyte.
+// It is pure. Promises and then the demand go in, figures come out, and time is that of the data. A
+// [Tracker] holds sums of six hours each, for a week and a little more, and the promises whose
+// windows are not over yet. It can be written down in about a kilobyte: see [Record].
 package accuracy

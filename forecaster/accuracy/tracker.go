@@ -7,18 +7,20 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 const (
-	// Span is what one tally covers: it begins at multiples of it since the Unix epoch.
-	Span = 6 * time.Hour
-	// perDay and perWeek are the whole tallies of a day and a week.
+	// span is what one tally covers. It begins at multiples of it since the Unix epoch.
+	span = 6 * time.Hour
+	// perDay and perWeek are the whole tallies of a day and of a week.
 	perDay, perWeek = 4, 28
-	// kept are a week of whole tallies and the one that is filling up.
-	kept = perWeek + 1
-	// mostPending bounds the promises whose windows are not over. At the longest lead a window ends MaxLead + 1 steps after its
-	// promise; the spare is for demand that takes up to 1,440 steps to settle.
-	mostPending = forecaster.MaxLead + 1440
+	// maxTallies are a week of whole tallies and the one that is filling up.
+	maxTallies = perWeek + 1
+	// maxPending bounds the promises whose windows are not over. At the longest lead a window ends
+	// MaxLead + 1 steps after its promise; the rest is for demand that takes up to 1,440 steps to
+	// settle.
+	maxPending = forecaster.MaxLead + 1440
 )
 
 // Options configure a Tracker.
@@ -39,7 +41,7 @@ func (o Options) validate() error {
 	return nil
 }
 
-// Asked is the share of windows, or of steps under a shortage cost, that shall be covered.
+// Asked returns the share of windows that must be covered; under a shortage cost, of steps.
 func (o Options) Asked() float64 {
 	if o.Contract.ShortageCost > 0 {
 		return 1 - 1/o.Contract.ShortageCost
@@ -47,36 +49,38 @@ func (o Options) Asked() float64 {
 	return o.Contract.ServiceLevel
 }
 
-// A Promise is what the metric said at one step, for the demand from there on.
+// A Promise is what the metric served at one step, for the demand from there on.
 type Promise struct {
 	// At is the beginning of the step.
 	At time.Time
-	// Lead is S: the window covers the steps 0 … S from At on, and a replica asked for at At serves from step S on.
+	// Lead is S: the window covers the steps 0 … S from At on, and a replica requested at At serves
+	// from step S on.
 	Lead int
 	// Served is the demand that was provisioned for.
 	Served float64
 }
 
-// An Estimate is what the forecast said at one origin, of demand without declared peaks.
+// An Estimate is what the forecast was at one origin, of demand without declared peaks.
 type Estimate struct {
 	// At is the origin: the beginning of the first unknown step.
 	At time.Time
 	// Lead is S.
 	Lead int
-	// Cover is the demand to provision for over the window, and Benchmarks what simple rules would have provisioned for.
+	// Cover is the demand to provision for over the window, and Benchmarks what simple rules would
+	// have provisioned for.
 	Cover      float64
 	Benchmarks [2]float64
-	// Expected is the demand expected at step S.
+	// Expected is the demand expected at step S; NaN when it is unknown.
 	Expected float64
 }
 
-// tally is what came of the promises and estimates that were made within one span.
+// A tally sums the outcomes of the promises and estimates that were made within one span.
 type tally struct {
 	promises, missed float64
-	loss             float64    // pinball, of the estimates
-	benchmarks       [2]float64 // the same of the benchmarks
-	over             float64    // expected less actual demand, summed
-	actual           float64
+	loss             float64    // pinball loss of the estimates
+	benchmarks       [2]float64 // pinball loss of the benchmarks
+	over             float64    // expected less actual demand
+	actual           float64    // actual demand, where one was expected
 }
 
 // A Tracker scores promises once their windows are over. It is not safe for concurrent use.
@@ -86,11 +90,11 @@ type Tracker struct {
 	estimates []Estimate // likewise
 	first     int64      // number of the first tally: spans since the Unix epoch
 	tallies   []tally
-	lead      int       // the newest promise's
-	until     time.Time // the newest promise that was taken
+	lead      int       // of the newest promise
+	until     time.Time // step of the newest promise
 }
 
-// New returns a Tracker that knows of nothing.
+// New returns a Tracker without promises. It fails on Options that are not valid.
 func New(o Options) (*Tracker, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -98,23 +102,24 @@ func New(o Options) (*Tracker, error) {
 	return &Tracker{opts: o}, nil
 }
 
-// Options are those that the Tracker was made with.
+// Options returns those that the Tracker was made with.
 func (t *Tracker) Options() Options { return t.opts }
 
-// Promise takes what was served at a step. Only the first of a step counts, and one that is no number does not.
+// Promise notes what was served at a step. It ignores all but the first promise of a step, and one
+// that is not a finite number of zero or more.
 func (t *Tracker) Promise(p Promise) {
 	if !(p.Served >= 0) || math.IsInf(p.Served, 0) || p.Lead < 0 || !p.At.After(t.until) {
 		return
 	}
 	t.lead, t.until = p.Lead, p.At
-	t.promises = append(t.promises[max(0, len(t.promises)+1-mostPending):], p)
+	t.promises = append(t.promises[max(0, len(t.promises)+1-maxPending):], p)
 }
 
-// PromisedUntil is the step of the newest promise that was taken; zero when there was none.
+// PromisedUntil returns the step of the newest promise; zero when there is none.
 func (t *Tracker) PromisedUntil() time.Time { return t.until }
 
-// PendingSince is the step of the oldest promise or estimate that is not scored yet, and whether there is one: Observe looks at nothing
-// before it.
+// PendingSince returns the step of the oldest promise or estimate that is not scored yet, and
+// reports whether there is one. Observe looks at nothing before it.
 func (t *Tracker) PendingSince() (time.Time, bool) {
 	switch {
 	case len(t.promises) == 0 && len(t.estimates) == 0:
@@ -125,16 +130,17 @@ func (t *Tracker) PendingSince() (time.Time, bool) {
 	return t.promises[0].At, true
 }
 
-// Estimate takes what the forecast said. Only the first of an origin counts.
+// Estimate notes what the forecast was. It ignores all but the first estimate of an origin.
 func (t *Tracker) Estimate(e Estimate) {
 	if n := len(t.estimates); n > 0 && !e.At.After(t.estimates[n-1].At) || !(e.Cover >= 0) || e.Lead < 0 {
 		return
 	}
-	t.estimates = append(t.estimates[max(0, len(t.estimates)+1-mostPending):], e)
+	t.estimates = append(t.estimates[max(0, len(t.estimates)+1-maxPending):], e)
 }
 
-// Observe scores everything whose window is over by the end of the series: promises against demand, estimates against baseline, the
-// demand without its declared peaks. Both have the same start. Where a step of a window is missing, nobody knows, and nothing is scored.
+// Observe scores everything whose window is over by the end of the series. Promises are scored
+// against demand; estimates against baseline, which is the demand without its declared peaks. Both
+// have the same start. A window of which a step is missing is not scored.
 func (t *Tracker) Observe(demand, baseline forecaster.Series) {
 	n := 0
 	for _, p := range t.promises {
@@ -156,7 +162,7 @@ func (t *Tracker) Observe(demand, baseline forecaster.Series) {
 	t.estimates = t.estimates[n:]
 }
 
-// window is the values of the steps 0 … lead from at on; nil where one is missing.
+// window returns the values of the steps 0 … lead from at on; nil when one is missing.
 func window(s forecaster.Series, at time.Time, lead int) []float64 {
 	i := int(at.Sub(s.Start) / s.Step)
 	if at.Before(s.Start) || i+lead >= len(s.Values) {
@@ -169,13 +175,14 @@ func window(s forecaster.Series, at time.Time, lead int) []float64 {
 	return w
 }
 
+// scorePromise scores a promise on the values of its window.
 func (t *Tracker) scorePromise(p Promise, w []float64) {
 	if w == nil {
 		return
 	}
-	need := w[len(w)-1] // what a replica asked for now is there for
+	need := w[len(w)-1] // what a replica requested at the promise serves first
 	if t.opts.Contract.ServiceLevel > 0 {
-		need = top(w)
+		need = stats.Max(w)
 	}
 	if b := t.tally(p.At); b != nil {
 		b.promises++
@@ -185,15 +192,16 @@ func (t *Tracker) scorePromise(p Promise, w []float64) {
 	}
 }
 
+// scoreEstimate scores an estimate on the values of its window.
 func (t *Tracker) scoreEstimate(e Estimate, w []float64) {
 	b := t.tally(e.At)
 	if w == nil || b == nil {
 		return
 	}
-	most, tau := top(w), t.opts.Asked()
-	b.loss += pinball(most, e.Cover, tau)
+	largest, tau := stats.Max(w), t.opts.Asked()
+	b.loss += stats.Pinball(largest, e.Cover, tau)
 	for k, q := range e.Benchmarks {
-		b.benchmarks[k] += pinball(most, q, tau)
+		b.benchmarks[k] += stats.Pinball(largest, q, tau)
 	}
 	last := w[len(w)-1]
 	if !math.IsNaN(e.Expected) {
@@ -202,9 +210,10 @@ func (t *Tracker) scoreEstimate(e Estimate, w []float64) {
 	}
 }
 
-// tally is the one that an instant falls into; nil for one that is too old to be kept.
+// tally returns the tally of the span that an instant lies in; nil when that is no longer kept. It
+// drops tallies that are older than a week.
 func (t *Tracker) tally(at time.Time) *tally {
-	k := number(at)
+	k := spanNumber(at)
 	if len(t.tallies) == 0 {
 		t.first = k
 	}
@@ -212,13 +221,13 @@ func (t *Tracker) tally(at time.Time) *tally {
 		return nil
 	}
 	if k-t.first >= int64(len(t.tallies)) {
-		if k-t.first >= int64(len(t.tallies)+kept) { // nothing of what is there is of this week
+		if k-t.first >= int64(len(t.tallies)+maxTallies) { // none of them is of this week
 			t.first, t.tallies = k, nil
 		}
 		for int64(len(t.tallies)) <= k-t.first {
 			t.tallies = append(t.tallies, tally{})
 		}
-		if spare := len(t.tallies) - kept; spare > 0 {
+		if spare := len(t.tallies) - maxTallies; spare > 0 {
 			t.tallies = append([]tally(nil), t.tallies[spare:]...)
 			t.first += int64(spare)
 		}
@@ -226,27 +235,12 @@ func (t *Tracker) tally(at time.Time) *tally {
 	return &t.tallies[k-t.first]
 }
 
-// number counts the spans from the Unix epoch to the one that at falls into.
-func number(at time.Time) int64 {
-	s, n := at.Unix(), int64(Span/time.Second)
+// spanNumber returns how many spans lie between the Unix epoch and the one that at lies in.
+func spanNumber(at time.Time) int64 {
+	s, n := at.Unix(), int64(span/time.Second)
 	k := s / n
 	if s%n < 0 {
 		k--
 	}
 	return k
-}
-
-func top(w []float64) float64 {
-	most := w[0]
-	for _, v := range w[1:] {
-		most = math.Max(most, v)
-	}
-	return most
-}
-
-func pinball(actual, quantile, tau float64) float64 {
-	if actual > quantile {
-		return tau * (actual - quantile)
-	}
-	return (1 - tau) * (quantile - actual)
 }

@@ -6,15 +6,19 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/internal/closedloop"
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
-// dayBlocks is how many parts of the day are looked at on their own: of four hours each.
-const dayBlocks = 6
+const (
+	// dayBlocks is how many parts of the day are looked at on their own: of four hours each.
+	dayBlocks = 6
+	// minCalibration is the least length of a trace that levels are measured on.
+	minCalibration = 14 * 24 * time.Hour
+)
 
 // calibrated is how a service level was kept on the second half of a series.
 type calibrated struct {
@@ -24,79 +28,68 @@ type calibrated struct {
 	err     error
 }
 
-// promiseBar is what is asked at a service level, in points.
-type promiseBar struct{ level, mean, each, worst float64 }
+// levelLimits are the limits at a service level, in percentage points.
+type levelLimits struct{ level, mean, each, worst float64 }
 
-func promiseBars() []promiseBar {
-	return []promiseBar{{0.9, 1, 3, 4.5}, {0.95, 1, 3, 3}, {0.99, 0.5, 1, 2}}
+func allLevelLimits() []levelLimits {
+	return []levelLimits{{0.9, 1, 3, 4.5}, {0.95, 1, 3, 3}, {0.99, 0.5, 1, 2}}
 }
 
-// minCalibration is the least length of a trace that levels are measured on.
-const minCalibration = 14 * 24 * time.Hour
-
-func calibration(w io.Writer, args []string) ([]bar, error) {
+// calibration measures the share of covered lead windows at three service levels.
+func calibration(w io.Writer, args []string) ([]check, error) {
 	fs := flag.NewFlagSet("calibration", flag.ContinueOnError)
 	only := fs.String("only", "", "measure traces whose name contains this")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
-	shared, err := closedloop.Shared()
+	traces, err := openTraces(*only, func(t *closedloop.Trace) bool {
+		return time.Duration(len(t.Raw))*t.Step >= minCalibration
+	})
 	if err != nil {
 		return nil, err
 	}
-	var traces []*closedloop.Trace
-	for _, k := range closedloop.Cases() {
-		if !strings.Contains(k.Name, *only) {
-			continue
-		}
-		t, err := k.Open(shared)
+	var checks []check
+	for _, l := range allLevelLimits() {
+		results := each(len(traces), func(i int) calibrated { return calibrate(traces[i], l.level) })
+		found, err := l.check(w, traces, results)
 		if err != nil {
 			return nil, err
 		}
-		if time.Duration(len(t.Raw))*t.Step >= minCalibration {
-			traces = append(traces, t)
-		}
+		checks = append(checks, found...)
 	}
-	var bars []bar
-	for _, b := range promiseBars() {
-		rows := each(len(traces), func(i int) calibrated { return calibrate(traces[i], b.level) })
-		found, err := b.judge(w, traces, rows)
-		if err != nil {
-			return nil, err
-		}
-		bars = append(bars, found...)
-	}
-	return bars, nil
+	return checks, nil
 }
 
-// judge prints a line a trace and returns the bars.
-func (b promiseBar) judge(w io.Writer, traces []*closedloop.Trace, rows []calibrated) ([]bar, error) {
-	fmt.Fprintf(w, "%-40s %8s %8s %8s\n", fmt.Sprintf("service level %g", b.level), "covered", "worst", "pinball")
-	var off, most, under, loss float64
-	for i, c := range rows {
+// check writes a line for each trace and returns the checks.
+func (l levelLimits) check(w io.Writer, traces []*closedloop.Trace, results []calibrated) ([]check, error) {
+	fmt.Fprintf(w, "%-40s %8s %8s %8s\n", fmt.Sprintf("service level %g", l.level), "covered", "worst", "pinball")
+	var deviation, largest, under, loss float64
+	for i, c := range results {
 		if c.err != nil {
 			return nil, c.err
 		}
 		fmt.Fprintf(w, "%-40s %7.2f%% %7.2f%% %8.3f\n", traces[i].Name, 100*c.covered, 100*c.worst, c.pinball)
-		d := 100 * math.Abs(c.covered-b.level)
-		off += d
-		most = math.Max(most, d)
-		under += 100 * (b.level - c.worst)
+		d := 100 * math.Abs(c.covered-l.level)
+		deviation += d
+		largest = math.Max(largest, d)
+		under += 100 * (l.level - c.worst)
 		loss += math.Log(c.pinball)
 	}
-	n := float64(len(rows))
-	at := fmt.Sprintf("service level %g: ", b.level)
-	return []bar{
-		atMost(at+"mean deviation, points", off/n, b.mean),
-		atMost(at+"largest deviation, points", most, b.each),
-		atMost(at+"worst four hours, points under on average", under/n, b.worst),
+	n := float64(len(results))
+	at := fmt.Sprintf("service level %g: ", l.level)
+	return []check{
+		atMost(at+"mean deviation, points", deviation/n, l.mean),
+		atMost(at+"largest deviation, points", largest, l.each),
+		atMost(at+"worst four hours, points under on average", under/n, l.worst),
 		atMost(at+"pinball loss over the uncalibrated estimate's", math.Exp(loss/n), 1.03),
 	}, nil
 }
 
-// calibrate measures lead windows without a gap, before the observed floor.
+// calibrate serves the second half of a trace at a service level. It looks at lead windows without
+// a gap, and at what is served before it is raised to observed demand.
 func calibrate(t *closedloop.Trace, level float64) (c calibrated) {
-	f, err := forecaster.New(forecaster.Options{Step: t.Step, Lead: t.Lead, Contract: forecaster.Contract{ServiceLevel: level}})
+	o := forecaster.Options{Step: t.Step, Lead: t.Lead, Contract: forecaster.Contract{ServiceLevel: level}}
+	f, err := forecaster.New(o)
 	if err != nil {
 		return calibrated{err: err}
 	}
@@ -104,37 +97,31 @@ func calibrate(t *closedloop.Trace, level float64) (c calibrated) {
 	if err := f.Start(forecaster.Series{Start: t.Start, Step: t.Step, Values: t.Raw[:half]}); err != nil {
 		return calibrated{err: err}
 	}
-	var held, n float64
-	var blocks [dayBlocks]struct{ held, n float64 }
-	var ours, plain float64
+	var covered, n, loss, plainLoss float64
+	var blocks [dayBlocks]struct{ covered, n float64 }
 	for i := half; i+t.Lead < len(t.Raw); i++ {
 		window := t.Raw[i : i+t.Lead+1]
 		if !slices.ContainsFunc(window, math.IsNaN) {
-			top, cover := slices.Max(window), f.Outlook().Cover[0]
+			largest, cover := slices.Max(window), f.Outlook().Cover[0]
 			block := &blocks[i%t.Day()*dayBlocks/t.Day()]
 			n++
 			block.n++
-			if top <= cover*(1+1e-9) {
-				held++
-				block.held++
+			if largest <= cover*(1+1e-9) {
+				covered++
+				block.covered++
 			}
-			ours += pinball(top, cover, level)
-			plain += pinball(top, f.Describe().Uncalibrated, level)
+			loss += stats.Pinball(largest, cover, level)
+			plainLoss += stats.Pinball(largest, f.Describe().Uncalibrated, level)
 		}
 		if err := f.Update(t.Raw[i]); err != nil {
 			return calibrated{err: err}
 		}
 	}
-	c.covered, c.worst, c.pinball = held/n, 1, ours/plain
+	c.covered, c.worst, c.pinball = covered/n, 1, loss/plainLoss
 	for _, b := range blocks {
 		if b.n > 0 {
-			c.worst = math.Min(c.worst, b.held/b.n)
+			c.worst = math.Min(c.worst, b.covered/b.n)
 		}
 	}
 	return c
-}
-
-// pinball returns the loss of promising q at a level where y came.
-func pinball(y, q, level float64) float64 {
-	return math.Max(level*(y-q), (level-1)*(y-q))
 }

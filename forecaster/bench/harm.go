@@ -6,19 +6,18 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
-	"strings"
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/internal/closedloop"
 )
 
-// A harm changes a trace from its middle step on.
-type harm struct {
-	name string
-	do   func(raw []float64, mid, day int)
+// A disturbance changes a trace from its middle step on, or the history before it.
+type disturbance struct {
+	name  string
+	apply func(raw []float64, mid, day int)
 }
 
-func harms() []harm {
+func disturbances() []disturbance {
 	scale := func(f float64) func([]float64, int, int) {
 		return func(raw []float64, mid, _ int) {
 			for i := mid; i < len(raw); i++ {
@@ -26,7 +25,7 @@ func harms() []harm {
 			}
 		}
 	}
-	return []harm{
+	return []disturbance{
 		{"x3", scale(3)},
 		{"/3", scale(1.0 / 3)},
 		{"zeros", func(raw []float64, mid, day int) { clear(raw[mid:min(len(raw), mid+max(1, day/4))]) }},
@@ -40,50 +39,39 @@ func harms() []harm {
 	}
 }
 
-type harmRow struct {
-	ratio []float64
-	err   error
+// A harmResult is one trace: J over that of the reactive policy, for each disturbance.
+type harmResult struct {
+	ratios []float64
+	err    error
 }
 
-// harmBar measures J against the reactive policy's with head-room tuned on the unharmed history.
-func harmBar(w io.Writer, args []string) ([]bar, error) {
+// harm measures J on disturbed traces, against the reactive policy with head-room that was tuned on
+// the undisturbed history.
+func harm(w io.Writer, args []string) ([]check, error) {
 	fs := flag.NewFlagSet("harm", flag.ContinueOnError)
 	only := fs.String("only", "", "measure traces whose name contains this")
 	most := fs.Int("max-steps", 0, "leave out traces with more scored steps than this; 0 for none")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
-	shared, err := closedloop.Shared()
+	traces, err := openTraces(*only, func(t *closedloop.Trace) bool { return *most == 0 || len(t.Raw)-t.Warm <= *most })
 	if err != nil {
 		return nil, err
 	}
-	var traces []*closedloop.Trace
-	for _, c := range closedloop.Cases() {
-		if !strings.Contains(c.Name, *only) {
-			continue
-		}
-		t, err := c.Open(shared)
-		if err != nil {
-			return nil, err
-		}
-		if *most == 0 || len(t.Raw)-t.Warm <= *most {
-			traces = append(traces, t)
-		}
-	}
-	all := harms()
-	rows := each(len(traces), func(i int) harmRow { return harmTrace(traces[i], all) })
+	all := disturbances()
+	results := each(len(traces), func(i int) harmResult { return harmTrace(traces[i], all) })
 	fmt.Fprintf(w, "%-40s", "J / tuned reactive's, harmed by")
-	for _, h := range all {
-		fmt.Fprintf(w, " %9s", h.name)
+	for _, d := range all {
+		fmt.Fprintf(w, " %9s", d.name)
 	}
 	fmt.Fprintln(w)
 	worse, worst := 0, 0.0
-	for i, r := range rows {
+	for i, r := range results {
 		if r.err != nil {
 			return nil, r.err
 		}
 		fmt.Fprintf(w, "%-40s", traces[i].Name)
-		for _, x := range r.ratio {
+		for _, x := range r.ratios {
 			fmt.Fprintf(w, " %9.3f", x)
 			worst = math.Max(worst, x)
 			if x > 1.02 {
@@ -92,34 +80,35 @@ func harmBar(w io.Writer, args []string) ([]bar, error) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "above 1.02: %d of %d\n", worse, len(rows)*len(all))
-	return []bar{atMost("harm: worst case, against the reactive policy with head-room", worst, 1.02)}, nil
+	fmt.Fprintf(w, "above 1.02: %d of %d\n", worse, len(results)*len(all))
+	return []check{atMost("harm: worst case, against the reactive policy with head-room", worst, 1.02)}, nil
 }
 
-func harmTrace(t *closedloop.Trace, all []harm) harmRow {
+func harmTrace(t *closedloop.Trace, all []disturbance) harmResult {
 	c := forecaster.Contract{ShortageCost: closedloop.Penalty}
 	factor := t.Headroom(closedloop.Reactive)
 	mid := (t.Warm + len(t.Raw)) / 2
 	before, err := decide(t, t.Warm, mid, c)
 	if err != nil {
-		return harmRow{err: err}
+		return harmResult{err: err}
 	}
-	var row harmRow
-	for _, h := range all {
+	var result harmResult
+	for _, d := range all {
 		raw := append([]float64(nil), t.Raw...)
-		h.do(raw, mid, t.Day())
-		history := closedloop.New(t.Name, t.Start, t.Step, raw, t.Lead, t.Warm)
-		// What was decided before the middle is judged on the trace as it came then.
-		judged := append(append([]float64(nil), t.Raw[:mid]...), raw[mid:]...)
-		u := closedloop.New(t.Name, t.Start, t.Step, judged, t.Lead, t.Warm)
-		history.Capacity, u.Capacity = t.Capacity, t.Capacity
-		after, err := decide(history, mid, len(raw), c)
+		d.apply(raw, mid, t.Day())
+		seen := closedloop.New(t.Name, t.Start, t.Step, raw, t.Lead, t.Warm)
+		// Decisions before the middle are scored on the trace as it was then.
+		mixed := append(append([]float64(nil), t.Raw[:mid]...), raw[mid:]...)
+		scored := closedloop.New(t.Name, t.Start, t.Step, mixed, t.Lead, t.Warm)
+		seen.Capacity, scored.Capacity = t.Capacity, t.Capacity
+		after, err := decide(seen, mid, len(raw), c)
 		if err != nil {
-			return harmRow{err: err}
+			return harmResult{err: err}
 		}
-		wish := append(append([]float64(nil), before...), after...)
-		reactive := u.Wish(closedloop.Reactive(u, u.Warm, len(u.Raw)), factor)
-		row.ratio = append(row.ratio, u.Judge(wish).J/math.Max(u.Judge(reactive).J, 1e-9))
+		ours := append(append([]float64(nil), before...), after...)
+		reactive := scored.Decisions(closedloop.Reactive(scored, scored.Warm, len(scored.Raw)), factor)
+		ratio := scored.Score(ours).J / math.Max(scored.Score(reactive).J, 1e-9)
+		result.ratios = append(result.ratios, ratio)
 	}
-	return row
+	return result
 }

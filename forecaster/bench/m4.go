@@ -18,17 +18,18 @@ import (
 	"headstart.dev/headstart/forecaster/manystep"
 )
 
-// An m4Score is a tally of the competition's measures over n series.
+// An m4Score sums the competition's measures over n series.
 type m4Score struct {
 	smape, mase, msis, covered float64
 	naiveSMAPE, naiveMASE      float64
 	n                          float64
 }
 
-func m4(w io.Writer, args []string) ([]bar, error) {
+// m4 measures forecasts of 48 h on tests within the training data of M4.
+func m4(w io.Writer, args []string) ([]check, error) {
 	fs := flag.NewFlagSet("m4", flag.ContinueOnError)
 	every := fs.Int("every", 1, "measure every k-th series")
-	ends := fs.Int("ends", 3, "pseudo tests, each 48 h before the last")
+	ends := fs.Int("ends", 3, "tests, each 48 h before the last one")
 	command := fs.String("headstart", "bin/headstart", "the command whose time and memory are measured; empty for none")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -45,27 +46,30 @@ func m4(w io.Writer, args []string) ([]bar, error) {
 	var total m4Score
 	for end := range *ends {
 		var s m4Score
-		for _, x := range each((len(series)+*every-1) / *every, func(i int) m4Score { return m4Series(series[i**every], 48*(end+1)) }) {
+		n := (len(series) + *every - 1) / *every
+		for _, x := range each(n, func(i int) m4Score { return m4Series(series[i**every], 48*(end+1)) }) {
 			s.add(x)
 		}
 		s.print(w, fmt.Sprintf("ending %3d h before the end", 48*end))
 		total.add(s)
 	}
 	total.print(w, "all")
-	bars := []bar{
+	checks := []check{
 		atMost("M4 pseudo tests: OWA", total.owa(), 0.42),
 		atMost("M4 pseudo tests: 95 % MSIS", total.msis/total.n, 7.5),
 		{"M4 pseudo tests: coverage of 95 %", total.covered / total.n, 0.93, 0.97},
 	}
 	if *command == "" {
-		return bars, nil
+		return checks, nil
 	}
-	_, used, err := execute(*command, "forecast", "--input", input, "--horizon", "48h", "--quantiles", "0.025,0.5,0.975")
+	_, used, err := execute(*command, "forecast", "--input", input, "--horizon", "48h",
+		"--quantiles", "0.025,0.5,0.975")
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(w, "all %d series by the command line: %.1f s, %.1f s of processor time, %d MiB\n", len(series), used.wall.Seconds(), used.processor.Seconds(), used.resident>>20)
-	return append(bars,
+	fmt.Fprintf(w, "all %d series by the command line: %.1f s, %.1f s of processor time, %d MiB\n",
+		len(series), used.wall.Seconds(), used.processor.Seconds(), used.resident>>20)
+	return append(checks,
 		atMost("M4, all series by the command line: seconds", used.wall.Seconds(), 60),
 		atMost("M4, all series by the command line: MiB", float64(used.resident)/(1<<20), 500)), nil
 }
@@ -80,7 +84,7 @@ func (s *m4Score) add(x m4Score) {
 	s.n += x.n
 }
 
-// owa is the competition's overall weighted average: against Naive2, on both measures.
+// owa returns the competition's overall weighted average: the mean of both measures over Naive2's.
 func (s *m4Score) owa() float64 { return (s.smape/s.naiveSMAPE + s.mase/s.naiveMASE) / 2 }
 
 func (s *m4Score) print(w io.Writer, what string) {
@@ -93,7 +97,8 @@ func m4Series(v []float64, back int) m4Score {
 	const h, m = 48, 24
 	n := len(v) - back
 	train, test := v[:n], v[n:n+h]
-	b, err := manystep.Forecast(forecaster.Series{Start: time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC), Step: time.Hour, Values: train},
+	start := time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)
+	b, err := manystep.Forecast(forecaster.Series{Start: start, Step: time.Hour, Values: train},
 		manystep.Options{Horizon: h, Quantiles: []float64{0.025, 0.5, 0.975}})
 	if err != nil {
 		panic(err)
@@ -119,9 +124,27 @@ func m4Series(v []float64, back int) m4Score {
 	return s
 }
 
-// naive2 is the competition's benchmark: the last value, adjusted by classical multiplicative seasonal indices where the series is
-// seasonal.
+// naive2 is the competition's benchmark: the last value, adjusted by seasonal indices where the
+// series is seasonal.
 func naive2(x []float64, h, m int) []float64 {
+	index := make([]float64, m)
+	for i := range index {
+		index[i] = 1
+	}
+	if isSeasonal(x, m) {
+		index = seasonalIndices(x, m)
+	}
+	n := len(x)
+	out := make([]float64, h)
+	for i := range out {
+		out[i] = x[n-1] / index[(n-1)%m] * index[(n+i)%m]
+	}
+	return out
+}
+
+// isSeasonal is the competition's test: whether the autocorrelation at lag m is significant at 90
+// %.
+func isSeasonal(x []float64, m int) bool {
 	n := len(x)
 	mean := 0.0
 	for _, v := range x {
@@ -137,38 +160,35 @@ func naive2(x []float64, h, m int) []float64 {
 	for k := 1; k < m; k++ {
 		sum += math.Pow(acf[k]/acf[0], 2)
 	}
-	index := make([]float64, m)
-	for i := range index {
-		index[i] = 1
-	}
-	if math.Abs(acf[m]/acf[0]) > 1.645*math.Sqrt((1+2*sum)/float64(n)) {
-		ratios := make([][]float64, m)
-		for i := m / 2; i+m/2 < n; i++ {
-			ma := (x[i-m/2] + x[i+m/2]) / 2
-			for _, v := range x[i-m/2+1 : i+m/2] {
-				ma += v
-			}
-			ratios[i%m] = append(ratios[i%m], x[i]/(ma/float64(m)))
-		}
-		total := 0.0
-		for i, r := range ratios {
-			index[i] = 0
-			for _, v := range r {
-				index[i] += v / float64(len(r))
-			}
-			total += index[i] / float64(m)
-		}
-		for i := range index {
-			index[i] /= total
-		}
-	}
-	out := make([]float64, h)
-	for i := range out {
-		out[i] = x[n-1] / index[(n-1)%m] * index[(n+i)%m]
-	}
-	return out
+	return math.Abs(acf[m]/acf[0]) > 1.645*math.Sqrt((1+2*sum)/float64(n))
 }
 
+// seasonalIndices returns the factors of classical multiplicative decomposition.
+func seasonalIndices(x []float64, m int) []float64 {
+	n := len(x)
+	ratios := make([][]float64, m)
+	for i := m / 2; i+m/2 < n; i++ {
+		ma := (x[i-m/2] + x[i+m/2]) / 2
+		for _, v := range x[i-m/2+1 : i+m/2] {
+			ma += v
+		}
+		ratios[i%m] = append(ratios[i%m], x[i]/(ma/float64(m)))
+	}
+	index := make([]float64, m)
+	total := 0.0
+	for i, r := range ratios {
+		for _, v := range r {
+			index[i] += v / float64(len(r))
+		}
+		total += index[i] / float64(m)
+	}
+	for i := range index {
+		index[i] /= total
+	}
+	return index
+}
+
+// loadM4 reads the series of the M4 file, in its order.
 func loadM4(path string) ([][]float64, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
-// An autoregression is a robust ridge regression of a step on the steps before it, and on those around
-// the same time in earlier seasons. Many steps ahead it uses its own forecasts as lags.
+// An autoregression is a robust ridge regression of a step on the steps before it, and on those
+// around the same time in earlier seasons. Many steps ahead it uses its own forecasts as lags.
 type autoregression struct {
 	label      string
 	linear     bool // of demand itself instead of its logarithm
@@ -145,7 +145,8 @@ func (f *autoregressionFit) forecast(h *history, n int, out []float64) {
 	}
 }
 
-// bounds returns the range that forecasts are kept in: that of y, and half of it more to either side.
+// bounds returns the range that forecasts are kept in: that of y, and half of it more to either
+// side.
 func bounds(y []float64) (lo, hi float64) {
 	lo, hi = y[0], y[0]
 	for _, v := range y {

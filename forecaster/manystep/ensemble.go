@@ -33,8 +33,8 @@ type ensemble struct {
 	names   []string // of the models
 	fits    []fitted
 	weights []float64
-	// residuals are the errors of the combination from the origins, each divided by the scale at its
-	// distance, ascending.
+	// residuals are the errors of the combination from the origins, each divided by the scale at
+	// its distance, ascending.
 	residuals []float64
 	scaleNear float64 // mean absolute error just ahead, on the log scale
 	scaleFar  float64 // mean absolute error at the horizon
@@ -164,9 +164,10 @@ func (e *ensemble) measureErrors(origins []int, forecasts [][][]float64) {
 	slices.Sort(e.residuals)
 }
 
-// fitScale fits the scale to the absolute errors at each distance: their sums and counts. It compares
-// the nearest third with the rest. The middles of the two parts lie at 1/6 and 2/3 of the horizon,
-// and the scale is taken to grow with the square root of the distance, as that of a random walk.
+// fitScale fits the scale to the absolute errors at each distance: their sums and counts. It
+// compares the nearest third with the rest. The middles of the two parts lie at 1/6 and 2/3 of the
+// horizon, and the scale is taken to grow with the square root of the distance, as that of a random
+// walk.
 func (e *ensemble) fitScale(sum, count []float64) {
 	var nearSum, farSum, nearCount, farCount float64
 	for i := range sum {
@@ -240,10 +241,11 @@ func (e *ensemble) medians() []float64 {
 }
 
 const (
-	// inflation makes up for errors that were measured from few and overlapping origins, with weights
-	// that knew them.
+	// inflation makes up for errors that were measured from few and overlapping origins, with
+	// weights that knew them.
 	inflation = 1.35
-	// unknownDeviation is the standard deviation of errors, on the log scale, while none was measured.
+	// unknownDeviation is the standard deviation of errors, on the log scale, while none was
+	// measured.
 	unknownDeviation = 0.5
 )
 
@@ -252,6 +254,7 @@ func (e *ensemble) spread(i int, q float64) float64 {
 	if len(e.residuals) == 0 {
 		return math.Sqrt2 * math.Erfinv(2*q-1) * unknownDeviation
 	}
-	// The median of the errors is not expected to recur: to correct a bias by it makes medians worse.
+	// The median of the errors is not expected to recur: to correct a bias by it makes medians
+	// worse.
 	return e.scale(i) * inflation * (stats.Quantile(e.residuals, q) - stats.Quantile(e.residuals, 0.5))
 }

@@ -7,9 +7,9 @@ import (
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
-// A harmonicRegression explains the log of demand by sines and cosines of the day and of the week, and
-// its errors by an autoregression (dynamic harmonic regression: Hyndman and Athanasopoulos 2021,
-// section 10.5).
+// A harmonicRegression explains the log of demand by sines and cosines of the day and of the week,
+// and its errors by an autoregression (dynamic harmonic regression: Hyndman and Athanasopoulos
+// 2021, section 10.5).
 type harmonicRegression struct {
 	label     string
 	day, week int // number of harmonics

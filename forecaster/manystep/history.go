@@ -17,8 +17,8 @@ type model interface {
 
 // A fitted model forecasts from any step of the history that it was fitted to, or of a longer one.
 type fitted interface {
-	// forecast writes the forecast of the len(out) steps from step n on, on the log scale. It looks at
-	// the steps before n only.
+	// forecast writes the forecast of the len(out) steps from step n on, on the log scale. It looks
+	// at the steps before n only.
 	forecast(h *history, n int, out []float64)
 }
 
@@ -79,8 +79,8 @@ func (h *history) top() float64 {
 // shortGap is the part of a day up to which a gap is filled with the last value.
 const shortGap = 24
 
-// filled returns values without gaps. A short gap takes the last value. In a long one a value that is
-// held would be learned as a night, or as a peak, that lasts all day: there the same step of the
+// filled returns values without gaps. A short gap takes the last value. In a long one a value that
+// is held would be learned as a night, or as a peak, that lasts all day: there the same step of the
 // nearest season stands in.
 func filled(values []float64, day, week int) []float64 {
 	out := make([]float64, len(values))

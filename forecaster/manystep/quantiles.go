@@ -31,17 +31,18 @@ type Bands struct {
 }
 
 const (
-	// smallest is the share of mean demand below which a quantile counts as zero: logarithms leave a
-	// small remainder of it.
+	// smallest is the share of mean demand below which a quantile counts as zero: logarithms leave
+	// a small remainder of it.
 	smallest = 1e-9
-	// maxOverTop bounds a quantile, in units of the largest demand in the history. The errors of sparse
-	// demand are factors, and one from idle to busy would otherwise be applied to a busy hour.
+	// maxOverTop bounds a quantile, in units of the largest demand in the history. The errors of
+	// sparse demand are factors, and one from idle to busy would otherwise be applied to a busy
+	// hour.
 	maxOverTop = 2
 )
 
 // Forecast returns quantiles of the steps that follow the series s. It looks at the newest 40,320
-// steps at most. Except on named days, no quantile lies above twice the largest demand there. It fails
-// on options, or a step, that cannot be used.
+// steps at most. Except on named days, no quantile lies above twice the largest demand there. It
+// fails on options, or a step, that cannot be used.
 func Forecast(s forecaster.Series, o Options) (Bands, error) {
 	if err := o.validate(s.Step); err != nil {
 		return Bands{}, err

@@ -38,13 +38,14 @@ func checkRows(t interface{ Fatalf(string, ...any) }, b Bands, horizon int) {
 	}
 }
 
-// drawn is a series with whatever metrics are known to contain.
+// drawn returns a series with everything that metrics are known to contain.
 func drawn(t *rapid.T) forecaster.Series {
 	steps := []time.Duration{time.Second, 2 * time.Second, time.Minute, 7 * time.Minute, time.Hour, 24 * time.Hour}
 	step := rapid.SampledFrom(steps).Draw(t, "step")
 	n := rapid.IntRange(0, 420).Draw(t, "steps")
 	size := rapid.SampledFrom([]float64{0, 1e-9, 1, 1e6, 1e15}).Draw(t, "size")
-	odd := rapid.SliceOfN(rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, 0, 1e15, 1e300}), 0, 12).Draw(t, "odd")
+	anomalies := []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, 0, 1e15, 1e300}
+	odd := rapid.SliceOfN(rapid.SampledFrom(anomalies), 0, 12).Draw(t, "odd")
 	period := rapid.IntRange(2, 150).Draw(t, "period")
 	start := epoch.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "start")) * step)
 	s := forecaster.Series{Start: start, Step: step, Values: synthetic.Wave(n, period, 5)}
@@ -62,8 +63,9 @@ func drawn(t *rapid.T) forecaster.Series {
 func TestBandsNeverCross(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawn(t)
-		o := Options{Horizon: rapid.IntRange(1, 50).Draw(t, "horizon"), Quantiles: []float64{0.025, 0.25, 0.5, 0.75, 0.975}}
-		checkRows(t, mustForecast(t, s, o), o.Horizon)
+		horizon := rapid.IntRange(1, 50).Draw(t, "horizon")
+		o := Options{Horizon: horizon, Quantiles: []float64{0.025, 0.25, 0.5, 0.75, 0.975}}
+		checkRows(t, mustForecast(t, s, o), horizon)
 	})
 }
 
@@ -124,7 +126,8 @@ func TestNoDemandIsForecastAsZero(t *testing.T) {
 }
 
 func TestBandsOfSparseDemandAreBounded(t *testing.T) {
-	// A few requests an hour, at no regular time: from idle to busy is a factor that must not be applied to busy hours.
+	// A few requests an hour, at no regular time: from idle to busy is a factor that must not be
+	// applied to busy hours.
 	s := forecaster.Series{Start: epoch, Step: 5 * time.Minute, Values: make([]float64, 14*288)}
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range s.Values {
@@ -140,27 +143,25 @@ func TestBandsOfSparseDemandAreBounded(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	good := Options{Horizon: 1, Quantiles: []float64{0.5}}
 	cases := map[string]struct {
-		step   time.Duration
-		change func(*Options)
+		change func(*time.Duration, *Options)
 		want   string
 	}{
-		"step":       {step: 0, change: func(*Options) {}, want: "step must be a positive duration"},
-		"horizon":    {step: time.Hour, change: func(o *Options) { o.Horizon = 0 }, want: "horizon of at least one step"},
-		"descending": {step: time.Hour, change: func(o *Options) { o.Quantiles = []float64{0.9, 0.1} }, want: "ascending"},
-		"quantile":   {step: time.Hour, change: func(o *Options) { o.Quantiles = []float64{1} }, want: "between 0 and 1"},
-		"period":     {step: time.Hour, change: func(o *Options) { o.Periods = []time.Duration{time.Hour} }, want: "two steps"},
+		"step":       {func(step *time.Duration, _ *Options) { *step = 0 }, "step must be a positive duration"},
+		"horizon":    {func(_ *time.Duration, o *Options) { o.Horizon = 0 }, "horizon of at least one step"},
+		"descending": {func(_ *time.Duration, o *Options) { o.Quantiles = []float64{0.9, 0.1} }, "ascending"},
+		"quantile":   {func(_ *time.Duration, o *Options) { o.Quantiles = []float64{1} }, "between 0 and 1"},
+		"period":     {func(_ *time.Duration, o *Options) { o.Periods = []time.Duration{1} }, "two steps"},
 		"day": {
-			step: time.Hour, change: func(o *Options) { o.Days = []forecaster.Day{{Name: "x", Start: epoch, End: epoch}} },
-			want: "must end after it starts",
+			func(_ *time.Duration, o *Options) { o.Days = []forecaster.Day{{Name: "x", Start: epoch, End: epoch}} },
+			"must end after it starts",
 		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			o := good
-			c.change(&o)
-			_, err := Forecast(forecaster.Series{Start: epoch, Step: c.step, Values: []float64{1}}, o)
+			step, o := time.Hour, Options{Horizon: 1, Quantiles: []float64{0.5}}
+			c.change(&step, &o)
+			_, err := Forecast(forecaster.Series{Start: epoch, Step: step, Values: []float64{1}}, o)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q in it", err, c.want)
 			}

@@ -59,8 +59,8 @@ func (f *repeatFit) profile(h *history, n, i int) float64 {
 	return sum / weight
 }
 
-// estimate learns how long a deviation from the profile lasts: the autocorrelation of the deviations
-// at a lag of one step.
+// estimate learns how long a deviation from the profile lasts: the autocorrelation of the
+// deviations at a lag of one step.
 func (f *repeatFit) estimate(h *history, n int) {
 	var squares, products, before float64
 	known := false

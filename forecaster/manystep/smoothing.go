@@ -15,8 +15,8 @@ func (m smoothing) name() string { return m.label }
 // maxSmoothingDay is the longest day, in steps, that is smoothed: a season is one parameter a step.
 const maxSmoothingDay = 400
 
-// smoothingRates are the shares of an error that move the level, the daily and the weekly season, and
-// the share of it that remains a step later.
+// smoothingRates are the shares of an error that move the level, the daily and the weekly season,
+// and the share of it that remains a step later.
 type smoothingRates struct{ level, day, week, error float64 }
 
 type smoothingFit struct{ rates smoothingRates }

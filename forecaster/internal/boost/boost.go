@@ -21,7 +21,8 @@ const (
 	leafRows = 24         // least weight of the rows in a leaf
 	// leafSample is about how many rows of a leaf its quantile is computed from.
 	leafSample = 150
-	// leafPrior is the weight, in rows, with which gains and the values of leaves are shrunk to zero.
+	// leafPrior is the weight, in rows, with which gains and the values of leaves are shrunk to
+	// zero.
 	leafPrior = 20
 )
 

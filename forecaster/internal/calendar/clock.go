@@ -1,5 +1,5 @@
-// Package calendar maps the steps of a series to the wall clock, and learns what named days, such as
-// holidays, do to demand.
+// Package calendar maps the steps of a series to the wall clock, and learns what named days, such
+// as holidays, do to demand.
 package calendar
 
 import "time"
@@ -63,8 +63,8 @@ func (c *Clock) extend(i int) {
 	}
 }
 
-// Back returns the step that lies lag steps before step i. Lags of whole days follow the wall clock.
-// Others do not: what repeats every five minutes has nothing to do with summer time.
+// Back returns the step that lies lag steps before step i. Lags of whole days follow the wall
+// clock. Others do not: what repeats every five minutes has nothing to do with summer time.
 func (c *Clock) Back(i, lag int) int {
 	j := i - lag
 	if c.loc == time.UTC || (time.Duration(lag)*c.Step)%(24*time.Hour) != 0 || j < 0 {

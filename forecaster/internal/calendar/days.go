@@ -16,10 +16,10 @@ type Day struct {
 	Start, End time.Time
 }
 
-// Effects are the factors by which named days differ from ordinary ones, as their earlier occurrences
-// showed. Demand on such a day is divided by its effect before a model sees it, and forecasts for one
-// are multiplied by it. So a holiday neither misleads next week's forecast nor surprises the next
-// time. A nil *Effects has no named days.
+// Effects are the factors by which named days differ from ordinary ones, as their earlier
+// occurrences showed. Demand on such a day is divided by its effect before a model sees it, and
+// forecasts for one are multiplied by it. So a holiday neither misleads next week's forecast nor
+// surprises the next time. A nil *Effects has no named days.
 type Effects struct {
 	spans   []span                 // ascending
 	effects map[string][24]float64 // log of the factor, by the hour
@@ -39,8 +39,8 @@ const (
 )
 
 // Learn returns the effects of the named days in raw demand, NaN where it is a gap, that begins at
-// start. day is the length of a day in steps; where that is not 24 h, or without days, Learn returns
-// nil.
+// start. day is the length of a day in steps; where that is not 24 h, or without days, Learn
+// returns nil.
 func Learn(days []Day, start time.Time, step time.Duration, raw []float64, day int) *Effects {
 	if len(days) == 0 || day == 0 || time.Duration(day)*step != 24*time.Hour {
 		return nil
@@ -164,8 +164,8 @@ func (e *Effects) learn(raw []float64, day int) {
 	}
 }
 
-// usual returns the mean log of demand at the time of step i on the same weekday of up to four weeks
-// before. When nothing is known of those, it returns that of the days before.
+// usual returns the mean log of demand at the time of step i on the same weekday of up to four
+// weeks before. When nothing is known of those, it returns that of the days before.
 func (e *Effects) usual(raw []float64, i, day int, offset float64) float64 {
 	for _, season := range []int{7 * day, day} {
 		sum, n := 0.0, 0.0

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A Case says how an open trace is cut.
+// A Case is an open trace of the yardstick, and how it is scored.
 type Case struct {
 	Name string
 	Step time.Duration
@@ -15,7 +15,7 @@ type Case struct {
 	Days int // of history before scoring starts
 }
 
-// Cases returns the open traces of the yardstick, with its step, lead and start.
+// Cases returns the open traces of the yardstick.
 func Cases() []Case {
 	m := time.Minute
 	return []Case{
@@ -44,17 +44,17 @@ func Cases() []Case {
 	}
 }
 
-// ErrNoData says that the traces are not there.
-var ErrNoData = errors.New("no trace data found: set HEADSTART_SHARED to the folder that holds data/ and yardstick/")
+var errNoData = errors.New("no trace data found: set HEADSTART_SHARED to the folder that holds data/ and yardstick/")
 
-// Shared returns the folder of the traces and the yardstick: $HEADSTART_SHARED, or a folder `shared` beside the repository.
+// Shared returns the folder of the traces and the yardstick: $HEADSTART_SHARED, or a folder
+// `shared` beside the repository.
 func Shared() (string, error) {
 	if dir := os.Getenv("HEADSTART_SHARED"); dir != "" {
 		return dir, nil
 	}
 	dir, err := os.Getwd()
 	if err != nil {
-		return "", ErrNoData
+		return "", errNoData
 	}
 	for {
 		try := filepath.Join(dir, "shared")
@@ -63,16 +63,16 @@ func Shared() (string, error) {
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			return "", ErrNoData
+			return "", errNoData
 		}
 		dir = up
 	}
 }
 
-// Path returns where the trace of a case lies.
+// Path returns the file of the trace, given the shared folder.
 func (c Case) Path(shared string) string { return filepath.Join(shared, "data", c.Name+".csv.gz") }
 
-// Open loads a case from the shared folder.
+// Open loads the trace from the shared folder.
 func (c Case) Open(shared string) (*Trace, error) {
 	start, raw, err := Load(c.Path(shared))
 	if err != nil {

@@ -12,25 +12,27 @@ import (
 	"time"
 )
 
-func TestJudgeByHand(t *testing.T) {
-	// Mean demand before the scored span is 20, so one replica serves 1 per step; the lead is one step, scale-down waits for none.
+func TestScoreByHand(t *testing.T) {
+	// Mean demand before the scored steps is 20, so one replica serves 1 per step. The lead is one
+	// step, and a scale-down does not wait.
 	tr := New("hand", time.Unix(0, 0).UTC(), 10*time.Minute, []float64{20, 20, 3, 5, math.NaN(), 2}, 1, 2)
 	// Paid 3, 4, 9, 9: served at most 3, 3, 4, 9. Step 1 misses 2; the gap is left out.
-	s := tr.Judge([]float64{3, 4, 9, 9})
+	s := tr.Score([]float64{3, 4, 9, 9})
 	if want := 3 + 4 + 9 + 20*2.0; math.Abs(s.J-want) > 1e-9 {
 		t.Errorf("J is %g, want %g", s.J, want)
 	}
 	if want := 2.0 / 10; math.Abs(s.Unserved-want) > 1e-9 {
 		t.Errorf("unserved is %g, want %g", s.Unserved, want)
 	}
-	// The oracle asks for 5 a step early, holds nothing through the gap that the next step does not need, and pays 5 + 5 + 2.
+	// The oracle requests 5 a step early. Through the gap it holds only what the next step needs.
+	// It pays 5 + 5 + 2.
 	if want := 5 + 5 + 2.0; tr.Oracle.J != want {
 		t.Errorf("the oracle's J is %g, want %g", tr.Oracle.J, want)
 	}
 }
 
-// TestJudgeLikeTheYardstick compares scores with those of the yardstick's own implementation.
-func TestJudgeLikeTheYardstick(t *testing.T) {
+// TestScoreLikeTheYardstick compares scores with those of the yardstick's own implementation.
+func TestScoreLikeTheYardstick(t *testing.T) {
 	shared, err := Shared()
 	if err != nil {
 		t.Logf("compared by hand only: %v", err)
@@ -46,39 +48,50 @@ func TestJudgeLikeTheYardstick(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wish := tr.Wish(Reactive(tr, tr.Warm, len(tr.Raw)), 1.2)
+	decisions := tr.Decisions(Reactive(tr, tr.Warm, len(tr.Raw)), 1.2)
 	path := filepath.Join(t.TempDir(), "decisions.csv")
+	writeDecisions(t, path, tr, decisions)
+	out, err := exec.Command(python, filepath.Join(shared, "yardstick", "closedloop.py"), c.Path(shared),
+		"--step", fmt.Sprint(int(c.Step.Seconds())), "--lead", fmt.Sprint(c.Lead), "--warm", fmt.Sprint(tr.Warm),
+		"--decisions", path).Output()
+	if err != nil {
+		t.Fatalf("the yardstick: %v", err)
+	}
+	var theirs struct {
+		Decisions, Oracle struct{ Unserved, Short, Alive, J float64 }
+	}
+	if err := json.Unmarshal(out, &theirs); err != nil {
+		t.Fatal(err)
+	}
+	ours := tr.Score(decisions)
+	for name, pair := range map[string][2]float64{
+		"unserved":       {ours.Unserved, theirs.Decisions.Unserved},
+		"short":          {ours.Short, theirs.Decisions.Short},
+		"replicas":       {ours.Replicas, theirs.Decisions.Alive},
+		"J":              {ours.J, theirs.Decisions.J},
+		"the oracle's J": {tr.Oracle.J, theirs.Oracle.J},
+	} {
+		if math.Abs(pair[0]-pair[1]) > 1e-6*math.Abs(pair[1]) {
+			t.Errorf("%s is %g here and %g by the yardstick", name, pair[0], pair[1])
+		}
+	}
+}
+
+// writeDecisions writes decisions as the yardstick reads them.
+func writeDecisions(t *testing.T, path string, tr *Trace, decisions []float64) {
+	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := csv.NewWriter(f)
 	_ = w.Write([]string{"timestamp", "replicas"})
-	for i, r := range wish {
-		_ = w.Write([]string{tr.Start.Add(time.Duration(tr.Warm+i) * tr.Step).Format(time.RFC3339), fmt.Sprint(r)})
+	for i, r := range decisions {
+		at := tr.Start.Add(time.Duration(tr.Warm+i) * tr.Step)
+		_ = w.Write([]string{at.Format(time.RFC3339), fmt.Sprint(r)})
 	}
 	w.Flush()
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
-	}
-	out, err := exec.Command(python, filepath.Join(shared, "yardstick", "closedloop.py"), filepath.Join(shared, "data", c.Name+".csv.gz"),
-		"--step", fmt.Sprint(int(c.Step.Seconds())), "--lead", fmt.Sprint(c.Lead), "--warm", fmt.Sprint(tr.Warm), "--decisions", path).Output()
-	if err != nil {
-		t.Fatalf("the yardstick: %v", err)
-	}
-	var got struct {
-		Decisions, Oracle struct{ Unserved, Short, Alive, J float64 }
-	}
-	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatal(err)
-	}
-	ours := tr.Judge(wish)
-	for name, pair := range map[string][2]float64{
-		"unserved": {ours.Unserved, got.Decisions.Unserved}, "short": {ours.Short, got.Decisions.Short},
-		"alive": {ours.Alive, got.Decisions.Alive}, "J": {ours.J, got.Decisions.J}, "the oracle's J": {tr.Oracle.J, got.Oracle.J},
-	} {
-		if math.Abs(pair[0]-pair[1]) > 1e-6*math.Abs(pair[1]) {
-			t.Errorf("%s is %g here and %g by the yardstick", name, pair[0], pair[1])
-		}
 	}
 }

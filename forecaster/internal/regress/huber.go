@@ -9,8 +9,8 @@ import (
 
 const (
 	huberRounds = 5
-	// huberBound is where Huber's loss becomes linear, in standard deviations: the efficiency is 95 %
-	// for normal errors. madScale turns the median absolute error into a standard deviation.
+	// huberBound is where Huber's loss becomes linear, in standard deviations: the efficiency is 95
+	// % for normal errors. madScale turns the median absolute error into a standard deviation.
 	huberBound, madScale = 1.345, 1.4826
 )
 

@@ -104,8 +104,8 @@ func (s *solver) accumulate(row []float64, weight float64) {
 	}
 }
 
-// leastSquares sets beta to the weighted ridge solution on every stride-th row. It leaves beta as it
-// is when there is none.
+// leastSquares sets beta to the weighted ridge solution on every stride-th row. It leaves beta as
+// it is when there is none.
 func (s *solver) leastSquares(beta []float64, stride int) {
 	clear(s.hessian)
 	clear(s.gradient)
@@ -152,7 +152,8 @@ func (s *solver) residuals(beta []float64) float64 {
 	return loss
 }
 
-// step takes one Newton step on the loss smoothed over [−h, h]. The residuals must be those of beta.
+// step takes one Newton step on the loss smoothed over [−h, h]. The residuals must be those of
+// beta.
 func (s *solver) step(beta []float64, h float64) {
 	clear(s.hessian)
 	for k := range s.gradient {

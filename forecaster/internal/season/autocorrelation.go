@@ -12,9 +12,9 @@ const (
 	maxSpectrum  = 1 << 14
 )
 
-// detect returns the shortest period, in steps, at which a series resembles itself nearly as well as
-// at any other. It returns the autocorrelation there and at a lag of one day as well. The period is
-// zero when none is strong.
+// detect returns the shortest period, in steps, at which a series resembles itself nearly as well
+// as at any other. It returns the autocorrelation there and at a lag of one day as well. The period
+// is zero when none is strong.
 func detect(raw []float64, day int) (period int, strength, atDay float64) {
 	block := (len(raw) + maxSpectrum - 1) / maxSpectrum
 	r := autocorrelation(flatten(raw, block))

@@ -86,9 +86,9 @@ func fromGiven(step time.Duration, given []time.Duration) Periods {
 	return Periods{Sub: steps[0], Day: steps[len(steps)-2], Week: steps[len(steps)-1]}
 }
 
-// flatten prepares demand for autocorrelation. It averages blocks of steps on the log scale, takes a
-// linear trend off and bounds what is left, so that neither growth nor an outage nor a spike passes
-// for a season. Gaps become the mean.
+// flatten prepares demand for autocorrelation. It averages blocks of steps on the log scale, takes
+// a linear trend off and bounds what is left, so that neither growth nor an outage nor a spike
+// passes for a season. Gaps become the mean.
 func flatten(raw []float64, block int) []float64 {
 	offset := demand.LogOffset*stats.MeanKnown(raw) + 1e-300
 	z := make([]float64, 0, len(raw)/block+1)

@@ -1,4 +1,5 @@
-// Package synthetic makes demand for the forecaster's tests. The same arguments give the same values.
+// Package synthetic makes demand for the forecaster's tests. The same arguments give the same
+// values.
 package synthetic
 
 import (

@@ -15,18 +15,21 @@ import (
 	"headstart.dev/headstart/forecaster/internal/closedloop"
 )
 
-// reported lets the command line replay a trace: its decisions, and J of the policies of today with tuned head-room.
-func reported(command, input string, t *closedloop.Trace) (wish, tuned []float64, err error) {
+// reported replays a trace by the command line. It returns the decisions, and J of today's policies
+// with tuned head-room.
+func reported(command, input string, t *closedloop.Trace) (decisions, tuned []float64, err error) {
 	dir, err := os.MkdirTemp("", "headstart-bench-")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	decisions := filepath.Join(dir, "decisions.csv")
+	file := filepath.Join(dir, "decisions.csv")
 	out, _, err := execute(command, "report", "--input", input,
 		"--lead", (time.Duration(t.Lead) * t.Step).String(), "--capacity", strconv.FormatFloat(t.Capacity, 'g', -1, 64),
-		"--from", t.Start.Add(time.Duration(t.Warm)*t.Step).Format(time.RFC3339), "--shortage-cost", strconv.Itoa(closedloop.Penalty),
-		"--policies", "headstart,reactive-exact,yesterday,crane,oracle", "--headroom", "--decisions", decisions, "--output", "json")
+		"--from", t.Start.Add(time.Duration(t.Warm)*t.Step).Format(time.RFC3339),
+		"--shortage-cost", strconv.Itoa(closedloop.Penalty),
+		"--policies", "headstart,reactive-exact,yesterday,crane,oracle", "--headroom",
+		"--decisions", file, "--output", "json")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,8 +47,8 @@ func reported(command, input string, t *closedloop.Trace) (wish, tuned []float64
 			tuned = append(tuned, p.Tuned.Cost)
 		}
 	}
-	wish, err = readDecisions(decisions)
-	return wish, tuned, err
+	decisions, err = readDecisions(file)
+	return decisions, tuned, err
 }
 
 func readDecisions(path string) ([]float64, error) {
@@ -57,24 +60,24 @@ func readDecisions(path string) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	var wish []float64
+	var decisions []float64
 	for _, row := range rows[1:] {
 		v, err := strconv.ParseFloat(row[1], 64)
 		if err != nil {
 			return nil, fmt.Errorf("read the decisions: %w", err)
 		}
-		wish = append(wish, v)
+		decisions = append(decisions, v)
 	}
-	return wish, nil
+	return decisions, nil
 }
 
-// usage is what a command took.
+// usage is what a command used.
 type usage struct {
 	wall, processor time.Duration
 	resident        int64 // most memory, in bytes
 }
 
-// execute runs the command line and returns what it wrote.
+// execute runs the command line. It returns what it wrote to stdout, and what it used.
 func execute(command string, args ...string) ([]byte, usage, error) {
 	if _, err := os.Stat(command); err != nil {
 		return nil, usage{}, fmt.Errorf("no command at %s: run `make build`, or name it with -headstart", command)
@@ -82,11 +85,11 @@ func execute(command string, args ...string) ([]byte, usage, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.Command(command, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	at := time.Now()
+	began := time.Now()
 	if err := cmd.Run(); err != nil {
 		return nil, usage{}, fmt.Errorf("%s %s: %w: %s", command, args[0], err, errs.String())
 	}
-	u := usage{wall: time.Since(at), processor: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	u := usage{wall: time.Since(began), processor: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 	if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		u.resident = r.Maxrss * 1024
 	}

@@ -1,0 +1,178 @@
+package forecaster
+
+import (
+	"math"
+	"slices"
+
+	"headstart.dev/headstart/forecaster/internal/boost"
+	"headstart.dev/headstart/forecaster/internal/regress"
+	"headstart.dev/headstart/forecaster/internal/stats"
+)
+
+// A candidateSet is the candidates of one fit.
+type candidateSet struct {
+	features   featurizer
+	candidates []candidate
+	fitted     bool // whether there was enough history to fit regressions
+	origin     origin
+}
+
+const (
+	// maxRows bounds the lead windows that are fitted to; longer histories are thinned evenly.
+	maxRows = 6500
+	// trialRows is the same for candidates that only estimate held-out history.
+	trialRows = 3000
+)
+
+// newShortageCandidates fits the candidates that a shortage cost chooses between. It fits to at
+// most rows of the lead windows that were complete before step end.
+func newShortageCandidates(h *history, f featurizer, end, rows int, o Options) *candidateSet {
+	s := &candidateSet{features: f}
+	if d := newDesign(h, f, end, rows); d.Rows() >= 3*d.P {
+		s.fitted = true
+		s.origin.features = make([]float64, d.P)
+		s.candidates = fittedCandidates(d, f, o.Contract.level())
+	}
+	s.candidates = append(s.candidates, simpleCandidates(f)...)
+	s.candidates = slices.DeleteFunc(s.candidates, func(c candidate) bool { return !o.has(c.name()) })
+	return s
+}
+
+// newLevelCandidate fits the one candidate that a service level is calibrated on. The fit starts
+// from near, which is the same fitted to other rows, when that is not nil.
+func newLevelCandidate(d *regress.Design, f featurizer, tau float64, near *candidateSet) *candidateSet {
+	s := &candidateSet{features: f}
+	if d.Rows() < 3*d.P {
+		s.candidates = []candidate{persistence{}}
+		return s
+	}
+	var start []float64
+	if near != nil && near.fitted {
+		start = near.candidates[0].(linear).beta
+	}
+	s.fitted = true
+	s.origin.features = make([]float64, d.P)
+	for i := range d.W {
+		d.W[i] = 1
+	}
+	s.candidates = []candidate{linear{"quantile regression", d.Quantile(tau, ridgeFor(d.Rows()), start)}}
+	return s
+}
+
+// meanError returns the mean absolute error of the first candidate on some of the rows that it was
+// fitted to.
+func (s *candidateSet) meanError(d *regress.Design) float64 {
+	var sum, n float64
+	for i := 0; i < d.Rows(); i += 7 {
+		sum += math.Abs(d.Y[i] - s.candidates[0].estimate(nil, &origin{features: d.Row(i)}))
+		n++
+	}
+	if n == 0 {
+		return 0.1
+	}
+	return sum / n
+}
+
+// estimates writes the estimate of each candidate from step i on to out.
+func (s *candidateSet) estimates(h *history, i int, out []float64) []float64 {
+	s.origin.step = i
+	if s.fitted {
+		s.features.fill(h, i, s.origin.features)
+	}
+	out = out[:0]
+	for _, c := range s.candidates {
+		q := c.estimate(h, &s.origin)
+		if math.IsNaN(q) {
+			q = 0
+		}
+		out = append(out, stats.Clamp(q, -s.features.bound, s.features.bound))
+	}
+	return out
+}
+
+// newDesign gathers at most most of the lead windows that were complete before step end, newest
+// first. A row is the features before a window, and how far its maximum rose above the level.
+func newDesign(h *history, f featurizer, end, most int) *regress.Design {
+	p := f.size()
+	first := f.first()
+	last := min(end-1-h.lead, len(h.windowMax)-1)
+	stride := max(1, (last-first+most)/most)
+	rows := max(0, (last-first)/stride+1)
+	d := &regress.Design{
+		P: p, Stride: stride,
+		X: make([]float64, 0, rows*p), Y: make([]float64, 0, rows), W: make([]float64, 0, rows),
+	}
+	row := make([]float64, p)
+	for i := last; i >= first; i -= stride {
+		if !h.observed[i] {
+			continue
+		}
+		f.fill(h, i, row)
+		d.X = append(d.X, row...)
+		d.At = append(d.At, int32(i))
+		d.Y = append(d.Y, round(stats.Clamp(h.windowMax[i]-h.level[i], -f.bound, f.bound)))
+		// A missed unit costs the same at any hour, so busy hours count for more. They do not count
+		// in full proportion, since the fit would then depend on a few of them.
+		d.W = append(d.W, math.Exp(h.level[i]/2))
+	}
+	d.NormaliseWeights()
+	return d
+}
+
+// ridgeFor returns the ridge penalty for so many rows.
+func ridgeFor(rows int) float64 { return 1 + 0.002*float64(rows) }
+
+// tailFactor is the factor on 1 − tau between the quantile regressions at neighbouring levels.
+const tailFactor = 2.7
+
+// fittedCandidates fits regressions and forests around level tau.
+func fittedCandidates(d *regress.Design, f featurizer, tau float64) []candidate {
+	ridge := ridgeFor(d.Rows())
+	main := linear{"quantile regression", d.Quantile(tau, ridge, nil)}
+	low, high := math.Max(0.05, 1-tailFactor*(1-tau)), 1-(1-tau)/tailFactor
+	out := []candidate{
+		main,
+		linear{"quantile regression, low", d.Quantile(low, ridge, main.beta)},
+		linear{"quantile regression, high", d.Quantile(high, ridge, main.beta)},
+	}
+	b := boost.New(d, tau)
+	out = append(out,
+		boosted{"trees on the regression", main.beta, b.Fit(main.beta)},
+		boosted{"trees", nil, b.Fit(nil)})
+	if f.day > 0 {
+		whole := slices.Clone(d.W)
+		for i := range d.W {
+			d.W[i] *= math.Exp2(-float64(i*d.Stride) / float64(4*f.day))
+		}
+		out = append(out, linear{"quantile regression, recent", d.Quantile(tau, ridge, main.beta)})
+		copy(d.W, whole)
+	}
+	return out
+}
+
+// simpleCandidates returns those that need no fitting.
+func simpleCandidates(f featurizer) []candidate {
+	out := []candidate{persistence{}, dampedTrend{}}
+	if f.week > 0 && len(f.weeks) > 1 {
+		out = append(out, profile{"weekly profile", f.day, f.weeks})
+	}
+	if f.day > 0 {
+		out = append(out,
+			profile{"daily profile", f.day, f.days},
+			seasonalGrowth{"yesterday, at today's level", f.days[0]})
+	}
+	if f.sub > f.lead {
+		out = append(out, profile{"inner profile", f.sub, []int{f.sub, 2 * f.sub, 3 * f.sub}})
+	}
+	return out
+}
+
+// level returns the quantile of the lead-window maximum that candidates are fitted at. A lead
+// window is short more often than a step of it: at shortage cost 20 the best policies leave 1 step
+// in 20 short, and about 1 window in 8.
+func (c Contract) level() float64 {
+	if c.ShortageCost > 0 {
+		return stats.Clamp(1-3/c.ShortageCost, 0.5, 0.999)
+	}
+	return c.ServiceLevel
+}

@@ -1,0 +1,93 @@
+package forecaster
+
+import (
+	"math"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
+)
+
+// An adaptiveMargin moves up when a window was missed and down when it was covered, so that in the
+// long run the share of missed windows is the target (adaptive conformal inference, Gibbs and
+// Candès 2021).
+type adaptiveMargin struct {
+	target float64 // share of windows that may be missed
+	rate   float64 // how far a miss moves the margin
+	margin float64 // on the scale of the estimates
+}
+
+// update takes the outcome of one window into account.
+func (m *adaptiveMargin) update(missed bool) {
+	miss := 0.0
+	if missed {
+		miss = 1
+	}
+	m.margin = stats.Clamp(m.margin+m.rate*(miss-m.target), -maxChange, maxChange)
+}
+
+const (
+	// dayParts is how many parts of the day have a margin of their own.
+	dayParts = 6
+	// allRate is how far a miss moves the margin of all hours, in units of the mean error of the
+	// estimate. partRate is how far it moves that of its part of the day, in units of the former.
+	allRate, partRate = 0.10, 0.5
+)
+
+// conformalMargins calibrate to a service level. They add to one estimate the margins that keep the
+// share of covered lead windows at the level: one for all hours, and one for each part of the day,
+// since a model's errors differ between night and noon.
+type conformalMargins struct {
+	lead      int
+	day       int // steps of a day; 0 when there is none
+	all       adaptiveMargin
+	parts     [dayParts]adaptiveMargin
+	pending   []float64 // logs of what was decided in the last lead + 1 steps: a ring by step
+	decisions int       // so far
+}
+
+// newConformalMargins returns margins of zero. meanError is that of the estimate.
+func newConformalMargins(c Contract, lead, day int, meanError float64) *conformalMargins {
+	m := &conformalMargins{lead: lead, day: day, pending: make([]float64, lead+1)}
+	target := 1 - c.ServiceLevel
+	// The rarer a miss may be, the more it says.
+	rate := allRate * meanError / math.Sqrt(float64(lead+1)) / math.Pow(target, 0.25)
+	m.all = adaptiveMargin{target: target, rate: rate}
+	for k := range m.parts {
+		m.parts[k] = adaptiveMargin{target: target, rate: partRate * rate}
+	}
+	return m
+}
+
+// part returns the part of the day that step i lies in.
+func (m *conformalMargins) part(h *history, i int) int {
+	if m.day < dayParts {
+		return 0
+	}
+	at := (i + h.Offset(i)) % m.day
+	return (at + m.day) % m.day * dayParts / m.day
+}
+
+// decide returns the estimate with its margins.
+func (m *conformalMargins) decide(h *history, i int, estimates []float64) float64 {
+	q := estimates[0] + m.all.margin + m.parts[m.part(h, i)].margin
+	m.pending[i%len(m.pending)] = h.level[i] + q
+	m.decisions++
+	return h.exp(h.level[i] + q)
+}
+
+// observe updates the margins by the window that step i completes.
+func (m *conformalMargins) observe(h *history, i int) {
+	from := i - m.lead
+	if m.decisions <= m.lead || from < 0 || !h.observed[i] || !h.observed[from] {
+		return
+	}
+	missed := h.windowMax[from] > m.pending[from%len(m.pending)]
+	m.all.update(missed)
+	m.parts[m.part(h, from)].update(missed)
+}
+
+// candidateWeights returns one weight: a single candidate is served.
+func (m *conformalMargins) candidateWeights(candidates int) []float64 {
+	w := make([]float64, candidates)
+	w[0] = 1
+	return w
+}

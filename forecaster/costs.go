@@ -1,0 +1,83 @@
+package forecaster
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// learningRate is how sharply an expert's weight falls with its cost, relative to the least
+	// cost.
+	learningRate = 100
+	// defaultHalfLife is the unit of halfLives where no day is known.
+	defaultHalfLife = 24 * time.Hour
+	// otherLoadShare is what a cost of quiet times counts for in busy ones, and the reverse.
+	otherLoadShare = 0.35
+	// negligible is the excess cost, times the learning rate, from which on a weight is zero.
+	negligible = 20
+)
+
+// halfLives are those of the trailing costs, in days. What is best changes within hours at some
+// times and within weeks at others, and which of the two is not known before. The average over a
+// few forgets fast enough, and remembers rare bursts.
+func halfLives() []float64 { return []float64{0.25, 1, 4} }
+
+// trailingCosts are what following each expert has cost, the older the less. They become weights:
+// the exponentially weighted average forecaster (Cesa-Bianchi and Lugosi 2006).
+//
+// Costs of decisions that were made while demand was below its mean are kept apart from those
+// above. What is noise in a busy hour is a multiple of demand in a quiet one, and a model may be
+// good at one of the two.
+type trailingCosts struct {
+	decay       float64 // factor on trailing costs per block
+	quiet, busy []float64
+	buffer      []float64 // the costs of all times, and then the weights
+}
+
+func newTrailingCosts(experts int, decay float64) trailingCosts {
+	return trailingCosts{
+		decay: decay, quiet: make([]float64, experts), busy: make([]float64, experts), buffer: make([]float64, experts),
+	}
+}
+
+// byLoad returns the costs of times with the given load, and those of the other times.
+func (c *trailingCosts) byLoad(busy bool) (same, other []float64) {
+	if busy {
+		return c.busy, c.quiet
+	}
+	return c.quiet, c.busy
+}
+
+// add adds the costs of decisions, one for each expert, that were made in busy or in quiet times.
+func (c *trailingCosts) add(busy bool, costs []float64) {
+	same, other := c.byLoad(busy)
+	for e, cost := range costs {
+		same[e] = same[e]*c.decay + cost
+		other[e] *= c.decay
+	}
+}
+
+// addWeights adds the experts' weights, which sum to total, to weights. An expert's weight falls
+// with its cost above the cheapest's. Costs of times with the other load count for otherLoadShare.
+func (c *trailingCosts) addWeights(busy bool, otherLoadShare, total float64, weights []float64) {
+	same, other := c.byLoad(busy)
+	least := math.Inf(1)
+	for e := range c.buffer {
+		c.buffer[e] = same[e] + otherLoadShare*other[e]
+		least = math.Min(least, c.buffer[e])
+	}
+	rate := learningRate / math.Max(least, 1e-9)
+	sum := 0.0
+	for e, cost := range c.buffer {
+		w := 0.0
+		if over := rate * (cost - least); over < negligible {
+			w = math.Exp(-over)
+			sum += w
+		}
+		c.buffer[e] = w
+	}
+	total /= sum
+	for e, w := range c.buffer {
+		weights[e] += total * w
+	}
+}

@@ -1,0 +1,112 @@
+package forecaster
+
+import (
+	"math"
+	"slices"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
+)
+
+const (
+	// maxOrigins and minOrigins bound the origins in the history that margins are measured from.
+	maxOrigins, minOrigins = 96, 12
+	// windowPoints bounds the steps of a lead window that are looked at.
+	windowPoints = 24
+	// inflation makes up for errors that were measured on few and overlapping windows.
+	inflation = 1.1
+)
+
+// distantMargins are how far, on the log scale, the demand of lead windows that begin many steps
+// ahead lies above the path expected for them. They are the contract's quantile, measured from
+// origins in the history, at distances that double.
+type distantMargins struct {
+	distances []int // steps ahead, ascending
+	margins   []float64
+}
+
+// measureMargins measures the margins of distant lead windows.
+func (s *state) measureMargins() distantMargins {
+	var m distantMargins
+	s.pathErrors(func(distance int, errs []float64) {
+		slices.Sort(errs)
+		m.distances = append(m.distances, distance)
+		m.margins = append(m.margins, math.Max(0, inflation*stats.Quantile(errs, s.opts.Contract.level())))
+	})
+	return m
+}
+
+// fitWeekShare chooses the share of last week in the path that would have had the smallest mean
+// absolute error.
+func (s *state) fitWeekShare() {
+	s.weekShare = 0.5
+	if s.periods.Day == 0 || s.periods.Week == 0 {
+		return
+	}
+	best, least := s.weekShare, math.Inf(1)
+	for _, share := range [...]float64{0, 0.25, 0.5, 0.75, 1} {
+		s.weekShare = share
+		sum, n := 0.0, 0.0
+		s.pathErrors(func(_ int, errs []float64) {
+			for _, e := range errs {
+				sum += math.Abs(e)
+				n++
+			}
+		})
+		if n > 0 && sum/n < least {
+			best, least = share, sum/n
+		}
+	}
+	s.weekShare = best
+}
+
+// pathErrors visits distances that double, with the errors of the path over the lead windows that
+// far ahead. The origins lie in the last third of the history, or in the last seven seasons when
+// that is more.
+func (s *state) pathErrors(visit func(distance int, errs []float64)) {
+	day, week := s.periods.Day, s.periods.Week
+	n := s.history.n()
+	for d := s.opts.Lead + 1; d < s.opts.Horizon && d < n/3; d *= 2 {
+		first := max(n/3, min(2*n/3, n-7*max(day, 1)))
+		last := n - d - s.opts.Lead - 1
+		if known := week*(d/max(week, 1)+1) - d; week > 0 && last-known > day {
+			first = max(first, known) // from where on last week is known, as it is now
+		}
+		stride := max(1, (last-first)/maxOrigins)
+		var errs []float64
+		for o := first; o < last; o += stride {
+			errs = append(errs, s.history.windowMax[o+d]-s.pathMax(o, d))
+		}
+		if len(errs) < minOrigins {
+			return
+		}
+		visit(d, errs)
+	}
+}
+
+// pathMax returns the maximum of the path over the lead window that begins distance steps after
+// origin, as expected at the origin, on the log scale.
+func (s *state) pathMax(origin, distance int) float64 {
+	stride := max(1, (s.opts.Lead+1)/windowPoints)
+	largest := math.Inf(-1)
+	for i := distance; i <= distance+s.opts.Lead; i += stride {
+		largest = math.Max(largest, s.expected(origin, i))
+	}
+	return largest
+}
+
+// at returns the margin at a distance, interpolated. It returns otherwise when none was measured.
+func (m distantMargins) at(distance int, otherwise float64) float64 {
+	if len(m.distances) == 0 {
+		return otherwise
+	}
+	k, found := slices.BinarySearch(m.distances, distance)
+	switch {
+	case found || k == 0:
+		return m.margins[k]
+	case k == len(m.distances):
+		return m.margins[k-1]
+	}
+	near, far := float64(m.distances[k-1]), float64(m.distances[k])
+	share := math.Log(float64(distance)/near) / math.Log(far/near)
+	return m.margins[k-1] + share*(m.margins[k]-m.margins[k-1])
+}
