@@ -35,7 +35,8 @@ func load(t *testing.T, dir, url, auth string) *history.Source {
 func loadWithin(t *testing.T, timeout, dir, url, auth string) *history.Source {
 	t.Helper()
 	path := filepath.Join(dir, "sources.yaml")
-	text := fmt.Sprintf("sources:\n- name: default\n  url: %s\n  namespaces: ['*']\n  timeout: %s\n  httpClientConfig: %s\n", url, timeout, auth)
+	text := fmt.Sprintf("sources:\n- name: default\n  url: %s\n  namespaces: ['*']\n", url) +
+		fmt.Sprintf("  timeout: %s\n  httpClientConfig: %s\n", timeout, auth)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func put(t *testing.T, dir, name, content string) {
 	}
 }
 
-// onlyWith serves requests that ok admits, and refuses others with 401.
+// onlyWith serves requests for which ok is true, and answers others with 401.
 func onlyWith(ok func(*http.Request) bool) http.Handler {
 	f := &fakePrometheus{value: one}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -70,6 +71,7 @@ func onlyWith(ok func(*http.Request) bool) http.Handler {
 }
 
 func TestAuthentication(t *testing.T) {
+	const headers = "{http_headers: {X-Scope-OrgID: {values: [team-a]}, X-Key: {files: [secret]}}}"
 	cases := map[string]struct {
 		auth string
 		ok   func(*http.Request) bool
@@ -81,7 +83,7 @@ func TestAuthentication(t *testing.T) {
 		"bearer": {"{authorization: {credentials_file: secret}}", func(r *http.Request) bool {
 			return r.Header.Get("Authorization") == "Bearer hunter2"
 		}},
-		"headers": {"{http_headers: {X-Scope-OrgID: {values: [team-a]}, X-Key: {files: [secret]}}}", func(r *http.Request) bool {
+		"headers": {headers, func(r *http.Request) bool {
 			return r.Header.Get("X-Scope-OrgID") == "team-a" && r.Header.Get("X-Key") == "hunter2"
 		}},
 		"user agent": {"{}", func(r *http.Request) bool { return r.UserAgent() == "headstart" }},
@@ -110,7 +112,8 @@ func TestAuthentication(t *testing.T) {
 			if err := os.Remove(filepath.Join(dir, "secret")); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := src.Latest(t.Context(), "up", from); !errors.Is(err, history.ErrUnauthorized) || !strings.Contains(err.Error(), "secret") {
+			_, _, err := src.Latest(t.Context(), "up", from)
+			if !errors.Is(err, history.ErrUnauthorized) || !strings.Contains(err.Error(), "secret") {
 				t.Errorf("without the file: %v", err)
 			}
 		})
@@ -125,7 +128,7 @@ func TestOAuth2(t *testing.T) {
 		switch answer.Load() {
 		case "never":
 			<-r.Context().Done()
-		case "refused":
+		case "denied":
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprint(w, `{"error":"invalid_client","error_description":"hunter2"}`)
 		case "nonsense":
@@ -136,11 +139,13 @@ func TestOAuth2(t *testing.T) {
 		}
 	}))
 	defer tokens.Close()
-	server := httptest.NewServer(onlyWith(func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer t0ken" }))
+	server := httptest.NewServer(onlyWith(func(r *http.Request) bool {
+		return r.Header.Get("Authorization") == "Bearer t0ken"
+	}))
 	defer server.Close()
 	auth := fmt.Sprintf("{oauth2: {client_id: c, client_secret: hunter2, token_url: %q}}", tokens.URL)
 	for how, want := range map[string]history.Kind{
-		"good": "", "refused": history.ErrUnauthorized, "nonsense": history.ErrUnauthorized, "never": history.ErrTimeout,
+		"good": "", "denied": history.ErrUnauthorized, "nonsense": history.ErrUnauthorized, "never": history.ErrTimeout,
 	} {
 		t.Run(how, func(t *testing.T) {
 			answer.Store(how)
@@ -155,7 +160,7 @@ func TestOAuth2(t *testing.T) {
 				t.Fatalf("got %v, want %q", err, want)
 			}
 			if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), tokens.URL)) {
-				t.Errorf("the message says too much: %v", err)
+				t.Errorf("a secret or a URL is in the message: %v", err)
 			}
 			if took := time.Since(began); took > time.Minute { // of a machine that stands still in between
 				t.Errorf("took %s, the timeout is 2s", took)
@@ -163,7 +168,7 @@ func TestOAuth2(t *testing.T) {
 			if how != "never" {
 				return
 			}
-			// The token request is given up as well: once the endpoint answers, so do we.
+			// The token request has ended as well: the source recovers once the endpoint answers.
 			answer.Store("good")
 			for range 50 {
 				if _, _, err = src.Latest(t.Context(), "up", from); err == nil {
@@ -186,21 +191,23 @@ func TestTLS(t *testing.T) {
 	strict.StartTLS()
 	defer strict.Close()
 	for _, s := range []*httptest.Server{server, strict} {
-		s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // failed handshakes are the point here
+		s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // handshakes fail on purpose
 	}
 	dir := t.TempDir()
 	put(t, dir, "ca.crt", certPEM(server.Certificate()))
+	const ownCA = "{tls_config: {ca_file: ca.crt}}"
+	const otherName = "{tls_config: {ca_file: ca.crt, server_name: prometheus.svc}}"
 	cases := map[string]struct {
 		url, auth string
 		kind      history.Kind
 		want      string
 	}{
-		"own CA":       {server.URL, "{tls_config: {ca_file: ca.crt}}", "", ""},
+		"own CA":       {server.URL, ownCA, "", ""},
 		"unknown CA":   {server.URL, "{}", history.ErrTLS, "signed by an unknown authority: give its CA"},
-		"client cert":  {strict.URL, "{tls_config: {ca_file: ca.crt}}", history.ErrTLS, "may want a client certificate"},
-		"other name":   {server.URL, "{tls_config: {ca_file: ca.crt, server_name: prometheus.svc}}", history.ErrTLS, "server_name"},
-		"plain server": {strings.Replace(plain.URL, "http:", "https:", 1), "{}", history.ErrTLS, "begin the source's url with http://"},
-		"plain client": {strings.Replace(server.URL, "https:", "http:", 1), "{}", history.ErrTLS, "begin the source's url with https://"},
+		"client cert":  {strict.URL, ownCA, history.ErrTLS, "may want a client certificate"},
+		"other name":   {server.URL, otherName, history.ErrTLS, "server_name"},
+		"plain server": {"https" + strings.TrimPrefix(plain.URL, "http"), "{}", history.ErrTLS, "url with http://"},
+		"plain client": {"http" + strings.TrimPrefix(server.URL, "https"), "{}", history.ErrTLS, "url with https://"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -215,7 +222,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestIdleConnection holds that a poll whose pause equals the timeout does not meet a connection that is just being closed.
+// TestIdleConnection checks polls whose interval equals the timeout: they must not use a connection
+// that is just being closed.
 func TestIdleConnection(t *testing.T) {
 	const timeout = 400 * time.Millisecond
 	src := serve(t, &fakePrometheus{value: one}, func(c *history.SourceConfig) { c.Timeout = model.Duration(timeout) })

@@ -12,19 +12,21 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// seriesLimit is how many series Prometheus shall send at most: enough to say that there are several.
+// seriesLimit is how many series Prometheus may send: enough to say that there are several.
 const seriesLimit = 100
 
-// backend is one configured Prometheus: one HTTP client and so many places for requests, shared by all who use the source.
+// A backend is one configured Prometheus: an HTTP client and a limit on concurrent requests, shared
+// by everything that uses the source.
 type backend struct {
 	config SourceConfig
 	http   *http.Client
 	api    v1.API
-	places chan struct{}
-	bulk   chan struct{} // of the places, those that reads of history may take
+	slots  semaphore
+	// historySlots is one less than slots: reads of history always leave a slot for polls.
+	historySlots semaphore
 }
 
-// newBackend needs c to have its defaults.
+// newBackend returns the backend of c, which must have its defaults.
 func newBackend(c SourceConfig) (*backend, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -43,11 +45,15 @@ func newBackend(c SourceConfig) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &backend{config: c, http: client, api: v1.NewAPI(ac), places: make(chan struct{}, c.Concurrency), bulk: make(chan struct{}, max(1, c.Concurrency-1))}, nil
+	return &backend{
+		config: c, http: client, api: v1.NewAPI(ac),
+		slots: make(semaphore, c.Concurrency), historySlots: make(semaphore, max(1, c.Concurrency-1)),
+	}, nil
 }
 
 func (b *backend) close() { b.http.CloseIdleConnections() }
 
+// admits reports whether the Forecasts of a namespace may use the source.
 func (b *backend) admits(namespace string) bool {
 	return slices.Contains(b.config.Namespaces, anyNamespace) || slices.Contains(b.config.Namespaces, namespace)
 }
@@ -59,27 +65,30 @@ func (b *backend) options() []v1.Option {
 // call is one request through client_golang.
 type call func(context.Context) (model.Value, v1.Warnings, v1.Infos, error)
 
-// reply is what a call returns.
+// reply is the result of a call.
 type reply struct {
 	value    model.Value
 	warnings []string
 	err      error
 }
 
-// do runs one request in a free place. It returns within twice the source's timeout, whatever the other side does: client_golang
-// and the request's context bound all but the fetching of an OAuth2 token, which knows no context. Such a call is left behind
-// and keeps its place until it ends, so that there are never more of them than places.
-func (b *backend) do(ctx context.Context, ask call, places ...chan struct{}) (model.Value, []string, error) {
+// do sends one request once it has a slot of each semaphore. It returns within twice the source's
+// timeout, whatever the server does.
+//
+// client_golang and the request's context bound everything except the request for an OAuth2 token,
+// which has no context. do then returns without that request, which keeps its slots until it ends.
+// So there are never more requests than slots.
+func (b *backend) do(ctx context.Context, send call, slots ...semaphore) (model.Value, []string, error) {
 	timeout := time.Duration(b.config.Timeout)
-	leave, err := enter(ctx, timeout, places...)
+	release, err := acquire(ctx, timeout, slots...)
 	if err != nil {
 		return nil, nil, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	done := make(chan reply, 1)
 	go func() {
-		defer leave()
-		value, warnings, infos, err := ask(bounded)
+		defer release()
+		value, warnings, infos, err := send(bounded)
 		done <- reply{value, append(warnings, infos...), err}
 	}()
 	defer cancel()
@@ -92,46 +101,53 @@ func (b *backend) do(ctx context.Context, ask call, places ...chan struct{}) (mo
 	if r.err == nil {
 		return r.value, r.warnings, nil
 	}
-	if ctx.Err() != nil { // the caller's doing, not the source's
+	if ctx.Err() != nil { // the caller gave up, the source is not to blame
 		return nil, nil, context.Cause(ctx)
 	}
 	return nil, nil, classify(r.err, timeout)
 }
 
-// enter takes a place of each kind, in this order, and returns what gives them back.
-func enter(ctx context.Context, timeout time.Duration, places ...chan struct{}) (leave func(), err error) {
+// A semaphore bounds concurrent requests: its capacity is their number.
+type semaphore chan struct{}
+
+// acquire takes a slot of each semaphore, in this order. It returns a function that releases them.
+// It fails when a slot does not become free within timeout.
+func acquire(ctx context.Context, timeout time.Duration, slots ...semaphore) (release func(), err error) {
 	wait := time.NewTimer(timeout)
 	defer wait.Stop()
 	taken := 0
-	leave = func() {
-		for _, p := range places[:taken] {
-			<-p
+	release = func() {
+		for _, s := range slots[:taken] {
+			<-s
 		}
 	}
-	for _, p := range places {
+	for _, s := range slots {
 		select {
-		case p <- struct{}{}:
+		case s <- struct{}{}:
 			taken++
 			continue
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		case <-wait.C:
-			err = errf(ErrTimeout, "no place for a request came free within %s: the source is slow; check its load, or raise its concurrency", timeout)
+			err = errf(ErrTimeout, "the request waited %s for others to end: the source is slow; check its load, "+
+				"or raise its concurrency", timeout)
 		}
-		leave()
+		release()
 		return nil, err
 	}
-	return leave, nil
+	return release, nil
 }
 
-// readPart reads a part of a history. Such reads never take all the places: observed demand is polled in between.
+// readPart reads a part of a history into an answer.
 func (b *backend) readPart(ctx context.Context, query string, part Series, into *answer) error {
-	result, warnings, err := b.do(ctx, func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
-		return b.api.QueryRange(ctx, query, v1.Range{Start: part.Start.Add(part.Step), End: part.End(), Step: part.Step}, b.options()...)
-	}, b.bulk, b.places)
+	span := v1.Range{Start: part.Start.Add(part.Step), End: part.End(), Step: part.Step}
+	send := func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
+		return b.api.QueryRange(ctx, query, span, b.options()...)
+	}
+	result, warnings, err := b.do(ctx, send, b.historySlots, b.slots)
 	if err != nil {
 		return err
 	}
 	into.notes.warn(warnings)
-	return into.take(result, part)
+	return into.add(result, part)
 }

@@ -16,7 +16,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// classify turns what client_golang returned into an [*Error]. The text of a *url.Error is never used: it holds the whole URL.
+// classify turns an error of client_golang into an [*Error]. It never uses the text of a
+// *url.Error, which holds the whole URL.
 func classify(err error, timeout time.Duration) *Error {
 	if own, ok := errors.AsType[*Error](err); ok {
 		return own
@@ -29,17 +30,18 @@ func classify(err error, timeout time.Duration) *Error {
 	}
 	var slow net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &slow) && slow.Timeout() {
-		return errf(ErrTimeout, "no answer within %s: check that Prometheus is reachable and not overloaded, simplify the query "+
-			"(a recording rule helps), or raise the source's timeout", timeout)
+		return errf(ErrTimeout, "no answer within %s: check that Prometheus is reachable and not overloaded, "+
+			"simplify the query (a recording rule helps), or raise the source's timeout", timeout)
 	}
 	if e := tlsError(err); e != nil {
 		return e
 	}
-	return errf(ErrUnreachable, "no connection: %s; check the source's url, and that network policies and proxies let Headstart "+
-		"reach it", innermost(err))
+	return errf(ErrUnreachable, "no connection: %s; check the source's url, and that network policies and proxies let "+
+		"Headstart reach it", innermost(err))
 }
 
-// answerError is about an answer that came, but not as one of the Prometheus API.
+// answerError explains an answer that is an error, or not one of the Prometheus API; nil when err
+// is something else.
 func answerError(err error) *Error {
 	var e *v1.Error
 	if !errors.As(err, &e) {
@@ -54,7 +56,8 @@ func answerError(err error) *Error {
 	return apiError(string(e.Type), e.Msg)
 }
 
-// credentialsError is about credentials that could not be had.
+// credentialsError explains credentials that cannot be read or obtained; nil when err is something
+// else.
 func credentialsError(err error) *Error {
 	var (
 		token *oauth2.RetrieveError
@@ -66,16 +69,19 @@ func credentialsError(err error) *Error {
 		if token.Response != nil {
 			status = "HTTP " + token.Response.Status
 		}
-		return errf(ErrUnauthorized, "the OAuth2 token endpoint answers with %s: check httpClientConfig.oauth2 (client_id, client_secret, "+
-			"scopes, token_url)", status)
+		return errf(ErrUnauthorized, "the OAuth2 token endpoint answers with %s: check httpClientConfig.oauth2 "+
+			"(client_id, client_secret, scopes, token_url)", status)
 	case errors.As(err, &file):
-		return errf(ErrUnauthorized, "a file that httpClientConfig names cannot be read (%v): mount it, or correct its path", file)
+		return errf(ErrUnauthorized, "a file that httpClientConfig names cannot be read (%v): mount it, or correct "+
+			"its path", file)
 	case strings.Contains(innermost(err), "oauth2:"):
-		return errf(ErrUnauthorized, "no OAuth2 token could be had: check httpClientConfig.oauth2, and that token_url answers with a token")
+		return errf(ErrUnauthorized, "the OAuth2 token endpoint gives no token: check httpClientConfig.oauth2, above "+
+			"all token_url")
 	}
 	return nil
 }
 
+// tlsError explains why there is no trusted TLS connection; nil when err is something else.
 func tlsError(err error) *Error {
 	var (
 		unknown  x509.UnknownAuthorityError
@@ -87,16 +93,18 @@ func tlsError(err error) *Error {
 	)
 	switch {
 	case errors.As(err, &unknown):
-		return errf(ErrTLS, "the server's certificate is signed by an unknown authority: give its CA in httpClientConfig.tls_config.ca_file")
+		return errf(ErrTLS, "the server's certificate is signed by an unknown authority: give its CA in "+
+			"httpClientConfig.tls_config.ca_file")
 	case errors.As(err, &hostname):
 		return errf(ErrTLS, "the server's certificate is for another name (%v): use that name in the url, or set "+
 			"httpClientConfig.tls_config.server_name", hostname)
 	case errors.As(err, &invalid):
 		return errf(ErrTLS, "the server's certificate is not valid (%v): renew it", invalid)
 	case errors.As(err, &verify):
-		return errf(ErrTLS, "the server's certificate cannot be verified (%v): check httpClientConfig.tls_config.ca_file", verify.Err)
+		return errf(ErrTLS, "the server's certificate cannot be verified (%v): check "+
+			"httpClientConfig.tls_config.ca_file", verify.Err)
 	case errors.As(err, &record), strings.Contains(innermost(err), "server gave HTTP response to HTTPS client"):
-		return errf(ErrTLS, "the server does not speak TLS: begin the source's url with http://, or turn TLS on there")
+		return errf(ErrTLS, "the server does not accept TLS: begin the source's url with http://, or turn TLS on there")
 	case errors.As(err, &alert), strings.Contains(innermost(err), "tls: "):
 		return errf(ErrTLS, "the server ends the TLS handshake (%s): it may want a client certificate; see "+
 			"httpClientConfig.tls_config (cert_file, key_file)", innermost(err))
@@ -110,5 +118,5 @@ func innermost(err error) string {
 	for errors.As(err, &u) {
 		err = u.Err
 	}
-	return abridgeTo(err.Error(), 200)
+	return abridgeTo(err.Error(), maxQuoted)
 }

@@ -12,22 +12,20 @@ import (
 	"time"
 )
 
-// maxSteps bounds the steps of all series of one file together (31 years of minutes), so that one mistyped year is an error
-// and not all of the memory.
-const maxSteps = 1 << 24
+const (
+	// maxSteps bounds the steps of all series of one file together: 31 years of minutes. So one
+	// mistyped year is an error and does not take all memory.
+	maxSteps = 1 << 24
+	// minStep is the shortest resolution, as in a Forecast. maxStep is the longest one, a year.
+	minStep, maxStep = time.Second, 366 * 24 * time.Hour
+	// maxValue bounds demand, so that sums over a history stay finite and exact enough.
+	maxValue = 1e18
+)
 
-// minStep is what a resolution may be, here as in a Forecast.
-const minStep = time.Second
-
-// maxValue bounds demand, so that sums over a history stay finite and exact enough.
-const maxValue = 1e18
-
-// maxStep is a year: no demand is told in longer steps.
-const maxStep = 366 * 24 * time.Hour
-
-// CSVOptions says how to read a CSV file.
+// CSVOptions say how to read a CSV file.
 type CSVOptions struct {
-	// Step is the length of a step. Zero infers it for each series: the most common difference between neighbouring rows.
+	// Step is the length of a step. When it is zero, it is inferred for each series: the most
+	// common difference between neighbouring rows.
 	Step time.Duration
 }
 
@@ -49,12 +47,15 @@ type RowError struct {
 // Error returns the line and the reason.
 func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
-// ReadCSV reads the series of a CSV file, in the order of their first rows. Its header is "timestamp,value" or
-// "series,timestamp,value"; timestamps are RFC 3339 (other ISO 8601 forms, and Unix seconds or milliseconds, are understood; UTC
-// unless they say otherwise); an empty value or NaN is a gap, and so is a missing row. Times must rise within a series. A step
-// starts at the row's time, rounded to the grid that the first row sets; [NamedSeries.Timestamp] keeps the file's own words.
+// ReadCSV reads the series of a CSV file, in the order of their first rows. The header is
+// "timestamp,value" or "series,timestamp,value".
 //
-// The first row that cannot be used is returned as a [*RowError].
+// Timestamps are RFC 3339. Other ISO 8601 forms, and Unix seconds or milliseconds, are understood;
+// a timestamp without an offset is UTC. Times must rise within a series. A step starts at the row's
+// time, rounded to the grid that the first row sets; [NamedSeries.Timestamp] returns what the file
+// has. An empty value, NaN and a missing row are gaps.
+//
+// ReadCSV fails with a [*RowError] at the first row that cannot be used.
 func ReadCSV(r io.Reader, opts CSVOptions) ([]NamedSeries, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
@@ -66,20 +67,20 @@ func ReadCSV(r io.Reader, opts CSVOptions) ([]NamedSeries, error) {
 	if err != nil {
 		return nil, err
 	}
-	budget := maxSteps
+	left := maxSteps
 	out := make([]NamedSeries, 0, len(rows))
 	for _, s := range rows {
-		named, err := s.series(opts.Step, budget)
+		named, err := s.series(opts.Step, left)
 		if err != nil {
 			return nil, err
 		}
-		budget -= len(named.Series.Values)
+		left -= len(named.Series.Values)
 		out = append(out, named)
 	}
 	return out, nil
 }
 
-// rawSeries is the rows of one series as they stand in the file.
+// rawSeries is the rows of one series in the file.
 type rawSeries struct {
 	name string
 	rows []rawRow
@@ -157,10 +158,12 @@ func readHeader(in *csv.Reader) (int, error) {
 	for i, f := range record {
 		names[i] = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(f, "\ufeff")))
 	}
-	if slices.Equal(names, []string{"timestamp", "value"}) || slices.Equal(names, []string{"series", "timestamp", "value"}) {
+	plain, several := []string{"timestamp", "value"}, []string{"series", "timestamp", "value"}
+	if slices.Equal(names, plain) || slices.Equal(names, several) {
 		return len(names), nil
 	}
-	return 0, &RowError{line, fmt.Sprintf("%s, separated by commas, not %q", wantHeader, abridge(strings.Join(record, ",")))}
+	got := abridge(strings.Join(record, ","))
+	return 0, &RowError{line, fmt.Sprintf("%s, separated by commas, not %q", wantHeader, got)}
 }
 
 func csvError(err error) error {
@@ -178,11 +181,13 @@ func parseValue(field string) (float64, error) {
 	v, err := strconv.ParseFloat(field, 64)
 	switch {
 	case err != nil || math.IsInf(v, 0):
-		return 0, fmt.Errorf("value %q is not a finite number: write a plain number, or leave it empty for a gap", abridge(field))
+		return 0, fmt.Errorf("value %q is not a finite number: write a plain number, or leave it empty for a gap",
+			abridge(field))
 	case math.Abs(v) > maxValue:
 		return 0, fmt.Errorf("value %q is beyond ±%.0g: use a larger unit", abridge(field), float64(maxValue))
 	case v < 0:
-		return 0, fmt.Errorf("value %q is negative, and demand never is: leave it empty for a gap", abridge(field))
+		return 0, fmt.Errorf("value %q is negative, and demand never is: leave it empty for a gap",
+			abridge(field))
 	}
 	return v, nil
 }
@@ -207,26 +212,16 @@ func (s *rawSeries) append(row rawRow) error {
 	return nil
 }
 
-// series puts the rows on their grid. It makes at most budget steps.
-func (s *rawSeries) series(step time.Duration, budget int) (NamedSeries, error) {
-	first := s.rows[0]
+// series puts the rows on their grid. It makes at most maxSteps steps.
+func (s *rawSeries) series(step time.Duration, maxSteps int) (NamedSeries, error) {
+	first, last := s.rows[0], s.rows[len(s.rows)-1]
 	if step == 0 {
 		if step = commonDifference(s.rows); step == 0 {
 			return NamedSeries{}, &RowError{first.line, "a series of one row has no step of its own: give the step"}
 		}
 	}
-	last := s.rows[len(s.rows)-1]
-	if step < minStep {
-		return NamedSeries{}, &RowError{first.line, fmt.Sprintf("rows are %s apart, and demand is told in steps of at least %s: sum or average "+
-			"the rows of a second, or give a longer step", step, minStep)}
-	}
-	if step > maxStep {
-		return NamedSeries{}, &RowError{last.line, fmt.Sprintf("rows are more than a year apart: check %s and %s on line %d",
-			last.text, first.text, first.line)}
-	}
-	if span := last.stamp.t.Sub(first.stamp.t) / step; int64(span) >= int64(budget) {
-		return NamedSeries{}, &RowError{last.line, fmt.Sprintf("%s is %d steps of %s after %s on line %d, which is more than a file may hold: "+
-			"check both times, or give a longer step", last.text, int64(span), step, first.text, first.line)}
+	if err := checkSpan(first, last, step, maxSteps); err != nil {
+		return NamedSeries{}, err
 	}
 	n := NamedSeries{
 		Name: s.name, first: first.stamp,
@@ -236,8 +231,8 @@ func (s *rawSeries) series(step time.Duration, budget int) (NamedSeries, error) 
 	for i, row := range s.rows {
 		at := nearest(row.stamp.t.Sub(first.stamp.t), step)
 		if i > 0 && at < len(n.Series.Values) {
-			return NamedSeries{}, &RowError{row.line, fmt.Sprintf("%s falls into the same step of %s as %s on line %d: give a shorter step, "+
-				"or one row per step", row.text, step, before.text, before.line)}
+			return NamedSeries{}, &RowError{row.line, fmt.Sprintf("%s falls into the same step of %s as %s on line "+
+				"%d: give a shorter step, or one row per step", row.text, step, before.text, before.line)}
 		}
 		n.Series.Values = append(n.Series.Values, gaps(at-len(n.Series.Values))...)
 		n.Series.Values = append(n.Series.Values, row.value)
@@ -248,16 +243,34 @@ func (s *rawSeries) series(step time.Duration, budget int) (NamedSeries, error) 
 	return n, nil
 }
 
-// nearest returns the multiple of step that is closest to d, the higher one of two.
+// checkSpan checks the step of a series, and the number of steps from its first row to its last.
+func checkSpan(first, last rawRow, step time.Duration, maxSteps int) error {
+	if step < minStep {
+		return &RowError{first.line, fmt.Sprintf("rows are %s apart, and demand comes in steps of at least %s: sum or "+
+			"average the rows of a second, or give a longer step", step, minStep)}
+	}
+	if step > maxStep {
+		return &RowError{last.line, fmt.Sprintf("rows are more than a year apart: check %s and %s on line %d",
+			last.text, first.text, first.line)}
+	}
+	if steps := last.stamp.t.Sub(first.stamp.t) / step; int64(steps) >= int64(maxSteps) {
+		return &RowError{last.line, fmt.Sprintf("%s is %d steps of %s after %s on line %d, more than a file may have: "+
+			"check both times, or give a longer step", last.text, int64(steps), step, first.text, first.line)}
+	}
+	return nil
+}
+
+// nearest returns how many steps come closest to d, the higher number of two.
 func nearest(d, step time.Duration) int {
-	n, rest := d/step, d%step
-	if rest >= step-rest {
+	n, remainder := d/step, d%step
+	if remainder >= step-remainder {
 		n++
 	}
 	return int(n)
 }
 
-// commonDifference returns the most common difference between neighbouring rows, the smaller one of equals; 0 for a single row.
+// commonDifference returns the most common difference between neighbouring rows, the smaller one of
+// equals; 0 for a single row.
 func commonDifference(rows []rawRow) time.Duration {
 	counts := map[time.Duration]int{}
 	for i := 1; i < len(rows); i++ {
@@ -272,5 +285,5 @@ func commonDifference(rows []rawRow) time.Duration {
 	return best
 }
 
-// abridge keeps a message short whatever the file holds.
+// abridge returns the first 60 bytes of a text, so that a message stays short.
 func abridge(s string) string { return abridgeTo(s, 60) }

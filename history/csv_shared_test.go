@@ -9,7 +9,7 @@ import (
 	"headstart.dev/headstart/history"
 )
 
-// sharedTraces returns the real traces beside the repository, and none where there are none.
+// sharedTraces returns the real traces beside the repository; none when there are none.
 func sharedTraces(t *testing.T) []string {
 	t.Helper()
 	dir := os.Getenv("HEADSTART_SHARED")
@@ -23,14 +23,16 @@ func sharedTraces(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	if dir == "" || len(files) == 0 {
-		t.Log("NOTE: no real traces in ../shared/data and HEADSTART_SHARED is not set: only generated traces are tested")
+		t.Log("NOTE: no real traces in ../shared/data and HEADSTART_SHARED is not set: they are not tested")
 		return nil
 	}
 	return files
 }
 
 func TestOpenCSVRealTraces(t *testing.T) {
-	steps := map[string]string{"1min": "1m0s", "5min": "5m0s", "10min": "10m0s", "30min": "30m0s", "1h": "1h0m0s", "train": "1h0m0s"}
+	steps := map[string]string{
+		"1min": "1m0s", "5min": "5m0s", "10min": "10m0s", "30min": "30m0s", "1h": "1h0m0s", "train": "1h0m0s",
+	}
 	for _, file := range sharedTraces(t) {
 		name := strings.TrimSuffix(filepath.Base(file), ".csv.gz")
 		t.Run(name, func(t *testing.T) {

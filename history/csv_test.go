@@ -29,108 +29,159 @@ func at(text string) time.Time {
 	return t
 }
 
-func TestReadCSV(t *testing.T) {
-	type series struct {
-		Name   string
-		Start  time.Time
-		Step   time.Duration
-		Values []float64
-		Stamps []string // one more than values
-	}
-	cases := map[string]struct {
-		reason string
-		in     string
-		opts   history.CSVOptions
-		want   []series
-	}{
+// A csvCase is a file, and what is read from it.
+type csvCase struct {
+	reason string
+	in     []string // lines
+	step   time.Duration
+	want   []csvSeries
+}
+
+type csvSeries struct {
+	name   string
+	start  string
+	step   time.Duration
+	values []float64
+	stamps string // one more than values, separated by |
+}
+
+// csvForms are the forms that a file may have.
+func csvForms() map[string]csvCase {
+	return map[string]csvCase{
 		"plain": {
-			reason: "the documented form: a row stamped t is the step that begins at t; beyond the end its form goes on",
-			in:     "timestamp,value\n2026-01-01T00:00:00Z,1\n2026-01-01T00:01:00Z,2.5\n",
-			want: []series{{
-				"", at("2026-01-01T00:00:00Z"), time.Minute,
+			reason: "a row stamped t is the step that begins at t; after the end its form continues",
+			in:     []string{"timestamp,value", "2026-01-01T00:00:00Z,1", "2026-01-01T00:01:00Z,2.5"},
+			want: []csvSeries{{
+				"", "2026-01-01T00:00:00Z", time.Minute,
 				[]float64{1, 2.5},
-				[]string{"2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z", "2026-01-01T00:02:00Z"},
+				"2026-01-01T00:00:00Z|2026-01-01T00:01:00Z|2026-01-01T00:02:00Z",
 			}},
 		},
 		"gaps": {
 			reason: "an empty value, NaN and a missing row are all gaps",
-			in:     "timestamp,value\n2026-01-01T00:00:00Z,1\n2026-01-01T01:00:00Z,\n2026-01-01T02:00:00Z,NaN\n2026-01-01T04:00:00Z,4\n",
-			want: []series{{
-				"", at("2026-01-01T00:00:00Z"), time.Hour,
+			in: []string{
+				"timestamp,value",
+				"2026-01-01T00:00:00Z,1", "2026-01-01T01:00:00Z,", "2026-01-01T02:00:00Z,NaN", "2026-01-01T04:00:00Z,4",
+			},
+			want: []csvSeries{{
+				"", "2026-01-01T00:00:00Z", time.Hour,
 				[]float64{1, nan, nan, nan, 4},
-				[]string{"2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z", "2026-01-01T03:00:00Z", "2026-01-01T04:00:00Z", "2026-01-01T05:00:00Z"},
+				"2026-01-01T00:00:00Z|2026-01-01T01:00:00Z|2026-01-01T02:00:00Z|2026-01-01T03:00:00Z|" +
+					"2026-01-01T04:00:00Z|2026-01-01T05:00:00Z",
 			}},
 		},
 		"several series, interleaved": {
 			reason: "series keep the order of their first rows; each has its own step",
-			in:     "series,timestamp,value\nb,2026-01-01T00:00:00Z,1\na,2026-01-01T00:00:00Z,5\nb,2026-01-01T00:10:00Z,2\na,2026-01-01T01:00:00Z,6\n",
-			want: []series{
-				{"b", at("2026-01-01T00:00:00Z"), 10 * time.Minute, []float64{1, 2}, []string{"2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z", "2026-01-01T00:20:00Z"}},
-				{"a", at("2026-01-01T00:00:00Z"), time.Hour, []float64{5, 6}, []string{"2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"}},
+			in: []string{
+				"series,timestamp,value",
+				"b,2026-01-01T00:00:00Z,1", "a,2026-01-01T00:00:00Z,5",
+				"b,2026-01-01T00:10:00Z,2", "a,2026-01-01T01:00:00Z,6",
 			},
-		},
-		"spring on a local clock": {
-			reason: "01:00+01:00 and 03:00+02:00 are neighbours; the file's own words are kept",
-			in:     "timestamp,value\n2026-03-29T00:00:00+01:00,1\n2026-03-29T01:00:00+01:00,2\n2026-03-29T03:00:00+02:00,3\n",
-			want: []series{{
-				"", at("2026-03-28T23:00:00Z"), time.Hour,
-				[]float64{1, 2, 3},
-				[]string{"2026-03-29T00:00:00+01:00", "2026-03-29T01:00:00+01:00", "2026-03-29T03:00:00+02:00", "2026-03-29T03:00:00+01:00"},
-			}},
-		},
-		"days on a local clock": {
-			reason: "a local day of 23 hours is still one step",
-			in:     "timestamp,value\n2026-03-28T00:00:00+01:00,1\n2026-03-29T00:00:00+01:00,2\n2026-03-30T00:00:00+02:00,3\n2026-03-31T00:00:00+02:00,4\n",
-			want: []series{{
-				"", at("2026-03-27T00:00:00Z"), 24 * time.Hour,
-				[]float64{1, 2, 3, 4},
-				[]string{"2026-03-28T00:00:00+01:00", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00", "2026-03-31T00:00:00+02:00", "2026-04-01T00:00:00+01:00"},
-			}},
-		},
-		"off the grid": {
-			reason: "rows that begin at :07 and wobble by seconds are steps of the grid below them",
-			in:     "timestamp,value\n2026-01-01 00:00:07,1\n2026-01-01 00:01:07,2\n2026-01-01 00:02:05,3\n2026-01-01 00:03:05,4\n",
-			want: []series{{
-				"", at("2026-01-01T00:00:00Z"), time.Minute,
-				[]float64{1, 2, 3, 4},
-				[]string{"2026-01-01 00:00:07", "2026-01-01 00:01:07", "2026-01-01 00:02:05", "2026-01-01 00:03:05", "2026-01-01 00:04:07"},
+			want: []csvSeries{{
+				"b", "2026-01-01T00:00:00Z", 10 * time.Minute,
+				[]float64{1, 2},
+				"2026-01-01T00:00:00Z|2026-01-01T00:10:00Z|2026-01-01T00:20:00Z",
+			}, {
+				"a", "2026-01-01T00:00:00Z", time.Hour,
+				[]float64{5, 6},
+				"2026-01-01T00:00:00Z|2026-01-01T01:00:00Z|2026-01-01T02:00:00Z",
 			}},
 		},
 		"unix seconds": {
 			reason: "what a PromQL export writes",
-			in:     "timestamp,value\r\n1767225600,1\r\n1767225660,2\r\n",
-			want:   []series{{"", at("2026-01-01T00:00:00Z"), time.Minute, []float64{1, 2}, []string{"1767225600", "1767225660", "1767225720"}}},
+			in:     []string{"timestamp,value\r", "1767225600,1\r", "1767225660,2\r"},
+			want: []csvSeries{{
+				"", "2026-01-01T00:00:00Z", time.Minute, []float64{1, 2}, "1767225600|1767225660|1767225720",
+			}},
 		},
 		"unix milliseconds, upper case and a byte order mark": {
 			reason: "what a dashboard's export writes",
-			in:     "\ufeffTimestamp, Value\n1767225600000,1\n1767225660000,2\n",
-			want:   []series{{"", at("2026-01-01T00:00:00Z"), time.Minute, []float64{1, 2}, []string{"1767225600000", "1767225660000", "1767225720000"}}},
+			in:     []string{"\ufeffTimestamp, Value", "1767225600000,1", "1767225660000,2"},
+			want: []csvSeries{{
+				"", "2026-01-01T00:00:00Z", time.Minute, []float64{1, 2}, "1767225600000|1767225660000|1767225720000",
+			}},
+		},
+	}
+}
+
+// csvClocks are files whose timestamps are not on a simple grid.
+func csvClocks() map[string]csvCase {
+	return map[string]csvCase{
+		"spring on a local clock": {
+			reason: "01:00+01:00 and 03:00+02:00 are neighbours; the file's own timestamps are kept",
+			in: []string{
+				"timestamp,value",
+				"2026-03-29T00:00:00+01:00,1", "2026-03-29T01:00:00+01:00,2", "2026-03-29T03:00:00+02:00,3",
+			},
+			want: []csvSeries{{
+				"", "2026-03-28T23:00:00Z", time.Hour,
+				[]float64{1, 2, 3},
+				"2026-03-29T00:00:00+01:00|2026-03-29T01:00:00+01:00|2026-03-29T03:00:00+02:00|" +
+					"2026-03-29T03:00:00+01:00",
+			}},
+		},
+		"days on a local clock": {
+			reason: "a local day of 23 hours is still one step",
+			in: []string{
+				"timestamp,value",
+				"2026-03-28T00:00:00+01:00,1", "2026-03-29T00:00:00+01:00,2", "2026-03-30T00:00:00+02:00,3",
+				"2026-03-31T00:00:00+02:00,4",
+			},
+			want: []csvSeries{{
+				"", "2026-03-27T00:00:00Z", 24 * time.Hour,
+				[]float64{1, 2, 3, 4},
+				"2026-03-28T00:00:00+01:00|2026-03-29T00:00:00+01:00|2026-03-30T00:00:00+02:00|" +
+					"2026-03-31T00:00:00+02:00|2026-04-01T00:00:00+01:00",
+			}},
+		},
+		"off the grid": {
+			reason: "rows that begin at :07 and jitter by seconds are steps of the grid below them",
+			in: []string{
+				"timestamp,value",
+				"2026-01-01 00:00:07,1", "2026-01-01 00:01:07,2", "2026-01-01 00:02:05,3", "2026-01-01 00:03:05,4",
+			},
+			want: []csvSeries{{
+				"", "2026-01-01T00:00:00Z", time.Minute,
+				[]float64{1, 2, 3, 4},
+				"2026-01-01 00:00:07|2026-01-01 00:01:07|2026-01-01 00:02:05|2026-01-01 00:03:05|2026-01-01 00:04:07",
+			}},
 		},
 		"one row and a given step": {
 			reason: "a step that cannot be inferred can be given",
-			in:     "timestamp,value\n2026-01-01T00:00:00Z,1\n",
-			opts:   history.CSVOptions{Step: time.Hour},
-			want:   []series{{"", at("2026-01-01T00:00:00Z"), time.Hour, []float64{1}, []string{"2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"}}},
+			in:     []string{"timestamp,value", "2026-01-01T00:00:00Z,1"},
+			step:   time.Hour,
+			want: []csvSeries{{
+				"", "2026-01-01T00:00:00Z", time.Hour, []float64{1}, "2026-01-01T00:00:00Z|2026-01-01T01:00:00Z",
+			}},
 		},
 	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			all, err := history.ReadCSV(strings.NewReader(tc.in), tc.opts)
-			if err != nil {
-				t.Fatalf("%v\nReason: %s", err, tc.reason)
-			}
-			var got []series
-			for _, n := range all {
-				s := series{n.Name, n.Series.Start, n.Series.Step, n.Series.Values, nil}
-				for i := range len(n.Series.Values) + 1 {
-					s.Stamps = append(s.Stamps, n.Timestamp(i))
-				}
-				got = append(got, s)
-			}
-			if diff := cmp.Diff(tc.want, got, cmpopts.EquateNaNs()); diff != "" {
-				t.Errorf("Reason: %s\n-want, +got:\n%s", tc.reason, diff)
-			}
-		})
+}
+
+func TestReadCSV(t *testing.T) {
+	for _, cases := range []map[string]csvCase{csvForms(), csvClocks()} {
+		for name, tc := range cases {
+			t.Run(name, tc.test)
+		}
+	}
+}
+
+func (c csvCase) test(t *testing.T) {
+	in := strings.NewReader(strings.Join(c.in, "\n") + "\n")
+	all, err := history.ReadCSV(in, history.CSVOptions{Step: c.step})
+	if err != nil {
+		t.Fatalf("%v\nReason: %s", err, c.reason)
+	}
+	var got []csvSeries
+	for _, n := range all {
+		var stamps []string
+		for i := range len(n.Series.Values) + 1 {
+			stamps = append(stamps, n.Timestamp(i))
+		}
+		start := n.Series.Start.Format(time.RFC3339)
+		got = append(got, csvSeries{n.Name, start, n.Series.Step, n.Series.Values, strings.Join(stamps, "|")})
+	}
+	if diff := cmp.Diff(c.want, got, cmpopts.EquateNaNs(), cmp.AllowUnexported(csvSeries{})); diff != "" {
+		t.Errorf("Reason: %s\n-want, +got:\n%s", c.reason, diff)
 	}
 }
 
@@ -141,29 +192,37 @@ func TestReadCSVErrors(t *testing.T) {
 		line int // 0: the error is about no line
 		want string
 	}{
-		"empty":               {"", 0, "header must be"},
-		"header only":         {"timestamp,value\n", 0, "no rows"},
-		"other header":        {"time;load\n1;2\n", 1, "separated by commas"},
-		"no header":           {"2026-01-01T00:00:00Z,1\n", 1, "header must be"},
-		"bad time":            {head + "yesterday,1\n", 4, `"yesterday" is not a time: write it as`},
-		"no time":             {head + ",1\n", 4, "timestamp is empty"},
-		"year out of range":   {head + "9999-01-01T00:00:00Z,1\n", 4, "between the years"},
-		"bad value":           {head + "2026-01-01T00:02:00Z,12x\n", 4, `value "12x" is not a finite number`},
-		"infinite value":      {head + "2026-01-01T00:02:00Z,+Inf\n", 4, "not a finite number"},
-		"value too large":     {head + "2026-01-01T00:02:00Z,1e19\n", 4, "use a larger unit"},
-		"split seconds":       {"timestamp,value\n2026-01-01T00:00:00.0Z,1\n2026-01-01T00:00:00.1Z,1\n2026-01-01T00:00:00.2Z,1\n", 2, "steps of at least 1s"},
-		"negative value":      {head + "2026-01-01T00:02:00Z,-3\n", 4, "negative"},
-		"too few fields":      {head + "2026-01-01T00:02:00Z\n", 4, "1 fields, but the header has 2"},
-		"too many fields":     {head + "a,2026-01-01T00:02:00Z,3\n", 4, "3 fields, but the header has 2"},
-		"unsorted":            {head + "2025-12-31T00:00:00Z,1\n", 4, "is before 2026-01-01T00:01:00Z on line 3: sort"},
-		"duplicate":           {head + "2026-01-01T00:01:00Z,1\n", 4, "already on line 3"},
-		"duplicate in series": {"series,timestamp,value\na,2026-01-01T00:00:00Z,1\nb,2026-01-01T00:00:00Z,1\na,2026-01-01T00:00:00Z,1\n", 4, `of series "a" was already on line 2`},
-		"between two steps":   {head + "2026-01-01T00:02:00Z,1\n2026-01-01T00:02:20Z,1\n", 5, "falls into the same step"},
-		"far away":            {head + "2126-01-01T00:02:00Z,1\n", 4, "check both times"},
-		"a century apart":     {"timestamp,value\n1900-01-01,1\n2190-01-01,1\n", 3, "more than a year apart"},
-		"quote":               {head + "\"2026-01-01T00:02:00Z,1\n", 4, "not CSV"},
-		"blank lines count":   {head + "\n\nx,1\n", 6, "is not a time"},
-		"one row":             {"timestamp,value\n2026-01-01T00:00:00Z,1\n", 2, "give the step"},
+		"empty":             {"", 0, "header must be"},
+		"header only":       {"timestamp,value\n", 0, "no rows"},
+		"other header":      {"time;load\n1;2\n", 1, "separated by commas"},
+		"no header":         {"2026-01-01T00:00:00Z,1\n", 1, "header must be"},
+		"bad time":          {head + "yesterday,1\n", 4, `"yesterday" is not a time: write it as`},
+		"no time":           {head + ",1\n", 4, "timestamp is empty"},
+		"year out of range": {head + "9999-01-01T00:00:00Z,1\n", 4, "between the years"},
+		"bad value":         {head + "2026-01-01T00:02:00Z,12x\n", 4, `value "12x" is not a finite number`},
+		"infinite value":    {head + "2026-01-01T00:02:00Z,+Inf\n", 4, "not a finite number"},
+		"value too large":   {head + "2026-01-01T00:02:00Z,1e19\n", 4, "use a larger unit"},
+		"split seconds": {
+			"timestamp,value\n2026-01-01T00:00:00.0Z,1\n2026-01-01T00:00:00.1Z,1\n2026-01-01T00:00:00.2Z,1\n",
+			2, "steps of at least 1s",
+		},
+		"negative value":  {head + "2026-01-01T00:02:00Z,-3\n", 4, "negative"},
+		"too few fields":  {head + "2026-01-01T00:02:00Z\n", 4, "1 fields, but the header has 2"},
+		"too many fields": {head + "a,2026-01-01T00:02:00Z,3\n", 4, "3 fields, but the header has 2"},
+		"unsorted":        {head + "2025-12-31T00:00:00Z,1\n", 4, "is before 2026-01-01T00:01:00Z on line 3: sort"},
+		"duplicate":       {head + "2026-01-01T00:01:00Z,1\n", 4, "already on line 3"},
+		"duplicate in series": {
+			"series,timestamp,value\na,2026-01-01T00:00:00Z,1\nb,2026-01-01T00:00:00Z,1\na,2026-01-01T00:00:00Z,1\n",
+			4, `of series "a" was already on line 2`,
+		},
+		"between two steps": {
+			head + "2026-01-01T00:02:00Z,1\n2026-01-01T00:02:20Z,1\n", 5, "falls into the same step",
+		},
+		"far away":          {head + "2126-01-01T00:02:00Z,1\n", 4, "check both times"},
+		"a century apart":   {"timestamp,value\n1900-01-01,1\n2190-01-01,1\n", 3, "more than a year apart"},
+		"quote":             {head + "\"2026-01-01T00:02:00Z,1\n", 4, "not CSV"},
+		"blank lines count": {head + "\n\nx,1\n", 6, "is not a time"},
+		"one row":           {"timestamp,value\n2026-01-01T00:00:00Z,1\n", 2, "give the step"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -180,22 +239,26 @@ func TestReadCSVErrors(t *testing.T) {
 }
 
 func TestReadCSVOptions(t *testing.T) {
-	if _, err := history.ReadCSV(strings.NewReader("timestamp,value\n"), history.CSVOptions{Step: -1}); err == nil || !strings.Contains(err.Error(), "between 0 and a year") {
+	_, err := history.ReadCSV(strings.NewReader("timestamp,value\n"), history.CSVOptions{Step: -1})
+	if err == nil || !strings.Contains(err.Error(), "between 0 and a year") {
 		t.Errorf("a negative step: %v", err)
 	}
-	if _, err := history.OpenCSV(filepath.Join(t.TempDir(), "none.csv"), history.CSVOptions{}); !errors.Is(err, os.ErrNotExist) {
+	_, err = history.OpenCSV(filepath.Join(t.TempDir(), "none.csv"), history.CSVOptions{})
+	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
 	}
 	broken := filepath.Join(t.TempDir(), "broken.csv.gz")
 	if err := os.WriteFile(broken, []byte("\x1f\x8bnothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := history.OpenCSV(broken, history.CSVOptions{}); err == nil || !strings.Contains(err.Error(), "broken.csv.gz") {
+	_, err = history.OpenCSV(broken, history.CSVOptions{})
+	if err == nil || !strings.Contains(err.Error(), "broken.csv.gz") {
 		t.Errorf("a broken gzip file: %v", err)
 	}
 }
 
-// TestSyntheticTraces holds that the committed files are what the generator makes, and that they read back as what it meant.
+// TestSyntheticTraces checks that the committed files are those that the generator makes, and that
+// reading them gives the generated series.
 func TestSyntheticTraces(t *testing.T) {
 	for name, made := range traces.Files() {
 		t.Run(name, func(t *testing.T) {
@@ -229,8 +292,12 @@ func TestSyntheticTraces(t *testing.T) {
 				for d := range want.Drop {
 					want.Values[d] = nan
 				}
-				got := traces.Trace{Name: want.Name, Start: n.Series.Start, Step: n.Series.Step, Values: n.Series.Values, Series: n.Name}
-				if diff := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmpopts.IgnoreFields(traces.Trace{}, "Drop")); diff != "" {
+				got := traces.Trace{
+					Name: want.Name, Series: n.Name,
+					Start: n.Series.Start, Step: n.Series.Step, Values: n.Series.Values,
+				}
+				ignored := cmpopts.IgnoreFields(traces.Trace{}, "Drop")
+				if diff := cmp.Diff(want, got, cmpopts.EquateNaNs(), ignored); diff != "" {
 					t.Errorf("-made, +read:\n%s", diff)
 				}
 			}

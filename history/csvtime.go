@@ -23,8 +23,8 @@ type NamedSeries struct {
 	stamps []string // the file's own timestamps; "" for a row that is missing
 }
 
-// Timestamp returns the timestamp of step i as the file writes it. Where the file has no such row (a missing one, or one past
-// its end), it is written in the form and the zone of the first row.
+// Timestamp returns the timestamp of step i as the file writes it. When the file has no row for the
+// step, Timestamp writes it in the form and the zone of the first row.
 func (n NamedSeries) Timestamp(i int) string {
 	if i >= 0 && i < len(n.stamps) && n.stamps[i] != "" {
 		return n.stamps[i]
@@ -41,7 +41,7 @@ func OpenCSV(path string, opts CSVOptions) ([]NamedSeries, error) {
 	defer f.Close()
 	in := bufio.NewReaderSize(f, 1<<16)
 	var r io.Reader = in
-	// The content decides, not the name: a renamed file reads just as well.
+	// The content decides, not the name, so that a renamed file can be read.
 	if magic, _ := in.Peek(2); string(magic) == "\x1f\x8b" {
 		z, err := gzip.NewReader(in)
 		if err != nil {
@@ -90,7 +90,8 @@ func (s stamp) format(t time.Time) string {
 	return t.In(s.t.Location()).Format(s.layout)
 }
 
-// stampParser reads timestamps. It remembers the layout that fitted last, for that is the one of the next row.
+// stampParser reads timestamps. It remembers the last layout that fitted, as the next row has the
+// same.
 type stampParser struct{ layout string }
 
 func (p *stampParser) parse(text string) (stamp, error) {
@@ -104,7 +105,7 @@ func (p *stampParser) parse(text string) (stamp, error) {
 	if !ok {
 		return stamp{}, fmt.Errorf("timestamp %q is not a time: write it as 2006-01-02T15:04:05Z", abridge(text))
 	}
-	// Times further apart do not fit the nanoseconds that steps are counted in.
+	// The difference of times that are further apart overflows a time.Duration.
 	if y := s.t.UTC().Year(); y < 1900 || y > 2190 {
 		return stamp{}, fmt.Errorf("timestamp %q is not between the years 1900 and 2190", abridge(text))
 	}
@@ -126,7 +127,8 @@ func (p *stampParser) parseDate(text string) (stamp, bool) {
 	return stamp{}, false
 }
 
-// parseUnix reads a time counted from 1970: up to 11 digits are seconds, with or without a fraction; 12 to 14 are milliseconds.
+// parseUnix reads a Unix time. Nine to 11 digits are seconds, with or without a fraction; 12 to 14
+// are milliseconds.
 func parseUnix(text string) (stamp, bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	if len(whole) < 9 || len(whole) > 14 || strings.Trim(whole+fraction, "0123456789") != "" {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Every kind of error is a row of the documentation's table, for it is the reason of a condition that people look up.
+// TestKindsAreDocumented checks that the documentation's table has a row for every kind of error:
+// it is the reason of a condition, which users look up.
 func TestKindsAreDocumented(t *testing.T) {
 	code, err := os.ReadFile("errors.go")
 	if err != nil {

@@ -7,9 +7,11 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// prepare returns the query as it is sent from namespace. Where a label is enforced, every selector of the result carries it, and
-// what this package cannot parse is refused: it could not be held to its namespace. Elsewhere it is left to the server, which may
-// speak a larger language than ours (MetricsQL).
+// prepare returns the query as it is sent from a namespace.
+//
+// When a label is enforced, every selector of the result has it, and a query that this package
+// cannot parse is an error, since it could not be restricted to its namespace. Otherwise such a
+// query is left to the server, which may support more than PromQL (MetricsQL).
 func (b *backend) prepare(query, namespace string) (string, error) {
 	label := b.config.EnforceNamespaceLabel
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
@@ -22,7 +24,7 @@ func (b *backend) prepare(query, namespace string) (string, error) {
 	if t := expr.Type(); t != parser.ValueTypeVector {
 		return "", wrongTypeNamed(parser.DocumentedType(t))
 	}
-	if err := refuseEdges(expr); err != nil {
+	if err := checkModifiers(expr); err != nil {
 		return "", err
 	}
 	if label == "" {
@@ -34,8 +36,9 @@ func (b *backend) prepare(query, namespace string) (string, error) {
 	return expr.String(), nil
 }
 
-// refuseEdges refuses "@ start()" and "@ end()": they mean the edges of a request, and one series is read in several.
-func refuseEdges(expr parser.Expr) error {
+// checkModifiers returns an error when the expression has "@ start()" or "@ end()". They mean the
+// ends of a request, and one series is read in several.
+func checkModifiers(expr parser.Expr) error {
 	found := false
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		switch n := node.(type) {
@@ -47,43 +50,46 @@ func refuseEdges(expr parser.Expr) error {
 		return nil
 	})
 	if found {
-		return errf(ErrBadQuery, "the query uses @ start() or @ end(), which depend on how the history is cut into requests: leave them out")
+		return errf(ErrBadQuery, "the query uses @ start() or @ end(), which depend on how the history is cut into "+
+			"requests: leave them out")
 	}
 	return nil
 }
 
-// enforce puts the matcher label="namespace" into every selector under expr, and refuses one that asks for anything else.
+// enforce adds the matcher label="namespace" to every selector of the expression. A selector with
+// any other matcher on that label is an error.
 func enforce(expr parser.Expr, label, namespace string) error {
 	if namespace == "" {
-		return errf(ErrNamespaceLabel, "the source enforces the label %q, but no namespace was given to hold the query to", label)
+		return errf(ErrNamespaceLabel, "the source enforces the label %q, but the query has no namespace", label)
 	}
-	var refused error
+	var invalid error
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		selector, ok := node.(*parser.VectorSelector)
-		if !ok || refused != nil {
+		if !ok || invalid != nil {
 			return nil
 		}
-		carried := false
+		found := false
 		for _, m := range selector.LabelMatchers {
 			if m.Name != label {
 				continue
 			}
 			if m.Type != labels.MatchEqual || m.Value != namespace {
-				refused = errf(ErrNamespaceLabel, "the selector %s must carry %s=%q and nothing else for this label: leave the label out, "+
-					"and it is added", abridgeTo(selector.String(), 200), label, namespace)
+				invalid = errf(ErrNamespaceLabel, "the selector %s must carry %s=%q and nothing else for this label: "+
+					"leave the label out, and it is added", abridgeTo(selector.String(), maxQuoted), label, namespace)
 				return nil
 			}
-			carried = true
+			found = true
 		}
-		if !carried {
-			selector.LabelMatchers = append(selector.LabelMatchers, &labels.Matcher{Type: labels.MatchEqual, Name: label, Value: namespace})
+		if !found {
+			matcher := &labels.Matcher{Type: labels.MatchEqual, Name: label, Value: namespace}
+			selector.LabelMatchers = append(selector.LabelMatchers, matcher)
 		}
 		return nil
 	})
-	return refused
+	return invalid
 }
 
-// parseMessage returns the first of the parser's complaints, with its place in the query.
+// parseMessage returns the parser's first error, with its position in the query.
 func parseMessage(err error) string {
 	var all parser.ParseErrors
 	if errors.As(err, &all) && len(all) > 0 {
@@ -92,6 +98,10 @@ func parseMessage(err error) string {
 	return err.Error()
 }
 
+// maxServerMessage bounds, in bytes, what a message repeats of an error of Prometheus.
+const maxServerMessage = 500
+
 func badQuery(text string) *Error {
-	return errf(ErrBadQuery, "the query is refused: %s; try it in Prometheus's own expression browser", abridgeTo(text, 500))
+	return errf(ErrBadQuery, "the query fails: %s; try it in Prometheus's own expression browser",
+		abridgeTo(text, maxServerMessage))
 }

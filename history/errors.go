@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Kind says what is wrong with a query or its source. A Kind is itself an error, so that errors.Is(err, ErrNoSeries) asks for it,
-// and its text is fit to be the reason of a condition.
+// Kind says what is wrong with a query or its source. A Kind is itself an error, so that
+// errors.Is(err, ErrNoSeries) works. Its text is the reason of a condition.
 type Kind string
 
 // The kinds of an [*Error].
@@ -15,45 +15,46 @@ const (
 	ErrSourceUnknown Kind = "SourceUnknown"
 	// ErrSourceForbidden indicates that the source is not open to this namespace.
 	ErrSourceForbidden Kind = "SourceForbidden"
-	// ErrNamespaceLabel indicates that a selector of the query asks for another namespace than its own.
+	// ErrNamespaceLabel indicates that a selector of the query matches another namespace than its
+	// own.
 	ErrNamespaceLabel Kind = "NamespaceLabel"
 	// ErrBadQuery indicates that the query is not PromQL, or cannot be evaluated.
 	ErrBadQuery Kind = "BadQuery"
-	// ErrWrongType indicates that the query gives something else than an instant vector of floats.
+	// ErrWrongType indicates that the query does not give an instant vector of floats.
 	ErrWrongType Kind = "WrongType"
-	// ErrNoSeries indicates that the query gives nothing at all.
+	// ErrNoSeries indicates that the query gives no series.
 	ErrNoSeries Kind = "NoSeries"
 	// ErrSeveralSeries indicates that the query gives more than one series.
 	ErrSeveralSeries Kind = "SeveralSeries"
-	// ErrNotFinite indicates that the query gives NaN, an infinity, or a negative number where demand was asked for.
+	// ErrNotFinite indicates that the query gives NaN, an infinity or a negative number as demand.
 	ErrNotFinite Kind = "NotFinite"
-	// ErrUnauthorized indicates that the source refuses the credentials, or that they could not be had.
+	// ErrUnauthorized indicates that the source rejects the credentials, or that there are none.
 	ErrUnauthorized Kind = "Unauthorized"
-	// ErrTLS indicates that no trusted TLS connection to the source came about.
+	// ErrTLS indicates that no trusted TLS connection to the source is possible.
 	ErrTLS Kind = "TLS"
-	// ErrUnreachable indicates that no connection to the source came about.
+	// ErrUnreachable indicates that no connection to the source is possible.
 	ErrUnreachable Kind = "Unreachable"
 	// ErrTimeout indicates that the source did not answer in time.
 	ErrTimeout Kind = "Timeout"
-	// ErrUnavailable indicates that the source answers, but that it cannot serve now.
+	// ErrUnavailable indicates that the source answers, but cannot serve now.
 	ErrUnavailable Kind = "Unavailable"
-	// ErrNotPrometheus indicates that something answers at the URL that does not speak the Prometheus API.
+	// ErrNotPrometheus indicates that the server at the URL does not serve the Prometheus API.
 	ErrNotPrometheus Kind = "NotPrometheus"
 	// ErrTooLarge indicates that the answer is larger than any single series can be.
 	ErrTooLarge Kind = "TooLarge"
-	// ErrBadRequest indicates that the caller asked for an impossible span or step.
+	// ErrBadRequest indicates that the span or the step of the request is not possible.
 	ErrBadRequest Kind = "BadRequest"
 )
 
 // Error returns the kind's name.
 func (k Kind) Error() string { return string(k) }
 
-// Temporary reports whether the same question may well be answered later, without anybody changing anything.
+// Temporary reports whether the same query may succeed later without any change by the user.
 func (k Kind) Temporary() bool {
 	return k == ErrTimeout || k == ErrUnavailable || k == ErrUnreachable
 }
 
-// Error is what went wrong with a query on a source, and what to change.
+// Error says what went wrong with a query on a source, and what to change.
 type Error struct {
 	// Kind is what errors.Is compares.
 	Kind Kind
@@ -63,7 +64,7 @@ type Error struct {
 	Message string
 }
 
-// Error returns the message behind the name of the source.
+// Error returns the message after the name of the source.
 func (e *Error) Error() string {
 	if e.Source == "" {
 		return e.Message

@@ -16,9 +16,10 @@ import (
 	"headstart.dev/headstart/history"
 )
 
-// fakePrometheus answers the two query endpoints as Prometheus would. Its limits are Prometheus's own.
+// fakePrometheus answers the two query endpoints as Prometheus would. Its limits are Prometheus's
+// own.
 type fakePrometheus struct {
-	// value is the sample evaluated at t of series i; ok is false where there is none.
+	// value is the sample evaluated at t of series i; ok is false when there is none.
 	value  func(i int, t time.Time) (v float64, ok bool)
 	labels []map[string]string // of each series; one without labels when nil
 
@@ -58,15 +59,18 @@ func (f *fakePrometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		at := millis(get("time"))
 		for i, l := range labels {
 			if v, ok := f.value(i, at); ok {
-				result = append(result, stream{Metric: l, Value: &point{model.TimeFromUnixNano(at.UnixNano()), fmt.Sprint(v)}})
+				p := point{model.TimeFromUnixNano(at.UnixNano()), fmt.Sprint(v)}
+				result = append(result, stream{Metric: l, Value: &p})
 			}
 		}
 		f.note(r, 1)
 	} else {
-		start, end, step := millis(get("start")), millis(get("end")), time.Duration(math.Round(get("step")*1000))*time.Millisecond
+		start, end := millis(get("start")), millis(get("end"))
+		step := time.Duration(math.Round(get("step")*1000)) * time.Millisecond
 		if end.Sub(start)/step > 11000 {
 			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(w, `{"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries."}`)
+			fmt.Fprint(w, `{"status":"error","errorType":"bad_data",`+
+				`"error":"exceeded maximum resolution of 11,000 points per timeseries."}`)
 			return
 		}
 		n := 0
@@ -86,7 +90,8 @@ func (f *fakePrometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.note(r, n)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": kind, "result": result}})
+	data := map[string]any{"resultType": kind, "result": result}
+	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": data})
 }
 
 func (f *fakePrometheus) note(r *http.Request, points int) {
@@ -124,5 +129,6 @@ func newSource(t testing.TB, url string, change func(*history.SourceConfig)) *hi
 	return s
 }
 
-// one is the value function of a single series that has a sample everywhere: the minute of the Unix epoch.
+// one is the value function of a single series that has a sample everywhere: the minute of the Unix
+// epoch.
 func one(_ int, t time.Time) (float64, bool) { return float64(t.Unix() / 60), true }

@@ -18,7 +18,7 @@ type ReaderConfig struct {
 	Step time.Duration
 	// History is how far back the series reaches, from its end.
 	History time.Duration
-	// Settle is the newest part of the series that is still filling up: it is not read yet.
+	// Settle is how long samples may arrive late: the newest steps are not read before that.
 	Settle time.Duration
 }
 
@@ -41,14 +41,14 @@ type Clock interface {
 	Now() time.Time
 }
 
-// Reader follows one query on one source: the whole history at first, afterwards only what is new. It is not safe for concurrent
-// use.
+// Reader follows one query on one source. Its first read is of the whole history, later ones are
+// only of what is new. It is not safe for concurrent use.
 type Reader struct {
 	source *Source
 	config ReaderConfig
 	clock  Clock
 
-	// Progress, if set, is told of the requests of a Read: done and in total.
+	// Progress, if not nil, is called with the requests of a Read that are done, and their total.
 	Progress func(done, total int)
 
 	series Series
@@ -56,7 +56,8 @@ type Reader struct {
 	read   bool         // whether series holds something
 }
 
-// NewReader returns a reader that has not read anything yet.
+// NewReader returns a Reader that has not read anything yet. It fails on a config that is not
+// valid.
 func NewReader(source *Source, config ReaderConfig, clock Clock) (*Reader, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
@@ -64,16 +65,17 @@ func NewReader(source *Source, config ReaderConfig, clock Clock) (*Reader, error
 	return &Reader{source: source, config: config, clock: clock}, nil
 }
 
-// Read brings the series up to the last step that has settled, and returns it with the number of steps that are new at its end. The
-// values are the caller's: later Reads do not touch them. The series begins with its first known step, within the history.
+// Read brings the series up to the last step that has settled. It returns the series, which begins
+// with its first known step within the history, and the number of steps that are new at its end.
+// The caller owns the values: later Reads do not change them.
 //
-// When the newest steps were missing the last time, they are asked for again: a late sample fills its gap. An error leaves what
-// was read before as it was.
+// When the newest steps were missing the last time, Read requests them again: a late sample fills
+// its gap. An error leaves what was read before as it was.
 func (r *Reader) Read(ctx context.Context) (Series, int, error) {
 	end := FloorTo(r.clock.Now().Add(-r.config.Settle), r.config.Step)
 	start := ceilTo(end.Add(-r.config.History), r.config.Step)
 	if r.read && !r.series.End().After(start) {
-		r.reset() // away for longer than the whole history
+		r.reset() // the last read is longer ago than the whole history
 	}
 	if !r.read {
 		return r.readAll(ctx, start, end)
@@ -102,12 +104,13 @@ func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int
 	a, err := r.source.readRange(ctx, r.config.Query, from, end, r.config.Step, r.Progress)
 	switch {
 	case errors.Is(err, ErrNoSeries), errors.Is(err, ErrNotFinite):
-		// Nothing new is not nothing at all: the steps are gaps, as they would be in a whole read.
+		// There is nothing new, but there is a series: the new steps are gaps, as in a whole read.
 		a.series = Series{Start: from, Step: r.config.Step, Values: gaps(stepsBetween(from, end, r.config.Step))}
 	case err != nil:
 		return Series{}, 0, err
 	case !a.labels.Equal(r.labels):
-		// A whole read would now meet both series and refuse them. So does this one, and the next Read starts anew.
+		// A whole read would find both series and reject them. So does this one, and the next Read
+		// is a whole one.
 		before := r.labels
 		r.reset()
 		return Series{}, 0, r.source.named(severalSeries(2, before, a.labels))
@@ -128,7 +131,8 @@ func (r *Reader) reset() {
 	r.series, r.labels, r.read = Series{}, nil, false
 }
 
-// firstMissing returns the index at which the gap at the end of the series begins, but no more than one request ago.
+// firstMissing returns the index at which the gap at the end of the series begins. It looks back
+// half a request at most.
 func (r *Reader) firstMissing() int {
 	i := len(r.series.Values)
 	least := max(0, i-defaultMaxPoints/2)
@@ -138,7 +142,7 @@ func (r *Reader) firstMissing() int {
 	return i
 }
 
-// trim drops what lies before start, and the gap before the first known step.
+// trim drops the steps before start, and the gap before the first known step.
 func (r *Reader) trim(start time.Time) {
 	first := max(0, stepsBetween(r.series.Start, start, r.config.Step))
 	for first < len(r.series.Values) && math.IsNaN(r.series.Values[first]) {

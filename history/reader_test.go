@@ -17,7 +17,7 @@ import (
 	"headstart.dev/headstart/history"
 )
 
-// handClock shows the time it was set to.
+// handClock shows the time that it was set to.
 type handClock struct{ now time.Time }
 
 func (c *handClock) Now() time.Time { return c.now }
@@ -37,7 +37,8 @@ func newReader(t testing.TB, s *history.Source, c history.ReaderConfig, clock hi
 func TestReaderReadsOnlyWhatIsNew(t *testing.T) {
 	f := &fakePrometheus{value: one}
 	clock := &handClock{from.Add(20 * time.Second)}
-	r := newReader(t, serve(t, f, nil), history.ReaderConfig{Step: time.Minute, History: 2 * time.Hour, Settle: 30 * time.Second}, clock)
+	config := history.ReaderConfig{Step: time.Minute, History: 2 * time.Hour, Settle: 30 * time.Second}
+	r := newReader(t, serve(t, f, nil), config, clock)
 
 	// At 00:00:20 the step that ended at 00:00 has not settled: the history ends at 23:59.
 	s, added, err := r.Read(t.Context())
@@ -95,7 +96,8 @@ func TestReaderFillsLateSteps(t *testing.T) {
 	}
 }
 
-// TestReaderIncremental holds that whatever the times of its reads, a reader arrives at what one whole read gives.
+// TestReaderIncremental checks that a reader has the series of one whole read, at whatever times it
+// has read before.
 func TestReaderIncremental(t *testing.T) {
 	f := &fakePrometheus{}
 	source := serve(t, f, func(c *history.SourceConfig) { c.MaxPointsPerRequest = 50 })
@@ -163,7 +165,7 @@ func TestReaderKeepsItsHistoryThroughErrors(t *testing.T) {
 	}
 }
 
-func TestReaderRefusesAnotherSeries(t *testing.T) {
+func TestReaderRejectsAnotherSeries(t *testing.T) {
 	f := &fakePrometheus{labels: []map[string]string{{"pod": "a"}, {"pod": "b"}}}
 	f.value = func(i int, at time.Time) (float64, bool) { return 1, at.After(from) == (i == 1) }
 	clock := &handClock{from}
@@ -173,7 +175,8 @@ func TestReaderRefusesAnotherSeries(t *testing.T) {
 	}
 	clock.now = clock.now.Add(5 * time.Minute)
 	for range 2 { // the second read is a whole one, and agrees
-		if _, _, err := r.Read(t.Context()); !errors.Is(err, history.ErrSeveralSeries) || !strings.Contains(err.Error(), `{pod="b"}`) {
+		_, _, err := r.Read(t.Context())
+		if !errors.Is(err, history.ErrSeveralSeries) || !strings.Contains(err.Error(), `{pod="b"}`) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -184,9 +187,9 @@ func TestReaderRefusesAnotherSeries(t *testing.T) {
 }
 
 func TestReaderBeginsWithTheFirstKnownStep(t *testing.T) {
-	const answer = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1772409540,"NaN"],[1772409600,"3"]]}]}}`
-	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) })
-	r := newReader(t, serve(t, h, nil), history.ReaderConfig{Step: time.Minute, History: 5 * time.Minute}, &handClock{from})
+	body := success("matrix", `[{"metric":{},"values":[[1772409540,"NaN"],[1772409600,"3"]]}]`)
+	config := history.ReaderConfig{Step: time.Minute, History: 5 * time.Minute}
+	r := newReader(t, serve(t, apiAnswer(200, body), nil), config, &handClock{from})
 	s, _, err := r.Read(t.Context())
 	if err != nil || len(s.Values) != 1 || s.Values[0] != 3 {
 		t.Fatalf("%v, %v: the series begins with its first known step", s, err)

@@ -31,7 +31,9 @@ func startPrometheus(t *testing.T, openMetrics string) string {
 	put(t, dir, "demand.om", openMetrics)
 	put(t, dir, "prometheus.yml", "")
 	data := filepath.Join(dir, "data")
-	if out, err := exec.Command(filepath.Join(bin, "promtool"), "tsdb", "create-blocks-from", "openmetrics", filepath.Join(dir, "demand.om"), data).CombinedOutput(); err != nil {
+	blocks := exec.Command(filepath.Join(bin, "promtool"), "tsdb", "create-blocks-from", "openmetrics",
+		filepath.Join(dir, "demand.om"), data)
+	if out, err := blocks.CombinedOutput(); err != nil {
 		t.Fatalf("promtool: %v\n%s", err, out)
 	}
 	p := exec.Command(filepath.Join(bin, "prometheus"), "--config.file="+filepath.Join(dir, "prometheus.yml"),
@@ -47,12 +49,12 @@ func startPrometheus(t *testing.T, openMetrics string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
-	var said []byte
+	var output []byte
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		if said, err = os.ReadFile(logFile); err != nil {
+		if output, err = os.ReadFile(logFile); err != nil {
 			t.Fatal(err)
 		}
-		address := listensOn.FindSubmatch(said) // a port of its own choice: nobody can take it first
+		address := listensOn.FindSubmatch(output) // a port of its own choice: nobody can take it first
 		if address == nil {
 			continue
 		}
@@ -64,20 +66,22 @@ func startPrometheus(t *testing.T, openMetrics string) string {
 			}
 		}
 	}
-	t.Fatalf("Prometheus did not start:\n%s", said)
+	t.Fatalf("Prometheus did not start:\n%s", output)
 	return ""
 }
 
 var listensOn = regexp.MustCompile(`msg="Listening on".* address=(\S+)`)
 
-// TestRealPrometheus holds that what is assumed of Prometheus above is true of it: its limit, its times, its words.
+// TestRealPrometheus checks what the other tests assume of Prometheus: its limit, its times and its
+// messages.
 func TestRealPrometheus(t *testing.T) {
 	const minutes = 9 * 24 * 60
 	var text strings.Builder
 	text.WriteString("# TYPE demand gauge\n")
 	for _, pod := range []string{"a", "b"} {
 		for i := range minutes {
-			fmt.Fprintf(&text, "demand{namespace=\"n\",pod=%q} %d %d\n", pod, i, from.Add(time.Duration(i)*time.Minute).Unix())
+			when := from.Add(time.Duration(i) * time.Minute).Unix()
+			fmt.Fprintf(&text, "demand{namespace=\"n\",pod=%q} %d %d\n", pod, i, when)
 		}
 	}
 	text.WriteString("# EOF\n")
@@ -96,7 +100,8 @@ func TestRealPrometheus(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want, +got:\n%.2000s", diff)
 	}
-	if value, when, err := source.Latest(t.Context(), "sum(demand)", end); err != nil || value != 2*(minutes-1) || !when.Equal(end) {
+	value, when, err := source.Latest(t.Context(), "sum(demand)", end)
+	if err != nil || value != 2*(minutes-1) || !when.Equal(end) {
 		t.Errorf("latest: %v at %s, %v", value, when, err)
 	}
 	for query, kind := range map[string]history.Kind{

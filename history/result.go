@@ -10,29 +10,34 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// notes are what does not keep a series from being used, but should be said.
+// notes are what does not make a series unusable, but helps to explain one that is.
 type notes struct {
 	notFinite int // samples that were NaN or infinite
 	negative  int // samples below zero
 	warnings  []string
 }
 
-// maxWarnings bounds what a server can make us keep.
-const maxWarnings = 5
+const (
+	// maxWarnings bounds what is kept of a server's warnings.
+	maxWarnings = 5
+	// maxQuoted bounds, in bytes, a text of the server or of the user that a message repeats.
+	maxQuoted = 200
+)
 
+// warn notes the warnings of Prometheus, each once.
 func (n *notes) warn(texts []string) {
 	for _, t := range texts {
 		if len(n.warnings) == maxWarnings {
 			return
 		}
-		if !slices.Contains(n.warnings, abridgeTo(t, 200)) {
-			n.warnings = append(n.warnings, abridgeTo(t, 200))
+		if !slices.Contains(n.warnings, abridgeTo(t, maxQuoted)) {
+			n.warnings = append(n.warnings, abridgeTo(t, maxQuoted))
 		}
 	}
 }
 
-// list returns one sentence for each note.
-func (n *notes) list() []string {
+// String returns the notes in one line.
+func (n *notes) String() string {
 	var out []string
 	if n.notFinite > 0 {
 		out = append(out, fmt.Sprintf("samples that were NaN or infinite, and are gaps: %d", n.notFinite))
@@ -43,30 +48,27 @@ func (n *notes) list() []string {
 	for _, w := range n.warnings {
 		out = append(out, "Prometheus says: "+w)
 	}
-	return out
+	return strings.Join(out, "; ")
 }
 
-// String returns the notes in one line.
-func (n *notes) String() string { return strings.Join(n.list(), "; ") }
-
-// usable returns the demand that v stands for, or NaN where it is none.
-func (n *notes) usable(v float64) float64 {
+// demand returns the demand of the sample v; NaN when v cannot be demand.
+func (n *notes) demand(v float64) float64 {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		n.notFinite++
 		return math.NaN()
-	case v < -dust:
+	case v < -roundingError:
 		n.negative++
 		return math.NaN()
 	}
 	return max(v, 0)
 }
 
-// dust is how far below zero a sum of floats may fall that should have been zero.
-const dust = 1e-9
+// roundingError is how far below zero a sum of floats may fall that should have been zero.
+const roundingError = 1e-9
 
-// take puts the samples of one request into the answer.
-func (a *answer) take(result model.Value, part Series) error {
+// add puts the samples of one request into the answer.
+func (a *answer) add(result model.Value, part Series) error {
 	matrix, ok := result.(model.Matrix)
 	if !ok {
 		return wrongType(result)
@@ -91,10 +93,10 @@ func (a *answer) take(result model.Value, part Series) error {
 		since := p.Timestamp.Time().Sub(part.Start)
 		i := int(since/part.Step) - 1
 		if since%part.Step != 0 || i < 0 || i >= len(part.Values) {
-			return errf(ErrNotPrometheus, "the answer has a sample at %s that was not asked for: this URL does not follow the Prometheus API",
-				p.Timestamp.Time().UTC().Format(time.RFC3339))
+			return errf(ErrNotPrometheus, "the answer has a sample at %s, which was not requested: this URL does not "+
+				"follow the Prometheus API", p.Timestamp.Time().UTC().Format(time.RFC3339))
 		}
-		a.series.Values[offset+i] = a.notes.usable(float64(p.Value))
+		a.series.Values[offset+i] = a.notes.demand(float64(p.Value))
 	}
 	return nil
 }
@@ -105,12 +107,13 @@ func oneSample(result model.Value, at time.Time) (*model.Sample, error) {
 	if !ok {
 		return nil, wrongType(result)
 	}
+	when := at.UTC().Format(time.RFC3339)
 	switch {
 	case len(vector) > 1:
 		return nil, severalSeries(len(vector), vector[0].Metric, vector[1].Metric)
 	case len(vector) == 0:
-		return nil, errf(ErrNoSeries, "the query gives no series at %s: check the metric's name and its labels, and that its targets "+
-			"are scraped; where no sample means no demand, add \"or vector(0)\"", at.UTC().Format(time.RFC3339))
+		return nil, errf(ErrNoSeries, "the query gives no series at %s: check the metric's name and its labels, and "+
+			"that its targets are scraped; where no sample means no demand, add \"or vector(0)\"", when)
 	}
 	sample := vector[0]
 	if sample.Histogram != nil {
@@ -118,11 +121,11 @@ func oneSample(result model.Value, at time.Time) (*model.Sample, error) {
 	}
 	switch v := float64(sample.Value); {
 	case math.IsNaN(v) || math.IsInf(v, 0):
-		return nil, errf(ErrNotFinite, "the query gives %v at %s, which is no demand: guard a division with \"> 0\" on its divisor",
-			v, at.UTC().Format(time.RFC3339))
-	case v < -dust:
-		return nil, errf(ErrNotFinite, "the query gives %v at %s, and demand is never negative: guard a subtraction with clamp_min(…, 0)",
-			v, at.UTC().Format(time.RFC3339))
+		return nil, errf(ErrNotFinite, "the query gives %v at %s, which is no demand: guard a division with \"> 0\" "+
+			"on its divisor", v, when)
+	case v < -roundingError:
+		return nil, errf(ErrNotFinite, "the query gives %v at %s, and demand is never negative: guard a subtraction "+
+			"with clamp_min(…, 0)", v, when)
 	case v < 0:
 		sample.Value = 0
 	}
@@ -130,21 +133,23 @@ func oneSample(result model.Value, at time.Time) (*model.Sample, error) {
 }
 
 func noSeries(from, to time.Time) *Error {
-	return errf(ErrNoSeries, "the query gives no series between %s and %s: check the metric's name and its labels in Prometheus, "+
-		"and that its targets are scraped", from.Format(time.RFC3339), to.Format(time.RFC3339))
+	return errf(ErrNoSeries, "the query gives no series between %s and %s: check the metric's name and its labels in "+
+		"Prometheus, and that its targets are scraped", from.Format(time.RFC3339), to.Format(time.RFC3339))
 }
 
+// severalSeries is about n series, of which a and b are two.
 func severalSeries(n int, a, b model.Metric) *Error {
 	count := fmt.Sprint(n)
 	if n >= seriesLimit {
 		count = fmt.Sprintf("%d or more", seriesLimit)
 	}
-	return errf(ErrSeveralSeries, "the query gives %s series, such as %s and %s, but demand is one: aggregate with sum(…)",
-		count, abridgeTo(a.String(), 200), abridgeTo(b.String(), 200))
+	return errf(ErrSeveralSeries, "the query gives %s series, such as %s and %s, but demand is one: aggregate with "+
+		"sum(…)", count, abridgeTo(a.String(), maxQuoted), abridgeTo(b.String(), maxQuoted))
 }
 
 func histogram() *Error {
-	return errf(ErrWrongType, "the query gives a native histogram, but demand is a number: use histogram_count(…) or histogram_sum(…)")
+	return errf(ErrWrongType, "the query gives a native histogram, but demand is a number: use histogram_count(…) or "+
+		"histogram_sum(…)")
 }
 
 func wrongType(v model.Value) *Error {
@@ -154,6 +159,7 @@ func wrongType(v model.Value) *Error {
 	return wrongTypeNamed(v.Type().String())
 }
 
+// wrongTypeNamed is about a result of the named type.
 func wrongTypeNamed(name string) *Error {
 	remedy := "write an expression that gives one instant vector, such as sum(rate(requests_total[2m]))"
 	switch name {
@@ -165,7 +171,7 @@ func wrongTypeNamed(name string) *Error {
 	return errf(ErrWrongType, "the query gives a %s, but demand is an instant vector: %s", name, remedy)
 }
 
-// abridgeTo keeps a piece of somebody else's text short.
+// abridgeTo returns the first most bytes of a text, so that a message stays short.
 func abridgeTo(s string, most int) string {
 	if len(s) <= most {
 		return s

@@ -15,7 +15,8 @@ type Series struct {
 	Values []float64
 }
 
-// End returns the end of the last step: the instant at which the next, unknown step begins. It is Start for an empty series.
+// End returns the end of the last step: the instant at which the next, unknown step begins. It is
+// Start for an empty series.
 func (s Series) End() time.Time {
 	return s.Start.Add(time.Duration(len(s.Values)) * s.Step)
 }
@@ -31,15 +32,17 @@ func (s Series) Known() int {
 	return n
 }
 
-// Between returns the steps that lie wholly in [from, to), as a view of the same values. It is empty when there are none.
+// Between returns the steps that lie wholly in [from, to), as a view of the same values. It is
+// empty when there are none.
 func (s Series) Between(from, to time.Time) Series {
 	first := min(max(stepsBetween(s.Start, ceilTo(from, s.Step), s.Step), 0), len(s.Values))
 	last := min(max(stepsBetween(s.Start, FloorTo(to, s.Step), s.Step), first), len(s.Values))
-	return Series{Start: s.Start.Add(time.Duration(first) * s.Step), Step: s.Step, Values: s.Values[first:last:last]}
+	start := s.Start.Add(time.Duration(first) * s.Step)
+	return Series{Start: start, Step: s.Step, Values: s.Values[first:last:last]}
 }
 
-// FloorTo returns the last multiple of step since the Unix epoch that is not after t, in UTC. [time.Time.Truncate] is not that:
-// it counts from the year 1.
+// FloorTo returns the last multiple of step since the Unix epoch that is not after t, in UTC.
+// [time.Time.Truncate] does something else: it counts from the year 1.
 func FloorTo(t time.Time, step time.Duration) time.Time {
 	n := t.UnixNano()
 	r := n % int64(step)
@@ -49,6 +52,7 @@ func FloorTo(t time.Time, step time.Duration) time.Time {
 	return time.Unix(0, n-r).UTC()
 }
 
+// ceilTo returns the first multiple of step since the Unix epoch that is not before t, in UTC.
 func ceilTo(t time.Time, step time.Duration) time.Time {
 	if f := FloorTo(t, step); f.Before(t) {
 		return f.Add(step)
@@ -56,7 +60,8 @@ func ceilTo(t time.Time, step time.Duration) time.Time {
 	return t.UTC()
 }
 
-// stepsBetween returns the whole steps from a to b, both aligned to step; negative when b is before a.
+// stepsBetween returns the whole steps from a to b, both aligned to step; negative when b is before
+// a.
 func stepsBetween(a, b time.Time, step time.Duration) int {
 	return int(b.Sub(a) / step)
 }

@@ -10,28 +10,33 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Source is one Prometheus as seen from one namespace. Its methods are safe for concurrent use; every call ends by itself.
+// Source is one Prometheus as seen from one namespace. Its methods are safe for concurrent use.
+// Every call ends within twice the source's timeout for each request.
 type Source struct {
 	sources   *Sources
 	name      string
 	namespace string
 }
 
-// backend returns what serves the source now: the configuration may have been reloaded since the last request.
+// backend returns the backend of the source now: the configuration may have been reloaded since the
+// last request.
 func (s *Source) backend() (*backend, error) { return s.sources.lookup(s.namespace, s.name) }
 
-// Range reads the steps of [from, to), both rounded down to a multiple of step, in requests of bounded size. Every step asked for is
-// in the result; one without a sample, or with one that is not a finite number of zero or more, is a gap. progress, if any, is
-// called with the requests done and their total, before the first and after each.
+// Range reads the steps of [from, to), both rounded down to a multiple of step, in requests of
+// bounded size. The result holds every step of the span. A step is a gap when it has no sample, or
+// one that is not a finite number of zero or more. progress, if not nil, is called with the
+// requests done and their total: before the first request, and after each.
 //
-// Where the source fails after some of them, Range returns the steps that it has read, up to there, beside an error that says how far
-// that is.
-func (s *Source) Range(ctx context.Context, query string, from, to time.Time, step time.Duration, progress func(done, total int)) (Series, error) {
+// When a request fails after others succeeded, Range returns the steps up to there, beside an error
+// that says how far that is.
+func (s *Source) Range(
+	ctx context.Context, query string, from, to time.Time, step time.Duration, progress func(done, total int),
+) (Series, error) {
 	a, err := s.readRange(ctx, query, from, to, step, progress)
 	return a.series, err
 }
 
-// answer is what a range of requests brought.
+// answer is the result of the requests for a range.
 type answer struct {
 	series Series
 	labels model.Metric // of the one series
@@ -39,13 +44,16 @@ type answer struct {
 	notes  notes
 }
 
-func (s *Source) readRange(ctx context.Context, query string, from, to time.Time, step time.Duration, progress func(done, total int)) (answer, error) {
+func (s *Source) readRange(
+	ctx context.Context, query string, from, to time.Time, step time.Duration, progress func(done, total int),
+) (answer, error) {
 	b, err := s.backend()
 	if err != nil {
 		return answer{}, s.named(err)
 	}
 	if step < time.Millisecond || step%time.Millisecond != 0 {
-		return answer{}, s.named(errf(ErrBadRequest, "a step of %s is not a whole number of milliseconds: use for example 1m", step))
+		return answer{}, s.named(errf(ErrBadRequest,
+			"a step of %s is not a whole number of milliseconds: use for example 1m", step))
 	}
 	from, to = FloorTo(from, step), FloorTo(to, step)
 	if !from.Before(to) {
@@ -61,7 +69,7 @@ func (s *Source) readRange(ctx context.Context, query string, from, to time.Time
 	report(progress, 0, len(parts))
 	for i, p := range parts {
 		if err := b.readPart(ctx, query, p, &a); err != nil {
-			return a.until(p.Start), s.named(reached(err, p.Start, i, len(parts)))
+			return a.until(p.Start), s.named(withProgress(err, p.Start, i, len(parts)))
 		}
 		report(progress, i+1, len(parts))
 	}
@@ -69,13 +77,13 @@ func (s *Source) readRange(ctx context.Context, query string, from, to time.Time
 		return answer{}, s.named(noSeries(from, to))
 	}
 	if a.series.Known() == 0 {
-		return answer{}, s.named(errf(ErrNotFinite, "the query gives a series without a single usable number (%s): guard a division "+
-			"with \"> 0\" on its divisor, a subtraction with clamp_min(…, 0)", a.notes.String()))
+		return answer{}, s.named(errf(ErrNotFinite, "the query gives a series without a single usable number (%s): "+
+			"guard a division with \"> 0\" on its divisor, a subtraction with clamp_min(…, 0)", a.notes.String()))
 	}
 	return a, nil
 }
 
-// until is what was read before the request that failed.
+// until returns what was read before end, at which a request failed.
 func (a answer) until(end time.Time) answer {
 	a.series.Values = a.series.Values[:stepsBetween(a.series.Start, end, a.series.Step)]
 	if !a.found || a.series.Known() == 0 {
@@ -84,11 +92,12 @@ func (a answer) until(end time.Time) answer {
 	return a
 }
 
-// reached says how far reading came before it failed.
-func reached(err error, at time.Time, done, total int) error {
+// withProgress adds to an error how many requests succeeded before it, and up to which instant.
+func withProgress(err error, at time.Time, done, total int) error {
 	if e, ok := err.(*Error); ok && done > 0 { //nolint:errorlint // only an error made here and not yet wrapped
-		return &Error{Kind: e.Kind, Source: e.Source, Message: fmt.Sprintf("%s (%d of %d requests were answered, up to %s)",
-			e.Message, done, total, at.UTC().Format(time.RFC3339))}
+		message := fmt.Sprintf("%s (%d of %d requests were answered, up to %s)",
+			e.Message, done, total, at.UTC().Format(time.RFC3339))
+		return &Error{Kind: e.Kind, Source: e.Source, Message: message}
 	}
 	return err
 }
@@ -99,12 +108,13 @@ func report(progress func(done, total int), done, total int) {
 	}
 }
 
-// split cuts [from, to) into spans of at most points steps. The cuts are multiples of points steps since the Unix epoch, so that a
-// cache in front of Prometheus sees the same requests again, whoever asks and when.
+// split cuts [from, to) into spans of at most points steps. The cuts are multiples of points steps
+// since the Unix epoch. So a cache in front of Prometheus sees the same requests again, from every
+// reader and at any time.
 func split(from, to time.Time, step time.Duration, points int) []Series {
 	var parts []Series
 	width := time.Duration(points) * step
-	if width/step != time.Duration(points) { // overflow: nothing is that long
+	if width/step != time.Duration(points) { // overflow: no span is that long
 		width = math.MaxInt64
 	}
 	for from.Before(to) {
@@ -118,9 +128,12 @@ func split(from, to time.Time, step time.Duration, points int) []Series {
 	return parts
 }
 
-// Latest evaluates the query at one instant: the demand observed now. sampleTime is the instant at which Prometheus evaluated it
-// (a sample may be up to Prometheus's lookback, 5 minutes, older where a target vanished without a word).
-func (s *Source) Latest(ctx context.Context, query string, at time.Time) (value float64, sampleTime time.Time, err error) {
+// Latest evaluates the query at one instant: the demand observed now. sampleTime is the instant at
+// which Prometheus evaluated it. The sample itself may be up to Prometheus's lookback older, 5
+// minutes, when a target vanished without a stale marker.
+func (s *Source) Latest(
+	ctx context.Context, query string, at time.Time,
+) (value float64, sampleTime time.Time, err error) {
 	b, err := s.backend()
 	if err != nil {
 		return 0, time.Time{}, s.named(err)
@@ -130,7 +143,7 @@ func (s *Source) Latest(ctx context.Context, query string, at time.Time) (value 
 	}
 	result, _, err := b.do(ctx, func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
 		return b.api.Query(ctx, query, at, b.options()...)
-	}, b.places)
+	}, b.slots)
 	if err != nil {
 		return 0, time.Time{}, s.named(err)
 	}
@@ -141,7 +154,7 @@ func (s *Source) Latest(ctx context.Context, query string, at time.Time) (value 
 	return float64(sample.Value), sample.Timestamp.Time().UTC(), nil
 }
 
-// named puts the source's name on an error of this package; others pass as they are.
+// named puts the source's name on an error of this package; it returns others as they are.
 func (s *Source) named(err error) error {
 	if e, ok := err.(*Error); ok && e.Source == "" { //nolint:errorlint // only an error made here and not yet wrapped
 		return &Error{Kind: e.Kind, Source: s.name, Message: e.Message}

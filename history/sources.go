@@ -21,31 +21,35 @@ import (
 // anyNamespace in [SourceConfig.Namespaces] opens a source to all of them.
 const anyNamespace = "*"
 
-// SourceConfig is one Prometheus, or anything that speaks its HTTP API, as the configuration file describes it.
+// SourceConfig is one Prometheus, or any server of its HTTP API, as the configuration file
+// describes it.
 type SourceConfig struct {
-	// Name is what a Forecast calls it. "default" is used by Forecasts that name none.
+	// Name is what a Forecast calls it. Forecasts that name none use "default".
 	Name string `yaml:"name"`
-	// URL is the address under which /api/v1/query_range is found. It holds no credentials: they go into HTTPClientConfig.
+	// URL is the address under which /api/v1/query_range is found. It holds no credentials: they
+	// belong in HTTPClientConfig.
 	URL string `yaml:"url"`
-	// HTTPClientConfig is Prometheus's own HTTP client configuration: TLS, basic, bearer and OAuth2 authentication, headers,
-	// proxy. Relative file names are relative to the configuration file. Files are read again when they change.
+	// HTTPClientConfig is Prometheus's own HTTP client configuration: TLS, basic, bearer and OAuth2
+	// authentication, headers, proxy. Relative file names are relative to the configuration file.
+	// Files are read again when they change.
 	HTTPClientConfig *config.HTTPClientConfig `yaml:"httpClientConfig"`
 	// Namespaces are those whose Forecasts may use the source; "*" is any. At least one is needed.
 	Namespaces []string `yaml:"namespaces"`
-	// EnforceNamespaceLabel, when set, is a label that every selector of a query must carry with the Forecast's namespace as
-	// its value. It is added to those that lack it; a selector that asks for another value is an error.
+	// EnforceNamespaceLabel, when set, is a label that every selector of a query must have, with
+	// the Forecast's namespace as its value. It is added to selectors without it. A selector that
+	// matches another value is an error.
 	EnforceNamespaceLabel string `yaml:"enforceNamespaceLabel"`
-	// Timeout bounds one request, and the wait for a free place before it. 30 s by default.
+	// Timeout bounds one request, and the wait for a free slot before it. 30 s by default.
 	Timeout model.Duration `yaml:"timeout"`
-	// Concurrency is how many requests are under way at once. 4 by default: history is read rarely, and Prometheus has
-	// dashboards to serve as well.
+	// Concurrency is how many requests are in flight at once. 4 by default: history is read rarely,
+	// and Prometheus has dashboards to serve as well.
 	Concurrency int `yaml:"concurrency"`
-	// MaxPointsPerRequest is the longest span, in steps, that is asked for at once. 10080 (a week of minutes) by default;
-	// Prometheus refuses more than 11000.
+	// MaxPointsPerRequest is the most steps of one request. 10080 (a week of minutes) by default;
+	// Prometheus rejects more than 11000.
 	MaxPointsPerRequest int `yaml:"maxPointsPerRequest"`
 }
 
-// What a SourceConfig has when it leaves a field out.
+// The defaults of a SourceConfig.
 const (
 	defaultTimeout     = 30 * time.Second
 	defaultConcurrency = 4
@@ -76,7 +80,7 @@ func (c *SourceConfig) validate() error {
 	}
 	switch {
 	case len(c.Namespaces) == 0:
-		return errors.New(`namespaces is empty, so nobody could use the source: name them, or "*" for any`)
+		return errors.New(`namespaces is empty, so that no Forecast could use the source: name them, or "*" for any`)
 	case c.EnforceNamespaceLabel != "" && !model.LegacyValidation.IsValidLabelName(c.EnforceNamespaceLabel):
 		return fmt.Errorf("enforceNamespaceLabel %q is not a label name", c.EnforceNamespaceLabel)
 	case c.Timeout < 0 || time.Duration(c.Timeout) > 10*time.Minute:
@@ -99,7 +103,8 @@ func validateURL(text string) error {
 	case err != nil: // its text would repeat the URL, with whatever is in it
 		return errors.New("url cannot be parsed: " + give)
 	case u.User != nil:
-		return errors.New("url must not hold credentials: put them into httpClientConfig.basic_auth, best with password_file")
+		return errors.New("url must not hold credentials: put them into httpClientConfig.basic_auth, best with " +
+			"password_file")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return fmt.Errorf("url %q must begin with http:// or https:// and a host", redact(u))
 	}
@@ -111,7 +116,8 @@ func redact(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// Sources are the Prometheus servers of one configuration file. Its methods are safe for concurrent use.
+// Sources are the Prometheus servers of one configuration file. Its methods are safe for concurrent
+// use.
 type Sources struct {
 	path string
 
@@ -129,8 +135,9 @@ func LoadSources(path string) (*Sources, error) {
 	return s, nil
 }
 
-// Reload reads the configuration file again and reports whether it changed. A file that cannot be used is an error and changes
-// nothing. A [Source] handed out earlier follows the new configuration from its next request on.
+// Reload reads the configuration file again and reports whether it changed. An invalid file is an
+// error and changes nothing. An existing [Source] follows the new configuration from its next
+// request on.
 func (s *Sources) Reload() (bool, error) {
 	text, err := os.ReadFile(s.path)
 	if err != nil {
@@ -156,7 +163,8 @@ func (s *Sources) Reload() (bool, error) {
 	return true, nil
 }
 
-// quoted is how the YAML library repeats a piece of the file in its messages. The piece may be a secret in the wrong place.
+// quoted matches a part of the file in a message of the YAML library. The part may be a secret in
+// the wrong place.
 var quoted = regexp.MustCompile("`[^`]*`")
 
 func parseSources(text []byte, dir string) (map[string]*backend, error) {
@@ -185,7 +193,8 @@ func parseSources(text []byte, dir string) (map[string]*backend, error) {
 	return backends, nil
 }
 
-// NewSource returns a source of its own, open to any namespace: a command line's. Its name is "default" unless c has one.
+// NewSource returns a source that no configuration file has, open to any namespace: that of a
+// command line. Its name is "default" unless c has one.
 func NewSource(c SourceConfig) (*Source, error) {
 	if c.Name == "" {
 		c.Name = "default"
@@ -212,7 +221,8 @@ func (s *Sources) Names() []string {
 	return names
 }
 
-// For returns the source of this name as seen from namespace. The error is [ErrSourceUnknown] or [ErrSourceForbidden].
+// For returns the source of this name as seen from a namespace. The error is of the kind
+// [ErrSourceUnknown] or [ErrSourceForbidden].
 func (s *Sources) For(namespace, name string) (*Source, error) {
 	src := &Source{sources: s, name: name, namespace: namespace}
 	if _, err := src.backend(); err != nil {
@@ -221,6 +231,7 @@ func (s *Sources) For(namespace, name string) (*Source, error) {
 	return src, nil
 }
 
+// lookup returns the backend of a source that the namespace may use.
 func (s *Sources) lookup(namespace, name string) (*backend, error) {
 	s.mu.RLock()
 	b := s.backends[name]
@@ -230,8 +241,8 @@ func (s *Sources) lookup(namespace, name string) (*backend, error) {
 			"spec.demand.prometheus.source, or add the source", name, strings.Join(s.Names(), ", "))
 	}
 	if !b.admits(namespace) {
-		return nil, errf(ErrSourceForbidden, "the Prometheus source %q is not open to namespace %q: add it to the source's "+
-			"namespaces, or use another source", name, namespace)
+		return nil, errf(ErrSourceForbidden, "the Prometheus source %q is not open to namespace %q: add it to the "+
+			"source's namespaces, or use another source", name, namespace)
 	}
 	return b, nil
 }

@@ -92,6 +92,8 @@ func TestLoadSourcesErrors(t *testing.T) {
 	one := func(more string) string {
 		return "sources:\n- name: default\n  url: http://127.0.0.1:9090\n  namespaces: ['*']\n" + more
 	}
+	at := func(url string) string { return "sources:\n- name: x\n  url: " + url + "\n  namespaces: ['*']\n" }
+	const twoKinds = "  httpClientConfig: {basic_auth: {username: u, password: hunter2}, bearer_token: hunter2}\n"
 	cases := map[string]struct{ in, want string }{
 		"empty":             {"", `"sources" is empty`},
 		"not YAML":          {"sources: [", "line 1"},
@@ -99,16 +101,16 @@ func TestLoadSourcesErrors(t *testing.T) {
 		"unknown auth":      {one("  httpClientConfig:\n    basic: {}\n"), "line 6: field basic not found"},
 		"no name":           {"sources:\n- url: http://x\n", "name is missing"},
 		"no url":            {"sources:\n- name: x\n  namespaces: ['*']\n", "url is missing"},
-		"no scheme":         {"sources:\n- name: x\n  url: prometheus:9090\n  namespaces: ['*']\n", "must begin with http://"},
-		"unparsable":        {"sources:\n- name: x\n  url: 'http://u:hunter2@[x'\n  namespaces: ['*']\n", "url cannot be parsed"},
-		"credentials":       {"sources:\n- name: x\n  url: http://u:hunter2@x\n  namespaces: ['*']\n", "put them into httpClientConfig.basic_auth"},
+		"no scheme":         {at("prometheus:9090"), "must begin with http://"},
+		"unparsable":        {at("'http://u:hunter2@[x'"), "url cannot be parsed"},
+		"credentials":       {at("http://u:hunter2@x"), "put them into httpClientConfig.basic_auth"},
 		"nobody":            {"sources:\n- name: x\n  url: http://x\n", "namespaces is empty"},
 		"twice":             {one("- name: default\n  url: http://y\n  namespaces: ['*']\n"), "used twice"},
 		"label":             {one("  enforceNamespaceLabel: 'a b'\n"), "is not a label name"},
 		"timeout":           {one("  timeout: 1h\n"), "timeout 1h must be"},
 		"concurrency":       {one("  concurrency: -1\n"), "concurrency -1 must be"},
 		"points":            {one("  maxPointsPerRequest: 20000\n"), "between 1 and 11000"},
-		"two kinds of auth": {one("  httpClientConfig: {basic_auth: {username: u, password: hunter2}, bearer_token: hunter2}\n"), "at most one of"},
+		"two kinds of auth": {one(twoKinds), "at most one of"},
 		"no such CA":        {one("  httpClientConfig: {tls_config: {ca_file: missing.crt}}\n"), "missing.crt"},
 		"misplaced secret":  {one("  httpClientConfig: {basic_auth: hunter2}\n"), "line 5: cannot unmarshal"},
 	}
@@ -128,7 +130,8 @@ func TestLoadSourcesErrors(t *testing.T) {
 	}
 }
 
-// TestReload holds that sources handed out earlier follow the file, and that a broken file changes nothing.
+// TestReload checks that existing sources follow the file, and that an invalid file changes
+// nothing.
 func TestReload(t *testing.T) {
 	first := httptest.NewServer(&fakePrometheus{value: func(int, time.Time) (float64, bool) { return 1, true }})
 	defer first.Close()
@@ -190,9 +193,14 @@ func TestEnforceNamespaceLabel(t *testing.T) {
 		query, sent string
 		kind        history.Kind
 	}{
-		"added":             {`sum(rate(x[2m]))`, `sum(rate(x{namespace="team-a"}[2m]))`, ""},
-		"kept":              {`sum(x{namespace="team-a"})`, `sum(x{namespace="team-a"})`, ""},
-		"every selector":    {`sum(x) / on () group_left () max(y offset 5m) > 0 or z`, `sum(x{namespace="team-a"}) / on () group_left () max(y{namespace="team-a"} offset 5m) > 0 or z{namespace="team-a"}`, ""},
+		"added": {`sum(rate(x[2m]))`, `sum(rate(x{namespace="team-a"}[2m]))`, ""},
+		"kept":  {`sum(x{namespace="team-a"})`, `sum(x{namespace="team-a"})`, ""},
+		"every selector": {
+			`sum(x) / on () group_left () max(y offset 5m) > 0 or z`,
+			`sum(x{namespace="team-a"}) / on () group_left () max(y{namespace="team-a"} offset 5m) > 0 or ` +
+				`z{namespace="team-a"}`,
+			"",
+		},
 		"in a subquery":     {`max_over_time(sum(x)[1h:5m])`, `max_over_time(sum(x{namespace="team-a"})[1h:5m])`, ""},
 		"by name matcher":   {`sum({__name__=~"x|y"})`, `sum({__name__=~"x|y",namespace="team-a"})`, ""},
 		"twice in one":      {`x{namespace="team-a",namespace="team-b"}`, "", history.ErrNamespaceLabel},

@@ -13,20 +13,23 @@ import (
 )
 
 const (
-	// maxBody bounds one answer. 11000 points of 100 series, the most we ask for, are below 48 MiB.
+	// maxBody bounds one answer. The most that is requested, 11000 points of 100 series, is below
+	// 48 MiB.
 	maxBody = 48 << 20
-	// maxErrorBody bounds what is read of an answer that only says what is wrong.
+	// maxErrorBody bounds what is read of an answer that is an error.
 	maxErrorBody = 64 << 10
 )
 
-// guard turns answers that are not a Prometheus's into errors that say what to change, and bounds the ones that are. It is the
-// last thing before client_golang, which would pass on a status and no more.
+// guard turns answers that are not those of a Prometheus into errors that say what to change, and
+// bounds the size of the others. It is the last round tripper before client_golang, which would
+// return a status and no more.
 type guard struct {
 	next  http.RoundTripper
 	limit int64
 }
 
-// RoundTrip does what http.RoundTripper says, except that an answer of a wrong status or kind is an [*Error].
+// RoundTrip sends a request. An answer with another status than 2xx, or of a wrong type, is an
+// [*Error].
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := g.next.RoundTrip(req)
 	if err != nil {
@@ -40,7 +43,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = &limitedBody{ReadCloser: resp.Body, left: g.limit}
 		return resp, nil
 	}
-	if passesOn(req, resp) {
+	if needsResponse(req, resp) {
 		resp.Body = &limitedBody{ReadCloser: resp.Body, left: maxErrorBody}
 		return resp, nil
 	}
@@ -49,18 +52,19 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, statusError(resp, text)
 }
 
-// CloseIdleConnections lets http.Client close those of the transport underneath.
+// CloseIdleConnections closes those of the transport underneath; http.Client calls it.
 func (g *guard) CloseIdleConnections() {
 	if c, ok := g.next.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
-// passesOn reports whether somebody above needs to see the answer: http.Client to follow a redirect, client_golang to ask again
-// with GET where POST is not allowed.
-func passesOn(req *http.Request, resp *http.Response) bool {
+// needsResponse reports whether a caller needs the response as it is: http.Client to follow a
+// redirect, client_golang to try again with GET when POST is not allowed.
+func needsResponse(req *http.Request, resp *http.Response) bool {
 	switch resp.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		return resp.Header.Get("Location") != ""
 	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return req.Method == http.MethodPost
@@ -68,31 +72,32 @@ func passesOn(req *http.Request, resp *http.Response) bool {
 	return false
 }
 
-// statusError says what a status other than 2xx means for the user.
+// statusError explains a status other than 2xx to the user.
 func statusError(resp *http.Response, body []byte) *Error {
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return errf(ErrUnauthorized, "Prometheus refuses the credentials (HTTP %s): check the source's httpClientConfig "+
-			"(basic_auth, authorization, oauth2, tls_config)", resp.Status)
+		return errf(ErrUnauthorized, "Prometheus rejects the credentials (HTTP %s): check the source's "+
+			"httpClientConfig (basic_auth, authorization, oauth2, tls_config)", resp.Status)
 	}
-	var said struct{ Status, ErrorType, Error string }
-	if json.Unmarshal(body, &said) == nil && said.Status == "error" && said.ErrorType != "" {
-		return apiError(said.ErrorType, said.Error)
+	var answer struct{ Status, ErrorType, Error string }
+	if json.Unmarshal(body, &answer) == nil && answer.Status == "error" && answer.ErrorType != "" {
+		return apiError(answer.ErrorType, answer.Error)
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
-		return errf(ErrUnavailable, "Prometheus cannot answer now (HTTP %s): check that it is up and not overloaded", resp.Status)
+		return errf(ErrUnavailable, "Prometheus cannot answer now (HTTP %s): check that it is up and not overloaded",
+			resp.Status)
 	case strings.Contains(string(body), "HTTP request to an HTTPS server"):
-		return errf(ErrTLS, "the server speaks TLS only: begin the source's url with https://")
+		return errf(ErrTLS, "the server accepts TLS only: begin the source's url with https://")
 	case code == http.StatusNotFound:
 		return notPrometheus("has no Prometheus API under this path (HTTP 404)")
 	}
 	return notPrometheus(fmt.Sprintf("answers with HTTP %s", resp.Status))
 }
 
-// apiError says what one of Prometheus's own error types means for the user.
+// apiError explains one of Prometheus's own error types to the user.
 func apiError(kind, text string) *Error {
-	text = abridgeTo(text, 500)
+	text = abridgeTo(text, maxServerMessage)
 	switch kind {
 	case "bad_data":
 		if strings.Contains(text, "invalid expression type") {
@@ -102,14 +107,17 @@ func apiError(kind, text string) *Error {
 	case "execution":
 		return badQuery(text)
 	case "timeout", "canceled":
-		return errf(ErrTimeout, "Prometheus gave the query up: %s; simplify it or record it with a recording rule", text)
+		return errf(ErrTimeout, "Prometheus stopped the query: %s; simplify it, or record it with a recording rule",
+			text)
 	}
-	return errf(ErrUnavailable, "Prometheus cannot answer now (%s: %s): check that it is up and not overloaded", abridge(kind), text)
+	return errf(ErrUnavailable, "Prometheus cannot answer now (%s: %s): check that it is up and not overloaded",
+		abridge(kind), text)
 }
 
+// notPrometheus is about a server that is not a Prometheus; does says what it does instead.
 func notPrometheus(does string) *Error {
-	return errf(ErrNotPrometheus, "what the source's url points at %s: it is not a Prometheus API; the url must be the address under "+
-		"which /api/v1/query is found, without a login page before it", does)
+	return errf(ErrNotPrometheus, "the server at the source's url %s: it is not a Prometheus API; the url must be the "+
+		"address under which /api/v1/query is found, without a login page before it", does)
 }
 
 func isHTML(h http.Header) bool {
@@ -117,7 +125,7 @@ func isHTML(h http.Header) bool {
 	return err == nil && kind == "text/html"
 }
 
-// limitedBody fails, rather than ends, where more than left bytes come.
+// limitedBody fails, rather than ends, after left bytes.
 type limitedBody struct {
 	io.ReadCloser
 	left int64
@@ -126,20 +134,25 @@ type limitedBody struct {
 // Read fails with [ErrTooLarge] past the limit.
 func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, errf(ErrTooLarge, "the answer is larger than %d MiB: aggregate the query to one series with sum(…)", maxBody>>20)
+		return 0, tooLarge()
 	}
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return n, errf(ErrTooLarge, "the answer is larger than %d MiB: aggregate the query to one series with sum(…)", maxBody>>20)
+		return n, tooLarge()
 	}
 	return n, err
 }
 
-// dialer returns connections on which nobody waits for the other side longer than timeout. Requests have a context for that, but
-// the fetching of an OAuth2 token has none.
+func tooLarge() *Error {
+	return errf(ErrTooLarge, "the answer is larger than %d MiB: aggregate the query to one series with sum(…)",
+		maxBody>>20)
+}
+
+// dialer returns connections that wait for the other side for at most timeout. A context bounds
+// other requests, but the request for an OAuth2 token has none.
 func dialer(timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
 	d := &net.Dialer{Timeout: min(timeout, 10*time.Second), KeepAlive: 30 * time.Second}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -147,17 +160,19 @@ func dialer(timeout time.Duration) func(context.Context, string, string) (net.Co
 		if err != nil {
 			return nil, err
 		}
-		return &impatientConn{Conn: c, timeout: timeout}, nil
+		return &deadlineConn{Conn: c, timeout: timeout}, nil
 	}
 }
 
-type impatientConn struct {
+// deadlineConn has a read deadline after each write.
+type deadlineConn struct {
 	net.Conn
 	timeout time.Duration
 }
 
-// Write gives the other side the timeout, from now, to have answered. A connection that idles that long is closed by it too.
-func (c *impatientConn) Write(p []byte) (int, error) {
+// Write sets the deadline by which the other side must answer. It also closes a connection that has
+// been idle for so long.
+func (c *deadlineConn) Write(p []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
 		return 0, err
 	}
