@@ -9,7 +9,7 @@ const (
 	// learningRate is how sharply an expert's weight falls with its cost, relative to the least
 	// cost.
 	learningRate = 100
-	// defaultHalfLife is the unit of halfLives where no day is known.
+	// defaultHalfLife is the unit of halfLives when no day is known.
 	defaultHalfLife = 24 * time.Hour
 	// otherLoadShare is what a cost of quiet times counts for in busy ones, and the reverse.
 	otherLoadShare = 0.35

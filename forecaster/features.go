@@ -47,7 +47,8 @@ type featurizer struct {
 	lags      []int // both, ascending
 }
 
-func newFeaturizer(p season.Periods, lead, history int, bound float64) featurizer {
+// newFeaturizer returns the features for a history of so many steps.
+func newFeaturizer(p season.Periods, lead, steps int, bound float64) featurizer {
 	day, week := p.Day, p.Week
 	f := featurizer{bound: bound, lead: lead, sub: p.Sub}
 	for _, w := range []int{1, lead + 1, 2 * (lead + 1), 4 * (lead + 1), 8 * (lead + 1), day / 4, day} {
@@ -55,8 +56,8 @@ func newFeaturizer(p season.Periods, lead, history int, bound float64) featurize
 			f.windows = append(f.windows, w)
 		}
 	}
-	f.days = lagsOf(day, daysBack, lead, history)
-	f.weeks = lagsOf(week, weeksBack, lead, history)
+	f.days = lagsOf(day, daysBack, lead, steps)
+	f.weeks = lagsOf(week, weeksBack, lead, steps)
 	if len(f.days) > 0 {
 		f.day = day
 	}
@@ -72,11 +73,11 @@ func newFeaturizer(p season.Periods, lead, history int, bound float64) featurize
 
 // lagsOf returns up to most multiples of a season which a history of so many steps has seen often
 // enough to learn from.
-func lagsOf(season, most, lead, history int) []int {
+func lagsOf(season, most, lead, steps int) []int {
 	var lags []int
 	for k := 1; season > 0 && len(lags) < most; k++ {
 		lag := k * season
-		if lag*5/4 >= history {
+		if lag*5/4 >= steps {
 			break
 		}
 		if lag > lead {

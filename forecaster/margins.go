@@ -69,7 +69,7 @@ func (s *state) pathErrors(visit func(distance int, errs []float64)) {
 		first := max(n/3, min(2*n/3, n-7*max(day, 1)))
 		last := n - d - s.opts.Lead - 1
 		if known := week*(d/max(week, 1)+1) - d; week > 0 && last-known > day {
-			first = max(first, known) // from where on last week is known, as it is now
+			first = max(first, known) // last week must be known, as it is now
 		}
 		stride := max(1, (last-first)/maxOrigins)
 		var errs []float64

@@ -141,7 +141,7 @@ func (s *state) expected(n, i int) float64 {
 		if p == 0 {
 			continue
 		}
-		share := math.Max(season.share, 1e-9) // so that the other steps in where this one is unknown
+		share := math.Max(season.share, 1e-9) // so that the other decides when this one is unknown
 		lag := p * (i/p + 1)
 		if j := h.Back(n+i, lag); j >= 0 && j < n {
 			by := shifted.of(lag)

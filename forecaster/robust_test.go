@@ -220,8 +220,7 @@ func coverSteps(t *testing.T, f *Forecaster, v []float64, from, to, lead int) (s
 	return covered.share(), largest
 }
 
-// Demand follows the wall clock: on the morning after the clocks went forward or back, the day
-// begins where people begin it.
+// Demand follows the wall clock, also on the morning after the clocks went forward or back.
 func TestDayFollowsTheWallClock(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {

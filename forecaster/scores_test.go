@@ -35,7 +35,7 @@ func TestScoresChoose(t *testing.T) {
 			level, dailyWave, 3, true, true,
 		},
 		"BadModelNoSeason": {
-			"where the last season says nothing either, only observed demand is served",
+			"when the last season is no better, only observed demand is served",
 			level, noise, 3, false, false,
 		},
 		"GoodModelAtACost": {
@@ -43,7 +43,7 @@ func TestScoresChoose(t *testing.T) {
 			cost, dailyWave, 1, false, true,
 		},
 		"WastefulAtACost": {
-			"replicas that nobody needs are paid for",
+			"replicas without demand are paid for",
 			cost, dailyWave, 8, true, true,
 		},
 		"WastefulNoSeasonAtACost": {

@@ -80,7 +80,7 @@ type tally struct {
 	loss             float64    // pinball loss of the estimates
 	benchmarks       [2]float64 // pinball loss of the benchmarks
 	over             float64    // expected less actual demand
-	actual           float64    // actual demand, where one was expected
+	actual           float64    // actual demand, of the same estimates
 }
 
 // A Tracker scores promises once their windows are over. It is not safe for concurrent use.

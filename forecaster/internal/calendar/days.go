@@ -39,8 +39,8 @@ const (
 )
 
 // Learn returns the effects of the named days in raw demand, NaN where it is a gap, that begins at
-// start. day is the length of a day in steps; where that is not 24 h, or without days, Learn
-// returns nil.
+// start. day is the length of a day in steps. Learn returns nil when that is not 24 h, and without
+// days.
 func Learn(days []Day, start time.Time, step time.Duration, raw []float64, day int) *Effects {
 	if len(days) == 0 || day == 0 || time.Duration(day)*step != 24*time.Hour {
 		return nil
