@@ -63,7 +63,7 @@ func ReadCSV(r io.Reader, opts CSVOptions) ([]NamedSeries, error) {
 	in := csv.NewReader(r)
 	in.FieldsPerRecord = -1 // counted here, for a better message
 	in.ReuseRecord = true
-	rows, err := readRows(in, opts)
+	rows, err := readRows(in)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ type rawRow struct {
 	value float64
 }
 
-func readRows(in *csv.Reader, opts CSVOptions) ([]*rawSeries, error) {
+func readRows(in *csv.Reader) ([]*rawSeries, error) {
 	columns, err := readHeader(in)
 	if err != nil {
 		return nil, err

@@ -61,16 +61,16 @@ func (a *applier) apply(ctx context.Context) (outcomes map[string]*outcome, rest
 		switch {
 		case w.Err != nil || w.Holds():
 		case w.Target != nil:
-			out.settle(aboutLeft, "removal of what was warmed"+out.of, a.handOver(ctx, w, outcomes))
+			out.settleRemoval("removal of what was warmed"+out.of, a.handOver(ctx, w, outcomes))
 			out.settleFor(aboutWeights, "weights"+out.of, a.load(ctx, w, out))
 		default:
 			err := errors.Join(a.handOver(ctx, w, outcomes), a.weights.ReleaseOthers(ctx, a.loadOf(w), ""))
 			out.released = err == nil && !a.awaits(w, outcomes)
-			out.settle(aboutLeft, "removal of what was warmed"+out.of, err)
+			out.settleRemoval("removal of what was warmed"+out.of, err)
 		}
 	}
 	rest = &outcome{}
-	rest.settle(aboutLeft, "removal of what was warmed for Forecasts that are not selected any more", a.prune(ctx))
+	rest.settleRemoval("removal of what was warmed for Forecasts that are not selected any more", a.prune(ctx))
 	return outcomes, rest
 }
 
@@ -311,7 +311,7 @@ func (a *applier) keep(ctx context.Context, w *allocate.Work, out *outcome) {
 	if a.o.Acts() && a.o.Pool.Spec.Images.Policy == v1alpha1.WarmImagesOff {
 		errs = append(errs, a.images.Release(ctx, p))
 	}
-	out.settle(aboutLeft, "removal of what was warmed"+out.of, errors.Join(errs...))
+	out.settleRemoval("removal of what was warmed"+out.of, errors.Join(errs...))
 	out.placeholders = allocate.Alive(w.Hold.Placeholders)
 	out.add(aboutNodes, "the target"+out.of, "what is held for it stays", w.Err, true)
 }

@@ -158,7 +158,7 @@ func TestEachErrorIsReported(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := &outcome{}
-			out.settle(aboutLeft, "removal", errors.Join(order[0], errors.Join(nil, order[1])))
+			out.settleRemoval("removal", errors.Join(order[0], errors.Join(nil, order[1])))
 			if !errors.Is(out.err, errInternal) || apierrors.IsForbidden(out.err) {
 				t.Errorf("what time fixes is the error, and that alone: %v", out.err)
 			}
@@ -168,7 +168,7 @@ func TestEachErrorIsReported(t *testing.T) {
 		})
 	}
 	out := &outcome{}
-	if out.settle(aboutLeft, "removal", errors.Join(nil, nil)); out.err != nil || len(out.problems) > 0 {
+	if out.settleRemoval("removal", errors.Join(nil, nil)); out.err != nil || len(out.problems) > 0 {
 		t.Error(out)
 	}
 }

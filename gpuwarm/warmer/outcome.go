@@ -94,12 +94,12 @@ func (out *outcome) denied(a about, what string, err error) error {
 	return errors.Join(others...)
 }
 
-// settle adds the errors of a step that the Forecast's message does not say.
-func (out *outcome) settle(a about, what string, err error) {
-	out.add(a, what, "what was made before is left", err, false)
+// settleRemoval adds the errors of a removal. The Forecast's message does not say them.
+func (out *outcome) settleRemoval(what string, err error) {
+	out.add(aboutLeft, what, "what was made before is left", err, false)
 }
 
-// settleFor is settle for a step that the Forecast's message says.
+// settleFor adds the errors of a step that the Forecast's message says.
 func (out *outcome) settleFor(a about, what string, err error) {
 	out.add(a, what, "what was made before is left", err, true)
 }

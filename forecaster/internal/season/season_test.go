@@ -33,8 +33,6 @@ func sine(period, noise float64) demandAt {
 
 func constant(int, *rand.Rand) float64 { return 7 }
 
-func noise(_ int, rng *rand.Rand) float64 { return 100 + 30*rng.NormFloat64() }
-
 // disturbed is a day of 144 steps with noise, gaps, a trend and a level shift.
 func disturbed(i int, rng *rand.Rand) float64 {
 	if i%97 == 0 {

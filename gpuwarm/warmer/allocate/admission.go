@@ -1,6 +1,7 @@
 package allocate
 
 import (
+	"maps"
 	"cmp"
 	"slices"
 	"strings"
@@ -58,9 +59,7 @@ func admitImages(s *Snapshot, works []*Work, before map[ImageKey]Admission) map[
 // placeholder that comes and goes.
 func addOverheads(s *Snapshot, works []*Work, before map[string]corev1.ResourceList) map[string]corev1.ResourceList {
 	now := map[string]corev1.ResourceList{}
-	for class, overhead := range before {
-		now[class] = overhead
-	}
+	maps.Copy(now, before)
 	newest := map[string]*corev1.Pod{}
 	for i := range s.Pods {
 		if p := &s.Pods[i]; p.Spec.RuntimeClassName != nil {
