@@ -81,7 +81,7 @@ func (l Layout) Build(ctx context.Context, progress io.Writer, commands ...Comma
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("build the control plane: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	b := builder{dir: l.Module, progress: progress}
 	if err := b.goBuild(ctx, "the control plane", commandFlags, dir+string(filepath.Separator), packages...); err != nil {
 		return err

@@ -1,8 +1,8 @@
 package allocate
 
 import (
-	"maps"
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
