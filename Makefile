@@ -74,12 +74,16 @@ race: ## Run the unit tests of the packages with goroutines, under the race dete
 
 # The binaries are built first, so that go test's time limit is the tests' own.
 .PHONY: smoke
-smoke: bin ## Run the end-to-end tests of the common case, on a real control plane.
+smoke: e2e-bin ## Run the end-to-end tests of the common case, on a real control plane.
 	cd test && go test $(E2E_FLAGS) $$(../hack/packages.sh smoke)
 
 .PHONY: full
-full: bin $(HELM) ## Run all other end-to-end tests.
+full: e2e-bin $(HELM) ## Run all other end-to-end tests.
 	cd test && go test $(E2E_FLAGS) $$(../hack/packages.sh full)
+
+.PHONY: e2e-bin
+e2e-bin:
+	@$(BUILD) control-plane headstart
 
 .PHONY: e2e
 e2e: smoke full ## Run all end-to-end tests.
