@@ -109,7 +109,8 @@ func TestHangingReviewEnds(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	w := start(t, func(o *Options) {
-		o.Client, o.reviewTimeout, o.requestTimeout = c.clientset(t, reviewTimeout), 0, 0
+		o.Client, o.ReviewClient = c.clientset(t, testTimeout), c.clientset(t, reviewTimeout)
+		o.reviewTimeout, o.requestTimeout = 0, 0
 	})
 	fill(w.metrics)
 	c.hang.Store(true)
@@ -130,7 +131,9 @@ func TestAggregatorIsTrusted(t *testing.T) {
 	ca, caPEM, caKey := newCA(t)
 	c := newCluster(t)
 	c.trustAggregator(caPEM)
-	w := start(t, func(o *Options) { o.Client = c.clientset(t, testTimeout) })
+	w := start(t, func(o *Options) {
+		o.Client, o.ReviewClient = c.clientset(t, testTimeout), c.clientset(t, testTimeout)
+	})
 	fill(w.metrics)
 	ask := func(commonName, user string) int {
 		transport := w.client.Transport.(*http.Transport).Clone()

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	apiserverapi "k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
 	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -18,9 +17,10 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/server/healthz"
-	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"headstart.dev/headstart/adapter/access"
 )
 
 // reviewTimeout bounds one TokenReview or SubjectAccessReview. They are the only calls that a
@@ -34,20 +34,18 @@ const (
 	authConfigName      = "extension-apiserver-authentication"
 )
 
-// DelegationConfig returns a copy of config with rate limits and a timeout for access reviews,
-// which requests wait for.
-func DelegationConfig(config *rest.Config) *rest.Config {
-	c := rest.CopyConfig(config)
-	c.QPS, c.Burst, c.Timeout = 200, 400, reviewTimeout
-	return c
+// ReviewConfig returns a copy of config for the client that makes access reviews. The client has its
+// own connection and timeout, and no rate limit: package access limits the reviews of each caller.
+func ReviewConfig(config *rest.Config) *rest.Config {
+	return access.ClientConfig(config, reviewTimeout)
 }
 
 // delegateAuthentication sets up authentication by client certificate, for the aggregator and
 // others, and by TokenReview. It does what options.DelegatingAuthenticationOptions does, but with
-// the given client instead of a kubeconfig file. The returned check fails until the aggregator's CA
-// is read.
+// the given clients instead of a kubeconfig file, and with limits on the reviews. The returned check
+// fails until the aggregator's CA is read.
 func delegateAuthentication(info *genericapiserver.AuthenticationInfo, serving *genericapiserver.SecureServingInfo,
-	opts Options,
+	opts Options, reviews access.Options,
 ) (healthz.HealthChecker, error) {
 	clientCA, err := dynamiccertificates.NewDynamicCAFromConfigMapController("client-ca",
 		authConfigNamespace, authConfigName, "client-ca-file", opts.Client)
@@ -58,42 +56,26 @@ func delegateAuthentication(info *genericapiserver.AuthenticationInfo, serving *
 	if err != nil {
 		return nil, err
 	}
-	config := authenticatorfactory.DelegatingAuthenticatorConfig{
-		// Anonymous users reach /readyz; authorisation decides about the rest.
-		Anonymous:                          &apiserverapi.AnonymousAuthConfig{Enabled: true},
-		TokenAccessReviewClient:            opts.Client.AuthenticationV1(),
-		TokenAccessReviewTimeout:           opts.reviewTimeout,
-		WebhookRetryBackoff:                genericoptions.DefaultAuthWebhookRetryBackoff(),
-		CacheTTL:                           opts.AuthCacheTTL,
-		ClientCertificateCAContentProvider: clientCA,
-		RequestHeaderConfig:                header.config(),
-	}
-	info.RequestHeaderConfig = config.RequestHeaderConfig
+	info.RequestHeaderConfig = header.config()
 	if err := errors.Join(info.ApplyClientCert(clientCA, serving), info.ApplyClientCert(header, serving)); err != nil {
 		return nil, fmt.Errorf("use the client CAs: %w", err)
 	}
-	if info.Authenticator, _, err = config.New(); err != nil {
-		return nil, fmt.Errorf("set up delegated authentication: %w", err)
+	if info.Authenticator, err = access.Authentication(reviews, info.RequestHeaderConfig, clientCA); err != nil {
+		return nil, err
 	}
 	return healthz.NamedCheck("aggregator-known", header.ready), nil
 }
 
 // delegateAuthorization sets up authorisation by SubjectAccessReview. The health endpoints are open
 // to everybody.
-func delegateAuthorization(client kubernetes.Interface, ttl time.Duration) (authorizer.Authorizer, error) {
+func delegateAuthorization(reviews access.Options) (authorizer.Authorizer, error) {
 	health, err := path.NewAuthorizer([]string{"/healthz", "/livez", "/readyz"})
 	if err != nil {
 		return nil, fmt.Errorf("set up authorisation: %w", err)
 	}
-	config := authorizerfactory.DelegatingAuthorizerConfig{
-		SubjectAccessReviewClient: client.AuthorizationV1(),
-		AllowCacheTTL:             ttl,
-		DenyCacheTTL:              min(ttl, maxDenyCacheTTL), // so that a new permission counts soon
-		WebhookRetryBackoff:       genericoptions.DefaultAuthWebhookRetryBackoff(),
-	}
-	delegated, err := config.New()
+	delegated, err := access.Authorization(reviews)
 	if err != nil {
-		return nil, fmt.Errorf("set up delegated authorisation: %w", err)
+		return nil, err
 	}
 	return union.New(
 		union.NamedAuthorizer{

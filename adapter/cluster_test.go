@@ -29,6 +29,7 @@ type cluster struct {
 	server                      *httptest.Server
 	tokenReviews, accessReviews atomic.Int64
 	hang                        atomic.Bool // access reviews are not answered
+	hangTokens                  atomic.Bool // token reviews are not answered
 
 	mu         sync.Mutex
 	lastAccess authorizationv1.SubjectAccessReviewSpec
@@ -53,8 +54,8 @@ func newCluster(t *testing.T) *cluster {
 
 func (c *cluster) clientset(t *testing.T, timeout time.Duration) kubernetes.Interface {
 	t.Helper()
-	config := DelegationConfig(&rest.Config{Host: c.server.URL})
-	config.Timeout = timeout
+	config := ReviewConfig(&rest.Config{Host: c.server.URL})
+	config.Timeout, config.ContentType = timeout, "application/json" // cluster does not read protobuf
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +95,10 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (c *cluster) reviewToken(w http.ResponseWriter, r *http.Request) {
 	c.tokenReviews.Add(1)
+	if c.hangTokens.Load() {
+		<-r.Context().Done()
+		return
+	}
 	var review authenticationv1.TokenReview
 	if err := json.NewDecoder(r.Body).Decode(&review); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -101,6 +106,8 @@ func (c *cluster) reviewToken(w http.ResponseWriter, r *http.Request) {
 	}
 	if token := review.Spec.Token; token == goodToken || token == forbiddenToken {
 		review.Status.Authenticated, review.Status.User.Username = true, token
+	} else {
+		review.Status.Error = "[invalid bearer token, token lookup failed]" // as the API server says it
 	}
 	reply(w, http.StatusCreated, &review)
 }

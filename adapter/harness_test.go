@@ -110,6 +110,7 @@ func start(t *testing.T, change ...func(*Options)) *fixture {
 		Listener:        listener,
 		Cert:            cert,
 		Client:          w.cluster.clientset(t, testTimeout),
+		ReviewClient:    w.cluster.clientset(t, testTimeout),
 		Registerer:      w.registry,
 		Gatherer:        w.registry,
 		Logger:          slog.New(slog.DiscardHandler),

@@ -26,6 +26,7 @@ type instruments struct {
 	requests *prometheus.CounterVec
 	lookup   *prometheus.HistogramVec
 	age      *prometheus.HistogramVec
+	reviews  *prometheus.CounterVec
 }
 
 // newInstruments creates the metrics and registers them with reg, unless reg is nil.
@@ -46,11 +47,16 @@ func newInstruments(reg prometheus.Registerer) (*instruments, error) {
 			Help:    "Time since the served value's plan was made or its demand was measured.",
 			Buckets: []float64{15, 60, 300, 900, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600},
 		}, []string{"api"}),
+		reviews: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "headstart_adapter_access_reviews_total",
+			Help: "Answers about who calls (token) and what they may read (access), by result: " +
+				"allowed, refused, error, cached, or limited when the caller is over its budget.",
+		}, []string{"kind", "result"}),
 	}
 	if reg == nil {
 		return i, nil
 	}
-	for _, c := range []prometheus.Collector{i.requests, i.lookup, i.age} {
+	for _, c := range []prometheus.Collector{i.requests, i.lookup, i.age, i.reviews} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the adapter's metrics: %w", err)
 		}
@@ -64,6 +70,11 @@ func (i *instruments) countServed(api string, age, took time.Duration) {
 	i.requests.WithLabelValues(api, resultServed).Inc()
 	i.age.WithLabelValues(api).Observe(age.Seconds())
 	i.lookup.WithLabelValues(api).Observe(took.Seconds())
+}
+
+// countReview counts an answer of package access.
+func (i *instruments) countReview(kind, result string) {
+	i.reviews.WithLabelValues(kind, result).Inc()
 }
 
 // countFailed counts a request without a value.

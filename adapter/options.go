@@ -35,9 +35,12 @@ type Options struct {
 	// change.
 	CertFile, KeyFile string
 
-	// Client reaches the API server that authenticates and authorises requests. Its rate limit
-	// bounds TokenReviews and SubjectAccessReviews; see DelegationConfig.
+	// Client reads from the API server how it identifies itself and its users to aggregated servers.
 	Client kubernetes.Interface
+	// ReviewClient makes TokenReviews and SubjectAccessReviews. Its configuration comes from
+	// ReviewConfig. It must have no rate limit, so that requests of the aggregator never wait behind
+	// those of unknown callers.
+	ReviewClient kubernetes.Interface
 	// AuthCacheTTL is how long a token review or a permission is cached; a minute when it is 0. A
 	// denied permission is cached for ten seconds at most.
 	AuthCacheTTL time.Duration
@@ -71,7 +74,6 @@ type Options struct {
 const (
 	defaultPort         = 6443
 	defaultAuthCacheTTL = time.Minute
-	maxDenyCacheTTL     = 10 * time.Second
 	maxGoawayChance     = 0.02
 )
 
@@ -99,8 +101,8 @@ func (o Options) validate() error {
 	if !o.ExternalMetrics && !o.CustomMetrics {
 		errs = append(errs, errors.New("set ExternalMetrics or CustomMetrics: there is nothing to serve"))
 	}
-	if o.Client == nil {
-		errs = append(errs, errors.New("client is missing: it reaches the API server that authorises requests"))
+	if o.Client == nil || o.ReviewClient == nil {
+		errs = append(errs, errors.New("client or review client is missing: they ask the API server who may read"))
 	}
 	if (o.CertFile == "") != (o.KeyFile == "") {
 		errs = append(errs, fmt.Errorf("give both of certificate file %q and key file %q, or neither",

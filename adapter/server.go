@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"time"
 
 	endpointmetrics "k8s.io/apiserver/pkg/endpoints/metrics"
@@ -16,11 +17,14 @@ import (
 	openapicommon "k8s.io/kube-openapi/pkg/common"
 	"k8s.io/metrics/pkg/apis/custom_metrics"
 	"k8s.io/metrics/pkg/apis/external_metrics"
+	"k8s.io/utils/clock"
 	cmaserver "sigs.k8s.io/custom-metrics-apiserver/pkg/apiserver"
 	generatedcore "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/core"
 	generatedcustom "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/custommetrics"
 	generatedexternal "sigs.k8s.io/custom-metrics-apiserver/pkg/generated/openapi/externalmetrics"
 	cmaprovider "sigs.k8s.io/custom-metrics-apiserver/pkg/provider"
+
+	"headstart.dev/headstart/adapter/access"
 )
 
 const (
@@ -54,7 +58,7 @@ func New(opts Options, metrics Metrics) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := genericConfig(opts)
+	config, err := genericConfig(opts, inst)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +85,7 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // genericConfig returns the configuration of the API machinery: listener, TLS, access and limits.
-func genericConfig(opts Options) (*genericapiserver.Config, error) {
+func genericConfig(opts Options, inst *instruments) (*genericapiserver.Config, error) {
 	config := genericapiserver.NewConfig(cmaserver.Codecs)
 	config.RequestTimeout = opts.requestTimeout
 	config.MaxRequestsInFlight = maxInFlight
@@ -102,7 +106,7 @@ func genericConfig(opts Options) (*genericapiserver.Config, error) {
 	if err := serving.WithLoopback().ApplyTo(&config.SecureServing, &config.LoopbackClientConfig); err != nil {
 		return nil, fmt.Errorf("listen on %s port %d: %w", opts.BindAddress, opts.SecurePort, err)
 	}
-	if err := configureAccess(config, opts); err != nil {
+	if err := configureAccess(config, opts, inst); err != nil {
 		_ = config.SecureServing.Listener.Close()
 		return nil, err
 	}
@@ -111,13 +115,22 @@ func genericConfig(opts Options) (*genericapiserver.Config, error) {
 }
 
 // configureAccess delegates authentication and authorisation to the API server.
-func configureAccess(config *genericapiserver.Config, opts Options) error {
-	ready, err := delegateAuthentication(&config.Authentication, config.SecureServing, opts)
+func configureAccess(config *genericapiserver.Config, opts Options, inst *instruments) error {
+	reviews := access.Options{
+		Client: opts.ReviewClient, Timeout: opts.reviewTimeout, TTL: opts.AuthCacheTTL,
+		Clock: clock.RealClock{}, Observe: inst.countReview,
+	}
+	ready, err := delegateAuthentication(&config.Authentication, config.SecureServing, opts, reviews)
 	if err != nil {
 		return err
 	}
 	config.AddReadyzChecks(ready)
-	config.Authorization.Authorizer, err = delegateAuthorization(opts.Client, opts.AuthCacheTTL)
+	config.BuildHandlerChainFunc = func(handler http.Handler, c *genericapiserver.Config) http.Handler {
+		// Only now has the API machinery added the authentication of its own loopback client.
+		c.Authentication.Authenticator = access.Quiet(c.Authentication.Authenticator)
+		return genericapiserver.DefaultBuildHandlerChain(handler, c)
+	}
+	config.Authorization.Authorizer, err = delegateAuthorization(reviews)
 	return err
 }
 

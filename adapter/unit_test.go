@@ -53,7 +53,10 @@ func TestOptions(t *testing.T) {
 	good := func() Options {
 		cert, err := dynamiccertificates.NewStaticCertKeyContent("test", nil, nil)
 		_ = err // the certificate is not used here
-		return Options{ExternalMetrics: true, Client: fake.NewClientset(), Cert: cert, CertFile: "a", KeyFile: "b"}
+		return Options{
+			ExternalMetrics: true, Client: fake.NewClientset(), ReviewClient: fake.NewClientset(),
+			Cert: cert, CertFile: "a", KeyFile: "b",
+		}
 	}
 	cases := map[string]struct {
 		change func(*Options)
@@ -61,7 +64,8 @@ func TestOptions(t *testing.T) {
 	}{
 		"good":          {func(*Options) {}, ""},
 		"nothing":       {func(o *Options) { o.ExternalMetrics = false }, "nothing to serve"},
-		"no client":     {func(o *Options) { o.Client = nil }, "client is missing"},
+		"no client":     {func(o *Options) { o.Client = nil }, "client or review client is missing"},
+		"no reviews":    {func(o *Options) { o.ReviewClient = nil }, "review client is missing"},
 		"half a pair":   {func(o *Options) { o.KeyFile = "" }, "give both"},
 		"no cert":       {func(o *Options) { o.CertFile, o.KeyFile, o.Cert = "", "", nil }, "no serving certificate"},
 		"port":          {func(o *Options) { o.SecurePort = 70000 }, "port 70000"},

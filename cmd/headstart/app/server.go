@@ -114,7 +114,11 @@ func (onEveryReplica) NeedLeaderElection() bool          { return false }
 // addAdapter adds the metrics APIs and, unless there are files for it, the certificate that they
 // use.
 func (s *server) addAdapter(ctx context.Context, config *rest.Config, registry prometheus.Registerer) error {
-	client, err := kubernetes.NewForConfig(adapter.DelegationConfig(config))
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("connect to the API server: %w", err)
+	}
+	reviews, err := kubernetes.NewForConfig(adapter.ReviewConfig(config))
 	if err != nil {
 		return fmt.Errorf("connect to the API server: %w", err)
 	}
@@ -122,7 +126,7 @@ func (s *server) addAdapter(ctx context.Context, config *rest.Config, registry p
 		ExternalMetrics: s.opts.externalMetrics, CustomMetrics: s.opts.customMetrics,
 		BindAddress: s.opts.bindAddress, SecurePort: s.opts.securePort,
 		CertFile: s.opts.certFile, KeyFile: s.opts.keyFile,
-		Client: client, ShutdownDelay: s.opts.shutdownDelay, GoawayChance: 0.001,
+		Client: client, ReviewClient: reviews, ShutdownDelay: s.opts.shutdownDelay, GoawayChance: 0.001,
 		ReadyChecks: []healthz.HealthChecker{healthz.NamedCheck("forecasts-synced", s.ready)},
 		Registerer:  registry, Gatherer: s.gather, Logger: s.logger,
 	}

@@ -1,0 +1,104 @@
+package adapter
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// front asks as the aggregator does, with a client certificate, for a user who may.
+func front(w *fixture, cert tls.Certificate) func(path string) (int, error) {
+	transport := w.client.Transport.(*http.Transport).Clone()
+	transport.TLSClientConfig.Certificates = []tls.Certificate{cert}
+	w.t.Cleanup(transport.CloseIdleConnections)
+	return func(path string) (int, error) {
+		req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url+path, nil)
+		if err != nil {
+			return 0, err
+		}
+		req.Header.Set("X-Remote-User", goodToken)
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			return 0, err
+		}
+		return resp.StatusCode, resp.Body.Close()
+	}
+}
+
+// A pod without credentials sends 1,000 made-up tokens a second, whose reviews get no answer. The aggregator, which needs an access
+// review for each of its requests, does not notice.
+func TestTokenFloodDelaysNoFrontProxyRequest(t *testing.T) {
+	ca, caPEM, caKey := newCA(t)
+	c := newCluster(t)
+	c.trustAggregator(caPEM)
+	w := start(t, func(o *Options) {
+		o.Client, o.ReviewClient = c.clientset(t, testTimeout), c.clientset(t, testTimeout)
+	})
+	fill(w.metrics)
+	w.await("/readyz")
+	ask := front(w, clientCert(t, ca, caKey, "front-proxy"))
+	c.hangTokens.Store(true)
+
+	began, end := time.Now(), make(chan struct{})
+	var sent, served, refused atomic.Int64
+	var attackers sync.WaitGroup
+	// The handlers are called without TLS: the attacker pays for handshakes, and a test machine cannot make so many.
+	attack := func(a, i int) {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, externalRoot+"shop/checkout", nil)
+		req.RemoteAddr = "10.0.0.9:4711"
+		req.Header.Set("Authorization", fmt.Sprintf("Bearer made-up-%d-%d", a, i))
+		req.Header.Set("X-Remote-User", goodToken) // which only the aggregator may set
+		answer := httptest.NewRecorder()
+		sent.Add(1)
+		w.server.generic.Handler.ServeHTTP(answer, req)
+		switch answer.Code {
+		case http.StatusOK:
+			served.Add(1)
+		case http.StatusUnauthorized:
+			refused.Add(1)
+		}
+	}
+	const attackersAtOnce = 64
+	for a := range attackersAtOnce {
+		attackers.Go(func() {
+			for i := 0; ; i++ { // one a millisecond, all together
+				select {
+				case <-end:
+					return
+				case <-time.After(time.Until(began.Add(time.Duration(i*attackersAtOnce+a) * time.Millisecond))):
+					attack(a, i)
+				}
+			}
+		})
+	}
+	var slowest time.Duration
+	for i := 0; time.Since(began) < 3*time.Second || refused.Load() < 2000; i++ {
+		asked := time.Now()
+		// Each path needs an access review of its own: 404 is the answer to a user who may.
+		if code, err := ask(fmt.Sprintf("%sshop/other-%d", externalRoot, i)); err != nil || code != http.StatusNotFound {
+			t.Fatalf("front-proxy request %d during the flood: %d, %v", i, code, err)
+		}
+		slowest = max(slowest, time.Since(asked))
+	}
+	close(end)
+	reviews, took := c.tokenReviews.Load(), time.Since(began)
+	c.hangTokens.Store(false)
+	c.server.CloseClientConnections() // ends the reviews that hang
+	attackers.Wait()
+	t.Logf("%d made-up tokens in %s, %d refused at once; %d reviews; slowest front-proxy request %s",
+		sent.Load(), took, refused.Load(), reviews, slowest)
+	if most := 10 + 2*int64(took/time.Second+1); reviews > most {
+		t.Errorf("%d token reviews in %s for one address, want at most %d", reviews, took, most)
+	}
+	if slowest > 2*time.Second { // of a machine that stands still in between; a request that waits for a review waits for a minute
+		t.Errorf("a front-proxy request took %s", slowest)
+	}
+	if served.Load() > 0 {
+		t.Errorf("%d requests were served to made-up tokens", served.Load())
+	}
+}
