@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/internal/fairqueue"
 )
 
 // readTimeout bounds one read of history. A first read of a long history needs several requests.
@@ -18,6 +19,9 @@ const readTimeout = 5 * time.Minute
 
 // readersPerSource bounds the concurrent reads from one source.
 const readersPerSource = 4
+
+// readHalfLife is how soon a namespace's use of a source's readers counts half.
+const readHalfLife = 5 * time.Minute
 
 // seriesReader reads a demand series: all of it at first, and later what is new.
 type seriesReader interface {
@@ -39,14 +43,15 @@ type result struct {
 }
 
 // fetcher reads history outside of the reconciler's workers. Each source has workers of its own, so
-// a Prometheus that never answers delays only the Forecasts that use it.
+// a Prometheus that never answers delays only the Forecasts that use it. Namespaces share the workers
+// of a source fairly.
 type fetcher struct {
 	// done has an event for each Forecast whose read has ended.
 	done chan event.GenericEvent
 
 	mu      sync.Mutex
 	ctx     context.Context //nolint:containedctx // the context of Start; nil before
-	queues  map[string]workqueue.TypedInterface[types.NamespacedName]
+	queues  map[string]*fairqueue.Queue
 	pending map[types.NamespacedName]*pendingRead
 	results map[types.NamespacedName]result
 	wg      sync.WaitGroup
@@ -55,7 +60,7 @@ type fetcher struct {
 func newFetcher() *fetcher {
 	return &fetcher{
 		done:    make(chan event.GenericEvent, 1024),
-		queues:  map[string]workqueue.TypedInterface[types.NamespacedName]{},
+		queues:  map[string]*fairqueue.Queue{},
 		pending: map[types.NamespacedName]*pendingRead{},
 		results: map[types.NamespacedName]result{},
 	}
@@ -90,7 +95,7 @@ func (f *fetcher) request(key types.NamespacedName, source string, r seriesReade
 	f.pending[key] = &pendingRead{source: source, reader: r}
 	q, ok := f.queues[source]
 	if !ok {
-		q = workqueue.NewTyped[types.NamespacedName]()
+		q = fairqueue.New(readersPerSource, readHalfLife, clock.RealClock{})
 		f.queues[source] = q
 		if f.ctx != nil {
 			f.startWorkers(source, q)
@@ -99,7 +104,7 @@ func (f *fetcher) request(key types.NamespacedName, source string, r seriesReade
 	q.Add(key)
 }
 
-func (f *fetcher) startWorkers(source string, q workqueue.TypedInterface[types.NamespacedName]) {
+func (f *fetcher) startWorkers(source string, q *fairqueue.Queue) {
 	for range readersPerSource {
 		f.wg.Go(func() {
 			for {

@@ -3,8 +3,12 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/history"
 )
@@ -63,5 +67,58 @@ func TestWorkerOfOldSourceIgnoresNewRead(t *testing.T) {
 	}
 	if !f.busy(key) {
 		t.Error("the read of the new source is gone")
+	}
+}
+
+// slowReader answers after a time.
+type slowReader time.Duration
+
+func (r slowReader) Read(ctx context.Context) (history.Series, int, error) {
+	select {
+	case <-time.After(time.Duration(r)):
+		return history.Series{}, 0, nil
+	case <-ctx.Done():
+		return history.Series{}, 0, ctx.Err()
+	}
+}
+
+// Eighty reads of one namespace, each of which takes minutes, do not delay those of another.
+func TestSlowReadsOfOneNamespaceDelayNoOther(t *testing.T) {
+	for name, slow := range map[string]time.Duration{"slow": 4 * time.Minute, "never answered": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFetcher()
+				ctx, cancel := context.WithCancel(t.Context())
+				stopped := make(chan struct{})
+				go func() { defer close(stopped); _ = f.Start(ctx) }()
+				ask := func() {
+					for i := range 80 {
+						f.request(types.NamespacedName{Namespace: "slow", Name: fmt.Sprint(i)}, "s", slowReader(slow))
+					}
+				}
+				go func() { // the reconciler, which asks again
+					for {
+						select {
+						case <-f.done:
+						case <-ctx.Done():
+							return
+						}
+					}
+				}()
+				ask()
+				time.Sleep(time.Minute)
+				for step := range 120 {
+					ask()
+					f.request(named("fc"), "s", slowReader(100*time.Millisecond))
+					time.Sleep(time.Second)
+					if _, ok := f.take(named("fc")); !ok {
+						t.Fatalf("step %d: the neighbour's history was not read within a second", step)
+					}
+					time.Sleep(59 * time.Second)
+				}
+				cancel()
+				<-stopped
+			})
+		})
 	}
 }

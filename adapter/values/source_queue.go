@@ -7,18 +7,23 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+
+	"headstart.dev/headstart/internal/fairqueue"
 )
 
 const (
 	// workersPerSource bounds the concurrent polls of one source. The source bounds its requests as
 	// well.
 	workersPerSource = 4
+	// useHalfLife is how soon a namespace's use of the workers counts half, in poll intervals.
+	useHalfLife = 2
 	// maxBackoffDoublings bounds how rarely a query is polled that keeps timing out: every eighth
 	// interval.
 	maxBackoffDoublings = 3
 )
 
-// sourceQueue holds the polls of one Prometheus source.
+// sourceQueue holds the polls of one Prometheus source. Namespaces share its workers fairly, so that the slow queries of one do not
+// delay the polls of another.
 type sourceQueue struct {
 	source     string
 	queue      workqueue.TypedDelayingInterface[types.NamespacedName]
@@ -31,7 +36,9 @@ type sourceQueue struct {
 func (o *Observer) acquireSource(name string) *sourceQueue {
 	s, ok := o.sources[name]
 	if !ok {
-		config := workqueue.TypedDelayingQueueConfig[types.NamespacedName]{Clock: o.clock}
+		config := workqueue.TypedDelayingQueueConfig[types.NamespacedName]{
+			Clock: o.clock, Queue: fairqueue.New(workersPerSource, useHalfLife*o.interval, o.clock),
+		}
 		s = &sourceQueue{source: name, queue: workqueue.NewTypedDelayingQueueWithConfig(config)}
 		o.sources[name] = s
 		if o.ctx != nil {
