@@ -24,6 +24,8 @@ type backend struct {
 	slots  semaphore
 	// historySlots is one less than slots: reads of history always leave a slot for polls.
 	historySlots semaphore
+	// namespaces bounds the requests of each namespace.
+	namespaces namespaceSlots
 }
 
 // newBackend returns the backend of c, which must have its defaults.
@@ -139,12 +141,13 @@ func acquire(ctx context.Context, timeout time.Duration, slots ...semaphore) (re
 }
 
 // readPart reads a part of a history into an answer.
-func (b *backend) readPart(ctx context.Context, query string, part Series, into *answer) error {
+func (b *backend) readPart(ctx context.Context, namespace, query string, part Series, into *answer) error {
 	span := v1.Range{Start: part.Start.Add(part.Step), End: part.End(), Step: part.Step}
 	send := func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
 		return b.api.QueryRange(ctx, query, span, b.options()...)
 	}
-	result, warnings, err := b.do(ctx, send, b.historySlots, b.slots)
+	own := b.namespaces.of(namespace, b.config.Concurrency)
+	result, warnings, err := b.do(ctx, send, own.history, b.historySlots, own.all, b.slots)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (s *Source) readRange(
 	parts := split(from, to, step, b.config.MaxPointsPerRequest)
 	report(progress, 0, len(parts))
 	for i, p := range parts {
-		if err := b.readPart(ctx, query, p, &a); err != nil {
+		if err := b.readPart(ctx, s.namespace, query, p, &a); err != nil {
 			return a.until(p.Start), s.named(withProgress(err, p.Start, i, len(parts)))
 		}
 		report(progress, i+1, len(parts))
@@ -143,7 +143,7 @@ func (s *Source) Latest(
 	}
 	result, _, err := b.do(ctx, func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
 		return b.api.Query(ctx, query, at, b.options()...)
-	}, b.slots)
+	}, b.namespaces.of(s.namespace, b.config.Concurrency).all, b.slots)
 	if err != nil {
 		return 0, time.Time{}, s.named(err)
 	}
