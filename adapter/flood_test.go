@@ -30,8 +30,50 @@ func front(w *fixture, cert tls.Certificate) func(path string) (int, error) {
 	}
 }
 
-// A pod without credentials sends 1,000 made-up tokens a second, whose reviews get no answer. The aggregator, which needs an access
-// review for each of its requests, does not notice.
+// flood sends 1,000 made-up tokens a second to the handlers until stop is called. There is no TLS:
+// the attacker pays for handshakes, and a test machine cannot make so many.
+type flood struct {
+	sent, served, refused atomic.Int64
+	end                   chan struct{}
+	attackers             sync.WaitGroup
+}
+
+func (f *flood) start(t *testing.T, handler http.Handler) {
+	const atOnce = 64
+	began := time.Now()
+	f.end = make(chan struct{})
+	for a := range atOnce {
+		f.attackers.Go(func() {
+			for i := 0; ; i++ { // one a millisecond, all together
+				select {
+				case <-f.end:
+					return
+				case <-time.After(time.Until(began.Add(time.Duration(i*atOnce+a) * time.Millisecond))):
+					f.attack(t, handler, fmt.Sprintf("made-up-%d-%d", a, i))
+				}
+			}
+		})
+	}
+}
+
+func (f *flood) attack(t *testing.T, handler http.Handler, token string) {
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, externalRoot+"shop/checkout", nil)
+	req.RemoteAddr = "10.0.0.9:4711"
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("X-Remote-User", goodToken) // which only the aggregator may set
+	answer := httptest.NewRecorder()
+	f.sent.Add(1)
+	handler.ServeHTTP(answer, req)
+	switch answer.Code {
+	case http.StatusOK:
+		f.served.Add(1)
+	case http.StatusUnauthorized:
+		f.refused.Add(1)
+	}
+}
+
+// A pod without credentials sends 1,000 made-up tokens a second, whose reviews get no answer. The
+// aggregator, which needs an access review for each of its requests, does not notice.
 func TestTokenFloodDelaysNoFrontProxyRequest(t *testing.T) {
 	ca, caPEM, caKey := newCA(t)
 	c := newCluster(t)
@@ -43,62 +85,33 @@ func TestTokenFloodDelaysNoFrontProxyRequest(t *testing.T) {
 	w.await("/readyz")
 	ask := front(w, clientCert(t, ca, caKey, "front-proxy"))
 	c.hangTokens.Store(true)
-
-	began, end := time.Now(), make(chan struct{})
-	var sent, served, refused atomic.Int64
-	var attackers sync.WaitGroup
-	// The handlers are called without TLS: the attacker pays for handshakes, and a test machine cannot make so many.
-	attack := func(a, i int) {
-		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, externalRoot+"shop/checkout", nil)
-		req.RemoteAddr = "10.0.0.9:4711"
-		req.Header.Set("Authorization", fmt.Sprintf("Bearer made-up-%d-%d", a, i))
-		req.Header.Set("X-Remote-User", goodToken) // which only the aggregator may set
-		answer := httptest.NewRecorder()
-		sent.Add(1)
-		w.server.generic.Handler.ServeHTTP(answer, req)
-		switch answer.Code {
-		case http.StatusOK:
-			served.Add(1)
-		case http.StatusUnauthorized:
-			refused.Add(1)
-		}
-	}
-	const attackersAtOnce = 64
-	for a := range attackersAtOnce {
-		attackers.Go(func() {
-			for i := 0; ; i++ { // one a millisecond, all together
-				select {
-				case <-end:
-					return
-				case <-time.After(time.Until(began.Add(time.Duration(i*attackersAtOnce+a) * time.Millisecond))):
-					attack(a, i)
-				}
-			}
-		})
-	}
+	began := time.Now()
+	var f flood
+	f.start(t, w.server.generic.Handler)
 	var slowest time.Duration
-	for i := 0; time.Since(began) < 3*time.Second || refused.Load() < 2000; i++ {
+	for i := 0; time.Since(began) < 3*time.Second || f.refused.Load() < 2000; i++ {
 		asked := time.Now()
 		// Each path needs an access review of its own: 404 is the answer to a user who may.
-		if code, err := ask(fmt.Sprintf("%sshop/other-%d", externalRoot, i)); err != nil || code != http.StatusNotFound {
+		code, err := ask(fmt.Sprintf("%sshop/other-%d", externalRoot, i))
+		if err != nil || code != http.StatusNotFound {
 			t.Fatalf("front-proxy request %d during the flood: %d, %v", i, code, err)
 		}
 		slowest = max(slowest, time.Since(asked))
 	}
-	close(end)
+	close(f.end)
 	reviews, took := c.tokenReviews.Load(), time.Since(began)
-	c.hangTokens.Store(false)
 	c.server.CloseClientConnections() // ends the reviews that hang
-	attackers.Wait()
+	f.attackers.Wait()
 	t.Logf("%d made-up tokens in %s, %d refused at once; %d reviews; slowest front-proxy request %s",
-		sent.Load(), took, refused.Load(), reviews, slowest)
+		f.sent.Load(), took, f.refused.Load(), reviews, slowest)
 	if most := 10 + 2*int64(took/time.Second+1); reviews > most {
 		t.Errorf("%d token reviews in %s for one address, want at most %d", reviews, took, most)
 	}
-	if slowest > 2*time.Second { // of a machine that stands still in between; a request that waits for a review waits for a minute
+	// The machine may stand still in between. A request that waits for a review waits for a minute.
+	if slowest > 2*time.Second {
 		t.Errorf("a front-proxy request took %s", slowest)
 	}
-	if served.Load() > 0 {
-		t.Errorf("%d requests were served to made-up tokens", served.Load())
+	if f.served.Load() > 0 {
+		t.Errorf("%d requests were served to made-up tokens", f.served.Load())
 	}
 }

@@ -33,8 +33,8 @@ type reviewer struct {
 	proxiedOf, directOf *budget // by user, or by source address where that is the anonymous one
 }
 
-// Authorization returns what asks the API server by SubjectAccessReview. A caller who is over budget, or whose question is too long,
-// is refused with a reason.
+// Authorization returns what asks the API server by SubjectAccessReview. A caller who is over
+// budget, or whose question is too long, is refused with a reason.
 func Authorization(opts Options) (authorizer.Authorizer, error) {
 	review, err := authorizerfactory.DelegatingAuthorizerConfig{
 		SubjectAccessReviewClient: opts.Client.AuthorizationV1(),
@@ -69,7 +69,8 @@ func (r *reviewer) authorize(ctx context.Context, a authorizer.Attributes) (auth
 	}
 	if size > maxQuestion {
 		r.observe(kindAccess, resultLimited)
-		return authorizer.DecisionNoOpinion, fmt.Sprintf("path, names and selectors have %d bytes, more than %d", size, maxQuestion), nil
+		reason := fmt.Sprintf("path, names and selectors have %d bytes, more than %d", size, maxQuestion)
+		return authorizer.DecisionNoOpinion, reason, nil
 	}
 	answers := r.direct
 	if viaFrontProxy(who) {
@@ -101,7 +102,8 @@ func (r *reviewer) authorize(ctx context.Context, a authorizer.Attributes) (auth
 	return d, reason, nil
 }
 
-// take takes a review from the caller's budget. A user behind the front proxy waits for a moment, a direct caller never does.
+// take takes a review from the caller's budget. A user behind the front proxy waits for a moment, a
+// direct caller never does.
 func (r *reviewer) take(ctx context.Context, who user.Info) (done func(), ok bool) {
 	if viaFrontProxy(who) {
 		return func() {}, r.proxiedOf.wait(ctx, who.GetName(), frontProxyWait)
@@ -109,8 +111,8 @@ func (r *reviewer) take(ctx context.Context, who user.Info) (done func(), ok boo
 	return r.directOf.take(budgetName(who))
 }
 
-// keyOf returns the key of a question, which covers everything that an access review says, and the size of the part that the caller
-// writes.
+// keyOf returns the key of a question, which covers everything that an access review says, and the
+// size of the part that the caller writes.
 func keyOf(a authorizer.Attributes) (decisionKey, int, error) {
 	selectors := make([]string, 0, 2)
 	fieldReqs, _ := a.GetFieldSelector() // what cannot be parsed is not asked about either
@@ -123,8 +125,8 @@ func keyOf(a authorizer.Attributes) (decisionKey, int, error) {
 		selectors = append(selectors, req.String())
 	}
 	what, err := json.Marshal([]any{
-		a.IsResourceRequest(), a.GetVerb(), a.GetNamespace(), a.GetAPIGroup(), a.GetAPIVersion(), a.GetResource(), a.GetSubresource(),
-		a.GetName(), a.GetPath(), selectors,
+		a.IsResourceRequest(), a.GetVerb(), a.GetNamespace(), a.GetAPIGroup(), a.GetAPIVersion(),
+		a.GetResource(), a.GetSubresource(), a.GetName(), a.GetPath(), selectors,
 	})
 	if err != nil {
 		return decisionKey{}, 0, fmt.Errorf("describe the request: %w", err)

@@ -29,7 +29,8 @@ func newAccessTest() *accessTest {
 		a.reviews.Add(1)
 		return authorizer.DecisionAllow, "", nil
 	}
-	a.reviewer = newReviewer(Options{Clock: a.clock, TTL: time.Minute, Observe: func(string, string) {}}, authorizer.AuthorizerFunc(allow))
+	opts := Options{Clock: a.clock, TTL: time.Minute, Observe: func(string, string) {}}
+	a.reviewer = newReviewer(opts, authorizer.AuthorizerFunc(allow))
 	return a
 }
 
@@ -55,13 +56,13 @@ func TestAccessReviewsOfDirectCallersAreBounded(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		caller func(i int) user.Info
-		most   int64
+		most   int64 // the burst, a minute of the rate, and one
 	}{
-		"anonymous":           {"10 a second for an address", func(int) user.Info { return anonymousFrom("10.0.0.9") }, 100 + 600 + 1},
-		"one ServiceAccount":  {"10 a second for a user", func(int) user.Info { return directUser("a") }, 100 + 600 + 1},
-		"impersonated":        {"10 a second for a user", func(int) user.Info { return impersonated }, 100 + 600 + 1},
-		"many addresses":      {"50 a second in all", func(i int) user.Info { return anonymousFrom(fmt.Sprint(i)) }, 200 + 3000 + 1},
-		"many ServiceAccount": {"50 a second in all", func(i int) user.Info { return directUser(fmt.Sprint(i)) }, 200 + 3000 + 1},
+		"anonymous":           {"10 a second", func(int) user.Info { return anonymousFrom("10.0.0.9") }, 701},
+		"one ServiceAccount":  {"10 a second", func(int) user.Info { return directUser("a") }, 701},
+		"impersonated":        {"10 a second", func(int) user.Info { return impersonated }, 701},
+		"many addresses":      {"50 a second in all", func(i int) user.Info { return anonymousFrom(fmt.Sprint(i)) }, 3201},
+		"many ServiceAccount": {"50 a second in all", func(i int) user.Info { return directUser(fmt.Sprint(i)) }, 3201},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,8 @@ type rate struct {
 	burst int
 }
 
-// budget bounds the reviews of one kind of caller: of each caller, of all of them, and of those that wait for an answer.
+// budget bounds the reviews of one kind of caller: of each caller, of all of them, and of those
+// that wait for an answer.
 type budget struct {
 	each  rate
 	all   flowcontrol.PassiveRateLimiter // nil: no bound
@@ -27,8 +28,9 @@ type budget struct {
 	callers *lru.Cache // from the caller's name to its flowcontrol.RateLimiter
 }
 
-// newBudget returns a budget that remembers up to maxCallers callers. A caller that is forgotten starts with a full burst, so only
-// the bounds for all of them hold against somebody who has many names. The zero rate for all, and 0 for open, are no bound.
+// newBudget returns a budget that remembers up to maxCallers callers. A caller that is forgotten
+// starts with a full burst, so only the bounds for all of them hold against somebody who has many
+// names. The zero rate for all, and 0 for open, are no bound.
 func newBudget(each, all rate, open, maxCallers int, c clock.Clock) *budget {
 	b := &budget{each: each, clock: c, callers: lru.New(maxCallers)}
 	if all != (rate{}) {
@@ -52,8 +54,8 @@ func (b *budget) of(caller string) flowcontrol.RateLimiter {
 	return l
 }
 
-// take reports whether the caller may have a review now. Call done when the review has ended. A caller that is over its own budget
-// takes nothing from the others.
+// take reports whether the caller may have a review now. Call done when the review has ended. A
+// caller that is over its own budget takes nothing from the others.
 func (b *budget) take(caller string) (done func(), ok bool) {
 	if b.open != nil {
 		select {
@@ -74,8 +76,8 @@ func (b *budget) take(caller string) (done func(), ok bool) {
 	return done, true
 }
 
-// wait is take for a caller that may wait. It fails at once where the wait would be longer than most, so that few requests of one
-// caller can be waiting.
+// wait is take for a caller that may wait. It fails at once where the wait would be longer than
+// most, so that few requests of one caller can be waiting.
 func (b *budget) wait(ctx context.Context, caller string, most time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()

@@ -57,15 +57,16 @@ func newTokens(opts Options, review reviewFunc) *tokens {
 	}
 }
 
-// AuthenticateToken implements [authenticator.Token]. The error is errRefused for a token that the API server does not know, and
-// errOverBudget where there was no review.
+// AuthenticateToken implements [authenticator.Token]. The error is errRefused for a token that the
+// API server does not know, and errOverBudget where there was no review.
 func (t *tokens) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
 	key := tokenKey(sha256.Sum256([]byte(token)))
-	if resp, err, ok := t.cached(key); ok {
+	if resp, refusal, ok := t.cached(key); ok {
 		t.observe(kindToken, resultCached)
-		return resp, err == nil, err
+		return resp, refusal == nil, refusal
 	}
-	// Requests with the same token share one review, and the first of them pays. Whoever knows a token may cost its owner that.
+	// Requests with the same token share one review, and the first of them pays. Whoever knows a
+	// token may cost its owner that.
 	done := t.underway.DoChan(string(key[:]), func() (any, error) { return t.ask(ctx, key, token) })
 	select {
 	case r := <-done:
@@ -77,7 +78,7 @@ func (t *tokens) AuthenticateToken(ctx context.Context, token string) (*authenti
 }
 
 // cached returns the answer of an earlier review. It is not ok where there is none.
-func (t *tokens) cached(key tokenKey) (resp *authenticator.Response, err error, ok bool) { //nolint:revive // err is a cached answer
+func (t *tokens) cached(key tokenKey) (resp *authenticator.Response, refusal error, ok bool) {
 	if v, hit := t.accepted.Get(key); hit {
 		return v.(*authenticator.Response), nil, true
 	}
@@ -89,8 +90,8 @@ func (t *tokens) cached(key tokenKey) (resp *authenticator.Response, err error, 
 
 // ask makes a review, unless the budget is used up.
 func (t *tokens) ask(ctx context.Context, key tokenKey, token string) (*authenticator.Response, error) {
-	if resp, err, ok := t.cached(key); ok { // since the caller looked
-		return resp, err
+	if resp, refusal, ok := t.cached(key); ok { // since the caller looked
+		return resp, refusal
 	}
 	done, ok := t.take(ctx, key)
 	if !ok {
@@ -109,8 +110,8 @@ func (t *tokens) ask(ctx context.Context, key tokenKey, token string) (*authenti
 	}
 	if !status.Authenticated {
 		t.observe(kindToken, resultRefused)
-		// The API server says the same for a token that is wrong and for one that it cannot check at the moment. So a token that
-		// was good is asked about again soon.
+		// The API server says the same for a token that is wrong and for one that it cannot check
+		// at the moment. So a token that was good is asked about again soon.
 		if !known || status.Error == "" {
 			t.refused.Add(key, struct{}{}, t.refuseTTL)
 		}
@@ -123,8 +124,9 @@ func (t *tokens) ask(ctx context.Context, key tokenKey, token string) (*authenti
 	return resp, nil
 }
 
-// reviewByClient returns the review of a token by the API server. Only reviews of known tokens are tried again after an error:
-// otherwise a flood would be multiplied while the API server has trouble.
+// reviewByClient returns the review of a token by the API server. Only reviews of known tokens are
+// tried again after an error: otherwise a flood would be multiplied while the API server has
+// trouble.
 func reviewByClient(client authenticationclient.TokenReviewsGetter) reviewFunc {
 	return func(ctx context.Context, token string, retry bool) (authenticationv1.TokenReviewStatus, error) {
 		backoff := *genericoptions.DefaultAuthWebhookRetryBackoff()
@@ -155,7 +157,8 @@ func userOf(u authenticationv1.UserInfo) user.Info {
 	return info
 }
 
-// take takes a review from the budget of the token, once it is known, and else from that of the source address.
+// take takes a review from the budget of the token, once it is known, and else from that of the
+// source address.
 func (t *tokens) take(ctx context.Context, key tokenKey) (done func(), ok bool) {
 	if _, known := t.known.Get(key); known {
 		return t.knownOf.take(string(key[:]))

@@ -26,7 +26,8 @@ type apiServer struct {
 func (a *apiServer) review(ctx context.Context, token string, _ bool) (authenticationv1.TokenReviewStatus, error) {
 	a.reviews.Add(1)
 	if strings.HasPrefix(token, "good") {
-		return authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{Username: token}}, a.err
+		who := authenticationv1.UserInfo{Username: token}
+		return authenticationv1.TokenReviewStatus{Authenticated: true, User: who}, a.err
 	}
 	if a.hang != nil {
 		select {
@@ -120,7 +121,8 @@ func TestHangingReviewsAreBounded(t *testing.T) {
 			}
 		})
 	}
-	for deadline := time.Now().Add(20 * time.Second); refused.Load() < 500-maxUnknownOpen; time.Sleep(time.Millisecond) {
+	deadline := time.Now().Add(20 * time.Second)
+	for ; refused.Load() < 500-maxUnknownOpen; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("only %d of 500 requests were refused at once", refused.Load())
 		}

@@ -13,8 +13,8 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Forty queries of one namespace, each of which takes nearly as long as a poll may, do not drop a neighbour's floor. They would
-// keep four workers busy for 200 s of every 30.
+// Forty queries of one namespace, each of which takes nearly as long as a poll may, do not drop a
+// neighbour's floor. They would keep four workers busy for 200 s of every 30.
 func TestSlowQueriesOfOneNamespaceKeepTheFloorOfAnother(t *testing.T) {
 	for name, slow := range map[string]time.Duration{"answered late": 20 * time.Second, "never answered": time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +40,8 @@ func TestSlowQueriesOfOneNamespaceKeepTheFloorOfAnother(t *testing.T) {
 				ended := make(chan struct{})
 				go func() { defer close(ended); _ = o.Start(ctx) }()
 				for i := range 40 {
-					o.follow(types.NamespacedName{Namespace: "slow", Name: fmt.Sprint(i)}, Query{Expr: fmt.Sprint(i), Source: "s"})
+					key := types.NamespacedName{Namespace: "slow", Name: fmt.Sprint(i)}
+					o.follow(key, Query{Expr: fmt.Sprint(i), Source: "s"})
 				}
 				time.Sleep(time.Minute)
 				o.follow(named("fc"), Query{Expr: "q", Source: "s"})

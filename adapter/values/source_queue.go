@@ -22,8 +22,8 @@ const (
 	maxBackoffDoublings = 3
 )
 
-// sourceQueue holds the polls of one Prometheus source. Namespaces share its workers fairly, so that the slow queries of one do not
-// delay the polls of another.
+// sourceQueue holds the polls of one Prometheus source. Namespaces share its workers fairly, so
+// that the slow queries of one do not delay the polls of another.
 type sourceQueue struct {
 	source     string
 	queue      workqueue.TypedDelayingInterface[types.NamespacedName]

@@ -1,8 +1,10 @@
-// Package fairqueue is a work queue that shares workers between namespaces by the time that their items take.
+// Package fairqueue is a work queue that shares workers between namespaces by the time that their
+// items take.
 //
-// A [Queue] hands out the next item of the namespace that has used the least worker time lately. Use counts with a half-life, and
-// work that has not ended counts too. No namespace can have all the workers: beside others it gets half of them. So how long a
-// namespace waits depends on what it uses itself, on the longest item and on the number of namespaces, but not on how many items
+// A [Queue] hands out the next item of the namespace that has used the least worker time lately.
+// Use counts with a half-life, and work that has not ended counts too. No namespace can have all
+// the workers: beside others it gets half of them. So how long a namespace waits depends on what it
+// uses itself, on the longest item and on the number of namespaces, but not on how many items
 // others enqueue.
 package fairqueue
 
@@ -15,8 +17,9 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Queue is a [workqueue.TypedInterface] whose items are objects by namespace and name. As there, an item waits once however often
-// it is added, and one that is added while a worker has it waits again after Done.
+// Queue is a [workqueue.TypedInterface] whose items are objects by namespace and name. As there, an
+// item waits once however often it is added, and one that is added while a worker has it waits
+// again after Done.
 type Queue struct {
 	clock clock.PassiveClock
 
@@ -61,8 +64,8 @@ func (q *Queue) Len() int {
 	return q.shares.waiting
 }
 
-// Get implements [workqueue.TypedInterface]. It waits for an item that may be worked on, and returns shutdown once the queue is
-// shut down and empty.
+// Get implements [workqueue.TypedInterface]. It waits for an item that may be worked on, and
+// returns shutdown once the queue is shut down and empty.
 func (q *Queue) Get() (item types.NamespacedName, shutdown bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -103,7 +106,8 @@ func (q *Queue) ShutDown() {
 	q.change.Broadcast()
 }
 
-// ShutDownWithDrain implements [workqueue.TypedInterface]: it also waits until the workers have ended.
+// ShutDownWithDrain implements [workqueue.TypedInterface]: it also waits until the workers have
+// ended.
 func (q *Queue) ShutDownWithDrain() {
 	q.ShutDown()
 	q.mu.Lock()

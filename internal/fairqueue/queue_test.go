@@ -33,7 +33,8 @@ type source struct {
 }
 
 func newSource(took func(types.NamespacedName) time.Duration) *source {
-	return &source{shares: newShares(workers, halfLife), now: epoch, took: took, ends: map[types.NamespacedName]time.Time{}}
+	ends := map[types.NamespacedName]time.Time{}
+	return &source{shares: newShares(workers, halfLife), now: epoch, took: took, ends: ends}
 }
 
 // run lets d pass, second by second. begun is called for each item that a worker takes.
@@ -59,8 +60,8 @@ func (s *source) run(d time.Duration, begun func(types.NamespacedName)) {
 	}
 }
 
-// Whatever other namespaces enqueue, and however long it takes up to a bound, a namespace that needs little waits for at most the
-// item that ends next and the others' turns.
+// Whatever other namespaces enqueue, and however long it takes up to a bound, a namespace that
+// needs little waits for at most the item that ends next and the others' turns.
 func TestNoNamespaceWaitsForWhatOthersEnqueue(t *testing.T) {
 	const longest = 22 * time.Second
 	rapid.Check(t, func(rt *rapid.T) {
@@ -95,14 +96,17 @@ func TestNoNamespaceWaitsForWhatOthersEnqueue(t *testing.T) {
 			s.run(time.Duration(rapid.IntRange(1, 60).Draw(rt, "pause"))*time.Second, begun)
 		}
 		s.run(time.Hour, begun)
-		// One turn for each other namespace whose use is as small at that moment, and the work that is under way.
+		// One turn for each other namespace whose use is as small at that moment, and the work that
+		// is under way.
 		if most := time.Duration(others/(workers/2)+1) * longest; waited > most {
-			rt.Fatalf("it waited for %s from %s on, beside %d namespaces; want at most %s", waited, slowest.Sub(epoch), others, most)
+			rt.Fatalf("it waited for %s from %s on, beside %d namespaces; want at most %s",
+				waited, slowest.Sub(epoch), others, most)
 		}
 	})
 }
 
-// Also a namespace that has used much gets its turn, after a time that its own use and the number of namespaces decide.
+// Also a namespace that has used much gets its turn, after a time that its own use and the number
+// of namespaces decide.
 func TestHeavyNamespaceIsNotStarved(t *testing.T) {
 	const longest = 20 * time.Second
 	for _, others := range []int{1, 3, 10} {
@@ -182,8 +186,8 @@ func TestIdleNamespacesAreForgotten(t *testing.T) {
 	}
 }
 
-// TestQueue holds the contract of a work queue: an item waits once, has one worker at a time, and comes again if it was added
-// meanwhile.
+// TestQueue holds the contract of a work queue: an item waits once, has one worker at a time, and
+// comes again if it was added meanwhile.
 func TestQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New(workers, halfLife, clock.RealClock{})

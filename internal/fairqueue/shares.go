@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// rememberedHalfLives is how long a namespace that uses nothing counts as present, in half-lives. After so many, less than a
-// thousandth of its use is left.
+// rememberedHalfLives is how long a namespace that uses nothing counts as present, in half-lives.
+// After so many, less than a thousandth of its use is left.
 const rememberedHalfLives = 10
 
 // shares decides which item is next. It has neither a clock nor a lock of its own.
@@ -45,8 +45,8 @@ func (s *shares) add(item types.NamespacedName, now time.Time) {
 	s.waiting++
 }
 
-// pick takes the next item of the namespace that has used the least worker time lately, and is below its bound. It is not ok where
-// there is none. Call done when the work on it has ended.
+// pick takes the next item of the namespace that has used the least worker time lately, and is
+// below its bound. It is not ok where there is none. Call done when the work on it has ended.
 func (s *shares) pick(now time.Time) (item types.NamespacedName, ok bool) {
 	s.forgetIdle(now)
 	var (
@@ -74,8 +74,9 @@ func (s *shares) pick(now time.Time) (item types.NamespacedName, ok bool) {
 	return item, true
 }
 
-// most is how many workers one namespace can have. One alone leaves a worker free, so that a namespace that comes does not wait
-// for the end of somebody's work. Beside others it is half of them.
+// most is how many workers one namespace can have. One alone leaves a worker free, so that a
+// namespace that comes does not wait for the end of somebody's work. Beside others it is half of
+// them.
 func (s *shares) most() int {
 	if len(s.namespaces) > 1 {
 		return max(1, s.workers/2)
@@ -100,7 +101,8 @@ func (n *share) settle(now time.Time, halfLife time.Duration) {
 	}
 }
 
-// usedBy is the worker time that a namespace has used lately, in seconds. Work that has not ended counts.
+// usedBy is the worker time that a namespace has used lately, in seconds. Work that has not ended
+// counts.
 func (n *share) usedBy(now time.Time, halfLife time.Duration) float64 {
 	n.settle(now, halfLife)
 	used := n.used
