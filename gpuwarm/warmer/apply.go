@@ -9,7 +9,6 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/allocate"
 	"headstart.dev/headstart/gpuwarm/warmer/images"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
-	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 	"headstart.dev/headstart/gpuwarm/warmer/nodes"
 	"headstart.dev/headstart/gpuwarm/warmer/weights"
 )
@@ -45,7 +44,8 @@ func (r *Reconciler) newApplier(o *observation, d *allocate.Desired, st *poolSta
 // Forecast. What fails for one Forecast does not keep the others from being warmed. What a Forecast
 // held is released after its successor's work, and only if that succeeded.
 func (a *applier) apply(ctx context.Context) (outcomes map[string]*outcome, rest *outcome) {
-	outcomes = map[string]*outcome{}
+	outcomes, rest = map[string]*outcome{}, &outcome{}
+	rest.settleRemoval("removal of what an earlier release made", a.removeOutdated(ctx))
 	for _, w := range a.d.Works {
 		out := newOutcome(w)
 		outcomes[w.Key] = out
@@ -69,7 +69,6 @@ func (a *applier) apply(ctx context.Context) (outcomes map[string]*outcome, rest
 			out.settleRemoval("removal of what was warmed"+out.of, err)
 		}
 	}
-	rest = &outcome{}
 	rest.settleRemoval("removal of what was warmed for Forecasts that are not selected any more", a.prune(ctx))
 	return outcomes, rest
 }
@@ -316,6 +315,23 @@ func (a *applier) keep(ctx context.Context, w *allocate.Work, out *outcome) {
 	out.add(aboutNodes, "the target"+out.of, "what is held for it stays", w.Err, true)
 }
 
+// removeOutdated deletes what an earlier release made under another name. What is still wanted is
+// made again at the same look, under its name of now: after this, so that never both are asked for.
+// What is held for a target that cannot be read stays until it can be. prune deletes the rest.
+func (a *applier) removeOutdated(ctx context.Context) error {
+	unread := map[string]bool{}
+	for _, w := range a.d.Works {
+		unread[w.Key] = w.Err != nil
+	}
+	var errs []error
+	for _, obj := range a.o.outdated {
+		if unread, selected := unread[keyOf(obj)]; selected && !unread {
+			errs = append(errs, a.client.Deleter.Object(ctx, obj))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // prune deletes what was made for Forecasts that are not selected any more.
 func (a *applier) prune(ctx context.Context) error {
 	errs := []error{a.client.Deleter.Pods(ctx, a.d.Orphans), a.o.notListed()}
@@ -326,7 +342,7 @@ func (a *applier) prune(ctx context.Context) error {
 	kinds, _ := kindsOf(a.o.Pool)
 	for _, k := range kinds {
 		for _, obj := range a.o.kinds[k.name].objects {
-			if !selected[obj.GetLabels()[names.LabelForecast]] {
+			if !selected[keyOf(obj)] {
 				errs = append(errs, a.client.Deleter.Object(ctx, obj))
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -28,7 +29,8 @@ type observation struct {
 	allocate.Snapshot
 	cluster   allocate.Nodes // all nodes, by name
 	quotasErr error
-	made      map[string]*made      // what the pool made beside pods, by the label of the Forecast
+	made      map[string]*made      // what the pool made beside pods, by the key of the Forecast
+	outdated  []client.Object       // what an earlier release made, under names that are not used any more
 	kinds     map[string]listing    // by kind
 	caches    map[string]modelCache // LocalModelCaches, by name
 }
@@ -63,7 +65,7 @@ func (r *Reconciler) observe(
 	ctx context.Context, pool *v1alpha1.WarmPool, selector labels.Selector, st *poolState,
 ) (*observation, error) {
 	o := &observation{made: map[string]*made{}, kinds: map[string]listing{}, caches: map[string]modelCache{}}
-	o.Now, o.Pool, o.Selector = r.opts.Clock.Now(), pool, selector
+	o.Now, o.Pool, o.Namespace, o.Selector = r.opts.Clock.Now(), pool, r.opts.Namespace, selector
 	var forecasts v1alpha1.ForecastList
 	var pools v1alpha1.WarmPoolList
 	var pods corev1.PodList
@@ -152,9 +154,9 @@ func kindsOf(pool *v1alpha1.WarmPool) (kinds []kind, needed map[string]bool) {
 	}, needed
 }
 
-// observeMade lists what the WarmPool made beside pods. Labels say for which Forecast that is: also
-// what an earlier process made, or a look that failed, would hold its nodes for as long as the
-// WarmPool exists.
+// observeMade lists what the WarmPool made beside pods. An annotation says for which Forecast that
+// is: also what an earlier process made, or a look that failed, would hold its nodes for as long as
+// the WarmPool exists.
 func (r *Reconciler) observeMade(ctx context.Context, o *observation, st *poolState) {
 	kinds, needed := kindsOf(o.Pool)
 	for _, k := range kinds {
@@ -186,7 +188,12 @@ func (r *Reconciler) observeMade(ctx context.Context, o *observation, st *poolSt
 
 // add adds an object to what was made for its Forecast.
 func (o *observation) add(kind string, obj client.Object) {
-	key := obj.GetLabels()[names.LabelForecast]
+	key := keyOf(obj)
+	if of, ok := names.OwnerIn(obj.GetAnnotations()); ok &&
+		obj.GetName() != names.Object(of.Namespace, of.Pool, of.Forecast) {
+		o.outdated = append(o.outdated, obj)
+		return
+	}
 	if o.made[key] == nil {
 		o.made[key] = &made{}
 	}
@@ -210,6 +217,14 @@ func (o *observation) add(kind string, obj client.Object) {
 	}
 }
 
+// keyOf returns the key of the Forecast that an object of the pool was made for.
+func keyOf(obj client.Object) string {
+	if of, ok := names.OwnerIn(obj.GetAnnotations()); ok {
+		return of.Key()
+	}
+	return obj.GetLabels()[names.LabelForecast]
+}
+
 // of returns what was made for a Forecast.
 func (o *observation) of(key string) made {
 	if m := o.made[key]; m != nil {
@@ -218,8 +233,9 @@ func (o *observation) of(key string) made {
 	return made{}
 }
 
-// list lists the objects of a kind that the WarmPool made. A kind without objects, and one that may
-// not be listed, are not listed again for a while.
+// list lists the objects of a kind that the WarmPool made: those that it controls, by UID. Labels
+// only narrow the list down, for everybody can set them. A kind without objects, and one that may not
+// be listed, are not listed again for a while.
 func (r *Reconciler) list(ctx context.Context, o *observation, st *poolState, k kind, needed bool) listing {
 	l := listing{served: true}
 	if k.gvk.Kind != "" {
@@ -232,12 +248,14 @@ func (r *Reconciler) list(ctx context.Context, o *observation, st *poolState, k 
 		return l
 	}
 	list := k.list()
-	pool := client.MatchingLabels{names.LabelPool: names.Pool(o.Pool.Namespace, o.Pool.Name)}
-	l.err = r.opts.Live.List(ctx, list, client.InNamespace(o.Pool.Namespace), pool)
+	managed := client.MatchingLabels{names.LabelManagedBy: names.ManagedBy}
+	l.err = r.opts.Live.List(ctx, list, client.InNamespace(o.Pool.Namespace), managed)
 	switch {
 	case l.err == nil:
 		_ = meta.EachListItem(list, func(obj runtime.Object) error {
-			l.objects = append(l.objects, obj.(client.Object))
+			if obj := obj.(client.Object); metav1.IsControlledBy(obj, o.Pool) {
+				l.objects = append(l.objects, obj)
+			}
 			return nil
 		})
 		if len(l.objects) == 0 {

@@ -21,7 +21,6 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm/warmer/allocate"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
-	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 	"headstart.dev/headstart/gpuwarm/warmer/nodes"
 )
 
@@ -75,7 +74,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if apierrors.IsNotFound(err) || (err == nil && pool.DeletionTimestamp != nil) {
 		r.metrics.forget(req.NamespacedName)
 		delete(r.pools, req.NamespacedName)
-		return reconcile.Result{}, r.releasePool(ctx, names.Pool(req.Namespace, req.Name))
+		return reconcile.Result{}, r.releasePool(ctx, req.NamespacedName)
 	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("read WarmPool %s: %w", req.NamespacedName, err)

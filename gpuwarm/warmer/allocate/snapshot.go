@@ -18,6 +18,8 @@ import (
 type Snapshot struct {
 	Now  time.Time
 	Pool *v1alpha1.WarmPool
+	// Namespace is where placeholders are. Only Headstart may write pods there.
+	Namespace string
 	// Selector is the pool's selector of Forecasts.
 	Selector labels.Selector
 	// Forecasts and Pools are all of the pool's namespace. PoolsErr is why Pools are not known.

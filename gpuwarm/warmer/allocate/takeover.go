@@ -124,7 +124,7 @@ func (l *ledger) planPull(w *Work) {
 	}
 	t := w.Target
 	free := gpuwarm.FreeResources(l.s.Nodes, l.s.Pods, func(p *corev1.Pod) bool {
-		return p.Labels[names.LabelRole] != "" || t.owns(p)
+		return l.s.givesWay(p) || t.owns(p)
 	})
 	w.Pull.Nodes = usableNodes(t, l.nodes, free, l.busy(w), w.Need.Images-t.Replicas)
 	if w.Pull.By == v1alpha1.WarmImagesPods && l.s.Acts() {

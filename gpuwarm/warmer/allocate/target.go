@@ -10,7 +10,6 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
-	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // Target is the workload of a Forecast, as far as it matters to warming.
@@ -117,7 +116,7 @@ func (t *Target) IsReplica(p *corev1.Pod) bool { return IsAlive(p) && t.owns(p) 
 
 // owns reports whether a pod is the target's, ended or not.
 func (t *Target) owns(p *corev1.Pod) bool {
-	return p.Namespace == t.Namespace && p.Labels[names.LabelRole] == "" && t.Selector.Matches(labels.Set(p.Labels))
+	return p.Namespace == t.Namespace && !isPullPod(p) && t.Selector.Matches(labels.Set(p.Labels))
 }
 
 // isUniform reports whether all replicas that there are were made from the template.
