@@ -52,6 +52,8 @@ type Options struct {
 	// WarmPools lets the leader warm nodes and images ahead. It needs the rights of the component
 	// "warm" of the manifests.
 	WarmPools bool
+	// WarmBounds bound what the WarmPools of one namespace may do.
+	WarmBounds warmer.Bounds
 	// Demand polls observed demand. Its failures are in the condition Observed.
 	Demand DemandObserver
 	// Registerer registers the metrics of this package.
@@ -142,7 +144,7 @@ func addWarmer(mgr ctrl.Manager, opts Options, recorder events.EventRecorder) er
 	}
 	w, err := warmer.New(warmer.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Discovery: apis, Recorder: recorder,
-		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock,
+		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock, Bounds: opts.WarmBounds,
 	})
 	if err != nil {
 		return fmt.Errorf("set the warmer up: %w", err)

@@ -51,6 +51,8 @@ const (
 )
 
 // WarmPoolSpec says what may be warmed.
+//
+// +kubebuilder:validation:XValidation:rule="self.mode == 'DryRun' || self.nodes.policy == 'Off' || (has(self.limits) && size(self.limits) > 0)",message="limits are required in mode Active: give the most that may be held, such as {nvidia.com/gpu: \"16\"}, or set mode to DryRun"
 type WarmPoolSpec struct {
 	// forecastSelector selects Forecasts of this namespace by label. The empty selector {} selects
 	// all.
@@ -61,7 +63,7 @@ type WarmPoolSpec struct {
 	// +kubebuilder:default=Active
 	Mode WarmPoolMode `json:"mode,omitempty"`
 	// limits bound the resources that are held for all Forecasts together, by resource name, such
-	// as nvidia.com/gpu.
+	// as nvidia.com/gpu. They are required in mode Active, unless nodes.policy is Off.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	Limits map[string]resource.Quantity `json:"limits,omitempty"`

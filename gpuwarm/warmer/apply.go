@@ -76,9 +76,12 @@ func (a *applier) apply(ctx context.Context) (outcomes map[string]*outcome, rest
 // warm does all for a Forecast that holds for its target. A stage that fails does not keep the
 // others from being warmed.
 func (a *applier) warm(ctx context.Context, w *allocate.Work, out *outcome) {
-	if w.Hold.Limited {
-		out.note(fmt.Sprintf("spec.limits leaves room for %d of the %d replicas that are to be held for",
-			w.Hold.Replicas, w.Need.Nodes))
+	switch {
+	case a.o.Unlimited():
+		out.fails(aboutNodes, reasonNoLimits, noLimits)
+	case w.Hold.Limited:
+		out.note(fmt.Sprintf("%s leaves room for %d of the %d replicas that are to be held for",
+			w.Hold.LimitedBy, w.Hold.Replicas, w.Need.Nodes))
 	}
 	if w.Hold.Missing != "" {
 		out.missing(aboutNodes, "spec.nodes.policy", w.Hold.Missing)
@@ -302,7 +305,7 @@ func (a *applier) keep(ctx context.Context, w *allocate.Work, out *outcome) {
 	switch {
 	case !a.o.Acts():
 		errs = append(errs, a.release(ctx, w))
-	case a.o.Pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff:
+	case a.o.Pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff, a.o.Unlimited():
 		errs = append(errs, a.nodes.Release(ctx, h))
 	default:
 		errs = append(errs, a.nodes.ReplaceEnded(ctx, h))

@@ -32,6 +32,7 @@ type Reconciler struct {
 	deleter *kube.Deleter // shared with Sweep, which runs beside the looks
 	metrics *metrics
 	pools   map[types.NamespacedName]*poolState // for the one worker of the controller
+	shared  sharedQuotas                        // likewise
 }
 
 // New returns a Reconciler.
@@ -100,7 +101,10 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (reconci
 		}
 		return reconcile.Result{}, err
 	}
-	d := allocate.Decide(&o.Snapshot, st.memory(), allocate.Options{ShapeKey: nodes.ShapeKey})
+	d := allocate.Decide(&o.Snapshot, st.memory(), allocate.Options{
+		ShapeKey: nodes.ShapeKey,
+		Cap:      allocate.Cap{Placeholders: r.opts.Bounds.Placeholders, Accelerators: r.opts.Bounds.Accelerators},
+	})
 	outcomes, rest := r.newApplier(o, d, st).apply(ctx)
 	report := newReport(o, d, outcomes, rest, st.errors)
 	st.remember(o, d, report.statuses)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -39,6 +40,7 @@ type report struct {
 	held     map[string]allocate.Held         // by the key of the Forecast
 
 	selected, ineligible, limited int
+	limitedBy                     string // what bounds the first of those
 	leftToPools                   int    // Forecasts whose target another WarmPool holds for
 	leftToPool                    string // the first of those
 	placeholders                  int
@@ -158,6 +160,9 @@ func (r *report) addForecast(o *observation, w *allocate.Work, out *outcome) {
 	if w.Holds() && status.Message == "" {
 		status.Message = clip(w.ShortMessage)
 	}
+	if w.Holds() && w.Target.LeftOut != "" {
+		status.Message = clip(strings.TrimPrefix(status.Message+"; ", "; ") + w.Target.LeftOut)
+	}
 	if out.loads {
 		r.loads = append(r.loads, out.weights)
 	}
@@ -195,6 +200,7 @@ func (r *report) setTarget(status *v1alpha1.WarmForecast, w *allocate.Work, out 
 	}
 	if w.Hold.Limited {
 		r.limited++
+		r.limitedBy = cmp.Or(r.limitedBy, w.Hold.LimitedBy)
 	}
 }
 

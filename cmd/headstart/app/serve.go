@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"headstart.dev/headstart/controller"
+	"headstart.dev/headstart/gpuwarm/warmer"
 )
 
 // options holds the flags of serve.
@@ -37,6 +38,7 @@ type options struct {
 	manageAPI       bool
 	leaderElect     bool
 	warmPools       bool
+	warmBounds      warmer.Bounds
 
 	rates           controller.Rates
 	observeInterval time.Duration
@@ -55,6 +57,7 @@ func defaultOptions() options {
 		securePort:       6443,
 		leaderElect:      true,
 		manageAPI:        true,
+		warmBounds:       warmer.DefaultBounds(),
 		rates:            controller.DefaultRates(),
 		observeInterval:  30 * time.Second,
 		shutdownDelay:    15 * time.Second,
@@ -90,6 +93,9 @@ func (o *options) validate() error {
 	}
 	if o.rates.WritesPerHour < 1 {
 		fail("--plan-writes-per-hour must be at least 1")
+	}
+	if o.warmBounds.Placeholders < 1 || o.warmBounds.Accelerators < 1 {
+		fail("--warm-max-placeholders and --warm-max-accelerators must be at least 1")
 	}
 	if o.shutdownDelay < 0 {
 		fail("--shutdown-delay must be at least 0")
@@ -128,6 +134,7 @@ forecasts, makes plans, and writes the plans to the status of the Forecasts.`,
 	}
 	opts.registerServing(cmd.Flags())
 	opts.registerControllers(cmd.Flags())
+	opts.registerWarming(cmd.Flags())
 	return cmd
 }
 
@@ -157,8 +164,6 @@ func (o *options) registerControllers(f *pflag.FlagSet) {
 	f.StringVar(&o.prometheusConfig, "prometheus-config", o.prometheusConfig,
 		"`FILE` that lists the Prometheus sources")
 	f.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "elect a leader; needed with more than one replica")
-	f.BoolVar(&o.warmPools, "warm-pools", o.warmPools,
-		"act on WarmPools: warm nodes, images and weights ahead of the plans")
 	f.DurationVar(&o.observeInterval, "observe-interval", o.observeInterval,
 		"how often each replica polls the observed demand")
 	f.DurationVar(&o.rates.PlanRefresh, "plan-refresh", o.rates.PlanRefresh,
@@ -169,6 +174,18 @@ func (o *options) registerControllers(f *pflag.FlagSet) {
 		"value of --horizontal-pod-autoscaler-sync-period in the cluster's kube-controller-manager")
 	f.StringVar(&o.logFormat, "log-format", o.logFormat, "text or json")
 	f.StringVar(&o.logLevel, "log-level", o.logLevel, "debug, info, warn or error")
+}
+
+// registerWarming registers the flags about WarmPools.
+func (o *options) registerWarming(f *pflag.FlagSet) {
+	f.BoolVar(&o.warmPools, "warm-pools", o.warmPools,
+		"act on WarmPools: warm nodes, images and weights ahead of the plans")
+	b := &o.warmBounds
+	f.IntVar(&b.Placeholders, "warm-max-placeholders", b.Placeholders,
+		"most replicas that the WarmPools of one namespace hold nodes for")
+	f.IntVar(&b.Accelerators, "warm-max-accelerators", b.Accelerators, "most accelerators that these replicas take")
+	f.StringSliceVar(&b.Schedulers, "warm-schedulers", b.Schedulers,
+		"`NAMES` of schedulers beside the default one that placeholders may use")
 }
 
 func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {

@@ -22,7 +22,7 @@ func Decide(s *Snapshot, m Memory, o Options) *Desired {
 	assignHolders(s, works)
 	d.Shared = share(s, works, m.Errors)
 
-	l := newLedger(s, works)
+	l := newLedger(s, works, o.Cap)
 	l.takeOverUnread()
 	subtractKept(l, works)
 	l.countUnwanted()

@@ -18,11 +18,13 @@ type ledger struct {
 	pods  []corev1.Pod         // of the pool, by name
 	taken map[types.UID]string // pods that a Forecast took over from another one, by the key of the former
 	used  corev1.ResourceList
+	cap   Cap
 }
 
-func newLedger(s *Snapshot, works []*Work) *ledger {
+func newLedger(s *Snapshot, works []*Work, cap Cap) *ledger {
 	l := &ledger{
 		s: s, works: works, nodes: NodesOf(s.Nodes), taken: map[types.UID]string{}, used: corev1.ResourceList{},
+		cap: cap,
 	}
 	for i := range s.Pods {
 		if p := &s.Pods[i]; s.IsPlaceholder(p) || s.isPull(p) {

@@ -111,6 +111,9 @@ func (g *generator) pool(name, label string) *v1alpha1.WarmPool {
 			pick(g, gpu, gpu, "pods", "cpu"): *resource.NewQuantity(int64(g.IntN(8)), resource.DecimalSI),
 		}
 	}
+	if p.Spec.Limits == nil {
+		p.Spec.Limits = map[string]resource.Quantity{"pods": resource.MustParse("1000")}
+	}
 	if g.chance(20) {
 		p.Spec.Nodes.Capacity = map[string]resource.Quantity{
 			gpu: *resource.NewQuantity(int64(g.IntN(8)), resource.DecimalSI),

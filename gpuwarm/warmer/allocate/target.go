@@ -30,6 +30,8 @@ type Target struct {
 	// list it under.
 	Image, Admitted, PullImage string
 	Known                      gpuwarm.Image
+	// LeftOut says what of the target's template placeholders do not copy; empty where they copy all.
+	LeftOut string
 	// Made is how many replicas there are, where all of them were made from the template; else 0.
 	Made int64
 	// Timeline is the plan, with at most MaxReplicas by the HPA.
@@ -58,7 +60,7 @@ func newTarget(fc *v1alpha1.Forecast, w Workload) *Target {
 	if selector, err := metav1.LabelSelectorAsSelector(w.Selector); err == nil {
 		t.Selector = selector
 	}
-	t.LabelSelector, t.Made = w.Selector, w.Made
+	t.LabelSelector, t.Made, t.LeftOut = w.Selector, w.Made, w.LeftOut
 	return t
 }
 

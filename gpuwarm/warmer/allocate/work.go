@@ -78,8 +78,9 @@ type HoldPlan struct {
 	Err     error
 	// Replicas to hold nodes for.
 	Replicas int
-	// Limited reports whether limits leave room for fewer than are needed.
-	Limited bool
+	// Limited reports whether fewer are held for than are needed. LimitedBy is what bounds that.
+	Limited   bool
+	LimitedBy string
 	// Placeholders are those of the Forecast: made for it, or taken over from another one.
 	Placeholders []corev1.Pod
 }

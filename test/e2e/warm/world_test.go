@@ -228,6 +228,7 @@ kind: WarmPool
 metadata: {name: warm, namespace: shop}
 spec:
   forecastSelector: {}
+  limits: {pods: "60"}
   nodes: {lead: 9s}
   images: {lead: 7s, parallelism: 10}
 `
