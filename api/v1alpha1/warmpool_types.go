@@ -154,6 +154,12 @@ type WarmImages struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	Parallelism int32 `json:"parallelism,omitempty"`
+	// maxNodes is the most nodes without a replica that have an image pulled, for all Forecasts together. A node counts once for each of them.
+	// +optional
+	// +kubebuilder:default=50
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxNodes int32 `json:"maxNodes,omitempty"`
 }
 
 // WarmImagesPolicy says how images are pulled.
@@ -193,7 +199,8 @@ type WarmWeights struct {
 	// +optional
 	DataLoad *WarmDataLoad `json:"dataLoad,omitempty"`
 	// cronJob is the name of a CronJob of this namespace. A Job is made of its template ahead of
-	// each rise. Suspend the CronJob, unless it is to run on its own schedule too.
+	// each rise. Suspend the CronJob, unless it is to run on its own schedule too. It needs the
+	// label headstart.dev/load-weights: "true".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=52

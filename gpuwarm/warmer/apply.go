@@ -83,6 +83,10 @@ func (a *applier) warm(ctx context.Context, w *allocate.Work, out *outcome) {
 		out.note(fmt.Sprintf("%s leaves room for %d of the %d replicas that are to be held for",
 			w.Hold.LimitedBy, w.Hold.Replicas, w.Need.Nodes))
 	}
+	if w.Pull.LeftOut > 0 {
+		out.note(fmt.Sprintf("spec.images.maxNodes, or the administrator's cap (the flag --warm-max-image-nodes of serve), "+
+			"leaves %d nodes without the image", w.Pull.LeftOut))
+	}
 	if w.Hold.Missing != "" {
 		out.missing(aboutNodes, "spec.nodes.policy", w.Hold.Missing)
 	}
@@ -164,7 +168,7 @@ func (a *applier) holdByAutoscaler(
 func (a *applier) pullOf(w *allocate.Work) images.Pull {
 	p := images.Pull{
 		Pool: a.o.Pool, Forecast: w.Forecast.Name, Target: w.Target, Nodes: w.Pull.Nodes, Cluster: a.o.cluster,
-		Pods: w.Pull.Pods, Job: a.o.of(w.Key).pullJob, Quotas: a.o.Quotas, QuotasErr: a.o.quotasErr,
+		Parallel: w.Pull.Parallel, Pods: w.Pull.Pods, Job: a.o.of(w.Key).pullJob, Quotas: a.o.Quotas, QuotasErr: a.o.quotasErr,
 	}
 	if w.Holds() {
 		p.History = a.st.history(w, a.r.opts.Clock)

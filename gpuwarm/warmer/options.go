@@ -66,12 +66,17 @@ type Bounds struct {
 	Placeholders int
 	// Accelerators is how many accelerators these may take, all kinds together.
 	Accelerators int
+	// Pulls is how many nodes may pull at a time, and ImageNodes how many may get an image ahead of
+	// replicas, once for each image.
+	Pulls, ImageNodes int
 	// Schedulers are the names of schedulers, beside the default one, that placeholders may name.
 	Schedulers []string
 }
 
 // DefaultBounds are safe where nobody thought about them.
-func DefaultBounds() Bounds { return Bounds{Placeholders: 64, Accelerators: 64} }
+func DefaultBounds() Bounds {
+	return Bounds{Placeholders: 64, Accelerators: 64, Pulls: 16, ImageNodes: 100}
+}
 
 func (o Options) withDefaults() (Options, error) {
 	switch {
@@ -103,6 +108,8 @@ func (o Options) withDefaults() (Options, error) {
 	for _, b := range []struct{ value, or *int }{
 		{&o.Bounds.Placeholders, &defaults.Placeholders},
 		{&o.Bounds.Accelerators, &defaults.Accelerators},
+		{&o.Bounds.Pulls, &defaults.Pulls},
+		{&o.Bounds.ImageNodes, &defaults.ImageNodes},
 	} {
 		if *b.value <= 0 {
 			*b.value = *b.or

@@ -103,7 +103,10 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (reconci
 	}
 	d := allocate.Decide(&o.Snapshot, st.memory(), allocate.Options{
 		ShapeKey: nodes.ShapeKey,
-		Cap:      allocate.Cap{Placeholders: r.opts.Bounds.Placeholders, Accelerators: r.opts.Bounds.Accelerators},
+		Cap: allocate.Cap{
+			Placeholders: r.opts.Bounds.Placeholders, Accelerators: r.opts.Bounds.Accelerators,
+			Pulls: r.opts.Bounds.Pulls, ImageNodes: r.opts.Bounds.ImageNodes,
+		},
 	})
 	outcomes, rest := r.newApplier(o, d, st).apply(ctx)
 	report := newReport(o, d, outcomes, rest, st.errors)

@@ -110,7 +110,7 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 		WithObjects(objects...).WithInterceptorFuncs(w.interceptors()).Build()
 	r, err := New(Options{
 		Client: w.client, Discovery: w.mapper, Logger: slog.New(slog.DiscardHandler), Clock: w.clock,
-		Bounds: Bounds{Placeholders: 1000, Accelerators: 1000},
+		Bounds: Bounds{Placeholders: 1000, Accelerators: 1000, Pulls: 1000, ImageNodes: 1000},
 	})
 	if err != nil {
 		t.Fatal(err)

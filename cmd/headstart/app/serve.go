@@ -94,8 +94,9 @@ func (o *options) validate() error {
 	if o.rates.WritesPerHour < 1 {
 		fail("--plan-writes-per-hour must be at least 1")
 	}
-	if o.warmBounds.Placeholders < 1 || o.warmBounds.Accelerators < 1 {
-		fail("--warm-max-placeholders and --warm-max-accelerators must be at least 1")
+	if b := o.warmBounds; min(b.Placeholders, b.Accelerators, b.Pulls, b.ImageNodes) < 1 {
+		fail("--warm-max-placeholders, --warm-max-accelerators, --warm-max-pulls and --warm-max-image-nodes " +
+			"must be at least 1")
 	}
 	if o.shutdownDelay < 0 {
 		fail("--shutdown-delay must be at least 0")
@@ -184,6 +185,10 @@ func (o *options) registerWarming(f *pflag.FlagSet) {
 	f.IntVar(&b.Placeholders, "warm-max-placeholders", b.Placeholders,
 		"most replicas that the WarmPools of one namespace hold nodes for")
 	f.IntVar(&b.Accelerators, "warm-max-accelerators", b.Accelerators, "most accelerators that these replicas take")
+	f.IntVar(&b.Pulls, "warm-max-pulls", b.Pulls,
+		"most nodes that pull images at a time for the WarmPools of one namespace")
+	f.IntVar(&b.ImageNodes, "warm-max-image-nodes", b.ImageNodes,
+		"most nodes that get an image for them ahead of replicas, once for each image")
 	f.StringSliceVar(&b.Schedulers, "warm-schedulers", b.Schedulers,
 		"`NAMES` of schedulers beside the default one that placeholders may use")
 }

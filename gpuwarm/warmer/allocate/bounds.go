@@ -18,6 +18,9 @@ type Cap struct {
 	Placeholders int
 	// Accelerators bounds the accelerators of these replicas, all kinds together.
 	Accelerators int
+	// Pulls bounds the nodes that pull at a time, and ImageNodes those that get an image ahead of
+	// replicas, once for each image.
+	Pulls, ImageNodes int
 }
 
 // unlimited reports whether a WarmPool holds nodes without limits. The API server does not admit
@@ -84,10 +87,15 @@ func namespaceOf(p *corev1.Pod) string {
 // holdingPools counts the WarmPools of the namespace that hold nodes, at least the pool itself. They
 // share the cap evenly: who makes more WarmPools gets no more.
 func (s *Snapshot) holdingPools() int {
+	return s.poolsLike(func(p *v1alpha1.WarmPool) bool { return p.Spec.Nodes.Policy != v1alpha1.WarmNodesOff })
+}
+
+// poolsLike counts the WarmPools of the namespace that act and match, at least the pool itself.
+func (s *Snapshot) poolsLike(matches func(*v1alpha1.WarmPool) bool) int {
 	n := 0
 	for i := range s.Pools {
 		p := &s.Pools[i]
-		if p.UID == s.Pool.UID || (acts(p) && p.DeletionTimestamp == nil && p.Spec.Nodes.Policy != v1alpha1.WarmNodesOff) {
+		if p.UID == s.Pool.UID || (acts(p) && p.DeletionTimestamp == nil && matches(p)) {
 			n++
 		}
 	}

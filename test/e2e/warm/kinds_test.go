@@ -118,7 +118,7 @@ func allCRDs() string {
 const loadWeights = `
 apiVersion: batch/v1
 kind: CronJob
-metadata: {name: load-weights, namespace: shop}
+metadata: {name: load-weights, namespace: shop, labels: {headstart.dev/load-weights: "true"}}
 spec:
   suspend: true
   schedule: "0 0 1 1 *"
