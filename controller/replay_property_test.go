@@ -50,7 +50,8 @@ func TestServingPlansWhatTheReplayPlans(t *testing.T) {
 	})
 	var all replayCounts
 	for _, c := range counts {
-		all.Plans, all.Forecast, all.Partial, all.Changing = all.Plans+c.Plans, all.Forecast+c.Forecast, all.Partial+c.Partial, all.Changing+c.Changing
+		all.Plans, all.Forecast, all.Partial, all.Changing = all.Plans+c.Plans, all.Forecast+
+			c.Forecast, all.Partial+c.Partial, all.Changing+c.Changing
 	}
 	t.Logf("%+v", all)
 	// A generator that makes nothing but trivial plans would prove nothing.
@@ -202,9 +203,13 @@ func (c *replayCase) drawForecast() {
 	spec.Mode = pick(c.rng, v1alpha1.ForecastActive, v1alpha1.ForecastActive, v1alpha1.ForecastDryRun, "")
 	spec.LeadTime = v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeFixed, Fixed: new(c.steps(c.rng.IntN(12)))}
 	if c.rng.IntN(4) == 0 {
-		spec.LeadTime = v1alpha1.LeadTime{Default: new(v1alpha1.FormatDuration(time.Duration(1+c.rng.IntN(600)) * time.Second))}
+		spec.LeadTime = v1alpha1.LeadTime{
+			Default: new(v1alpha1.FormatDuration(time.Duration(1+c.rng.IntN(600)) * time.Second)),
+		}
 	}
-	spec.ProvisionFor = v1alpha1.ProvisionFor{ServiceLevel: new(pick[v1alpha1.Decimal](c.rng, "0.5", "0.9", "0.99", "0.999"))}
+	spec.ProvisionFor = v1alpha1.ProvisionFor{
+		ServiceLevel: new(pick[v1alpha1.Decimal](c.rng, "0.5", "0.9", "0.99", "0.999")),
+	}
 	if c.rng.IntN(2) == 0 {
 		spec.ProvisionFor = v1alpha1.ProvisionFor{ShortageCost: new(pick[v1alpha1.Decimal](c.rng, "2", "20", "300"))}
 	}
@@ -228,7 +233,8 @@ func (c *replayCase) drawHPAs() {
 		c.fc.Spec.CapacityPerReplica = capacity
 	}
 	for i := range count {
-		c.hpas = append(c.hpas, hpaReading(fmt.Sprint("hpa-", 9-i), c.fc.Name, func(h *autoscalingv2.HorizontalPodAutoscaler) {
+		name := fmt.Sprint("hpa-", 9-i)
+		c.hpas = append(c.hpas, hpaReading(name, c.fc.Name, func(h *autoscalingv2.HorizontalPodAutoscaler) {
 			h.Spec.Metrics[0].External.Target.AverageValue = capacity
 			h.Spec.MaxReplicas = int32(1 + c.rng.IntN(60)) //nolint:gosec // small
 			h.Spec.Behavior = c.behavior()
@@ -246,7 +252,8 @@ func (c *replayCase) behavior() *autoscalingv2.HorizontalPodAutoscalerBehavior {
 		up.StabilizationWindowSeconds = new(int32(c.rng.IntN(300))) //nolint:gosec // small
 	}
 	if c.rng.IntN(2) == 0 {
-		up.SelectPolicy = new(pick(c.rng, autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect, autoscalingv2.DisabledPolicySelect))
+		up.SelectPolicy = new(pick(c.rng, autoscalingv2.MaxChangePolicySelect,
+			autoscalingv2.MinChangePolicySelect, autoscalingv2.DisabledPolicySelect))
 	}
 	for range c.rng.IntN(3) {
 		up.Policies = append(up.Policies, autoscalingv2.HPAScalingPolicy{
@@ -261,7 +268,11 @@ func (c *replayCase) behavior() *autoscalingv2.HorizontalPodAutoscalerBehavior {
 // Calendars likewise.
 func (c *replayCase) drawPeaks() {
 	for i := range pick(c.rng, 0, 0, 1, 3) {
-		ps := v1alpha1.PeakSchedule{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("peaks-", i), UID: types.UID(fmt.Sprint(i)), Generation: 1}}
+		ps := v1alpha1.PeakSchedule{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: "shop", Name: fmt.Sprint("peaks-", i), UID: types.UID(fmt.Sprint(i)), Generation: 1,
+			},
+		}
 		ps.Spec.TimeZone = pick[v1alpha1.TimeZone](c.rng, "UTC", "Europe/Berlin")
 		switch c.rng.IntN(6) {
 		case 0:
@@ -380,7 +391,8 @@ func newReplayReconciler(objects []client.Object) *ForecastReconciler {
 		WithInterceptorFuncs(interceptor.Funcs{SubResourceGet: fakeScale}).Build()
 	clock := clocktesting.NewFakePassiveClock(epoch)
 	r := &ForecastReconciler{
-		client: api, compiler: NewCompiler(api), recorder: events.NewFakeRecorder(1000), rates: DefaultRates(), clock: passive{clock},
+		client: api, compiler: NewCompiler(api), recorder: events.NewFakeRecorder(1000),
+		rates: DefaultRates(), clock: passive{clock},
 		logger: slog.New(slog.DiscardHandler), metrics: newReconcilerMetrics(prometheus.NewRegistry()), fetch: newFetcher(),
 		states: map[types.NamespacedName]*forecastState{},
 	}
@@ -402,7 +414,9 @@ func (c *replayCase) replay(ctx context.Context) ([]plan.Plan, error) {
 		o.Ramp = set.Scaling.Ramp // Otherwise the replay is of the HPA that the report proposes.
 	}
 	o.Series, o.From = c.series, c.from
-	if o.Lead = set.Lead.Default + (gpuwarm.ControlLoop{HPASync: DefaultRates().HPASync, Refresh: planTravel, Settle: set.Settle}).Delay(); set.Lead.Fixed != nil {
+	if o.Lead = set.Lead.Default + (gpuwarm.ControlLoop{
+		HPASync: DefaultRates().HPASync, Refresh: planTravel, Settle: set.Settle,
+	}).Delay(); set.Lead.Fixed != nil {
 		o.Lead = *set.Lead.Fixed
 	}
 	o.Peaks, o.Calendars = found.Schedules, planner.NewCalendars(set.Calendars, found)

@@ -61,8 +61,12 @@ sizes() {
 	return 1
 }
 
+# So many files and lines of a package, lines of a function, columns of a line.
+limits() { go run ./hack/limits >/dev/null; }
+
 check "generated code, CRDs and chart" code_and_crds
 check "traces" traces
 check "go.mod" tidy
 check "tracked files" sizes
+check "sizes of packages, functions and lines" limits
 exit "$failed"

@@ -37,8 +37,12 @@ func TestDecide(t *testing.T) {
 	bounded.Min = 3
 	paused := set
 	paused.Mode = v1alpha1.ForecastPaused
-	outlook := &forecaster.Outlook{Start: origin, Step: time.Minute, Median: constant(5, 20), Cover: constant(8, 20), Skilled: true}
-	series := &forecaster.Series{Start: origin.Add(-5 * time.Minute), Step: time.Minute, Values: []float64{4, 4, 4, 6, math.NaN()}}
+	outlook := &forecaster.Outlook{
+		Start: origin, Step: time.Minute, Median: constant(5, 20), Cover: constant(8, 20), Skilled: true,
+	}
+	series := &forecaster.Series{
+		Start: origin.Add(-5 * time.Minute), Step: time.Minute, Values: []float64{4, 4, 4, 6, math.NaN()},
+	}
 	planOf := func(values ...float64) *plan.Plan {
 		return &plan.Plan{ComputedAt: origin, Start: origin, Segments: []plan.Segment{{Step: time.Minute, Values: values}}}
 	}
@@ -55,24 +59,39 @@ func TestDecide(t *testing.T) {
 		want      Outcome
 		first     float64 // value of the plan
 	}{
-		"Forecast":     {"a forecast is planned with", set, series, Peaks{}, outlook, nil, 0, Planned, 8},
-		"Paused":       {"nothing is planned in mode Paused", paused, series, peaks, nil, nil, 0, Paused, 0},
-		"NoForecast":   {"without a forecast and peaks there is nothing to plan with", set, nil, Peaks{}, nil, nil, 0, NoForecast, 0},
+		"Forecast": {"a forecast is planned with", set, series, Peaks{}, outlook, nil, 0, Planned, 8},
+		"Paused":   {"nothing is planned in mode Paused", paused, series, peaks, nil, nil, 0, Paused, 0},
+		"NoForecast": {
+			"without a forecast and peaks there is nothing to plan with", set, nil, Peaks{}, nil, nil, 0,
+			NoForecast, 0,
+		},
 		"PeaksInstead": {"peaks are planned while history is read", set, nil, peaks, nil, nil, 0, Planned, math.NaN()},
-		"ForecastKept": {"the published plan rests on a forecast and lasts", set, nil, peaks, nil, planOf(constant(5, 20)...), 0, ForecastKept, 0},
+		"ForecastKept": {
+			"the published plan rests on a forecast and lasts", set, nil, peaks, nil, planOf(constant(5, 20)...),
+			0, ForecastKept, 0,
+		},
 		"ForecastEnds": {
 			"the published plan ends within two steps: peaks are better than nothing",
 			set, nil, peaks, nil, planOf(constant(5, 20)...), 19 * time.Minute, Planned, math.NaN(),
 		},
-		"PeaksKept": {"a published plan of peaks is replaced", set, nil, peaks, nil, planOf(5, math.NaN(), 5, 5, 5), 0, Planned, math.NaN()},
+		"PeaksKept": {
+			"a published plan of peaks is replaced", set, nil, peaks, nil, planOf(5, math.NaN(), 5, 5, 5), 0,
+			Planned, math.NaN(),
+		},
 		"OldForecast": {
 			"a forecast that ended says nothing of now", set, series, Peaks{}, outlook, nil, 20 * time.Minute, NoForecast, 0,
 		},
-		"Nothing":         {"an HPA that reads 0 goes to its minimum", alone, nil, Peaks{}, nil, nil, 0, NothingDeclared, 0},
-		"Bound":           {"a lower bound is something to serve", bounded, nil, Peaks{}, nil, nil, 0, Planned, 3},
-		"PeaksAlone":      {"outside of the peaks 0 is meant", alone, nil, peaks, nil, nil, 0, Planned, 0},
-		"PeaksTakenBack":  {"a plan whose peaks were taken back is replaced", alone, nil, Peaks{}, nil, planOf(5, 5), 0, Planned, 0},
-		"PeaksUnreadable": {"a plan whose peaks cannot be evaluated any more is kept", alone, nil, invalid, nil, planOf(5, 5), 0, NothingDeclared, 0},
+		"Nothing":    {"an HPA that reads 0 goes to its minimum", alone, nil, Peaks{}, nil, nil, 0, NothingDeclared, 0},
+		"Bound":      {"a lower bound is something to serve", bounded, nil, Peaks{}, nil, nil, 0, Planned, 3},
+		"PeaksAlone": {"outside of the peaks 0 is meant", alone, nil, peaks, nil, nil, 0, Planned, 0},
+		"PeaksTakenBack": {
+			"a plan whose peaks were taken back is replaced", alone, nil, Peaks{}, nil, planOf(5, 5), 0, Planned,
+			0,
+		},
+		"PeaksUnreadable": {
+			"a plan whose peaks cannot be evaluated any more is kept", alone, nil, invalid, nil, planOf(5, 5), 0,
+			NothingDeclared, 0,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -97,9 +116,16 @@ func TestDecide(t *testing.T) {
 
 // What a step serves is the plan, held up by the newest known demand of the series.
 func TestStepServes(t *testing.T) {
-	series := &forecaster.Series{Start: origin.Add(-3 * time.Minute), Step: time.Minute, Values: []float64{4, 60, math.NaN()}}
-	set := Settings{HasDemand: true, Step: time.Minute, Horizon: 20 * time.Minute, Max: math.Inf(1), Mode: v1alpha1.ForecastActive}
-	outlook := &forecaster.Outlook{Start: origin, Step: time.Minute, Median: constant(5, 20), Cover: constant(8, 20), Skilled: true}
+	series := &forecaster.Series{
+		Start: origin.Add(-3 * time.Minute), Step: time.Minute, Values: []float64{4, 60, math.NaN()},
+	}
+	set := Settings{
+		HasDemand: true, Step: time.Minute, Horizon: 20 * time.Minute, Max: math.Inf(1),
+		Mode: v1alpha1.ForecastActive,
+	}
+	outlook := &forecaster.Outlook{
+		Start: origin, Step: time.Minute, Median: constant(5, 20), Cover: constant(8, 20), Skilled: true,
+	}
 	in := StepInput{Now: origin, Settings: set, Series: series, Capacity: 10, MaxObservedAge: 5 * time.Minute}
 	out := Decide(in, outlook, State{})
 	if out.Observed.Value != 60 || !out.Observed.At.Equal(origin.Add(-time.Minute)) {

@@ -129,7 +129,11 @@ func TestDecisionsAreKeptApart(t *testing.T) {
 		"groups": func(a *authorizer.AttributesRecord) {
 			a.User = &user.DefaultInfo{Name: "u", Groups: []string{"g", "h"}}
 		},
-		"joined groups": func(a *authorizer.AttributesRecord) { a.User = &user.DefaultInfo{Name: "u", Groups: []string{"g,h"}} },
+		"joined groups": func(a *authorizer.AttributesRecord) {
+			a.User = &user.DefaultInfo{
+				Name: "u", Groups: []string{"g,h"},
+			}
+		},
 		"extra": func(a *authorizer.AttributesRecord) {
 			a.User = &user.DefaultInfo{Name: "u", Extra: map[string][]string{"k": {"v"}}}
 		},

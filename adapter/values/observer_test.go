@@ -64,7 +64,8 @@ func TestHungSourceCostsOthersNothing(t *testing.T) {
 	advance := func(d time.Duration) func() bool {
 		return func() bool { c.Step(d); return false }
 	}
-	eventually(t, "the hung source is asked by all of its workers but the one that stays free for other namespaces", func() bool {
+	eventually(t, "the hung source is asked by all of its workers but the one that stays free for other "+
+		"namespaces", func() bool {
 		return u.count("hung") >= workersPerSource-1 || advance(100*time.Millisecond)()
 	})
 	o.follow(named("good"), Query{Expr: "q", Source: "good"})

@@ -154,7 +154,8 @@ type WarmImages struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	Parallelism int32 `json:"parallelism,omitempty"`
-	// maxNodes is the most nodes without a replica that have an image pulled, for all Forecasts together. A node counts once for each of them.
+	// maxNodes is the most nodes without a replica that have an image pulled, for all Forecasts
+	// together. A node counts once for each of them.
 	// +optional
 	// +kubebuilder:default=50
 	// +kubebuilder:validation:Minimum=1

@@ -168,7 +168,8 @@ func (a *applier) holdByAutoscaler(
 func (a *applier) pullOf(w *allocate.Work) images.Pull {
 	p := images.Pull{
 		Pool: a.o.Pool, Forecast: w.Forecast.Name, Target: w.Target, Nodes: w.Pull.Nodes, Cluster: a.o.cluster,
-		Parallel: w.Pull.Parallel, Pods: w.Pull.Pods, Job: a.o.of(w.Key).pullJob, Quotas: a.o.Quotas, QuotasErr: a.o.quotasErr,
+		Parallel: w.Pull.Parallel, Pods: w.Pull.Pods, Job: a.o.of(w.Key).pullJob,
+		Quotas: a.o.Quotas, QuotasErr: a.o.quotasErr,
 	}
 	if w.Holds() {
 		p.History = a.st.history(w, a.r.opts.Clock)

@@ -28,7 +28,8 @@ func restrict(t *corev1.PodTemplateSpec, namespace string, schedulers []string) 
 			out = append(out, "tolerations of every taint and of "+nodeRoles+"*")
 		}
 	}
-	if name := spec.SchedulerName; name != "" && name != corev1.DefaultSchedulerName && !slices.Contains(schedulers, name) {
+	if name := spec.SchedulerName; name != "" && name != corev1.DefaultSchedulerName &&
+		!slices.Contains(schedulers, name) {
 		spec.SchedulerName = ""
 		out = append(out, fmt.Sprintf("schedulerName %s, unless serve has --warm-schedulers", name))
 	}

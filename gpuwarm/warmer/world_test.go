@@ -270,7 +270,11 @@ func pool(change ...func(*v1alpha1.WarmPool)) *v1alpha1.WarmPool {
 			CreationTimestamp: metav1.NewTime(start),
 		},
 		Spec: v1alpha1.WarmPoolSpec{
-			Mode: v1alpha1.WarmPoolActive, Limits: map[string]resource.Quantity{"pods": resource.MustParse("1000")}, Nodes: v1alpha1.WarmNodes{Policy: v1alpha1.WarmNodesAuto, Lead: "2m"},
+			Mode: v1alpha1.WarmPoolActive, Limits: map[string]resource.Quantity{
+				"pods": resource.MustParse("1000"),
+			}, Nodes: v1alpha1.WarmNodes{
+				Policy: v1alpha1.WarmNodesAuto, Lead: "2m",
+			},
 			Images: v1alpha1.WarmImages{Policy: v1alpha1.WarmImagesAuto, Lead: "1m", Parallelism: 2},
 		},
 	}

@@ -18,7 +18,9 @@ import (
 // snapshots is how many random snapshots each property is tested with.
 const snapshots = 10_000
 
-var options = Options{ShapeKey: shapeKey, Cap: Cap{Placeholders: 1000, Accelerators: 1000, Pulls: 1000, ImageNodes: 1000}}
+var options = Options{
+	ShapeKey: shapeKey, Cap: Cap{Placeholders: 1000, Accelerators: 1000, Pulls: 1000, ImageNodes: 1000},
+}
 
 // TestDecide checks the properties of a decision. A failure names the seed of its snapshot.
 func TestDecide(t *testing.T) {
