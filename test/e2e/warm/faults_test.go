@@ -78,7 +78,7 @@ func testImageDoesNotExist(w *warmWorld) {
 func testQuota(w *warmWorld) {
 	w.scale(3)
 	w.await("three nodes are held", w.hasPlaceholders(3))
-	w.limitPlaceholders(3)
+	w.limitPlaceholders(3, 3)
 	w.scale(0)
 	w.await("the quota bounds what is held", w.hasReason("NodesWarm", "False Limited"))
 	w.checkRequests("a quota that denies", 10*time.Second)

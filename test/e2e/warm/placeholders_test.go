@@ -97,7 +97,7 @@ func TestWarmPlaceholders(t *testing.T) {
 
 	t.Run("Quota", func(t *testing.T) {
 		w := w.in(t)
-		w.limitPlaceholders(3)
+		w.limitPlaceholders(3, 2)
 		w.scale(0)
 		w.await("the quota bounds what is held", func() bool { return w.status().reason("NodesWarm") == "False Limited" })
 		if all, _ := w.placeholders(); all > 3 {
