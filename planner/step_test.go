@@ -62,7 +62,9 @@ func TestDecide(t *testing.T) {
 		"Forecast": {"a forecast is planned with", set, series, Peaks{}, outlook, nil, 0, Planned, 8},
 		"Paused":   {"nothing is planned in mode Paused", paused, series, peaks, nil, nil, 0, Paused, 0},
 		"NoForecast": {
-			"without a forecast and peaks there is nothing to plan with", set, nil, Peaks{}, nil, nil, 0,
+			"without a forecast and peaks there is nothing to plan with", set, nil,
+			Peaks{},
+			nil, nil, 0,
 			NoForecast, 0,
 		},
 		"PeaksInstead": {"peaks are planned while history is read", set, nil, peaks, nil, nil, 0, Planned, math.NaN()},
@@ -85,7 +87,9 @@ func TestDecide(t *testing.T) {
 		"Bound":      {"a lower bound is something to serve", bounded, nil, Peaks{}, nil, nil, 0, Planned, 3},
 		"PeaksAlone": {"outside of the peaks 0 is meant", alone, nil, peaks, nil, nil, 0, Planned, 0},
 		"PeaksTakenBack": {
-			"a plan whose peaks were taken back is replaced", alone, nil, Peaks{}, nil, planOf(5, 5), 0, Planned,
+			"a plan whose peaks were taken back is replaced", alone, nil,
+			Peaks{},
+			nil, planOf(5, 5), 0, Planned,
 			0,
 		},
 		"PeaksUnreadable": {

@@ -52,8 +52,8 @@ func newReviewer(opts Options, review authorizer.UnconditionalAuthorizer) *revie
 		proxied:  cache.NewLRUExpireCacheWithClock(maxDecisions, opts.Clock),
 		direct:   cache.NewLRUExpireCacheWithClock(maxDirectDecisions, opts.Clock),
 		allowTTL: opts.TTL, refuseTTL: min(opts.TTL, maxRefusalTTL),
-		proxiedOf: newBudget(frontProxyUserRate, rate{}, 0, maxCallers, opts.Clock),
-		directOf:  newBudget(directUserRate, directRate, maxDirectOpen, maxCallers, opts.Clock),
+		proxiedOf: newBudget(frontProxyUserRate, rate{}, 0, opts.Clock),
+		directOf:  newBudget(directUserRate, directRate, maxDirectOpen, opts.Clock),
 	}
 }
 

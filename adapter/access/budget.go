@@ -28,10 +28,10 @@ type budget struct {
 	callers *lru.Cache // from the caller's name to its flowcontrol.RateLimiter
 }
 
-// newBudget returns a budget that remembers up to maxCallers callers. A caller that is forgotten
+// newBudget returns a budget that remembers up to [maxCallers] callers. A caller that is forgotten
 // starts with a full burst, so only the bounds for all of them hold against somebody who has many
 // names. The zero rate for all, and 0 for open, are no bound.
-func newBudget(each, all rate, open, maxCallers int, c clock.Clock) *budget {
+func newBudget(each, all rate, open int, c clock.Clock) *budget {
 	b := &budget{each: each, clock: c, callers: lru.New(maxCallers)}
 	if all != (rate{}) {
 		b.all = flowcontrol.NewTokenBucketPassiveRateLimiterWithClock(all.qps, all.burst, c)

@@ -52,8 +52,8 @@ func newTokens(opts Options, review reviewFunc) *tokens {
 		refused:   cache.NewLRUExpireCacheWithClock(maxTokens, opts.Clock),
 		known:     cache.NewLRUExpireCacheWithClock(maxTokens, opts.Clock),
 		acceptTTL: opts.TTL, refuseTTL: min(opts.TTL, maxRefusalTTL),
-		unknownOf: newBudget(unknownAddressRate, unknownRate, maxUnknownOpen, maxCallers, opts.Clock),
-		knownOf:   newBudget(knownTokenRate, rate{}, maxKnownOpen, maxTokens, opts.Clock),
+		unknownOf: newBudget(unknownAddressRate, unknownRate, maxUnknownOpen, opts.Clock),
+		knownOf:   newBudget(knownTokenRate, rate{}, maxKnownOpen, opts.Clock),
 	}
 }
 
@@ -61,7 +61,7 @@ func newTokens(opts Options, review reviewFunc) *tokens {
 // API server does not know, and errOverBudget where there was no review.
 func (t *tokens) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
 	key := tokenKey(sha256.Sum256([]byte(token)))
-	if resp, refusal, ok := t.cached(key); ok {
+	if resp, ok, refusal := t.cached(key); ok {
 		t.observe(kindToken, resultCached)
 		return resp, refusal == nil, refusal
 	}
@@ -78,19 +78,19 @@ func (t *tokens) AuthenticateToken(ctx context.Context, token string) (*authenti
 }
 
 // cached returns the answer of an earlier review. It is not ok where there is none.
-func (t *tokens) cached(key tokenKey) (resp *authenticator.Response, refusal error, ok bool) {
+func (t *tokens) cached(key tokenKey) (resp *authenticator.Response, ok bool, refusal error) {
 	if v, hit := t.accepted.Get(key); hit {
-		return v.(*authenticator.Response), nil, true
+		return v.(*authenticator.Response), true, nil
 	}
 	if _, hit := t.refused.Get(key); hit {
-		return nil, errRefused, true
+		return nil, true, errRefused
 	}
-	return nil, nil, false
+	return nil, false, nil
 }
 
 // ask makes a review, unless the budget is used up.
 func (t *tokens) ask(ctx context.Context, key tokenKey, token string) (*authenticator.Response, error) {
-	if resp, refusal, ok := t.cached(key); ok { // since the caller looked
+	if resp, ok, refusal := t.cached(key); ok { // since the caller looked
 		return resp, refusal
 	}
 	done, ok := t.take(ctx, key)

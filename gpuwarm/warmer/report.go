@@ -152,17 +152,7 @@ func (r *report) addForecast(o *observation, w *allocate.Work, out *outcome) {
 	}
 	status.LearnedNodeLead = allocate.FormatLead(w.Learned.Node)
 	status.LearnedImageLead = allocate.FormatLead(w.Learned.Image)
-	if w.Stale != nil {
-		out.settleFor(aboutNodes, fmt.Sprintf("the target%s counts as it was read last, for up to %s", out.of,
-			v1alpha1.FormatDuration(allocate.RecallFor)), w.Stale)
-	}
-	r.addProblems(out, &status)
-	if w.Holds() && status.Message == "" {
-		status.Message = clip(w.ShortMessage)
-	}
-	if w.Holds() && w.Target.LeftOut != "" {
-		status.Message = clip(strings.TrimPrefix(status.Message+"; ", "; ") + w.Target.LeftOut)
-	}
+	r.addMessages(&status, w, out)
 	if out.loads {
 		r.loads = append(r.loads, out.weights)
 	}
@@ -170,6 +160,21 @@ func (r *report) addForecast(o *observation, w *allocate.Work, out *outcome) {
 	r.statuses[w.Forecast.Name] = status
 	if w.Err != nil || w.Target != nil {
 		r.totals.add(status, held)
+	}
+}
+
+// addMessages adds what keeps a Forecast from being warmed, and what its placeholders leave out.
+func (r *report) addMessages(status *v1alpha1.WarmForecast, w *allocate.Work, out *outcome) {
+	if w.Stale != nil {
+		out.settleFor(aboutNodes, fmt.Sprintf("the target%s counts as it was read last, for up to %s", out.of,
+			v1alpha1.FormatDuration(allocate.RecallFor)), w.Stale)
+	}
+	r.addProblems(out, status)
+	if w.Holds() && status.Message == "" {
+		status.Message = clip(w.ShortMessage)
+	}
+	if w.Holds() && w.Target.LeftOut != "" {
+		status.Message = clip(strings.TrimPrefix(status.Message+"; ", "; ") + w.Target.LeftOut)
 	}
 }
 

@@ -49,18 +49,18 @@ func TestForgedPlaceholdersCountForNothing(t *testing.T) {
 		t.Run(namespace, func(t *testing.T) {
 			w := newWorld(t, steady, pool(noImages, gpus(2)), node("a"), node("b"))
 			w.look(0)
-			real := w.ours(names.RolePlaceholder)
-			if len(real) != 2 {
-				t.Fatalf("%d placeholders, want 2", len(real))
+			genuine := w.ours(names.RolePlaceholder)
+			if len(genuine) != 2 {
+				t.Fatalf("%d placeholders, want 2", len(genuine))
 			}
 			var forged []*corev1.Pod
 			for i, on := range []string{"a", "b"} {
-				p := copyOf(&real[i], namespace, fmt.Sprint("forged-", i), on)
+				p := copyOf(&genuine[i], namespace, fmt.Sprint("forged-", i), on)
 				w.must(w.client.Create(t.Context(), p))
 				forged = append(forged, p)
 			}
-			for i := range real { // and those that are real end, so that the forged ones could stand for them
-				w.must(w.client.Delete(t.Context(), &real[i]))
+			for i := range genuine { // and those that are real end, so that the forged ones could stand for them
+				w.must(w.client.Delete(t.Context(), &genuine[i]))
 			}
 			for i := range 3 {
 				s := w.look(0.25 + float64(i)/4)

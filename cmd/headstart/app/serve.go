@@ -94,7 +94,7 @@ func (o *options) validate() error {
 	if o.rates.WritesPerHour < 1 {
 		fail("--plan-writes-per-hour must be at least 1")
 	}
-	if b := o.warmBounds; min(b.Placeholders, b.Accelerators, b.Pulls, b.ImageNodes) < 1 {
+	if !warmBoundsValid(o.warmBounds) {
 		fail("--warm-max-placeholders, --warm-max-accelerators, --warm-max-pulls and --warm-max-image-nodes " +
 			"must be at least 1")
 	}
@@ -105,6 +105,10 @@ func (o *options) validate() error {
 		return errors.New(strings.Join(faults, "; "))
 	}
 	return nil
+}
+
+func warmBoundsValid(b warmer.Bounds) bool {
+	return min(b.Placeholders, b.Accelerators, b.Pulls, b.ImageNodes) >= 1
 }
 
 // NewServeCommand returns the command serve. It logs to the command's standard error.

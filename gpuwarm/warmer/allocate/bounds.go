@@ -48,10 +48,10 @@ const (
 )
 
 // boundsOf returns what bounds the pool, by whether placeholders hold.
-func (s *Snapshot) boundsOf(cap Cap, byPlaceholders bool) []bound {
+func (s *Snapshot) boundsOf(most Cap, byPlaceholders bool) []bound {
 	out := []bound{
 		{s.Pool.Spec.Limits, byLimits},
-		{map[string]resource.Quantity{"pods": count(cap.Placeholders / s.holdingPools())}, byCap},
+		{map[string]resource.Quantity{"pods": count(most.Placeholders / s.holdingPools())}, byCap},
 	}
 	beside := corev1.ResourceList{} // what other WarmPools of the namespace hold by placeholders
 	for i := range s.Pods {

@@ -21,10 +21,10 @@ type ledger struct {
 	cap   Cap
 }
 
-func newLedger(s *Snapshot, works []*Work, cap Cap) *ledger {
+func newLedger(s *Snapshot, works []*Work, most Cap) *ledger {
 	l := &ledger{
 		s: s, works: works, nodes: NodesOf(s.Nodes), taken: map[types.UID]string{}, used: corev1.ResourceList{},
-		cap: cap,
+		cap: most,
 	}
 	for i := range s.Pods {
 		if p := &s.Pods[i]; s.IsPlaceholder(p) || s.isPull(p) {
