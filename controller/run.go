@@ -52,8 +52,6 @@ type Options struct {
 	// WarmPools lets the leader warm nodes and images ahead. It needs the rights of the component
 	// "warm" of the manifests.
 	WarmPools bool
-	// WarmBounds bound what the WarmPools of one namespace may do.
-	WarmBounds warmer.Bounds
 	// Demand polls observed demand. Its failures are in the condition Observed.
 	Demand DemandObserver
 	// Registerer registers the metrics of this package.
@@ -144,7 +142,7 @@ func addWarmer(mgr ctrl.Manager, opts Options, recorder events.EventRecorder) er
 	}
 	w, err := warmer.New(warmer.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Discovery: apis, Recorder: recorder,
-		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock, Bounds: opts.WarmBounds,
+		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock,
 	})
 	if err != nil {
 		return fmt.Errorf("set the warmer up: %w", err)

@@ -74,7 +74,8 @@ func check() ([]string, error) {
 	}
 	for name, s := range packages {
 		if s.files > maxFiles || s.lines > maxLines {
-			problems = append(problems, fmt.Sprintf("%s: %d files and %d lines, at most %d and %d", name, s.files, s.lines, maxFiles, maxLines))
+			problems = append(problems, fmt.Sprintf("%s: %d files and %d lines, at most %d and %d",
+				name, s.files, s.lines, maxFiles, maxLines))
 		}
 	}
 	slices.Sort(problems)
@@ -110,7 +111,8 @@ func longFuncs(name string, text []byte) ([]string, error) {
 		}
 		begin, end := files.Position(f.Body.Lbrace), files.Position(f.Body.Rbrace)
 		if lines := end.Line - begin.Line; lines > maxFuncLines {
-			out = append(out, fmt.Sprintf("%s:%d: %s has %d lines, at most %d", name, begin.Line, f.Name.Name, lines, maxFuncLines))
+			out = append(out, fmt.Sprintf("%s:%d: %s has %d lines, at most %d",
+				name, begin.Line, f.Name.Name, lines, maxFuncLines))
 		}
 	}
 	return out, nil

@@ -58,8 +58,7 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	demand := values.NewObserver(sources, opts.observeInterval, clock.RealClock{}, logger)
 	mgr, err := controller.New(controller.Options{
-		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect,
-		WarmPools: opts.warmPools, WarmBounds: opts.warmBounds,
+		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect, WarmPools: opts.warmPools,
 		Sources: sources, Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
 	})
 	if err != nil {

@@ -18,16 +18,15 @@ type ledger struct {
 	pods  []corev1.Pod         // of the pool, by name
 	taken map[types.UID]string // pods that a Forecast took over from another one, by the key of the former
 	used  corev1.ResourceList
-	cap   Cap
 }
 
-func newLedger(s *Snapshot, works []*Work, most Cap) *ledger {
+func newLedger(s *Snapshot, works []*Work) *ledger {
 	l := &ledger{
 		s: s, works: works, nodes: NodesOf(s.Nodes), taken: map[types.UID]string{}, used: corev1.ResourceList{},
-		cap: most,
 	}
+	pool := names.Pool(s.Pool.Namespace, s.Pool.Name)
 	for i := range s.Pods {
-		if p := &s.Pods[i]; s.IsPlaceholder(p) || s.isPull(p) {
+		if p := &s.Pods[i]; p.Labels[names.LabelPool] == pool {
 			l.pods = append(l.pods, *p)
 		}
 	}
@@ -41,7 +40,7 @@ func (l *ledger) ownerOf(p *corev1.Pod) string {
 	if key, ok := l.taken[p.UID]; ok {
 		return key
 	}
-	return madeFor(p)
+	return p.Labels[names.LabelForecast]
 }
 
 // podsOf returns the pods of a role that a Forecast has, by name.
@@ -112,7 +111,7 @@ func (l *ledger) countUnwanted() {
 	}
 	for i := range l.pods {
 		p := &l.pods[i]
-		if p.Labels[names.LabelRole] == names.RolePlaceholder && !wanted[madeFor(p)] && IsAlive(p) {
+		if p.Labels[names.LabelRole] == names.RolePlaceholder && !wanted[p.Labels[names.LabelForecast]] && IsAlive(p) {
 			usePod(l.used, p, 1)
 		}
 	}
