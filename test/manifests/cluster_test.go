@@ -150,7 +150,7 @@ func checkTaken(t *testing.T, c *controlplane.ControlPlane) {
 func checkKept(t *testing.T, c *controlplane.ControlPlane) {
 	// Without insecureSkipTLSVerify, which the API server would reject beside the caBundle that exists
 	// by now.
-	other := strings.ReplaceAll(foreign, "insecureSkipTLSVerify: true,", "")
+	other := strings.ReplaceAll(foreign, "  insecureSkipTLSVerify: true\n", "")
 	_, err := c.Kubectl(t.Context(), []byte(other), "apply", "--server-side", "--force-conflicts", "-f", "-")
 	if err == nil || !strings.Contains(err.Error(), "is served by headstart-system/headstart") {
 		t.Errorf("another adapter took the group: error %v, want one that names the owner", err)

@@ -3,6 +3,7 @@ package manifests_test
 import (
 	"context"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,13 +58,15 @@ var metricName = regexp.MustCompile(`headstart_[a-z_]+`)
 // it.
 func TestMetricsExist(t *testing.T) {
 	var source strings.Builder
-	for _, pattern := range []string{"adapter/*.go", "controller/*.go", "gpuwarm/warmer/*.go"} {
-		files, err := filepath.Glob(repository + "/" + pattern)
+	for _, pkg := range []string{"adapter", "controller", "gpuwarm"} {
+		err := filepath.WalkDir(filepath.Join(repository, pkg), func(path string, _ fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+				source.Write(read(t, path))
+			}
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
-		}
-		for _, file := range files {
-			source.Write(read(t, file))
 		}
 	}
 	for _, file := range []string{"alerts.yaml", "headstart.json"} {
