@@ -48,7 +48,7 @@ func ablated() [][]string {
 	}
 }
 
-// TestAblation measures what each part is worth, for the table in docs/forecasting.md: on the open
+// TestAblation measures what each part is worth, for the table in docs/design/004: on the open
 // traces with at most 9,000 scored steps, at the yardstick's shortage cost. It takes minutes, so it
 // runs on request.
 func TestAblation(t *testing.T) {

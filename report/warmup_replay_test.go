@@ -1,4 +1,4 @@
-package cli
+package report_test
 
 import (
 	"math"
@@ -33,7 +33,7 @@ func TestWarmUpHasNoCliff(t *testing.T) {
 	}
 	data := os.Getenv("HEADSTART_SHARED")
 	if data == "" {
-		data = "../../../../shared"
+		data = "../../shared"
 	}
 	data = filepath.Join(data, "data")
 	if _, err := os.Stat(data); err != nil {
