@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -22,10 +23,24 @@ type CalendarReconciler struct {
 	compiler *Compiler
 	recorder events.EventRecorder
 	clock    clock.Clock
+	shard    Shard // Nil owns everything.
 }
 
 func (r *CalendarReconciler) setup(mgr ctrl.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.Calendar{}, withGeneration()).Complete(r)
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.Calendar{}, withGeneration()).
+		WatchesRawSource(shardChanges(r.shard, r.all)).
+		WithOptions(shardOptions(r.shard, 1)).
+		Complete(r)
+}
+
+// all returns a request for every Calendar.
+func (r *CalendarReconciler) all(ctx context.Context) []reconcile.Request {
+	var list v1alpha1.CalendarList
+	if err := r.client.List(ctx, &list); err != nil {
+		return nil // The cache is being stopped.
+	}
+	return requestsFor(list.Items)
 }
 
 // Reconcile updates the status of a Calendar, and requeues it within an hour.
@@ -36,6 +51,9 @@ func (r *CalendarReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 			r.compiler.ForgetCalendar(req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !owns(r.shard, calendarKey(req.Name)) {
+		return ctrl.Result{}, nil
 	}
 	now := r.clock.Now()
 	conditions := newConditionSet(cal.Generation, now)

@@ -66,6 +66,9 @@ func newFetcher() *fetcher {
 	}
 }
 
+// NeedLeaderElection is false: whoever owns a Forecast reads its history.
+func (f *fetcher) NeedLeaderElection() bool { return false }
+
 // Start runs the workers until ctx ends.
 func (f *fetcher) Start(ctx context.Context) error {
 	f.mu.Lock()

@@ -16,7 +16,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -52,8 +51,7 @@ type Rates struct {
 	HPASync time.Duration
 }
 
-// ForecastReconciler makes the plan of each Forecast and writes it to status. It runs on the leader
-// only.
+// ForecastReconciler makes the plan of each Forecast of this replica's shard and writes it to status.
 type ForecastReconciler struct {
 	client   client.Client
 	open     func(namespace string, set planner.Settings) (seriesReader, error)
@@ -67,6 +65,7 @@ type ForecastReconciler struct {
 	fetch    *fetcher
 	live     client.Reader // Reads Events, which are too many for the cache. Nil reads none.
 
+	shard       Shard // Nil owns everything.
 	poolWarmUps gpuwarm.PoolWarmUps
 	free        freeCapacity
 	demand      DemandObserver
@@ -96,12 +95,19 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar), withGeneration()).
 		WatchesRawSource(source.Channel(r.fetch.done, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(r.demand.Changes(), &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: planWorkers}).
+		WatchesRawSource(shardChanges(r.shard, func(ctx context.Context) []reconcile.Request {
+			return r.forecastsIn(ctx, "")
+		})).
+		WithOptions(shardOptions(r.shard, planWorkers)).
 		Complete(reconcile.Func(r.Reconcile))
 }
 
 // Reconcile reads new history, plans, and writes status when the result is worth a write.
 func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if !owns(r.shard, forecastKey(req.NamespacedName)) {
+		r.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
+	}
 	var fc v1alpha1.Forecast
 	if err := r.client.Get(ctx, req.NamespacedName, &fc); err != nil {
 		if apierrors.IsNotFound(err) {

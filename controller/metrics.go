@@ -12,7 +12,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// reconcilerMetrics are the metrics of the leader about its Forecasts.
+// reconcilerMetrics are the metrics about the Forecasts that this replica owns.
 type reconcilerMetrics struct {
 	writes     prometheus.Counter
 	observed   *prometheus.GaugeVec
@@ -36,7 +36,7 @@ func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
 		observed: gauge("headstart_forecast_observed_demand",
 			"Newest measured demand, in the unit of the Forecast's query."),
 		served: gauge("headstart_forecast_served_demand",
-			"Demand served at the last evaluation, as the leader sees it, in the unit of the Forecast's query."),
+			"Demand served at the last evaluation, as their owner sees it, in the unit of the Forecast's query."),
 		lead: gauge("headstart_forecast_lead_seconds", "Lead of the newest plan."),
 		skill: gauge("headstart_forecast_skill",
 			"1 - loss / loss of the better simple rule (the level stays; demand rises as a season ago), "+

@@ -34,6 +34,7 @@ type PeakScheduleReconciler struct {
 	compiler *Compiler
 	recorder events.EventRecorder
 	clock    clock.Clock
+	shard    Shard // Nil owns everything.
 
 	writes scheduleWrites
 }
@@ -45,6 +46,10 @@ func (r *PeakScheduleReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Forecast{}, handler.EnqueueRequestsFromMapFunc(r.schedulesOf),
 			builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		Watches(&v1alpha1.Forecast{}, handler.Funcs{UpdateFunc: r.planChanged}).
+		WatchesRawSource(shardChanges(r.shard, func(ctx context.Context) []reconcile.Request {
+			return requestsFor(r.schedulesIn(ctx, ""))
+		})).
+		WithOptions(shardOptions(r.shard, 1)).
 		Complete(r)
 }
 
@@ -57,6 +62,10 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 			r.writes.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !owns(r.shard, peakScheduleKey(req.NamespacedName)) {
+		r.writes.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
 	}
 	now := r.clock.Now()
 	conditions := newConditionSet(ps.Generation, now)

@@ -41,15 +41,17 @@ const LeaseName = "headstart-leader"
 type Options struct {
 	// Config reaches the API server.
 	Config *rest.Config
-	// Namespace holds the leader's lease.
+	// Namespace holds the leases.
 	Namespace string
-	// LeaderElection lets only one replica write status. Without it, this replica leads.
+	// LeaderElection lets only one replica do what is not shared. Without it, this replica leads.
 	LeaderElection bool
+	// Shard says what this replica plans; nil lets the leader plan everything.
+	Shard Shard
 	// Sources are the Prometheus servers that Forecasts may name.
 	Sources *history.Sources
 	// Rates says how often things happen.
 	Rates Rates
-	// WarmPools lets the leader warm nodes and images ahead. It needs the rights of the component
+	// WarmPools lets Headstart warm nodes and images ahead. It needs the rights of the component
 	// "warm" of the manifests.
 	WarmPools bool
 	// Demand polls observed demand. Its failures are in the condition Observed.
@@ -116,10 +118,14 @@ func New(opts Options) (ctrl.Manager, error) {
 			client: mgr.GetClient(), live: mgr.GetAPIReader(), open: openFrom(opts.Sources, opts.Clock),
 			compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
 			metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(),
-			demand: opts.Demand, states: map[types.NamespacedName]*forecastState{},
+			shard: opts.Shard, demand: opts.Demand, states: map[types.NamespacedName]*forecastState{},
 		},
-		&PeakScheduleReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
-		&CalendarReconciler{client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock},
+		&PeakScheduleReconciler{
+			client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock, shard: opts.Shard,
+		},
+		&CalendarReconciler{
+			client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock, shard: opts.Shard,
+		},
 	} {
 		if err := c.setup(mgr); err != nil {
 			return nil, fmt.Errorf("set the controllers up: %w", err)
@@ -140,10 +146,15 @@ func addWarmer(mgr ctrl.Manager, opts Options, recorder events.EventRecorder) er
 	if err != nil {
 		return fmt.Errorf("set the warmer's discovery up: %w", err)
 	}
-	w, err := warmer.New(warmer.Options{
+	o := warmer.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Discovery: apis, Recorder: recorder,
 		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock,
-	})
+	}
+	if opts.Shard != nil {
+		o.Owns = func(namespace string) bool { return opts.Shard.Owns(warmPoolKey(namespace)) }
+		o.OwnersChanged = opts.Shard.Changes()
+	}
+	w, err := warmer.New(o)
 	if err != nil {
 		return fmt.Errorf("set the warmer up: %w", err)
 	}

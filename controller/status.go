@@ -26,8 +26,8 @@ const conflictRetry = 250 * time.Millisecond
 // that the object does not exist any more.
 //
 // The API server rejects the write as a conflict if the object has changed since it was read. So a
-// leader that was delayed, and has lost the lead meanwhile, does not overwrite what its successor
-// wrote.
+// replica that was delayed, and does not own the object any more, does not overwrite what its
+// successor wrote.
 func writeStatus(
 	ctx context.Context, c client.Client, recorder events.EventRecorder, before, after client.Object,
 	changed []metav1.Condition,

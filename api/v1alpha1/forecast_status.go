@@ -37,7 +37,7 @@ const (
 	ConditionObserved = "Observed"
 )
 
-// ForecastStatus is the observed state of a Forecast, and its plan. Only the leader writes it.
+// ForecastStatus is the observed state of a Forecast, and its plan. Only its owner, one of the replicas, writes it.
 type ForecastStatus struct {
 	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
@@ -74,7 +74,7 @@ type ForecastStatus struct {
 	// +optional
 	Accuracy *AccuracyStatus `json:"accuracy,omitempty"`
 	// recentWrites are the times of the latest writes of this status, oldest first. The number of
-	// writes an hour is limited, and a new leader continues the count.
+	// writes an hour is limited, and a new owner continues the count.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64

@@ -73,7 +73,7 @@ type ForecastSpec struct {
 	// +kubebuilder:default={serviceLevel: "0.99"}
 	ProvisionFor ProvisionFor `json:"provisionFor,omitempty"`
 	// horizon is how far ahead the plan reaches. For that long, the Forecast is served while
-	// Prometheus or the leader is unavailable.
+	// Prometheus or Headstart is unavailable.
 	// +optional
 	// +kubebuilder:default="24h"
 	Horizon Duration `json:"horizon,omitempty"`

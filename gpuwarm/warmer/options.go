@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
 )
@@ -45,6 +46,11 @@ type Options struct {
 	Logger     *slog.Logger
 	Clock      clock.PassiveClock
 
+	// Owns reports whether this replica warms for the WarmPools of a namespace; nil lets the leader
+	// warm for all. OwnersChanged gets an event when that has changed.
+	Owns          func(namespace string) bool
+	OwnersChanged <-chan event.GenericEvent
+
 	// Namespace of the placeholders.
 	Namespace string
 	// PriorityClass of the placeholders, with preemptionPolicy Never. It is below every real pod's,
@@ -66,6 +72,9 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("warmer: Logger is missing")
 	case o.Clock == nil:
 		return o, errors.New("warmer: Clock is missing")
+	}
+	if o.OwnersChanged == nil {
+		o.OwnersChanged = make(chan event.GenericEvent)
 	}
 	if o.Live == nil {
 		o.Live = o.Client

@@ -10,13 +10,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm/warmer/allocate"
@@ -53,7 +56,8 @@ func New(opts Options) (*Reconciler, error) {
 	}, nil
 }
 
-// SetupWithManager adds the reconciler to a manager. It needs leadership. When the API server
+// SetupWithManager adds the reconciler to a manager. It needs leadership, unless the options say what
+// this replica owns. When the API server
 // fails, the next look comes after a second, then ever more slowly up to a minute. What a person
 // has to fix is looked at once an interval.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -64,12 +68,31 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("warmpool").
 		// A status that we wrote is no reason to look again.
 		For(&v1alpha1.WarmPool{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		WithOptions(controller.Options{RateLimiter: limiter}).
+		WatchesRawSource(source.Channel(r.opts.OwnersChanged, handler.EnqueueRequestsFromMapFunc(r.allPools))).
+		WithOptions(controller.Options{RateLimiter: limiter, NeedLeaderElection: ptr.To(r.opts.Owns == nil)}).
 		Complete(r)
+}
+
+// allPools returns a request for every WarmPool.
+func (r *Reconciler) allPools(ctx context.Context, _ client.Object) []reconcile.Request {
+	var list v1alpha1.WarmPoolList
+	if err := r.opts.Client.List(ctx, &list); err != nil {
+		return nil // the cache is being stopped
+	}
+	requests := make([]reconcile.Request, len(list.Items))
+	for i := range list.Items {
+		requests[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
+	}
+	return requests
 }
 
 // Reconcile looks at one WarmPool.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	if r.opts.Owns != nil && !r.opts.Owns(req.Namespace) {
+		r.metrics.forget(req.NamespacedName)
+		delete(r.pools, req.NamespacedName)
+		return reconcile.Result{}, nil
+	}
 	var pool v1alpha1.WarmPool
 	err := r.opts.Client.Get(ctx, req.NamespacedName, &pool)
 	if apierrors.IsNotFound(err) || (err == nil && pool.DeletionTimestamp != nil) {

@@ -110,7 +110,7 @@ func (in ServeInput) base(observed Served, fresh bool) (Served, error) {
 		return in.afterEnd(end, observed, fresh)
 	}
 	at := in.Now
-	if at.Before(in.Plan.Start) { // The clock of the leader is ahead of this machine's.
+	if at.Before(in.Plan.Start) { // The planner's clock is ahead of this machine's.
 		at = in.Plan.Start
 	}
 	if v, ok := in.Plan.At(at); ok && usable(v) {

@@ -85,7 +85,7 @@ func TestOneDay(t *testing.T) {
 		checkVerdict(t, end[reactive].Sub(begin[reactive]), end[headstart].Sub(begin[headstart]))
 	})
 	t.Run("PrometheusKilledForHalfADay", func(t *testing.T) { checkOutage(t, records) })
-	t.Run("LeaderKilled", func(t *testing.T) { testLeaderKilled(t, w) })
+	t.Run("OwnerKilled", func(t *testing.T) { testOwnerKilled(t, w) })
 	t.Run("AllRestarted", func(t *testing.T) { testAllRestarted(t, w) })
 	if err := w.Failed(); err != nil {
 		t.Error(err)
@@ -191,10 +191,10 @@ func checkOutage(t *testing.T, records []record) {
 
 func abs(x int) int { return max(x, -x) }
 
-// testLeaderKilled kills the leader of two replicas behind one port. Requests through the API
+// testOwnerKilled kills the one of two replicas behind one port that plans for a service. Requests through the API
 // server go on, and the other replica starts to plan.
-func testLeaderKilled(t *testing.T, w *harness.World) {
-	leader := theLeader(t, w)
+func testOwnerKilled(t *testing.T, w *harness.World) {
+	owner := theOwner(t, w)
 	before, err := harness.GetForecast(t.Context(), w.ControlPlane, namespace, headstart)
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func testLeaderKilled(t *testing.T, w *harness.World) {
 	requests := 0
 	go func() { longest <- longestFailure(ctx, w, &requests) }()
 	time.Sleep(time.Second)
-	leader.Kill()
+	owner.Kill()
 	killed := time.Now()
 	_, err = harness.AwaitForecast(t.Context(), w.ControlPlane, namespace, headstart, 3*time.Minute,
 		func(f *harness.Forecast) bool {
@@ -228,9 +228,9 @@ func testLeaderKilled(t *testing.T, w *harness.World) {
 	}
 }
 
-// theLeader returns the replica that leads. A replica that lost its lease because the machine stood
+// theOwner returns the replica that plans for the service. A replica that lost its lease because the machine stood
 // still has ended. It is started again, as a kubelet does.
-func theLeader(t *testing.T, w *harness.World) (leader *harness.Headstart) {
+func theOwner(t *testing.T, w *harness.World) (owner *harness.Headstart) {
 	t.Helper()
 	for i, h := range w.Adapters {
 		select {
@@ -249,13 +249,13 @@ func theLeader(t *testing.T, w *harness.World) (leader *harness.Headstart) {
 	var said error
 	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true,
 		func(ctx context.Context) (bool, error) {
-			leader, said = harness.Leader(ctx, w.Adapters)
+			owner, said = harness.Owner(ctx, w.Adapters, namespace, headstart)
 			return said == nil, nil
 		})
 	if err != nil {
 		t.Fatalf("%v: %v", err, said)
 	}
-	return leader
+	return owner
 }
 
 // longestFailure requests the metric until ctx ends, and returns the longest time from a first

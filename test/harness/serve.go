@@ -148,21 +148,21 @@ func (h *Headstart) Direct(ctx context.Context, namespace, name string) (float64
 	return oneValue(body)
 }
 
-var leads = regexp.MustCompile(`(?m)^leader_election_master_status\{.*\} 1$`)
-
-// Leader returns the replica whose metrics say that it leads.
-func Leader(ctx context.Context, replicas []*Headstart) (*Headstart, error) {
+// Owner returns the replica that plans for a Forecast: the one that has metrics of the plan.
+func Owner(ctx context.Context, replicas []*Headstart, namespace, name string) (*Headstart, error) {
+	owns := regexp.MustCompile(fmt.Sprintf(`(?m)^headstart_forecast_plan_end_timestamp_seconds\{forecast=%q,namespace=%q\}`,
+		name, namespace))
 	client := insecure()
 	for _, h := range replicas {
 		metrics, err := fetch(ctx, client, "https://"+h.Address+"/metrics", h.c.Config.BearerToken)
 		if err != nil {
-			return nil, fmt.Errorf("look for the leader: %w", err)
+			return nil, fmt.Errorf("look for the owner of %s/%s: %w", namespace, name, err)
 		}
-		if leads.Match(metrics) {
+		if owns.Match(metrics) {
 			return h, nil
 		}
 	}
-	return nil, errors.New("look for the leader: no replica leads")
+	return nil, fmt.Errorf("no replica plans for %s/%s", namespace, name)
 }
 
 // insecure returns a client that does not verify certificates.

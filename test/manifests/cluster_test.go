@@ -284,6 +284,8 @@ var rights = map[string]struct {
 	"read Secrets elsewhere": {attributes("get", "", "secrets", "", "shop", "headstart-serving-cert"), false},
 	"hold its lease": {attributes("update", "coordination.k8s.io", "leases", "", "headstart-system",
 		"headstart-leader"), true},
+	"read the leases of all replicas": {attributes("list", "coordination.k8s.io", "leases", "", "headstart-system",
+		""), true},
 	"patch its lease": {attributes("patch", "coordination.k8s.io", "leases", "", "headstart-system",
 		"headstart-leader"), false},
 	"watch its lease": {attributes("watch", "coordination.k8s.io", "leases", "", "headstart-system",

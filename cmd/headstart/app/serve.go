@@ -110,8 +110,9 @@ func NewServeCommand() *cobra.Command {
 		Long: `Serve runs the server: the metrics APIs and the controllers.
 
 The manifests of an installation start it, with at least two replicas in the cluster. Every replica
-serves the metrics APIs from memory and polls the observed demand. Only the leader reads history, fits
-forecasts, makes plans, and writes the plans to the status of the Forecasts.`,
+serves the metrics APIs from memory and polls the observed demand. The replicas share the planning:
+each Forecast belongs to one of them, which reads its history, fits, plans, and writes the plan to the
+Forecast's status.`,
 		Example: `  headstart serve --external-metrics --namespace headstart-system --kubeconfig ~/.kube/config \
     --prometheus-config sources.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -156,7 +157,7 @@ func (o *options) registerControllers(f *pflag.FlagSet) {
 	f.StringVar(&o.namespace, "namespace", o.namespace, "`NAMESPACE` that headstart runs in (default $POD_NAMESPACE)")
 	f.StringVar(&o.prometheusConfig, "prometheus-config", o.prometheusConfig,
 		"`FILE` that lists the Prometheus sources")
-	f.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "elect a leader; needed with more than one replica")
+	f.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "share the planning with other replicas; without it, run one replica only")
 	f.BoolVar(&o.warmPools, "warm-pools", o.warmPools,
 		"act on WarmPools: warm nodes, images and weights ahead of the plans")
 	f.DurationVar(&o.observeInterval, "observe-interval", o.observeInterval,

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	utilrand "k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -24,6 +25,7 @@ import (
 	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/controller"
+	"headstart.dev/headstart/controller/shards"
 	"headstart.dev/headstart/history"
 )
 
@@ -57,12 +59,25 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	demand := values.NewObserver(sources, opts.observeInterval, clock.RealClock{}, logger)
-	mgr, err := controller.New(controller.Options{
+	controllers := controller.Options{
 		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect, WarmPools: opts.warmPools,
 		Sources: sources, Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
-	})
+	}
+	members, err := membership(config, opts, registry, logger)
 	if err != nil {
 		return nil, err
+	}
+	if members != nil {
+		controllers.Shard = members
+	}
+	mgr, err := controller.New(controllers)
+	if err != nil {
+		return nil, err
+	}
+	if members != nil {
+		if err := mgr.Add(members); err != nil {
+			return nil, fmt.Errorf("share the planning: %w", err)
+		}
 	}
 	if err := errors.Join(mgr.Add(demand), registry.Register(demand)); err != nil {
 		return nil, fmt.Errorf("poll observed demand: %w", err)
@@ -80,6 +95,34 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 	}
 	return s, errors.Join(mgr.Add(onEveryReplica{s.watchSources}), s.addPlainMetrics())
 }
+
+// membership returns what shares the planning between replicas; nil without leader election, where
+// this replica is the only one.
+func membership(
+	config *rest.Config, opts options, registry prometheus.Registerer, logger *slog.Logger,
+) (*shards.Membership, error) {
+	if !opts.leaderElect {
+		return nil, nil
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the API server: %w", err)
+	}
+	o := shards.DefaultOptions()
+	o.Leases, o.Logger = client.CoordinationV1().Leases(opts.namespace), logger
+	o.Identity = "headstart-replica-" + utilrand.String(identityLength)
+	members, err := shards.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return members, registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "headstart_replicas",
+		Help: "Replicas that share the planning, as this one sees them.",
+	}, func() float64 { return float64(len(members.Members())) }))
+}
+
+// identityLength makes it impossible in practice that two processes have the same name.
+const identityLength = 16
 
 // restConfig reads a kubeconfig file. Without one it uses the service account of the pod.
 func restConfig(kubeconfig string) (*rest.Config, error) {

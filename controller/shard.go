@@ -1,0 +1,53 @@
+package controller
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+)
+
+// Shard says what this replica plans and writes. Another replica does the rest.
+type Shard interface {
+	// Owns reports whether this replica owns a key. Use the functions below to make keys.
+	Owns(key string) bool
+	// Changes returns a new channel that gets an event when the answers of Owns have changed.
+	Changes() <-chan event.GenericEvent
+}
+
+// Keys of the kinds. Equal names of different kinds may belong to different replicas. All WarmPools of
+// a namespace belong to one, because they share its Forecasts and its limits.
+func forecastKey(name types.NamespacedName) string     { return "forecast/" + name.String() }
+func peakScheduleKey(name types.NamespacedName) string { return "peakschedule/" + name.String() }
+func calendarKey(name string) string                   { return "calendar/" + name }
+func warmPoolKey(namespace string) string              { return "warmpools/" + namespace }
+
+// owns reports whether this replica owns a key. Without shards, whoever leads owns everything.
+func owns(s Shard, key string) bool { return s == nil || s.Owns(key) }
+
+// shardOptions returns options of a controller. With shards it runs on every replica, and otherwise
+// on the leader.
+func shardOptions(s Shard, workers int) controller.Options {
+	return controller.Options{MaxConcurrentReconciles: workers, NeedLeaderElection: ptr.To(s == nil)}
+}
+
+// shardChanges is a source of requests for all objects, when the shards have changed. It has none
+// without shards.
+func shardChanges(s Shard, all func(context.Context) []reconcile.Request) source.Source {
+	changes := make(<-chan event.GenericEvent)
+	if s != nil {
+		changes = s.Changes()
+	}
+	return source.Channel(changes, handler.Funcs{
+		GenericFunc: func(ctx context.Context, _ event.GenericEvent, q requestQueue) {
+			for _, req := range all(ctx) {
+				q.Add(req)
+			}
+		},
+	})
+}
