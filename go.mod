@@ -3,7 +3,6 @@ module headstart.dev/headstart
 go 1.26.7
 
 require (
-	github.com/arran4/golang-ical v0.3.4
 	github.com/distribution/reference v0.6.0
 	github.com/go-logr/logr v1.4.4
 	github.com/google/go-cmp v0.7.0

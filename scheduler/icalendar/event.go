@@ -4,99 +4,226 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
-
-	ics "github.com/arran4/golang-ical"
 )
 
-// timed reports whether an event begins at a time of day. That can be midnight.
-func timed(event *ics.VEvent) bool {
-	return strings.Contains(event.GetProperty(ics.ComponentPropertyDtStart).Value, "T")
+// event is one VEVENT.
+type event struct {
+	component *component
+	zones     *zones
+	zone      zone // of the calendar, from X-WR-TIMEZONE; nil without one
+	name      string
+	uid       string
+	replaces  *property // RECURRENCE-ID; nil for an event of its own
+	sequence  int
+	cancelled bool
 }
 
-// dateList reads EXDATE or RDATE. An event may have several of them, with several dates each.
-func (in *reader) dateList(event *ics.VEvent, name string, which ics.ComponentProperty) []time.Time {
-	var dates []time.Time
-	for _, property := range event.GetProperties(which) {
-		for text := range strings.SplitSeq(property.Value, ",") {
-			day, err := parseDate(text)
-			if err != nil {
-				in.note(name, "%s %q is skipped: %v", which, text, err)
-				continue
-			}
-			dates = append(dates, day)
-		}
+func newEvent(c *component, zones *zones, calendar zone, cancels bool) *event {
+	e := &event{component: c, zones: zones, zone: calendar, name: nameOf(c), uid: c.value("UID")}
+	e.sequence, _ = strconv.Atoi(c.value("SEQUENCE"))
+	e.cancelled = cancels || isName(c.value("STATUS"), "CANCELLED")
+	if p, ok := c.first("RECURRENCE-ID"); ok {
+		e.replaces = &p
 	}
-	return dates
+	return e
 }
 
 // nameOf returns the summary of an event, or its UID where it has none.
-func nameOf(event *ics.VEvent) string {
-	name := "unnamed"
-	for _, property := range []ics.ComponentProperty{ics.ComponentPropertyUniqueId, ics.ComponentPropertySummary} {
-		if p := event.GetProperty(property); p != nil && strings.TrimSpace(p.Value) != "" {
-			name = strings.Join(strings.Fields(strings.ToValidUTF8(p.Value, "")), " ")
-		}
-	}
+func nameOf(c *component) string {
+	name := cmp.Or(unescape(c.value("SUMMARY")), unescape(c.value("UID")), "unnamed")
 	// The API counts characters, not bytes.
 	if runes := []rune(name); len(runes) > maxNameLength {
 		name = string(runes[:maxNameLength])
 	}
-	return cmp.Or(name, "unnamed")
+	return name
 }
 
-func dateOf(property *ics.IANAProperty) (time.Time, error) {
-	if property == nil {
-		return time.Time{}, errors.New("it has no DTSTART")
+// start returns the first day of the event, and its start in full.
+func (e *event) start() (moment, error) {
+	p, ok := e.component.first("DTSTART")
+	if !ok {
+		return moment{}, errors.New("it has no DTSTART")
 	}
-	return parseDate(property.Value)
+	m, err := momentOf(p)
+	if err != nil {
+		return moment{}, err
+	}
+	if m.isUTC && e.zone != nil {
+		m = fromWall(e.zone.toWall(m.wall()), "")
+	}
+	if !m.isDate && (m.seconds != 0 || m.isUTC) {
+		return moment{}, fmt.Errorf("%q is a time of day, and a Calendar has whole days: "+
+			"declare it as a window of a PeakSchedule", p.value)
+	}
+	return m, nil
 }
 
-// parseDate parses a date. A midnight without a zone or in a zone other than UTC stands for its
-// date, because some programs write days like that.
-func parseDate(text string) (time.Time, error) {
-	text = strings.TrimSuffix(strings.TrimSpace(text), "T000000")
-	if strings.Contains(text, "T") {
-		return time.Time{}, fmt.Errorf("%q is a time of day, and a Calendar has whole days: "+
-			"declare it as a window of a PeakSchedule", text)
+// home returns the zone of the event's wall clock; nil where it is not known.
+func (e *event) home(start moment) zone {
+	if start.zoneID != "" {
+		return e.zones.find(start.zoneID)
 	}
-	day, err := time.Parse("20060102", text)
-	if err != nil || day.Year() < 1970 || day.Year() > lastYear {
-		return time.Time{}, fmt.Errorf("%q is not a date from 1970 to 2199", text)
-	}
-	return day, nil
+	return e.zone
 }
 
-// lengthOf returns how many days an event lasts. DTEND is the first day after the event. An event
-// that begins at a time and has neither an end nor a duration lasts no day.
-func lengthOf(event *ics.VEvent, first time.Time) (int, error) {
-	days := 1
-	if timed(event) {
-		days = 0
+// onWall returns a moment on the wall clock of the event that starts at start. It fails where the
+// zones that this takes are not known.
+func (e *event) onWall(m, start moment) (moment, error) {
+	if m.isDate || !m.isUTC && (m.zoneID == start.zoneID || m.zoneID == "" || start.isDate) {
+		return m, nil
 	}
-	if property := event.GetProperty(ics.ComponentPropertyDtEnd); property != nil {
-		end, err := parseDate(property.Value)
+	home := e.home(start)
+	if m.isUTC && start.isDate && (home == nil || m.seconds == 0) {
+		return m, nil // some programs write a date as its midnight in UTC
+	}
+	if home == nil {
+		return moment{}, errors.New("it is a time in another zone, and its day in the zone of the event is not known")
+	}
+	utc := m.wall()
+	if !m.isUTC {
+		other := e.zones.find(m.zoneID)
+		if other == nil {
+			return moment{}, fmt.Errorf("its zone %q is not known", m.zoneID)
+		}
+		utc = other.toUTC(m.wall())
+	}
+	return fromWall(home.toWall(utc), start.zoneID), nil
+}
+
+var errNotWhole = errors.New("it does not last from one midnight to another")
+
+// days returns how many days the event lasts. The end is the first day after it. An event that
+// begins at a time and has neither an end nor a duration lasts no day.
+func (e *event) days(start moment) (int, error) {
+	if p, ok := e.component.first("DTEND"); ok {
+		end, err := momentOf(p)
+		if err == nil {
+			end, err = e.onWall(end, start)
+		}
 		if err != nil {
 			return 0, err
 		}
-		if days = int(end.Sub(first) / (24 * time.Hour)); days < 0 {
-			return 0, errors.New("it ends before it begins")
-		}
-	} else if property := event.GetProperty(ics.ComponentPropertyDuration); property != nil {
-		var n int
-		var unit string
-		_, err := fmt.Sscanf(property.Value, "P%d%1s", &n, &unit)
-		if err != nil || n < 1 || n > maxEventDays || unit != "D" && unit != "W" {
-			return 0, fmt.Errorf("its duration %q is not a number of days or weeks", property.Value)
-		}
-		days = n
-		if unit == "W" {
-			days = n * 7
-		}
+		return e.daysUntil(end, start)
 	}
-	if days > maxEventDays {
+	if p, ok := e.component.first("DURATION"); ok {
+		return e.daysFor(p.value, start)
+	}
+	if start.isDate {
+		return 1, nil
+	}
+	return 0, errNotWhole
+}
+
+// daysUntil returns the number of days from start to end.
+func (e *event) daysUntil(end, start moment) (int, error) {
+	days := dayNumber(end.day) - dayNumber(start.day)
+	switch {
+	case days < 0:
+		return 0, errors.New("it ends before it begins")
+	case days > maxEventDays:
+		return 0, fmt.Errorf("it lasts %d days", days)
+	case end.seconds == 0 && days > 0:
+		return days, nil
+	case end.seconds >= secondsPerDay-60: // some programs end a day a minute or a second early
+		return days + 1, nil
+	case start.isDate:
+		return days + 1, nil // some programs write the first day as the end
+	}
+	return 0, errNotWhole
+}
+
+// daysFor returns how many days a duration lasts.
+func (e *event) daysFor(text string, start moment) (int, error) {
+	d, err := parseLength(text)
+	if err != nil {
+		return 0, fmt.Errorf("its duration %q is not a number of days or weeks", text)
+	}
+	days, whole := wholeDays(d.seconds)
+	if home := e.home(start); !whole && home != nil && d.days <= maxEventDays && d.seconds <= maxEventDays*secondsPerDay {
+		// A day on which clocks change has 23 or 25 hours.
+		from := start.day.AddDate(0, 0, d.days)
+		end := fromWall(home.toWall(home.toUTC(from).Add(time.Duration(d.seconds)*time.Second)), "")
+		days, whole = dayNumber(end.day)-dayNumber(from), end.seconds == 0
+	}
+	days += d.days
+	switch {
+	case !whole && start.isDate:
+		return 0, fmt.Errorf("its duration %q is not a number of days or weeks", text)
+	case !whole, days == 0 && !start.isDate:
+		return 0, errNotWhole
+	case days > maxEventDays:
 		return 0, fmt.Errorf("it lasts %d days", days)
 	}
-	return days, nil
+	return max(days, 1), nil
+}
+
+// wholeDays returns the first day of the event and how many days it lasts. It notes an event that a
+// Calendar cannot hold, and reports false for it.
+func (in *reader) wholeDays(e *event) (start moment, days int, ok bool) {
+	start, err := e.start()
+	if err != nil {
+		in.note(e.name, "skipped: %v", err)
+		return moment{}, 0, false
+	}
+	days, err = e.days(start)
+	if err != nil && !start.isDate {
+		why := ""
+		if !errors.Is(err, errNotWhole) {
+			why = ": " + err.Error()
+		}
+		in.note(e.name, "skipped, because it does not last from one midnight to another, and a Calendar has whole days: "+
+			"declare it as a window of a PeakSchedule%s", why)
+		return moment{}, 0, false
+	}
+	if err != nil {
+		in.note(e.name, "only its first day is kept: %v", err)
+		days = 1
+	}
+	return start, days, true
+}
+
+// dates reads EXDATE or RDATE. An event may have several of them, with several dates each.
+func (in *reader) dates(e *event, start moment, days int, which string) []occurrence {
+	var out []occurrence
+	for _, p := range e.component.all(which) {
+		for text := range strings.SplitSeq(p.value, ",") {
+			text, period, _ := strings.Cut(text, "/")
+			m, err := parseMoment(text, p.params["TZID"])
+			if err == nil {
+				m, err = e.onWall(m, start)
+			}
+			length := days
+			if err == nil && period != "" {
+				length, err = e.periodDays(m, period, p.params["TZID"])
+			}
+			if err != nil {
+				in.note(e.name, "%s %q is skipped: %v", which, text, err)
+				continue
+			}
+			if m.seconds != start.seconds && !m.isDate && which == "RDATE" {
+				in.note(e.name, "%s %q is skipped, because it is not a whole day", which, text)
+				continue
+			}
+			out = append(out, occurrence{e.name, dayNumber(m.day), length})
+		}
+	}
+	return out
+}
+
+// periodDays returns the days of a period that begins at start. Its end is a time or a duration.
+func (e *event) periodDays(start moment, end, zoneID string) (int, error) {
+	if strings.HasPrefix(strings.TrimSpace(end), "P") {
+		return e.daysFor(end, start)
+	}
+	m, err := parseMoment(end, zoneID)
+	if err == nil {
+		m, err = e.onWall(m, start)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return e.daysUntil(m, start)
 }

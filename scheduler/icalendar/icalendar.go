@@ -9,10 +9,8 @@ package icalendar
 import (
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 	"time"
-
-	ics "github.com/arran4/golang-ical"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -24,10 +22,13 @@ const (
 	maxDatesPerName = 64
 	maxEventDays    = 366
 	repeatYears     = 10
+	firstYear       = 1970 // of a Calendar
 	lastYear        = 2199
 	// maxExpandedDays bounds the days of all events of a file, recurrences included. It is many
 	// times what a Calendar can have.
 	maxExpandedDays = 1 << 18
+	// maxExaminedDays bounds the days that are looked at to find recurrences.
+	maxExaminedDays = 1 << 24
 	dateLayout      = "2006-01-02"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	// From is the first day that is kept; zero keeps all. Yearly rules have no first day, and are
 	// always kept.
 	From time.Time
+	// Now is the day from which on recurrences without an end are expanded where From is zero and
+	// they began earlier. Zero stands for their own beginning.
+	Now time.Time
 }
 
 // Result is the converted calendar.
@@ -49,11 +53,17 @@ type Result struct {
 // reader collects the days of one file.
 type reader struct {
 	options Options
-	dates   map[string]map[string]bool // name to dates
+	dated   map[string]map[string]bool // name to dates
 	rules   map[string][]v1alpha1.YearlyRule
 	notes   []string
-	// expanded counts the days of all events, recurrences included.
-	expanded int
+	noted   map[string]bool // the notes
+	// expanded counts the days of all events, recurrences included. examine is how many days may
+	// still be looked at.
+	expanded, examine int
+	// changes are the events that replace an occurrence of another one, by its UID.
+	changes map[string][]*event
+	// masters are the events that are no changes, by UID: whether one of them is not cancelled.
+	masters map[string]bool
 }
 
 // Read reads an iCalendar file. The error says why nothing can be converted; Result.Notes name
@@ -66,103 +76,111 @@ func Read(r io.Reader, options Options) (Result, error) {
 	if len(text) > maxBytes {
 		return Result{}, fmt.Errorf("the iCalendar file is larger than %d MiB: export fewer years of it", maxBytes>>20)
 	}
-	calendar, err := ics.ParseCalendar(strings.NewReader(string(text)))
+	calendars, err := parseStream(string(text))
 	if err != nil {
 		return Result{}, fmt.Errorf("this is not an iCalendar file: %w", err)
 	}
-	in := reader{options: options, dates: map[string]map[string]bool{}, rules: map[string][]v1alpha1.YearlyRule{}}
-	for _, event := range calendar.Events() {
-		if in.event(event); in.expanded > maxExpandedDays {
-			return Result{Notes: in.notes}, fmt.Errorf("the events of the iCalendar file have more than %d days: "+
-				"end their recurrences earlier, or split the file", maxExpandedDays)
+	in := reader{
+		options: options, dated: map[string]map[string]bool{}, rules: map[string][]v1alpha1.YearlyRule{},
+		examine: maxExaminedDays, changes: map[string][]*event{}, masters: map[string]bool{},
+		noted: map[string]bool{},
+	}
+	for _, e := range in.current(calendars) {
+		if err := in.event(e); err != nil {
+			return Result{Notes: in.notes}, err
 		}
 	}
 	return in.result()
 }
 
+// note notes something about an event, once.
 func (in *reader) note(name, format string, args ...any) {
-	in.notes = append(in.notes, name+": "+fmt.Sprintf(format, args...))
+	text := name + ": " + fmt.Sprintf(format, args...)
+	if !in.noted[text] {
+		in.noted[text] = true
+		in.notes = append(in.notes, text)
+	}
+}
+
+// eventKey identifies the versions of an event, or of one occurrence of it.
+type eventKey struct{ uid, replaces string }
+
+// current returns the events of all calendars, without versions that a later one replaces. It keeps
+// the events that replace an occurrence in changes too.
+func (in *reader) current(calendars []*component) []*event {
+	var events []*event
+	newest := map[eventKey]int{}
+	key := func(e *event) eventKey {
+		k := eventKey{uid: e.uid}
+		if e.replaces != nil {
+			k.replaces = e.replaces.value
+		}
+		return k
+	}
+	for _, calendar := range calendars {
+		zones := newZones(calendar)
+		cancels := isName(calendar.value("METHOD"), "CANCEL")
+		for _, c := range calendar.children {
+			if c.name != eventName {
+				continue
+			}
+			e := newEvent(c, zones, zones.find(calendar.value("X-WR-TIMEZONE")), cancels)
+			events = append(events, e)
+			newest[key(e)] = max(newest[key(e)], e.sequence)
+		}
+	}
+	events = slices.DeleteFunc(events, func(e *event) bool { return e.uid != "" && e.sequence < newest[key(e)] })
+	for _, e := range events {
+		switch {
+		case e.uid == "":
+		case e.replaces != nil:
+			in.changes[e.uid] = append(in.changes[e.uid], e)
+		default:
+			in.masters[e.uid] = in.masters[e.uid] || !e.cancelled
+		}
+	}
+	return events
 }
 
 // event adds the days of one event.
-func (in *reader) event(event *ics.VEvent) {
-	name := nameOf(event)
-	status := event.GetProperty(ics.ComponentPropertyStatus)
-	if status != nil && strings.EqualFold(status.Value, "CANCELLED") {
-		in.note(name, "skipped, because it is cancelled")
-		return
-	}
-	if event.GetProperty("RECURRENCE-ID") != nil {
-		in.note(name, "skipped, because it moves one occurrence of a recurring event: check the dates of that event")
-		return
-	}
-	first, err := dateOf(event.GetProperty(ics.ComponentPropertyDtStart))
-	if err != nil {
-		in.note(name, "skipped: %v", err)
-		return
-	}
-	days, err := lengthOf(event, first)
-	if timed(event) && (err != nil || days < 1) {
-		in.note(name, "skipped, because it does not last from one midnight to another, and a Calendar has whole days: "+
-			"declare it as a window of a PeakSchedule")
-		return
-	}
-	if err != nil {
-		in.note(name, "only its first day is kept: %v", err)
-	}
-	in.occurrences(event, name, first, max(days, 1)) // some programs write the first day as the end
-}
-
-// occurrences adds the days of an event that starts on first and lasts a number of days, for each
-// of its recurrences.
-func (in *reader) occurrences(event *ics.VEvent, name string, first time.Time, days int) {
-	except := map[time.Time]bool{}
-	for _, day := range in.dateList(event, name, ics.ComponentPropertyExdate) {
-		except[day] = true
-	}
-	starts := []time.Time{first}
-	if property := event.GetProperty(ics.ComponentPropertyRrule); property != nil {
-		recurs, err := parseRecurrence(property.Value, first, timed(event))
-		yearly, isYearly := recurs.(rule)
-		switch {
-		case err != nil:
-			in.note(name, "only %s is kept, because the recurrence %q cannot be converted: %v",
-				first.Format(dateLayout), property.Value, err)
-		case isYearly && yearly.endless() && len(except) == 0 && yearly.hasRules(days):
-			in.rules[name] = append(in.rules[name], yearly.days(days)...)
-			starts = nil
-		default:
-			var complete bool
-			starts, complete = recurs.expand(first)
-			switch {
-			case len(starts) == 0:
-				in.note(name, "skipped, because its recurrence %q ends before it begins", property.Value)
-			case !complete:
-				in.note(name, "its dates are kept until %d: import the file again by then", first.Year()+repeatYears)
-			}
+func (in *reader) event(e *event) error {
+	if e.replaces != nil {
+		goesOn, known := in.masters[e.uid]
+		if e.cancelled || known && (!goesOn || e.forFuture()) {
+			return nil // the event that it is a part of takes it into account
 		}
 	}
-	starts = append(starts, in.dateList(event, name, ics.ComponentPropertyRdate)...)
-	if in.expanded += len(starts) * days; in.expanded > maxExpandedDays {
-		return
+	if e.cancelled {
+		in.note(e.name, "skipped, because it is cancelled")
+		return nil
 	}
-	for _, start := range starts {
-		if !except[start] {
-			in.keep(name, start, days)
-		}
+	start, days, ok := in.wholeDays(e)
+	if !ok {
+		return nil
 	}
+	if e.replaces != nil {
+		in.keep(occurrence{e.name, dayNumber(start.day), days})
+	} else if err := in.occurrences(e, start, days); err != nil {
+		return err
+	}
+	if in.expanded > maxExpandedDays {
+		return fmt.Errorf("the events of the iCalendar file have more than %d days: "+
+			"end their recurrences earlier, or split the file", maxExpandedDays)
+	}
+	return nil
 }
 
 // keep adds the days of one occurrence.
-func (in *reader) keep(name string, start time.Time, days int) {
-	for i := range days {
-		day := start.AddDate(0, 0, i)
-		if day.Before(in.options.From) {
+func (in *reader) keep(o occurrence) {
+	for day := o.day; day < o.day+o.days; day++ {
+		date := dateOf(day)
+		if date.Before(in.options.From) || date.Year() < firstYear || date.Year() > lastYear {
 			continue
 		}
-		if in.dates[name] == nil {
-			in.dates[name] = map[string]bool{}
+		if in.dated[o.name] == nil {
+			in.dated[o.name] = map[string]bool{}
 		}
-		in.dates[name][day.Format(dateLayout)] = true
+		in.dated[o.name][date.Format(dateLayout)] = true
+		in.expanded++
 	}
 }

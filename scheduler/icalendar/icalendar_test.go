@@ -142,12 +142,21 @@ var events = map[string]struct {
 		"2026-09-01 2031-08-26 2036-08-19", "import the file again",
 	},
 	"Monthly": {
-		"what is not supported is noted", "DTSTART;VALUE=DATE:20260901\nRRULE:FREQ=MONTHLY;COUNT=3",
-		"2026-09-01", "FREQ is \"MONTHLY\"",
+		"by months", "DTSTART;VALUE=DATE:20260901\nRRULE:FREQ=MONTHLY;COUNT=3",
+		"2026-09-01 2026-10-01 2026-11-01", "",
+	},
+	"Hourly": {
+		"what is not supported is noted", "DTSTART;VALUE=DATE:20260901\nRRULE:FREQ=HOURLY;COUNT=3",
+		"2026-09-01", "FREQ is \"HOURLY\"",
 	},
 	"TimedUntil": {
-		"the day of UNTIL is not known",
+		"UNTIL is in UTC, and is the midnight of the 4th where the event is",
 		"DTSTART;TZID=Asia/Shanghai:20260501T000000\nDURATION:P1D\nRRULE:FREQ=DAILY;UNTIL=20260503T160000Z",
+		"2026-05-01/2026-05-04", "",
+	},
+	"TimedUntilUnknown": {
+		"the day of UNTIL is not known without the zone",
+		"DTSTART;TZID=Atlantis:20260501T000000\nDURATION:P1D\nRRULE:FREQ=DAILY;UNTIL=20260503T160000Z",
 		"2026-05-01", "is a time in UTC",
 	},
 	"Yearly": {"a rule", "DTSTART;VALUE=DATE:20251225\nRRULE:FREQ=YEARLY", "yearly", ""},
@@ -180,7 +189,7 @@ var events = map[string]struct {
 	"NoSuchDay": {
 		"a day of no year has no recurrence, and the event keeps its date",
 		"DTSTART;VALUE=DATE:20260228\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31", "2026-02-28",
-		"month 2 has no day 31",
+		"no day has the properties",
 	},
 	"CountWithoutEnd": {
 		"a thousand million days are ten years of them",

@@ -13,7 +13,7 @@ import (
 // result sorts the collected days, and checks them as the API server and the controller would.
 func (in *reader) result() (Result, error) {
 	names := map[string]bool{}
-	for name := range in.dates {
+	for name := range in.dated {
 		names[name] = true
 	}
 	for name := range in.rules {
@@ -28,7 +28,7 @@ func (in *reader) result() (Result, error) {
 				spec.Days = append(spec.Days, v1alpha1.CalendarDay{Name: name, Yearly: &rule})
 			}
 		}
-		for chunk := range slices.Chunk(mergeDates(sortedKeys(in.dates[name])), maxDatesPerName) {
+		for chunk := range slices.Chunk(mergeDates(sortedKeys(in.dated[name])), maxDatesPerName) {
 			spec.Days = append(spec.Days, v1alpha1.CalendarDay{Name: name, Dates: chunk})
 		}
 	}

@@ -38,7 +38,7 @@ left out and listed on standard error.`,
   headstart calendar import holidays.ics --name cn --from 2026-01-01 | kubectl apply -f -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return runCalendarImport(streams, args[0], name, from)
+			return runCalendarImport(streams, args[0], name, from, time.Now())
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the Calendar (default the name of the file)")
@@ -46,8 +46,8 @@ left out and listed on standard error.`,
 	return cmd
 }
 
-func runCalendarImport(streams Streams, file, name, from string) error {
-	var options icalendar.Options
+func runCalendarImport(streams Streams, file, name, from string, now time.Time) error {
+	options := icalendar.Options{Now: now}
 	if from != "" {
 		day, err := time.Parse(time.DateOnly, from)
 		if err != nil {
