@@ -6,9 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/scheduler"
 )
 
 // action is an action of another autoscaler: at every match of a cron expression, it sets a number
@@ -41,34 +38,25 @@ const (
 // monday begins a week without a clock change, in which cron expressions are evaluated.
 var monday = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
-// levels returns the levels between actions. Either all actions repeat every week, or all have the
-// same date fields; dates are these fields in the second case, and empty in the first. On the
-// weekdays in skip nothing happens, so that the level of the day before continues.
-func levels(actions []action, skip map[int]bool) (out []level, dates string, err error) {
-	dates, err = commonDates(actions)
+// levels returns the levels between actions that repeat every week. On the weekdays in skip nothing
+// happens, so that the level of the day before continues.
+func levels(actions []action, skip map[int]bool) (out []level, err error) {
+	times, err := actionTimes(actions, skip)
 	if err != nil {
-		return nil, "", err
-	}
-	length := week
-	if dates != "" {
-		length = day
-	}
-	times, err := actionTimes(actions, dates, length, skip)
-	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if len(times) == 0 {
-		return nil, "", errors.New("its excludeDates exclude all of its actions")
+		return nil, errors.New("its excludeDates exclude all of its actions")
 	}
 	times = changes(times)
 	for i, t := range times {
 		next := times[(i+1)%len(times)].minute
 		if next <= t.minute {
-			next += length
+			next += week
 		}
 		out = append(out, level{t.action.name, t.minute, next - t.minute, t.action.replicas})
 	}
-	return out, dates, nil
+	return out, nil
 }
 
 // changes returns the actions that change the number of replicas, in the order of time. Of several
@@ -94,27 +82,6 @@ func changes(times []actionTime) []actionTime {
 	return out
 }
 
-// commonDates returns the date fields of the actions where they name dates; these must be the same
-// then. It returns an empty string where all actions repeat every week.
-func commonDates(actions []action) (string, error) {
-	for _, a := range actions {
-		if len(strings.Fields(a.cron)) != 5 {
-			return "", fmt.Errorf("%s: schedule %q does not have five fields without its seconds", a.name, a.cron)
-		}
-	}
-	if repeatWeekly(actions) {
-		return "", nil
-	}
-	dates := strings.Join(strings.Fields(actions[0].cron)[2:], " ")
-	for _, a := range actions {
-		if strings.Join(strings.Fields(a.cron)[2:], " ") != dates {
-			return "", errors.New("its schedules name different days of the month, so that the time between them " +
-				"is not the same in every month: declare these windows by hand")
-		}
-	}
-	return dates, nil
-}
-
 // repeatWeekly reports whether no action names a day of the month or a month.
 func repeatWeekly(actions []action) bool {
 	return !slices.ContainsFunc(actions, func(a action) bool {
@@ -123,28 +90,19 @@ func repeatWeekly(actions []action) bool {
 	})
 }
 
-// actionTimes returns the minutes of the cycle at which actions happen, in the order of actions.
-// With dates, the cycle is one day, which stands for every date.
-func actionTimes(actions []action, dates string, length int, skip map[int]bool) ([]actionTime, error) {
+// actionTimes returns the minutes of the week at which actions happen, in the order of actions.
+func actionTimes(actions []action, skip map[int]bool) ([]actionTime, error) {
 	var times []actionTime
 	for _, a := range actions {
 		if a.replicas < 0 {
 			return nil, fmt.Errorf("%s: it wants %d replicas: write a number from 0", a.name, a.replicas)
 		}
-		if _, err := matchesOf(a.cron, 0); err != nil { // checks the date fields too
-			return nil, fmt.Errorf("%s: %w", a.name, err)
-		}
-		cron := a.cron
-		if dates != "" {
-			f := strings.Fields(cron)
-			cron = f[0] + " " + f[1] + " * * *"
-		}
-		minutes, err := matchesOf(cron, length)
+		minutes, err := matchesOf(a.cron, week)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", a.name, err)
 		}
 		for _, minute := range minutes {
-			if dates != "" || !skip[weekdayOf(minute)] {
+			if !skip[weekdayOf(minute)] {
 				times = append(times, actionTime{minute, a})
 			}
 		}
@@ -161,13 +119,7 @@ func isWildcard(field string) bool { return field == "*" || field == "?" || fiel
 
 // matchesOf returns the minutes of a cycle at which a cron expression matches.
 func matchesOf(cron string, length int) ([]int, error) {
-	replicas := int32(1)
-	s, err := scheduler.Compile("cycle", v1alpha1.PeakScheduleSpec{
-		TimeZone: "UTC",
-		Windows: []v1alpha1.PeakWindow{{
-			Name: "match", Schedule: cron, Duration: "1m", Demand: v1alpha1.PeakDemand{Replicas: &replicas},
-		}},
-	}, nil)
+	s, err := matchSchedule(cron)
 	if err != nil {
 		return nil, err
 	}

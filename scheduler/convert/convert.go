@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"headstart.dev/headstart/scheduler/manifest"
 )
@@ -20,6 +21,9 @@ type Options struct {
 	// TimeZone is the zone of autoscalers that follow the clock of their machine or process. Empty
 	// stands for the default of each.
 	TimeZone string
+	// Now is when the conversion is made: windows that occur once are written for the years after
+	// it. Zero stands for 2026.
+	Now time.Time
 }
 
 // Result has the converted objects and what to know about them.
@@ -54,6 +58,8 @@ type source struct {
 	raw  []byte
 	// stopOriginal says how to stop the original; empty where nothing is to be done.
 	stopOriginal string
+	// originalHPA is the HorizontalPodAutoscaler that the original made; empty where it makes none.
+	originalHPA string
 }
 
 type metadata struct {

@@ -72,13 +72,6 @@ var refusedConversions = map[string]struct{ reason, text, want string }{
 		"a Deployment is no autoscaler", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}",
 		"nothing to convert",
 	},
-	"DifferentDays": {
-		"from the 28th to the 3rd lasts differently every month",
-		"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: " +
-			"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 0 28 * *, targetReplicas: " +
-			"2}, {schedule: 0 0 3 * *, targetReplicas: 1}]}}",
-		"different days of the month",
-	},
 	"LongName": {
 		"a Forecast could not be referred to",
 		"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: " +
@@ -89,9 +82,11 @@ var refusedConversions = map[string]struct{ reason, text, want string }{
 	"SameName": {
 		"the second would overwrite the first",
 		"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: " +
-			"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}\n---\n" +
+			"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}, {schedule: " +
+			"0 18 * * *, targetReplicas: 1}]}}\n---\n" +
 			"{apiVersion: extensions.tkestack.io/v1, kind: CronHPA, metadata: {name: a}, spec: " +
-			"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}]}}",
+			"{scaleTargetRef: {kind: Deployment, name: a}, crons: [{schedule: 0 9 * * *, targetReplicas: 2}, {schedule: " +
+			"0 18 * * *, targetReplicas: 1}]}}",
 		"CronHPA a: CronHPA of the same name and namespace is converted already",
 	},
 	"NoTarget": {
@@ -175,6 +170,9 @@ func FuzzConvert(f *testing.F) {
 	f.Add("{apiVersion: zalando.org/v1, kind: ScalingSchedule, spec: {scalingWindowDurationMinutes: -1, " +
 		"schedules: [{type: OneTime, date: '9999-12-31T23:59:59Z', endDate: '0000-01-01T00:00:00Z', " +
 		"durationMinutes: 9223372036854775807, value: -9223372036854775808}]}}")
+	f.Add(scaledObject("", `{type: cron, metadata: {timezone: UTC, start: "*/7 8,20 1-9,31 2,12 1-5", `+
+		`end: "0 6 29 2 0", desiredReplicas: 1e1}}`))
+	f.Add(scaledObject("", `{type: prometheus, metadata: {query: "sum(rate(a_sum[2m])) / (b{c='d'})", threshold: 5e-1}}`))
 	f.Fuzz(func(t *testing.T, text string) {
 		objects, err := manifest.Read(strings.NewReader(text))
 		if err != nil {
@@ -182,8 +180,8 @@ func FuzzConvert(f *testing.F) {
 		}
 		begin := time.Now()
 		result, err := Convert(objects, Options{TimeZone: "Europe/Berlin"})
-		if err == nil && len(result.Objects) == 0 {
-			t.Fatalf("%q: neither an error nor an object", text)
+		if err == nil && len(result.Objects)+len(result.Notes) == 0 {
+			t.Fatalf("%q: neither an error nor an object nor a note", text)
 		}
 		if took := time.Since(begin); took > 30*time.Second {
 			t.Fatalf("%q took %s", text, took)

@@ -11,8 +11,8 @@ import (
 // craneSpec has the fields of an EffectiveHorizontalPodAutoscaler's spec that are read.
 type craneSpec struct {
 	ScaleTargetRef workload       `json:"scaleTargetRef"`
-	MinReplicas    *int32         `json:"minReplicas"`
-	MaxReplicas    int32          `json:"maxReplicas"`
+	MinReplicas    *count         `json:"minReplicas"`
+	MaxReplicas    count          `json:"maxReplicas"`
 	ScaleStrategy  string         `json:"scaleStrategy"`
 	Prediction     map[string]any `json:"prediction"`
 	Metrics        []any          `json:"metrics"`
@@ -21,7 +21,7 @@ type craneSpec struct {
 		Timezone       string `json:"timezone"`
 		Start          string `json:"start"`
 		End            string `json:"end"`
-		TargetReplicas int32  `json:"targetReplicas"`
+		TargetReplicas count  `json:"targetReplicas"`
 	} `json:"crons"`
 }
 
@@ -43,7 +43,7 @@ func fromCrane(s *source) error {
 		with("crons", fields("name", "description", "timezone", "start", "end", "targetReplicas")))
 	v := conversion{
 		name: s.meta.Name, target: in.Spec.ScaleTargetRef, capacity: "1",
-		min: valueOr(in.Spec.MinReplicas, 1), max: in.Spec.MaxReplicas,
+		min: int32(valueOr(in.Spec.MinReplicas, 1)), max: int32(in.Spec.MaxReplicas),
 	}
 	var periods []period
 	for _, c := range in.Spec.Crons {
@@ -53,21 +53,16 @@ func fromCrane(s *source) error {
 			s.note("%s names no zone, so Crane follows the clock of its own machine: %s is assumed; "+
 				"give another zone with --time-zone", c.Name, zone)
 		}
-		periods = append(periods, period{c.Name, zone, c.Start, c.End, c.TargetReplicas})
+		periods = append(periods, period{c.Name, zone, c.Start, c.End, int32(c.TargetReplicas)})
 	}
-	groups, highest, err := s.periodGroups(periods, v.min)
-	if err != nil {
+	var err error
+	if v.groups, err = s.periodGroups(periods, v.min, v.max, "Crane", "maxReplicas"); err != nil {
 		return err
-	}
-	v.groups = groups
-	if highest > v.max {
-		s.note("a cron wants %d replicas, and maxReplicas limited that silently to %d: maxReplicas is raised",
-			highest, v.max)
-		v.max = highest
 	}
 	s.noteCrane(in.Spec)
 	s.noteClockChange()
-	s.stopOriginal = "delete it and HorizontalPodAutoscaler ehpa-" + s.meta.Name
+	s.originalHPA = "ehpa-" + s.meta.Name
+	s.stopOriginal = "delete it and HorizontalPodAutoscaler " + s.originalHPA
 	return s.write(v)
 }
 

@@ -14,8 +14,8 @@ import (
 type job struct {
 	Name           string   `json:"name"`
 	Schedule       string   `json:"schedule"`
-	TargetSize     *int32   `json:"targetSize"`
-	TargetReplicas *int32   `json:"targetReplicas"`
+	TargetSize     *count   `json:"targetSize"`
+	TargetReplicas *count   `json:"targetReplicas"`
 	RunOnce        bool     `json:"runOnce"`
 	ExcludeDates   []string `json:"excludeDates"`
 }
@@ -102,32 +102,48 @@ func (s *source) fromJobs(target workload, jobs []job, exclude []string, seconds
 			"declare windows that occur once by hand, with start and duration", len(jobs))
 	}
 	except, skip := s.exceptions(exclude, repeatWeekly(actions))
-	recurring, dates, err := levels(actions, skip)
+	windows, bounds, err := s.jobWindows(actions, skip, zone)
 	if err != nil {
 		return err
 	}
-	byReplicas := func(a, b level) int { return cmp.Compare(a.replicas, b.replicas) }
-	lowest := slices.MinFunc(recurring, byReplicas).replicas
-	highest := slices.MaxFunc(recurring, byReplicas).replicas
-	group := windowGroup{
-		name: s.meta.Name, timeZone: zone, windows: windowsAbove(recurring, lowest, dates), except: except,
-	}
+	group := windowGroup{name: s.meta.Name, timeZone: zone, windows: windows, except: except}
 	for _, o := range once {
-		highest = max(highest, o.replicas)
-		group.windows = append(group.windows, s.onceWindow(o, recurring, dates, location))
+		bounds.max = max(bounds.max, o.replicas)
+		group.windows = append(group.windows, s.onceWindow(o, actions, skip, location))
 	}
 	if len(actions) > 1 {
 		s.noteSameMinute(actions)
 	}
-	if len(group.windows) == 0 {
-		s.note("it always wants %d replicas: minReplicas says that, and no window is needed", lowest)
-	}
-	s.noteLevels(dates, lowest)
+	s.noteLevels(bounds.min)
 	s.stopOriginal = "delete it"
-	return s.write(conversion{
-		name: s.meta.Name, target: s.scaled(target), min: lowest, max: highest, capacity: "1",
-		groups: []windowGroup{group},
-	})
+	v := conversion{
+		name: s.meta.Name, min: bounds.min, max: bounds.max, capacity: "1", groups: []windowGroup{group},
+	}
+	v.target = s.scaled(target, &v)
+	return s.write(v)
+}
+
+// replicaBounds are the smallest and the largest number of replicas that actions set.
+type replicaBounds struct{ min, max int32 }
+
+// jobWindows returns the windows of the levels above the smallest one.
+func (s *source) jobWindows(
+	actions []action, skip map[int]bool, zone string,
+) (windows []v1alpha1.PeakWindow, bounds replicaBounds, err error) {
+	bySize := func(a, b action) int { return cmp.Compare(a.replicas, b.replicas) }
+	bounds = replicaBounds{slices.MinFunc(actions, bySize).replicas, slices.MaxFunc(actions, bySize).replicas}
+	if !repeatWeekly(actions) {
+		windows, err = s.datedWindows(actions, bounds.min, zone)
+		return windows, bounds, err
+	}
+	recurring, err := levels(actions, skip)
+	if err != nil {
+		return nil, bounds, err
+	}
+	byReplicas := func(a, b level) int { return cmp.Compare(a.replicas, b.replicas) }
+	bounds.min = slices.MinFunc(recurring, byReplicas).replicas
+	bounds.max = slices.MaxFunc(recurring, byReplicas).replicas
+	return windowsAbove(recurring, bounds.min), bounds, nil
 }
 
 // actions returns the jobs that recur, and those that happen once. It notes the jobs that are
@@ -149,7 +165,7 @@ func (s *source) actions(jobs []job, location *time.Location, seconds bool) (rec
 				s.note("%s is not converted: %q is not a date and time", j.Name, j.Schedule)
 				continue
 			}
-			once = append(once, onceAction{j.Name, at, *size})
+			once = append(once, onceAction{j.Name, at, int32(*size)})
 			continue
 		}
 		cron, err := s.fiveFields(j, seconds)
@@ -161,7 +177,7 @@ func (s *source) actions(jobs []job, location *time.Location, seconds bool) (rec
 			s.note("%s ran once and now recurs, because its schedule does not name a year: "+
 				"give the window a start instead of a schedule", j.Name)
 		}
-		recurring = append(recurring, action{j.Name, cron, *size})
+		recurring = append(recurring, action{j.Name, cron, int32(*size)})
 	}
 	return recurring, once
 }
@@ -200,18 +216,20 @@ type onceAction struct {
 
 // onceWindow returns a window from an action at one date to the next recurring action.
 func (s *source) onceWindow(
-	o onceAction, recurring []level, dates string, location *time.Location,
+	o onceAction, actions []action, skip map[int]bool, location *time.Location,
 ) v1alpha1.PeakWindow {
-	length, begin := week, (int(o.at.In(location).Weekday())+6)%7*day
-	if dates != "" {
-		length, begin = day, 0
-	}
-	minute := begin + o.at.Hour()*60 + o.at.Minute()
-	duration := length
-	for _, l := range recurring {
-		if until := (l.start - minute + length) % length; until > 0 {
-			duration = min(duration, until)
+	local := o.at.In(location)
+	wall := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), 0, 0, time.UTC)
+	duration := week
+	if times, err := actionTimes(actions, skip); err == nil && repeatWeekly(actions) {
+		minute := (int(local.Weekday())+6)%7*day + local.Hour()*60 + local.Minute()
+		for _, t := range times {
+			if until := (t.minute - minute + week) % week; until > 0 {
+				duration = min(duration, until)
+			}
 		}
+	} else if until, ok := nextAction(actions, wall); ok {
+		duration = until
 	}
 	s.note("%s lasts from its date until the next recurring action; where that level is higher, the higher one counts",
 		o.name)
@@ -236,12 +254,9 @@ func (s *source) noteSameMinute(actions []action) {
 }
 
 // noteLevels notes how levels differ from actions.
-func (s *source) noteLevels(dates string, lowest int32) {
+func (s *source) noteLevels(lowest int32) {
 	s.note("each action at a point in time became a state that lasts until the next action: " +
 		"a restart or a missed action no longer loses it")
-	if dates != "" {
-		s.note("after the last action on a day of %q, the smallest size, %d, counts until the next such day", dates, lowest)
-	}
 	s.note("where the clock changes during a window, the window ends an hour before or after the next action did, " +
 		"because durations are elapsed time")
 	if lowest == 0 {
@@ -250,17 +265,28 @@ func (s *source) noteLevels(dates string, lowest int32) {
 }
 
 // scaled returns the workload itself. Where target is a HorizontalPodAutoscaler, that is its
-// target.
-func (s *source) scaled(target workload) workload {
+// target, and its bounds live on in the conversion.
+func (s *source) scaled(target workload, v *conversion) workload {
+	for _, h := range s.c.hpas {
+		scales := h.Spec.ScaleTargetRef
+		follows := target.Kind == hpaKind && h.Metadata.Name == target.Name
+		beside := target.Kind != hpaKind && scales.Kind == target.Kind && scales.Name == target.Name
+		if h.Metadata.Namespace != s.meta.Namespace || !follows && !beside {
+			continue
+		}
+		if most := int32(h.Spec.MaxReplicas); most > v.max {
+			s.note("maxReplicas is %d, as in HorizontalPodAutoscaler %s", most, h.Metadata.Name)
+			v.max = most
+		}
+		if beside {
+			continue // noteConflicts says what to do about it
+		}
+		s.note("it scaled through HorizontalPodAutoscaler %s, whose minReplicas it sets with every action: the new one "+
+			"has the same target and, as minReplicas, the smallest size, %d", target.Name, v.min)
+		return scales
+	}
 	if target.Kind != hpaKind {
 		return target
-	}
-	for _, h := range s.c.hpas {
-		if h.Metadata.Name == target.Name && h.Metadata.Namespace == s.meta.Namespace {
-			s.note("it scaled through HorizontalPodAutoscaler %s, and never restored its maxReplicas: "+
-				"the new one has the same target", target.Name)
-			return h.Spec.ScaleTargetRef
-		}
 	}
 	s.note("it scales through HorizontalPodAutoscaler %s, which is not among the files, so no Forecast is made. "+
 		"Give that manifest too, or create a Forecast %s for its target; there, read it as an External metric "+

@@ -4,72 +4,87 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
+	"strings"
 )
 
 // kedaSpec has the fields of a ScaledObject's spec that are read.
 type kedaSpec struct {
 	ScaleTargetRef  workload      `json:"scaleTargetRef"`
-	MinReplicaCount *int32        `json:"minReplicaCount"`
-	MaxReplicaCount *int32        `json:"maxReplicaCount"`
-	CooldownPeriod  *int32        `json:"cooldownPeriod"`
+	MinReplicaCount *count        `json:"minReplicaCount"`
+	MaxReplicaCount *count        `json:"maxReplicaCount"`
 	Triggers        []kedaTrigger `json:"triggers"`
+	Advanced        struct {
+		HPA struct {
+			Name string `json:"name"`
+		} `json:"horizontalPodAutoscalerConfig"`
+	} `json:"advanced"`
 }
 
 type kedaTrigger struct {
 	Type       string            `json:"type"`
 	Name       string            `json:"name"`
 	MetricType string            `json:"metricType"`
-	Metadata   map[string]string `json:"metadata"`
+	Metadata   map[string]scalar `json:"metadata"`
 }
 
 func fromKEDA(s *source) error {
 	var in struct {
-		Spec kedaSpec `json:"spec"`
+		Spec   kedaSpec `json:"spec"`
+		Status struct {
+			HPAName string `json:"hpaName"`
+		} `json:"status"`
 	}
 	if err := s.decode(&in); err != nil {
 		return err
 	}
 	v := conversion{
 		name: s.meta.Name, target: in.Spec.ScaleTargetRef, capacity: "1",
-		min: valueOr(in.Spec.MinReplicaCount, 0), max: valueOr(in.Spec.MaxReplicaCount, 100),
+		min: int32(valueOr(in.Spec.MinReplicaCount, 0)), max: int32(valueOr(in.Spec.MaxReplicaCount, 100)),
 	}
+	s.originalHPA = cmp.Or(in.Spec.Advanced.HPA.Name, in.Status.HPAName, "keda-hpa-"+s.meta.Name)
 	v.target.APIVersion = cmp.Or(v.target.APIVersion, "apps/v1")
 	v.target.Kind = cmp.Or(v.target.Kind, "Deployment")
 	periods, noted, err := s.kedaPeriods(in.Spec.Triggers, &v)
 	if err != nil {
 		return err
 	}
-	if len(periods) == 0 {
-		return errors.New("it has no cron trigger")
+	if len(periods) == 0 && v.query == "" {
+		return errors.New("it has no cron trigger, and no Prometheus trigger that measures demand, so that there is " +
+			"nothing to convert: see the notes")
 	}
 	if v.target.Name == "" {
 		return errNoTarget
 	}
 	s.noteUnsupported(kedaFields(), noted...)
 	s.noteKEDAPause()
-	groups, highest, err := s.periodGroups(periods, v.min)
-	if err != nil {
+	if v.groups, err = s.periodGroups(periods, v.min, v.max, "KEDA", "maxReplicaCount"); err != nil {
 		return err
 	}
-	v.groups = groups
-	v.max = max(v.max, highest)
-	s.note("a window ends at the first end after its start. KEDA compares the next start with the next end: " +
-		"where the end matches on more days than the start, KEDA stays active until the last end before the next start")
+	if len(v.groups) > 0 {
+		s.note("a window ends at the first end after its start. KEDA compares the next start with the next end: " +
+			"where the end matches on more days than the start, KEDA stays active until the last end before the next start")
+	}
+	if s.isEmpty(v) {
+		return s.write(v)
+	}
 	s.note("cooldownPeriod is not converted: the HorizontalPodAutoscaler waits 300 s before it scales down, " +
 		"or what behavior.scaleDown.stabilizationWindowSeconds says")
-	s.noteClockChange()
+	if len(v.groups) > 0 {
+		s.noteClockChange()
+	}
 	if v.min == 0 {
 		s.note("minReplicas is 0: this needs a cluster where HPAs can scale to zero; elsewhere use a minimum of 1")
 	}
 	s.stopOriginal = "delete it, or pause it with the annotation autoscaling.keda.sh/paused and delete " +
-		"HorizontalPodAutoscaler keda-hpa-" + s.meta.Name
+		"HorizontalPodAutoscaler " + s.originalHPA
 	return s.write(v)
 }
 
 func kedaFields() fieldSet {
 	metadata := fields("timezone", "start", "end", "desiredReplicas", "serverAddress", "query", "threshold")
 	return fields("minReplicaCount", "maxReplicaCount", "cooldownPeriod").
+		with("advanced", fieldSet{}.with("horizontalPodAutoscalerConfig", fields("name"))).
 		with("scaleTargetRef", workloadFields()).
 		with("triggers", fields("type", "name", "metricType").with("metadata", metadata))
 }
@@ -82,25 +97,68 @@ func (s *source) kedaPeriods(triggers []kedaTrigger, v *conversion) (periods []p
 		average := t.MetricType == "" || t.MetricType == "AverageValue"
 		switch {
 		case t.Type == "cron":
-			replicas, err := strconv.ParseInt(t.Metadata["desiredReplicas"], 10, 32)
+			p, err := s.cronPeriod(name, t)
 			if err != nil {
-				return nil, nil, fmt.Errorf("trigger %s: desiredReplicas %q is not a number",
-					name, t.Metadata["desiredReplicas"])
+				return nil, nil, err
 			}
-			periods = append(periods,
-				period{name, t.Metadata["timezone"], t.Metadata["start"], t.Metadata["end"], int32(replicas)})
-		case t.Type == "prometheus" && v.query == "" && average && t.Metadata["threshold"] != "":
-			v.query, v.capacity = t.Metadata["query"], t.Metadata["threshold"]
+			if p != nil {
+				periods = append(periods, *p)
+			}
+		case t.Type == "prometheus" && v.query == "" && average && t.Metadata["threshold"] != "" && notDemandOf(t) == "":
+			if v.capacity, err = positiveQuantity(string(t.Metadata["threshold"])); err != nil {
+				return nil, nil, fmt.Errorf("trigger %s: threshold %w", name, err)
+			}
+			v.query = string(t.Metadata["query"])
 			s.note("trigger %s became the Forecast's demand: "+
 				"configure %s as the source \"default\" in the server's configuration",
-				name, cmp.Or(t.Metadata["serverAddress"], "its Prometheus"))
+				name, cmp.Or(string(t.Metadata["serverAddress"]), "its Prometheus"))
 		default:
 			noted = append(noted, fmt.Sprintf("spec.triggers[%d].", i))
-			s.note("trigger %s of type %s is not converted: keep it as a metric of the new HorizontalPodAutoscaler, "+
-				"or keep the ScaledObject and read the Forecast from it", name, t.Type)
+			s.noteTrigger(name, t)
 		}
 	}
+	if v.query == "" && slices.ContainsFunc(triggers, func(t kedaTrigger) bool { return notDemandOf(t) != "" }) {
+		s.note(insteadOfIt)
+	}
 	return periods, noted, nil
+}
+
+// cronPeriod returns the period of a cron trigger; nil, with a note, for one that has no effect.
+func (s *source) cronPeriod(name string, t kedaTrigger) (*period, error) {
+	at := func(field string) string { return strings.TrimSpace(string(t.Metadata[field])) }
+	replicas, err := wholeNumber(at("desiredReplicas"))
+	if err != nil {
+		return nil, fmt.Errorf("trigger %s: desiredReplicas %w", name, err)
+	}
+	p := period{name, at("timezone"), at("start"), at("end"), replicas}
+	if p.zone == "" || p.zone == "Local" {
+		p.zone = cmp.Or(s.c.options.TimeZone, "UTC")
+		s.note("%s names no zone of its own: %s is assumed; give another zone with --time-zone", name, p.zone)
+	}
+	if sameTimes(p.start, p.end) {
+		s.note("%s is left out, because its start and its end are the same time, %q, which KEDA does not allow. "+
+			"If %d replicas are wanted at all times, set minReplicas", name, p.start, replicas)
+		return nil, nil
+	}
+	return &p, nil
+}
+
+// sameTimes reports whether two cron expressions are the same, however they are written.
+func sameTimes(a, b string) bool {
+	normal := func(cron string) string {
+		fields := strings.Fields(strings.ToUpper(cron))
+		for i, f := range fields {
+			if isWildcard(f) {
+				f = "*"
+			}
+			if trimmed := strings.TrimLeft(f, "0"); len(f) > 1 && strings.Trim(f, "0123456789") == "" {
+				f = cmp.Or(trimmed, "0")
+			}
+			fields[i] = f
+		}
+		return strings.Join(fields, " ")
+	}
+	return normal(a) == normal(b)
 }
 
 // noteKEDAPause notes that the original is paused, because the new objects are not.

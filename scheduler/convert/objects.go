@@ -3,6 +3,7 @@ package convert
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -32,14 +33,14 @@ type hpa struct {
 	Metadata metadata `json:"metadata"`
 	Spec     struct {
 		ScaleTargetRef workload `json:"scaleTargetRef"`
-		MinReplicas    *int32   `json:"minReplicas"`
-		MaxReplicas    int32    `json:"maxReplicas"`
+		MinReplicas    *count   `json:"minReplicas"`
+		MaxReplicas    count    `json:"maxReplicas"`
 		Metrics        []struct {
 			Type   string `json:"type"`
 			Object struct {
 				DescribedObject workload `json:"describedObject"`
 				Target          struct {
-					AverageValue string `json:"averageValue"`
+					AverageValue scalar `json:"averageValue"`
 				} `json:"target"`
 			} `json:"object"`
 		} `json:"metrics"`
@@ -76,6 +77,12 @@ func (s *source) write(v conversion) error {
 		return fmt.Errorf("its name has %d characters, and that of a Forecast at most %d: shorten it in the file",
 			len(v.name), maxName)
 	}
+	if s.isEmpty(v) {
+		s.note("nothing is written, because neither a window nor a demand is left, and a Forecast without them never "+
+			"serves anything: it always wants %d replicas. Set them in the workload itself, or as minReplicas of a "+
+			"HorizontalPodAutoscaler", v.min)
+		return nil
+	}
 	key := s.meta.Namespace + "/" + v.name
 	if s.c.made[key] != "" {
 		return fmt.Errorf("%s of the same name and namespace is converted already: rename one of them in the file",
@@ -98,6 +105,11 @@ func (s *source) write(v conversion) error {
 		s.noteConflicts(v)
 	}
 	return nil
+}
+
+// isEmpty reports whether a conversion has neither a window nor a demand.
+func (s *source) isEmpty(v conversion) bool {
+	return v.query == "" && !slices.ContainsFunc(v.groups, func(g windowGroup) bool { return len(g.windows) > 0 })
 }
 
 func forecastSpec(v conversion) map[string]any {
@@ -173,7 +185,7 @@ func (s *source) noteConflicts(v conversion) {
 			"two that select the same pods stop each other", s.stopOriginal, v.name)
 	}
 	for _, h := range s.c.hpas {
-		if h.Metadata.Namespace != s.meta.Namespace {
+		if h.Metadata.Namespace != s.meta.Namespace || h.Metadata.Name == s.originalHPA {
 			continue
 		}
 		if h.Metadata.Name == v.name {

@@ -17,22 +17,38 @@ type period struct {
 }
 
 // periodGroups converts periods to windows: each lasts from a start to the first end after it. It
-// also returns the largest number of replicas, which is at least minReplicas.
-func (s *source) periodGroups(periods []period, minReplicas int32) ([]windowGroup, int32, error) {
-	highest := minReplicas
+// notes a period that the bounds of the original leave without effect, or cut.
+func (s *source) periodGroups(periods []period, least, most int32, original, field string) ([]windowGroup, error) {
 	byZone := map[string][]v1alpha1.PeakWindow{}
 	for _, p := range periods {
-		recurring, dates, err := levels([]action{{p.name, p.end, 0}, {p.name, p.start, p.replicas}}, nil)
+		if p.replicas <= least {
+			s.note("%s wants %d replicas, which is not more than minReplicas: it has no effect, and no window is written",
+				p.name, p.replicas)
+			continue
+		}
+		if p.replicas > most {
+			s.note("%s wants %d replicas, and %s never runs more than its %s: maxReplicas stays %d. "+
+				"If %d are wanted, raise it", p.name, p.replicas, original, field, most, p.replicas)
+		}
+		windows, err := s.windows([]action{{p.name, p.end, 0}, {p.name, p.start, p.replicas}}, p.zone)
 		if err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", p.name, err)
+			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
-		highest = max(highest, p.replicas)
-		if p.replicas <= minReplicas {
-			s.note("%s wants %d replicas, which is not more than minReplicas: it has no effect", p.name, p.replicas)
-		}
-		byZone[p.zone] = append(byZone[p.zone], windowsAbove(recurring, 0, dates)...)
+		byZone[p.zone] = append(byZone[p.zone], windows...)
 	}
-	return s.groupsByZone(byZone), highest, nil
+	return s.groupsByZone(byZone), nil
+}
+
+// windows returns the windows of actions whose lowest level is 0.
+func (s *source) windows(actions []action, zone string) ([]v1alpha1.PeakWindow, error) {
+	if !repeatWeekly(actions) {
+		return s.datedWindows(actions, 0, zone)
+	}
+	recurring, err := levels(actions, nil)
+	if err != nil {
+		return nil, err
+	}
+	return windowsAbove(recurring, 0), nil
 }
 
 // groupsByZone makes one group for each zone, and gives the windows different names.

@@ -11,20 +11,15 @@ import (
 )
 
 // windowsAbove returns the levels above base as windows. Levels that differ in their weekdays or
-// hours only become one window. dates are the date fields of the schedules; empty where levels
-// repeat weekly.
-func windowsAbove(levels []level, base int32, dates string) []v1alpha1.PeakWindow {
+// hours only become one window.
+func windowsAbove(levels []level, base int32) []v1alpha1.PeakWindow {
 	used := map[string]int{}
 	var windows []v1alpha1.PeakWindow
 	for _, h := range groupByHour(groupByWeekday(levels, base)) {
-		on := "* * " + h.key.weekdays
-		if dates != "" {
-			on = dates
-		}
 		replicas := h.key.replicas
 		windows = append(windows, v1alpha1.PeakWindow{
 			Name:     uniqueName(used, h.name),
-			Schedule: fmt.Sprintf("%d %s %s", h.key.minute, cronList(h.values, 24), on),
+			Schedule: fmt.Sprintf("%d %s * * %s", h.key.minute, cronList(h.values, 24), h.key.weekdays),
 			Duration: v1alpha1.FormatDuration(time.Duration(h.key.duration) * time.Minute),
 			Demand:   v1alpha1.PeakDemand{Replicas: &replicas},
 		})

@@ -142,8 +142,9 @@ func (s *source) zalandoHPAs(v *conversion) {
 				continue
 			}
 			s.meta.Namespace = h.Metadata.Namespace
-			v.target, v.min, v.max = h.Spec.ScaleTargetRef, valueOr(h.Spec.MinReplicas, 1), h.Spec.MaxReplicas
-			v.capacity = m.Object.Target.AverageValue
+			v.target = h.Spec.ScaleTargetRef
+			v.min, v.max = int32(valueOr(h.Spec.MinReplicas, 1)), int32(h.Spec.MaxReplicas)
+			v.capacity = string(m.Object.Target.AverageValue)
 		}
 	}
 	if v.target.Name == "" {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -40,6 +41,7 @@ apply the result.`,
 }
 
 func runConvert(streams Streams, files []string, options convert.Options) error {
+	options.Now = time.Now()
 	objects, err := readManifests(streams, files)
 	if err != nil {
 		return err
