@@ -1,13 +1,11 @@
 package history
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -24,8 +22,8 @@ const (
 
 // CSVOptions say how to read a CSV file.
 type CSVOptions struct {
-	// Step is the length of a step. When it is zero, it is inferred for each series: the most
-	// common difference between neighbouring rows.
+	// Step is the length of a step. When it is zero, it is inferred for each series from the
+	// differences between neighbouring rows.
 	Step time.Duration
 }
 
@@ -48,19 +46,24 @@ type RowError struct {
 func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
 // ReadCSV reads the series of a CSV file, in the order of their first rows. The header is
-// "timestamp,value" or "series,timestamp,value".
+// "timestamp,value" or "series,timestamp,value", or what dashboards export: a column of times, and
+// one column for each series. Columns are separated by commas, semicolons or tabs.
 //
-// Timestamps are RFC 3339. Other ISO 8601 forms, and Unix seconds or milliseconds, are understood;
-// a timestamp without an offset is UTC. Times must rise within a series. A step starts at the row's
-// time, rounded to the grid that the first row sets; [NamedSeries.Timestamp] returns what the file
-// has. An empty value, NaN and a missing row are gaps.
+// Timestamps are RFC 3339. Other ISO 8601 forms, and Unix seconds, milliseconds, microseconds or
+// nanoseconds, are understood; a timestamp without an offset is UTC. Rows may have any order. A
+// step starts at the row's time, rounded to the grid of the rows. Where times jitter, this grid is
+// that of whole steps. [NamedSeries.Timestamp] returns what the file has. An empty value, NaN and a
+// missing row are gaps.
 //
 // ReadCSV fails with a [*RowError] at the first row that cannot be used.
 func ReadCSV(r io.Reader, opts CSVOptions) ([]NamedSeries, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	in := csv.NewReader(r)
+	text := bufio.NewReaderSize(decodeText(r), sniffBytes)
+	in := csv.NewReader(text)
+	in.Comma = sniffSeparator(text)
+	in.Comment = '#'
 	in.FieldsPerRecord = -1 // counted here, for a better message
 	in.ReuseRecord = true
 	rows, err := readRows(in)
@@ -93,77 +96,76 @@ type rawRow struct {
 	value float64
 }
 
+// csvReader collects the rows of a file.
+type csvReader struct {
+	in      *csv.Reader
+	columns columns
+	all     []*rawSeries
+	byName  map[string]*rawSeries
+	clock   stampParser
+	numbers numberParser
+}
+
 func readRows(in *csv.Reader) ([]*rawSeries, error) {
-	columns, err := readHeader(in)
-	if err != nil {
-		return nil, err
-	}
-	var (
-		all    []*rawSeries
-		byName = map[string]*rawSeries{}
-		clock  stampParser
-	)
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			break
+	c := csvReader{in: in, byName: map[string]*rawSeries{}}
+	record, err := c.readHeader()
+	for ; err == nil; record, err = in.Read() {
+		if record == nil { // the header was a row of names
+			continue
 		}
-		if err != nil {
-			return nil, csvError(err)
-		}
-		line, _ := in.FieldPos(0)
-		if len(record) != columns {
-			return nil, &RowError{line, fmt.Sprintf("%d fields, but the header has %d", len(record), columns)}
-		}
-		row := rawRow{line: line, text: strings.TrimSpace(record[columns-2])}
-		if row.stamp, err = clock.parse(row.text); err != nil {
-			return nil, &RowError{line, err.Error()}
-		}
-		if row.value, err = parseValue(record[columns-1]); err != nil {
-			return nil, &RowError{line, err.Error()}
-		}
-		name := ""
-		if columns == 3 {
-			name = strings.TrimSpace(record[0])
-		}
-		s := byName[name]
-		if s == nil {
-			s = &rawSeries{name: strings.Clone(name)}
-			byName[s.name] = s
-			all = append(all, s)
-		}
-		if err := s.append(row); err != nil {
+		if err := c.add(record); err != nil {
 			return nil, err
 		}
 	}
-	if len(all) == 0 {
+	if !errors.Is(err, io.EOF) {
+		return nil, csvError(err)
+	}
+	if len(c.all) == 0 {
 		return nil, errors.New("no rows after the header: at least one is needed")
 	}
-	return all, nil
+	if err := c.numbers.finish(); err != nil {
+		return nil, err
+	}
+	for _, s := range c.all {
+		if err := s.sort(); err != nil {
+			return nil, err
+		}
+	}
+	return c.all, nil
 }
 
-const wantHeader = `the header must be "timestamp,value" or "series,timestamp,value"`
-
-// readHeader returns the number of columns: 2, or 3 with a series column.
-func readHeader(in *csv.Reader) (int, error) {
-	record, err := in.Read()
-	if errors.Is(err, io.EOF) {
-		return 0, errors.New("the file is empty: " + wantHeader)
+// add adds one row of the file: a time, and one value for each of its series.
+func (c *csvReader) add(record []string) error {
+	line, _ := c.in.FieldPos(0)
+	width := c.columns.width
+	for len(record) > width && strings.TrimSpace(record[len(record)-1]) == "" {
+		record = record[:len(record)-1] // some programs end a row with a separator
 	}
-	if err != nil {
-		return 0, csvError(err)
+	if len(record) != width {
+		return &RowError{line, fmt.Sprintf("%d fields, but the header has %d", len(record), width)}
 	}
-	line, _ := in.FieldPos(0)
-	names := make([]string, len(record))
-	for i, f := range record {
-		names[i] = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(f, "\ufeff")))
+	row := rawRow{line: line, text: strings.TrimSpace(record[c.columns.time])}
+	var err error
+	if row.stamp, err = c.clock.parse(row.text); err != nil {
+		return &RowError{line, err.Error()}
 	}
-	plain, several := []string{"timestamp", "value"}, []string{"series", "timestamp", "value"}
-	if slices.Equal(names, plain) || slices.Equal(names, several) {
-		return len(names), nil
+	for _, column := range c.columns.values {
+		name := column.name
+		if c.columns.series >= 0 {
+			name = strings.TrimSpace(record[c.columns.series])
+		}
+		s := c.byName[name]
+		if s == nil {
+			s = &rawSeries{name: strings.Clone(name)}
+			c.byName[s.name] = s
+			c.all = append(c.all, s)
+		}
+		if row.value, err = c.numbers.parse(record[column.index], place{s, len(s.rows), line}); err != nil {
+			return &RowError{line, err.Error()}
+		}
+		s.rows = append(s.rows, row)
 	}
-	got := abridge(strings.Join(record, ","))
-	return 0, &RowError{line, fmt.Sprintf("%s, separated by commas, not %q", wantHeader, got)}
+	return nil
 }
 
 func csvError(err error) error {
@@ -171,118 +173,6 @@ func csvError(err error) error {
 		return &RowError{pe.Line, "not CSV: " + pe.Err.Error()}
 	}
 	return err
-}
-
-func parseValue(field string) (float64, error) {
-	field = strings.TrimSpace(field)
-	if field == "" {
-		return math.NaN(), nil
-	}
-	v, err := strconv.ParseFloat(field, 64)
-	switch {
-	case err != nil || math.IsInf(v, 0):
-		return 0, fmt.Errorf("value %q is not a finite number: write a plain number, or leave it empty for a gap",
-			abridge(field))
-	case math.Abs(v) > maxValue:
-		return 0, fmt.Errorf("value %q is beyond ±%.0g: use a larger unit", abridge(field), float64(maxValue))
-	case v < 0:
-		return 0, fmt.Errorf("value %q is negative, and demand never is: leave it empty for a gap",
-			abridge(field))
-	}
-	return v, nil
-}
-
-func (s *rawSeries) append(row rawRow) error {
-	if n := len(s.rows); n > 0 {
-		last := s.rows[n-1]
-		of := ""
-		if s.name != "" {
-			of = fmt.Sprintf(" of series %q", abridge(s.name))
-		}
-		switch {
-		case row.stamp.t.Equal(last.stamp.t):
-			return &RowError{row.line, fmt.Sprintf("timestamp %s%s was already on line %d: keep one row per time "+
-				"(where a local clock was set back, write the UTC offset)", row.text, of, last.line)}
-		case row.stamp.t.Before(last.stamp.t):
-			return &RowError{row.line, fmt.Sprintf("timestamp %s%s is before %s on line %d: sort the rows by time",
-				row.text, of, last.text, last.line)}
-		}
-	}
-	s.rows = append(s.rows, row)
-	return nil
-}
-
-// series puts the rows on their grid. It makes at most maxSteps steps.
-func (s *rawSeries) series(step time.Duration, maxSteps int) (NamedSeries, error) {
-	first, last := s.rows[0], s.rows[len(s.rows)-1]
-	if step == 0 {
-		if step = commonDifference(s.rows); step == 0 {
-			return NamedSeries{}, &RowError{first.line, "a series of one row has no step of its own: give the step"}
-		}
-	}
-	if err := checkSpan(first, last, step, maxSteps); err != nil {
-		return NamedSeries{}, err
-	}
-	n := NamedSeries{
-		Name: s.name, first: first.stamp,
-		Series: Series{Start: FloorTo(first.stamp.t, step), Step: step},
-	}
-	before := rawRow{}
-	for i, row := range s.rows {
-		at := nearest(row.stamp.t.Sub(first.stamp.t), step)
-		if i > 0 && at < len(n.Series.Values) {
-			return NamedSeries{}, &RowError{row.line, fmt.Sprintf("%s falls into the same step of %s as %s on line "+
-				"%d: give a shorter step, or one row per step", row.text, step, before.text, before.line)}
-		}
-		n.Series.Values = append(n.Series.Values, gaps(at-len(n.Series.Values))...)
-		n.Series.Values = append(n.Series.Values, row.value)
-		n.stamps = append(n.stamps, make([]string, at-len(n.stamps))...)
-		n.stamps = append(n.stamps, row.text)
-		before = row
-	}
-	return n, nil
-}
-
-// checkSpan checks the step of a series, and the number of steps from its first row to its last.
-func checkSpan(first, last rawRow, step time.Duration, maxSteps int) error {
-	if step < minStep {
-		return &RowError{first.line, fmt.Sprintf("rows are %s apart, and demand comes in steps of at least %s: sum or "+
-			"average the rows of a second, or give a longer step", step, minStep)}
-	}
-	if step > maxStep {
-		return &RowError{last.line, fmt.Sprintf("rows are more than a year apart: check %s and %s on line %d",
-			last.text, first.text, first.line)}
-	}
-	if steps := last.stamp.t.Sub(first.stamp.t) / step; int64(steps) >= int64(maxSteps) {
-		return &RowError{last.line, fmt.Sprintf("%s is %d steps of %s after %s on line %d, more than a file may have: "+
-			"check both times, or give a longer step", last.text, int64(steps), step, first.text, first.line)}
-	}
-	return nil
-}
-
-// nearest returns how many steps come closest to d, the higher number of two.
-func nearest(d, step time.Duration) int {
-	n, remainder := d/step, d%step
-	if remainder >= step-remainder {
-		n++
-	}
-	return int(n)
-}
-
-// commonDifference returns the most common difference between neighbouring rows, the smaller one of
-// equals; 0 for a single row.
-func commonDifference(rows []rawRow) time.Duration {
-	counts := map[time.Duration]int{}
-	for i := 1; i < len(rows); i++ {
-		counts[rows[i].stamp.t.Sub(rows[i-1].stamp.t)]++
-	}
-	var best time.Duration
-	for d, n := range counts {
-		if n > counts[best] || n == counts[best] && d < best {
-			best = d
-		}
-	}
-	return best
 }
 
 // abridge returns the first 60 bytes of a text, so that a message stays short.

@@ -194,7 +194,7 @@ func TestReadCSVErrors(t *testing.T) {
 	}{
 		"empty":             {"", 0, "header must be"},
 		"header only":       {"timestamp,value\n", 0, "no rows"},
-		"other header":      {"time;load\n1;2\n", 1, "separated by commas"},
+		"other header":      {"clock;load\n1;2\n", 1, "separated by commas, semicolons or tabs"},
 		"no header":         {"2026-01-01T00:00:00Z,1\n", 1, "header must be"},
 		"bad time":          {head + "yesterday,1\n", 4, `"yesterday" is not a time: write it as`},
 		"no time":           {head + ",1\n", 4, "timestamp is empty"},
@@ -209,10 +209,17 @@ func TestReadCSVErrors(t *testing.T) {
 		"negative value":  {head + "2026-01-01T00:02:00Z,-3\n", 4, "negative"},
 		"too few fields":  {head + "2026-01-01T00:02:00Z\n", 4, "1 fields, but the header has 2"},
 		"too many fields": {head + "a,2026-01-01T00:02:00Z,3\n", 4, "3 fields, but the header has 2"},
-		"unsorted":        {head + "2025-12-31T00:00:00Z,1\n", 4, "is before 2026-01-01T00:01:00Z on line 3: sort"},
-		"duplicate":       {head + "2026-01-01T00:01:00Z,1\n", 4, "already on line 3"},
+		"duplicate":       {head + "2026-01-01T00:01:00Z,2\n", 4, "already on line 3, with another value"},
+		"month and day":   {head + "01/02/2026 00:02,1\n", 4, "which is the day and which is the month"},
+		"with a unit":     {head + "2026-01-01T00:02:00Z,3 req/s\n", 4, "without a unit"},
+		"doubtful comma": {
+			"Time;Value\n2026-01-01T00:00:00Z;1,234\n2026-01-01T00:01:00Z;2,345\n", 2, "can mean a thousand times",
+		},
+		"comma and point": {
+			"Time;Value\n2026-01-01T00:00:00Z;1,25\n2026-01-01T00:01:00Z;2.5\n", 3, "different decimal separators",
+		},
 		"duplicate in series": {
-			"series,timestamp,value\na,2026-01-01T00:00:00Z,1\nb,2026-01-01T00:00:00Z,1\na,2026-01-01T00:00:00Z,1\n",
+			"series,timestamp,value\na,2026-01-01T00:00:00Z,1\nb,2026-01-01T00:00:00Z,1\na,2026-01-01T00:00:00Z,3\n",
 			4, `of series "a" was already on line 2`,
 		},
 		"between two steps": {
@@ -303,6 +310,30 @@ func TestSyntheticTraces(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzReadCSVHeader reads two rows below any header.
+func FuzzReadCSVHeader(f *testing.F) {
+	for _, header := range []string{
+		"timestamp,value", "\ufeff\"Time\";\"Value\"", "sep=;\nSeries;Time;Value", "Time,{a=\"b,c\"},d", "Label,x\nPeriod,60",
+		"Timestamp\tAverage\tUnit", "#group,false\n,result,table,_start,_stop,_time,_value",
+	} {
+		f.Add(header, "1767225600,1\n1767225660,2\n")
+		f.Add(header, "2026/01/01 00:00:00;1,5;x\n2026/01/01 00:01:00;2,5;y")
+	}
+	f.Fuzz(func(t *testing.T, header, rows string) {
+		all, err := history.ReadCSV(strings.NewReader(header+"\n"+rows), history.CSVOptions{})
+		if (err == nil) != (len(all) > 0) {
+			t.Fatalf("%d series, and the error %v", len(all), err)
+		}
+		for _, n := range all {
+			for i := range n.Series.Values {
+				if n.Line(i) < 0 || n.Timestamp(i) == "" {
+					t.Fatalf("step %d is on line %d", i, n.Line(i))
+				}
+			}
+		}
+	})
 }
 
 func FuzzReadCSV(f *testing.F) {

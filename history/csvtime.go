@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +20,17 @@ type NamedSeries struct {
 	// Series is the demand.
 	Series Series
 
-	first  stamp    // the first row's time
+	first  stamp    // of step 0, in the form of the first row
 	stamps []string // the file's own timestamps; "" for a row that is missing
+	lines  []int    // of the rows in the file; 0 for a row that is missing
+}
+
+// Line returns the line in the file of the row of step i, counted from 1; 0 when there is none.
+func (n NamedSeries) Line(i int) int {
+	if i < 0 || i >= len(n.lines) {
+		return 0
+	}
+	return n.lines[i]
 }
 
 // Timestamp returns the timestamp of step i as the file writes it. When the file has no row for the
@@ -49,6 +59,10 @@ func OpenCSV(path string, opts CSVOptions) ([]NamedSeries, error) {
 		}
 		r = z
 	}
+	if magic, _ := in.Peek(4); string(magic) == "PK\x03\x04" {
+		return nil, fmt.Errorf("reading demand from %s: it is a ZIP archive or a spreadsheet: "+
+			"extract it, or export it as CSV", path)
+	}
 	all, err := ReadCSV(r, opts)
 	if err != nil {
 		return nil, fmt.Errorf("reading demand from %s: %w", path, err)
@@ -65,6 +79,8 @@ type stamp struct {
 const (
 	unixSeconds = "unix seconds"
 	unixMillis  = "unix milliseconds"
+	unixMicros  = "unix microseconds"
+	unixNanos   = "unix nanoseconds"
 )
 
 // layouts are tried in this order. The ones without an offset mean UTC.
@@ -72,11 +88,19 @@ var layouts = [...]string{
 	time.RFC3339,
 	"2006-01-02 15:04:05Z07:00",
 	"2006-01-02 15:04:05 -0700",
+	"2006-01-02T15:04:05Z0700",
+	"2006-01-02 15:04:05Z0700",
+	"2006-01-02 15:04:05 UTC",
 	"2006-01-02T15:04:05",
 	"2006-01-02 15:04:05",
 	"2006-01-02T15:04",
 	"2006-01-02 15:04",
 	"2006-01-02",
+	"2006/01/02 15:04:05",
+	"2006/01/02 15:04",
+	"02.01.2006 15:04:05",
+	"02.01.2006 15:04",
+	"20060102T150405Z0700",
 }
 
 // format writes t as s was written.
@@ -86,9 +110,15 @@ func (s stamp) format(t time.Time) string {
 		return strconv.FormatInt(t.Unix(), 10)
 	case unixMillis:
 		return strconv.FormatInt(t.UnixMilli(), 10)
+	case unixMicros:
+		return strconv.FormatInt(t.UnixMicro(), 10)
+	case unixNanos:
+		return strconv.FormatInt(t.UnixNano(), 10)
 	}
 	return t.In(s.t.Location()).Format(s.layout)
 }
+
+var slashedDate = regexp.MustCompile(`^[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}`)
 
 // stampParser reads timestamps. It remembers the last layout that fitted, as the next row has the
 // same.
@@ -101,6 +131,10 @@ func (p *stampParser) parse(text string) (stamp, error) {
 	s, ok := parseUnix(text)
 	if !ok {
 		s, ok = p.parseDate(text)
+	}
+	if !ok && slashedDate.MatchString(text) {
+		return stamp{}, fmt.Errorf("timestamp %q does not say which is the day and which is the month: "+
+			"write it as 2006-01-02T15:04:05Z", abridge(text))
 	}
 	if !ok {
 		return stamp{}, fmt.Errorf("timestamp %q is not a time: write it as 2006-01-02T15:04:05Z", abridge(text))
@@ -127,23 +161,36 @@ func (p *stampParser) parseDate(text string) (stamp, bool) {
 	return stamp{}, false
 }
 
-// parseUnix reads a Unix time. Nine to 11 digits are seconds, with or without a fraction; 12 to 14
-// are milliseconds.
+// parseUnix reads a Unix time. Nine to 11 digits are seconds, 12 to 14 are milliseconds, 15 to 17
+// microseconds, and 18 or 19 nanoseconds. It may have a fraction, or an exponent.
 func parseUnix(text string) (stamp, bool) {
+	if strings.ContainsAny(text, "eE") {
+		if v, err := strconv.ParseFloat(text, 64); err == nil && v >= 1e8 && v < 1e19 {
+			text = strconv.FormatFloat(v, 'f', -1, 64)
+		}
+	}
 	whole, fraction, _ := strings.Cut(text, ".")
-	if len(whole) < 9 || len(whole) > 14 || strings.Trim(whole+fraction, "0123456789") != "" {
+	if len(whole) < 9 || len(whole) > 19 || strings.Trim(whole+fraction, "0123456789") != "" {
 		return stamp{}, false
 	}
 	n, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil {
 		return stamp{}, false
 	}
-	if len(whole) > 11 {
-		return stamp{time.UnixMilli(n).UTC(), unixMillis}, fraction == ""
+	unit, layout := time.Second, unixSeconds
+	switch {
+	case len(whole) > 17:
+		unit, layout = time.Nanosecond, unixNanos
+	case len(whole) > 14:
+		unit, layout = time.Microsecond, unixMicros
+	case len(whole) > 11:
+		unit, layout = time.Millisecond, unixMillis
 	}
-	nanos, err := strconv.ParseInt((fraction + "000000000")[:9], 10, 64)
+	part, err := strconv.ParseFloat("0."+fraction+"0", 64)
 	if err != nil {
 		return stamp{}, false
 	}
-	return stamp{time.Unix(n, nanos).UTC(), unixSeconds}, true
+	perSecond := int64(time.Second / unit)
+	t := time.Unix(n/perSecond, n%perSecond*int64(unit)+int64(part*float64(unit)+0.5))
+	return stamp{t.UTC(), layout}, true
 }

@@ -89,6 +89,7 @@ func TestReportRefusesInputs(t *testing.T) {
 		level         = "--service-level 0.99"
 		rowAt0h       = "2026-03-02T00:00:00Z,1\n"
 		rowAt1h       = "2026-03-02T01:00:00Z,1\n"
+		otherAt1h     = "2026-03-02T01:00:00Z,2\n"
 		nowhere       = " --prometheus http://127.0.0.1:1"
 		rowNotANumber = "2026-03-02T01:00:00Z,many\n"
 	)
@@ -104,8 +105,7 @@ func TestReportRefusesInputs(t *testing.T) {
 		"OneRow":       {level + rows(rowAt0h), []string{"line 2", "step"}},
 		"OneRowStep":   {level + " --step 1h" + rows(rowAt0h), []string{"1 rows are not enough"}},
 		"BadRow":       {level + rows(rowAt0h, rowNotANumber), []string{"line 3", "many"}},
-		"Unsorted":     {level + rows(rowAt1h, rowAt0h), []string{"line 3", "sort"}},
-		"Duplicate":    {level + rows(rowAt1h, rowAt1h), []string{"line 3", "line 2"}},
+		"Duplicate":    {level + rows(rowAt1h, otherAt1h), []string{"line 3", "line 2", "another value"}},
 		"StepsTooMany": {level + good + " --step 1s", []string{"steps of 1s", "more than 1000000", "coarser --step"}},
 		"StepsEmpty": {
 			level + good + " --step 30s",
