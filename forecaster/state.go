@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"headstart.dev/headstart/forecaster/internal/demand"
 	"headstart.dev/headstart/forecaster/internal/season"
 )
 
@@ -20,6 +21,7 @@ type state struct {
 	margin    float64 // of a distant lead window, on the log scale, when margins has none
 	weekShare float64 // share of last week in the path; the rest is yesterday's
 	warnings  []string
+	screen    demand.Screen // of the steps after the fit
 
 	shifts   *shifts // level shifts before step shiftsAt, kept for the next question
 	shiftsAt int
@@ -27,8 +29,9 @@ type state struct {
 
 // newState fits to raw, the history up to the fit instant. It leaves room for slack more steps.
 func newState(o Options, start time.Time, raw []float64, slack int) *state {
-	n := len(raw)
-	s := &state{opts: o, points: n}
+	n, given := len(raw), raw
+	raw, absurd := demand.Screened(o.Step, raw)
+	s := &state{opts: o, points: n, screen: demand.NewScreen(o.Step, given)}
 	s.periods = season.Find(o.Step, o.Periods, raw)
 	s.history = newHistory(start, o, raw, n+slack, s.periods)
 	s.features = newFeaturizer(s.periods, o.Lead, n, o.Contract.maxChange())
@@ -42,6 +45,9 @@ func newState(o Options, start time.Time, raw []float64, slack int) *state {
 	s.fitWeekShare()
 	s.margins = s.measureMargins()
 	s.warn(raw)
+	if len(absurd) > 0 {
+		s.warnings = append(s.warnings, warnAbsurd(start, o.Step, given, absurd))
+	}
 	return s
 }
 
@@ -109,6 +115,9 @@ func (s *state) replay(set *candidateSet, from, to int) float64 {
 
 // push takes one more step of demand into account, in the user's unit; NaN is a gap.
 func (s *state) push(v float64) {
+	if s.screen.Absurd(v) {
+		v = math.NaN()
+	}
 	s.history.push(v)
 	s.served.step(s.history)
 }

@@ -173,10 +173,24 @@ type Observation struct {
 	At time.Time
 }
 
-// Newest returns the newest known value of a series.
+// believed returns a series with gaps in place of what is not to be believed, see
+// [forecaster.Absurd].
+func believed(s forecaster.Series) forecaster.Series {
+	absurd := forecaster.Absurd(s.Step, s.Values)
+	if len(absurd) == 0 {
+		return s
+	}
+	s.Values = slices.Clone(s.Values)
+	for _, i := range absurd {
+		s.Values[i] = math.NaN()
+	}
+	return s
+}
+
+// Newest returns the newest known value of a series that is to be believed.
 func Newest(s *forecaster.Series) Observation {
 	if s != nil {
-		for i, v := range slices.Backward(s.Values) {
+		for i, v := range slices.Backward(believed(*s).Values) {
 			if !math.IsNaN(v) {
 				return Observation{v, s.Start.Add(time.Duration(i+1) * s.Step)}
 			}

@@ -194,7 +194,13 @@ func (in StepInput) peakBase(outlook *forecaster.Outlook, start time.Time) float
 	if in.Series == nil || outlook != nil && outlook.Skilled {
 		return math.NaN()
 	}
-	return scheduler.Undisturbed(in.Peaks.Schedules, in.Series.Start, in.Series.Step, in.Series.Values, start)
+	base := func(s forecaster.Series) float64 {
+		return scheduler.Undisturbed(in.Peaks.Schedules, s.Start, s.Step, s.Values, start)
+	}
+	if math.IsNaN(base(*in.Series)) {
+		return math.NaN() // no window is active, which is known without a look at the whole series
+	}
+	return base(believed(*in.Series))
 }
 
 // Basis is what a plan is made from.

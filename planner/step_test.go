@@ -153,3 +153,21 @@ func constant(v float64, n int) []float64 {
 	}
 	return out
 }
+
+// An absurd sample is not what was observed last, for it would be served as it is, and peaks would
+// multiply it.
+func TestNewestIsNotAbsurd(t *testing.T) {
+	values := make([]float64, 200)
+	for i := range values {
+		values[i] = 50 + float64(i%20)
+	}
+	series := &forecaster.Series{Start: time.Unix(0, 0), Step: time.Minute, Values: values}
+	values[199] = 5e6
+	if got := Newest(series); got.Value != values[198] || !got.At.Equal(time.Unix(199*60, 0)) {
+		t.Errorf("newest %+v, want the value before the absurd one", got)
+	}
+	values[199] = 700
+	if got := Newest(series); got.Value != 700 {
+		t.Errorf("newest %+v, want tenfold demand as it is", got)
+	}
+}

@@ -26,6 +26,8 @@ type Options struct {
 	Name string
 	// Series is the demand.
 	Series history.Series
+	// Row names the row of a step in notes. Nil names it by its time.
+	Row func(step int) string
 	// From is the index of the first replayed step. At least one step before it is needed as
 	// history.
 	From int

@@ -18,6 +18,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if len(o.Policies) == 0 {
 		o.Policies = DefaultPolicies()
 	}
+	absurd := o.leaveOutAbsurd()
 	pool := newPool(o)
 	leads := o.otherLeads()
 	reports, errs := make([]*Report, 1+len(leads)), make([]error, 1+len(leads))
@@ -35,6 +36,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := reports[0]
+	r.Notes = append(r.Notes, absurd...)
 	r.Steps = r.steps()
 	r.sweep(reports[1:])
 	r.conclude()

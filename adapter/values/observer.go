@@ -46,8 +46,9 @@ type LastPoll struct {
 // observation is the demand of the last successful poll, and how later polls failed.
 type observation struct {
 	value float64
-	at    time.Time // when the poll began
-	err   error     // of the last poll
+	at    time.Time   // when the poll began
+	trail []pollValue // of the last minutes, the newest last
+	err   error       // of the last poll
 	// timeouts counts the last polls in a row that timed out while another query on the same source
 	// had an answer.
 	timeouts int
@@ -216,7 +217,7 @@ func (o *Observer) recordSuccess(key types.NamespacedName, q Query, began time.T
 	if s := o.sources[q.Source]; s != nil {
 		s.answeredAt = o.clock.Now()
 	}
-	o.latests[key] = observation{value: value, at: began}
+	o.latests[key] = observation{value: value, at: began, trail: trailAfter(old.trail, pollValue{value, began})}
 	if old.droppedSent {
 		o.sendChange(key)
 	}

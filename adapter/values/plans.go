@@ -58,7 +58,8 @@ type planEntry struct {
 	settings Settings
 	specErr  error // the spec cannot be parsed
 	plan     *plan.Plan
-	planErr  error // the plan in status cannot be decoded
+	planErr  error   // the plan in status cannot be decoded
+	limit    float64 // of observed demand that a single poll is believed for
 }
 
 // NewPlans returns an empty store. It has demand poll for the Forecasts that it follows, and never
@@ -100,6 +101,7 @@ func (p *Plans) store(obj any) {
 			e.plan = &decoded
 		}
 	}
+	e.limit = e.plan.Believable(capacityOf(fc))
 	key := types.NamespacedName{Namespace: fc.Namespace, Name: fc.Name}
 	p.mu.Lock()
 	p.entries[key] = e
@@ -174,7 +176,7 @@ func (p *Plans) serve(key types.NamespacedName, e *planEntry, now time.Time) (pl
 	if e.planErr != nil && e.settings.Mode == v1alpha1.ForecastActive {
 		return plan.Served{}, fmt.Errorf("the plan in status cannot be read: %w", e.planErr)
 	}
-	observed, at := p.demand.latest(key)
+	observed, at := p.demand.believed(key, e.limit)
 	return plan.Serve(plan.ServeInput{
 		Plan: e.plan, Mode: e.settings.Mode, Expiry: e.settings.Expiry, Static: e.settings.Static, Min: e.settings.Min,
 		Observed: observed, ObservedAt: at, MaxObservedAge: p.demand.MaxAge(), Now: now,

@@ -124,6 +124,14 @@ func (s inputSeries) stamp(i int) string {
 	return s.Series.Start.Add(time.Duration(i) * s.Series.Step).UTC().Format(time.RFC3339)
 }
 
+// row names the row of step i: its line in the file, if it is from one, and its timestamp.
+func (s inputSeries) row(i int) string {
+	if line := s.Line(i); line > 0 {
+		return fmt.Sprintf("line %d, %s", line, s.stamp(i))
+	}
+	return s.stamp(i)
+}
+
 // promDuration is a flag for a duration in Prometheus's notation, such as 90s, 5m or 28d.
 type promDuration time.Duration
 

@@ -163,7 +163,7 @@ func (o *reportOptions) prepare(
 	if in.series, in.readErr, err = o.readDemand(ctx, streams, now); err != nil {
 		return in, err
 	}
-	in.options.Series = in.series.Series
+	in.options.Series, in.options.Row = in.series.Series, in.series.row
 	if in.options.Name = in.series.Name; in.options.Name == "" {
 		in.options.Name = in.series.source
 	}

@@ -1,0 +1,64 @@
+package values
+
+import (
+	"math"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// patience is how long observed demand must stay far above the plan to be believed. A rate over
+// five minutes shows one absurd sample for that long.
+const patience = 5 * time.Minute
+
+// pollValue is the value of one successful poll.
+type pollValue struct {
+	value float64
+	at    time.Time // when the poll began
+}
+
+// trailAfter returns the polls of the last minutes, the newest last: those within the patience, and
+// the one before them.
+func trailAfter(trail []pollValue, newest pollValue) []pollValue {
+	from := 0
+	for from+1 < len(trail) && newest.at.Sub(trail[from+1].at) >= patience {
+		from++
+	}
+	kept := make([]pollValue, 0, len(trail)-from+1)
+	return append(append(kept, trail[from:]...), newest)
+}
+
+// believed returns the demand of the last successful poll and when that began. Where demand has
+// been above limit for a shorter time than the patience, it is that of the last poll before: one
+// absurd sample must not ask for all replicas that there are. It is NaN where there was none.
+func (o *Observer) believed(key types.NamespacedName, limit float64) (float64, time.Time) {
+	value, at := o.latest(key)
+	if !(value > limit) {
+		return value, at
+	}
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	trail := o.latests[key].trail
+	for i := len(trail) - 1; i >= 0; i-- {
+		switch {
+		case at.Sub(trail[i].at) >= patience && trail[i].value > limit:
+			return value, at
+		case trail[i].value <= limit:
+			return trail[i].value, at
+		}
+	}
+	return math.NaN(), time.Time{}
+}
+
+// capacityOf returns the demand that one replica of a Forecast serves; 0 where it is not known.
+func capacityOf(fc *v1alpha1.Forecast) float64 {
+	switch {
+	case fc.Spec.CapacityPerReplica != nil:
+		return fc.Spec.CapacityPerReplica.AsApproximateFloat64()
+	case fc.Status.CapacityPerReplica != nil:
+		return fc.Status.CapacityPerReplica.Value.AsApproximateFloat64()
+	}
+	return 0
+}
