@@ -71,15 +71,15 @@ func (c profile) estimate(h *history, o *origin) float64 {
 	seen := buf[:0]
 	shifted := h.levelShifts(o.step, c.season, c.lags)
 	for _, lag := range c.lags {
-		if j := h.Back(o.step, lag); j >= 0 && j < len(h.windowMax) && j+h.lead < o.step {
-			seen = append(seen, h.windowMax[j]+shifted.of(lag))
+		if j := h.Back(o.step, lag); j >= 0 && j < h.windows() && j+h.lead < o.step {
+			seen = append(seen, h.windowMaxAt(j)+shifted.of(lag))
 		}
 	}
 	if len(seen) == 0 {
 		return 0
 	}
 	slices.Sort(seen)
-	return stats.Quantile(seen, profileLevel) - h.level[o.step]
+	return stats.Quantile(seen, profileLevel) - h.levelAt(o.step)
 }
 
 // A seasonalGrowth estimates that demand rises as it did a season ago.
@@ -92,10 +92,10 @@ func (c seasonalGrowth) name() string { return c.label }
 
 func (c seasonalGrowth) estimate(h *history, o *origin) float64 {
 	j := h.Back(o.step, c.lag)
-	if j < 0 || j >= len(h.windowMax) || j+h.lead >= o.step {
+	if j < 0 || j >= h.windows() || j+h.lead >= o.step {
 		return 0
 	}
-	return h.windowMax[j] - h.level[j]
+	return h.windowMaxAt(j) - h.levelAt(j)
 }
 
 // A dampedTrend estimates that demand rises over the lead window half as fast as it does now. It
@@ -109,7 +109,7 @@ func (dampedTrend) estimate(h *history, o *origin) float64 {
 	if i <= h.levelSteps {
 		return 0
 	}
-	now := h.x[i-1]
-	slope := (now - h.x[i-1-h.levelSteps]) / float64(h.levelSteps)
-	return h.log(now+math.Max(0, slope*float64(h.lead+1)/2)) - h.level[i]
+	now := h.demandAt(i - 1)
+	slope := (now - h.demandAt(i-1-h.levelSteps)) / float64(h.levelSteps)
+	return h.log(now+math.Max(0, slope*float64(h.lead+1)/2)) - h.levelAt(i)
 }

@@ -31,7 +31,7 @@ func newShortageCandidates(h *history, f featurizer, end, rows int, o Options) *
 	if d := newDesign(h, f, end, rows); d.Rows() >= 3*d.P {
 		s.fitted = true
 		s.origin.features = make([]float64, d.P)
-		s.candidates = fittedCandidates(d, f, o.Contract.level())
+		s.candidates = fittedCandidates(d, f, o.Contract.level(), !o.lean)
 	}
 	s.candidates = append(s.candidates, simpleCandidates(f)...)
 	s.candidates = slices.DeleteFunc(s.candidates, func(c candidate) bool { return !o.has(c.name()) })
@@ -95,7 +95,7 @@ func (s *candidateSet) estimates(h *history, i int, out []float64) []float64 {
 func newDesign(h *history, f featurizer, end, most int) *regress.Design {
 	p := f.size()
 	first := f.first()
-	last := min(end-1-h.lead, len(h.windowMax)-1)
+	last := min(end-1-h.lead, h.windows()-1)
 	stride := max(1, (last-first+most)/most)
 	rows := max(0, (last-first)/stride+1)
 	d := &regress.Design{
@@ -104,16 +104,16 @@ func newDesign(h *history, f featurizer, end, most int) *regress.Design {
 	}
 	row := make([]float64, p)
 	for i := last; i >= first; i -= stride {
-		if !h.observed[i] {
+		if !h.observedAt(i) {
 			continue
 		}
 		f.fill(h, i, row)
 		d.X = append(d.X, row...)
 		d.At = append(d.At, int32(i))
-		d.Y = append(d.Y, round(stats.Clamp(h.windowMax[i]-h.level[i], -f.bound, f.bound)))
+		d.Y = append(d.Y, round(stats.Clamp(h.windowMaxAt(i)-h.levelAt(i), -f.bound, f.bound)))
 		// A missed unit costs the same at any hour, so busy hours count for more. They do not count
 		// in full proportion, since the fit would then depend on a few of them.
-		d.W = append(d.W, math.Exp(h.level[i]/2))
+		d.W = append(d.W, math.Exp(h.levelAt(i)/2))
 	}
 	d.NormaliseWeights()
 	return d
@@ -125,8 +125,8 @@ func ridgeFor(rows int) float64 { return 1 + 0.002*float64(rows) }
 // tailFactor is the factor on 1 − tau between the quantile regressions at neighbouring levels.
 const tailFactor = 2.7
 
-// fittedCandidates fits regressions and forests around level tau.
-func fittedCandidates(d *regress.Design, f featurizer, tau float64) []candidate {
+// fittedCandidates fits regressions around level tau, and forests if asked to.
+func fittedCandidates(d *regress.Design, f featurizer, tau float64, forests bool) []candidate {
 	ridge := ridgeFor(d.Rows())
 	main := linear{"quantile regression", d.Quantile(tau, ridge, nil)}
 	low, high := math.Max(0.05, 1-tailFactor*(1-tau)), 1-(1-tau)/tailFactor
@@ -135,10 +135,12 @@ func fittedCandidates(d *regress.Design, f featurizer, tau float64) []candidate 
 		linear{"quantile regression, low", d.Quantile(low, ridge, main.beta)},
 		linear{"quantile regression, high", d.Quantile(high, ridge, main.beta)},
 	}
-	b := boost.New(d, tau)
-	out = append(out,
-		boosted{"trees on the regression", main.beta, b.Fit(main.beta)},
-		boosted{"trees", nil, b.Fit(nil)})
+	if forests {
+		b := boost.New(d, tau)
+		out = append(out,
+			boosted{"trees on the regression", main.beta, b.Fit(main.beta)},
+			boosted{"trees", nil, b.Fit(nil)})
+	}
 	if f.day > 0 {
 		whole := slices.Clone(d.W)
 		for i := range d.W {

@@ -69,18 +69,18 @@ func (m *conformalMargins) part(h *history, i int) int {
 // decide returns the estimate with its margins.
 func (m *conformalMargins) decide(h *history, i int, estimates []float64) float64 {
 	q := estimates[0] + m.all.margin + m.parts[m.part(h, i)].margin
-	m.pending[i%len(m.pending)] = h.level[i] + q
+	m.pending[i%len(m.pending)] = h.levelAt(i) + q
 	m.decisions++
-	return h.exp(h.level[i] + q)
+	return h.exp(h.levelAt(i) + q)
 }
 
 // observe updates the margins by the window that step i completes.
 func (m *conformalMargins) observe(h *history, i int) {
 	from := i - m.lead
-	if m.decisions <= m.lead || from < 0 || !h.observed[i] || !h.observed[from] {
+	if m.decisions <= m.lead || from < 0 || !h.observedAt(i) || !h.observedAt(from) {
 		return
 	}
-	missed := h.windowMax[from] > m.pending[from%len(m.pending)]
+	missed := h.windowMaxAt(from) > m.pending[from%len(m.pending)]
 	m.all.update(missed)
 	m.parts[m.part(h, from)].update(missed)
 }

@@ -39,7 +39,7 @@ func (f *Forecaster) Describe() Description {
 
 func (s *state) describe(start time.Time, dropped int) Description {
 	h, n := s.history, s.history.n()
-	estimate := h.exp(h.level[n] + s.served.estimates[0])
+	estimate := h.exp(h.levelAt(n) + s.served.estimates[0])
 	d := Description{
 		FittedAt: start.Add(time.Duration(s.fittedAt-dropped) * s.opts.Step), Points: s.points,
 		Models: s.models(), Skill: s.served.scores.skill(), Coverage: s.served.scores.covered.share(),

@@ -81,13 +81,13 @@ func (x *weightedExperts) leaveOut(o Options) {
 func (x *weightedExperts) decide(h *history, i int, estimates []float64) float64 {
 	floor := h.last()
 	for c, q := range estimates {
-		cover := math.Exp(h.level[i] + q)
+		cover := math.Exp(h.levelAt(i) + q)
 		for k, f := range x.factors {
 			x.covers[c*marginCount+k] = math.Max(floor, cover*f-h.logOffset)
 		}
 	}
 	x.fleets.decide(i, x.covers)
-	busy := h.exp(h.level[i]) > 1
+	busy := h.exp(h.levelAt(i)) > 1
 	x.busy[i%len(x.busy)] = busy
 	clear(x.weights)
 	for k := range x.costs {

@@ -121,7 +121,7 @@ func round(v float64) float64 { return math.Round(v*1e7) / 1e7 }
 
 // fill writes the features of step i to out. They are made from the steps before i.
 func (f *featurizer) fill(h *history, i int, out []float64) {
-	now := h.level[i]
+	now := h.levelAt(i)
 	k := 0
 	add := func(v float64) { out[k] = round(stats.Clamp(v, -f.bound, f.bound)); k++ }
 	add(1)
@@ -131,7 +131,7 @@ func (f *featurizer) fill(h *history, i int, out []float64) {
 	largest, variation := h.recent(i)
 	add(h.log(largest) - now)
 	add(variation)
-	add(h.level[i] - h.level[max(0, i-f.lead-1)])
+	add(h.levelAt(i) - h.levelAt(max(0, i-f.lead-1)))
 	add(math.Max(0, h.log(h.mean(i, 1))-now)) // a rise says more about the next maximum than a fall
 	shifted := f.levelShifts(h, i)
 	if f.day > 0 {
@@ -151,7 +151,7 @@ const maxRecent = 720
 // step relative to mean demand.
 func (h *history) recent(i int) (largest, variation float64) {
 	w := min(2*(h.lead+1), maxRecent)
-	recent := h.x[max(0, i-w):i]
+	recent := h.x[max(0, i-w)-h.from : i-h.from]
 	if len(recent) == 0 {
 		return 0, 0
 	}
@@ -180,25 +180,25 @@ func harmonics(h *history, i, season, order int, add func(float64)) {
 // rise), and how far it lies above the level now (its excess). It adds them singly for the latest
 // seasons, and averaged over all lags. A season before the history counts as the average.
 func (f *featurizer) seasonal(h *history, i int, lags []int, single int, shifted *shifts, add func(float64)) {
-	now := h.level[i]
+	now := h.levelAt(i)
 	var rises, excesses [max(daysBack, weeksBack)]float64
 	n := 0
 	var sumRise, sumExcess, sumHinge, sumLevel float64
 	most := -f.bound
 	for _, lag := range lags {
 		j := h.Back(i, lag)
-		if j < 0 || j >= len(h.windowMax) || j+h.lead >= i {
+		if j < 0 || j >= h.windows() || j+h.lead >= i {
 			continue
 		}
-		rise := stats.Clamp(h.windowMax[j]-h.level[j], -f.bound, f.bound)
+		rise := stats.Clamp(h.windowMaxAt(j)-h.levelAt(j), -f.bound, f.bound)
 		by := shifted.of(lag)
-		excess := stats.Clamp(h.windowMax[j]+by-now, -f.bound, f.bound)
+		excess := stats.Clamp(h.windowMaxAt(j)+by-now, -f.bound, f.bound)
 		rises[n], excesses[n] = rise, excess
 		n++
 		sumRise += rise
 		sumExcess += excess
 		sumHinge += math.Max(0, excess)
-		sumLevel += h.level[j] + by
+		sumLevel += h.levelAt(j) + by
 		most = math.Max(most, excess)
 	}
 	count := math.Max(float64(n), 1)

@@ -83,10 +83,10 @@ func (f *fleets) decide(i int, covers []float64) {
 // observe looks at step i. When the step ends a block, observe writes what each fleet paid and
 // missed in it to costs, in replicas. It reports whether it did.
 func (f *fleets) observe(h *history, i int, costs []float64) bool {
-	if h.observed[i] {
-		f.largest = math.Max(f.largest, h.x[i])
+	if h.observedAt(i) {
+		f.largest = math.Max(f.largest, h.demandAt(i))
 	}
-	if (i+1)%f.block != 0 || f.decided < len(f.requested) || !h.observed[i] {
+	if (i+1)%f.block != 0 || f.decided < len(f.requested) || !h.observedAt(i) {
 		return false
 	}
 	need := float32(f.largest / f.unit)

@@ -12,11 +12,12 @@ import (
 type Forecaster struct {
 	opts    Options
 	began   time.Time // start of the series as first given
-	start   time.Time // of raw[0]
-	dropped int       // steps of the series before raw[0]
-	raw     []float64 // demand as given; NaN is a gap
-	nextFit int       // number of steps of the series at which the next fit is due
-	state   *state    // nil before Start
+	start   time.Time // of the first step of raw
+	dropped int       // steps of the series before raw
+	raw     rawSeries
+	nextFit int    // number of steps of the series at which the next fit is due
+	rarer   bool   // see Thrift.RarerFits
+	state   *state // nil before Start
 }
 
 // New returns a Forecaster without history. It fails on Options that are not valid.
@@ -43,9 +44,9 @@ func (f *Forecaster) Start(s Series) error {
 	f.began, f.start, f.dropped = s.Start, s.Start, 0
 	n := lastFit(f.began, f.opts.Step, len(s.Values))
 	from := max(0, n-f.opts.MaxHistory)
-	f.raw = make([]float64, 0, len(s.Values)-from+f.slack())
+	f.raw = rawSeries{own: make([]float64, 0, len(s.Values)-from+f.slack())}
 	for _, v := range s.Values[from:] {
-		f.raw = append(f.raw, demand.Clean(v))
+		f.raw.append(demand.Clean(v))
 	}
 	f.skip(from)
 	f.fit(n)
@@ -59,15 +60,16 @@ func (f *Forecaster) Update(values ...float64) error {
 		return errNotStarted
 	}
 	for _, v := range values {
-		f.raw = append(f.raw, demand.Clean(v))
+		v = demand.Clean(v)
+		f.raw.append(v)
 		if f.total() >= f.nextFit {
-			if n := lastFit(f.began, f.opts.Step, f.total()); n > f.state.fittedAt {
+			if n := lastFit(f.began, f.opts.Step, f.total()); n > f.state.fittedAt && !f.postpones(n) {
 				f.refit(n)
 				continue
 			}
 			f.nextFit = NextFit(f.began, f.opts.Step, f.total())
 		}
-		f.state.push(f.raw[len(f.raw)-1])
+		f.state.push(v)
 	}
 	return nil
 }
@@ -90,14 +92,28 @@ func (f *Forecaster) SetLead(lead int) error {
 	return nil
 }
 
+// Shrink gives back the memory that a fit leaves. Between two steps a Forecaster then keeps little
+// beside its models, and uses the values of kept where they agree with what it was given. So their
+// owner must not change them. Results stay the same to the last bit, while updates take longer.
+//
+// A fit needs the memory again: whoever wants to be spared that calls Shrink after each update.
+func (f *Forecaster) Shrink(kept Series) {
+	since := f.start.Sub(kept.Start)
+	if f.state == nil || kept.Step != f.opts.Step || since%kept.Step != 0 {
+		return
+	}
+	f.raw.share(kept.Values, int(since/kept.Step))
+	f.state.history.shrink(&f.raw)
+}
+
 // Origin returns the end of the last known step: the instant at which the Outlook begins. It is
 // zero before Start.
 func (f *Forecaster) Origin() time.Time {
-	return f.start.Add(time.Duration(len(f.raw)) * f.opts.Step)
+	return f.start.Add(time.Duration(f.raw.n()) * f.opts.Step)
 }
 
 // total returns the number of steps of the series so far.
-func (f *Forecaster) total() int { return f.dropped + len(f.raw) }
+func (f *Forecaster) total() int { return f.dropped + f.raw.n() }
 
 // slack returns how many steps arrive between two fits, at most.
 func (f *Forecaster) slack() int {
@@ -113,7 +129,7 @@ func (f *Forecaster) skip(n int) {
 // refit drops the steps that are older than MaxHistory at step n of the series, and fits there.
 func (f *Forecaster) refit(n int) {
 	if from := n - f.opts.MaxHistory - f.dropped; from > 0 {
-		f.raw = f.raw[:copy(f.raw, f.raw[from:])]
+		f.raw.keepFrom(from, f.slack())
 		f.skip(from)
 	}
 	f.fit(n)
@@ -121,10 +137,10 @@ func (f *Forecaster) refit(n int) {
 
 // fit builds the state at step n of the series and carries it on to the newest step.
 func (f *Forecaster) fit(n int) {
-	k := n - f.dropped
-	f.state = newState(f.opts, f.start, f.raw[:k], f.slack())
+	k, raw := n-f.dropped, f.raw.keepFrom(0, f.slack())
+	f.state = newState(f.opts, f.start, raw[:k], f.slack())
 	f.state.fittedAt = n
-	for _, v := range f.raw[k:] {
+	for _, v := range raw[k:] {
 		f.state.push(v)
 	}
 	f.nextFit = NextFit(f.began, f.opts.Step, f.total())

@@ -27,11 +27,15 @@ type history struct {
 	gapRun     int     // filled steps up to the newest one
 	gapRatio   float64 // demand before the gap, relative to a season earlier; 0 when that is unknown
 
-	x         []float64 // demand without the effects of named days
-	sums      []float64 // sums[i] is the sum of x[:i]
-	windowMax []float64 // windowMax[i] is the log of the maximum over the lead window that begins at i
-	level     []float64 // level[i] is the log of the mean over the levelSteps steps before i
-	observed  []bool    // whether x[i] was observed; otherwise it was filled
+	// What follows begins at step from: see the methods for its meaning. Earlier steps are derived
+	// from past.
+	from      int
+	past      past
+	x         []float64
+	sums      []float64
+	windowMax []float64
+	level     []float64
+	observed  []bool
 }
 
 const (
@@ -87,7 +91,51 @@ func shareOf(values []float64, f func(float64) bool) float64 {
 }
 
 // n returns the number of steps.
-func (h *history) n() int { return len(h.x) }
+func (h *history) n() int { return h.from + len(h.x) }
+
+// windows returns the number of steps whose lead window is known.
+func (h *history) windows() int { return max(0, h.n()-h.lead) }
+
+// demandAt returns demand at step i without the effects of named days.
+func (h *history) demandAt(i int) float64 {
+	if i < h.from {
+		return h.demandBefore(i)
+	}
+	return h.x[i-h.from]
+}
+
+// sumTo returns the sum of demand over the steps before step i.
+func (h *history) sumTo(i int) float64 {
+	if i < h.from {
+		return h.sumBefore(i)
+	}
+	return h.sums[i-h.from]
+}
+
+// windowMaxAt returns the log of the maximum over the lead window that begins at step i.
+func (h *history) windowMaxAt(i int) float64 {
+	if i < h.from {
+		return h.windowMaxBefore(i)
+	}
+	return h.windowMax[i-h.from]
+}
+
+// levelAt returns the log of the mean over the levelSteps steps before step i.
+func (h *history) levelAt(i int) float64 {
+	if i < h.from {
+		return h.levelBefore(i)
+	}
+	return h.level[i-h.from]
+}
+
+// observedAt reports whether demand at step i was observed; otherwise it was filled.
+func (h *history) observedAt(i int) bool {
+	if i < h.from {
+		_, filled := h.past.filled.at(i)
+		return !filled
+	}
+	return h.observed[i-h.from]
+}
 
 // log returns demand on the scale of the models.
 func (h *history) log(v float64) float64 { return math.Log(v + h.logOffset) }
@@ -101,12 +149,12 @@ func (h *history) mean(i, w int) float64 {
 	if j >= i {
 		return 0
 	}
-	return max(0, (h.sums[i]-h.sums[j])/float64(i-j))
+	return max(0, (h.sumTo(i)-h.sumTo(j))/float64(i-j))
 }
 
 // push appends one step of demand in the user's unit; NaN is a gap.
 func (h *history) push(v float64) {
-	n := len(h.x)
+	n := h.n()
 	v = h.normalise(v * math.Exp(-h.days.At(n)))
 	observed := !math.IsNaN(v)
 	if observed && h.isOutage(v) {
@@ -120,11 +168,11 @@ func (h *history) push(v float64) {
 	h.x = append(h.x, v)
 	h.largest = math.Max(h.largest, v)
 	h.observed = append(h.observed, observed)
-	h.sums = append(h.sums, h.sums[n]+v)
+	h.sums = append(h.sums, h.sumTo(n)+v)
 	n++
 	h.level = append(h.level, h.log(h.mean(n, h.levelSteps)))
 	if n > h.lead {
-		h.windowMax = append(h.windowMax, h.log(stats.Max(h.x[n-1-h.lead:])))
+		h.windowMax = append(h.windowMax, h.log(stats.Max(h.x[n-1-h.lead-h.from:])))
 	}
 }
 
@@ -159,29 +207,29 @@ func (h *history) fill(n int) float64 {
 	if h.gapRun == 0 {
 		h.gapRatio = 0
 		if j := n - h.day; h.day > 0 && j > 0 {
-			h.gapRatio = stats.Clamp(math.Exp(h.level[n]-h.level[j]), 0.2, 5)
+			h.gapRatio = stats.Clamp(math.Exp(h.levelAt(n)-h.levelAt(j)), 0.2, 5)
 		}
 	}
 	h.gapRun++
 	if j := h.Back(n, h.day); h.gapRatio > 0 && h.gapRun > h.lead+1 && j >= 0 && j < n {
 		// A filled value is not scaled again: a gap longer than a season would drift.
-		if !h.observed[j] {
-			return h.x[j]
+		if !h.observedAt(j) {
+			return h.demandAt(j)
 		}
-		return min(h.gapRatio*h.x[j], maxUnits)
+		return min(h.gapRatio*h.demandAt(j), maxUnits)
 	}
-	return h.x[n-1]
+	return h.demandAt(n - 1)
 }
 
 // last returns the newest step, filled when it is a gap; zero without a history.
 func (h *history) last() float64 {
-	if len(h.x) == 0 {
+	if h.n() == 0 {
 		return 0
 	}
-	return h.x[len(h.x)-1]
+	return h.demandAt(h.n() - 1)
 }
 
-// prefix makes view the history as it was before step i.
+// prefix makes view the history as it was before step i. No step of h is derived yet.
 func (h *history) prefix(i int, view *history) *history {
 	view.x, view.sums, view.level, view.observed = h.x[:i], h.sums[:i+1], h.level[:i+1], h.observed[:i]
 	view.windowMax = h.windowMax[:max(0, min(i-h.lead, len(h.windowMax)))]

@@ -74,7 +74,7 @@ func (s *state) pathErrors(visit func(distance int, errs []float64)) {
 		stride := max(1, (last-first)/maxOrigins)
 		var errs []float64
 		for o := first; o < last; o += stride {
-			errs = append(errs, s.history.windowMax[o+d]-s.pathMax(o, d))
+			errs = append(errs, s.history.windowMaxAt(o+d)-s.pathMax(o, d))
 		}
 		if len(errs) < minOrigins {
 			return

@@ -46,6 +46,7 @@ type Options struct {
 	Days       []Day           // named days, past and to come
 	MaxHistory int             // steps that a fit looks back on; default DefaultMaxHistory
 
+	lean    bool     // see Thrift.FewerModels
 	without []string // parts and candidates that an ablation leaves out, by name
 }
 

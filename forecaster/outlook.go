@@ -55,7 +55,7 @@ func (s *state) outlook() Outlook {
 	}
 	o := Outlook{
 		Median: make([]float64, steps), Cover: make([]float64, steps),
-		Level: h.exp(h.level[n]), Skilled: s.served.scores.skilled(),
+		Level: h.exp(h.levelAt(n)), Skilled: s.served.scores.skilled(),
 	}
 	margin := math.Log(s.served.cover+h.logOffset) - stats.Max(path[:lead+1]) // of now
 	for i := range steps {
@@ -109,16 +109,16 @@ const (
 // which is learned from all hours, would keep a replica up all night.
 func (s *state) isIdle(n, i int) bool {
 	h := s.history
-	if s.periods.Day == 0 || n == 0 || !h.zeros || h.x[n-1] > tiny {
+	if s.periods.Day == 0 || n == 0 || !h.zeros || h.demandAt(n-1) > tiny {
 		return false
 	}
 	idle := 0
 	for k := 1; k <= maxIdleSeasons; k++ {
 		j := h.Back(n+i, k*s.periods.Day)
-		if j < 0 || j >= len(h.windowMax) {
+		if j < 0 || j >= h.windows() {
 			continue
 		}
-		if h.exp(h.windowMax[j]) > tiny {
+		if h.exp(h.windowMaxAt(j)) > tiny {
 			return false
 		}
 		idle++
@@ -130,7 +130,7 @@ func (s *state) isIdle(n, i int) bool {
 // week. The present deviation from them fades within a quarter of a day.
 func (s *state) expected(n, i int) float64 {
 	h := s.history
-	now := h.level[n]
+	now := h.levelAt(n)
 	shifted := s.levelShifts(n)
 	var sum, level, weights float64
 	for _, season := range [...]struct {
@@ -145,8 +145,8 @@ func (s *state) expected(n, i int) float64 {
 		lag := p * (i/p + 1)
 		if j := h.Back(n+i, lag); j >= 0 && j < n {
 			by := shifted.of(lag)
-			sum += share * (h.log(h.x[j]) + by)
-			level += share * (h.level[max(0, j-i)] + by)
+			sum += share * (h.log(h.demandAt(j)) + by)
+			level += share * (h.levelAt(max(0, j-i)) + by)
 			weights += share
 		}
 	}

@@ -70,8 +70,8 @@ func (s *scores) choose(h *history, i int, modelCover float64) float64 {
 	q := stats.Clamp(s.season.estimate(h, &origin{step: i}), -s.bound, s.bound)
 	c := covers{served: modelCover, by: [rules]float64{
 		byModels: modelCover,
-		byLevel:  h.exp(h.level[i] + s.margins[byLevel].margin),
-		bySeason: h.exp(h.level[i] + q + s.margins[bySeason].margin),
+		byLevel:  h.exp(h.levelAt(i) + s.margins[byLevel].margin),
+		bySeason: h.exp(h.levelAt(i) + q + s.margins[bySeason].margin),
 	}}
 	if s.seasonIsBest() {
 		c.served = c.by[bySeason]
@@ -108,11 +108,11 @@ func (s *scores) observe(h *history, i int) {
 		}
 	}
 	from := i - s.lead
-	if from < 1 || !h.observed[i] || !h.observed[from] {
+	if from < 1 || !h.observedAt(i) || !h.observedAt(from) {
 		return
 	}
 	c := s.pending[from%len(s.pending)]
-	largest := h.exp(h.windowMax[from])
+	largest := h.exp(h.windowMaxAt(from))
 	if s.covered.n == 0 && c == (covers{}) {
 		return
 	}

@@ -85,7 +85,7 @@ func scoresAfter(c Contract, demand func(int) float64, factor float64) (s scores
 	for i := day; i+lead < n; i++ {
 		h.prefix(i, &view)
 		s.observe(&view, i-1)
-		served = s.choose(&view, i, factor*h.exp(h.windowMax[i]))
+		served = s.choose(&view, i, factor*h.exp(h.windowMaxAt(i)))
 		repeated = s.pending[i%len(s.pending)].by[bySeason]
 	}
 	return s, served, repeated

@@ -106,7 +106,7 @@ func (s *state) replay(set *candidateSet, from, to int) float64 {
 	for i := from; i < to; i++ {
 		s.served.step(full.prefix(i, &view))
 		if i+full.lead < full.n() {
-			errs += math.Abs(full.windowMax[i] - full.level[i] - s.served.estimates[0])
+			errs += math.Abs(full.windowMaxAt(i) - full.levelAt(i) - s.served.estimates[0])
 			n++
 		}
 	}

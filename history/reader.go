@@ -67,7 +67,7 @@ func NewReader(source *Source, config ReaderConfig, clock Clock) (*Reader, error
 
 // Read brings the series up to the last step that has settled. It returns the series, which begins
 // with its first known step within the history, and the number of steps that are new at its end.
-// The caller owns the values: later Reads do not change them.
+// Later Reads do not change these values, and the caller must not: Reads share their memory.
 //
 // When the newest steps were missing the last time, Read requests them again: a late sample fills
 // its gap. An error leaves what was read before as it was.
@@ -81,7 +81,7 @@ func (r *Reader) Read(ctx context.Context) (Series, int, error) {
 		return r.readAll(ctx, start, end)
 	}
 	if !end.After(r.series.End()) {
-		return r.copy(), 0, nil // no new step, or the clock went back
+		return r.view(), 0, nil // no new step, or the clock went back
 	}
 	return r.readNew(ctx, start, end)
 }
@@ -93,7 +93,8 @@ func (r *Reader) readAll(ctx context.Context, start, end time.Time) (Series, int
 	}
 	r.series, r.labels, r.read = a.series, a.labels, true
 	r.trim(start)
-	return r.copy(), len(r.series.Values), nil
+	r.move(r.series.Values)
+	return r.view(), len(r.series.Values), nil
 }
 
 func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int, error) {
@@ -117,13 +118,19 @@ func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int
 	}
 	keep := stepsBetween(r.series.Start, from, r.config.Step)
 	added := stepsBetween(r.series.End(), end, r.config.Step)
-	r.series.Values = append(r.series.Values[:keep:keep], a.series.Values...)
+	if keep < len(r.series.Values) || keep+len(a.series.Values) > cap(r.series.Values) {
+		// What was returned already must not change, and what is too old need not be moved.
+		old := min(max(0, stepsBetween(r.series.Start, start, r.config.Step)), keep)
+		r.series.Start = r.series.Start.Add(time.Duration(old) * r.config.Step)
+		r.move(r.series.Values[old:keep])
+	}
+	r.series.Values = append(r.series.Values, a.series.Values...)
 	r.trim(start)
 	if len(r.series.Values) == 0 {
 		r.reset()
 		return Series{}, 0, r.source.named(noSeries(start, end))
 	}
-	return r.copy(), min(added, len(r.series.Values)), nil
+	return r.view(), min(added, len(r.series.Values)), nil
 }
 
 // reset forgets what was read: the next Read reads the whole history.
@@ -152,8 +159,16 @@ func (r *Reader) trim(start time.Time) {
 	r.series.Values = r.series.Values[first:]
 }
 
-func (r *Reader) copy() Series {
+// move makes a copy of values those of the series, with a little room for new ones: Reads share it
+// until that is used up.
+func (r *Reader) move(values []float64) {
+	n := len(values)
+	r.series.Values = append(make([]float64, 0, n+max(64, n/256)), values...)
+}
+
+// view returns the series. To append to its values does not change those of the Reader.
+func (r *Reader) view() Series {
 	s := r.series
-	s.Values = append([]float64(nil), s.Values...)
+	s.Values = s.Values[:len(s.Values):len(s.Values)]
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,6 +115,7 @@ func TestReaderIncremental(t *testing.T) {
 		}
 		inSteps := newReader(t, source, config, clock)
 		var end time.Time
+		var views, copies [][]float64
 		for range rapid.IntRange(1, 8).Draw(r, "reads") {
 			clock.now = clock.now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(r, "pause")) * time.Second)
 			got, added, err := inSteps.Read(context.Background())
@@ -124,12 +126,16 @@ func TestReaderIncremental(t *testing.T) {
 			if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" {
 				r.Fatalf("at %s: -whole, +incremental:\n%s", clock.now, diff)
 			}
+			views, copies = append(views, got.Values), append(copies, slices.Clone(got.Values))
 			if err == nil {
 				if !end.IsZero() && added < len(got.Values) && added != int(got.End().Sub(end)/time.Minute) {
 					r.Fatalf("%d added, but the end moved from %s to %s", added, end, got.End())
 				}
 				end = got.End()
 			}
+		}
+		if diff := cmp.Diff(copies, views, cmpopts.EquateNaNs()); diff != "" {
+			r.Fatalf("what an earlier read returned has changed: -then, +now:\n%s", diff)
 		}
 	})
 }

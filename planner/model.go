@@ -35,13 +35,19 @@ func NewCalendars(names []string, found scheduler.Selection) Calendars {
 
 // Model is the forecaster of one Forecast between two steps. The zero value has not seen a series.
 type Model struct {
+	// Small makes the model keep little memory between two steps. It then uses the values of the
+	// series that it was given last, so nobody may change them. Steps take a little longer.
+	Small bool
+	// Thrift is what the next fits go without.
+	Thrift forecaster.Thrift
+
 	key        modelKey
 	forecaster *forecaster.Forecaster
 	err        error
 }
 
 // Forget drops the fitted model. The next step fits from the beginning of its series.
-func (m *Model) Forget() { *m = Model{} }
+func (m *Model) Forget() { *m = Model{Small: m.Small, Thrift: m.Thrift} }
 
 // Err says why there is no forecast; nil where there is one.
 func (m *Model) Err() error { return m.err }
@@ -63,6 +69,9 @@ func (m *Model) Advance(in StepInput) *forecaster.Outlook {
 		return nil
 	}
 	m.advance(in)
+	if m.Small && m.forecaster != nil {
+		m.forecaster.Shrink(*in.Series)
+	}
 	return m.Outlook()
 }
 
@@ -82,6 +91,7 @@ func (m *Model) advance(in StepInput) {
 	if m.forecaster != nil && m.key == key && m.err == nil {
 		fed := int(m.forecaster.Origin().Sub(known.Start) / known.Step)
 		if fed >= 0 && fed <= len(known.Values) {
+			m.forecaster.SetThrift(m.Thrift)
 			fresh := in.Peaks.Baseline(tail(known, fed))
 			if m.err = m.forecaster.Update(fresh.Values...); m.err == nil {
 				m.err = m.forecaster.SetLead(lead)
@@ -96,6 +106,7 @@ func (m *Model) advance(in StepInput) {
 		MaxHistory: int(set.History / set.Step),
 	})
 	if m.err == nil {
+		m.forecaster.SetThrift(m.Thrift)
 		m.err = m.forecaster.Start(in.Peaks.Baseline(known))
 	}
 }

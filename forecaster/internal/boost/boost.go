@@ -99,7 +99,7 @@ func (b *Booster) Fit(base []float64) *Forest {
 			b.resid[i] -= stats.Dot(b.d.Row(i), base)
 		}
 	}
-	f := &Forest{}
+	f := &Forest{trees: make([]tree, 0, trees)}
 	for range trees {
 		f.trees = append(f.trees, b.grow())
 	}
