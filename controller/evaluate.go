@@ -56,6 +56,8 @@ func (r *ForecastReconciler) newEvaluation(
 
 // run reads what the plan depends on, makes it, sets the conditions and writes the status.
 func (e *evaluation) run(ctx context.Context) error {
+	e.state.decode()
+	defer func() { e.state.step.Published = nil }()
 	if err := e.readHPAs(ctx); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 var epoch = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // A Monday.
@@ -85,7 +86,7 @@ type fixture struct {
 }
 
 // newFixture returns a fixture that reads histories by their query.
-func newFixture(t *testing.T, histories map[string]*fakeHistory, objects ...client.Object) *fixture {
+func newFixture(t testing.TB, histories map[string]*fakeHistory, objects ...client.Object) *fixture {
 	t.Helper()
 	f := &fixture{
 		clock: clocktesting.NewFakePassiveClock(epoch), events: events.NewFakeRecorder(1000),
@@ -187,7 +188,7 @@ func (f *fixture) hangReads() {
 	f.open = func(string, planner.Settings) (seriesReader, error) { return hangingReader{}, nil }
 }
 
-func (f *fixture) get(t *testing.T, name string) *v1alpha1.Forecast {
+func (f *fixture) get(t testing.TB, name string) *v1alpha1.Forecast {
 	t.Helper()
 	var fc v1alpha1.Forecast
 	if err := f.client.Get(t.Context(), named(name), &fc); err != nil {
@@ -219,6 +220,13 @@ func (f *fixture) wantReady(t *testing.T, name string) {
 	if c := f.condition(t, name, v1alpha1.ConditionReady); c.Status != metav1.ConditionTrue {
 		t.Errorf("%s is not Ready: %+v", name, f.get(t, name).Status.Conditions)
 	}
+}
+
+// published returns the plan that the leader takes for the published one.
+func (f *fixture) published(name string) *plan.Plan {
+	s := f.states[named(name)]
+	s.decode()
+	return s.step.Published
 }
 
 func deployment() *appsv1.Deployment {

@@ -142,7 +142,7 @@ func (r *ForecastReconciler) state(key types.NamespacedName, fc *v1alpha1.Foreca
 	s, ok := r.states[key]
 	recreated := ok && s.uid != fc.UID
 	if !ok || recreated {
-		s = &forecastState{uid: fc.UID, step: planner.State{Publisher: r.publisher()}}
+		s = &forecastState{uid: fc.UID, step: planner.State{Publisher: r.publisher(), Model: planner.Model{Small: true}}}
 		for _, at := range fc.Status.RecentWrites {
 			s.step.Publisher.Wrote(at.Time)
 		}

@@ -15,7 +15,7 @@ import (
 func (f *fixture) wantPlannedAtNoon(t *testing.T, want float64) {
 	t.Helper()
 	noon := epoch.Add(12*time.Hour + time.Minute)
-	if got, ok := f.states[named("fc")].step.Published.At(noon); !ok || got != want {
+	if got, ok := f.published("fc").At(noon); !ok || got != want {
 		t.Errorf("the plan has %v, %t at noon, want %v", got, ok, want)
 	}
 }
@@ -132,7 +132,7 @@ func TestInvalidPeakScheduleKeepsThePlan(t *testing.T) {
 		t.Errorf("Ready = %+v, want PeakScheduleInvalid with the name of the Calendar", ready)
 	}
 	f.wantCondition(t, "fc", v1alpha1.ConditionServing, "True", reasonLastPlan)
-	f.step(t, "fc", f.states[named("fc")].step.Published.End().Sub(f.clock.Now()))
+	f.step(t, "fc", f.published("fc").End().Sub(f.clock.Now()))
 	serving := f.condition(t, "fc", v1alpha1.ConditionServing)
 	if serving.Reason != "PlanExpired" || !contains(serving.Message, "see PeaksValid") {
 		t.Errorf("after the plan's end Serving = %+v, want PlanExpired, and the condition with the cause", serving)

@@ -53,11 +53,18 @@ func (s *forecastState) adopt(published *v1alpha1.Plan) {
 	if published != nil && s.published != nil && equality.Semantic.DeepEqual(s.published, published) {
 		return
 	}
-	s.step.Published, s.published = nil, published.DeepCopy()
-	if published == nil {
+	s.published = published.DeepCopy()
+	s.decode()
+}
+
+// decode makes the published plan known to the planner, for the time of an evaluation. A plan takes
+// four times the memory when it is decoded.
+func (s *forecastState) decode() {
+	s.step.Published = nil
+	if s.published == nil {
 		return
 	}
-	if decoded, err := plan.Decode(*published); err == nil {
+	if decoded, err := plan.Decode(*s.published); err == nil {
 		s.step.Published = &decoded
 	}
 }
