@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -171,7 +172,7 @@ func managerOptions(opts Options) ctrl.Options {
 		LeaderElectionNamespace:       opts.Namespace,
 		LeaderElectionReleaseOnCancel: true,
 		Cache: cache.Options{
-			DefaultTransform: cache.TransformStripManagedFields(),
+			DefaultTransform: stripMeta,
 			ByObject: map[client.Object]cache.ByObject{
 				&corev1.Pod{}:                            {Transform: gpuwarm.StripPod},
 				&corev1.Node{}:                           {Transform: gpuwarm.StripNode},
@@ -179,6 +180,17 @@ func managerOptions(opts Options) ctrl.Options {
 			},
 		},
 	}
+}
+
+// stripMeta removes from all objects in the cache what nobody reads, and what can be as large as the
+// rest: managed fields, and what kubectl applied last.
+func stripMeta(obj any) (any, error) {
+	if o, ok := obj.(metav1.Object); ok {
+		o.SetManagedFields(nil)
+		annotations := o.GetAnnotations()
+		delete(annotations, corev1.LastAppliedConfigAnnotation)
+	}
+	return obj, nil
 }
 
 // stripHPA removes what nobody reads from the HPAs in the cache, to save memory.
