@@ -139,11 +139,17 @@ func (s *conditionSet) servesObservedDemand(mode v1alpha1.ForecastMode, basis pl
 	return skilled != nil && skilled.Status == metav1.ConditionFalse
 }
 
-// isWarning reports whether a condition needs somebody's attention. Drifting and StartsFailing are
-// bad when they are True, all others when they are False.
+// isWarning reports whether a condition needs somebody's attention. Drifting, StartsFailing and
+// Overloaded are bad when they are True, all others when they are False.
 func isWarning(c metav1.Condition) bool {
-	if c.Type == v1alpha1.ConditionDrifting || c.Type == v1alpha1.ConditionStartsFailing {
+	switch c.Type {
+	case v1alpha1.ConditionDrifting, v1alpha1.ConditionStartsFailing, v1alpha1.ConditionOverloaded:
 		return c.Status == metav1.ConditionTrue
 	}
 	return c.Status == metav1.ConditionFalse
+}
+
+// hasCondition reports whether the status of a Forecast has a condition of this type.
+func hasCondition(fc *v1alpha1.Forecast, kind string) bool {
+	return meta.FindStatusCondition(fc.Status.Conditions, kind) != nil
 }

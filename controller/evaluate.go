@@ -76,6 +76,7 @@ func (e *evaluation) run(ctx context.Context) error {
 		return e.publish(ctx)
 	}
 	e.setHistoryConditions()
+	e.setOverloadedCondition()
 	e.scoreAccuracy()
 	e.setServingCondition()
 	before := e.state.step.Published

@@ -28,7 +28,11 @@ func (e *evaluation) setHistoryConditions() {
 		e.conditions.setFalse(v1alpha1.ConditionHistoryReady, reason, "%s", message)
 	}
 	if !e.state.hasRead {
-		if e.state.readErr == nil {
+		switch {
+		case e.state.refused():
+			e.conditions.setFalse(v1alpha1.ConditionHistoryReady, reasonNoNewForecasts,
+				"history is not read, because headstart has too little memory; %s", overloadRemedy)
+		case e.state.readErr == nil:
 			e.conditions.setUnknown(v1alpha1.ConditionHistoryReady, "Reading", "history is being read")
 		}
 		e.conditions.setUnknown(v1alpha1.ConditionSkilled, "NoHistory", "there is no history yet")

@@ -68,6 +68,7 @@ type ForecastReconciler struct {
 	shard       Shard // Nil owns everything.
 	poolWarmUps gpuwarm.PoolWarmUps
 	free        freeCapacity
+	overload    *overload // Nil never goes without.
 	demand      DemandObserver
 
 	mu     sync.Mutex
@@ -125,7 +126,8 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return orConflict(r.reportInvalidSpec(ctx, &fc, state, err))
 	}
 	now := r.clock.Now()
-	if set.HasDemand && set.Mode != v1alpha1.ForecastPaused && r.read(req.NamespacedName, state, set, now) {
+	reads := set.HasDemand && set.Mode != v1alpha1.ForecastPaused
+	if reads && r.spare(state, now) && r.read(req.NamespacedName, state, set, now) {
 		// The end of the read requeues the Forecast, usually much sooner.
 		return ctrl.Result{RequeueAfter: max(state.waitUntil(set).Sub(now), minRequeue)}, nil
 	}

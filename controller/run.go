@@ -32,6 +32,7 @@ import (
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/gpuwarm/warmer"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/internal/memory"
 	"headstart.dev/headstart/planner"
 )
 
@@ -57,6 +58,8 @@ type Options struct {
 	WarmPools bool
 	// Demand polls observed demand. Its failures are in the condition Observed.
 	Demand DemandObserver
+	// Memory says how much memory the process uses; [memory.OfProcess] when it is nil.
+	Memory func() memory.Use
 	// Registerer registers the metrics of this package.
 	Registerer prometheus.Registerer
 	// Logger gets the log lines of the controllers.
@@ -119,6 +122,7 @@ func New(opts Options) (ctrl.Manager, error) {
 			client: mgr.GetClient(), live: mgr.GetAPIReader(), open: openFrom(opts.Sources, opts.Clock),
 			compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
 			metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(),
+			overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
 			shard: opts.Shard, demand: opts.Demand, states: map[types.NamespacedName]*forecastState{},
 		},
 		&PeakScheduleReconciler{

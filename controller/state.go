@@ -12,6 +12,7 @@ import (
 	"headstart.dev/headstart/forecaster/accuracy"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/internal/memory"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/plan"
 )
@@ -31,6 +32,9 @@ type forecastState struct {
 	series      history.Series
 	readErr     error
 	hasRead     bool
+
+	level memory.Level // What the newest evaluation goes without,
+	use   memory.Use   // and why.
 
 	learner *gpuwarm.Learner
 

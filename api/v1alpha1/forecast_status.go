@@ -35,6 +35,9 @@ const (
 	// ConditionObserved is False while observed demand could not be polled for more than three
 	// polling intervals. The served value then does not depend on observed demand.
 	ConditionObserved = "Observed"
+	// ConditionOverloaded is True while the server has too little memory to give the Forecast all
+	// that it gives others.
+	ConditionOverloaded = "Overloaded"
 )
 
 // ForecastStatus is the observed state of a Forecast, and its plan. Only its owner, one of the replicas, writes it.

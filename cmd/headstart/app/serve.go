@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"headstart.dev/headstart/controller"
+	"headstart.dev/headstart/internal/memory"
 )
 
 // options holds the flags of serve.
@@ -124,6 +125,7 @@ Forecast's status.`,
 			if err != nil {
 				return err
 			}
+			memory.ConfigureProcess()
 			return serve(cmd.Context(), opts, logger)
 		},
 	}
