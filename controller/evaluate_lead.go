@@ -17,6 +17,10 @@ import (
 	"headstart.dev/headstart/gpuwarm"
 )
 
+// minTargetRetry and maxTargetRetry bound the time after which a target that is not there is asked
+// for again. It doubles each time.
+const minTargetRetry, maxTargetRetry = time.Minute, 10 * time.Minute
+
 // planTravel is how long a plan takes from the end of a read to the adapters' memory.
 const planTravel = time.Second
 
@@ -90,19 +94,31 @@ func (e *evaluation) checkTarget(ctx context.Context) error {
 	return err
 }
 
-// podSelector returns the selector of the target's pods. It is read again after selectorAge.
+// podSelector returns the selector of the target's pods. It is read again after selectorAge. A target
+// that is not there is asked for again after a minute, and then ever more rarely, so that many of
+// them are no load on the API server.
 func (e *evaluation) podSelector(ctx context.Context) (labels.Selector, error) {
-	key := fmt.Sprint(e.fc.Spec.TargetRef)
-	if e.state.selector != nil && e.state.selectorKey == key && e.now.Sub(e.state.selectorAt) < selectorAge {
-		return e.state.selector, nil
+	s, key := e.state, fmt.Sprint(e.fc.Spec.TargetRef)
+	if s.selectorKey != key {
+		s.selector, s.selectorErr, s.retries = nil, nil, 0
+	}
+	age := e.now.Sub(s.selectorAt)
+	switch {
+	case s.selector != nil && age < selectorAge:
+		return s.selector, nil
+	case s.selectorErr != nil && age < min(maxTargetRetry, minTargetRetry<<(s.retries-1)):
+		return nil, s.selectorErr
 	}
 	selector, err := PodsOf(ctx, e.client, e.fc.Namespace, e.fc.Spec.TargetRef)
-	if err != nil {
-		e.state.selector = nil
-		return nil, err
+	s.selector, s.selectorErr, s.selectorKey, s.selectorAt = selector, nil, key, e.now
+	target, ok := errors.AsType[*targetError](err)
+	switch {
+	case err == nil:
+		s.retries = 0
+	case ok && target.reason != reasonTargetFailed:
+		s.selectorErr, s.retries = target, min(s.retries+1, 10)
 	}
-	e.state.selector, e.state.selectorKey, e.state.selectorAt = selector, key, e.now
-	return selector, nil
+	return selector, err
 }
 
 // collectStarts updates the learner with the starts of the target's pods, with those of other

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,6 +126,21 @@ func newFixture(t testing.TB, histories map[string]*fakeHistory, objects ...clie
 	go func() { defer close(done); _ = f.fetch.Start(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
 	return f
+}
+
+// countScaleReads counts the reads of scale subresources from now on.
+func (f *fixture) countScaleReads() *atomic.Int64 {
+	var n atomic.Int64
+	f.client = interceptor.NewClient(f.client.(client.WithWatch), interceptor.Funcs{
+		SubResourceGet: func(
+			ctx context.Context, c client.Client, sub string, obj, scale client.Object,
+			opts ...client.SubResourceGetOption,
+		) error {
+			n.Add(1)
+			return c.SubResource(sub).Get(ctx, obj, scale, opts...)
+		},
+	})
+	return &n
 }
 
 // fakeScale gives every Deployment that exists the selector app=NAME.

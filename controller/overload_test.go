@@ -72,3 +72,23 @@ headstart_controller_overload_level 3
 		t.Errorf("thrift %+v afterwards", thrift())
 	}
 }
+
+// A target that is not there is asked for ever more rarely, and is found within ten minutes.
+func TestMissingTargetIsRarelyAskedFor(t *testing.T) {
+	f := newFixture(t, dailyHistory(0.1), shortForecast("fc", "q"))
+	asked := f.countScaleReads()
+	for range 60 {
+		f.step(t, "fc", time.Minute)
+	}
+	if n := asked.Load(); n < 6 || n > 12 {
+		t.Errorf("a missing target was asked for %d times in an hour", n)
+	}
+	f.wantCondition(t, "fc", v1alpha1.ConditionLeadTimeLearned, "False", "TargetNotFound")
+	if err := f.client.Create(t.Context(), deployment()); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		f.step(t, "fc", time.Minute)
+	}
+	f.wantCondition(t, "fc", v1alpha1.ConditionLeadTimeLearned, "False", "TooFewStarts")
+}

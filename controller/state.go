@@ -44,6 +44,8 @@ type forecastState struct {
 	selector    labels.Selector
 	selectorKey string
 	selectorAt  time.Time
+	selectorErr *targetError // Why there is none; nil where there is, or nothing is known.
+	retries     int          // How often in a row that was so.
 
 	// step is what one step of the planner leaves to the next one.
 	step planner.State

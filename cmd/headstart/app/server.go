@@ -32,6 +32,15 @@ import (
 // sourcesReload is how often the file with the Prometheus sources is checked for changes.
 const sourcesReload = 30 * time.Second
 
+// Requests a second to the API server, of each of the clients: one for the controllers, one for
+// Events. client-go's default of 5 held back the Events of 300 new Forecasts for minutes. In the long
+// run, the number of Forecasts and their writes in an hour bound the requests, and the API server
+// shares itself fairly (API Priority and Fairness).
+const (
+	clientQPS   = 50
+	clientBurst = 100
+)
+
 // server holds the parts that serve runs. The manager starts and stops all of them.
 type server struct {
 	opts    options
@@ -51,6 +60,7 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 	if err != nil {
 		return nil, err
 	}
+	config.QPS, config.Burst = clientQPS, clientBurst
 	sources, err := history.LoadSources(opts.prometheusConfig)
 	if err != nil {
 		return nil, fmt.Errorf("read --prometheus-config: %w", err)
