@@ -13,6 +13,8 @@ VERSION   ?= $(shell sed -n 's/^appVersion: *//p' manifests/chart/headstart/Char
 export VERSION
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
+# How many Forecasts bench-scale measures.
+N         ?= 300
 # Which packages are tested how. A list is made when a recipe runs.
 PACKAGES   = $$(hack/packages.sh $(1))
 # The end-to-end tests mostly wait, each on a control plane of its own, so two packages at a time
@@ -99,6 +101,10 @@ bench: ## Run the benchmarks of the product for BENCHTIME (1s) each.
 .PHONY: bench-adapter
 bench-adapter: ## Measure the adapter against custom-metrics-apiserver's own test-adapter, interleaved.
 	cd test && go test -run='^$$' -bench=. -benchtime=$(BENCHTIME) -timeout=30m ./...
+
+.PHONY: bench-scale
+bench-scale: ## Measure N=300 Forecasts on a real control plane; N=300,1000,3000 also gives what one more costs.
+	@$(BUILD) control-plane headstart && go run ./scale -n '$(N)' $(SCALE_FLAGS)
 
 .PHONY: bench-forecast
 bench-forecast: build ## Measure the forecaster; BAR=speed, m4, calibration, loop or harm measures one part.

@@ -148,9 +148,9 @@ func (c *ControlPlane) preload(ctx context.Context, history func(string) error, 
 	if err := history(samples); err != nil {
 		return fmt.Errorf("write the history for prometheus: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(c.opts.Bin, "promtool"), "tsdb", "create-blocks-from", "openmetrics",
-		"--quiet",
-		samples, data)
+	// The tool reads the whole file for each block, so a few large blocks are made much sooner.
+	cmd := exec.CommandContext(ctx, filepath.Join(c.opts.Bin, "promtool"), "tsdb", "create-blocks-from",
+		"--max-block-duration=744h", "openmetrics", "--quiet", samples, data)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("make blocks of the history: %w: %s", err, strings.TrimSpace(string(out)))
 	}

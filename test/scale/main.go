@@ -1,0 +1,97 @@
+// Command scale measures headstart serve with many Forecasts: memory, processor, queries and writes
+// a second, and the time until all are planned after a cold start, after the death of the leader and
+// after an outage of Prometheus.
+//
+// It runs on the real control plane and a real Prometheus, with 28 days of history at one minute.
+// With several numbers of Forecasts, it prints what one more costs.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"headstart.dev/headstart/test/binaries"
+)
+
+// options are the flags.
+type options struct {
+	forecasts []int
+	replicas  int
+	steady    time.Duration
+	outage    time.Duration
+	within    time.Duration
+	memory    string
+	args      []string
+}
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := measureAll(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "scale: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func parse() (options, error) {
+	var o options
+	numbers := flag.String("n", "300", "`NUMBERS` of Forecasts, such as 300 or 300,1000,3000")
+	flag.IntVar(&o.replicas, "replicas", 2, "replicas of headstart serve; with one, no leader dies")
+	flag.DurationVar(&o.steady, "steady", 5*time.Minute, "how long to measure once all are planned")
+	flag.DurationVar(&o.outage, "outage", 2*time.Minute, "how long Prometheus is down; 0 for no outage")
+	flag.DurationVar(&o.within, "within", 30*time.Minute, "how long to wait for plans")
+	flag.StringVar(&o.memory, "memory-limit", "", "`GOMEMLIMIT` of each replica, such as 460MiB")
+	flag.Parse()
+	o.args = flag.Args()
+	for _, text := range strings.Split(*numbers, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || n < 1 {
+			return o, fmt.Errorf("-n %q: give whole numbers above 0, with commas between them", *numbers)
+		}
+		o.forecasts = append(o.forecasts, n)
+	}
+	if o.replicas < 1 {
+		return o, fmt.Errorf("-replicas %d: give at least 1", o.replicas)
+	}
+	return o, nil
+}
+
+func measureAll(ctx context.Context) error {
+	o, err := parse()
+	if err != nil {
+		return err
+	}
+	layout, err := binaries.FindLayout()
+	if err != nil {
+		return err
+	}
+	var rows []row
+	for _, n := range o.forecasts {
+		w, err := newWorld(ctx, layout, o, n)
+		if err != nil {
+			return err
+		}
+		r, err := w.measure(ctx)
+		w.stop()
+		if err != nil {
+			return err
+		}
+		rows = append(rows, r)
+		fmt.Println(r)
+	}
+	if len(rows) > 1 {
+		slope, intercept := line(rows)
+		fmt.Printf("one more Forecast takes %.2f MiB, and none takes %.0f MiB\n", slope, intercept)
+	}
+	return nil
+}
