@@ -2,25 +2,16 @@ package history
 
 import (
 	"context"
-	"net/http"
+	"net/url"
 	"slices"
 	"time"
-
-	"github.com/prometheus/client_golang/api"
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
-	"github.com/prometheus/common/config"
-	"github.com/prometheus/common/model"
 )
-
-// seriesLimit is how many series Prometheus may send: enough to say that there are several.
-const seriesLimit = 100
 
 // A backend is one configured Prometheus: an HTTP client and a limit on concurrent requests, shared
 // by everything that uses the source.
 type backend struct {
 	config SourceConfig
-	http   *http.Client
-	api    v1.API
+	client *client
 	slots  semaphore
 	// historySlots is one less than slots: reads of history always leave a slot for polls.
 	historySlots semaphore
@@ -33,80 +24,64 @@ func newBackend(c SourceConfig) (*backend, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	timeout := time.Duration(c.Timeout)
-	rt, err := config.NewRoundTripperFromConfig(*c.HTTPClientConfig, "headstart",
-		config.WithUserAgent("headstart"), config.WithDialContextFunc(dialer(timeout)))
-	if err != nil {
-		return nil, err
-	}
-	client := &http.Client{Transport: &guard{next: rt, limit: maxBody}}
-	if !c.HTTPClientConfig.FollowRedirects {
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
-	ac, err := api.NewClient(api.Config{Address: c.URL, Client: client})
+	client, err := newClient(c)
 	if err != nil {
 		return nil, err
 	}
 	return &backend{
-		config: c, http: client, api: v1.NewAPI(ac),
+		config: c, client: client,
 		slots: make(semaphore, c.Concurrency), historySlots: make(semaphore, max(1, c.Concurrency-1)),
 	}, nil
 }
 
-func (b *backend) close() { b.http.CloseIdleConnections() }
+func (b *backend) close() { b.client.http.CloseIdleConnections() }
 
 // admits reports whether the Forecasts of a namespace may use the source.
 func (b *backend) admits(namespace string) bool {
 	return slices.Contains(b.config.Namespaces, anyNamespace) || slices.Contains(b.config.Namespaces, namespace)
 }
 
-func (b *backend) options() []v1.Option {
-	return []v1.Option{v1.WithTimeout(time.Duration(b.config.Timeout)), v1.WithLimit(seriesLimit)}
-}
-
-// call is one request through client_golang.
-type call func(context.Context) (model.Value, v1.Warnings, v1.Infos, error)
-
-// reply is the result of a call.
-type reply struct {
-	value    model.Value
-	warnings []string
-	err      error
+// reply is the result of a request.
+type reply[T any] struct {
+	value T
+	err   error
 }
 
 // do sends one request once it has a slot of each semaphore. It returns within twice the source's
 // timeout, whatever the server does.
 //
-// client_golang and the request's context bound everything except the request for an OAuth2 token,
-// which has no context. do then returns without that request, which keeps its slots until it ends.
-// So there are never more requests than slots.
-func (b *backend) do(ctx context.Context, send call, slots ...semaphore) (model.Value, []string, error) {
-	timeout := time.Duration(b.config.Timeout)
+// The request's context bounds everything except the request for an OAuth2 token, which has no
+// context. do then returns without that request, which keeps its slots until it ends. So there are
+// never more requests than slots.
+func do[T any](
+	ctx context.Context, timeout time.Duration, send func(context.Context) (T, error), slots ...semaphore,
+) (T, error) {
+	var none T
 	release, err := acquire(ctx, timeout, slots...)
 	if err != nil {
-		return nil, nil, err
+		return none, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, timeout)
-	done := make(chan reply, 1)
+	defer cancel()
+	done := make(chan reply[T], 1)
 	go func() {
 		defer release()
-		value, warnings, infos, err := send(bounded)
-		done <- reply{value, append(warnings, infos...), err}
+		value, err := send(bounded)
+		done <- reply[T]{value, err}
 	}()
-	defer cancel()
-	var r reply
+	var r reply[T]
 	select {
 	case r = <-done:
 	case <-bounded.Done():
 		r.err = bounded.Err()
 	}
 	if r.err == nil {
-		return r.value, r.warnings, nil
+		return r.value, nil
 	}
 	if ctx.Err() != nil { // the caller gave up, the source is not to blame
-		return nil, nil, context.Cause(ctx)
+		return none, context.Cause(ctx)
 	}
-	return nil, nil, classify(r.err, timeout)
+	return none, classify(r.err, timeout)
 }
 
 // A semaphore bounds concurrent requests: its capacity is their number.
@@ -140,17 +115,29 @@ func acquire(ctx context.Context, timeout time.Duration, slots ...semaphore) (re
 	return release, nil
 }
 
-// readPart reads a part of a history into an answer.
-func (b *backend) readPart(ctx context.Context, namespace, query string, part Series, into *answer) error {
-	span := v1.Range{Start: part.Start.Add(part.Step), End: part.End(), Step: part.Step}
-	send := func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
-		return b.api.QueryRange(ctx, query, span, b.options()...)
+// readPart reads a part of a history.
+func (b *backend) readPart(ctx context.Context, namespace, query string, p span) (rangeAnswer, error) {
+	params := url.Values{
+		"query": {query}, "start": {formatTime(p.start.Add(p.step))}, "end": {formatTime(p.end())},
+		"step": {formatSeconds(p.step)},
+	}
+	send := func(ctx context.Context) (rangeAnswer, error) {
+		d := &rangeDecoder{span: p}
+		err := b.client.query(ctx, "query_range", params, bodyLimit(p.steps), d.decode)
+		return d.answer, err
 	}
 	own := b.namespaces.of(namespace, b.config.Concurrency)
-	result, warnings, err := b.do(ctx, send, own.history, b.historySlots, own.all, b.slots)
-	if err != nil {
-		return err
+	return do(ctx, time.Duration(b.config.Timeout), send, own.history, b.historySlots, own.all, b.slots)
+}
+
+// readLatest evaluates a query at one instant.
+func (b *backend) readLatest(ctx context.Context, namespace, query string, at time.Time) (instantAnswer, error) {
+	params := url.Values{"query": {query}, "time": {formatTime(at)}}
+	send := func(ctx context.Context) (instantAnswer, error) {
+		d := &instantDecoder{at: at}
+		err := b.client.query(ctx, "query", params, bodyLimit(1), d.decode)
+		return d.answer, err
 	}
-	into.notes.warn(warnings)
-	return into.add(result, part)
+	own := b.namespaces.of(namespace, b.config.Concurrency)
+	return do(ctx, time.Duration(b.config.Timeout), send, own.all, b.slots)
 }

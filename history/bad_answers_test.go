@@ -63,7 +63,7 @@ func badSeries() map[string]badAnswer {
 	return map[string]badAnswer{
 		"ten series": {
 			server: ten, kind: history.ErrSeveralSeries,
-			want: `10 series, such as up{pod="web-0"} and up{pod="web-1"}, but demand is one: aggregate with sum(`,
+			want: `several series, such as up{pod="web-0"} and up{pod="web-1"}, but demand is one: aggregate with sum(`,
 		},
 		"no series": {
 			server: none, kind: history.ErrNoSeries, want: "check the metric's name", latest: "or vector(0)",

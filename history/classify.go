@@ -1,22 +1,24 @@
 package history
 
 import (
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/url"
 	"strings"
 	"time"
 
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"golang.org/x/oauth2"
+
+	"headstart.dev/headstart/history/internal/jsonstream"
 )
 
-// classify turns an error of client_golang into an [*Error]. It never uses the text of a
+// classify turns an error of a request into an [*Error]. It never uses the text of a
 // *url.Error, which holds the whole URL.
 func classify(err error, timeout time.Duration) *Error {
 	if own, ok := errors.AsType[*Error](err); ok {
@@ -40,20 +42,19 @@ func classify(err error, timeout time.Duration) *Error {
 		"Headstart reach it", innermost(err))
 }
 
-// answerError explains an answer that is an error, or not one of the Prometheus API; nil when err
-// is something else.
+// answerError explains an answer that is not one of the Prometheus API; nil when err is something
+// else.
 func answerError(err error) *Error {
-	var e *v1.Error
-	if !errors.As(err, &e) {
-		return nil
-	}
-	switch e.Type {
-	case v1.ErrBadResponse:
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.Is(err, jsonstream.ErrTooLong):
+		return errf(ErrTooLarge, "the answer has a text of more than %d KiB: check that the url is that of a Prometheus "+
+			"API", jsonstream.MaxText>>10)
+	case errors.Is(err, jsonstream.ErrSyntax), errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum),
+		errors.As(err, &corrupt):
 		return notPrometheus("does not answer in Prometheus's JSON")
-	case v1.ErrClient, v1.ErrServer:
-		return notPrometheus(fmt.Sprintf("answers with a %s", abridge(e.Msg)))
 	}
-	return apiError(string(e.Type), e.Msg)
+	return nil
 }
 
 // credentialsError explains credentials that cannot be read or obtained; nil when err is something

@@ -114,7 +114,7 @@ func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int
 		// is a whole one.
 		before := r.labels
 		r.reset()
-		return Series{}, 0, r.source.named(severalSeries(2, before, a.labels))
+		return Series{}, 0, r.source.named(severalSeries(before, a.labels))
 	}
 	keep := stepsBetween(r.series.Start, from, r.config.Step)
 	added := stepsBetween(r.series.End(), end, r.config.Step)

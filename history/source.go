@@ -6,7 +6,6 @@ import (
 	"math"
 	"time"
 
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 )
 
@@ -68,8 +67,12 @@ func (s *Source) readRange(
 	parts := split(from, to, step, b.config.MaxPointsPerRequest)
 	report(progress, 0, len(parts))
 	for i, p := range parts {
-		if err := b.readPart(ctx, s.namespace, query, p, &a); err != nil {
-			return a.until(p.Start), s.named(withProgress(err, p.Start, i, len(parts)))
+		part, err := b.readPart(ctx, s.namespace, query, p)
+		if err == nil {
+			err = a.add(part, p)
+		}
+		if err != nil {
+			return a.until(p.start), s.named(withProgress(err, p.start, i, len(parts)))
 		}
 		report(progress, i+1, len(parts))
 	}
@@ -108,11 +111,32 @@ func report(progress func(done, total int), done, total int) {
 	}
 }
 
+// span is the part of a history that one request reads: so many steps from its start on.
+type span struct {
+	start time.Time
+	step  time.Duration
+	steps int
+}
+
+// end returns the end of the last step.
+func (p span) end() time.Time { return p.start.Add(time.Duration(p.steps) * p.step) }
+
+// index returns the step of the sample evaluated at an instant: the step that ends there.
+func (p span) index(at time.Time) (int, error) {
+	since := at.Sub(p.start)
+	i := since/p.step - 1
+	if since%p.step != 0 || i < 0 || i >= time.Duration(p.steps) {
+		return 0, errf(ErrNotPrometheus, "the answer has a sample at %s, which was not requested: this URL does not "+
+			"follow the Prometheus API", at.UTC().Format(time.RFC3339))
+	}
+	return int(i), nil
+}
+
 // split cuts [from, to) into spans of at most points steps. The cuts are multiples of points steps
 // since the Unix epoch. So a cache in front of Prometheus sees the same requests again, from every
 // reader and at any time.
-func split(from, to time.Time, step time.Duration, points int) []Series {
-	var parts []Series
+func split(from, to time.Time, step time.Duration, points int) []span {
+	var parts []span
 	width := time.Duration(points) * step
 	if width/step != time.Duration(points) { // overflow: no span is that long
 		width = math.MaxInt64
@@ -122,7 +146,7 @@ func split(from, to time.Time, step time.Duration, points int) []Series {
 		if cut := FloorTo(from, width).Add(width); cut.Before(to) && cut.After(from) {
 			end = cut
 		}
-		parts = append(parts, Series{Start: from, Step: step, Values: make([]float64, stepsBetween(from, end, step))})
+		parts = append(parts, span{start: from, step: step, steps: stepsBetween(from, end, step)})
 		from = end
 	}
 	return parts
@@ -141,17 +165,11 @@ func (s *Source) Latest(
 	if query, err = b.prepare(query, s.namespace); err != nil {
 		return 0, time.Time{}, s.named(err)
 	}
-	result, _, err := b.do(ctx, func(ctx context.Context) (model.Value, v1.Warnings, v1.Infos, error) {
-		return b.api.Query(ctx, query, at, b.options()...)
-	}, b.namespaces.of(s.namespace, b.config.Concurrency).all, b.slots)
+	a, err := b.readLatest(ctx, s.namespace, query, at)
 	if err != nil {
 		return 0, time.Time{}, s.named(err)
 	}
-	sample, err := oneSample(result, at)
-	if err != nil {
-		return 0, time.Time{}, s.named(err)
-	}
-	return float64(sample.Value), sample.Timestamp.Time().UTC(), nil
+	return a.value, a.at, nil
 }
 
 // named puts the source's name on an error of this package; it returns others as they are.

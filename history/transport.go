@@ -4,73 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"mime"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 )
-
-const (
-	// maxBody bounds one answer. The most that is requested, 11000 points of 100 series, is below
-	// 48 MiB.
-	maxBody = 48 << 20
-	// maxErrorBody bounds what is read of an answer that is an error.
-	maxErrorBody = 64 << 10
-)
-
-// guard turns answers that are not those of a Prometheus into errors that say what to change, and
-// bounds the size of the others. It is the last round tripper before client_golang, which would
-// return a status and no more.
-type guard struct {
-	next  http.RoundTripper
-	limit int64
-}
-
-// RoundTrip sends a request. An answer with another status than 2xx, or of a wrong type, is an
-// [*Error].
-func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := g.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode/100 == 2 {
-		if isHTML(resp.Header) {
-			resp.Body.Close()
-			return nil, notPrometheus("answers with an HTML page")
-		}
-		resp.Body = &limitedBody{ReadCloser: resp.Body, left: g.limit}
-		return resp, nil
-	}
-	if needsResponse(req, resp) {
-		resp.Body = &limitedBody{ReadCloser: resp.Body, left: maxErrorBody}
-		return resp, nil
-	}
-	defer resp.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	return nil, statusError(resp, text)
-}
-
-// CloseIdleConnections closes those of the transport underneath; http.Client calls it.
-func (g *guard) CloseIdleConnections() {
-	if c, ok := g.next.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
-
-// needsResponse reports whether a caller needs the response as it is: http.Client to follow a
-// redirect, client_golang to try again with GET when POST is not allowed.
-func needsResponse(req *http.Request, resp *http.Response) bool {
-	switch resp.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
-		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return resp.Header.Get("Location") != ""
-	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return req.Method == http.MethodPost
-	}
-	return false
-}
 
 // statusError explains a status other than 2xx to the user.
 func statusError(resp *http.Response, body []byte) *Error {
@@ -95,7 +34,7 @@ func statusError(resp *http.Response, body []byte) *Error {
 	return notPrometheus(fmt.Sprintf("answers with HTTP %s", resp.Status))
 }
 
-// apiError explains one of Prometheus's own error types to the user.
+// apiError explains an error that Prometheus itself reports, with its type and its text.
 func apiError(kind, text string) *Error {
 	text = abridgeTo(text, maxServerMessage)
 	switch kind {
@@ -125,34 +64,9 @@ func isHTML(h http.Header) bool {
 	return err == nil && kind == "text/html"
 }
 
-// limitedBody fails, rather than ends, after left bytes.
-type limitedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-// Read fails with [ErrTooLarge] past the limit.
-func (b *limitedBody) Read(p []byte) (int, error) {
-	if b.left < 0 {
-		return 0, tooLarge()
-	}
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1]
-	}
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return n, tooLarge()
-	}
-	return n, err
-}
-
-func tooLarge() *Error {
-	return errf(ErrTooLarge, "the answer is larger than %d MiB: aggregate the query to one series with sum(…)",
-		maxBody>>20)
-}
-
-// dialer returns connections that wait for the other side for at most timeout. A context bounds
-// other requests, but the request for an OAuth2 token has none.
+// dialer returns a function that connects. Its connections wait for the other side for at most
+// timeout after each write. The request for an OAuth2 token needs that: it has no context that would
+// bound it.
 func dialer(timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
 	d := &net.Dialer{Timeout: min(timeout, 10*time.Second), KeepAlive: 30 * time.Second}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -164,14 +78,14 @@ func dialer(timeout time.Duration) func(context.Context, string, string) (net.Co
 	}
 }
 
-// deadlineConn has a read deadline after each write.
+// deadlineConn is a connection on which an answer must come within timeout.
 type deadlineConn struct {
 	net.Conn
 	timeout time.Duration
 }
 
-// Write sets the deadline by which the other side must answer. It also closes a connection that has
-// been idle for so long.
+// Write sends a part of a request, and sets the deadline by which the answer must have come. A
+// connection that stays unused for longer cannot be read any more, and is replaced by a new one.
 func (c *deadlineConn) Write(p []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
 		return 0, err
