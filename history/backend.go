@@ -34,7 +34,11 @@ func newBackend(c SourceConfig) (*backend, error) {
 	}, nil
 }
 
-func (b *backend) close() { b.client.http.CloseIdleConnections() }
+func (b *backend) close() {
+	if c, ok := b.client.http.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
 
 // admits reports whether the Forecasts of a namespace may use the source.
 func (b *backend) admits(namespace string) bool {

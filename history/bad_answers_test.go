@@ -162,7 +162,7 @@ func badStatuses() map[string]badAnswer {
 		},
 		"405": {server: answer(405, "text/plain", "no"), kind: history.ErrNotPrometheus, want: "405"},
 		"redirect to HTML": {
-			server: http.RedirectHandler("/login", http.StatusFound), kind: history.ErrUnreachable, want: "redirects",
+			server: http.RedirectHandler("/login", http.StatusFound), kind: history.ErrRedirect, want: "redirect to http://",
 		},
 	}
 }

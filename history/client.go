@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -33,8 +34,9 @@ func bodyLimit(samples int) int64 { return baseBody + sampleBody*int64(samples) 
 // client sends requests to the HTTP API of one Prometheus, and decodes the answers as they come.
 // The client of client_golang would hold an answer as a whole, several times over.
 type client struct {
-	http    *http.Client
+	http    http.RoundTripper
 	base    *url.URL
+	follow  bool // whether redirects within the server are followed
 	timeout time.Duration
 }
 
@@ -50,11 +52,8 @@ func newClient(c SourceConfig) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &http.Client{Transport: rt}
-	if !c.HTTPClientConfig.FollowRedirects {
-		h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	}
-	return &client{http: h, base: base, timeout: timeout}, nil
+	// Not an http.Client, which would have redirects of its own: see send.
+	return &client{http: rt, base: base, follow: c.HTTPClientConfig.FollowRedirects, timeout: timeout}, nil
 }
 
 // query sends a query to an endpoint of the API, and gives decode the answer. It reads at most
@@ -69,6 +68,11 @@ func (c *client) query(
 		return err
 	}
 	defer resp.Body.Close()
+	return afterRedirect(c.read(resp, limit, decode), resp, c.base)
+}
+
+// read reads a response. It reads at most limit bytes of it.
+func (c *client) read(resp *http.Response, limit int64, decode func(*jsonstream.Decoder) error) error {
 	body, err := uncompressed(resp)
 	if err != nil {
 		return err
@@ -91,34 +95,41 @@ func (c *client) query(
 // it tries again with GET.
 func (c *client) post(ctx context.Context, endpoint string, params url.Values) (*http.Response, error) {
 	target := c.base.JoinPath("api/v1", endpoint)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(params.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	// The transport may send an idempotent request again on a new connection, when the old one has
-	// been closed. An empty list is not sent.
-	req.Header["Idempotency-Key"] = nil
-	resp, err := c.http.Do(req)
+	resp, err := c.send(ctx, http.MethodPost, target, params)
 	if err != nil {
 		return nil, err
 	}
 	switch resp.StatusCode {
 	case http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-	default:
-		return resp, nil
+		resp.Body.Close()
+		return c.send(ctx, http.MethodGet, target, params)
 	}
-	resp.Body.Close()
-	all := target.Query()
-	for name, values := range params {
-		all[name] = values
+	return resp, nil
+}
+
+// do sends one request.
+func (c *client) do(ctx context.Context, method string, target *url.URL, params url.Values) (*http.Response, error) {
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader(params.Encode())
+	} else {
+		all := target.Query()
+		maps.Copy(all, params)
+		with := *target
+		with.RawQuery = all.Encode()
+		target = &with
 	}
-	target.RawQuery = all.Encode()
-	req, err = http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
 		return nil, err
 	}
-	return c.http.Do(req)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	// The transport may send an idempotent request again on a new connection, when the old one has
+	// been closed. An empty list is not sent.
+	req.Header["Idempotency-Key"] = nil
+	return c.http.RoundTrip(req)
 }
 
 // uncompressed returns the body of a response. The transport asks for no compression, and some

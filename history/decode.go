@@ -266,6 +266,14 @@ func (r *instantDecoder) decode(d *jsonstream.Decoder) error {
 	return r.answer.check(r.at)
 }
 
+const (
+	// oldestSample is how much before the asked instant the sample of an instant query may be.
+	// Prometheus stamps it with the instant itself. Others stamp it with the time of the last scrape.
+	oldestSample = 5 * time.Minute
+	// newestSample is how much after the asked instant it may be, where an engine rounds up to a step.
+	newestSample = time.Minute
+)
+
 // check returns an error unless the answer can be the demand at an instant.
 func (a *instantAnswer) check(at time.Time) error {
 	when := at.UTC().Format(time.RFC3339)
@@ -276,6 +284,12 @@ func (a *instantAnswer) check(at time.Time) error {
 	case v < -roundingError:
 		return errf(ErrNotFinite, "the query gives %v at %s, and demand is never negative: guard a subtraction "+
 			"with clamp_min(…, 0)", v, when)
+	case v > MaxDemand:
+		return errf(ErrNotFinite, "the query gives %v at %s, and demand is at most %g: guard a division with \"> 0\" "+
+			"on its divisor, or use a larger unit", v, when, MaxDemand)
+	case a.at.Before(at.Add(-oldestSample)) || a.at.After(at.Add(newestSample)):
+		return errf(ErrNotPrometheus, "the answer for %s has a sample of %s, which was not requested: check the clocks, "+
+			"and that the url is that of a Prometheus API", when, a.at.Format(time.RFC3339))
 	}
 	a.value = max(a.value, 0)
 	return nil

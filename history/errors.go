@@ -26,7 +26,8 @@ const (
 	ErrNoSeries Kind = "NoSeries"
 	// ErrSeveralSeries indicates that the query gives more than one series.
 	ErrSeveralSeries Kind = "SeveralSeries"
-	// ErrNotFinite indicates that the query gives NaN, an infinity or a negative number as demand.
+	// ErrNotFinite indicates that the query gives NaN, an infinity, a negative number or one above
+	// [MaxDemand] as demand.
 	ErrNotFinite Kind = "NotFinite"
 	// ErrUnauthorized indicates that the source rejects the credentials, or that there are none.
 	ErrUnauthorized Kind = "Unauthorized"
@@ -40,6 +41,8 @@ const (
 	ErrUnavailable Kind = "Unavailable"
 	// ErrNotPrometheus indicates that the server at the URL does not serve the Prometheus API.
 	ErrNotPrometheus Kind = "NotPrometheus"
+	// ErrRedirect indicates that the server redirects the request where it is not followed.
+	ErrRedirect Kind = "Redirect"
 	// ErrTooLarge indicates that the answer is larger than any single series can be.
 	ErrTooLarge Kind = "TooLarge"
 	// ErrBadRequest indicates that the span or the step of the request is not possible.

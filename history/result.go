@@ -14,6 +14,7 @@ import (
 type notes struct {
 	notFinite int // samples that were NaN or infinite
 	negative  int // samples below zero
+	tooHigh   int // samples above MaxDemand
 	warnings  []string
 }
 
@@ -40,6 +41,7 @@ func (n *notes) warn(texts ...string) {
 func (n *notes) add(other notes) {
 	n.notFinite += other.notFinite
 	n.negative += other.negative
+	n.tooHigh += other.tooHigh
 	n.warn(other.warnings...)
 }
 
@@ -51,6 +53,9 @@ func (n *notes) String() string {
 	}
 	if n.negative > 0 {
 		out = append(out, fmt.Sprintf("samples that were negative, and are gaps: %d", n.negative))
+	}
+	if n.tooHigh > 0 {
+		out = append(out, fmt.Sprintf("samples that were above %g, and are gaps: %d", MaxDemand, n.tooHigh))
 	}
 	for _, w := range n.warnings {
 		out = append(out, "Prometheus says: "+w)
@@ -66,6 +71,9 @@ func (n *notes) demand(v float64) float64 {
 		return math.NaN()
 	case v < -roundingError:
 		n.negative++
+		return math.NaN()
+	case v > MaxDemand:
+		n.tooHigh++
 		return math.NaN()
 	}
 	return max(v, 0)

@@ -46,7 +46,7 @@ type LastPoll struct {
 // observation is the demand of the last successful poll, and how later polls failed.
 type observation struct {
 	value float64
-	at    time.Time   // when the poll began
+	at    time.Time   // when the poll began, or earlier where its sample was older than asked for
 	trail []pollValue // of the last minutes, the newest last
 	err   error       // of the last poll
 	// timeouts counts the last polls in a row that timed out while another query on the same source
@@ -181,7 +181,8 @@ func (o *Observer) pollTimeout() time.Duration { return o.interval * 3 / 4 }
 func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) {
 	began := o.clock.Now()
 	bounded, cancel := context.WithTimeout(ctx, o.pollTimeout())
-	value, _, err := o.query(bounded, key.Namespace, q, began.Add(-q.Settle))
+	asked := began.Add(-q.Settle)
+	value, sampled, err := o.query(bounded, key.Namespace, q, asked)
 	cancel()
 	switch {
 	case ctx.Err() != nil:
@@ -190,10 +191,10 @@ func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) 
 		err = &history.Error{Kind: history.ErrTimeout, Source: q.Source, Message: fmt.Sprintf(
 			"no answer within %s, the time of a poll: check that Prometheus is reachable and not overloaded, "+
 				"or simplify the query (a recording rule helps)", o.pollTimeout())}
-	case err == nil && (math.IsNaN(value) || math.IsInf(value, 0) || value < 0):
+	case err == nil && (math.IsNaN(value) || math.IsInf(value, 0) || value < 0 || value > history.MaxDemand):
 		err = &history.Error{
 			Kind: history.ErrNotFinite, Source: q.Source,
-			Message: "the newest value is not a finite number of 0 or above: guard the query",
+			Message: fmt.Sprintf("the newest value is no number from 0 to %g: guard the query", history.MaxDemand),
 		}
 	}
 	o.mu.Lock()
@@ -204,12 +205,14 @@ func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) 
 	if err != nil {
 		o.recordFailure(key, q, began, err)
 	} else {
-		o.recordSuccess(key, q, began, value)
+		// A sample that is older than what was asked for has aged by that already.
+		o.recordSuccess(key, q, began.Add(-max(0, asked.Sub(sampled))), value)
 	}
 }
 
-// recordSuccess stores the value of a poll. The caller holds the lock.
-func (o *Observer) recordSuccess(key types.NamespacedName, q Query, began time.Time, value float64) {
+// recordSuccess stores the value of a poll, which is as old as a poll that began at at. The caller
+// holds the lock.
+func (o *Observer) recordSuccess(key types.NamespacedName, q Query, at time.Time, value float64) {
 	old := o.latests[key]
 	if old.err != nil {
 		o.logger.Info("observed demand is polled again", "forecast", key.String())
@@ -217,7 +220,7 @@ func (o *Observer) recordSuccess(key types.NamespacedName, q Query, began time.T
 	if s := o.sources[q.Source]; s != nil {
 		s.answeredAt = o.clock.Now()
 	}
-	o.latests[key] = observation{value: value, at: began, trail: trailAfter(old.trail, pollValue{value, began})}
+	o.latests[key] = observation{value: value, at: at, trail: trailAfter(old.trail, pollValue{value, at})}
 	if old.droppedSent {
 		o.sendChange(key)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -148,5 +149,45 @@ func TestSlowQueryIsPolledMoreSeldom(t *testing.T) {
 func TestPollsAreShorterThanTheInterval(t *testing.T) {
 	if o := newTestObserver(nil); o.pollTimeout() >= o.interval*19/20 {
 		t.Errorf("a poll may take %s of an interval of %s: the next one would be late", o.pollTimeout(), o.interval)
+	}
+}
+
+// What cannot be demand never becomes the floor, and an old sample is as old as it says.
+func TestAbsurdPolls(t *testing.T) {
+	for name, tc := range map[string]struct {
+		value float64
+		late  time.Duration // how much before the asked instant the sample is
+		fails bool
+		age   time.Duration
+	}{
+		"right":            {value: 3},
+		"zero":             {value: 0},
+		"a minute old":     {value: 3, late: time.Minute, age: time.Minute},
+		"a second too new": {value: 3, late: -time.Second},
+		"NaN":              {value: math.NaN(), fails: true},
+		"infinite":         {value: math.Inf(1), fails: true},
+		"negative":         {value: -1, fails: true},
+		"1e308":            {value: 1e308, fails: true},
+		"above the most":   {value: history.MaxDemand * 1.01, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newTestObserver(nil)
+			o.query = func(_ context.Context, _ string, _ Query, at time.Time) (float64, time.Time, error) {
+				return tc.value, at.Add(-tc.late), nil
+			}
+			q := Query{Expr: "q", Source: "s", Settle: 30 * time.Second}
+			o.follow(named("fc"), q)
+			o.poll(t.Context(), named("fc"), q)
+			got, at := o.latest(named("fc"))
+			if tc.fails {
+				if !math.IsNaN(got) || o.LastPoll(named("fc")).Err == nil {
+					t.Errorf("%v is the floor", got)
+				}
+				return
+			}
+			if got != tc.value || !at.Equal(epoch.Add(-tc.age)) {
+				t.Errorf("got %v of %s, want %v, %s before the poll", got, at, tc.value, tc.age)
+			}
+		})
 	}
 }

@@ -148,7 +148,9 @@ func (in ServeInput) observation() (Served, bool) {
 	if limit <= 0 {
 		limit = DefaultMaxObservedAge
 	}
-	fresh := usable(in.Observed) && !in.ObservedAt.IsZero() && in.Now.Sub(in.ObservedAt) <= limit
+	age := in.Now.Sub(in.ObservedAt)
+	// An observation of the future is no better than an old one. Clocks differ by seconds.
+	fresh := usable(in.Observed) && !in.ObservedAt.IsZero() && age <= limit && age >= -limit
 	return Served{Value: in.Observed, ComputedAt: in.ObservedAt, Source: SourceObserved}, fresh
 }
 

@@ -41,6 +41,11 @@ func TestServe(t *testing.T) {
 			in:     ServeInput{Plan: thePlan, Observed: 12, ObservedAt: origin.Add(-91 * time.Second), Now: origin},
 			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan, FloorDropped: true},
 		},
+		"FutureFloor": {
+			reason: "an observation of the future is as good as an old one",
+			in:     ServeInput{Plan: thePlan, Observed: 12, ObservedAt: origin.AddDate(1, 0, 0), Now: origin},
+			want:   Served{Value: 10, ComputedAt: made, Source: SourcePlan, FloorDropped: true},
+		},
 		"ZeroIsZero": {
 			reason: "a plan of 0 is 0, so that scaling to zero works",
 			in:     ServeInput{Plan: thePlan, Observed: nan, Now: origin.Add(2 * time.Minute)},
