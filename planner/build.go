@@ -149,34 +149,23 @@ func (in buildInput) forecastWithPeaks(o *forecaster.Outlook) (values, expected 
 		return nil, nil
 	}
 	values, expected = make([]float64, n), make([]float64, n)
-	nextPeak := in.nextPeak()
+	medians := make([]float64, max(0, min(len(o.Median)-offset, n+in.Lead)))
+	for i := range medians {
+		medians[i] = nonNegative(o.Median[i+offset])
+	}
+	nextPeak, tops := in.nextPeak(), slidingMax(medians, n, in.Lead+1)
+	var windows *leadWindows // made when a peak is there
 	for i := range values {
-		cover, medians := nonNegative(o.Cover[i+offset]), o.Median[min(i+offset, len(o.Median)):]
-		medians = medians[:min(in.Lead+1, len(medians))]
-		top := 0.0
-		for _, m := range medians {
-			top = max(top, nonNegative(m))
-		}
+		cover, top := nonNegative(o.Cover[i+offset]), nonNegative(tops[i])
 		values[i], expected[i] = cover, min(top, cover)
 		if nextPeak[min(i, len(nextPeak)-1)] <= i+in.Lead {
-			values[i], expected[i] = in.window(i, cover, top, medians), in.window(i, min(top, cover), top, medians)
+			if windows == nil {
+				windows = newLeadWindows(in, medians)
+			}
+			values[i], expected[i] = windows.demand(i, cover, top), windows.demand(i, min(top, cover), top)
 		}
 	}
 	return values, expected
-}
-
-// window returns the largest demand of the lead window that begins at step i, with its peaks. cover
-// is the forecast of the window without peaks, and top is the largest of its medians.
-func (in buildInput) window(i int, cover, top float64, medians []float64) float64 {
-	out := 0.0
-	for j := 0; j <= in.Lead; j++ {
-		base := cover
-		if top > 0 && j < len(medians) {
-			base = cover * (nonNegative(medians[j]) / top)
-		}
-		out = max(out, nonNegative(in.Peaks[i+j].Apply(base, in.Capacity)))
-	}
-	return out
 }
 
 // nextPeak returns, for each step, the first step from there on at which something is declared;
@@ -196,14 +185,10 @@ func (in buildInput) nextPeak() []int {
 // peaksOnly returns the plan that the peaks make without a forecast. Only peaks for which counts
 // reports true matter. A step without such a peak in its lead window gets otherwise.
 func (in buildInput) peaksOnly(counts func(scheduler.Demand) bool, otherwise float64) []float64 {
-	perStep := in.peakValues(counts)
-	values := make([]float64, in.Horizon)
-	for i := range values {
-		values[i] = otherwise
-		for j := i; j <= i+in.Lead && j < len(perStep); j++ {
-			if v := perStep[j]; !math.IsNaN(v) && !(v <= values[i]) {
-				values[i] = v
-			}
+	values := slidingMax(in.peakValues(counts), in.Horizon, in.Lead+1)
+	for i, v := range values {
+		if math.IsNaN(v) || v < otherwise {
+			values[i] = otherwise
 		}
 	}
 	return values

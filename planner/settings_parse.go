@@ -20,6 +20,9 @@ const (
 	// maxLead bounds each part of a lead. The memory of a plan grows with it, and one Forecast
 	// must not starve the others.
 	maxLead = 24 * time.Hour
+	// maxLeadWork bounds the steps of the longest lead times those of horizon and lead: the time of a
+	// plan and of a fit grows with it. It allows a lead of a day and a horizon of a week at one minute.
+	maxLeadWork = 25_000_000
 	// loopAllowance is the part of a learned lead that is neither warm-up nor settle: one sync of
 	// the HPA, and a few seconds. See gpuwarm.ControlLoop.
 	loopAllowance = 30 * time.Second
@@ -200,7 +203,14 @@ func (p *specParser) leadBounds(s Settings) {
 			longest = 0 // The sum can overflow.
 		}
 	}
-	if n := LeadSteps(longest, s.Step); n > forecaster.MaxLead {
+	n := LeadSteps(longest, s.Step)
+	if steps := s.Steps(); n <= forecaster.MaxLead && steps <= MaxHorizonSteps && n*(steps+n) > maxLeadWork {
+		p.fail("spec.leadTime: a lead of up to %s and a horizon of %s at a resolution of %s are %d and %d steps, and "+
+			"each step is planned for its whole lead, which takes too long: use a coarser spec.demand.resolution, a "+
+			"shorter spec.leadTime.max or fixed, or a shorter spec.horizon",
+			v1alpha1.FormatDuration(longest), v1alpha1.FormatDuration(s.Horizon), v1alpha1.FormatDuration(s.Step), n, steps)
+	}
+	if n > forecaster.MaxLead {
 		p.fail("spec.leadTime: a lead of up to %s at a resolution of %s is %d steps, more than %d: "+
 			"use a coarser spec.demand.resolution, or a shorter spec.leadTime.max or fixed",
 			v1alpha1.FormatDuration(longest), v1alpha1.FormatDuration(s.Step), n, forecaster.MaxLead)

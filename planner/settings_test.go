@@ -127,6 +127,14 @@ func TestParseSpecRejectsInvalidSpecs(t *testing.T) {
 			func(s *v1alpha1.ForecastSpec) { s.LeadTime.Max = "292y" },
 			[]string{"spec.leadTime.max", "shorten"},
 		},
+		"LeadTimesSteps": {
+			"10,000 steps of lead for each of 1,000 steps take seconds of a worker that others wait for",
+			func(s *v1alpha1.ForecastSpec) {
+				s.LeadTime = v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeFixed, Fixed: new(v1alpha1.Duration("10000s"))}
+				s.Demand.Resolution, s.Demand.History, s.Horizon = "1s", "1d", "1000s"
+			},
+			[]string{"spec.leadTime", "10000 and 1000 steps", "spec.horizon"},
+		},
 		"LeadTooFine": {"a lead of a day has too many steps of a second", func(s *v1alpha1.ForecastSpec) {
 			s.LeadTime.Max, s.Demand.Resolution, s.Demand.History, s.Horizon = "1d", "1s", "1d", "1h"
 		}, []string{"spec.leadTime", "coarser"}},
@@ -196,6 +204,16 @@ func TestParseSpecNamesAllInvalidFields(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("error %v does not name %s", err, field)
 		}
+	}
+}
+
+// A lead of a day and a horizon of a week at one minute are not too much.
+func TestLongLeadIsAccepted(t *testing.T) {
+	spec := goodSpec()
+	spec.LeadTime = v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeFixed, Fixed: new(v1alpha1.Duration("1d"))}
+	spec.Horizon = "1w"
+	if _, err := ParseSpec(&spec); err != nil {
+		t.Error(err)
 	}
 }
 

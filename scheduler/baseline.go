@@ -58,10 +58,8 @@ func (b *baseline) add(p *part, demand Demand, time int64) {
 // part evaluates the middle of the part.
 func (b *baseline) part(p *part) {
 	demand := Neutral()
-	for _, c := range p.cursors {
-		if c.phase.idle() {
-			continue
-		}
+	for _, i := range p.busy {
+		c := &p.cursors[i]
 		if c.window.cron == nil {
 			b.values[p.i] = math.NaN()
 		}

@@ -159,3 +159,34 @@ func TestFastEnough(t *testing.T) {
 		t.Errorf("refusing a cron that never fires took %s, want no long search", took)
 	}
 }
+
+// As many windows as one Forecast may have, and as many as it could have before that was bounded.
+func BenchmarkManyWindows(b *testing.B) {
+	at := time.Date(2026, 11, 1, 5, 30, 0, 0, time.UTC)
+	for _, n := range []int{MaxWindows / 64, 16} {
+		schedules := tenThousandWindows(b)[:n]
+		b.Run(fmt.Sprintf("TimelineOfADay/%d", n*64), func(b *testing.B) {
+			for b.Loop() {
+				Timeline(schedules, at, time.Minute, 24*60)
+			}
+		})
+		b.Run(fmt.Sprintf("BaselineOf28Days/%d", n*64), func(b *testing.B) {
+			values := make([]float64, 28*24*60)
+			for b.Loop() {
+				Baseline(schedules, at, time.Minute, values)
+			}
+		})
+		frantic := frequentlyChanging(b, n)
+		b.Run(fmt.Sprintf("FranticTimelineOfADay/%d", n*64), func(b *testing.B) {
+			for b.Loop() {
+				Timeline(frantic, at, time.Minute, 24*60)
+			}
+		})
+		b.Run(fmt.Sprintf("FranticBaselineOf28Days/%d", n*64), func(b *testing.B) {
+			values := make([]float64, 28*24*60)
+			for b.Loop() {
+				Baseline(frantic, at, time.Minute, values)
+			}
+		})
+	}
+}

@@ -36,6 +36,14 @@ type Occurrence struct {
 // Name returns the name that was passed to Compile.
 func (s *Schedule) Name() string { return s.name }
 
+// size returns the number of windows that count.
+func (s *Schedule) size() int {
+	if s.suspended {
+		return 0
+	}
+	return len(s.windows)
+}
+
 // Location returns the zone of the schedule's wall clock.
 func (s *Schedule) Location() *time.Location { return s.zone.location }
 

@@ -8,6 +8,10 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
+// MaxWindows is how many windows the PeakSchedules of one Forecast may have together. The time of a
+// plan grows with it.
+const MaxWindows = 256
+
 // Selection is what the PeakSchedules and Calendars of a cluster mean for one Forecast: what
 // counts, and what is left out because it is invalid. An object that is not meant for the Forecast
 // never has an effect on it, whatever is wrong with it.
@@ -17,7 +21,7 @@ type Selection struct {
 	Schedules []*Schedule
 	// InvalidSchedules says, for each PeakSchedule that is for the Forecast and cannot be
 	// evaluated, which fields are wrong. A Calendar that it names and that is missing or invalid is
-	// such a field.
+	// such a field. So is one with more windows than are left of [MaxWindows].
 	InvalidSchedules []error
 	// InvalidSelectors says which PeakSchedules of the Forecast's namespace do not name the
 	// Forecast and have an invalid selector. Whether they are meant for the Forecast is not known,
@@ -56,6 +60,7 @@ func (c *Cache) Select(
 	}
 	slices.SortFunc(sorted, byName)
 	var versions []string
+	windows := 0
 	for _, ps := range sorted {
 		matcher, err := ps.ForecastMatcher()
 		if !matcher.Matches(fc) {
@@ -68,6 +73,13 @@ func (c *Cache) Select(
 		versions = append(versions, version)
 		if err != nil {
 			out.InvalidSchedules = append(out.InvalidSchedules, fmt.Errorf("PeakSchedule %s: %w", ps.Name, err))
+			continue
+		}
+		if windows += s.size(); windows > MaxWindows {
+			windows -= s.size()
+			out.InvalidSchedules = append(out.InvalidSchedules, fmt.Errorf("PeakSchedule %s: its %d windows and the %d of "+
+				"the PeakSchedules before it, by name, are more than %d for one Forecast: join windows, or remove old ones",
+				ps.Name, s.size(), windows, MaxWindows))
 			continue
 		}
 		out.Schedules = append(out.Schedules, s)

@@ -296,3 +296,34 @@ func TestCacheForgets(t *testing.T) {
 		t.Errorf("%d results are kept", n)
 	}
 }
+
+// The windows of one Forecast are bounded together: what is beyond is left out and named.
+func TestMaxWindows(t *testing.T) {
+	with := func(n int) func(*v1alpha1.PeakSchedule) {
+		return func(ps *v1alpha1.PeakSchedule) {
+			for i := 1; i < n; i++ {
+				w := ps.Spec.Windows[0]
+				w.Name = fmt.Sprint("w", i)
+				ps.Spec.Windows = append(ps.Spec.Windows, w)
+			}
+		}
+	}
+	suspended := func(ps *v1alpha1.PeakSchedule) { ps.Spec.State = v1alpha1.PeakScheduleSuspended }
+	var list []v1alpha1.PeakSchedule
+	for i := range MaxWindows / 64 {
+		list = append(list, declare(fmt.Sprint("a", i), naming("fc"), with(64)))
+	}
+	list = append(list, declare("b", naming("fc"), with(64), suspended), declare("c", naming("fc")))
+	fc := &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "fc"}}
+	got := NewCache().Select(fc, nil, list, nil)
+	if len(got.Schedules) != MaxWindows/64+1 || len(got.InvalidSchedules) != 1 {
+		t.Fatalf("%d schedules, invalid: %v", len(got.Schedules), got.InvalidSchedules)
+	}
+	if err := got.InvalidSchedules[0].Error(); !strings.Contains(err, "PeakSchedule c: its 1 windows and the 256") {
+		t.Errorf("got %s", err)
+	}
+	got = NewCache().Select(fc, nil, append([]v1alpha1.PeakSchedule{declare("0", naming("fc"))}, list[1:]...), nil)
+	if len(got.InvalidSchedules) > 0 {
+		t.Errorf("got %v, although %d windows are few enough", got.InvalidSchedules, MaxWindows-62)
+	}
+}

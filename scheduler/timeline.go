@@ -17,11 +17,10 @@ func Timeline(schedules []*Schedule, start time.Time, step time.Duration, n int)
 	sweep(schedules, start, step, n, visitor{
 		part: func(p *part) {
 			demand, varies := Neutral(), false
-			for c := range p.cursors {
-				if w, phase := p.cursors[c].window, p.cursors[c].phase; !phase.idle() {
-					demand = demand.And(w.upperBound(phase, p.from, p.to))
-					varies = varies || w.factorVaries(phase)
-				}
+			for _, c := range p.busy {
+				w, phase := p.cursors[c].window, p.cursors[c].phase
+				demand = demand.And(w.upperBound(phase, p.from, p.to))
+				varies = varies || w.factorVaries(phase)
 			}
 			if varies {
 				demand = demand.rampedUp()
@@ -74,6 +73,7 @@ type part struct {
 	stepFrom, stepTo int64
 	first            bool // the first part of its step
 	cursors          []cursor
+	busy             []int // the cursors that are not idle, in their order
 	from, to         int64
 }
 
@@ -107,18 +107,18 @@ func sweep(schedules []*Schedule, start time.Time, step time.Duration, n int, vi
 		return
 	}
 	horizon := end.UnixNano()
-	cursors := cursorsAt(schedules, start.UnixNano(), horizon)
-	limit := maxParts(step, len(cursors))
-	next := nextChange(cursors)
-	p := part{cursors: cursors}
+	changes := newChanges(cursorsAt(schedules, start.UnixNano(), horizon))
+	limit := maxParts(step, len(changes.cursors))
+	next := changes.next()
+	p := part{cursors: changes.cursors, busy: changes.busy}
 	for p.i = range n {
 		p.stepFrom = start.UnixNano() + int64(p.i)*int64(step)
 		p.stepTo = p.stepFrom + int64(step)
 		parts := 0
 		for p.from = p.stepFrom; p.from < p.stepTo; p.from = p.to {
 			if p.from >= next {
-				advance(cursors, p.from, horizon)
-				next = nextChange(cursors)
+				changes.advance(p.from, horizon)
+				p.busy, next = changes.busy, changes.next()
 			}
 			p.first, p.to = parts == 0, min(p.stepTo, next)
 			if parts++; parts > limit && p.to < p.stepTo {
@@ -143,22 +143,4 @@ func cursorsAt(schedules []*Schedule, at, horizon int64) []cursor {
 		}
 	}
 	return cursors
-}
-
-// advance moves the cursors whose phase has ended at an instant.
-func advance(cursors []cursor, at, horizon int64) {
-	for i := range cursors {
-		if c := &cursors[i]; c.phase.until <= at {
-			c.phase = c.window.phaseFrom(c.schedule.zone, at, horizon)
-		}
-	}
-}
-
-// nextChange returns when the first phase ends.
-func nextChange(cursors []cursor) int64 {
-	next := int64(forever)
-	for _, c := range cursors {
-		next = min(next, c.phase.until)
-	}
-	return next
 }
