@@ -2,6 +2,7 @@ package controller
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -49,9 +50,32 @@ func (e *evaluation) setHistoryConditions() {
 		return
 	}
 	if e.state.readErr == nil {
-		e.conditions.setTrue(v1alpha1.ConditionHistoryReady, "Read", "the demand series is read")
+		reason, message := describeRead(e.state.notes)
+		e.conditions.setTrue(v1alpha1.ConditionHistoryReady, reason, "%s", message)
 	}
 	e.setSkilledCondition()
+}
+
+// describeRead returns the reason of HistoryReady once the series is read, and a message with what
+// its reader should know.
+func describeRead(n history.Notes) (reason, message string) {
+	reason, message = "Read", "the demand series is read"
+	switch {
+	case n.Partial > 0:
+		reason = "ReadInPart"
+	case len(n.Warnings) > 0:
+		reason = "ReadWithWarnings"
+	case n.Coarse != nil:
+		reason = "ReadCoarse"
+	}
+	if text := n.String(); text != "" {
+		message += ", but: " + text
+	}
+	if n.Partial > 0 {
+		message += fmt.Sprintf("; such steps are left out for %s, and read again until the answer is whole",
+			history.PartialGrace)
+	}
+	return reason, message
 }
 
 // calendars returns the Calendars of the spec that can be evaluated. The condition PeaksValid names

@@ -5,10 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/history"
 )
 
 func TestObservedCondition(t *testing.T) {
@@ -87,6 +89,50 @@ func TestObservedCondition(t *testing.T) {
 			}
 			if ready := f.condition(t, "fc", v1alpha1.ConditionReady); ready.Status != c.ready {
 				t.Errorf("Ready = %+v, want %s: %s", ready, c.ready, c.reason)
+			}
+		})
+	}
+}
+
+// What the source says about its answers is in the condition HistoryReady, and in metrics.
+func TestNotesOfTheSource(t *testing.T) {
+	cases := map[string]struct {
+		notes    history.Notes
+		reason   string
+		parts    []string
+		partial  float64
+		warnings float64
+	}{
+		"nothing": {history.Notes{}, "Read", nil, 0, 0},
+		"in part": {
+			history.Notes{Partial: 5, Warnings: []string{"store-2 is down"}}, "ReadInPart",
+			[]string{"5 steps", "store-2 is down", "read again"}, 5, 1,
+		},
+		"a warning": {
+			history.Notes{Warnings: []string{"PromQL info: no counter"}}, "ReadWithWarnings",
+			[]string{"no counter"}, 0, 1,
+		},
+		"coarse": {
+			history.Notes{Coarse: &history.Coarse{From: epoch, To: epoch.Add(time.Hour), Every: 5 * time.Minute}},
+			"ReadCoarse", []string{"resolution of 5m"}, 0, 0,
+		},
+		"absurd samples": {history.Notes{TooHigh: 1}, "Read", []string{"above 1e+15, and are gaps: 1"}, 0, 0},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			histories := dailyHistory(0.05)
+			histories["q"].notes = c.notes
+			f := newFixture(t, histories, shortForecast("fc", "q"), deployment())
+			f.step(t, "fc", time.Minute)
+			got := f.condition(t, "fc", v1alpha1.ConditionHistoryReady)
+			if got.Status != "True" || got.Reason != c.reason || !contains(got.Message, c.parts...) {
+				t.Errorf("HistoryReady = %+v, want %s with %q", got, c.reason, c.parts)
+			}
+			key := named("fc")
+			partial := testutil.ToFloat64(f.metrics.partial.WithLabelValues(key.Namespace, key.Name))
+			warnings := testutil.ToFloat64(f.metrics.warnings.WithLabelValues(key.Namespace, key.Name))
+			if partial != c.partial || warnings != c.warnings {
+				t.Errorf("metrics: %v steps in part and %v warnings", partial, warnings)
 			}
 		})
 	}

@@ -26,6 +26,8 @@ const readHalfLife = 5 * time.Minute
 // seriesReader reads a demand series: all of it at first, and later what is new.
 type seriesReader interface {
 	Read(ctx context.Context) (history.Series, int, error)
+	// Notes returns what there is to know about the series and the last read.
+	Notes() history.Notes
 }
 
 // pendingRead is a read that waits in a queue or is running. When a Forecast changes its source,
@@ -39,6 +41,7 @@ type pendingRead struct {
 // result is the result of a read.
 type result struct {
 	series history.Series
+	notes  history.Notes
 	err    error
 }
 
@@ -135,11 +138,12 @@ func (f *fetcher) read(source string, key types.NamespacedName) {
 	p.cancel = cancel
 	f.mu.Unlock()
 	series, _, err := p.reader.Read(bounded)
+	notes := p.reader.Notes()
 	cancel()
 	f.mu.Lock()
 	if f.pending[key] == p { // Otherwise the read was cancelled.
 		delete(f.pending, key)
-		f.results[key] = result{series, err}
+		f.results[key] = result{series, notes, err}
 	}
 	f.mu.Unlock()
 	fc := &v1alpha1.Forecast{}

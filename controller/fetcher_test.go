@@ -20,6 +20,8 @@ type blockingReader struct {
 	ended chan error
 }
 
+func (blockingReader) Notes() history.Notes { return history.Notes{} }
+
 func (r blockingReader) Read(ctx context.Context) (history.Series, int, error) {
 	close(r.begun)
 	<-ctx.Done()
@@ -72,6 +74,8 @@ func TestWorkerOfOldSourceIgnoresNewRead(t *testing.T) {
 
 // slowReader answers after a time.
 type slowReader time.Duration
+
+func (slowReader) Notes() history.Notes { return history.Notes{} }
 
 func (r slowReader) Read(ctx context.Context) (history.Series, int, error) {
 	select {

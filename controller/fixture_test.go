@@ -37,7 +37,10 @@ type fakeHistory struct {
 	set    planner.Settings
 	demand func(time.Time) float64
 	err    error
+	notes  history.Notes
 }
+
+func (r *fakeHistory) Notes() history.Notes { return r.notes }
 
 func (r *fakeHistory) Read(context.Context) (history.Series, int, error) {
 	if r.err != nil {
@@ -54,6 +57,8 @@ func (r *fakeHistory) Read(context.Context) (history.Series, int, error) {
 
 // hangingReader is a reader that does not answer until its context ends.
 type hangingReader struct{}
+
+func (hangingReader) Notes() history.Notes { return history.Notes{} }
 
 func (hangingReader) Read(ctx context.Context) (history.Series, int, error) {
 	<-ctx.Done()

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/history"
 )
 
 // reconcilerMetrics are the metrics about the Forecasts that this replica owns.
@@ -22,6 +23,8 @@ type reconcilerMetrics struct {
 	planEnd    *prometheus.GaugeVec
 	conditions *prometheus.GaugeVec
 	accuracy   *prometheus.GaugeVec
+	partial    *prometheus.GaugeVec
+	warnings   *prometheus.GaugeVec
 }
 
 func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
@@ -41,6 +44,10 @@ func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
 		skill: gauge("headstart_forecast_skill",
 			"1 - loss / loss of the better simple rule (the level stays; demand rises as a season ago), "+
 				"on held-out history and since. Below 0 the forecast is not served."),
+		partial: gauge("headstart_forecast_partial_steps",
+			"Steps of the history that the source has answered in part only. They are read again."),
+		warnings: gauge("headstart_forecast_source_warnings",
+			"Warnings and infos of the source in the last read of history."),
 		planEnd: gauge("headstart_forecast_plan_end_timestamp_seconds", "When the published plan ends."),
 		conditions: gauge("headstart_forecast_condition",
 			"Conditions of Forecasts, by type: 1 is True, 0 False, -1 Unknown.", "type"),
@@ -82,6 +89,12 @@ func (m *reconcilerMetrics) observe(key types.NamespacedName, s *v1alpha1.Foreca
 	}
 }
 
+// observeNotes sets the metrics of what the source says about its answers.
+func (m *reconcilerMetrics) observeNotes(key types.NamespacedName, n history.Notes) {
+	m.partial.WithLabelValues(key.Namespace, key.Name).Set(float64(n.Partial))
+	m.warnings.WithLabelValues(key.Namespace, key.Name).Set(float64(len(n.Warnings)))
+}
+
 func (m *reconcilerMetrics) observeAccuracy(key types.NamespacedName, a *v1alpha1.AccuracyStatus) {
 	if a == nil {
 		return
@@ -105,7 +118,9 @@ func (m *reconcilerMetrics) observeAccuracy(key types.NamespacedName, a *v1alpha
 
 // forget drops the series of a Forecast that is gone.
 func (m *reconcilerMetrics) forget(key types.NamespacedName) {
-	for _, g := range []*prometheus.GaugeVec{m.observed, m.served, m.lead, m.skill, m.planEnd} {
+	for _, g := range []*prometheus.GaugeVec{
+		m.observed, m.served, m.lead, m.skill, m.planEnd, m.partial, m.warnings,
+	} {
 		g.DeleteLabelValues(key.Namespace, key.Name)
 	}
 	m.conditions.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})

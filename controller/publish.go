@@ -29,6 +29,7 @@ func (e *evaluation) publish(ctx context.Context) error {
 		e.next.Served = &v1alpha1.Sample{Value: quantityOf(served.Value), Time: metaTime(e.now)}
 	}
 	e.metrics.observe(client.ObjectKeyFromObject(e.fc), &e.next, e.leadTime)
+	e.metrics.observeNotes(client.ObjectKeyFromObject(e.fc), e.state.notes)
 	if !worth {
 		return nil
 	}

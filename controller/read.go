@@ -22,7 +22,7 @@ func (r *ForecastReconciler) read(
 	if state.readerKey != readerKey {
 		r.fetch.forget(key)
 		state.readerKey, state.hasRead, state.nextRead = readerKey, false, time.Time{}
-		state.series = history.Series{}
+		state.series, state.notes = history.Series{}, history.Notes{}
 		state.step.Model.Forget()
 		state.reader, state.readErr = r.open(key.Namespace, set)
 	}

@@ -30,6 +30,7 @@ type forecastState struct {
 	nextRead    time.Time
 	requestedAt time.Time // When the newest read was requested.
 	series      history.Series
+	notes       history.Notes // About the series and the last read.
 	readErr     error
 	hasRead     bool
 
@@ -83,7 +84,7 @@ func (s *forecastState) waitUntil(set planner.Settings) time.Time {
 
 // record stores the result of a read. After an error the old series stays.
 func (s *forecastState) record(r result) {
-	s.readErr = r.err
+	s.readErr, s.notes = r.err, r.notes
 	if r.err == nil {
 		s.series, s.hasRead = r.series, true
 	}

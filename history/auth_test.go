@@ -95,24 +95,24 @@ func TestAuthentication(t *testing.T) {
 			dir := t.TempDir()
 			put(t, dir, "secret", "hunter2")
 			src := load(t, dir, server.URL, tc.auth)
-			if _, _, err := src.Latest(t.Context(), "up", from); err != nil {
+			if _, err := src.Latest(t.Context(), "up", from); err != nil {
 				t.Error(err)
 			}
 			if !strings.Contains(tc.auth, "secret") {
 				return
 			}
 			put(t, dir, "secret", "stale")
-			if _, _, err := src.Latest(t.Context(), "up", from); !errors.Is(err, history.ErrUnauthorized) {
+			if _, err := src.Latest(t.Context(), "up", from); !errors.Is(err, history.ErrUnauthorized) {
 				t.Errorf("with another secret in the file: %v", err)
 			}
 			put(t, dir, "secret", "hunter2")
-			if _, _, err := src.Latest(t.Context(), "up", from); err != nil {
+			if _, err := src.Latest(t.Context(), "up", from); err != nil {
 				t.Errorf("with the secret back in the file: %v", err)
 			}
 			if err := os.Remove(filepath.Join(dir, "secret")); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err := src.Latest(t.Context(), "up", from)
+			_, err := src.Latest(t.Context(), "up", from)
 			if !errors.Is(err, history.ErrUnauthorized) || !strings.Contains(err.Error(), "secret") {
 				t.Errorf("without the file: %v", err)
 			}
@@ -155,7 +155,7 @@ func TestOAuth2(t *testing.T) {
 			}
 			src := loadWithin(t, timeout, t.TempDir(), server.URL, auth)
 			began := time.Now()
-			_, _, err := src.Latest(t.Context(), "up", from)
+			_, err := src.Latest(t.Context(), "up", from)
 			if history.KindOf(err) != want || (want == "") != (err == nil) {
 				t.Fatalf("got %v, want %q", err, want)
 			}
@@ -171,7 +171,7 @@ func TestOAuth2(t *testing.T) {
 			// The token request has ended as well: the source recovers once the endpoint answers.
 			answer.Store("good")
 			for range 50 {
-				if _, _, err = src.Latest(t.Context(), "up", from); err == nil {
+				if _, err = src.Latest(t.Context(), "up", from); err == nil {
 					return
 				}
 				time.Sleep(100 * time.Millisecond)
@@ -211,7 +211,7 @@ func TestTLS(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := load(t, dir, tc.url, tc.auth).Latest(t.Context(), "up", from)
+			_, err := load(t, dir, tc.url, tc.auth).Latest(t.Context(), "up", from)
 			if history.KindOf(err) != tc.kind || (tc.kind == "") != (err == nil) {
 				t.Fatalf("got %v, want %q", err, tc.kind)
 			}
@@ -230,7 +230,7 @@ func TestIdleConnection(t *testing.T) {
 	answered := 0
 	for i := range 6 {
 		began := time.Now()
-		switch _, _, err := src.Latest(t.Context(), "up", from); {
+		switch _, err := src.Latest(t.Context(), "up", from); {
 		case err == nil:
 			answered++
 		case errors.Is(err, history.ErrTimeout) && time.Since(began) >= timeout:

@@ -135,9 +135,9 @@ func (b *backend) readPart(ctx context.Context, namespace, query string, p span)
 }
 
 // readLatest evaluates a query at one instant.
-func (b *backend) readLatest(ctx context.Context, namespace, query string, at time.Time) (instantAnswer, error) {
+func (b *backend) readLatest(ctx context.Context, namespace, query string, at time.Time) (Sample, error) {
 	params := url.Values{"query": {query}, "time": {formatTime(at)}}
-	send := func(ctx context.Context) (instantAnswer, error) {
+	send := func(ctx context.Context) (Sample, error) {
 		d := &instantDecoder{at: at}
 		err := b.client.query(ctx, "query", params, bodyLimit(1), d.decode)
 		return d.answer, err

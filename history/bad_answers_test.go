@@ -251,11 +251,11 @@ func (b badAnswer) test(t *testing.T) {
 	}
 	began := time.Now()
 	if !b.instant {
-		_, err := s.Range(t.Context(), b.query, from, to, time.Minute, nil)
+		_, _, err := s.Range(t.Context(), b.query, from, to, time.Minute, nil)
 		b.check(t, "range", err, b.want)
 	}
 	if !b.ranged {
-		_, _, err := s.Latest(t.Context(), b.query, to)
+		_, err := s.Latest(t.Context(), b.query, to)
 		b.check(t, "latest", err, b.latest)
 	}
 	if took := time.Since(began); b.slow && took > time.Minute { // far above the timeout: the machine may be busy

@@ -140,12 +140,12 @@ func TestHugeAnswersCostLittle(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			if !tc.instant {
-				if _, err := s.Range(t.Context(), "up", from, to, time.Minute, nil); err == nil {
+				if _, _, err := s.Range(t.Context(), "up", from, to, time.Minute, nil); err == nil {
 					t.Error("no error")
 				}
 			}
 			if !tc.ranged {
-				if _, _, err := s.Latest(t.Context(), "up", to); err == nil {
+				if _, err := s.Latest(t.Context(), "up", to); err == nil {
 					t.Error("no error")
 				}
 			}
@@ -166,7 +166,7 @@ func TestConcurrentHugeAnswersCostLittle(t *testing.T) {
 	var all sync.WaitGroup
 	for range 40 {
 		all.Go(func() {
-			if _, err := s.Range(t.Context(), "up", from, to, time.Minute, nil); history.KindOf(err) == "" {
+			if _, _, err := s.Range(t.Context(), "up", from, to, time.Minute, nil); history.KindOf(err) == "" {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -190,7 +190,7 @@ func TestARightAnswerCostsLittle(t *testing.T) {
 	body.WriteString(`]}]}}`)
 	s := serve(t, apiAnswer(200, body.String()), func(c *history.SourceConfig) { c.MaxPointsPerRequest = steps })
 	read := func() {
-		got, err := s.Range(t.Context(), "up", start, start.Add(steps*time.Second), time.Second, nil)
+		got, _, err := s.Range(t.Context(), "up", start, start.Add(steps*time.Second), time.Second, nil)
 		if err != nil || got.Known() != steps {
 			t.Fatalf("%d steps, %v", got.Known(), err)
 		}
@@ -212,7 +212,7 @@ func BenchmarkRange(b *testing.B) {
 	f := &fakePrometheus{value: one}
 	s := serve(b, f, nil)
 	for b.Loop() {
-		if _, err := s.Range(b.Context(), "up", from, from.Add(7*24*time.Hour), time.Minute, nil); err != nil {
+		if _, _, err := s.Range(b.Context(), "up", from, from.Add(7*24*time.Hour), time.Minute, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,6 +3,7 @@ package history
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -17,7 +18,9 @@ const maxLabels = 16 << 10
 type envelope struct {
 	status, errorType, errorText string
 	resultType                   string
-	notes                        notes
+	notes                        Notes
+	// partial reports whether the server says that its answer is not the whole one.
+	partial bool
 }
 
 // read reads an answer. element is called for each element of a result of the type want, and must
@@ -35,8 +38,13 @@ func (e *envelope) read(d *jsonstream.Decoder, want string, element func() error
 			return d.Array(func() error {
 				text, err := d.String()
 				e.notes.warn(text)
+				e.partial = e.partial || key == "warnings" && !isPromQLWarning(text)
 				return err
 			})
+		case "isPartial": // of VictoriaMetrics
+			partial, err := d.Bool()
+			e.partial = e.partial || partial
+			return err
 		case "data":
 			return e.readData(d, want, element)
 		}
@@ -174,7 +182,7 @@ type rangeAnswer struct {
 	found  bool
 	labels model.Metric
 	values []float64 // one for each step of the part; nil when no series was found
-	notes  notes
+	notes  Notes
 }
 
 // rangeDecoder decodes the answer to one request for a part of a history.
@@ -219,21 +227,29 @@ func (r *rangeDecoder) decode(d *jsonstream.Decoder) error {
 	}
 	err := e.read(d, "matrix", func() error { return series.read(d) })
 	r.answer.found, r.answer.labels = series.found, series.labels
-	r.answer.notes.warn(e.notes.warnings...)
+	r.answer.notes.warn(e.notes.Warnings...)
+	if e.partial {
+		r.answer.notes.Partial = r.span.steps
+	}
 	return err
 }
 
-// instantAnswer is the answer to a query at one instant.
-type instantAnswer struct {
-	value float64
-	at    time.Time
-	notes notes
+// Sample is the demand at one instant.
+type Sample struct {
+	// Value is the demand, from 0 to [MaxDemand].
+	Value float64
+	// At is the instant of the sample, see [Source.Latest].
+	At time.Time
+	// Partial reports whether the server answered in part only, so that Value may be too low.
+	Partial bool
+	// Warnings are the warnings and infos of the server.
+	Warnings []string
 }
 
 // instantDecoder decodes the answer to a query at one instant.
 type instantDecoder struct {
 	at     time.Time
-	answer instantAnswer
+	answer Sample
 }
 
 func (r *instantDecoder) decode(d *jsonstream.Decoder) error {
@@ -244,7 +260,7 @@ func (r *instantDecoder) decode(d *jsonstream.Decoder) error {
 		switch key {
 		case "value":
 			known = true
-			r.answer.at, r.answer.value, err = readSample(d)
+			r.answer.At, r.answer.Value, err = readSample(d)
 			return err
 		case "histogram":
 			return histogram()
@@ -254,7 +270,11 @@ func (r *instantDecoder) decode(d *jsonstream.Decoder) error {
 	if err := e.read(d, "vector", func() error { return series.read(d) }); err != nil {
 		return err
 	}
-	r.answer.notes = e.notes
+	r.answer.Warnings, r.answer.Partial = e.notes.Warnings, e.partial
+	if !series.found && e.partial {
+		return errf(ErrPartial, "the source answers in part only, without a series (Prometheus says: %s): bring the "+
+			"missing stores back", strings.Join(e.notes.Warnings, "; "))
+	}
 	if !series.found {
 		return errf(ErrNoSeries, "the query gives no series at %s: check the metric's name and its labels, and "+
 			"that its targets are scraped; where no sample means no demand, add \"or vector(0)\"",
@@ -275,9 +295,9 @@ const (
 )
 
 // check returns an error unless the answer can be the demand at an instant.
-func (a *instantAnswer) check(at time.Time) error {
+func (a *Sample) check(at time.Time) error {
 	when := at.UTC().Format(time.RFC3339)
-	switch v := a.value; {
+	switch v := a.Value; {
 	case math.IsNaN(v) || math.IsInf(v, 0):
 		return errf(ErrNotFinite, "the query gives %v at %s, which is no demand: guard a division with \"> 0\" "+
 			"on its divisor", v, when)
@@ -287,10 +307,10 @@ func (a *instantAnswer) check(at time.Time) error {
 	case v > MaxDemand:
 		return errf(ErrNotFinite, "the query gives %v at %s, and demand is at most %g: guard a division with \"> 0\" "+
 			"on its divisor, or use a larger unit", v, when, MaxDemand)
-	case a.at.Before(at.Add(-oldestSample)) || a.at.After(at.Add(newestSample)):
+	case a.At.Before(at.Add(-oldestSample)) || a.At.After(at.Add(newestSample)):
 		return errf(ErrNotPrometheus, "the answer for %s has a sample of %s, which was not requested: check the clocks, "+
-			"and that the url is that of a Prometheus API", when, a.at.Format(time.RFC3339))
+			"and that the url is that of a Prometheus API", when, a.At.Format(time.RFC3339))
 	}
-	a.value = max(a.value, 0)
+	a.Value = max(a.Value, 0)
 	return nil
 }

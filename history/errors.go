@@ -43,6 +43,8 @@ const (
 	ErrNotPrometheus Kind = "NotPrometheus"
 	// ErrRedirect indicates that the server redirects the request where it is not followed.
 	ErrRedirect Kind = "Redirect"
+	// ErrPartial indicates that the server answers in part only: some of its stores did not answer.
+	ErrPartial Kind = "Partial"
 	// ErrTooLarge indicates that the answer is larger than any single series can be.
 	ErrTooLarge Kind = "TooLarge"
 	// ErrBadRequest indicates that the span or the step of the request is not possible.
@@ -54,7 +56,7 @@ func (k Kind) Error() string { return string(k) }
 
 // Temporary reports whether the same query may succeed later without any change by the user.
 func (k Kind) Temporary() bool {
-	return k == ErrTimeout || k == ErrUnavailable || k == ErrUnreachable
+	return k == ErrTimeout || k == ErrUnavailable || k == ErrUnreachable || k == ErrPartial
 }
 
 // Error says what went wrong with a query on a source, and what to change.

@@ -43,22 +43,22 @@ func TestSlowNamespaceLeavesSlotsForOthers(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var all sync.WaitGroup
 			for range 20 {
-				all.Go(func() { _, _ = of("greedy").Range(ctx, "slow", from, from.Add(time.Hour), time.Minute, nil) })
+				all.Go(func() { _, _, _ = of("greedy").Range(ctx, "slow", from, from.Add(time.Hour), time.Minute, nil) })
 			}
 			for range concurrency - 2 {
 				<-slow // the reads have all that they can have
 			}
 			for range 20 {
-				all.Go(func() { _, _, _ = of("greedy").Latest(ctx, "slow", from) })
+				all.Go(func() { _, _ = of("greedy").Latest(ctx, "slow", from) })
 			}
 			if path := <-slow; path != "/api/v1/query" {
 				t.Errorf("a request to %s, want a poll: reads leave a slot for the polls of their own namespace", path)
 			}
 			began := time.Now()
-			if _, _, err := of("modest").Latest(ctx, "up", from); err != nil {
+			if _, err := of("modest").Latest(ctx, "up", from); err != nil {
 				t.Errorf("a poll beside a slow namespace: %v", err)
 			}
-			if _, err := of("modest").Range(ctx, "up", from, from.Add(time.Hour), time.Minute, nil); err != nil {
+			if _, _, err := of("modest").Range(ctx, "up", from, from.Add(time.Hour), time.Minute, nil); err != nil {
 				t.Errorf("a read beside a slow namespace: %v", err)
 			}
 			if took := time.Since(began); took > 15*time.Second { // the slow requests end after 30 s

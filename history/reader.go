@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -51,9 +52,13 @@ type Reader struct {
 	// Progress, if not nil, is called with the requests of a Read that are done, and their total.
 	Progress func(done, total int)
 
-	series Series
-	labels model.Metric // of the series
-	read   bool         // whether series holds something
+	series  Series
+	labels  model.Metric // of the series
+	read    bool         // whether series holds something
+	partial partials
+	notes   Notes
+	// coarseAt is the end of the series when its Coarse was last looked for.
+	coarseAt time.Time
 }
 
 // NewReader returns a Reader that has not read anything yet. It fails on a config that is not
@@ -70,7 +75,9 @@ func NewReader(source *Source, config ReaderConfig, clock Clock) (*Reader, error
 // Later Reads do not change these values, and the caller must not: Reads share their memory.
 //
 // When the newest steps were missing the last time, Read requests them again: a late sample fills
-// its gap. An error leaves what was read before as it was.
+// its gap. What the server answered in part only is a gap for half an hour. Then it is used, since
+// the server may stay like this. It is read again until the answer is whole. An error leaves what
+// was read before as it was.
 func (r *Reader) Read(ctx context.Context) (Series, int, error) {
 	end := FloorTo(r.clock.Now().Add(-r.config.Settle), r.config.Step)
 	start := ceilTo(end.Add(-r.config.History), r.config.Step)
@@ -91,10 +98,37 @@ func (r *Reader) readAll(ctx context.Context, start, end time.Time) (Series, int
 	if err != nil {
 		return Series{}, 0, err
 	}
+	now := r.clock.Now()
+	r.partial.answered(a.series.Start, a.series.End(), a.partial, a.notes.Warnings, now)
+	r.partial.drop(start)
+	r.partial.hide(a.series, now)
+	if a.series.Known() == 0 { // Something was known, so it was hidden.
+		return Series{}, 0, r.source.named(onlyInPart(r.partial.periods[0].since, now, a.notes.Warnings))
+	}
 	r.series, r.labels, r.read = a.series, a.labels, true
 	r.trim(start)
 	r.move(r.series.Values)
+	r.note(a.notes)
 	return r.view(), len(r.series.Values), nil
+}
+
+// Notes returns what there is to know about the series and the last requests.
+func (r *Reader) Notes() Notes {
+	n := r.notes
+	n.Warnings = slices.Clone(n.Warnings)
+	if n.Partial = r.partial.steps(r.config.Step); n.Partial > 0 {
+		n.warn(r.partial.warnings...)
+	}
+	return n
+}
+
+// note keeps the notes of a read. It looks for coarse samples once for each window.
+func (r *Reader) note(n Notes) {
+	n.Coarse = r.notes.Coarse
+	if end := r.series.End(); r.coarseAt.IsZero() || end.Sub(r.coarseAt) >= coarseWindow*r.config.Step {
+		n.Coarse, r.coarseAt = coarse(r.series), end
+	}
+	r.notes = n
 }
 
 func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int, error) {
@@ -104,7 +138,7 @@ func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int
 	}
 	a, err := r.source.readRange(ctx, r.config.Query, from, end, r.config.Step, r.Progress)
 	switch {
-	case errors.Is(err, ErrNoSeries), errors.Is(err, ErrNotFinite):
+	case errors.Is(err, ErrNoSeries), errors.Is(err, ErrNotFinite), errors.Is(err, ErrPartial):
 		// There is nothing new, but there is a series: the new steps are gaps, as in a whole read.
 		a.series = Series{Start: from, Step: r.config.Step, Values: gaps(stepsBetween(from, end, r.config.Step))}
 	case err != nil:
@@ -125,7 +159,12 @@ func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int
 		r.move(r.series.Values[old:keep])
 	}
 	r.series.Values = append(r.series.Values, a.series.Values...)
+	now := r.clock.Now()
+	r.partial.answered(from, end, a.partial, a.notes.Warnings, now)
+	r.partial.hide(r.series.Between(from, end), now)
+	r.readAgain(ctx, from, now)
 	r.trim(start)
+	r.note(a.notes)
 	if len(r.series.Values) == 0 {
 		r.reset()
 		return Series{}, 0, r.source.named(noSeries(start, end))
@@ -136,6 +175,7 @@ func (r *Reader) readNew(ctx context.Context, start, end time.Time) (Series, int
 // reset forgets what was read: the next Read reads the whole history.
 func (r *Reader) reset() {
 	r.series, r.labels, r.read = Series{}, nil, false
+	r.notes, r.coarseAt = Notes{}, time.Time{}
 }
 
 // firstMissing returns the index at which the gap at the end of the series begins. It looks back
@@ -157,6 +197,7 @@ func (r *Reader) trim(start time.Time) {
 	}
 	r.series.Start = r.series.Start.Add(time.Duration(first) * r.config.Step)
 	r.series.Values = r.series.Values[first:]
+	r.partial.drop(start)
 }
 
 // move makes a copy of values those of the series, with a little room for new ones: Reads share it

@@ -89,7 +89,7 @@ func TestRealPrometheus(t *testing.T) {
 	source := newSource(t, url, func(c *history.SourceConfig) { c.Timeout = model.Duration(time.Minute) })
 
 	end := from.Add((minutes - 1) * time.Minute)
-	got, err := source.Range(t.Context(), "sum(demand)", from, end, time.Minute, nil)
+	got, _, err := source.Range(t.Context(), "sum(demand)", from, end, time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,9 +100,9 @@ func TestRealPrometheus(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want, +got:\n%.2000s", diff)
 	}
-	value, when, err := source.Latest(t.Context(), "sum(demand)", end)
-	if err != nil || value != 2*(minutes-1) || !when.Equal(end) {
-		t.Errorf("latest: %v at %s, %v", value, when, err)
+	latest, err := source.Latest(t.Context(), "sum(demand)", end)
+	if err != nil || latest.Value != 2*(minutes-1) || !latest.At.Equal(end) {
+		t.Errorf("latest: %+v, %v", latest, err)
 	}
 	for query, kind := range map[string]history.Kind{
 		"demand":              history.ErrSeveralSeries,
@@ -113,14 +113,14 @@ func TestRealPrometheus(t *testing.T) {
 		"demand * on (namespace) demand":           history.ErrBadQuery,
 		"sum(demand[5m])":                          history.ErrBadQuery,
 	} {
-		_, err := source.Range(t.Context(), query, from, end, time.Minute, nil)
+		_, _, err := source.Range(t.Context(), query, from, end, time.Minute, nil)
 		if history.KindOf(err) != kind {
 			t.Errorf("%s: got %v, want %s", query, err, kind)
 		}
 		t.Log(query, "→", err)
 	}
 	widest := newSource(t, url, func(c *history.SourceConfig) { c.MaxPointsPerRequest = 11000 })
-	if _, err := widest.Range(t.Context(), "sum(demand)", from, end, time.Minute, nil); err != nil {
+	if _, _, err := widest.Range(t.Context(), "sum(demand)", from, end, time.Minute, nil); err != nil {
 		t.Errorf("11000 points at once: %v", err)
 	}
 }

@@ -30,11 +30,11 @@ func TestRedirectWithinTheServer(t *testing.T) {
 				w.WriteHeader(status)
 			})
 			s := serve(t, mux, nil)
-			got, err := s.Range(t.Context(), "up", from, from.Add(3*time.Minute), time.Minute, nil)
+			got, _, err := s.Range(t.Context(), "up", from, from.Add(3*time.Minute), time.Minute, nil)
 			if err != nil || got.Known() != 3 {
 				t.Errorf("%d to %s: %v, %v", status, to, got, err)
 			}
-			if _, _, err := s.Latest(t.Context(), "up", from); err != nil || methods["POST"] != 2 {
+			if _, err := s.Latest(t.Context(), "up", from); err != nil || methods["POST"] != 2 {
 				t.Errorf("%d to %s: %v, requests %v, want two with POST", status, to, err, methods)
 			}
 		}
@@ -55,7 +55,7 @@ func TestRedirectOfGet(t *testing.T) {
 			w.WriteHeader(http.StatusMovedPermanently)
 		}
 	}), nil)
-	if _, _, err := s.Latest(t.Context(), "up", from); err != nil {
+	if _, err := s.Latest(t.Context(), "up", from); err != nil {
 		t.Error(err)
 	}
 }
@@ -83,7 +83,7 @@ func TestRedirectToAnotherServer(t *testing.T) {
 				w.Header().Set("Location", location)
 				w.WriteHeader(status)
 			}), nil)
-			_, err := s.Range(t.Context(), "up", from, to, time.Minute, nil)
+			_, _, err := s.Range(t.Context(), "up", from, to, time.Minute, nil)
 			if !errors.Is(err, history.ErrRedirect) || !strings.Contains(err.Error(), "redirect") {
 				t.Errorf("%s, %d: got %v", name, status, err)
 			} else if strings.Contains(err.Error(), "hunter2") {
@@ -108,7 +108,7 @@ func TestRedirectWithoutTLS(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "ca.crt", certPEM(server.Certificate()))
 	s := load(t, dir, server.URL, "{tls_config: {ca_file: ca.crt}}")
-	if _, _, err := s.Latest(t.Context(), "up", from); !errors.Is(err, history.ErrRedirect) {
+	if _, err := s.Latest(t.Context(), "up", from); !errors.Is(err, history.ErrRedirect) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -123,7 +123,7 @@ func TestErrorAfterARedirect(t *testing.T) {
 		w.Header().Set("Location", "/login")
 		w.WriteHeader(http.StatusFound)
 	}), nil)
-	_, _, err := s.Latest(t.Context(), "up", from)
+	_, err := s.Latest(t.Context(), "up", from)
 	if !errors.Is(err, history.ErrNotPrometheus) || !strings.Contains(err.Error(), "after a redirect to http://") ||
 		!strings.Contains(err.Error(), "/login") {
 		t.Errorf("got %v", err)
@@ -147,14 +147,14 @@ func TestAbsurdSamples(t *testing.T) {
 		"infinite":         fmt.Sprintf(`[%d,"+Inf"]`, to.Unix()),
 	} {
 		instant := serve(t, apiAnswer(200, success("vector", `[{"metric":{},"value":`+sample+`}]`)), nil)
-		if v, at, err := instant.Latest(t.Context(), "up", to); history.KindOf(err) == "" {
-			t.Errorf("%s: got %v at %s, %v", name, v, at, err)
+		if got, err := instant.Latest(t.Context(), "up", to); history.KindOf(err) == "" {
+			t.Errorf("%s: got %v, %v", name, got, err)
 		}
 		if name == "an hour ago" {
 			continue // It is in the range below.
 		}
 		ranged := serve(t, apiAnswer(200, success("matrix", `[{"metric":{},"values":[`+sample+`]}]`)), nil)
-		if s, err := ranged.Range(t.Context(), "up", from, to, time.Minute, nil); history.KindOf(err) == "" {
+		if s, _, err := ranged.Range(t.Context(), "up", from, to, time.Minute, nil); history.KindOf(err) == "" {
 			t.Errorf("%s: got %v, %v", name, s, err)
 		}
 	}
@@ -168,7 +168,7 @@ func TestAbsurdSampleIsAGap(t *testing.T) {
 		}
 		return 1, true
 	}}
-	s, err := serve(t, f, nil).Range(t.Context(), "up", from, from.Add(10*time.Minute), time.Minute, nil)
+	s, _, err := serve(t, f, nil).Range(t.Context(), "up", from, from.Add(10*time.Minute), time.Minute, nil)
 	if err != nil || s.Known() != 9 || s.Values[2] == s.Values[2] {
 		t.Errorf("got %v, %v", s.Values, err)
 	}

@@ -1,90 +1,18 @@
 package history
 
 import (
-	"fmt"
-	"math"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 )
 
-// notes are what does not make a series unusable, but helps to explain one that is.
-type notes struct {
-	notFinite int // samples that were NaN or infinite
-	negative  int // samples below zero
-	tooHigh   int // samples above MaxDemand
-	warnings  []string
-}
-
-const (
-	// maxWarnings bounds what is kept of a server's warnings.
-	maxWarnings = 5
-	// maxQuoted bounds, in bytes, a text of the server or of the user that a message repeats.
-	maxQuoted = 200
-)
-
-// warn notes warnings of Prometheus, each once.
-func (n *notes) warn(texts ...string) {
-	for _, t := range texts {
-		if len(n.warnings) == maxWarnings {
-			return
-		}
-		if t = abridgeTo(t, maxQuoted); !slices.Contains(n.warnings, t) {
-			n.warnings = append(n.warnings, t)
-		}
-	}
-}
-
-// add counts the notes of another request as well.
-func (n *notes) add(other notes) {
-	n.notFinite += other.notFinite
-	n.negative += other.negative
-	n.tooHigh += other.tooHigh
-	n.warn(other.warnings...)
-}
-
-// String returns the notes in one line.
-func (n *notes) String() string {
-	var out []string
-	if n.notFinite > 0 {
-		out = append(out, fmt.Sprintf("samples that were NaN or infinite, and are gaps: %d", n.notFinite))
-	}
-	if n.negative > 0 {
-		out = append(out, fmt.Sprintf("samples that were negative, and are gaps: %d", n.negative))
-	}
-	if n.tooHigh > 0 {
-		out = append(out, fmt.Sprintf("samples that were above %g, and are gaps: %d", MaxDemand, n.tooHigh))
-	}
-	for _, w := range n.warnings {
-		out = append(out, "Prometheus says: "+w)
-	}
-	return strings.Join(out, "; ")
-}
-
-// demand returns the demand of the sample v; NaN when v cannot be demand.
-func (n *notes) demand(v float64) float64 {
-	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		n.notFinite++
-		return math.NaN()
-	case v < -roundingError:
-		n.negative++
-		return math.NaN()
-	case v > MaxDemand:
-		n.tooHigh++
-		return math.NaN()
-	}
-	return max(v, 0)
-}
-
-// roundingError is how far below zero a sum of floats may fall that should have been zero.
-const roundingError = 1e-9
-
 // add puts the answer to one request into that of the whole range.
 func (a *answer) add(part rangeAnswer, p span) error {
 	a.notes.add(part.notes)
+	if part.notes.Partial > 0 {
+		a.partial = append(a.partial, p)
+	}
 	if !part.found {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -23,16 +24,18 @@ func (s *Source) backend() (*backend, error) { return s.sources.lookup(s.namespa
 
 // Range reads the steps of [from, to), both rounded down to a multiple of step, in requests of
 // bounded size. The result holds every step of the span. A step is a gap when it has no sample, or
-// one that is not a finite number of zero or more. progress, if not nil, is called with the
+// one that is not a finite number of zero or more. The notes say what else there is to know, for
+// example that a server answered in part only. progress, if not nil, is called with the
 // requests done and their total: before the first request, and after each.
 //
 // When a request fails after others succeeded, Range returns the steps up to there, beside an error
 // that says how far that is.
 func (s *Source) Range(
 	ctx context.Context, query string, from, to time.Time, step time.Duration, progress func(done, total int),
-) (Series, error) {
+) (Series, Notes, error) {
 	a, err := s.readRange(ctx, query, from, to, step, progress)
-	return a.series, err
+	a.notes.Coarse = coarse(a.series)
+	return a.series, a.notes, err
 }
 
 // answer is the result of the requests for a range.
@@ -40,7 +43,9 @@ type answer struct {
 	series Series
 	labels model.Metric // of the one series
 	found  bool         // whether there was any series
-	notes  notes
+	notes  Notes
+	// partial are the requests that were answered in part only.
+	partial []span
 }
 
 func (s *Source) readRange(
@@ -76,11 +81,16 @@ func (s *Source) readRange(
 		}
 		report(progress, i+1, len(parts))
 	}
+	nothing := answer{notes: a.notes, partial: a.partial}
+	if !a.found && len(a.partial) > 0 {
+		return nothing, s.named(errf(ErrPartial, "the source answers in part only, without a series (Prometheus says: "+
+			"%s): bring the missing stores back", strings.Join(a.notes.Warnings, "; ")))
+	}
 	if !a.found {
-		return answer{}, s.named(noSeries(from, to))
+		return nothing, s.named(s.explainLabel(noSeries(from, to), b))
 	}
 	if a.series.Known() == 0 {
-		return answer{}, s.named(errf(ErrNotFinite, "the query gives a series without a single usable number (%s): "+
+		return nothing, s.named(errf(ErrNotFinite, "the query gives a series without a single usable number (%s): "+
 			"guard a division with \"> 0\" on its divisor, a subtraction with clamp_min(…, 0)", a.notes.String()))
 	}
 	return a, nil
@@ -152,24 +162,32 @@ func split(from, to time.Time, step time.Duration, points int) []span {
 	return parts
 }
 
-// Latest evaluates the query at one instant: the demand observed now. sampleTime is the instant at
-// which Prometheus evaluated it. The sample itself may be up to Prometheus's lookback older, 5
+// Latest evaluates the query at one instant: the demand observed now. At is the instant at which
+// Prometheus evaluated it. The sample itself may be up to Prometheus's lookback older, 5
 // minutes, when a target vanished without a stale marker.
-func (s *Source) Latest(
-	ctx context.Context, query string, at time.Time,
-) (value float64, sampleTime time.Time, err error) {
+func (s *Source) Latest(ctx context.Context, query string, at time.Time) (Sample, error) {
 	b, err := s.backend()
 	if err != nil {
-		return 0, time.Time{}, s.named(err)
+		return Sample{}, s.named(err)
 	}
 	if query, err = b.prepare(query, s.namespace); err != nil {
-		return 0, time.Time{}, s.named(err)
+		return Sample{}, s.named(err)
 	}
-	a, err := b.readLatest(ctx, s.namespace, query, at)
+	sample, err := b.readLatest(ctx, s.namespace, query, at)
 	if err != nil {
-		return 0, time.Time{}, s.named(err)
+		return Sample{}, s.named(s.explainLabel(err, b))
 	}
-	return a.value, a.at, nil
+	return sample, nil
+}
+
+// explainLabel adds to an error about missing series which label the source adds to every selector.
+func (s *Source) explainLabel(err error, b *backend) error {
+	e, ok := err.(*Error) //nolint:errorlint // only an error made here and not yet wrapped
+	if label := b.config.EnforceNamespaceLabel; ok && e.Kind == ErrNoSeries && label != "" {
+		return &Error{Kind: e.Kind, Source: e.Source, Message: fmt.Sprintf(
+			"%s; the source adds %s=%q to every selector, so the series must have that label", e.Message, label, s.namespace)}
+	}
+	return err
 }
 
 // named puts the source's name on an error of this package; it returns others as they are.

@@ -41,7 +41,7 @@ func TestRangeStepsAndGaps(t *testing.T) {
 	}}
 	var seen []string
 	start, end := from.Add(20*time.Second), from.Add(8*time.Minute+59*time.Second)
-	got, err := serve(t, f, nil).Range(t.Context(), "up", start, end, time.Minute,
+	got, _, err := serve(t, f, nil).Range(t.Context(), "up", start, end, time.Minute,
 		func(done, total int) { seen = append(seen, fmt.Sprintf("%d/%d", done, total)) })
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestRangeChunks(t *testing.T) {
 		end := start.Add(time.Duration(steps) * step)
 		cut := serve(t, f, func(c *history.SourceConfig) { c.MaxPointsPerRequest = points })
 		f.take()
-		got, err := cut.Range(context.Background(), "up", start, end, step, nil)
+		got, _, err := cut.Range(context.Background(), "up", start, end, step, nil)
 		requests := f.take()
 		for i, q := range requests {
 			if q.Points > points {
@@ -83,7 +83,7 @@ func TestRangeChunks(t *testing.T) {
 					i, len(requests), q.Points, points)
 			}
 		}
-		want, wantErr := whole.Range(context.Background(), "up", start, end, step, nil)
+		want, _, wantErr := whole.Range(context.Background(), "up", start, end, step, nil)
 		if history.KindOf(err) != history.KindOf(wantErr) {
 			r.Fatalf("cut: %v, whole: %v", err, wantErr)
 		}
@@ -101,7 +101,7 @@ func TestRangeChunks(t *testing.T) {
 
 func TestRangeLongHistory(t *testing.T) {
 	f := &fakePrometheus{value: one}
-	got, err := serve(t, f, nil).Range(t.Context(), "up", from, from.Add(28*24*time.Hour), time.Minute, nil)
+	got, _, err := serve(t, f, nil).Range(t.Context(), "up", from, from.Add(28*24*time.Hour), time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,12 +111,12 @@ func TestRangeLongHistory(t *testing.T) {
 }
 
 func TestLatest(t *testing.T) {
-	value, when, err := serve(t, &fakePrometheus{value: one}, nil).Latest(t.Context(), "up", from)
+	got, err := serve(t, &fakePrometheus{value: one}, nil).Latest(t.Context(), "up", from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if value != float64(from.Unix()/60) || !when.Equal(from) {
-		t.Errorf("got %v at %s", value, when)
+	if got.Value != float64(from.Unix()/60) || !got.At.Equal(from) || got.Partial {
+		t.Errorf("got %+v", got)
 	}
 }
 
@@ -125,8 +125,8 @@ func TestLatest(t *testing.T) {
 func TestUnusableSamplesAreExplained(t *testing.T) {
 	const body = `{"status":"success","warnings":["metric might not be a counter"],"data":{"resultType":"matrix",` +
 		`"result":[{"metric":{},"values":[[1772409660,"NaN"],[1772409720,"-3"]]}]}}`
-	_, err := serve(t, apiAnswer(200, body), nil).Range(t.Context(), "up", from, to, time.Minute, nil)
-	const want = "(samples that were NaN or infinite, and are gaps: 1; samples that were negative, and are gaps: 1; " +
+	_, _, err := serve(t, apiAnswer(200, body), nil).Range(t.Context(), "up", from, to, time.Minute, nil)
+	const want = "samples that were NaN or infinite, and are gaps: 1; samples that were negative, and are gaps: 1; " +
 		"Prometheus says: metric might not be a counter)"
 	if !errors.Is(err, history.ErrNotFinite) || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q in it", err, want)
@@ -135,15 +135,15 @@ func TestUnusableSamplesAreExplained(t *testing.T) {
 
 func TestRangeBadSpan(t *testing.T) {
 	s := serve(t, &fakePrometheus{value: one}, nil)
-	for name, call := range map[string]func() (history.Series, error){
-		"empty": func() (history.Series, error) {
+	for name, call := range map[string]func() (history.Series, history.Notes, error){
+		"empty": func() (history.Series, history.Notes, error) {
 			return s.Range(t.Context(), "up", to, from, time.Minute, nil)
 		},
-		"too short a step": func() (history.Series, error) {
+		"too short a step": func() (history.Series, history.Notes, error) {
 			return s.Range(t.Context(), "up", from, to, time.Microsecond, nil)
 		},
 	} {
-		if _, err := call(); !errors.Is(err, history.ErrBadRequest) {
+		if _, _, err := call(); !errors.Is(err, history.ErrBadRequest) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -156,7 +156,7 @@ func TestSeriesThatChanges(t *testing.T) {
 	f.value = func(i int, at time.Time) (float64, bool) { return 1, at.After(from.Add(30*time.Minute)) == (i == 1) }
 	for _, points := range []int{10000, 10} {
 		s := serve(t, f, func(c *history.SourceConfig) { c.MaxPointsPerRequest = points })
-		_, err := s.Range(t.Context(), "up", from, to, time.Minute, nil)
+		_, _, err := s.Range(t.Context(), "up", from, to, time.Minute, nil)
 		if !errors.Is(err, history.ErrSeveralSeries) || !strings.Contains(err.Error(), `{pod="a"} and {pod="b"}`) {
 			t.Errorf("at most %d points: %v", points, err)
 		}
@@ -167,7 +167,7 @@ func TestCancelledByTheCaller(t *testing.T) {
 	s := serve(t, http.HandlerFunc(serveNever), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	_, err := s.Range(ctx, "up", from, to, time.Minute, nil)
+	_, _, err := s.Range(ctx, "up", from, to, time.Minute, nil)
 	if !errors.Is(err, context.Canceled) || history.KindOf(err) != "" {
 		t.Errorf("got %v: a cancelled context is not the source's fault", err)
 	}
@@ -175,7 +175,7 @@ func TestCancelledByTheCaller(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	s := newSource(t, "http://127.0.0.1:1/prometheus?token=hunter2", nil)
-	_, err := s.Range(t.Context(), "up", from, to, time.Minute, nil)
+	_, _, err := s.Range(t.Context(), "up", from, to, time.Minute, nil)
 	if !errors.Is(err, history.ErrUnreachable) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
@@ -197,7 +197,7 @@ func TestConcurrency(t *testing.T) {
 		errs := make(chan error, 6)
 		for range 6 {
 			go func() {
-				_, _, err := s.Latest(ctx, "up", from)
+				_, err := s.Latest(ctx, "up", from)
 				errs <- err
 			}()
 		}
@@ -247,14 +247,14 @@ func TestReadsLeaveASlotForPolls(t *testing.T) {
 	ended := make(chan struct{})
 	for range 4 {
 		go func() {
-			_, _ = s.Range(ctx, "up", from, from.Add(time.Hour), time.Minute, nil)
+			_, _, _ = s.Range(ctx, "up", from, from.Add(time.Hour), time.Minute, nil)
 			ended <- struct{}{}
 		}()
 	}
 	<-reading
 	bounded, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
-	if _, _, err := s.Latest(bounded, "up", from); err != nil {
+	if _, err := s.Latest(bounded, "up", from); err != nil {
 		t.Errorf("a poll beside slow reads: %v", err)
 	}
 	cancel()

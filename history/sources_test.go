@@ -169,9 +169,9 @@ func TestReload(t *testing.T) {
 		if changed != step.changed || (err != nil) != step.bad {
 			t.Errorf("%s: changed %v, %v", step.reason, changed, err)
 		}
-		value, _, err := src.Latest(t.Context(), "up", from)
-		if value != step.value || history.KindOf(err) != step.kind {
-			t.Errorf("%s: got %v, %v", step.reason, value, err)
+		got, err := src.Latest(t.Context(), "up", from)
+		if got.Value != step.value || history.KindOf(err) != step.kind {
+			t.Errorf("%s: got %v, %v", step.reason, got.Value, err)
 		}
 	}
 }
@@ -216,7 +216,7 @@ func TestEnforceNamespaceLabel(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			f.take()
-			_, err := src.Range(t.Context(), tc.query, from, to, time.Minute, nil)
+			_, _, err := src.Range(t.Context(), tc.query, from, to, time.Minute, nil)
 			if history.KindOf(err) != tc.kind || (tc.kind == "") != (err == nil) {
 				t.Fatalf("got %v, want %q", err, tc.kind)
 			}
@@ -228,5 +228,28 @@ func TestEnforceNamespaceLabel(t *testing.T) {
 				t.Errorf("sent %s\nwant %s", sent, tc.sent)
 			}
 		})
+	}
+}
+
+// Where the series lack the enforced label, the error says that it is the source that adds it.
+func TestNoSeriesNamesTheEnforcedLabel(t *testing.T) {
+	none := &fakePrometheus{value: func(int, time.Time) (float64, bool) { return 0, false }}
+	server := httptest.NewServer(none)
+	defer server.Close()
+	s, err := history.LoadSources(write(t, "sources.yaml", fmt.Sprintf(
+		"sources:\n- {name: default, url: %q, namespaces: ['*'], enforceNamespaceLabel: namespace}\n", server.URL)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := s.For("team-a", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `the source adds namespace="team-a" to every selector`
+	if _, _, err := src.Range(t.Context(), "up", from, to, time.Minute, nil); !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := src.Latest(t.Context(), "up", from); !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("got %v", err)
 	}
 }

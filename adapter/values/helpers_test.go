@@ -12,6 +12,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/history"
 )
 
 var epoch = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // a Monday
@@ -47,12 +48,12 @@ func parse(spec *v1alpha1.ForecastSpec) (Settings, error) {
 // moved by hand. The value of a query is looked up in values; a query that is not there fails.
 func newTestObserver(values map[string]float64) *Observer {
 	o := NewObserver(nil, 30*time.Second, clocktesting.NewFakeClock(epoch), slog.New(slog.DiscardHandler))
-	o.query = func(_ context.Context, _ string, q Query, at time.Time) (float64, time.Time, error) {
+	o.query = func(_ context.Context, _ string, q Query, at time.Time) (history.Sample, error) {
 		v, ok := values[q.Expr]
 		if !ok {
-			return 0, time.Time{}, errors.New("no series")
+			return history.Sample{}, errors.New("no series")
 		}
-		return v, at, nil
+		return history.Sample{Value: v, At: at}, nil
 	}
 	return o
 }

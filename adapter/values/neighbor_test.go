@@ -11,6 +11,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+
+	"headstart.dev/headstart/history"
 )
 
 // Forty queries of one namespace, each of which takes nearly as long as a poll may, do not drop a
@@ -22,18 +24,18 @@ func TestSlowQueriesOfOneNamespaceKeepTheFloorOfAnother(t *testing.T) {
 				o := NewObserver(nil, 30*time.Second, clock.RealClock{}, slog.New(slog.DiscardHandler))
 				var mu sync.Mutex
 				polls := map[string]int{}
-				o.query = func(ctx context.Context, namespace string, _ Query, at time.Time) (float64, time.Time, error) {
+				o.query = func(ctx context.Context, namespace string, _ Query, at time.Time) (history.Sample, error) {
 					mu.Lock()
 					polls[namespace]++
 					mu.Unlock()
 					if namespace == "shop" {
-						return 1, at, nil
+						return history.Sample{Value: 1, At: at}, nil
 					}
 					select {
 					case <-time.After(slow):
-						return 1, at, nil
+						return history.Sample{Value: 1, At: at}, nil
 					case <-ctx.Done():
-						return 0, time.Time{}, ctx.Err()
+						return history.Sample{}, ctx.Err()
 					}
 				}
 				ctx, cancel := context.WithCancel(t.Context())

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,6 +50,8 @@ type observation struct {
 	at    time.Time   // when the poll began, or earlier where its sample was older than asked for
 	trail []pollValue // of the last minutes, the newest last
 	err   error       // of the last poll
+	// partialSince is when the source began to answer in part only; zero while its answers are whole.
+	partialSince time.Time
 	// timeouts counts the last polls in a row that timed out while another query on the same source
 	// had an answer.
 	timeouts int
@@ -56,9 +59,8 @@ type observation struct {
 	droppedSent bool
 }
 
-// queryFunc evaluates a query for a namespace at an instant. It returns the value and the time of
-// its sample.
-type queryFunc func(ctx context.Context, namespace string, q Query, at time.Time) (float64, time.Time, error)
+// queryFunc evaluates a query for a namespace at an instant.
+type queryFunc func(ctx context.Context, namespace string, q Query, at time.Time) (history.Sample, error)
 
 // Observer polls the demand of every Forecast that [Plans] follows. Polls are spread over the
 // interval. Each source has its own queue and workers, so a source that never answers does not
@@ -82,10 +84,10 @@ type Observer struct {
 // NewObserver returns an Observer that polls each Forecast once an interval. It polls once Start is
 // called.
 func NewObserver(sources *history.Sources, interval time.Duration, c clock.WithTicker, logger *slog.Logger) *Observer {
-	query := func(ctx context.Context, namespace string, q Query, at time.Time) (float64, time.Time, error) {
+	query := func(ctx context.Context, namespace string, q Query, at time.Time) (history.Sample, error) {
 		source, err := sources.For(namespace, q.Source)
 		if err != nil {
-			return 0, time.Time{}, err
+			return history.Sample{}, err
 		}
 		return source.Latest(ctx, q.Expr, at)
 	}
@@ -182,7 +184,7 @@ func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) 
 	began := o.clock.Now()
 	bounded, cancel := context.WithTimeout(ctx, o.pollTimeout())
 	asked := began.Add(-q.Settle)
-	value, sampled, err := o.query(bounded, key.Namespace, q, asked)
+	sample, err := o.query(bounded, key.Namespace, q, asked)
 	cancel()
 	switch {
 	case ctx.Err() != nil:
@@ -191,7 +193,7 @@ func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) 
 		err = &history.Error{Kind: history.ErrTimeout, Source: q.Source, Message: fmt.Sprintf(
 			"no answer within %s, the time of a poll: check that Prometheus is reachable and not overloaded, "+
 				"or simplify the query (a recording rule helps)", o.pollTimeout())}
-	case err == nil && (math.IsNaN(value) || math.IsInf(value, 0) || value < 0 || value > history.MaxDemand):
+	case err == nil && !(sample.Value >= 0 && sample.Value <= history.MaxDemand):
 		err = &history.Error{
 			Kind: history.ErrNotFinite, Source: q.Source,
 			Message: fmt.Sprintf("the newest value is no number from 0 to %g: guard the query", history.MaxDemand),
@@ -202,12 +204,37 @@ func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) 
 	if current, ok := o.queries[key]; !ok || current != q {
 		return // the Forecast is gone, or its query has changed since
 	}
+	if err == nil {
+		err = o.checkPartial(key, q, began, sample)
+	}
 	if err != nil {
 		o.recordFailure(key, q, began, err)
-	} else {
-		// A sample that is older than what was asked for has aged by that already.
-		o.recordSuccess(key, q, began.Add(-max(0, asked.Sub(sampled))), value)
+		return
 	}
+	// A sample that is older than what was asked for has aged by that already.
+	o.recordSuccess(key, q, began.Add(-max(0, asked.Sub(sample.At))), sample.Value)
+}
+
+// checkPartial returns an error for a sample that the source answered in part only. Such a sample may
+// be too low. So it raises the floor and does not lower it, unless the source stays like this. The
+// caller holds the lock.
+func (o *Observer) checkPartial(key types.NamespacedName, q Query, began time.Time, s history.Sample) error {
+	v := o.latests[key]
+	if !s.Partial {
+		v.partialSince = time.Time{}
+		o.latests[key] = v
+		return nil
+	}
+	if v.partialSince.IsZero() {
+		v.partialSince = began
+		o.latests[key] = v
+	}
+	if !v.at.IsZero() && s.Value >= v.value || began.Sub(v.partialSince) >= history.PartialGrace {
+		return nil
+	}
+	return &history.Error{Kind: history.ErrPartial, Source: q.Source, Message: fmt.Sprintf(
+		"the source answers in part only, so its value %g may be too low (Prometheus says: %s): bring the missing "+
+			"stores back", s.Value, strings.Join(s.Warnings, "; "))}
 }
 
 // recordSuccess stores the value of a poll, which is as old as a poll that began at at. The caller
@@ -220,7 +247,9 @@ func (o *Observer) recordSuccess(key types.NamespacedName, q Query, at time.Time
 	if s := o.sources[q.Source]; s != nil {
 		s.answeredAt = o.clock.Now()
 	}
-	o.latests[key] = observation{value: value, at: at, trail: trailAfter(old.trail, pollValue{value, at})}
+	o.latests[key] = observation{
+		value: value, at: at, trail: trailAfter(old.trail, pollValue{value, at}), partialSince: old.partialSince,
+	}
 	if old.droppedSent {
 		o.sendChange(key)
 	}

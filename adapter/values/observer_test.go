@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,16 +23,16 @@ type upstream struct {
 	hung  map[string]bool
 }
 
-func (u *upstream) query(ctx context.Context, _ string, q Query, at time.Time) (float64, time.Time, error) {
+func (u *upstream) query(ctx context.Context, _ string, q Query, at time.Time) (history.Sample, error) {
 	u.mu.Lock()
 	u.polls[q.Source]++
 	hung := u.hung[q.Source]
 	u.mu.Unlock()
 	if hung {
 		<-ctx.Done()
-		return 0, time.Time{}, ctx.Err()
+		return history.Sample{}, ctx.Err()
 	}
-	return 1, at, nil
+	return history.Sample{Value: 1, At: at}, nil
 }
 
 func (u *upstream) count(source string) int {
@@ -91,11 +92,11 @@ func TestQueuesEndWithTheirForecasts(t *testing.T) {
 
 func TestSlowQueryIsPolledMoreSeldom(t *testing.T) {
 	const interval = 30 * time.Second
-	timeout := func(context.Context, string, Query, time.Time) (float64, time.Time, error) {
-		return 0, time.Time{}, context.DeadlineExceeded
+	timeout := func(context.Context, string, Query, time.Time) (history.Sample, error) {
+		return history.Sample{}, context.DeadlineExceeded
 	}
-	refuse := func(context.Context, string, Query, time.Time) (float64, time.Time, error) {
-		return 0, time.Time{}, errors.New("no")
+	refuse := func(context.Context, string, Query, time.Time) (history.Sample, error) {
+		return history.Sample{}, errors.New("no")
 	}
 	cases := map[string]struct {
 		reason string
@@ -114,11 +115,11 @@ func TestSlowQueryIsPolledMoreSeldom(t *testing.T) {
 			slow, quick := Query{Expr: "slow", Source: "s"}, Query{Expr: "quick", Source: "s"}
 			o.follow(named("slow"), slow)
 			o.follow(named("quick"), quick)
-			answer := func(_ context.Context, _ string, _ Query, at time.Time) (float64, time.Time, error) {
-				return 1, at, nil
+			answer := func(_ context.Context, _ string, _ Query, at time.Time) (history.Sample, error) {
+				return history.Sample{Value: 1, At: at}, nil
 			}
 			for range 4 {
-				o.query = func(ctx context.Context, ns string, q Query, at time.Time) (float64, time.Time, error) {
+				o.query = func(ctx context.Context, ns string, q Query, at time.Time) (history.Sample, error) {
 					c.Step(20 * time.Second)
 					if tc.others {
 						o.query = answer
@@ -172,8 +173,8 @@ func TestAbsurdPolls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newTestObserver(nil)
-			o.query = func(_ context.Context, _ string, _ Query, at time.Time) (float64, time.Time, error) {
-				return tc.value, at.Add(-tc.late), nil
+			o.query = func(_ context.Context, _ string, _ Query, at time.Time) (history.Sample, error) {
+				return history.Sample{Value: tc.value, At: at.Add(-tc.late)}, nil
 			}
 			q := Query{Expr: "q", Source: "s", Settle: 30 * time.Second}
 			o.follow(named("fc"), q)
@@ -189,5 +190,52 @@ func TestAbsurdPolls(t *testing.T) {
 				t.Errorf("got %v of %s, want %v, %s before the poll", got, at, tc.value, tc.age)
 			}
 		})
+	}
+}
+
+// An answer in part may be too low: it raises the floor and does not lower it, until the source has
+// answered so for long.
+func TestPartialPolls(t *testing.T) {
+	c := clocktesting.NewFakeClock(epoch)
+	o := NewObserver(nil, 30*time.Second, c, slog.New(slog.DiscardHandler))
+	var answer history.Sample
+	o.query = func(_ context.Context, _ string, _ Query, at time.Time) (history.Sample, error) {
+		answer.At = at
+		return answer, nil
+	}
+	q := Query{Expr: "q", Source: "s"}
+	o.follow(named("fc"), q)
+	for _, step := range []struct {
+		reason  string
+		after   time.Duration
+		value   float64
+		partial bool
+		want    float64 // the floor; -1 is none
+		fails   bool
+	}{
+		{"nothing is known yet, and this may be too low", 0, 5, true, -1, true},
+		{"a whole answer", 30 * time.Second, 10, false, 10, false},
+		{"a lower one in part", 30 * time.Second, 5, true, 10, true},
+		{"a higher one in part", 30 * time.Second, 12, true, 12, false},
+		{"a lower one again", 30 * time.Second, 5, true, 12, true},
+		{"after half an hour", history.PartialGrace, 5, true, 5, false},
+		{"and from then on", 30 * time.Second, 4, true, 4, false},
+		{"a whole answer ends it", 30 * time.Second, 10, false, 10, false},
+		{"so a lower one in part does not count", 30 * time.Second, 5, true, 10, true},
+	} {
+		c.Step(step.after)
+		answer = history.Sample{Value: step.value, Partial: step.partial, Warnings: []string{"store-1 is down"}}
+		o.poll(t.Context(), named("fc"), q)
+		got, _ := o.latest(named("fc"))
+		if math.IsNaN(got) {
+			got = -1
+		}
+		err := o.LastPoll(named("fc")).Err
+		if got != step.want || (err != nil) != step.fails {
+			t.Errorf("%s: the floor is %v, %v", step.reason, got, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "store-1 is down") {
+			t.Errorf("%s: no warning in %v", step.reason, err)
+		}
 	}
 }

@@ -79,6 +79,7 @@ func (o *forecastOptions) run(ctx context.Context, streams Streams, now time.Tim
 	options := manystep.Options{Quantiles: quantiles, Location: location}
 	out := make([]seriesForecast, len(all))
 	for i, s := range all {
+		s.tell(streams.Err)
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/config"
@@ -53,6 +54,33 @@ func (f *inputFlags) registerPrometheus(flags *pflag.FlagSet) {
 type inputSeries struct {
 	history.NamedSeries
 	source string
+	// notes are what Prometheus says about the series; none from a file.
+	notes history.Notes
+}
+
+// doubts returns why the series itself may be wrong.
+func (s inputSeries) doubts() []string {
+	var out []string
+	if s.notes.Partial > 0 {
+		why := ""
+		if len(s.notes.Warnings) > 0 {
+			why = fmt.Sprintf(" (Prometheus says: %s)", strings.Join(s.notes.Warnings, "; "))
+		}
+		out = append(out, fmt.Sprintf("%d of the %d steps read were answered in part only, so their demand may be too "+
+			"low%s: read them again once all stores behind the source answer", s.notes.Partial, len(s.Series.Values), why))
+	}
+	if c := s.notes.Coarse; c != nil {
+		out = append(out, fmt.Sprintf("a part of the history has a value every %s only, so that peaks within are not "+
+			"seen: use --step %s", v1alpha1.FormatDuration(c.Every), v1alpha1.FormatDuration(c.Every)))
+	}
+	return out
+}
+
+// tell writes the notes of the series, for commands whose output has no place for them.
+func (s inputSeries) tell(w io.Writer) {
+	for _, note := range s.notes.List() {
+		fmt.Fprintf(w, "note: %s\n", note)
+	}
 }
 
 // read returns the series in the order of the input. If Prometheus stops answering half-way, read
@@ -108,11 +136,12 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 	}
 	bar := newProgress(streams.Err, "reading history")
 	defer bar.end()
-	series, err := source.Range(ctx, f.query, now.Add(-time.Duration(f.history)), now, step, bar.show)
+	series, notes, err := source.Range(ctx, f.query, now.Add(-time.Duration(f.history)), now, step, bar.show)
 	if len(series.Values) == 0 {
 		return nil, err
 	}
-	return []inputSeries{{NamedSeries: history.NamedSeries{Series: series}, source: f.prometheus}}, err
+	read := inputSeries{NamedSeries: history.NamedSeries{Series: series}, source: f.prometheus, notes: notes}
+	return []inputSeries{read}, err
 }
 
 // stamp returns the timestamp of step i in the format of the input, or in RFC 3339 if the input has

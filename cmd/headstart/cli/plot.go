@@ -110,6 +110,7 @@ func (p *plot) readDemand(ctx context.Context, in inputFlags, streams Streams) e
 	if err != nil {
 		return explainUnreachable(err)
 	}
+	all[0].tell(streams.Err)
 	p.demand = &all[0].Series
 	set.Horizon = max(set.Horizon, p.ahead)
 	known := forecaster.Series(*p.demand)

@@ -122,7 +122,8 @@ func (o *reportOptions) replay(
 	if err != nil {
 		return nil, errors.Join(in.readErr, fmt.Errorf("%s: %w", in.options.Name, err))
 	}
-	result.Notes = append(result.Notes, in.warnings...)
+	result.Notes = append(append(result.Notes, in.warnings...), in.series.notes.List()...)
+	result.Doubts = append(result.Doubts, in.series.doubts()...)
 	if in.readErr != nil {
 		result.Notes = append(result.Notes,
 			"the history could be read only in part, and this report covers that part: "+in.readErr.Error())

@@ -1,6 +1,7 @@
 package jsonstream
 
 import (
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -41,10 +42,11 @@ func (d *Decoder) Bytes() ([]byte, error) {
 	}
 }
 
-// escapes are the characters that a backslash and a letter stand for.
-var escapes = map[byte]byte{ //nolint:gochecknoglobals // a constant
-	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
-}
+// escapes are the letters that may follow a backslash, and escaped are what they stand for.
+const (
+	escapes = `"\/bfnrt`
+	escaped = "\"\\/\b\f\n\r\t"
+)
 
 // escape reads what follows a backslash.
 func (d *Decoder) escape() error {
@@ -53,11 +55,11 @@ func (d *Decoder) escape() error {
 		return ended(err)
 	}
 	if c != 'u' {
-		plain, ok := escapes[c]
-		if !ok {
+		i := strings.IndexByte(escapes, c)
+		if i < 0 {
 			return syntax("the escape \\%c", c)
 		}
-		d.text = append(d.text, plain)
+		d.text = append(d.text, escaped[i])
 		return nil
 	}
 	first, err := d.hex()
@@ -68,17 +70,32 @@ func (d *Decoder) escape() error {
 		d.text = utf8.AppendRune(d.text, first)
 		return nil
 	}
-	if next, err := d.in.Peek(2); err != nil || next[0] != '\\' || next[1] != 'u' {
+	return d.pair(first)
+}
+
+// pair reads the second half of a character that is written as two escapes.
+func (d *Decoder) pair(first rune) error {
+	for {
+		if next, err := d.in.Peek(2); err != nil || next[0] != '\\' || next[1] != 'u' {
+			d.text = utf8.AppendRune(d.text, utf8.RuneError)
+			return nil // It is half a pair. The next read sees the end of the stream.
+		}
+		_, _ = d.in.Discard(2)
+		second, err := d.hex()
+		if err != nil {
+			return err
+		}
+		if r := utf16.DecodeRune(first, second); r != utf8.RuneError {
+			d.text = utf8.AppendRune(d.text, r)
+			return nil
+		}
 		d.text = utf8.AppendRune(d.text, utf8.RuneError)
-		return nil //nolint:nilerr // half a pair; the end of the stream is seen by the next read
+		if !utf16.IsSurrogate(second) {
+			d.text = utf8.AppendRune(d.text, second)
+			return nil
+		}
+		first = second
 	}
-	_, _ = d.in.Discard(2)
-	second, err := d.hex()
-	if err != nil {
-		return err
-	}
-	d.text = utf8.AppendRune(d.text, utf16.DecodeRune(first, second))
-	return nil
 }
 
 // hex reads the four digits of an escape.
