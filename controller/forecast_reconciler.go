@@ -25,8 +25,9 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
-// planWorkers is how many Forecasts are fitted and planned at once. A fit uses one core.
-const planWorkers = 2
+// planWorkers is how many Forecasts are fitted and planned at once. A fit uses one core. A namespace
+// that is alone has two of them, and one beside others.
+const planWorkers = 3
 
 // maxReadWait bounds how long an evaluation waits for a read.
 const maxReadWait = time.Minute
@@ -87,6 +88,8 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	if err := mgr.Add(r.fetch); err != nil {
 		return err
 	}
+	fair := shardOptions(r.shard, planWorkers)
+	fair.NewQueue = newFairQueue
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("forecast").
 		Watches(&v1alpha1.Forecast{}, forecastEvents(r.clock)).
@@ -99,7 +102,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 		WatchesRawSource(shardChanges(r.shard, func(ctx context.Context) []reconcile.Request {
 			return r.forecastsIn(ctx, "")
 		})).
-		WithOptions(shardOptions(r.shard, planWorkers)).
+		WithOptions(fair).
 		Complete(reconcile.Func(r.Reconcile))
 }
 
