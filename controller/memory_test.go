@@ -25,6 +25,8 @@ type growingHistory struct {
 	series history.Series
 }
 
+func (*growingHistory) Notes() history.Notes { return history.Notes{} }
+
 func (r *growingHistory) Read(context.Context) (history.Series, int, error) {
 	end := history.FloorTo(r.clock.Now().Add(-r.set.Settle), r.set.Step)
 	if r.series.Values == nil {
