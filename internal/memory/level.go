@@ -37,8 +37,8 @@ func (u Use) share() float64 {
 // ends. Otherwise the memory that a level saves would end it.
 const hysteresis = 0.08
 
-// from returns the share of the limit from which on a level begins. The collector needs the rest: it
-// runs the more often the less there is.
+// from returns the share of the limit from which on a level begins. The collector needs the rest:
+// it runs the more often the less there is.
 func from(l Level) float64 {
 	switch l {
 	case FewerModels:

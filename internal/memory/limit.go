@@ -17,8 +17,8 @@ const (
 )
 
 // Configure sets the memory limit of the Go runtime to nine tenths of the container's, and the
-// collector to small steps. The variables GOMEMLIMIT and GOGC come first where they are set. root is
-// the root of the file system.
+// collector to small steps. The variables GOMEMLIMIT and GOGC come first where they are set. root
+// is the root of the file system.
 func Configure(root fs.FS, getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

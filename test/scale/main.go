@@ -1,5 +1,5 @@
 // Command scale measures headstart serve with many Forecasts: memory, processor, queries and writes
-// a second, and the time until all are planned after a cold start, after the death of the leader and
+// a second, and the time until all are planned after a cold start, after the death of a replica and
 // after an outage of Prometheus.
 //
 // It runs on the real control plane and a real Prometheus, with 28 days of history at one minute.
@@ -46,7 +46,7 @@ func run() int {
 func parse() (options, error) {
 	var o options
 	numbers := flag.String("n", "300", "`NUMBERS` of Forecasts, such as 300 or 300,1000,3000")
-	flag.IntVar(&o.replicas, "replicas", 2, "replicas of headstart serve; with one, no leader dies")
+	flag.IntVar(&o.replicas, "replicas", 2, "replicas of headstart serve; with one, none dies")
 	flag.DurationVar(&o.steady, "steady", 5*time.Minute, "how long to measure once all are planned")
 	flag.DurationVar(&o.outage, "outage", 2*time.Minute, "how long Prometheus is down; 0 for no outage")
 	flag.DurationVar(&o.within, "within", 30*time.Minute, "how long to wait for plans")
@@ -91,7 +91,7 @@ func measureAll(ctx context.Context) error {
 	}
 	if len(rows) > 1 {
 		slope, intercept := line(rows)
-		fmt.Printf("one more Forecast takes %.2f MiB, and none takes %.0f MiB\n", slope, intercept)
+		fmt.Printf("one more Forecast takes %.2f MiB of a replica, which takes %.0f MiB without any\n", slope, intercept)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ type replica struct {
 // row is what was measured with n Forecasts.
 type row struct {
 	n                  int
-	rss, heap, cpu     float64 // of the leader: MiB, MiB, cores
+	rss, heap, cpu     float64 // of the replica that plans the most: MiB, MiB, cores
 	follower           float64 // resident memory of another replica, MiB
 	queries            float64 // of all replicas, a second
 	requests, writes   float64 // of all replicas to the API server, a second
@@ -30,23 +30,25 @@ type row struct {
 	outage             time.Duration
 	overloaded         int
 	planned, plannedOf int
+	owned, held        int // planned by the replica that plans the most: now, and when it was measured
 }
 
 func (r row) String() string {
 	seconds := func(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 0, 64) + " s" }
 	return fmt.Sprintf("%d Forecasts: resident %.0f MiB (heap %.0f, another replica %.0f), %.3f of a core, "+
 		"%.1f queries/s, %.1f API requests/s of which %.2f status writes/s; "+
-		"%d of %d planned %s after a cold start (%d overloaded), %s after the leader's death, "+
+		"%d of %d planned %s after a cold start (%d overloaded), %s after the death of a replica, "+
 		"%s after the outage of Prometheus",
 		r.n, r.rss, r.heap, r.follower, r.cpu, r.queries, r.requests, r.writes,
 		r.planned, r.plannedOf, seconds(r.cold), r.overloaded, seconds(r.death), seconds(r.outage))
 }
 
-// line returns slope and intercept of resident memory over Forecasts: the least squares.
+// line returns slope and intercept of a replica's resident memory over the Forecasts that it plans:
+// the least squares.
 func line(rows []row) (slope, intercept float64) {
 	var n, x, y, xx, xy float64
 	for _, r := range rows {
-		f := float64(r.n)
+		f := float64(r.held)
 		n, x, y, xx, xy = n+1, x+f, y+r.rss, xx+f*f, xy+f*r.rss
 	}
 	slope = (n*xy - x*y) / (n*xx - x*x)
@@ -66,14 +68,15 @@ func (w *world) measure(ctx context.Context) (row, error) {
 			return r, err
 		}
 	}
-	if err := os.Unsetenv("GOMEMLIMIT"); err != nil { // It is not for Prometheus, which starts again later.
+	// It is not for Prometheus, which starts again later.
+	if err := os.Unsetenv("GOMEMLIMIT"); err != nil {
 		return r, err
 	}
 	leader, err := w.awaitPlans(ctx, "HistoryReady", &r)
 	if err != nil {
 		return r, err
 	}
-	r.cold = time.Since(began)
+	r.cold, r.held = time.Since(began), r.owned
 	if err := w.measureSteady(ctx, leader, &r); err != nil {
 		return r, err
 	}
@@ -130,13 +133,16 @@ func (w *world) serve(ctx context.Context, i int) error {
 	return nil
 }
 
-// awaitPlans waits until a replica has planned every Forecast, apart from those that it says to be
-// overloaded with, and returns it.
+// awaitPlans waits until the replicas have planned every Forecast, or have too little memory for
+// that. It returns the one that planned the most.
 func (w *world) awaitPlans(ctx context.Context, kind string, r *row) (*replica, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.within)
 	defer cancel()
 	printed := time.Now()
 	for {
+		var busiest *replica
+		r.planned, r.owned = 0, 0
+		overloaded := false
 		for _, h := range w.serving {
 			text, err := get(ctx, h.metrics)
 			if err != nil {
@@ -144,14 +150,19 @@ func (w *world) awaitPlans(ctx context.Context, kind string, r *row) (*replica, 
 			}
 			m := parseMetrics(text)
 			planned := m.count("headstart_forecast_condition", `type="`+kind+`"`, 1)
-			r.planned, r.overloaded = planned, w.n-planned
-			if planned == w.n || planned > 0 && m.sum("headstart_controller_overload_level") >= 3 {
-				return h, nil
+			r.planned += planned
+			if planned > r.owned {
+				busiest, r.owned = h, planned
 			}
-			if planned > 0 && time.Since(printed) > 15*time.Second {
-				printed = time.Now()
-				fmt.Fprintf(os.Stderr, "%d of %d planned, %.0f MiB\n", planned, w.n, m.sum("process_resident_memory_bytes")/mib)
-			}
+			overloaded = overloaded || m.sum("headstart_controller_overload_level") >= 3
+		}
+		r.overloaded = w.n - r.planned
+		if busiest != nil && (r.planned >= w.n || overloaded) {
+			return busiest, nil
+		}
+		if time.Since(printed) > 15*time.Second {
+			printed = time.Now()
+			fmt.Fprintf(os.Stderr, "%d of %d planned, %d of them by one replica\n", r.planned, w.n, r.owned)
 		}
 		select {
 		case <-ctx.Done():

@@ -24,8 +24,8 @@ import (
 )
 
 const (
-	// distinct is how many series Prometheus has. Each Forecast asks for one of them times a factor, so
-	// all have a history of their own, and Prometheus starts within minutes.
+	// distinct is how many series Prometheus has. Each Forecast asks for one of them times a factor,
+	// so all have a history of their own, and Prometheus starts within minutes.
 	distinct = 20
 	days     = 28
 	scrape   = 15 * time.Second
