@@ -154,6 +154,12 @@ func (s *Scaling) checkBehavior(name string, b *autoscalingv2.HorizontalPodAutos
 	}
 }
 
+// ReadBehavior returns how fast an HPA adds replicas, and its scale-down stabilization window. sync
+// is the period of the cluster's HPA controller.
+func ReadBehavior(b *autoscalingv2.HorizontalPodAutoscalerBehavior, sync time.Duration) (Ramp, time.Duration) {
+	return rampOf(b, sync), stabilizationOf(b)
+}
+
 func stabilizationOf(b *autoscalingv2.HorizontalPodAutoscalerBehavior) time.Duration {
 	if b == nil || b.ScaleDown == nil || b.ScaleDown.StabilizationWindowSeconds == nil {
 		return defaultStabilization

@@ -63,12 +63,13 @@ func BehaviorDefaults() Ramp {
 	}}
 }
 
-// ProposedRamp is the ramp of the HPA that Headstart proposes: the larger of 20 pods and 900 %
-// within 15 s.
+// ProposedRamp is the ramp of the HPA that Headstart proposes: the larger of 10 pods and 100 %
+// within a minute. Pods that take minutes to start do not need more, since the plan begins early
+// enough for it. And it bounds what one wrong number starts.
 func ProposedRamp() Ramp {
 	return Ramp{Policies: []Policy{
-		{Kind: PolicyPods, Value: 20, Period: 15 * time.Second},
-		{Kind: PolicyPercent, Value: 900, Period: 15 * time.Second},
+		{Kind: PolicyPods, Value: 10, Period: time.Minute},
+		{Kind: PolicyPercent, Value: 100, Period: time.Minute},
 	}}
 }
 
