@@ -25,6 +25,17 @@ func Share(v float64) string {
 	}
 }
 
+// Shown returns a share as Share writes it. A share that it writes as below the smallest one is half
+// of that.
+func Shown(v float64) float64 {
+	text := strings.TrimSuffix(Share(v), " %")
+	if strings.HasPrefix(text, "<") {
+		return 0.5e-4
+	}
+	shown, _ := strconv.ParseFloat(text, 64) // always parses
+	return shown / 100
+}
+
 // Percent writes a share as a whole percentage.
 func Percent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
 
