@@ -8,7 +8,7 @@ import (
 )
 
 // doubts returns the reasons why a forecast may not help.
-func (r *Report) doubts(head, today Figures) []string {
+func (r *Report) doubts(today Figures) []string {
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	history := r.Input.From.Sub(r.Input.Start)
@@ -20,44 +20,15 @@ func (r *Report) doubts(head, today Figures) []string {
 		add("no daily or weekly pattern was found, so demand can hardly be forecast before it is there")
 	}
 	if r.Model != nil && r.Model.SkilledShare < 0.5 {
-		add("the forecast had skill at only %s of the steps; at the others observed demand was served",
+		add("the forecast was better than simple rules at only %s of the steps; at the others observed demand was served",
 			format.Share(r.Model.SkilledShare))
 	}
 	if r.Input.LeadSeconds <= 2*hpaSync.Seconds() && today.Unserved < 0.01 {
 		add("a replica is ready %s after it is requested, about as fast as an HPA reacts: a reactive HPA is fast enough",
 			format.Seconds(r.Input.LeadSeconds))
 	}
-	if today.Unserved < 0.0005 && head.ReplicaHours > 0.95*today.ReplicaHours {
-		add("the policy of today already leaves only %s of the demand unserved, and Headstart hardly needs fewer replicas",
-			format.Share(today.Unserved))
-	}
 	if gaps := ratio(float64(r.Input.Gaps), float64(r.Input.Scored)); gaps > 0.5 {
 		add("%s of the replayed steps have no value: the figures are about the other steps", format.Share(gaps))
 	}
 	return out
-}
-
-// cheaperPolicy names the cheapest policy, with or without headroom, if it is more than 2 % cheaper
-// than Headstart. A report that hides this could not be trusted.
-func (r *Report) cheaperPolicy(head Result) string {
-	least, name := 0.98*head.Cost, ""
-	for _, p := range r.Policies {
-		switch {
-		case p.Figures == nil || p.Policy == PolicyOracle:
-			continue
-		case p.Policy == PolicyHeadstart || p.Policy == PolicyHeadstartNoPeaks:
-			continue
-		}
-		if p.Cost < least {
-			least, name = p.Cost, p.Policy
-		}
-		if p.Tuned != nil && p.Tuned.Cost < least {
-			least, name = p.Tuned.Cost, p.Policy+" with headroom"
-		}
-	}
-	if name == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s would have been %.0f %% cheaper than Headstart, with unserved demand counted as a cost: "+
-		"see the table", name, 100*(1-ratio(least, head.Cost)))
 }

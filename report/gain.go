@@ -11,17 +11,14 @@ import (
 	"headstart.dev/headstart/report/internal/format"
 )
 
-// worthwhileShare is the share of today's cost that Headstart must save before the report advises
-// to switch it on.
-const worthwhileShare = 0.05
-
-// Gain is what Headstart saves compared with the policy of today. Costs include unserved demand.
+// Gain is how much lower the weighed cost of Headstart is than that of the policy of today. The
+// weighed cost is the replica-hours plus the shortage cost times the unserved ones.
 type Gain struct {
-	// Share is the saved share of today's cost. It is negative if Headstart costs more.
+	// Share is the saved share of today's weighed cost. It is negative if Headstart's is higher.
 	Share float64 `json:"share"`
 	// Weeks are the shares of each whole week. There are none for fewer than two weeks.
 	Weeks []float64 `json:"weeks,omitempty"`
-	// Cheaper is the number of weeks with a share above 0.
+	// Cheaper is the number of weeks in which it was lower.
 	Cheaper int `json:"cheaper,omitempty"`
 	// Low and High are the 95 % confidence interval of the mean week. They are nil for fewer than
 	// three weeks.
@@ -29,13 +26,13 @@ type Gain struct {
 	High *float64 `json:"high,omitempty"`
 }
 
-func gainOf(head, today Result) *Gain {
+func gainOf(head, today Figures, headWeeks, todayWeeks []float64) *Gain {
 	g := &Gain{Share: 1 - ratio(head.Cost, today.Cost)}
-	if len(head.Weeks) != len(today.Weeks) {
+	if len(headWeeks) != len(todayWeeks) {
 		return g
 	}
-	for i, week := range head.Weeks { // both are relative to the same oracle
-		share := 1 - ratio(week, today.Weeks[i])
+	for i, week := range headWeeks { // both are relative to the same oracle
+		share := 1 - ratio(week, todayWeeks[i])
 		g.Weeks = append(g.Weeks, share)
 		if share > 0 {
 			g.Cheaper++
@@ -49,8 +46,8 @@ func gainOf(head, today Result) *Gain {
 	return g
 }
 
-// Worthwhile reports whether the gain is large enough to advise a change.
-func (g *Gain) Worthwhile() bool { return g.Share > worthwhileShare }
+// Unreliable reports whether the mean week may have no gain.
+func (g *Gain) Unreliable() bool { return g.Low != nil && *g.Low <= 0 }
 
 // String describes the weeks in a sentence without a full stop. It is "" for fewer than two weeks.
 func (g *Gain) String() string {
@@ -61,9 +58,10 @@ func (g *Gain) String() string {
 	if most := format.Percent(slices.Max(g.Weeks)); most != saved {
 		saved += " to " + most
 	}
-	text := fmt.Sprintf("Headstart is cheaper in %d of %d weeks and saves %s of the cost", g.Cheaper, len(g.Weeks), saved)
+	text := fmt.Sprintf("week by week, the weighed cost of Headstart is lower in %d of %d weeks, by %s",
+		g.Cheaper, len(g.Weeks), saved)
 	if g.Low != nil {
-		text += fmt.Sprintf("; in an average week it saves %s to %s, with 95 %% confidence",
+		text += fmt.Sprintf("; in an average week by %s to %s, with 95 %% confidence",
 			format.Percent(*g.Low), format.Percent(*g.High))
 	}
 	return text

@@ -33,7 +33,9 @@ func fixed(t *testing.T) *Report {
 	o.Contract = forecaster.Contract{ServiceLevel: 0.99}
 	o.Name, o.Service, o.Peaks = "gaps_10m.csv.gz", "Face Fusion", peaks.Schedules
 	o.Headroom, o.GPUs, o.Price = true, 2, 2.5
-	o.Policies = []string{PolicyReactive, PolicyReactiveExact, PolicyTimed, PolicyYesterday, PolicyStatic, PolicyOracle}
+	o.Policies = []string{
+		PolicyHPA, PolicyReactive, PolicyReactiveExact, PolicyTimed, PolicyYesterday, PolicyStatic, PolicyOracle,
+	}
 	r, err := Run(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +69,8 @@ func addInventedHeadstart(r *Report) {
 	scored := r.trace.span(r.trace.from, len(r.trace.raw))
 	figures := scored.score(head.desired, r.trace.stabilization).against(*oracle.Figures)
 	head.Figures = &figures
+	run := runner{o: r.options, t: r.trace, scored: scored, oracle: *oracle.Figures}
+	head.Frontier = run.headstartFrontier(plans{r.options.Contract, r.replay.Served})
 	head.Paid, head.Ready = scored.follow(head.desired, r.trace.stabilization)
 	r.Policies = append([]Result{head}, r.Policies...)
 }

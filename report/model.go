@@ -38,16 +38,17 @@ func (r *Report) model() *Model {
 	for _, w := range d.Models {
 		m.Weights = append(m.Weights, ModelWeight{Model: w.Model, Share: w.Share})
 	}
-	m.WindowsCovered, m.StepsCovered = r.coverage()
+	m.WindowsCovered, m.StepsCovered, r.windows = r.coverage()
 	return m
 }
 
-// coverage returns the shares of the lead windows and of the steps that the served demand covered.
+// coverage returns the shares of the lead windows and of the steps that the served demand covered,
+// and the number of these windows.
 // Steps without a value are not counted, nor are windows that reach beyond the input.
-func (r *Report) coverage() (windowShare, stepShare float64) {
+func (r *Report) coverage() (windowShare, stepShare, windows float64) {
 	t := r.trace
 	largest := forwardMax(t.filled[t.from:], t.lead) // in each lead window
-	var windows, windowsCovered, steps, stepsCovered float64
+	var windowsCovered, steps, stepsCovered float64
 	for i, served := range r.replay.Served {
 		demand := t.raw[t.from+i]
 		if math.IsNaN(served) || math.IsNaN(demand) {
@@ -64,5 +65,5 @@ func (r *Report) coverage() (windowShare, stepShare float64) {
 			}
 		}
 	}
-	return ratio(windowsCovered, windows), ratio(stepsCovered, steps)
+	return ratio(windowsCovered, windows), ratio(stepsCovered, steps), windows
 }

@@ -62,9 +62,12 @@ type Options struct {
 	Peaks []*scheduler.Schedule
 	// Policies are the policies to compare. None means DefaultPolicies.
 	Policies []string
-	// Headroom also runs each policy of today with a constant factor on its demand: the factor that
-	// had the lowest cost on the last third of the history. A careful team would tune it in this
-	// way.
+	// HPA is the HPA that a team runs today. Nil stands for one of which nothing is known: see
+	// DefaultTarget.
+	HPA *HPA
+	// Headroom also runs each policy of today with a constant factor on its demand: the one that did
+	// best on the last third of the history. A careful team would tune it in this way. Without it,
+	// Headstart is compared with the HPA.
 	Headroom bool
 	// Sweep are more leads to replay, to show what a faster start is worth. Leads of the same
 	// number of steps are replayed once.
@@ -74,6 +77,8 @@ type Options struct {
 	// Price is the price of one GPU-hour, or of one replica-hour if GPUs is 0. With 0, money is
 	// left out.
 	Price float64
+	// Currency is what Price is in, such as EUR. It may be empty.
+	Currency string
 	// Service is the name in the proposed manifests. "" means "my-service".
 	Service string
 	// Existing is the Forecast that the proposal changes. Nil proposes a new one.
@@ -86,6 +91,9 @@ type Options struct {
 	// Progress is called from time to time with the number of steps that are done, and of all steps
 	// to do. It may be nil.
 	Progress func(done, total int)
+
+	// alone leaves out the frontier of Headstart, for which another contract is replayed too.
+	alone bool
 }
 
 // Refresh says which plan is served at a step.
@@ -103,7 +111,17 @@ const (
 func DefaultOptions() Options {
 	return Options{
 		MinReplicas: 1, Stabilization: DefaultStabilization, Horizon: DefaultHorizon, Refresh: RefreshStep,
-		Ramp: planner.ProposedRamp(),
+		Ramp: planner.ProposedRamp(), Headroom: true,
+	}
+}
+
+// hpaOfToday returns the HPA that a team runs today, or assumes one.
+func (o Options) hpaOfToday() HPA {
+	if o.HPA != nil {
+		return *o.HPA
+	}
+	return HPA{
+		Target: DefaultTarget, Stabilization: o.Stabilization, MinReplicas: o.MinReplicas, MaxReplicas: o.MaxReplicas,
 	}
 }
 

@@ -6,12 +6,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"headstart.dev/headstart/report/internal/peers"
 )
 
 // The names of the policies.
 const (
 	PolicyHeadstart        = "headstart"
 	PolicyHeadstartNoPeaks = "headstart-no-peaks"
+	PolicyHPA              = "hpa"
 	PolicyReactive         = "reactive"
 	PolicyReactiveExact    = "reactive-exact"
 	PolicyReactiveEarly    = "reactive-5m"
@@ -20,20 +23,30 @@ const (
 	PolicyYesterday        = "yesterday"
 	PolicyCrane            = "crane"
 	PolicyPHPA             = "phpa"
+	PolicyKEDACron         = "keda-cron"
+	PolicyKEDAPrometheus   = "keda-prometheus"
+	PolicyDynamoConstant   = "dynamo-constant"
+	PolicyDynamoARIMA      = "dynamo-arima"
+	PolicyDynamoKalman     = "dynamo-kalman"
+	PolicyDynamoProphet    = "dynamo-prophet"
 	PolicyStatic           = "static"
 	PolicyOracle           = "oracle"
 )
 
 // DefaultPolicies returns the policies that are compared if Options.Policies is empty.
 func DefaultPolicies() []string {
-	return []string{PolicyHeadstart, PolicyReactive, PolicyStatic, PolicyOracle}
+	return []string{
+		PolicyHeadstart, PolicyHPA, PolicyReactive, PolicyTimed, PolicyYesterday, PolicyCrane, PolicyStatic, PolicyOracle,
+	}
 }
 
 // AllPolicies returns all policies, in the order of docs/report.md.
 func AllPolicies() []string {
 	return []string{
-		PolicyHeadstart, PolicyHeadstartNoPeaks, PolicyReactive, PolicyReactiveExact, PolicyReactiveEarly, PolicyTimed,
-		PolicyLastWeek, PolicyYesterday, PolicyCrane, PolicyPHPA, PolicyStatic, PolicyOracle,
+		PolicyHeadstart, PolicyHeadstartNoPeaks, PolicyHPA,
+		PolicyReactive, PolicyReactiveExact, PolicyReactiveEarly, PolicyTimed,
+		PolicyLastWeek, PolicyYesterday, PolicyCrane, PolicyPHPA, PolicyKEDACron, PolicyKEDAPrometheus,
+		PolicyDynamoConstant, PolicyDynamoARIMA, PolicyDynamoKalman, PolicyDynamoProphet, PolicyStatic, PolicyOracle,
 	}
 }
 
@@ -44,6 +57,7 @@ type baseline func(t *trace, from, to int) ([]float64, bool)
 
 // policy is one way to scale.
 type policy struct {
+	name   string
 	label  string   // a phrase for the report
 	demand baseline // nil for the replay and the oracle
 	hpa    bool     // whether the HPA controller's arithmetic applies, stabilisation included
@@ -54,6 +68,7 @@ type policy struct {
 var policies = map[string]policy{
 	PolicyHeadstart:        {label: "Headstart"},
 	PolicyHeadstartNoPeaks: {label: "Headstart without the declared peaks"},
+	PolicyHPA:              {demand: underTarget, hpa: true},
 	PolicyReactive: {
 		label:  "HPA on observed demand, with its tolerance, scale-up limit and stabilisation",
 		demand: reactive, hpa: true,
@@ -86,6 +101,32 @@ var policies = map[string]policy{
 		label:  "PHPA's Holt-Winters model, tuned on the history, or the HPA on observed demand if that is more",
 		demand: phpa, needs: "three days of history",
 	},
+	PolicyKEDACron: {
+		label: "after KEDA's cron and Prometheus triggers: the busy hours of weekdays in the history at their 95th " +
+			"percentile, a lead early, or observed demand if that is more",
+		demand: kedaCron, hpa: true, needs: "two days of history",
+	},
+	PolicyKEDAPrometheus: {
+		label: "after KEDA's Prometheus trigger with its defaults: polled every 30 s, down to 0 replicas after a " +
+			"cooldown of 5 min without demand",
+		demand: reactive, hpa: true,
+	},
+	PolicyDynamoConstant: {
+		label:  "after the planner of NVIDIA Dynamo, predictor constant: the next 3 min as the last, or observed demand",
+		demand: dynamo(func([]float64) peers.Predictor { return &peers.Constant{} }),
+	},
+	PolicyDynamoARIMA: {
+		label:  "after the planner of NVIDIA Dynamo, predictor ARIMA without a season, or observed demand",
+		demand: dynamo(func(history []float64) peers.Predictor { return peers.NewARIMA(history) }),
+	},
+	PolicyDynamoKalman: {
+		label:  "after the planner of NVIDIA Dynamo, predictor Kalman with a local trend, or observed demand",
+		demand: dynamo(func([]float64) peers.Predictor { return &peers.Kalman{} }),
+	},
+	PolicyDynamoProphet: {
+		label:  "after the planner of NVIDIA Dynamo, a Prophet-like trend over the last 50 intervals, or observed demand",
+		demand: dynamo(func([]float64) peers.Predictor { return &peers.Trend{} }),
+	},
 	PolicyStatic: {
 		label:  "a fixed number of replicas, enough for the peak of the history",
 		demand: static,
@@ -105,6 +146,15 @@ func static(t *trace, from, to int) ([]float64, bool) {
 // reactive is the demand of the step before.
 func reactive(t *trace, from, to int) ([]float64, bool) {
 	return slices.Clone(t.filled[from-1 : to-1]), true
+}
+
+// underTarget is the same, with the replicas that the target of the HPA of today asks for.
+func underTarget(t *trace, from, to int) ([]float64, bool) {
+	out, ok := reactive(t, from, to)
+	for i := range out {
+		out[i] /= t.hpa.Target
+	}
+	return out, ok
 }
 
 // reactiveEarly extrapolates the trend of the last 15 minutes by 5 minutes, but never below
@@ -137,7 +187,7 @@ func timed(t *trace, from, to int) ([]float64, bool) {
 	}
 	for k, v := range values {
 		slices.Sort(v)
-		profile[k] = percentile(v, quantile)
+		profile[k] = peers.Percentile(v, quantile)
 	}
 	plan := make([]float64, to-from+t.lead+1)
 	for i := range plan {
@@ -178,14 +228,4 @@ func yesterday(t *trace, from, to int) ([]float64, bool) {
 		out[i] = largest[k-t.day] * min(max(today/math.Max(dayAgo, 1e-9), minFactor), maxFactor)
 	}
 	return out, true
-}
-
-// percentile returns a quantile of sorted values, with linear interpolation between the ranks.
-func percentile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	low := int(at)
-	if low+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[low] + (at-float64(low))*(sorted[low+1]-sorted[low])
 }

@@ -76,8 +76,11 @@ func (b *proposalBuilder) fillIn() {
 		}
 	}
 	b.seasonality = "{" + seasonality + "}"
-	if b.query = b.o.Query; b.query == "" {
-		b.query = fmt.Sprintf(`sum(rate(http_requests_total{service="%s"}[2m]))`, b.name)
+	b.query = quoteYAML(b.o.Query)
+	if b.o.Query == "" {
+		// An empty query is refused by the API server. An invented one might be in another unit than the
+		// capacity, and be accepted.
+		b.query += " # fill in: the PromQL of this demand, in the unit of capacityPerReplica"
 	}
 }
 
@@ -93,7 +96,7 @@ func (b *proposalBuilder) forecast() string {
 		"spec:",
 		"  demand:",
 		"    prometheus:",
-		"      query: " + quoteYAML(b.query) + b.source,
+		"      query: " + b.query + b.source,
 		"    resolution: " + duration(b.step),
 		"    history: " + duration(b.history),
 		"  targetRef: " + b.target,
@@ -124,7 +127,7 @@ func (b *proposalBuilder) bounds() string {
 }
 
 func (b *proposalBuilder) hpa() string {
-	return strings.Join([]string{
+	return b.existing() + strings.Join([]string{
 		"apiVersion: autoscaling/v2",
 		"kind: HorizontalPodAutoscaler",
 		"metadata:" + b.metadata,
@@ -141,15 +144,33 @@ func (b *proposalBuilder) hpa() string {
 		"    scaleUp:",
 		"      tolerance: \"0\" # needs Kubernetes 1.35; older versions ignore changes of up to 10 %",
 		"      stabilizationWindowSeconds: 0",
+		"      # Replicas take " + duration(b.o.Lead) + " to start, and the plan is early enough for this. It bounds what",
+		"      # one wrong number starts.",
 		"      policies:",
-		"      - {type: Percent, value: 900, periodSeconds: 15}",
-		"      - {type: Pods, value: 20, periodSeconds: 15}",
+		"      - {type: Percent, value: 100, periodSeconds: 60}",
+		"      - {type: Pods, value: 10, periodSeconds: 60}",
 		"      selectPolicy: Max",
 		"    scaleDown:",
 		"      tolerance: \"0\"",
 		fmt.Sprintf("      stabilizationWindowSeconds: %d", int(min(b.o.Stabilization, time.Hour).Seconds())),
 		"",
 	}, "\n")
+}
+
+// existing says what to do about the HPA that scales the target today.
+func (b *proposalBuilder) existing() string {
+	h := b.o.HPA
+	switch {
+	case h == nil || h.Name == "":
+		return ""
+	case h.ScaledObject != "":
+		return "# The ScaledObject " + h.ScaledObject + " scales this target today, through the HPA " + h.Name + ".\n" +
+			"# Add a trigger for the Forecast to it instead of this HPA: two HPAs on one target fight.\n"
+	case h.ReadsForecast:
+		return "# The HPA " + h.Name + " reads the Forecast already. Compare it with this one.\n"
+	}
+	return "# The HPA " + h.Name + " scales this target today. Add the metric and the behavior below to it, and do not\n" +
+		"# apply this one beside it: two HPAs on one target fight.\n"
 }
 
 // serviceName turns a name into one that the Kubernetes API accepts.

@@ -1,6 +1,11 @@
 package report
 
-import "time"
+import (
+	"time"
+
+	"headstart.dev/headstart/report/frontier"
+	"headstart.dev/headstart/report/verdict"
+)
 
 // Report is the result of a replay. docs/report.md documents its JSON form. Fields are only ever
 // added to it.
@@ -9,12 +14,18 @@ type Report struct {
 	Schema string `json:"schema"`
 	// Input says what was replayed.
 	Input Input `json:"input"`
-	// Verdict says in a few sentences what Headstart would change.
+	// Verdict says what to do and the strongest reason.
 	Verdict string `json:"verdict,omitempty"`
+	// Decision says the same for programs, with all reasons.
+	Decision *verdict.Decision `json:"decision,omitempty"`
+	// Headline compares at equal service and at equal cost, with a line for each policy.
+	Headline []string `json:"headline,omitempty"`
 	// Doubts are reasons why Headstart may not help this service.
 	Doubts []string `json:"doubts,omitempty"`
 	// Today is the policy that Headstart is compared with.
 	Today string `json:"today,omitempty"`
+	// Baseline is that policy with its headroom and its figures.
+	Baseline *Today `json:"baseline,omitempty"`
 	// Changes compares the main figures of that policy and of Headstart.
 	Changes []Change `json:"changes,omitempty"`
 	// Gain is what Headstart saves, as a whole and by week.
@@ -30,14 +41,13 @@ type Report struct {
 	// Notes are sentences about the limits of this report.
 	Notes []string `json:"notes,omitempty"`
 
-	// Advice completes the sentence "Headstart is …": what to do. It is a part of the verdict.
-	Advice string `json:"-"`
 	// Steps is the replay step by step. It is not in the JSON form.
 	Steps Steps `json:"-"`
 
 	options Options
 	trace   *trace
 	replay  *Replay
+	windows float64 // number of lead windows that Model is about
 }
 
 // Schema is the version of the JSON form.
@@ -72,6 +82,11 @@ type Input struct {
 	MaxReplicas int `json:"maxReplicas,omitempty"`
 	// Peaks are the names of the PeakSchedules.
 	Peaks []string `json:"peaks,omitempty"`
+	// GPUsPerReplica and Price are those of the options, and Currency is what Price is in. A price
+	// is that of a GPU-hour, or of a replica-hour without GPUs.
+	GPUsPerReplica float64 `json:"gpusPerReplica,omitempty"`
+	Price          float64 `json:"price,omitempty"`
+	Currency       string  `json:"currency,omitempty"`
 }
 
 // Result is the result of one policy.
@@ -92,13 +107,20 @@ type Result struct {
 	// the history, and Tuned the figures with it. See Options.Headroom.
 	Headroom float64  `json:"headroom,omitempty"`
 	Tuned    *Figures `json:"tuned,omitempty"`
+	// Frontier is what the settings of the policy's knob lead to.
+	Frontier frontier.Line `json:"frontier,omitempty"`
 
 	// Paid and Ready are the replicas that are paid, and the replicas that serve, at each replayed
 	// step. They are not in the JSON form.
 	Paid  []float64 `json:"-"`
 	Ready []float64 `json:"-"`
+	// TunedReady is Ready of Tuned.
+	TunedReady []float64 `json:"-"`
 
 	desired []float64
+	// past are the figures of the best headroom on the end of the history, and tunedWeeks its Weeks.
+	past       *Figures
+	tunedWeeks []float64
 }
 
 func inputOf(o Options, t *trace, scored span) Input {
@@ -108,6 +130,7 @@ func inputOf(o Options, t *trace, scored span) Input {
 		LeadSeconds: o.Lead.Seconds(), LeadSteps: t.lead, Capacity: t.capacity,
 		ServiceLevel: o.Contract.ServiceLevel, ShortageCost: t.shortageCost,
 		MinReplicas: t.minReplicas, MaxReplicas: t.maxReplicas,
+		GPUsPerReplica: o.GPUs, Price: o.Price, Currency: o.Currency,
 	}
 	for _, known := range scored.known {
 		if !known {

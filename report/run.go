@@ -26,7 +26,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	for i := range reports {
 		one := o
 		if i > 0 {
-			one.Lead, one.Plans, one.Headroom = leads[i-1], nil, false
+			one.Lead, one.Plans, one.Headroom, one.alone = leads[i-1], nil, false, true
 			one.Policies = []string{PolicyHeadstart, PolicyReactive, PolicyOracle}
 		}
 		wait.Go(func() { reports[i], errs[i] = runPolicies(ctx, one, pool) })
@@ -98,6 +98,9 @@ func newPool(o Options) *pool {
 	scored := len(o.Series.Values) - o.From
 	for _, name := range o.Policies {
 		if policies[name].demand == nil && name != PolicyOracle && !o.sameAsHeadstart(name) {
+			p.total += scored
+		}
+		if name == PolicyHeadstart && !o.alone {
 			p.total += scored
 		}
 	}

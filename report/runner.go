@@ -29,7 +29,8 @@ func newRunner(o Options, pool *pool) *runner {
 // policy runs one policy.
 func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 	p := policies[name]
-	out := Result{Policy: name, Label: p.label}
+	p.name = name
+	out := Result{Policy: name, Label: r.label(name)}
 	stabilization := r.t.stabilization
 	switch {
 	case name == PolicyOracle:
@@ -40,6 +41,11 @@ func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 			return out, err
 		}
 		out.desired = replay.Desired
+		if name == PolicyHeadstart && !r.o.alone {
+			if out.Frontier, err = r.frontierOf(ctx, replay); err != nil {
+				return out, err
+			}
+		}
 	default:
 		demand, ok := p.demand(r.t, r.t.from, len(r.t.raw))
 		if !ok {
@@ -50,7 +56,8 @@ func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 		if p.hpa {
 			stabilization = 0 // is part of the HPA's arithmetic
 		}
-		if r.o.Headroom {
+		out.Frontier = r.frontier(p, demand, stabilization)
+		if r.o.Headroom && name != PolicyHPA {
 			r.tune(p, &out, demand, stabilization)
 		}
 	}
@@ -67,22 +74,47 @@ func (r *runner) headstart(ctx context.Context, name string) (*Replay, error) {
 	if name == PolicyHeadstartNoPeaks {
 		o.Peaks, o.Plans = nil, nil
 	}
+	replay, err := r.replayOf(ctx, o)
+	if err == nil && name == PolicyHeadstart {
+		r.replay = replay
+	}
+	return replay, err
+}
+
+// replayOf replays Headstart, with options that differ from the report's in nothing that the trace
+// depends on.
+func (r *runner) replayOf(ctx context.Context, o Options) (*Replay, error) {
 	player, err := newReplayer(o, r.t)
 	if err != nil {
 		return nil, err
 	}
 	last := 0
-	replay, err := player.run(ctx, r.pool.enter, func(done int) {
+	return player.run(ctx, r.pool.enter, func(done int) {
 		r.pool.add(done - last)
 		last = done
 	})
-	if err != nil {
-		return nil, err
+}
+
+// label describes a policy in a phrase.
+func (r *runner) label(name string) string {
+	if name == PolicyHPA {
+		return r.t.hpa.label()
 	}
-	if name == PolicyHeadstart {
-		r.replay = replay
+	return policies[name].label
+}
+
+// hpa returns the HPA whose arithmetic a policy follows.
+func (r *runner) hpa(name string) HPA {
+	if name == PolicyHPA {
+		return r.t.hpa
 	}
-	return replay, nil
+	h := HPA{
+		Target: 1, Stabilization: r.o.Stabilization, MinReplicas: r.o.MinReplicas, MaxReplicas: r.o.MaxReplicas,
+	}
+	if name == PolicyKEDAPrometheus {
+		h.MinReplicas = 0 // KEDA's default; its cooldown is as long as the default stabilisation window
+	}
+	return h
 }
 
 // desired returns the replicas for a demand times a headroom.
@@ -92,7 +124,7 @@ func (r *runner) desired(p policy, demand []float64, headroom float64) []float64
 		scaled[i] = headroom * d
 	}
 	if p.hpa {
-		return r.t.hpaFollow(scaled, r.o.Stabilization)
+		return r.t.hpaFollow(scaled, r.hpa(p.name))
 	}
 	for i, d := range scaled {
 		scaled[i] = r.t.replicas(d)
@@ -100,8 +132,8 @@ func (r *runner) desired(p policy, demand []float64, headroom float64) []float64
 	return scaled
 }
 
-// tune sets the headroom that has the lowest cost on the last third of the history, and the figures
-// with it. It does nothing if there is too little history.
+// tune sets the headroom that a careful team would have picked on the last third of the history, and
+// the figures with it. It does nothing if there is too little history.
 func (r *runner) tune(p policy, out *Result, demand []float64, stabilization int) {
 	begin := r.t.from * 2 / 3
 	if begin < max(1, 2*r.t.day) {
@@ -112,16 +144,18 @@ func (r *runner) tune(p policy, out *Result, demand []float64, stabilization int
 		return
 	}
 	history := r.t.span(begin, r.t.from)
-	lowest := math.Inf(1)
 	const factors = 40
 	for i := range factors {
 		factor := 0.5 * math.Pow(6, float64(i)/(factors-1)) // 0.5 … 3
-		if cost := history.score(r.desired(p, past, factor), stabilization).Cost; cost < lowest {
-			lowest, out.Headroom = cost, factor
+		figures := history.score(r.desired(p, past, factor), stabilization)
+		if out.past == nil || better(r.o.Contract, figures, *out.past) {
+			out.past, out.Headroom = &figures, factor
 		}
 	}
-	tuned := r.scored.score(r.desired(p, demand, out.Headroom), stabilization).against(r.oracle)
-	out.Tuned = &tuned
+	desired := r.desired(p, demand, out.Headroom)
+	tuned := r.scored.score(desired, stabilization).against(r.oracle)
+	out.Tuned, out.tunedWeeks = &tuned, r.weeks(desired, stabilization)
+	_, out.TunedReady = r.scored.follow(desired, stabilization)
 }
 
 // weeks returns the cost of each whole week, relative to the oracle's, if there are two or more.

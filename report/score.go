@@ -33,6 +33,11 @@ type Figures struct {
 	// ReplicasOverOracle and CostOverOracle are MeanReplicas and Cost, divided by the oracle's.
 	ReplicasOverOracle float64 `json:"replicasOverOracle"`
 	CostOverOracle     float64 `json:"costOverOracle"`
+	// HeadstartHours are the replica-hours with which Headstart leaves as little demand unserved,
+	// by its frontier. HeadstartUnserved is what it leaves unserved with as many replica-hours. Each
+	// is nil if no setting of Headstart does.
+	HeadstartHours    *float64 `json:"headstartHours,omitempty"`
+	HeadstartUnserved *float64 `json:"headstartUnserved,omitempty"`
 }
 
 // shortBy is the smallest unserved demand that makes a step short. It allows for rounding.

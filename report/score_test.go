@@ -174,7 +174,8 @@ func TestHPAFollow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := optionsFor([]float64{1, 1}, 1)
 			o.Series.Step = tc.step
-			if diff := cmp.Diff(tc.want, newTrace(o).hpaFollow(tc.metric, tc.window)); diff != "" {
+			h := HPA{Stabilization: tc.window, MinReplicas: o.MinReplicas, MaxReplicas: o.MaxReplicas}
+			if diff := cmp.Diff(tc.want, newTrace(o).hpaFollow(tc.metric, h)); diff != "" {
 				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
 			}
 		})

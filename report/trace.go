@@ -24,6 +24,7 @@ type trace struct {
 	maxReplicas   int     // 0 is no limit
 	day           int     // a day in steps
 	gpus          float64 // of one replica
+	hpa           HPA     // of today
 	price         float64 // of one GPU-hour, or of one replica-hour without GPUs
 }
 
@@ -34,7 +35,7 @@ func newTrace(o Options) *trace {
 		filled: fillGaps(s.Values), lastKnown: lastKnown(s.Values),
 		lead: planner.LeadSteps(o.Lead, s.Step), stabilization: int(o.Stabilization / s.Step),
 		capacity: o.Capacity, shortageCost: o.shortageCost(), minReplicas: o.MinReplicas, maxReplicas: o.MaxReplicas,
-		day: int(24 * time.Hour / s.Step), gpus: o.GPUs, price: o.Price,
+		day: int(24 * time.Hour / s.Step), gpus: o.GPUs, price: o.Price, hpa: o.hpaOfToday(),
 	}
 }
 

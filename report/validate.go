@@ -96,6 +96,9 @@ func (o Options) validateChoices() error {
 	if sum := o.GPUs + o.Price; o.GPUs < 0 || o.Price < 0 || math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return errors.New("the GPUs per replica and the price must be numbers, and not below 0")
 	}
+	if h := o.HPA; h != nil && !(h.Target > 0 && h.Target <= 10) {
+		return fmt.Errorf("the target of the HPA is %g of a replica's capacity: it must be above 0 and at most 10", h.Target)
+	}
 	for _, lead := range o.Sweep {
 		if lead < 0 || lead > maxLead {
 			return fmt.Errorf("lead %s of the sweep must be from 0 to 24h", lead)

@@ -2,8 +2,10 @@ package report
 
 import (
 	"fmt"
+	"math"
 
 	"headstart.dev/headstart/report/internal/format"
+	"headstart.dev/headstart/report/verdict"
 )
 
 // Change is one row of the comparison of today and Headstart.
@@ -15,7 +17,7 @@ type Change struct {
 	Headstart string `json:"headstart"`
 }
 
-// conclude compares Headstart with the policy of today, and fills in what follows from that.
+// conclude compares Headstart with the policies of today, and fills in what follows from that.
 func (r *Report) conclude() {
 	head, ok := r.Result(PolicyHeadstart)
 	if !ok || head.Figures == nil {
@@ -23,56 +25,104 @@ func (r *Report) conclude() {
 	}
 	r.Verdict = fmt.Sprintf("Headstart would have left %s of the demand unserved, with %s replica-hours.",
 		format.Share(head.Unserved), format.Whole(head.ReplicaHours))
+	r.matchAll(head.Frontier)
 	if today, ok := r.today(); ok {
-		r.Today = today.Policy
-		r.Gain = gainOf(head, today)
-		r.Doubts = r.doubts(*head.Figures, *today.Figures)
-		r.Advice = advice(r.Gain, len(r.Doubts) > 0)
-		if doubt := r.cheaperPolicy(head); doubt != "" {
-			r.Doubts = append(r.Doubts, doubt)
-		}
-		r.Verdict = verdict(*head.Figures, today, r.Advice)
+		r.Today, r.Baseline = today.Policy, &today
+		r.Gain = gainOf(*head.Figures, *today.Figures, head.Weeks, r.weeksOf(today))
+		r.Doubts = r.doubts(*today.Figures)
+		decision := verdict.Decide(r.facts(*head.Figures, today))
+		r.Decision = &decision
+		r.Verdict = decision.Advice.String() + ": " + decision.Reasons[0] + "."
+		r.Headline = r.headline(today)
 		r.Changes = changes(*head.Figures, *today.Figures)
 	}
 	r.Proposal = r.proposal(*head.Figures)
 }
 
-// today returns the policy that Headstart is compared with, and false if none was run.
-func (r *Report) today() (Result, bool) {
-	for _, name := range []string{PolicyReactive, PolicyReactiveExact, PolicyStatic} {
-		if p, ok := r.Result(name); ok && p.Figures != nil {
-			return p, true
+// weeksOf returns the weekly costs of the policy that Headstart is compared with.
+func (r *Report) weeksOf(today Today) []float64 {
+	p, _ := r.Result(today.Policy)
+	if today.Tuned {
+		return p.tunedWeeks
+	}
+	return p.Weeks
+}
+
+// facts collects the figures that decide, rounded as they are shown.
+func (r *Report) facts(head Figures, today Today) verdict.Facts {
+	rival, others := r.rivals(today)
+	f := verdict.Facts{
+		Unit: r.Unit(), Own: verdict.Rival{Unserved: format.Shown(head.Unserved), Cost: shownCost(head)},
+		Today: rival, Others: others, Promise: r.promise(head), Doubts: r.Doubts,
+		Multiple: math.Round(10*ratio(head.ReplicaHours, today.ReplicaHours)) / 10,
+	}
+	f.Weighed = r.options.Contract.ShortageCost > 0
+	f.Unreliable = f.Weighed && r.Gain.Unreliable()
+	return f
+}
+
+// promise returns what the contract asks for, and what was reached.
+func (r *Report) promise(head Figures) verdict.Promise {
+	shown := func(share float64) float64 { return math.Round(1e4*share) / 1e4 }
+	if level := r.options.Contract.ServiceLevel; level > 0 {
+		if r.Model == nil || r.windows == 0 {
+			return verdict.Promise{}
 		}
+		return verdict.Promise{Of: "lead windows", Asked: level, Reached: shown(r.Model.WindowsCovered)}
 	}
-	return Result{}, false
+	return verdict.Promise{Of: "steps", Asked: 1 - 1/r.options.Contract.ShortageCost, Reached: shown(1 - head.Short)}
 }
 
-func verdict(head Figures, today Result, advice string) string {
-	name := "the reactive HPA"
-	if today.Policy == PolicyStatic {
-		name = "the static number of replicas"
+// Setting names the setting of Headstart that pays about so many replica-hours.
+func (r *Report) Setting(hours float64) string {
+	head, _ := r.Result(PolicyHeadstart)
+	p := head.Frontier.At(hours)
+	if math.Abs(p.Knob-1) < 0.005 {
+		return p.Contract
 	}
-	return fmt.Sprintf("Headstart would have left %s of the demand unserved, and %s %s. "+
-		"Headstart would have used %s replica-hours instead of %s (%s). "+
-		"With unserved demand counted as a cost, Headstart is %s.",
-		format.Share(head.Unserved), name, format.Share(today.Unserved), format.Whole(head.ReplicaHours),
-		format.Whole(today.ReplicaHours), format.Change(head.ReplicaHours, today.ReplicaHours), advice)
+	return fmt.Sprintf("%s and headroom %.2f", p.Contract, p.Knob)
 }
 
-// advice completes the sentence "Headstart is …".
-func advice(gain *Gain, doubted bool) string {
-	percent := 100 * gain.Share
-	switch {
-	case gain.Worthwhile() && doubted:
-		return fmt.Sprintf("%.0f %% cheaper, but see the doubts below: try it in mode DryRun first", percent)
-	case gain.Worthwhile() && gain.Low != nil && *gain.Low <= 0:
-		return fmt.Sprintf("%.0f %% cheaper, but not reliably from week to week: try it in mode DryRun first", percent)
-	case gain.Worthwhile():
-		return fmt.Sprintf("%.0f %% cheaper: switch it on", percent)
-	case gain.Share < -worthwhileShare:
-		return fmt.Sprintf("%.0f %% more expensive: leave it off for this service", -percent)
+// Unit names what is paid.
+func (r *Report) Unit() string {
+	if r.Input.GPUsPerReplica > 0 {
+		return "GPU-hours"
 	}
-	return "about as expensive: there is little to gain"
+	return "replica-hours"
+}
+
+// Paid writes replica-hours in the unit of the report.
+func (r *Report) Paid(replicaHours float64) string {
+	if r.Input.GPUsPerReplica > 0 {
+		replicaHours *= r.Input.GPUsPerReplica
+	}
+	return format.Whole(replicaHours)
+}
+
+// headline compares at equal service and at equal cost: with the policy of today, and with the HPA
+// as it is.
+func (r *Report) headline(today Today) []string {
+	out := []string{r.compared(today.Name(), *today.Figures)}
+	if hpa, ok := r.Result(PolicyHPA); ok && hpa.Figures != nil && today.Policy != PolicyHPA {
+		out = append(out, r.compared(hpa.Label, *hpa.Figures))
+	}
+	return out
+}
+
+// compared compares Headstart with one policy, in two sentences.
+func (r *Report) compared(name string, f Figures) string {
+	text := fmt.Sprintf("At the service of %s (%s unserved), no setting of Headstart serves as much.",
+		name, format.Share(f.Unserved))
+	if f.HeadstartHours != nil {
+		text = fmt.Sprintf("At the service of %s (%s unserved): %s %s (%s instead of %s, with %s).", name,
+			format.Share(f.Unserved), format.Change(*f.HeadstartHours, f.ReplicaHours), r.Unit(),
+			r.Paid(*f.HeadstartHours), r.Paid(f.ReplicaHours), r.Setting(*f.HeadstartHours))
+	}
+	if f.HeadstartUnserved == nil {
+		return text + fmt.Sprintf(" No setting of Headstart is as cheap as its %s %s.", r.Paid(f.ReplicaHours), r.Unit())
+	}
+	return text + fmt.Sprintf(" At its %s: %s unserved instead of %s.",
+		r.Unit(), format.Share(*f.HeadstartUnserved), format.Share(f.Unserved))
 }
 
 // changes returns the rows of the comparison.
@@ -94,6 +144,6 @@ func changes(head, today Figures) []Change {
 	add("most replicas at a time", format.Whole, func(f Figures) float64 { return f.PeakReplicas })
 	add("utilisation", format.Percent, func(f Figures) float64 { return f.Utilisation })
 	factor := func(v float64) string { return fmt.Sprintf("%.2f", v) }
-	add("cost, as a multiple of the oracle's", factor, func(f Figures) float64 { return f.CostOverOracle })
+	add("weighed cost over the oracle's", factor, func(f Figures) float64 { return f.CostOverOracle })
 	return rows
 }

@@ -6,12 +6,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/report"
 )
 
@@ -33,6 +35,7 @@ func TestHTMLInABrowser(t *testing.T) {
 				if dir := os.Getenv("HEADSTART_ARTIFACTS"); dir != "" {
 					b.screenshot(filepath.Join(dir, fmt.Sprintf("report-%d-%s.png", width, scheme)))
 				}
+				checkFirstScreen(t, b)
 				checkRanges(t, b)
 				checkReadout(t, r, b)
 				checkKeys(t, b)
@@ -69,6 +72,88 @@ func TestBrowserNoticesProblems(t *testing.T) {
 	}
 }
 
+// checkFirstScreen looks at the tiles, the picture of the frontiers and the copy buttons.
+func checkFirstScreen(t *testing.T, b *browser) {
+	t.Helper()
+	served := func() (text string) {
+		b.eval(`document.querySelector(".tiles:not([hidden]) .value").textContent`, &text)
+		return text
+	}
+	before := served()
+	b.eval(`document.querySelector("[data-setting=asked]").click()`, nil)
+	var shown int
+	b.eval(`document.querySelectorAll(".tiles:not([hidden])").length`, &shown)
+	if after := served(); shown != 1 || after == before {
+		t.Errorf("%d sets of tiles are shown, and the first says %s, and %s before", shown, after, before)
+	}
+	b.eval(`(() => {
+		const set = (selector, value) => {
+			const input = document.querySelector(selector);
+			input.value = value;
+			input.dispatchEvent(new Event("input", {bubbles: true}));
+		};
+		set(".amount", "7.5");
+		set(".currency", "CHF");
+	})()`, nil)
+	if money := b.text(".tiles:not([hidden]) [data-month] .value"); !strings.HasSuffix(money, " CHF") {
+		t.Errorf("the tile of money says %q", money)
+	}
+	b.eval(`document.querySelector(".modes button").click()`, nil)
+	var lines int
+	b.eval(`Array.from(document.querySelectorAll("svg.frontier"))
+		.filter(s => s.clientWidth > 0)
+		.filter(s => s.querySelector("polyline.head") && s.querySelector("polyline.today")).length`, &lines)
+	if lines != 1 {
+		t.Errorf("%d pictures of the frontiers are shown", lines)
+	}
+	var colours []string
+	b.eval(`["polyline.head", "circle.p-headstart"].map(s => {
+		const style = getComputedStyle(document.querySelector(".frontier " + s));
+		return s.startsWith("circle") ? style.fill : style.stroke;
+	})`, &colours)
+	if colours[0] != colours[1] || colours[0] == "none" {
+		t.Errorf("Headstart has the colours %v", colours)
+	}
+	b.eval(`document.querySelector(".copy").click()`, nil)
+	var copied bool
+	b.eval(`getSelection().toString().trim().startsWith("apiVersion: headstart.dev/v1alpha1")`, &copied)
+	if label := b.text(".copy"); !copied || label == "Copy" {
+		t.Errorf("the button says %q, and the manifest is selected: %v", label, copied)
+	}
+	b.eval(`getSelection().removeAllRanges()`, nil)
+}
+
+// The page of the default policies prints on two pages.
+func TestHTMLPrintsOnTwoPages(t *testing.T) {
+	b := openBrowser(t)
+	o := report.DefaultOptions()
+	o.Series, o.Contract, o.Name = invented(3), forecaster.Contract{ShortageCost: 20}, "checkout"
+	o.Lead, o.Capacity, o.From, o.GPUs, o.Price, o.Currency = time.Hour, 5, 14*24, 2, 2.5, "EUR"
+	r, err := report.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := Report(r).HTML(&text); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.open(path, 1280, "light")
+	var printed struct{ Data []byte }
+	b.call("Page.printToPDF", map[string]any{"printBackground": true, "preferCSSPageSize": true}, &printed)
+	if dir := os.Getenv("HEADSTART_ARTIFACTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, "report.pdf"), printed.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(regexp.MustCompile(`/Type\s*/Page\b[^s]`).FindAll(printed.Data, -1)); n != 2 {
+		t.Errorf("it prints on %d pages", n)
+	}
+}
+
 // box is a rectangle of the page, in pixels.
 type box struct{ X, Y, Width, Height float64 }
 
@@ -86,6 +171,7 @@ func (b *browser) plot() (at box) {
 
 func checkRanges(t *testing.T, b *browser) {
 	t.Helper()
+	b.eval("document.querySelector('[data-range=all]').click()", nil)
 	whole := b.text(".range")
 	at := b.plot()
 	y := at.Y + at.Height/2
@@ -96,7 +182,7 @@ func checkRanges(t *testing.T, b *browser) {
 	b.mouse("mouseReleased", at.X+at.Width*0.75, y, true)
 	b.until(fmt.Sprintf("document.querySelector('.range').textContent !== %q", whole))
 	for _, press := range []string{
-		"[data-range=day]", "[data-range=week]", "[data-pan='1']", "[data-zoom='0.5']", "[data-range=all]",
+		"[data-range=worst]", "[data-range=week]", "[data-pan='-1']", "[data-zoom='0.5']", "[data-range=all]",
 	} {
 		before := b.text(".range")
 		b.eval(fmt.Sprintf("document.querySelector(%q).click()", press), nil)

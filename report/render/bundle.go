@@ -1,26 +1,33 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/internal/format"
+	"headstart.dev/headstart/report/verdict"
 )
 
 // indexRow is one report of a bundle in the table at the top. A figure that is not known is a dash.
 type indexRow struct {
+	// ID is the report's place in the bundle.
+	ID   int
 	Name string
 	// Run reports whether there is a report. If not, Advice says why.
 	Run                                                      bool
 	UnservedToday, Unserved, HoursToday, Hours, Cost, Advice string
+
+	saved float64 // replica-hours at the service of today
 }
 
-// index returns one row for each report.
+// index returns one row for each report, those that would save most first.
 func index(b *report.Bundle) []indexRow {
 	out := make([]indexRow, len(b.Reports))
 	for i, one := range b.Reports {
 		row := indexRow{
-			Name: one.Name, Advice: one.NotRun,
+			ID: i, Name: one.Name, Advice: one.NotRun,
 			UnservedToday: "–", Unserved: "–", HoursToday: "–", Hours: "–", Cost: "–",
 		}
 		if one.Report != nil {
@@ -28,6 +35,7 @@ func index(b *report.Bundle) []indexRow {
 		}
 		out[i] = row
 	}
+	slices.SortStableFunc(out, func(a, b indexRow) int { return cmp.Compare(b.saved, a.saved) })
 	return out
 }
 
@@ -37,35 +45,57 @@ func (row *indexRow) fill(r *report.Report) {
 		row.Unserved, row.Hours = format.Share(head.Unserved), format.Whole(head.ReplicaHours)
 		row.Advice = "no policy of today was run to compare with"
 	}
-	if r.Gain != nil {
-		today, _ := r.Result(r.Today)
-		row.UnservedToday, row.HoursToday = format.Share(today.Unserved), format.Whole(today.ReplicaHours)
-		row.Cost = fmt.Sprintf("%+.0f %%", 100*(0-r.Gain.Share)) // 0 - x, since -x of 0 is written as -0
-		row.Advice = r.Advice
+	if today := r.Baseline; today != nil {
+		row.UnservedToday, row.HoursToday = format.Share(today.Unserved), r.Paid(today.ReplicaHours)
+		row.Cost, row.Advice = atService(*today.Figures), r.Verdict
+		if today.HeadstartHours != nil {
+			row.Unserved, row.Hours = row.UnservedToday, r.Paid(*today.HeadstartHours)
+			row.saved = today.ReplicaHours - *today.HeadstartHours
+		}
 	}
 }
 
-// summary says in two sentences what Headstart would change for all Forecasts of the bundle.
+// savings is what the services of a bundle would pay at the service of today.
+type savings struct{ today, headstart float64 }
+
+func (s *savings) add(today report.Today) {
+	s.today += today.ReplicaHours
+	s.headstart += *today.HeadstartHours
+}
+
+// summary says what Headstart would change for all services of the bundle. What it saves lies
+// between the services to switch on and those to try as well.
 func summary(b *report.Bundle) string {
-	var hours, hoursToday float64
-	compared, worthwhile := 0, 0
+	var on, tried savings
+	compared, switchOn, try := 0, 0, 0
 	for _, one := range b.Reports {
-		if one.Report == nil || one.Report.Gain == nil {
+		if one.Report == nil || one.Report.Baseline == nil {
 			continue
 		}
 		compared++
-		head, _ := one.Report.Result(report.PolicyHeadstart)
-		today, _ := one.Report.Result(one.Report.Today)
-		hours += head.ReplicaHours
-		hoursToday += today.ReplicaHours
-		if one.Report.Gain.Worthwhile() {
-			worthwhile++
+		r := one.Report
+		if r.Baseline.HeadstartHours == nil {
+			continue
+		}
+		switch r.Decision.Advice {
+		case verdict.SwitchOn:
+			switchOn++
+			on.add(*r.Baseline)
+			tried.add(*r.Baseline)
+		case verdict.TryDryRun:
+			try++
+			tried.add(*r.Baseline)
 		}
 	}
 	if compared == 0 {
-		return "No Forecast could be compared with the policy of today."
+		return "No service could be compared with the policy of today."
 	}
-	return fmt.Sprintf("Headstart would have been worth switching on for %d of %d Forecasts. "+
-		"The %d that were compared would have used %s replica-hours instead of %s (%s).",
-		worthwhile, len(b.Reports), compared, format.Whole(hours), format.Whole(hoursToday), format.Change(hours, hoursToday))
+	text := fmt.Sprintf("Of %d services, switch Headstart on for %d, and try it in DryRun for %d more.", len(b.Reports),
+		switchOn, try)
+	if switchOn+try == 0 {
+		return text
+	}
+	return text + fmt.Sprintf(" At the service of today, they would save at least %s and at most %s replica-hours of %s.",
+		format.Whole(on.today-on.headstart), format.Whole(max(on.today-on.headstart, tried.today-tried.headstart)),
+		format.Whole(tried.today))
 }

@@ -49,10 +49,21 @@ func chartedPolicies(r *report.Report) (first, second *report.Result) {
 		if first == nil {
 			first = result
 		} else if result.Policy != first.Policy && second == nil && (r.Today == "" || result.Policy == r.Today) {
-			second = result
+			second = tunedToday(r, result)
 		}
 	}
 	return first, second
+}
+
+// tunedToday returns the policy of today with its headroom.
+func tunedToday(r *report.Report, p *report.Result) *report.Result {
+	b := r.Baseline
+	if b == nil || !b.Tuned || b.Policy != p.Policy || p.TunedReady == nil {
+		return p
+	}
+	tuned := *p
+	tuned.Policy, tuned.Ready = b.Name(), p.TunedReady
+	return &tuned
 }
 
 // worstDay returns the day on which a policy left the most demand unserved. If it served all

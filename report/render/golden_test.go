@@ -56,6 +56,7 @@ func fixed(t *testing.T) *report.Report {
 	o.Series = load(t, "gaps_10m.csv.gz")
 	o.From, o.Lead, o.Capacity = len(o.Series.Values)/3, 10*time.Minute, 20
 	o.Contract = forecaster.Contract{ServiceLevel: 0.99}
+	o.GPUs, o.Price = 2, 2.5
 	o.Name, o.Peaks = "gaps_10m.csv.gz", noon(t).Schedules
 	for _, p := range golden(t).Policies {
 		if p.Policy != report.PolicyHeadstart {
@@ -70,10 +71,11 @@ func fixed(t *testing.T) *report.Report {
 	if diff := cmp.Diff(r.Input, ran.Input); diff != "" {
 		t.Fatalf("this is not the replay of the golden report: -golden, +ran:\n%s", diff)
 	}
-	r.Steps, r.Advice = ran.Steps, "a made-up piece of advice"
+	r.Steps = ran.Steps
 	for i, p := range r.Policies {
 		if result, ok := ran.Result(p.Policy); ok {
-			r.Policies[i].Paid, r.Policies[i].Ready = result.Paid, result.Ready
+			mine := &r.Policies[i]
+			mine.Paid, mine.Ready, mine.TunedReady = result.Paid, result.Ready, result.TunedReady
 		}
 	}
 	oracle, _ := ran.Result(report.PolicyOracle)

@@ -8,10 +8,12 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/internal/format"
+	"headstart.dev/headstart/report/verdict"
 )
 
 // uPlot draws the charts. It is version 1.6.32 of the npm package, with the checksum
@@ -54,11 +56,35 @@ type section struct {
 
 	Report  *report.Report
 	History time.Duration
+	// Settings are the tiles, and PriceOf is what a price is paid for.
+	Settings []setting
+	PriceOf  string
+	// Wide and Narrow are the picture of the frontiers in two sizes, and Chips its legend.
+	Wide, Narrow template.HTML
+	Chips        []chip
+	// Baseline says where the policy of today comes from. Unit is what is paid, and Served is the
+	// table of what some services cost.
+	Baseline, Unit string
+	Served         [][]string
+	// Charted are the policies of the charts.
+	Charted []charted
 	Rows    []comparedRow
 	// HasWeeks, HasGPUs and HasMoney report whether the table has a column for it.
 	HasWeeks, HasGPUs, HasMoney bool
 	// Timeline is the data of the charts, as JSON.
 	Timeline template.JS
+}
+
+// chip names a policy in its colour.
+type chip struct {
+	Policy string
+	Main   bool
+}
+
+// charted is a policy of the charts. Marked reports whether its shortfalls are marked at first.
+type charted struct {
+	Name   string
+	Marked bool
 }
 
 // comparedRow is a row in the table of policies.
@@ -67,9 +93,11 @@ type comparedRow struct {
 	Name string
 	// F is the figures of the row, or nil if the policy was not run.
 	F *report.Figures
-	// Headstart reports whether the row is Headstart's, and Tuned whether it is a policy's with
-	// headroom.
-	Headstart, Tuned bool
+	// AtService compares Headstart with the row, at the row's service.
+	AtService string
+	// Headstart reports whether the row is Headstart's, Tuned whether it is a policy's with headroom,
+	// and Today whether Headstart is compared with it.
+	Headstart, Tuned, Today bool
 }
 
 // HTML implements Document.
@@ -102,25 +130,68 @@ func newSection(r *report.Report) (section, error) {
 	// json.Marshal escapes <, > and &, so no value can end the script.
 	timeline, err := json.Marshal(newTimeline(r))
 	anyResult := func(holds func(report.Result) bool) bool { return slices.ContainsFunc(r.Policies, holds) }
-	return section{
+	out := section{
 		Report:   r,
+		Settings: settings(r), PriceOf: strings.TrimSuffix(r.Unit(), "s"), Unit: sentenceCase(r.Unit()),
+		Wide: frontierPicture(r, 760), Narrow: frontierPicture(r, 352), Chips: chips(r), Served: servedRows(r),
+		Charted:  chartedNames(r),
 		History:  r.Input.From.Sub(r.Input.Start),
-		Rows:     comparedRows(r.Policies),
+		Rows:     comparedRows(r),
 		HasWeeks: anyResult(func(p report.Result) bool { return len(p.Weeks) > 1 }),
 		HasGPUs:  anyResult(func(p report.Result) bool { return p.Figures != nil && p.GPUHours > 0 }),
 		HasMoney: anyResult(func(p report.Result) bool { return p.Figures != nil && p.Money > 0 }),
 		Timeline: template.JS(timeline), //nolint:gosec // our own data, escaped above
-	}, err
+	}
+	if r.Baseline != nil {
+		out.Baseline = baselineNote(*r.Baseline, r.Input)
+	}
+	return out, err
 }
 
-func comparedRows(results []report.Result) []comparedRow {
+// chips returns the legend of the picture of frontiers.
+func chips(r *report.Report) []chip {
+	var out []chip
+	for _, p := range r.Policies {
+		if len(p.Frontier) > 0 {
+			main := p.Policy == report.PolicyHeadstart || r.Baseline != nil && p.Policy == r.Baseline.Policy
+			out = append(out, chip{p.Policy, main})
+		}
+	}
+	return out
+}
+
+// chartedNames returns the names of the lines of replicas. At first, the shortfalls of the policy of
+// today are marked.
+func chartedNames(r *report.Report) []charted {
+	var out []charted
+	marked := report.PolicyHeadstart
+	if r.Baseline != nil {
+		marked = r.Baseline.Name()
+	}
+	for _, line := range policyLines(r) {
+		out = append(out, charted{line.Policy, line.Policy == marked})
+	}
+	return out
+}
+
+// comparedRows returns the rows of the table of policies. A star marks the one that Headstart is
+// compared with.
+func comparedRows(r *report.Report) []comparedRow {
 	var out []comparedRow
-	for _, r := range results {
-		out = append(out, comparedRow{
-			Result: r, Name: r.Policy, F: r.Figures, Headstart: r.Policy == report.PolicyHeadstart,
-		})
-		if r.Tuned != nil {
-			out = append(out, comparedRow{Result: r, Name: headroomName(r), F: r.Tuned, Tuned: true})
+	add := func(row comparedRow) {
+		if b := r.Baseline; b != nil && row.F != nil && row.Policy == b.Policy && row.Tuned == b.Tuned {
+			row.Today = true
+			row.Name += " *"
+		}
+		if row.F != nil && r.Baseline != nil && report.IsRival(row.Policy) {
+			row.AtService = atService(*row.F)
+		}
+		out = append(out, row)
+	}
+	for _, p := range r.Policies {
+		add(comparedRow{Result: p, Name: p.Policy, F: p.Figures, Headstart: p.Policy == report.PolicyHeadstart})
+		if p.Tuned != nil {
+			add(comparedRow{Result: p, Name: report.RowName(p.Policy, p.Headroom, true), F: p.Tuned, Tuned: true})
 		}
 	}
 	return out
@@ -131,7 +202,8 @@ func (p page) write(w io.Writer) error {
 		"share": format.Share, "percent": format.Percent, "count": format.Count, "whole": format.Whole,
 		"significant": format.Significant, "time": format.Time, "seconds": format.Seconds, "duration": format.Duration,
 		"cost": cost, "contract": contract, "skill": skill, "calibration": calibration, "weeks": weekRange,
-		"terms": terms,
+		"terms": terms, "sentence": sentence,
+		"code": func(a verdict.Advice) string { return string(a) },
 	}).Parse(pageHTML)
 	if err != nil {
 		return err

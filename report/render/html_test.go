@@ -54,7 +54,8 @@ func TestHTMLIsSelfContained(t *testing.T) {
 		t.Error("the name of the series is not escaped")
 	}
 	for _, want := range []string{
-		"Permission is hereby granted", "uPlot", html.EscapeString(r.Verdict), "kind: HorizontalPodAutoscaler", "headroom",
+		"Permission is hereby granted", "uPlot", html.EscapeString(sentence(r.Decision.Reasons[0])),
+		"kind: HorizontalPodAutoscaler", "headroom",
 	} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("the page does not contain %q", want)

@@ -37,13 +37,13 @@ func (d several) Text(w io.Writer, o TextOptions) error {
 		p.line("%s", p.bold(line))
 	}
 	p.line("")
-	rows := [][]string{{"Forecast", "unserved today", "headstart", "replica-h today", "headstart", "cost"}}
+	rows := [][]string{{"service", "unserved", "paid today", "headstart", "at the same service"}}
 	for _, row := range index(d.bundle) {
 		if !row.Run {
 			rows = append(rows, []string{row.Name, "not run"})
 			continue
 		}
-		rows = append(rows, []string{row.Name, row.UnservedToday, row.Unserved, row.HoursToday, row.Hours, row.Cost})
+		rows = append(rows, []string{row.Name, row.Unserved, row.HoursToday, row.Hours, row.Cost})
 	}
 	p.table(rows)
 	for _, one := range d.bundle.Reports {
@@ -102,11 +102,17 @@ func (p *printer) verdict(r *report.Report) {
 	for _, line := range Wrap("", r.Verdict) {
 		p.line("%s", p.bold(line))
 	}
-	for _, doubt := range r.Doubts {
-		p.wrap("doubt: ", doubt)
+	if r.Decision != nil {
+		for _, reason := range r.Decision.Reasons[1:] {
+			p.wrap("  also: ", reason)
+		}
 	}
-	if r.Gain != nil && len(r.Gain.Weeks) > 1 {
-		p.wrap("", r.Gain.String()+".")
+	p.line("")
+	for _, line := range r.Headline {
+		p.wrap("", line)
+	}
+	if b := r.Baseline; b != nil {
+		p.wrap("", baselineNote(*b, r.Input))
 	}
 	p.line("")
 }
@@ -115,7 +121,7 @@ func (p *printer) changes(r *report.Report) {
 	if len(r.Changes) == 0 {
 		return
 	}
-	rows := [][]string{{"", r.Today, "headstart"}}
+	rows := [][]string{{"", todayName(r), "headstart"}}
 	for _, c := range r.Changes {
 		rows = append(rows, []string{c.What, c.Today, c.Headstart})
 	}
@@ -125,20 +131,18 @@ func (p *printer) changes(r *report.Report) {
 
 // comparison writes the table of all policies, and explains its columns and rows.
 func (p *printer) comparison(r *report.Report) {
-	rows := [][]string{{"policy", "unserved", "short", "longest", "replica-h", "used", "scalings", "cost"}}
-	for _, result := range r.Policies {
-		if result.Figures == nil {
-			rows = append(rows, []string{result.Policy, result.NotRun})
+	rows := [][]string{{
+		"policy", "unserved", "short", "longest", "replica-h", "used", "scalings", "cost", "same service",
+	}}
+	for _, row := range comparedRows(r) {
+		if row.F == nil {
+			rows = append(rows, []string{row.Name, row.NotRun})
 			continue
 		}
-		rows = append(rows, comparisonRow(result.Policy, *result.Figures))
-		if result.Tuned != nil {
-			rows = append(rows, comparisonRow("  "+headroomName(result), *result.Tuned))
-		}
+		rows = append(rows, comparisonRow(row))
 	}
 	p.table(rows)
 	p.line("")
-	p.weeks(r.Policies)
 	for _, t := range terms(r) {
 		p.wrap(fmt.Sprintf("%-19s", t.Word), t.Meaning)
 	}
@@ -147,12 +151,30 @@ func (p *printer) comparison(r *report.Report) {
 		p.wrap(fmt.Sprintf("%-19s", result.Policy), result.Label)
 	}
 	p.line("")
+	p.frontiers(r)
+	if r.Gain != nil && len(r.Gain.Weeks) > 1 && r.Input.ServiceLevel == 0 {
+		p.wrap("", sentence(r.Gain.String()))
+	}
+	p.weeks(r.Policies)
 }
 
-func comparisonRow(name string, f report.Figures) []string {
+// frontiers writes what each policy pays at some services.
+func (p *printer) frontiers(r *report.Report) {
+	rows := servedRows(r)
+	if len(rows) == 0 {
+		return
+	}
+	p.line("%s to serve so much of the demand, with the setting that does", sentenceCase(r.Unit()))
+	p.table(rows)
+	p.line("")
+}
+
+func comparisonRow(row comparedRow) []string {
+	f := *row.F
 	return []string{
-		name, format.Share(f.Unserved), format.Share(f.Short), format.Seconds(f.LongestShortfallSeconds),
+		row.Name, format.Share(f.Unserved), format.Share(f.Short), format.Seconds(f.LongestShortfallSeconds),
 		format.Whole(f.ReplicaHours), format.Percent(f.Utilisation), format.Count(f.Scalings), cost(f.CostOverOracle),
+		row.AtService,
 	}
 }
 
@@ -165,7 +187,7 @@ func (p *printer) weeks(results []report.Result) {
 		}
 	}
 	if len(parts) > 0 {
-		p.wrap("cost by week: ", strings.Join(parts, ", "))
+		p.wrap("weighed cost by week: ", strings.Join(parts, ", "))
 		p.line("")
 	}
 }

@@ -23,10 +23,11 @@ type timeline struct {
 	Served   numbers        `json:"served,omitempty"`
 	Expected numbers        `json:"expected,omitempty"`
 	Policies []timelineLine `json:"policies"`
-	// Short is where the first charted policy does not serve all demand, as pairs: a step, and the
-	// number of short steps from there on.
-	Short []int  `json:"short,omitempty"`
-	Marks []mark `json:"marks,omitempty"`
+	// Worst is the day that the charts show at first, with its ends in seconds since 1970.
+	Worst [2]int64 `json:"worst"`
+	// Main are the lines of replicas that are visible at first.
+	Main  []string `json:"main"`
+	Marks []mark   `json:"marks,omitempty"`
 }
 
 // timelineLine is a policy's ready replicas, as pairs: a number of replicas, and how many steps it
@@ -50,32 +51,34 @@ func newTimeline(r *report.Report) timeline {
 		Start: s.Start.Unix(), Step: s.Step.Seconds(), From: s.From, Capacity: s.Capacity, Zone: s.Location.String(),
 		Demand: s.Demand, Served: s.Served, Expected: s.Expected, Marks: marks(s),
 	}
-	for _, result := range r.Policies {
-		if result.Figures != nil {
-			out.Policies = append(out.Policies, timelineLine{Policy: result.Policy, Ready: runLengths(result.Ready)})
-		}
+	out.Policies = policyLines(r)
+	first, second := chartedPolicies(r)
+	if first != nil {
+		out.Main = append(out.Main, first.Policy)
 	}
-	if first, _ := chartedPolicies(r); first != nil {
-		out.Short = shortRuns(s.Missing(*first))
+	if second != nil {
+		first = second
+		out.Main = append(out.Main, second.Policy)
+	}
+	if first != nil {
+		start, end := localDay(worstDay(s, *first), s.Location)
+		out.Worst = [2]int64{start.Unix(), end.Unix()}
 	}
 	return out
 }
 
-// shortRuns returns the runs of steps with missing demand, as pairs of the first step and the
-// length.
-func shortRuns(missing []float64) []int {
-	var out []int
-	last := -2
-	for i, v := range missing {
-		if !(v > 0) { // also skips NaN
+// policyLines returns the ready replicas of each policy, and those of the policy of today with its
+// headroom.
+func policyLines(r *report.Report) []timelineLine {
+	var out []timelineLine
+	for _, result := range r.Policies {
+		if result.Figures == nil {
 			continue
 		}
-		if i == last+1 {
-			out[len(out)-1]++
-		} else {
-			out = append(out, i, 1)
+		out = append(out, timelineLine{Policy: result.Policy, Ready: runLengths(result.Ready)})
+		if b := r.Baseline; b != nil && b.Tuned && b.Policy == result.Policy && result.TunedReady != nil {
+			out = append(out, timelineLine{Policy: b.Name(), Ready: runLengths(result.TunedReady)})
 		}
-		last = i
 	}
 	return out
 }

@@ -30,12 +30,17 @@ func terms(r *report.Report) []term {
 		{"longest", "longest run of short steps"},
 		{"used", "demand as a share of the paid capacity"},
 		{"scalings", "how often the number of paid replicas changed"},
-		{"cost", fmt.Sprintf("replica-hours plus %s times the unserved demand in replica-hours, "+
+		{"cost", fmt.Sprintf("the weighed cost: replica-hours plus %s times the unserved demand in replica-hours, "+
 			"divided by the same of the oracle", format.Plain(r.Input.ShortageCost))},
 	}
+	if r.Baseline != nil {
+		out = append(out, term{
+			"same service", "how many more or fewer replica-hours Headstart needs to leave as little unserved as this policy",
+		})
+	}
 	if slices.ContainsFunc(r.Policies, func(p report.Result) bool { return p.Tuned != nil }) {
-		const meaning = "the factor on the policy's demand that cost least on the last third of the history"
-		out = append(out, term{"headroom", meaning})
+		const meaning = "the policy with the headroom that did best on the last third of its history: a factor on its demand"
+		out = append(out, term{"× 1.20", meaning})
 	}
 	return out
 }
@@ -50,8 +55,9 @@ func skill(m report.Model) string {
 		}
 		periods = strings.Join(parts, ", ")
 	}
-	return fmt.Sprintf("skill %.2f (a forecast with a skill below 0 is not served); served at %s of the steps; "+
-		"periods: %s", m.Skill, format.Share(m.SkilledShare), periods)
+	return fmt.Sprintf("served at %s of the steps; skill %.2f: how much smaller its loss is than that of the better "+
+		"simple rule, on history it had not seen (1 is perfect, below 0 it is not served); periods: %s",
+		format.Share(m.SkilledShare), m.Skill, periods)
 }
 
 // calibration compares the service that the plan gave with the contract.
@@ -64,8 +70,77 @@ func calibration(in report.Input, m report.Model) string {
 		target, format.Share(m.WindowsCovered), format.Share(m.StepsCovered))
 }
 
-// headroomName names a policy's row with its best headroom.
-func headroomName(r report.Result) string { return fmt.Sprintf("headroom × %.2f", r.Headroom) }
+// todayName names the policy that Headstart is compared with.
+func todayName(r *report.Report) string {
+	if r.Baseline != nil {
+		return r.Baseline.Name()
+	}
+	return r.Today
+}
+
+// baselineNote says what stands for today.
+func baselineNote(b report.Today, in report.Input) string {
+	if !b.Tuned {
+		return fmt.Sprintf("Today: %s. %s.", b.Name(), sentenceCase(b.Why))
+	}
+	return fmt.Sprintf("Today: %s, the policy and the headroom that did best on the history before %s.",
+		b.Name(), format.Time(in.From))
+}
+
+// atService says by how much Headstart needs more or fewer replica-hours at the service of a row.
+func atService(f report.Figures) string {
+	more, ok := f.More()
+	switch {
+	case !ok:
+		return "not reached"
+	case more > 0:
+		return fmt.Sprintf("%d %% more", more)
+	case more < 0:
+		return fmt.Sprintf("%d %% fewer", -more)
+	}
+	return "as many"
+}
+
+// servedShares are the shares of the demand for which the text says what each policy pays.
+func servedShares() []float64 { return []float64{0.95, 0.99, 0.999, 0.9999} }
+
+// servedRows returns a table of what each policy pays to serve some shares of the demand.
+func servedRows(r *report.Report) [][]string {
+	head := []string{"policy"}
+	for _, share := range servedShares() {
+		head = append(head, format.Plain(100*share)+" %")
+	}
+	rows := [][]string{head}
+	for _, p := range r.Policies {
+		if len(p.Frontier) == 0 {
+			continue
+		}
+		row := []string{p.Policy}
+		for _, share := range servedShares() {
+			cell := "–"
+			if hours, ok := p.Frontier.HoursAt(1 - share); ok {
+				cell = r.Paid(hours)
+			}
+			row = append(row, cell)
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) == 1 {
+		return nil
+	}
+	return rows
+}
+
+// sentence makes a clause a sentence.
+func sentence(clause string) string { return sentenceCase(clause) + "." }
+
+// sentenceCase begins a text with a capital letter.
+func sentenceCase(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
 
 // weekRange says how much a policy's cost varies from week to week. It is "" for fewer than two
 // weeks.

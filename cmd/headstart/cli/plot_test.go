@@ -81,7 +81,7 @@ spec:
 		t.Fatal(err)
 	}
 	whole := plot{
-		forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: clusterSpec{set, noon},
+		forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: clusterSpec{set, noon, nil},
 	}
 	in := inputFlags{prometheus: server.URL}
 	if err := whole.readDemand(t.Context(), in, Streams{Err: &bytes.Buffer{}}); err != nil {

@@ -32,11 +32,14 @@ the demand must be covered: --service-level is a promise, --shortage-cost is a t
 
 With the name of a Forecast in the cluster, the settings are those of the Forecast, of its peaks and
 of the HPA that reads it. They are read with your own permissions; the history comes from
---prometheus. Several names, or --namespace without a name, make one report about all of them.`,
+--prometheus. Several names, or --namespace without a name, make one report about all of them.
+
+A folder or a file with several series as --input, or --queries, make one report about a whole fleet.`,
 		Example: `  headstart report --input demand.csv --lead 10m --capacity 5 --service-level 0.99
   headstart report --input demand.csv --lead 10m --capacity 5 --shortage-cost 20 --from 14d --policies all
   headstart report --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' \
     --lead 10m --capacity 5 --service-level 0.99
+  headstart report --input exports/ --capacities capacities.csv --lead 10m --shortage-cost 20 -o html > fleet.html
   kubectl headstart report shop/face-fusion --prometheus http://localhost:9090
   kubectl headstart report --namespace shop --prometheus http://localhost:9090 -o html > shop.html`,
 		Args: o.forecast.args,
@@ -58,6 +61,14 @@ func (o *reportOptions) run(
 	}
 	if o.forecast.several(args, given) {
 		return o.runSeveral(ctx, streams, now, args, given, write)
+	}
+	if o.forecast.one(args) == "" {
+		if f, err := o.fleet(); f != nil || err != nil {
+			if err != nil {
+				return err
+			}
+			return o.runFleet(ctx, streams, now, f, write)
+		}
 	}
 	var fc *v1alpha1.Forecast
 	var c client.Reader

@@ -26,6 +26,8 @@ type forecastFlags struct {
 	cluster *clusterFlags
 	// settings of the Forecast and its HPA; nil without a Forecast.
 	settings *planner.Settings
+	// hpa scales the target of the Forecast today; nil without one.
+	hpa *report.HPA
 }
 
 func (f *forecastFlags) register(flags *pflag.FlagSet) {

@@ -22,6 +22,8 @@ type reportOptions struct {
 	forecast     forecastFlags
 	lead         promDuration
 	capacity     float64
+	capacities   string
+	queries      string
 	from         string
 	peaks        string
 	calendars    []string
@@ -39,6 +41,8 @@ type reportOptions struct {
 	sweep        bool
 	gpus         float64
 	price        float64
+	currency     string
+	hpaTarget    float64
 	service      string
 	decisions    string
 	plans        string
@@ -53,7 +57,9 @@ type reportOptions struct {
 func (o *reportOptions) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	o.in.register(flags)
-	flags.StringVar(&o.in.series, "series", "", "`NAME` of the series to replay, if the file has several")
+	flags.Lookup("input").Usage += "; a folder of such files is a fleet"
+	flags.StringVar(&o.in.series, "series", "",
+		"`NAME` of the series to replay; without it, a file with several is a fleet")
 	o.forecast.register(flags)
 	o.registerReplay(flags)
 	o.registerHPA(flags)
@@ -64,6 +70,11 @@ func (o *reportOptions) register(cmd *cobra.Command) {
 func (o *reportOptions) registerReplay(flags *pflag.FlagSet) {
 	flags.Var(&o.lead, "lead", "time from requesting a replica until it serves")
 	flags.Float64Var(&o.capacity, "capacity", 0, "`DEMAND` that one replica serves")
+	flags.StringVar(&o.capacities, "capacities", "",
+		"CSV `FILE` with the columns service and capacity, for a report on several services; --capacity is that of the "+
+			"others")
+	flags.StringVar(&o.queries, "queries", "",
+		"`FILE` with a service on each line: its name, a colon and PromQL; one report on all of them")
 	flags.StringVar(&o.serviceLevel, "service-level", "",
 		"`PROBABILITY` that the served demand covers the lead window, such as 0.99")
 	flags.StringVar(&o.shortageCost, "shortage-cost", "",
@@ -78,8 +89,9 @@ func (o *reportOptions) registerReplay(flags *pflag.FlagSet) {
 		"`NAMES` of Calendars in --peaks whose days the forecast learns, separated by commas")
 	flags.StringSliceVar(&o.policies, "policies", report.DefaultPolicies(),
 		"`POLICIES` to compare, separated by commas, or all: "+strings.Join(report.AllPolicies(), ", "))
-	flags.BoolVar(&o.headroom, "headroom", false,
-		"show each of today's policies a second time, with the headroom that did best on its history")
+	flags.BoolVar(&o.headroom, "headroom", true,
+		"tune the policies of today on the history, as a careful team would, and compare with the best; without it, "+
+			"compare with the HPA")
 	flags.BoolVar(&o.sweep, "sweep", false,
 		"replay leads from 30s to 30m as well, to show what a faster start would be worth")
 	flags.StringVar(&o.refresh, "plan-refresh", "step",
@@ -92,9 +104,11 @@ func (o *reportOptions) registerHPA(flags *pflag.FlagSet) {
 	flags.IntVar(&o.minReplicas, "min-replicas", 1, "minReplicas of the HPA")
 	flags.IntVar(&o.maxReplicas, "max-replicas", 0, "maxReplicas of the HPA; 0 is no limit")
 	flags.Var(&o.stabilize, "stabilization", "scale-down stabilization window of the HPA")
+	flags.Float64Var(&o.hpaTarget, "hpa-target", report.DefaultTarget,
+		"`SHARE` of a replica's capacity at which the HPA of today scales")
 	flags.StringVar(&o.ramp, "hpa-ramp", "proposed",
-		"how fast the HPA adds replicas within 15 s: proposed (the larger of 20 pods and 900 %), default (up to the "+
-			"larger of 4 and twice the replicas) or none (no limit)")
+		"how fast the HPA that reads the plan adds replicas: proposed (the larger of 10 pods and 100 % in a minute), "+
+			"default (up to the larger of 4 and twice the replicas in 15 s) or none (no limit)")
 }
 
 // registerOutput registers the flags that say what is written.
@@ -109,6 +123,7 @@ func (o *reportOptions) registerOutput(flags *pflag.FlagSet) {
 	flags.StringVar(&o.colour, "color", "auto", "colours in the text: auto (on a terminal), always or never")
 	flags.Float64Var(&o.gpus, "gpus-per-replica", 0, "GPUs per replica, to count GPU-hours")
 	flags.Float64Var(&o.price, "price", 0, "price of one GPU-hour, or of one replica-hour without --gpus-per-replica")
+	flags.StringVar(&o.currency, "currency", "", "`CURRENCY` of --price, such as EUR")
 	flags.StringVar(&o.service, "service", "", "`NAME` of the service in the proposed manifests")
 }
 
@@ -121,7 +136,8 @@ func (o *reportOptions) options() (report.Options, error) {
 	}
 	out.Lead, out.Capacity, out.Horizon = time.Duration(o.lead), o.capacity, time.Duration(o.horizon)
 	out.Refresh, out.Headroom = report.Refresh(o.refresh), o.headroom
-	out.GPUs, out.Price, out.Service, out.Query = o.gpus, o.price, o.service, o.in.query
+	out.GPUs, out.Price, out.Currency = o.gpus, o.price, o.currency
+	out.Service, out.Query = o.service, o.in.query
 	if o.sweep {
 		out.Sweep = sweepLeads()
 	}
@@ -167,6 +183,15 @@ func (o *reportOptions) setHPA(out *report.Options) error {
 			return fmt.Errorf("--hpa-ramp %q is unknown: use proposed, default or none", o.ramp)
 		}
 		out.Ramp = ramp
+	}
+	if out.HPA = o.forecast.hpa; out.HPA == nil || o.given != nil && o.given("hpa-target") {
+		hpa := report.HPA{
+			Stabilization: out.Stabilization, MinReplicas: out.MinReplicas, MaxReplicas: out.MaxReplicas,
+		}
+		if out.HPA != nil {
+			hpa = *out.HPA
+		}
+		hpa.Target, out.HPA = o.hpaTarget, &hpa
 	}
 	return nil
 }

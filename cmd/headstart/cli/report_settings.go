@@ -21,6 +21,7 @@ import (
 type clusterSpec struct {
 	settings planner.Settings
 	peaks    report.Peaks // its warnings name what was left out, and why
+	hpa      *report.HPA  // on the target of the Forecast; nil without one
 }
 
 // readSpec reads a Forecast's settings, the HPAs that read it and its peaks. What the user may not
@@ -38,6 +39,7 @@ func readSpec(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast, learn
 	if out.settings, err = planner.NewSettings(fc, hpas.Items, planner.DefaultSync); err != nil {
 		return out, err
 	}
+	out.hpa = hpaOfToday(fc, hpas.Items, capacityOf(out.settings, fc))
 	if learned == nil {
 		learned = out.settings.Calendars
 	}
@@ -121,6 +123,7 @@ func (o *reportOptions) fromForecast(
 		return report.Peaks{}, fmt.Errorf("forecast %s: %w", name, err)
 	}
 	o.useSettings(spec.settings, fc, given)
+	o.forecast.hpa = spec.hpa
 	switch {
 	case o.in.input == "" && o.in.prometheus == "":
 		return report.Peaks{}, errors.New("this command reads the history itself: give --prometheus with an " +

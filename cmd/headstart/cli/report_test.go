@@ -30,8 +30,8 @@ func TestReportDecisions(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
 		t.Fatal(err)
 	}
-	if report.Input.Scored != 5*24 || report.Input.Gaps != 2 || len(report.Policies) != 4 ||
-		report.Policies[3].CostOverOracle != 1 {
+	if report.Input.Scored != 5*24 || report.Input.Gaps != 2 || len(report.Policies) != 8 ||
+		report.Policies[7].CostOverOracle != 1 {
 		t.Errorf("got %+v", report)
 	}
 	f, err := os.Open(decisions)
@@ -111,7 +111,6 @@ func TestReportRefusesInputs(t *testing.T) {
 			level + good + " --step 30s",
 			[]string{"only 334 of 40201 steps of 30s have a value", "own --step"},
 		},
-		"WhichSeries":  {level + multi, []string{"2 series", "--series", "a, b"}},
 		"NoSuchSeries": {level + multi + " --series c", []string{`"c"`, "a, b"}},
 	})
 }

@@ -4,6 +4,7 @@
 (function () {
   const DAY = 86400;
   const root = document.documentElement;
+  let printing = false; // charts are low in print, so that the first page holds both
   const color = name => getComputedStyle(root).getPropertyValue("--" + name).trim();
 
   // decode unpacks the JSON of a report. See timeline.go for its fields.
@@ -25,8 +26,25 @@
       demand: data.demand, served: fromReplay(data.served), expected: fromReplay(data.expected),
       needed: data.demand.map(v => v === null ? null : Math.ceil(v / data.capacity - 1e-9)),
       policies: data.policies.map(p => ({name: p.policy, ready: unpack(p.ready)})),
-      short: data.short || [], marks: data.marks || [],
+      capacity: data.capacity, main: data.main || [], worst: data.worst, marks: data.marks || [], short: [],
     };
+  }
+
+  // policyColor returns the colour of a policy, whatever headroom it has.
+  const policyColor = name => color("p-" + name.split(" ")[0]);
+
+  // shortRuns returns where a policy does not serve all demand, as pairs of times.
+  function shortRuns(data, name) {
+    const policy = data.policies.find(p => p.name === name), out = [];
+    if (!policy) return out;
+    data.demand.forEach((v, i) => {
+      const ready = policy.ready[i];
+      if (v === null || ready === null || v - ready * data.capacity <= 1e-6 * v) return;
+      const from = data.start + i * data.step, last = out[out.length - 1];
+      if (last && last.to === from) last.to += data.step;
+      else out.push({from, to: from + data.step});
+    });
+    return out;
   }
 
   // clock writes a time as the wall clock of a zone shows it.
@@ -54,11 +72,7 @@
     c.save();
     band(data.start, data.replayStart, color("c-past"), 0);
     for (const m of data.marks) band(m.from, m.to, color("c-" + m.kind), 0);
-    const shortages = [];
-    for (let i = 0; i < data.short.length; i += 2) {
-      const from = data.replayStart + data.short[i] * data.step, to = from + data.short[i + 1] * data.step;
-      if (to > x.min && from < x.max) shortages.push({from, to});
-    }
+    const shortages = data.short.filter(s => s.to > x.min && s.from < x.max);
     if ((x.max - x.min) / u.bbox.width > data.step) drawStrip(u, shortages);
     else for (const s of shortages) band(s.from, s.to, color("c-short"), devicePixelRatio);
     c.restore();
@@ -94,6 +108,8 @@
     [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{MM}-{DD}", null, null, null, 1],
   ];
 
+  const labelFont = "12px system-ui, sans-serif";
+
   function axis(extra) {
     const line = {stroke: color("grid"), width: 1};
     return Object.assign({stroke: color("muted"), grid: line, ticks: line}, extra);
@@ -127,12 +143,11 @@
   // only the main ones are visible at first.
   function replicaLines(data) {
     const paths = uPlot.paths.stepped({align: 1});
-    const main = ["headstart", "reactive", "static", "oracle"];
-    const first = data.policies.find(p => p.name === "headstart") || data.policies[0];
     const series = [line({label: "needed", stroke: color("c-demand"), width: 1, paths})], columns = [data.needed];
-    data.policies.forEach((p, i) => {
-      const show = data.policies.length <= 4 || main.includes(p.name);
-      series.push(line({label: p.name, stroke: color("c-" + i % 9), width: p === first ? 2 : 1.25, paths, show}));
+    data.policies.forEach(p => {
+      const main = data.main.includes(p.name);
+      const show = data.policies.length <= 4 || main;
+      series.push(line({label: p.name, stroke: policyColor(p.name), width: main ? 2 : 1.25, paths, show}));
       columns.push(p.ready);
     });
     return {series, columns, bands: []};
@@ -147,7 +162,8 @@
       this.clock = clock(this.data.zone);
       this.places = [report.querySelector(".chart.demand"), report.querySelector(".chart.replicas")];
       this.charts = [];
-      this.view = {min: this.data.start, max: this.data.end};
+      this.view = this.worst();
+      this.mark();
       this.setting = false; // whether a range is being set by setRange
       this.listen();
       let width = 0; // a report in a closed bundle has no width, and is drawn when it is opened
@@ -162,11 +178,12 @@
 
     // draw makes both charts, with the range and the hidden lines of the charts before.
     draw() {
-      const width = this.places[0].clientWidth, height = Math.max(200, Math.min(320, width * 0.4));
+      const width = this.places[0].clientWidth, height = printing ? 150 : Math.max(200, Math.min(320, width * 0.4));
       const shown = this.charts.map(u => u.series.map(s => s.show));
       for (const u of this.charts) u.destroy();
       this.charts = [demandLines(this.data), replicaLines(this.data)].map(({series, columns, bands}, i) => {
-        const options = this.options(width, height, series, bands);
+        const label = ["demand, in the unit of the input", "ready replicas"][i];
+        const options = this.options(width, height, series, bands, label);
         return new uPlot(options, [this.data.times].concat(columns), this.places[i]);
       });
       shown.forEach((row, k) => row.forEach((show, i) => {
@@ -180,12 +197,26 @@
       if (this.charts.length) this.draw();
     }
 
-    options(width, height, series, bands) {
+    // worst returns the worst day, or everything where a day has too few steps.
+    worst() {
+      const {worst, start, end, step} = this.data;
+      return worst[1] - worst[0] >= 12 * step ? {min: worst[0], max: worst[1]} : {min: start, max: end};
+    }
+
+    // mark marks the shortfalls of the selected policy.
+    mark() {
+      this.data.short = shortRuns(this.data, this.report.querySelector(".marked select").value);
+    }
+
+    options(width, height, series, bands, label) {
       const time = {label: "time", value: (u, t) => t === null ? "–" : this.clock(t) + this.markNames(t)};
       return {
         width, height, bands, series: [time].concat(series),
         tzDate: t => uPlot.tzDate(new Date(t * 1000), this.data.zone),
-        axes: [axis({values: tickFormats}), axis({size: 60})],
+        axes: [
+          axis({values: tickFormats, label: "time, " + this.data.zone, labelSize: 20, labelFont}),
+          axis({size: 64, label, labelSize: 24, labelGap: 4, labelFont}),
+        ],
         scales: {x: {time: true}, y: {range: (u, min, max) => [0, max > 0 ? max * 1.05 : 1]}},
         cursor: {sync: {key: this.key}, drag: {x: true, y: false}, focus: {prox: 30}},
         legend: {live: true},
@@ -262,6 +293,10 @@
         const button = e.target.closest("button");
         if (button) this.press(button.dataset);
       });
+      this.report.querySelector(".marked select").addEventListener("change", () => {
+        this.mark();
+        this.draw();
+      });
       const keys = {
         ArrowLeft: () => this.pan(-1), ArrowRight: () => this.pan(1),
         "+": () => this.zoom(0.5), "=": () => this.zoom(0.5), "-": () => this.zoom(2),
@@ -281,9 +316,55 @@
       if (pan) this.pan(Number(pan));
       else if (zoom) this.zoom(Number(zoom));
       else if (range === "all") this.showAll();
+      else if (range === "worst") this.setRange(this.worst().min, this.worst().max);
       else if (range === "replay") this.setRange(this.data.replayStart, this.data.end);
       else this.showFirst(range === "week" ? 7 * DAY : DAY);
     }
+  }
+
+  // Tiles shows the figures of one setting of Headstart, and money at a price.
+  class Tiles {
+    constructor(section) {
+      this.section = section;
+      section.querySelector(".modes").addEventListener("click", e => {
+        const button = e.target.closest("button");
+        if (button) this.choose(button.dataset.setting);
+      });
+      for (const input of section.querySelectorAll("input")) input.addEventListener("input", () => this.price());
+    }
+
+    choose(setting) {
+      for (const b of this.section.querySelectorAll(".modes button")) {
+        b.setAttribute("aria-pressed", String(b.dataset.setting === setting));
+      }
+      for (const t of this.section.querySelectorAll(".tiles")) t.hidden = t.dataset.setting !== setting;
+    }
+
+    price() {
+      const amount = parseFloat(this.section.querySelector(".amount").value);
+      const currency = this.section.querySelector(".currency").value.trim();
+      const text = hours => {
+        if (!(amount > 0)) return "–";
+        return Math.round(hours * amount).toLocaleString("en-US") + (currency && " " + currency);
+      };
+      for (const tile of this.section.querySelectorAll("[data-month]")) {
+        tile.querySelector(".value").textContent = text(Number(tile.dataset.month));
+        tile.querySelector(".before span").textContent = text(Number(tile.dataset.today));
+      }
+    }
+  }
+  for (const section of document.querySelectorAll(".figures")) new Tiles(section);
+
+  // Copy buttons. A page in a file may not use the clipboard's own API, so a selection is copied.
+  for (const button of document.querySelectorAll(".copy")) {
+    button.addEventListener("click", () => {
+      const range = document.createRange(), selection = getSelection();
+      range.selectNodeContents(button.parentElement.querySelector("pre"));
+      selection.removeAllRanges();
+      selection.addRange(range);
+      button.textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
   }
 
   const reports = Array.from(document.querySelectorAll(".report"), (report, i) => new Charts(report, "headstart-" + i));
@@ -301,10 +382,12 @@
   addEventListener("beforeprint", () => {
     theme = root.dataset.theme;
     root.dataset.theme = "light";
+    printing = true;
     for (const details of document.querySelectorAll("details.one")) details.open = true;
     redraw();
   });
   addEventListener("afterprint", () => {
+    printing = false;
     if (theme) root.dataset.theme = theme;
     else delete root.dataset.theme;
     redraw();

@@ -1,4 +1,4 @@
-package report
+package peers
 
 import (
 	"math"
@@ -16,7 +16,8 @@ import (
 // trend. Crane fits every 12 hours on 15 days. Its shuffles are seeded here, so that a report is
 // reproducible.
 const (
-	craneHistoryDays = 15
+	// CraneHistoryDays is how many days a fit looks back on.
+	CraneHistoryDays = 15
 	craneShuffles    = 100
 	// craneSlow is the frequency in Hz up to which all components are kept.
 	craneSlow = 1.0 / 3600
@@ -41,32 +42,9 @@ func craneEstimators() []craneEstimator {
 	return all
 }
 
-// crane returns the larger of observed demand and of the largest prediction within the lead window.
-// Without a period that is observed demand.
-func crane(t *trace, from, to int) ([]float64, bool) {
-	out := make([]float64, to-from)
-	refit := max(1, t.day/2)
-	for fit := from; fit < to; fit += refit {
-		end := min(fit+refit, to)
-		copy(out[fit-from:end-from], t.filled[fit-1:end-1])
-		period := craneFit(t.filled[max(0, fit-craneHistoryDays*t.day):fit], t.day, t.step)
-		if period == nil {
-			continue
-		}
-		predicted := make([]float64, end-fit+t.lead+1)
-		for i := range predicted {
-			predicted[i] = period[i%len(period)]
-		}
-		for i, v := range forwardMax(predicted, t.lead)[:end-fit] {
-			out[fit-from+i] = math.Max(out[fit-from+i], v)
-		}
-	}
-	return out, true
-}
-
-// craneFit returns the prediction for the next period, or nil if there is no period. It is that of
+// CraneFit returns the prediction for the next period, or nil if there is no period. It is that of
 // the estimator that predicts the last period best from the periods before.
-func craneFit(x []float64, day int, step time.Duration) []float64 {
+func CraneFit(x []float64, day int, step time.Duration) []float64 {
 	if day == 0 {
 		return nil
 	}
@@ -99,7 +77,7 @@ func craneWithoutOutliers(x []float64) []float64 {
 		return x
 	}
 	sorted := slices.Sorted(slices.Values(x))
-	low, high := percentile(sorted, 0.001), percentile(sorted, 0.999)
+	low, high := Percentile(sorted, 0.001), Percentile(sorted, 0.999)
 	out := slices.Clone(x)
 	for i := 1; i < len(out); i++ {
 		if out[i] > high || out[i] < low {

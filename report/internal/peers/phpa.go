@@ -1,31 +1,22 @@
-package report
+package peers
 
 import "math"
 
-// phpa is the Holt-Winters model of the Predictive Horizontal Pod Autoscaler
+// HoltWinters is the Holt-Winters model of the Predictive Horizontal Pod Autoscaler
 // (jthomperoo/predictive-horizontal-pod-autoscaler): additive, with constant α, β and γ. It
-// forecasts the HPA's replicas one step ahead. The larger of the forecast and the HPA's replicas
-// counts.
+// returns the forecasts of the replicas at [from, len(replicas)), each one step ahead.
 //
 // Three choices favour it. The season is a day. The parameters are tuned on the history, as its
 // users do by hand, since the 0.9 of its examples diverges for such a long season. And the history
 // is in the right order; released versions pass it to the model in the wrong order.
-func phpa(t *trace, from, to int) ([]float64, bool) {
-	season := t.day
-	if season < 2 || from < 3*season {
-		return nil, false
-	}
-	replicas := make([]float64, to)
-	for i := range replicas {
-		replicas[i] = t.replicas(t.filled[i])
-	}
+func HoltWinters(replicas []float64, season, from int) []float64 {
 	w := tunedHoltWinters(replicas[:from], season)
-	out := make([]float64, to-from)
+	out := make([]float64, len(replicas)-from)
 	for i := range out {
-		out[i] = t.capacity * math.Max(replicas[from+i-1], math.Ceil(w.next()))
+		out[i] = math.Ceil(w.next())
 		w.update(replicas[from+i])
 	}
-	return out, true
+	return out
 }
 
 // tunedHoltWinters returns the model with the smallest squared error one step ahead on x, at the

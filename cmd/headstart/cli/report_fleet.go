@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/report/render"
+)
+
+// fleet is the services of a report that needs no cluster: the files of a folder, the series of a
+// file, or a list of queries.
+type fleet struct {
+	title    string
+	services []fleetService
+}
+
+// fleetService is one service: where its demand is read from.
+type fleetService struct {
+	name string
+	in   inputFlags
+}
+
+// fleet returns the services to report on, and nil if the flags name a single one.
+func (o *reportOptions) fleet() (*fleet, error) {
+	switch {
+	case o.queries != "" && o.in.prometheus == "":
+		return nil, errors.New("--queries needs --prometheus")
+	case o.queries != "":
+		return o.queriedFleet()
+	case o.in.input == "" || o.in.series != "":
+		return nil, nil //nolint:nilnil // a single service is no error
+	}
+	if info, err := os.Stat(o.in.input); err == nil && info.IsDir() {
+		return o.folderFleet()
+	}
+	return o.seriesFleet("", o.in)
+}
+
+// folderFleet returns the services of the CSV files of a folder.
+func (o *reportOptions) folderFleet() (*fleet, error) {
+	files, err := os.ReadDir(o.in.input)
+	if err != nil {
+		return nil, fmt.Errorf("--input: %w", err)
+	}
+	out := &fleet{title: filepath.Base(filepath.Clean(o.in.input))}
+	for _, f := range files {
+		name := strings.TrimSuffix(f.Name(), ".gz")
+		if !strings.HasSuffix(name, ".csv") || f.IsDir() {
+			continue
+		}
+		in := o.in
+		in.input = filepath.Join(o.in.input, f.Name())
+		name = strings.TrimSuffix(name, ".csv")
+		several, err := o.seriesFleet(name+"/", in)
+		if several == nil || err != nil { // a file that cannot be read is named in the report
+			out.services = append(out.services, fleetService{name, in})
+			continue
+		}
+		out.services = append(out.services, several.services...)
+	}
+	if len(out.services) == 0 {
+		return nil, fmt.Errorf("--input: there is no .csv or .csv.gz file in %s", o.in.input)
+	}
+	return out, nil
+}
+
+// seriesFleet returns the services of a file with several series, and nil if it has one.
+func (o *reportOptions) seriesFleet(prefix string, in inputFlags) (*fleet, error) {
+	all, err := in.readFile()
+	if err != nil || len(all) < 2 {
+		return nil, err
+	}
+	out := &fleet{title: filepath.Base(in.input)}
+	for _, s := range all {
+		one := in
+		one.series = s.Name
+		out.services = append(out.services, fleetService{prefix + s.Name, one})
+	}
+	return out, nil
+}
+
+// queriedFleet returns the services of a file of queries: a name, a colon and PromQL on each line.
+func (o *reportOptions) queriedFleet() (*fleet, error) {
+	text, err := os.ReadFile(o.queries)
+	if err != nil {
+		return nil, fmt.Errorf("--queries: %w", err)
+	}
+	out := &fleet{title: filepath.Base(o.queries)}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, query, ok := strings.Cut(line, ": ")
+		if query = strings.TrimSpace(query); !ok || query == "" || strings.ContainsAny(name, `({"`) {
+			return nil, fmt.Errorf("--queries: line %d is not a name, a colon, a blank and PromQL, such as "+
+				"checkout: sum(rate(http_requests_total[2m]))", n)
+		}
+		in := o.in
+		in.query = query
+		out.services = append(out.services, fleetService{strings.TrimSpace(name), in})
+	}
+	if len(out.services) == 0 {
+		return nil, fmt.Errorf("--queries: there is no query in %s", o.queries)
+	}
+	return out, nil
+}
+
+// capacitiesByService reads --capacities: a CSV file with the columns service and capacity.
+func (o *reportOptions) capacitiesByService() (map[string]float64, error) {
+	if o.capacities == "" {
+		return nil, nil //nolint:nilnil // no file is no error
+	}
+	f, err := os.Open(o.capacities)
+	if err != nil {
+		return nil, fmt.Errorf("--capacities: %w", err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(rows) == 0 || !slices.Equal(rows[0], []string{"service", "capacity"}) {
+		return nil, errors.Join(errors.New("--capacities: the file must be CSV with the header service,capacity"), err)
+	}
+	out := map[string]float64{}
+	for i, row := range rows[1:] {
+		v, err := strconv.ParseFloat(row[1], 64)
+		if err != nil || !(v > 0) {
+			return nil, fmt.Errorf("--capacities: line %d: %q is not a capacity above 0", i+2, row[1])
+		}
+		out[row[0]] = v
+	}
+	return out, nil
+}
+
+// runFleet makes one report on all services. One that cannot be replayed is named in it.
+func (o *reportOptions) runFleet(
+	ctx context.Context, streams Streams, now time.Time, f *fleet, write func(render.Document) error,
+) error {
+	if o.decisions != "" || o.plans != "" {
+		return errors.New("--decisions and --plans need one service: choose it with --series")
+	}
+	capacities, err := o.capacitiesByService()
+	if err != nil {
+		return err
+	}
+	var reports []report.Bundled
+	var failed []string
+	for _, s := range f.services {
+		one := *o
+		one.in, one.service = s.in, s.name
+		if v, ok := capacities[s.name]; ok {
+			one.capacity = v
+		}
+		bundled := report.Bundled{Name: s.name}
+		bundled.Report, err = one.replay(ctx, streams, now, nil, nil, func(string) bool { return false })
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			bundled.NotRun = err.Error()
+			failed = append(failed, fmt.Sprintf("%s: %v", s.name, err))
+		}
+		reports = append(reports, bundled)
+	}
+	if len(failed) == len(reports) {
+		return errors.New(strings.Join(failed, "; "))
+	}
+	if err := write(render.Bundle(report.NewBundle(f.title, reports))); err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d of %d services could not be replayed: %s", len(failed), len(reports),
+			strings.Join(failed, "; "))
+	}
+	return nil
+}
