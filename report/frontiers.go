@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"math"
+	"slices"
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/report/frontier"
@@ -50,6 +51,9 @@ func otherContract(c forecaster.Contract) forecaster.Contract {
 	}
 	return forecaster.Contract{ShortageCost: DefaultShortageCost}
 }
+
+// compares reports whether Headstart needs a frontier: for a policy of today to be compared with.
+func (o Options) compares() bool { return !o.alone && slices.ContainsFunc(o.Policies, IsRival) }
 
 // plans is what Headstart would have served under one contract.
 type plans struct {

@@ -100,7 +100,7 @@ func newPool(o Options) *pool {
 		if policies[name].demand == nil && name != PolicyOracle && !o.sameAsHeadstart(name) {
 			p.total += scored
 		}
-		if name == PolicyHeadstart && !o.alone {
+		if name == PolicyHeadstart && o.compares() {
 			p.total += scored
 		}
 	}

@@ -41,7 +41,7 @@ func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 			return out, err
 		}
 		out.desired = replay.Desired
-		if name == PolicyHeadstart && !r.o.alone {
+		if name == PolicyHeadstart && r.o.compares() {
 			if out.Frontier, err = r.frontierOf(ctx, replay); err != nil {
 				return out, err
 			}

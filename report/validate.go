@@ -25,7 +25,9 @@ const (
 
 // validate returns the first error of the options. Errors name the flags of `headstart report`.
 func (o Options) validate() error {
-	for _, check := range []func() error{o.validateSeries, o.validateSize, o.validateService, o.validateChoices} {
+	for _, check := range []func() error{
+		o.validateSeries, o.validateSize, o.validateService, o.validateHPA, o.validateChoices,
+	} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -96,9 +98,6 @@ func (o Options) validateChoices() error {
 	if sum := o.GPUs + o.Price; o.GPUs < 0 || o.Price < 0 || math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return errors.New("the GPUs per replica and the price must be numbers, and not below 0")
 	}
-	if h := o.HPA; h != nil && !(h.Target > 0 && h.Target <= 10) {
-		return fmt.Errorf("the target of the HPA is %g of a replica's capacity: it must be above 0 and at most 10", h.Target)
-	}
 	for _, lead := range o.Sweep {
 		if lead < 0 || lead > maxLead {
 			return fmt.Errorf("lead %s of the sweep must be from 0 to 24h", lead)
@@ -111,6 +110,13 @@ func (o Options) validateChoices() error {
 		if _, ok := policies[name]; !ok {
 			return fmt.Errorf("policy %q is unknown: choose from %s", name, policyNames())
 		}
+	}
+	return nil
+}
+
+func (o Options) validateHPA() error {
+	if h := o.HPA; h != nil && !(h.Target > 0 && h.Target <= 10) {
+		return fmt.Errorf("the target of the HPA is %g of a replica's capacity: it must be above 0 and at most 10", h.Target)
 	}
 	return nil
 }

@@ -22,12 +22,20 @@ func TestNew(t *testing.T) {
 		},
 		"Dominated": {
 			"a setting that pays more and serves less is none to choose",
-			[]Point{{Knob: 1, Unserved: 0.1, ReplicaHours: 10}, {Knob: 2, Unserved: 0.2, ReplicaHours: 12}, {Knob: 3, Unserved: 0.01, ReplicaHours: 20}},
+			[]Point{
+				{Knob: 1, Unserved: 0.1, ReplicaHours: 10},
+				{Knob: 2, Unserved: 0.2, ReplicaHours: 12},
+				{Knob: 3, Unserved: 0.01, ReplicaHours: 20},
+			},
 			Line{{Knob: 1, Unserved: 0.1, ReplicaHours: 10}, {Knob: 3, Unserved: 0.01, ReplicaHours: 20}},
 		},
 		"Ties": {
 			"of settings with the same service, the cheapest counts",
-			[]Point{{Knob: 3, Unserved: 0.1, ReplicaHours: 10}, {Knob: 2, Unserved: 0.1, ReplicaHours: 10}, {Knob: 1, Unserved: 0.1, ReplicaHours: 11}},
+			[]Point{
+				{Knob: 3, Unserved: 0.1, ReplicaHours: 10},
+				{Knob: 2, Unserved: 0.1, ReplicaHours: 10},
+				{Knob: 1, Unserved: 0.1, ReplicaHours: 11},
+			},
 			Line{{Knob: 2, Unserved: 0.1, ReplicaHours: 10}},
 		},
 	}
@@ -41,7 +49,10 @@ func TestNew(t *testing.T) {
 }
 
 func TestBetweenPoints(t *testing.T) {
-	line := Line{{Knob: 1, Unserved: 0.1, ReplicaHours: 10}, {Knob: 2, Unserved: 0.02, ReplicaHours: 20}, {Knob: 3, Unserved: 0, ReplicaHours: 40}}
+	line := Line{
+		{Knob: 1, Unserved: 0.1, ReplicaHours: 10},
+		{Knob: 2, Unserved: 0.02, ReplicaHours: 20},
+		{Knob: 3, Unserved: 0, ReplicaHours: 40}}
 	for unserved, want := range map[float64]float64{0.5: 10, 0.1: 10, 0.06: 15, 0.02: 20, 0.01: 30, 0: 40} {
 		if got, ok := line.HoursAt(unserved); !ok || math.Abs(got-want) > 1e-9 {
 			t.Errorf("%v replica-hours at %v unserved, want %v", got, unserved, want)

@@ -109,7 +109,7 @@ func Decide(f Facts) Decision {
 			format.Share(f.Promise.Reached), f.Promise.Of, format.Share(f.Promise.Asked))
 	}
 	if f.Multiple >= Manifold {
-		add(TryDryRun, "it would use %.1f times the %s of %s", f.Multiple, f.Unit, f.Today.Name)
+		add(TryDryRun, "as asked, it would use %.1f times the %s of %s", f.Multiple, f.Unit, f.Today.Name)
 	}
 	f.judgeToday(add)
 	f.judgeOthers(add)

@@ -18,7 +18,8 @@ func TestDecide(t *testing.T) {
 		first  string
 	}{
 		"Clear": {
-			"every row needs more than Headstart at its service", Facts{Today: today(-31), Others: worse, Promise: kept},
+			"every row needs more than Headstart at its service",
+			Facts{Today: today(-31), Others: worse, Promise: kept},
 			SwitchOn, "31 % fewer",
 		},
 		"Small": {"too small a gain to change anything for", Facts{Today: today(-4), Others: worse}, TryDryRun, "only 4 %"},
@@ -28,11 +29,13 @@ func TestDecide(t *testing.T) {
 			"no setting serves as much", Facts{Today: Rival{Name: "static", Beyond: true}}, LeaveOff, "no setting",
 		},
 		"AnotherIsBetter": {
-			"the table shows a better policy", Facts{Today: today(-31), Others: []Rival{{Name: "crane", More: 2}}},
+			"the table shows a better policy",
+			Facts{Today: today(-31), Others: []Rival{{Name: "crane", More: 2}}},
 			TryDryRun, "31 % fewer",
 		},
 		"AnotherTies": {
-			"the table shows a policy that is as good", Facts{Today: today(-31), Others: []Rival{{Name: "crane"}}},
+			"the table shows a policy that is as good",
+			Facts{Today: today(-31), Others: []Rival{{Name: "crane"}}},
 			TryDryRun, "31 % fewer",
 		},
 		"AnotherServesLess": {

@@ -39,7 +39,8 @@ A folder or a file with several series as --input, or --queries, make one report
   headstart report --input demand.csv --lead 10m --capacity 5 --shortage-cost 20 --from 14d --policies all
   headstart report --prometheus http://localhost:9090 --query 'sum(rate(http_requests_total[2m]))' \
     --lead 10m --capacity 5 --service-level 0.99
-  headstart report --input exports/ --capacities capacities.csv --lead 10m --shortage-cost 20 -o html > fleet.html
+  headstart report --input exports/ --capacities capacities.csv --lead 10m --shortage-cost 20 -o html \
+    > fleet.html
   kubectl headstart report shop/face-fusion --prometheus http://localhost:9090
   kubectl headstart report --namespace shop --prometheus http://localhost:9090 -o html > shop.html`,
 		Args: o.forecast.args,

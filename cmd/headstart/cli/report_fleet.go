@@ -2,16 +2,14 @@ package cli
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	fleets "headstart.dev/headstart/cmd/headstart/cli/internal/fleet"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/render"
 )
@@ -94,49 +92,15 @@ func (o *reportOptions) queriedFleet() (*fleet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--queries: %w", err)
 	}
-	out := &fleet{title: filepath.Base(o.queries)}
-	n := 0
-	for line := range strings.Lines(string(text)) {
-		n++
-		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		name, query, ok := strings.Cut(line, ": ")
-		if query = strings.TrimSpace(query); !ok || query == "" || strings.ContainsAny(name, `({"`) {
-			return nil, fmt.Errorf("--queries: line %d is not a name, a colon, a blank and PromQL, such as "+
-				"checkout: sum(rate(http_requests_total[2m]))", n)
-		}
-		in := o.in
-		in.query = query
-		out.services = append(out.services, fleetService{strings.TrimSpace(name), in})
-	}
-	if len(out.services) == 0 {
-		return nil, fmt.Errorf("--queries: there is no query in %s", o.queries)
-	}
-	return out, nil
-}
-
-// capacitiesByService reads --capacities: a CSV file with the columns service and capacity.
-func (o *reportOptions) capacitiesByService() (map[string]float64, error) {
-	if o.capacities == "" {
-		return nil, nil //nolint:nilnil // no file is no error
-	}
-	f, err := os.Open(o.capacities)
+	queries, err := fleets.Queries(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("--capacities: %w", err)
+		return nil, fmt.Errorf("--queries: %w", err)
 	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil || len(rows) == 0 || !slices.Equal(rows[0], []string{"service", "capacity"}) {
-		return nil, errors.Join(errors.New("--capacities: the file must be CSV with the header service,capacity"), err)
-	}
-	out := map[string]float64{}
-	for i, row := range rows[1:] {
-		v, err := strconv.ParseFloat(row[1], 64)
-		if err != nil || !(v > 0) {
-			return nil, fmt.Errorf("--capacities: line %d: %q is not a capacity above 0", i+2, row[1])
-		}
-		out[row[0]] = v
+	out := &fleet{title: filepath.Base(o.queries)}
+	for _, q := range queries {
+		in := o.in
+		in.query = q.PromQL
+		out.services = append(out.services, fleetService{q.Service, in})
 	}
 	return out, nil
 }
@@ -148,9 +112,9 @@ func (o *reportOptions) runFleet(
 	if o.decisions != "" || o.plans != "" {
 		return errors.New("--decisions and --plans need one service: choose it with --series")
 	}
-	capacities, err := o.capacitiesByService()
+	capacities, err := fleets.OpenCapacities(o.capacities)
 	if err != nil {
-		return err
+		return fmt.Errorf("--capacities: %w", err)
 	}
 	var reports []report.Bundled
 	var failed []string

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/today"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/scheduler"
@@ -39,7 +40,7 @@ func readSpec(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast, learn
 	if out.settings, err = planner.NewSettings(fc, hpas.Items, planner.DefaultSync); err != nil {
 		return out, err
 	}
-	out.hpa = hpaOfToday(fc, hpas.Items, capacityOf(out.settings, fc))
+	out.hpa = today.HPA(fc, hpas.Items, capacityOf(out.settings, fc))
 	if learned == nil {
 		learned = out.settings.Calendars
 	}

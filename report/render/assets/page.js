@@ -178,11 +178,11 @@
 
     // draw makes both charts, with the range and the hidden lines of the charts before.
     draw() {
-      const width = this.places[0].clientWidth, height = printing ? 150 : Math.max(200, Math.min(320, width * 0.4));
+      const width = this.places[0].clientWidth, height = printing ? 140 : Math.max(200, Math.min(320, width * 0.4));
       const shown = this.charts.map(u => u.series.map(s => s.show));
       for (const u of this.charts) u.destroy();
       this.charts = [demandLines(this.data), replicaLines(this.data)].map(({series, columns, bands}, i) => {
-        const label = ["demand, in the unit of the input", "ready replicas"][i];
+        const label = [printing ? "demand" : "demand, in the unit of the input", "ready replicas"][i];
         const options = this.options(width, height, series, bands, label);
         return new uPlot(options, [this.data.times].concat(columns), this.places[i]);
       });
@@ -214,7 +214,7 @@
         width, height, bands, series: [time].concat(series),
         tzDate: t => uPlot.tzDate(new Date(t * 1000), this.data.zone),
         axes: [
-          axis({values: tickFormats, label: "time, " + this.data.zone, labelSize: 20, labelFont}),
+          axis({values: tickFormats, label: printing ? undefined : "time, " + this.data.zone, labelSize: 20, labelFont}),
           axis({size: 64, label, labelSize: 24, labelGap: 4, labelFont}),
         ],
         scales: {x: {time: true}, y: {range: (u, min, max) => [0, max > 0 ? max * 1.05 : 1]}},

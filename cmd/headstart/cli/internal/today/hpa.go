@@ -1,4 +1,5 @@
-package cli
+// Package today reads how a service is scaled today.
+package today
 
 import (
 	"cmp"
@@ -11,9 +12,9 @@ import (
 	"headstart.dev/headstart/report"
 )
 
-// hpaOfToday returns the HPA that scales the target of a Forecast today, with its real target,
+// HPA returns the HPA that scales the target of a Forecast today, with its real target,
 // behavior and bounds. It returns nil if there is none.
-func hpaOfToday(
+func HPA(
 	fc *v1alpha1.Forecast, hpas []autoscalingv2.HorizontalPodAutoscaler, capacity float64,
 ) *report.HPA {
 	var found *autoscalingv2.HorizontalPodAutoscaler
