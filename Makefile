@@ -15,6 +15,8 @@ FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
 # How many Forecasts bench-scale measures.
 N         ?= 300
+STORM     ?= 15m
+SEEDS     ?= 1 2 3 4 5
 # Which packages are tested how. A list is made when a recipe runs.
 PACKAGES   = $$(hack/packages.sh $(1))
 # The end-to-end tests mostly wait, each on a control plane of its own, so two packages at a time
@@ -89,6 +91,12 @@ e2e-bin:
 
 .PHONY: e2e
 e2e: smoke full ## Run all end-to-end tests.
+
+.PHONY: storm
+storm: e2e-bin ## Let faults of all kinds happen, for STORM (15m) with each of SEEDS (1 2 3 4 5).
+	cd test && for seed in $(SEEDS); do \
+		go test ./e2e/storm -count=1 -v -timeout=60m -seed=$$seed -storm=$(STORM); \
+	done
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,9 +13,9 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-func (c *ControlPlane) writeKubeconfig(path, token string) error {
+func (c *ControlPlane) writeKubeconfig(path, server, token string) error {
 	config := clientcmdapi.NewConfig()
-	config.Clusters["local"] = &clientcmdapi.Cluster{Server: c.Config.Host, CertificateAuthorityData: c.creds.caPEM}
+	config.Clusters["local"] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: c.creds.caPEM}
 	config.AuthInfos["user"] = &clientcmdapi.AuthInfo{Token: token}
 	config.Contexts["local"] = &clientcmdapi.Context{Cluster: "local", AuthInfo: "user"}
 	config.CurrentContext = "local"
@@ -43,10 +44,22 @@ func (c *ControlPlane) Token(ctx context.Context, namespace, serviceAccount stri
 
 // ServiceAccountKubeconfig writes a kubeconfig that acts as a ServiceAccount, and returns its path.
 func (c *ControlPlane) ServiceAccountKubeconfig(ctx context.Context, namespace, serviceAccount string) (string, error) {
+	return c.ServiceAccountKubeconfigAt(ctx, namespace, serviceAccount, c.Config.Host)
+}
+
+// ServiceAccountKubeconfigAt is [ControlPlane.ServiceAccountKubeconfig] for an API server that is
+// reached at another URL of this machine, such as that of a forwarder.
+func (c *ControlPlane) ServiceAccountKubeconfigAt(
+	ctx context.Context, namespace, serviceAccount, server string,
+) (string, error) {
 	token, err := c.Token(ctx, namespace, serviceAccount)
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(c.Dir, namespace+"-"+serviceAccount+".kubeconfig")
-	return path, c.writeKubeconfig(path, token)
+	name := namespace + "-" + serviceAccount
+	if server != c.Config.Host {
+		name += "-" + server[strings.LastIndexByte(server, ':')+1:] // the port
+	}
+	path := filepath.Join(c.Dir, name+".kubeconfig")
+	return path, c.writeKubeconfig(path, server, token)
 }

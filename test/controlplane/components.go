@@ -37,6 +37,10 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 	return p.await(ctx, c.opts.ReadyWithin, get(http.DefaultClient, client+"/health", ""))
 }
 
+// apiServerGrace is short: a watch that is open delays a graceful shutdown by a minute, and so holds
+// the port. The state is temporary.
+const apiServerGrace = time.Second
+
 func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	ports, err := FreePorts(1)
 	if err != nil {
@@ -60,9 +64,8 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 		"--service-account-signing-key-file=" + c.creds.serviceAccountKey,
 		"--profiling=false",
 	}, c.opts.APIServerArgs...)
-	// A watch that is open delays a graceful shutdown by a minute, and so holds the port. The state is
-	// temporary, so the grace period is short.
-	p, err := c.run(program{name: "kube-apiserver", args: args}, time.Second)
+	c.apiServer = program{name: "kube-apiserver", args: args}
+	p, err := c.run(c.apiServer, apiServerGrace)
 	if err != nil {
 		return err
 	}
@@ -71,13 +74,17 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 		QPS: 200, Burst: 400,
 	}
 	c.Kubeconfig = filepath.Join(c.Dir, "admin.kubeconfig")
-	if err := c.writeKubeconfig(c.Kubeconfig, c.creds.adminToken); err != nil {
+	if err := c.writeKubeconfig(c.Kubeconfig, url, c.creds.adminToken); err != nil {
 		return err
 	}
 	if c.Client, err = kubernetes.NewForConfig(c.Config); err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	return p.await(ctx, c.opts.ReadyWithin, get(c.httpClient(), url+"/readyz", c.creds.adminToken))
+	return c.awaitAPIServer(ctx, p)
+}
+
+func (c *ControlPlane) awaitAPIServer(ctx context.Context, p *Process) error {
+	return p.await(ctx, c.opts.ReadyWithin, get(c.httpClient(), c.Config.Host+"/readyz", c.creds.adminToken))
 }
 
 // startControllers starts all processes that act on the API server, and waits until they are

@@ -28,10 +28,11 @@ type ControlPlane struct {
 	// Dir is the state folder. The logs are in its folder "logs".
 	Dir string
 
-	opts    Options
-	creds   *credentials
-	etcd    string // URL
-	spawner *spawner
+	opts      Options
+	creds     *credentials
+	etcd      string  // URL
+	apiServer program // as it was started
+	spawner   *spawner
 
 	mu      sync.Mutex
 	running []*running // in the order in which they were started

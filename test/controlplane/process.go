@@ -53,6 +53,12 @@ func (p *Process) Stop(grace time.Duration) {
 	p.Kill() // also children that outlive the program
 }
 
+// Pause stops the program from running until [Process.Resume], as on a machine that stands still.
+func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
+
+// Resume ends [Process.Pause].
+func (p *Process) Resume() { p.signal(syscall.SIGCONT) }
+
 func (p *Process) signal(s syscall.Signal) {
 	// The group exists as long as a child runs. ESRCH says that none is left.
 	_ = syscall.Kill(-p.cmd.Process.Pid, s)

@@ -18,6 +18,7 @@ type Forwarder struct {
 	done     sync.WaitGroup
 	mu       sync.Mutex
 	open     map[net.Conn]struct{}
+	cut      bool // no connection is let through
 	closed   bool
 }
 
@@ -42,6 +43,24 @@ func (f *Forwarder) Close() {
 	}
 	f.mu.Unlock()
 	f.done.Wait()
+}
+
+// Cut breaks every connection, and lets none through until [Forwarder.Restore], as a network does
+// that is partitioned.
+func (f *Forwarder) Cut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut = true
+	for c := range f.open {
+		_ = c.Close()
+	}
+}
+
+// Restore ends [Forwarder.Cut].
+func (f *Forwarder) Restore() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut = false
 }
 
 func (f *Forwarder) accept() {
@@ -89,10 +108,11 @@ func (f *Forwarder) serve(client net.Conn) {
 func (f *Forwarder) remember(c net.Conn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.closed {
-		f.open[c] = struct{}{}
+	if f.closed || f.cut {
+		return false
 	}
-	return !f.closed
+	f.open[c] = struct{}{}
+	return true
 }
 
 func (f *Forwarder) forget(c net.Conn) {

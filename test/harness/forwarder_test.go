@@ -79,3 +79,42 @@ func TestForwarder(t *testing.T) {
 		_ = l.Close()
 	}
 }
+
+func TestForwarderCut(t *testing.T) {
+	a := echo(t, "a")
+	t.Cleanup(func() { _ = a.Close() })
+	ports, err := controlplane.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := harness.Forward(ports[0], a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	dial := func() (net.Conn, error) {
+		c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_, err = io.ReadFull(c, make([]byte, 1))
+		return c, err
+	}
+	open, err := dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Cut()
+	if _, err := io.ReadFull(open, make([]byte, 1)); err == nil {
+		t.Error("a connection outlives the cut")
+	}
+	if _, err := dial(); err == nil {
+		t.Error("a new connection was let through a cut")
+	}
+	f.Restore()
+	if _, err := dial(); err != nil {
+		t.Errorf("after the cut: %v", err)
+	}
+}

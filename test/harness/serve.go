@@ -32,6 +32,8 @@ type ServeOptions struct {
 	Port int
 	// Sources are the URLs of the Prometheus servers, by the name that Forecasts use.
 	Sources map[string]string
+	// APIServer is the URL of the API server, if it is reached by another way than the control plane's.
+	APIServer string
 	// HPASync, PlanRefresh and ObserveInterval are the flags of these names.
 	HPASync, PlanRefresh, ObserveInterval time.Duration
 	// WritesPerHour is --plan-writes-per-hour.
@@ -63,7 +65,11 @@ type Headstart struct {
 func Serve(
 	ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, o ServeOptions,
 ) (*Headstart, error) {
-	kubeconfig, err := c.ServiceAccountKubeconfig(ctx, Namespace, Name)
+	server := o.APIServer
+	if server == "" {
+		server = c.Config.Host
+	}
+	kubeconfig, err := c.ServiceAccountKubeconfigAt(ctx, Namespace, Name, server)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)
 	}
