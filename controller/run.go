@@ -56,6 +56,8 @@ type Options struct {
 	// WarmPools lets Headstart warm nodes and images ahead. It needs the rights of the component
 	// "warm" of the manifests.
 	WarmPools bool
+	// WarmBounds bound what the WarmPools of one namespace may do.
+	WarmBounds warmer.Bounds
 	// Demand polls observed demand. Its failures are in the condition Observed.
 	Demand DemandObserver
 	// Memory says how much memory the process uses; [memory.OfProcess] when it is nil.
@@ -153,7 +155,7 @@ func addWarmer(mgr ctrl.Manager, opts Options, recorder events.EventRecorder) er
 	}
 	o := warmer.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Discovery: apis, Recorder: recorder,
-		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock,
+		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock, Bounds: opts.WarmBounds,
 	}
 	if opts.Shard != nil {
 		o.Owns = func(namespace string) bool { return opts.Shard.Owns(warmPoolKey(namespace)) }

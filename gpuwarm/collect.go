@@ -100,7 +100,10 @@ func StripPod(obj any) (any, error) {
 	if !ok {
 		return obj, nil // a tombstone of the informer
 	}
-	p.ObjectMeta = stripMeta(p.ObjectMeta)
+	owner, owned := p.Annotations[annotationFor]
+	if p.ObjectMeta = stripMeta(p.ObjectMeta); owned {
+		p.Annotations = map[string]string{annotationFor: owner}
+	}
 	s := p.Spec
 	p.Spec = corev1.PodSpec{
 		NodeName:   s.NodeName,
@@ -149,6 +152,9 @@ func stripAffinity(a *corev1.Affinity) *corev1.Affinity {
 		RequiredDuringSchedulingIgnoredDuringExecution: a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution,
 	}}
 }
+
+// annotationFor names the WarmPool of a placeholder and of a pull pod, which the warmer reads.
+const annotationFor = "headstart.dev/for"
 
 func stripMeta(m metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{

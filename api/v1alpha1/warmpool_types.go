@@ -51,6 +51,8 @@ const (
 )
 
 // WarmPoolSpec says what may be warmed.
+//
+// +kubebuilder:validation:XValidation:rule="self.mode == 'DryRun' || self.nodes.policy == 'Off' || (has(self.limits) && size(self.limits) > 0)",message="limits are required in mode Active: give the most that may be held, such as {nvidia.com/gpu: \"16\"}, or set mode to DryRun"
 type WarmPoolSpec struct {
 	// forecastSelector selects Forecasts of this namespace by label. The empty selector {} selects
 	// all.
@@ -61,7 +63,7 @@ type WarmPoolSpec struct {
 	// +kubebuilder:default=Active
 	Mode WarmPoolMode `json:"mode,omitempty"`
 	// limits bound the resources that are held for all Forecasts together, by resource name, such
-	// as nvidia.com/gpu.
+	// as nvidia.com/gpu. They are required in mode Active, unless nodes.policy is Off.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	Limits map[string]resource.Quantity `json:"limits,omitempty"`
@@ -152,6 +154,13 @@ type WarmImages struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	Parallelism int32 `json:"parallelism,omitempty"`
+	// maxNodes is the most nodes without a replica that have an image pulled, for all Forecasts
+	// together. A node counts once for each of them.
+	// +optional
+	// +kubebuilder:default=500
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxNodes int32 `json:"maxNodes,omitempty"`
 }
 
 // WarmImagesPolicy says how images are pulled.
@@ -191,7 +200,8 @@ type WarmWeights struct {
 	// +optional
 	DataLoad *WarmDataLoad `json:"dataLoad,omitempty"`
 	// cronJob is the name of a CronJob of this namespace. A Job is made of its template ahead of
-	// each rise. Suspend the CronJob, unless it is to run on its own schedule too.
+	// each rise. Suspend the CronJob, unless it is to run on its own schedule too. It needs the
+	// label headstart.dev/load-weights: "true".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=52

@@ -9,7 +9,6 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/allocate"
 	"headstart.dev/headstart/gpuwarm/warmer/images"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
-	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 	"headstart.dev/headstart/gpuwarm/warmer/nodes"
 	"headstart.dev/headstart/gpuwarm/warmer/weights"
 )
@@ -45,7 +44,8 @@ func (r *Reconciler) newApplier(o *observation, d *allocate.Desired, st *poolSta
 // Forecast. What fails for one Forecast does not keep the others from being warmed. What a Forecast
 // held is released after its successor's work, and only if that succeeded.
 func (a *applier) apply(ctx context.Context) (outcomes map[string]*outcome, rest *outcome) {
-	outcomes = map[string]*outcome{}
+	outcomes, rest = map[string]*outcome{}, &outcome{}
+	rest.settleRemoval("removal of what an earlier release made", a.removeOutdated(ctx))
 	for _, w := range a.d.Works {
 		out := newOutcome(w)
 		outcomes[w.Key] = out
@@ -69,7 +69,6 @@ func (a *applier) apply(ctx context.Context) (outcomes map[string]*outcome, rest
 			out.settleRemoval("removal of what was warmed"+out.of, err)
 		}
 	}
-	rest = &outcome{}
 	rest.settleRemoval("removal of what was warmed for Forecasts that are not selected any more", a.prune(ctx))
 	return outcomes, rest
 }
@@ -77,9 +76,16 @@ func (a *applier) apply(ctx context.Context) (outcomes map[string]*outcome, rest
 // warm does all for a Forecast that holds for its target. A stage that fails does not keep the
 // others from being warmed.
 func (a *applier) warm(ctx context.Context, w *allocate.Work, out *outcome) {
-	if w.Hold.Limited {
-		out.note(fmt.Sprintf("spec.limits leaves room for %d of the %d replicas that are to be held for",
-			w.Hold.Replicas, w.Need.Nodes))
+	switch {
+	case a.o.Unlimited():
+		out.fails(aboutNodes, reasonNoLimits, noLimits)
+	case w.Hold.Limited:
+		out.note(fmt.Sprintf("%s leaves room for %d of the %d replicas that are to be held for",
+			w.Hold.LimitedBy, w.Hold.Replicas, w.Need.Nodes))
+	}
+	if w.Pull.LeftOut > 0 {
+		out.note(fmt.Sprintf("spec.images.maxNodes, or the administrator's cap (the flag --warm-max-image-nodes of serve), "+
+			"leaves %d nodes without the image", w.Pull.LeftOut))
 	}
 	if w.Hold.Missing != "" {
 		out.missing(aboutNodes, "spec.nodes.policy", w.Hold.Missing)
@@ -162,7 +168,8 @@ func (a *applier) holdByAutoscaler(
 func (a *applier) pullOf(w *allocate.Work) images.Pull {
 	p := images.Pull{
 		Pool: a.o.Pool, Forecast: w.Forecast.Name, Target: w.Target, Nodes: w.Pull.Nodes, Cluster: a.o.cluster,
-		Pods: w.Pull.Pods, Job: a.o.of(w.Key).pullJob, Quotas: a.o.Quotas, QuotasErr: a.o.quotasErr,
+		Parallel: w.Pull.Parallel, Pods: w.Pull.Pods, Job: a.o.of(w.Key).pullJob,
+		Quotas: a.o.Quotas, QuotasErr: a.o.quotasErr,
 	}
 	if w.Holds() {
 		p.History = a.st.history(w, a.r.opts.Clock)
@@ -303,7 +310,7 @@ func (a *applier) keep(ctx context.Context, w *allocate.Work, out *outcome) {
 	switch {
 	case !a.o.Acts():
 		errs = append(errs, a.release(ctx, w))
-	case a.o.Pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff:
+	case a.o.Pool.Spec.Nodes.Policy == v1alpha1.WarmNodesOff, a.o.Unlimited():
 		errs = append(errs, a.nodes.Release(ctx, h))
 	default:
 		errs = append(errs, a.nodes.ReplaceEnded(ctx, h))
@@ -316,6 +323,23 @@ func (a *applier) keep(ctx context.Context, w *allocate.Work, out *outcome) {
 	out.add(aboutNodes, "the target"+out.of, "what is held for it stays", w.Err, true)
 }
 
+// removeOutdated deletes what an earlier release made under another name. What is still wanted is
+// made again at the same look, under its name of now: after this, so that never both are asked for.
+// What is held for a target that cannot be read stays until it can be. prune deletes the rest.
+func (a *applier) removeOutdated(ctx context.Context) error {
+	unread := map[string]bool{}
+	for _, w := range a.d.Works {
+		unread[w.Key] = w.Err != nil
+	}
+	var errs []error
+	for _, obj := range a.o.outdated {
+		if unread, selected := unread[keyOf(obj)]; selected && !unread {
+			errs = append(errs, a.client.Deleter.Object(ctx, obj))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // prune deletes what was made for Forecasts that are not selected any more.
 func (a *applier) prune(ctx context.Context) error {
 	errs := []error{a.client.Deleter.Pods(ctx, a.d.Orphans), a.o.notListed()}
@@ -326,7 +350,7 @@ func (a *applier) prune(ctx context.Context) error {
 	kinds, _ := kindsOf(a.o.Pool)
 	for _, k := range kinds {
 		for _, obj := range a.o.kinds[k.name].objects {
-			if !selected[obj.GetLabels()[names.LabelForecast]] {
+			if !selected[keyOf(obj)] {
 				errs = append(errs, a.client.Deleter.Object(ctx, obj))
 			}
 		}

@@ -18,6 +18,7 @@ const (
 	reasonFailed     = "Failed"
 	reasonSelector   = "InvalidSelector"
 	reasonLimited    = "Limited"
+	reasonNoLimits   = "NoLimits"
 	reasonPullFails  = "PullFails"
 	reasonNotWarmed  = "NotWarmed"
 	reasonInProgress = "InProgress"
@@ -27,6 +28,10 @@ const (
 	reasonShort      = "PlanNeedsMore"
 	reasonEnough     = "Enough"
 )
+
+// noLimits is for a WarmPool that was stored before limits were required.
+const noLimits = "spec.limits is missing, so nothing is held: give the most that may be held, such as " +
+	`{nvidia.com/gpu: "16"}, or set spec.mode to DryRun`
 
 // finding is a condition to be.
 type finding struct {
@@ -55,7 +60,7 @@ func (r *report) nodesWarm() finding {
 		return not(problem)
 	case r.limited > 0:
 		return found(false, reasonLimited,
-			"spec.limits keeps what is held below what the plans need, for %d Forecasts", r.limited)
+			"%s keeps what is held below what the plans need, for %d Forecasts", r.limitedBy, r.limited)
 	case t.there < t.hold && t.by != "":
 		return found(false, reasonInProgress, "%ss ask for nodes for %d replicas; nodes that are Ready have room for %d, "+
 			"with the image for %d", t.by, t.hold, t.there, t.held)

@@ -8,7 +8,6 @@ import (
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/gpuwarm/warmer/allocate"
 	"headstart.dev/headstart/gpuwarm/warmer/images"
-	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // metrics of the warmer. All are per WarmPool: there are few of those.
@@ -71,8 +70,7 @@ func (m *metrics) measure(
 	held, using := 0.0, corev1.ResourceList{}
 	for i := range o.Pods {
 		p := &o.Pods[i]
-		if p.Labels[names.LabelRole] != names.RolePlaceholder || p.Spec.NodeName == "" || !allocate.IsAlive(p) ||
-			p.Labels[names.LabelPool] != names.Pool(pool.Namespace, pool.Name) {
+		if !o.IsPlaceholder(p) || p.Spec.NodeName == "" || !allocate.IsAlive(p) {
 			continue
 		}
 		held++

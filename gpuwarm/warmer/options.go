@@ -60,6 +60,28 @@ type Options struct {
 	PauseImage string
 	// Interval between two looks at a WarmPool.
 	Interval time.Duration
+	// Bounds of what WarmPools may do, whatever their spec says. Numbers that are 0 are those of
+	// [DefaultBounds].
+	Bounds Bounds
+}
+
+// Bounds are an administrator's bounds for all WarmPools of one namespace together. Its WarmPools
+// share them evenly.
+type Bounds struct {
+	// Placeholders is for how many replicas nodes may be held at a time, whatever holds them.
+	Placeholders int
+	// Accelerators is how many accelerators these may take, all kinds together.
+	Accelerators int
+	// Pulls is how many nodes may pull at a time, and ImageNodes how many may get an image ahead of
+	// replicas, once for each image.
+	Pulls, ImageNodes int
+	// Schedulers are the names of schedulers, beside the default one, that placeholders may name.
+	Schedulers []string
+}
+
+// DefaultBounds are safe where nobody thought about them.
+func DefaultBounds() Bounds {
+	return Bounds{Placeholders: 64, Accelerators: 64, Pulls: 16, ImageNodes: 500}
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -90,6 +112,17 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Interval <= 0 {
 		o.Interval = DefaultInterval
+	}
+	defaults := DefaultBounds()
+	for _, b := range []struct{ value, or *int }{
+		{&o.Bounds.Placeholders, &defaults.Placeholders},
+		{&o.Bounds.Accelerators, &defaults.Accelerators},
+		{&o.Bounds.Pulls, &defaults.Pulls},
+		{&o.Bounds.ImageNodes, &defaults.ImageNodes},
+	} {
+		if *b.value <= 0 {
+			*b.value = *b.or
+		}
 	}
 	return o, nil
 }

@@ -24,7 +24,6 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm/warmer/allocate"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
-	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 	"headstart.dev/headstart/gpuwarm/warmer/nodes"
 )
 
@@ -36,6 +35,7 @@ type Reconciler struct {
 	deleter *kube.Deleter // shared with Sweep, which runs beside the looks
 	metrics *metrics
 	pools   map[types.NamespacedName]*poolState // for the one worker of the controller
+	shared  sharedQuotas                        // likewise
 }
 
 // New returns a Reconciler.
@@ -98,7 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if apierrors.IsNotFound(err) || (err == nil && pool.DeletionTimestamp != nil) {
 		r.metrics.forget(req.NamespacedName)
 		delete(r.pools, req.NamespacedName)
-		return reconcile.Result{}, r.releasePool(ctx, names.Pool(req.Namespace, req.Name))
+		return reconcile.Result{}, r.releasePool(ctx, req.NamespacedName)
 	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("read WarmPool %s: %w", req.NamespacedName, err)
@@ -124,7 +124,13 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (reconci
 		}
 		return reconcile.Result{}, err
 	}
-	d := allocate.Decide(&o.Snapshot, st.memory(), allocate.Options{ShapeKey: nodes.ShapeKey})
+	d := allocate.Decide(&o.Snapshot, st.memory(), allocate.Options{
+		ShapeKey: nodes.ShapeKey,
+		Cap: allocate.Cap{
+			Placeholders: r.opts.Bounds.Placeholders, Accelerators: r.opts.Bounds.Accelerators,
+			Pulls: r.opts.Bounds.Pulls, ImageNodes: r.opts.Bounds.ImageNodes,
+		},
+	})
 	outcomes, rest := r.newApplier(o, d, st).apply(ctx)
 	report := newReport(o, d, outcomes, rest, st.errors)
 	st.remember(o, d, report.statuses)

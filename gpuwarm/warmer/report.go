@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -39,6 +40,7 @@ type report struct {
 	held     map[string]allocate.Held         // by the key of the Forecast
 
 	selected, ineligible, limited int
+	limitedBy                     string // what bounds the first of those
 	leftToPools                   int    // Forecasts whose target another WarmPool holds for
 	leftToPool                    string // the first of those
 	placeholders                  int
@@ -150,14 +152,7 @@ func (r *report) addForecast(o *observation, w *allocate.Work, out *outcome) {
 	}
 	status.LearnedNodeLead = allocate.FormatLead(w.Learned.Node)
 	status.LearnedImageLead = allocate.FormatLead(w.Learned.Image)
-	if w.Stale != nil {
-		out.settleFor(aboutNodes, fmt.Sprintf("the target%s counts as it was read last, for up to %s", out.of,
-			v1alpha1.FormatDuration(allocate.RecallFor)), w.Stale)
-	}
-	r.addProblems(out, &status)
-	if w.Holds() && status.Message == "" {
-		status.Message = clip(w.ShortMessage)
-	}
+	r.addMessages(&status, w, out)
 	if out.loads {
 		r.loads = append(r.loads, out.weights)
 	}
@@ -165,6 +160,21 @@ func (r *report) addForecast(o *observation, w *allocate.Work, out *outcome) {
 	r.statuses[w.Forecast.Name] = status
 	if w.Err != nil || w.Target != nil {
 		r.totals.add(status, held)
+	}
+}
+
+// addMessages adds what keeps a Forecast from being warmed, and what its placeholders leave out.
+func (r *report) addMessages(status *v1alpha1.WarmForecast, w *allocate.Work, out *outcome) {
+	if w.Stale != nil {
+		out.settleFor(aboutNodes, fmt.Sprintf("the target%s counts as it was read last, for up to %s", out.of,
+			v1alpha1.FormatDuration(allocate.RecallFor)), w.Stale)
+	}
+	r.addProblems(out, status)
+	if w.Holds() && status.Message == "" {
+		status.Message = clip(w.ShortMessage)
+	}
+	if w.Holds() && w.Target.LeftOut != "" {
+		status.Message = clip(strings.TrimPrefix(status.Message+"; ", "; ") + w.Target.LeftOut)
 	}
 }
 
@@ -195,6 +205,7 @@ func (r *report) setTarget(status *v1alpha1.WarmForecast, w *allocate.Work, out 
 	}
 	if w.Hold.Limited {
 		r.limited++
+		r.limitedBy = cmp.Or(r.limitedBy, w.Hold.LimitedBy)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
+	"headstart.dev/headstart/gpuwarm/warmer/weights"
 )
 
 // loads has the weights of the Forecast "demand" loaded a minute ahead of its nodes. Nodes take 2
@@ -27,7 +28,9 @@ func loads(w v1alpha1.WarmWeights) func(*v1alpha1.WarmPool) {
 
 func cronJob(name string) *batchv1.CronJob {
 	ttl := int32(5)
-	c := &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+	c := &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "shop", Name: name, Labels: map[string]string{weights.LabelLoad: "true"},
+	}}
 	c.Spec.JobTemplate.Labels = map[string]string{"team": "chat"}
 	c.Spec.JobTemplate.Spec = batchv1.JobSpec{TTLSecondsAfterFinished: &ttl, Template: template()}
 	return c

@@ -60,7 +60,10 @@ func (r *Reconciler) workload(ctx context.Context, fc *v1alpha1.Forecast) alloca
 	if why := cannotHoldFor(spec.Template); why != "" {
 		return ineligible("%s", why)
 	}
-	return allocate.Workload{Template: spec.Template, Selector: spec.Selector, Made: uniformReplicas(&u)}
+	leftOut := restrict(spec.Template, fc.Namespace, r.opts.Bounds.Schedulers)
+	return allocate.Workload{
+		Template: spec.Template, Selector: spec.Selector, LeftOut: leftOut, Made: uniformReplicas(&u),
+	}
 }
 
 // uniformReplicas returns how many replicas there are once all of them were made from the template;

@@ -108,7 +108,10 @@ func newWorld(t *testing.T, plan string, objects ...client.Object) *world {
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.WarmPool{},
 		&v1alpha1.Forecast{}).
 		WithObjects(objects...).WithInterceptorFuncs(w.interceptors()).Build()
-	r, err := New(Options{Client: w.client, Discovery: w.mapper, Logger: slog.New(slog.DiscardHandler), Clock: w.clock})
+	r, err := New(Options{
+		Client: w.client, Discovery: w.mapper, Logger: slog.New(slog.DiscardHandler), Clock: w.clock,
+		Bounds: Bounds{Placeholders: 1000, Accelerators: 1000, Pulls: 1000, ImageNodes: 1000},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +270,11 @@ func pool(change ...func(*v1alpha1.WarmPool)) *v1alpha1.WarmPool {
 			CreationTimestamp: metav1.NewTime(start),
 		},
 		Spec: v1alpha1.WarmPoolSpec{
-			Mode: v1alpha1.WarmPoolActive, Nodes: v1alpha1.WarmNodes{Policy: v1alpha1.WarmNodesAuto, Lead: "2m"},
+			Mode: v1alpha1.WarmPoolActive, Limits: map[string]resource.Quantity{
+				"pods": resource.MustParse("1000"),
+			}, Nodes: v1alpha1.WarmNodes{
+				Policy: v1alpha1.WarmNodesAuto, Lead: "2m",
+			},
 			Images: v1alpha1.WarmImages{Policy: v1alpha1.WarmImagesAuto, Lead: "1m", Parallelism: 2},
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"headstart.dev/headstart/controller"
+	"headstart.dev/headstart/gpuwarm/warmer"
 	"headstart.dev/headstart/internal/memory"
 )
 
@@ -38,6 +39,7 @@ type options struct {
 	manageAPI       bool
 	leaderElect     bool
 	warmPools       bool
+	warmBounds      warmer.Bounds
 
 	rates           controller.Rates
 	observeInterval time.Duration
@@ -56,6 +58,7 @@ func defaultOptions() options {
 		securePort:       6443,
 		leaderElect:      true,
 		manageAPI:        true,
+		warmBounds:       warmer.DefaultBounds(),
 		rates:            controller.DefaultRates(),
 		observeInterval:  30 * time.Second,
 		shutdownDelay:    15 * time.Second,
@@ -95,10 +98,19 @@ func (o *options) validate() error {
 	if o.shutdownDelay < 0 {
 		fail("--shutdown-delay must be at least 0")
 	}
-	if len(faults) > 0 {
+	if faults = append(faults, faultsOf(o.warmBounds)...); len(faults) > 0 {
 		return errors.New(strings.Join(faults, "; "))
 	}
 	return nil
+}
+
+// faultsOf returns what is wrong with the flags about WarmPools.
+func faultsOf(b warmer.Bounds) []string {
+	if min(b.Placeholders, b.Accelerators, b.Pulls, b.ImageNodes) >= 1 {
+		return nil
+	}
+	return []string{"--warm-max-placeholders, --warm-max-accelerators, --warm-max-pulls and " +
+		"--warm-max-image-nodes must be at least 1"}
 }
 
 // NewServeCommand returns the command serve. It logs to the command's standard error.
@@ -131,6 +143,7 @@ Forecast's status.`,
 	}
 	opts.registerServing(cmd.Flags())
 	opts.registerControllers(cmd.Flags())
+	opts.registerWarming(cmd.Flags())
 	return cmd
 }
 
@@ -159,9 +172,8 @@ func (o *options) registerControllers(f *pflag.FlagSet) {
 	f.StringVar(&o.namespace, "namespace", o.namespace, "`NAMESPACE` that headstart runs in (default $POD_NAMESPACE)")
 	f.StringVar(&o.prometheusConfig, "prometheus-config", o.prometheusConfig,
 		"`FILE` that lists the Prometheus sources")
-	f.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "share the planning with other replicas; without it, run one replica only")
-	f.BoolVar(&o.warmPools, "warm-pools", o.warmPools,
-		"act on WarmPools: warm nodes, images and weights ahead of the plans")
+	f.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect,
+		"share the planning with other replicas; without it, run one replica only")
 	f.DurationVar(&o.observeInterval, "observe-interval", o.observeInterval,
 		"how often each replica polls the observed demand")
 	f.DurationVar(&o.rates.PlanRefresh, "plan-refresh", o.rates.PlanRefresh,
@@ -172,6 +184,22 @@ func (o *options) registerControllers(f *pflag.FlagSet) {
 		"value of --horizontal-pod-autoscaler-sync-period in the cluster's kube-controller-manager")
 	f.StringVar(&o.logFormat, "log-format", o.logFormat, "text or json")
 	f.StringVar(&o.logLevel, "log-level", o.logLevel, "debug, info, warn or error")
+}
+
+// registerWarming registers the flags about WarmPools.
+func (o *options) registerWarming(f *pflag.FlagSet) {
+	f.BoolVar(&o.warmPools, "warm-pools", o.warmPools,
+		"act on WarmPools: warm nodes, images and weights ahead of the plans")
+	b := &o.warmBounds
+	f.IntVar(&b.Placeholders, "warm-max-placeholders", b.Placeholders,
+		"most replicas that the WarmPools of one namespace hold nodes for")
+	f.IntVar(&b.Accelerators, "warm-max-accelerators", b.Accelerators, "most accelerators that these replicas take")
+	f.IntVar(&b.Pulls, "warm-max-pulls", b.Pulls,
+		"most nodes that pull images at a time for the WarmPools of one namespace")
+	f.IntVar(&b.ImageNodes, "warm-max-image-nodes", b.ImageNodes,
+		"most nodes that get an image for them ahead of replicas, once for each image")
+	f.StringSliceVar(&b.Schedulers, "warm-schedulers", b.Schedulers,
+		"`NAMES` of schedulers beside the default one that placeholders may use")
 }
 
 func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {

@@ -70,7 +70,8 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	demand := values.NewObserver(sources, opts.observeInterval, clock.RealClock{}, logger)
 	controllers := controller.Options{
-		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect, WarmPools: opts.warmPools,
+		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect,
+		WarmPools: opts.warmPools, WarmBounds: opts.warmBounds,
 		Sources: sources, Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
 	}
 	members, err := membership(config, opts, registry, logger)

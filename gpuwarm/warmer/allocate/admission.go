@@ -45,7 +45,7 @@ func admitImages(s *Snapshot, works []*Work, before map[ImageKey]Admission) map[
 		key := ImageKey{KeyOf(w.Forecast), t.Image}
 		a, known := now[key]
 		if !known {
-			a = before[key].update(s.Pods, t)
+			a = before[key].update(s, t)
 			now[key] = a
 		}
 		t.admit(a)
@@ -82,18 +82,18 @@ func addOverheads(s *Snapshot, works []*Work, before map[string]corev1.ResourceL
 }
 
 // update adds what pods show now.
-func (a Admission) update(pods []corev1.Pod, t *Target) Admission {
+func (a Admission) update(s *Snapshot, t *Target) Admission {
 	main := gpuwarm.MainContainer(t.Template.Annotations, &t.Template.Spec)
 	if main == nil {
 		return a
 	}
 	var replica, pull *corev1.Pod
 	var pulls []*corev1.Pod
-	for i := range pods {
-		p := &pods[i]
+	for i := range s.Pods {
+		p := &s.Pods[i]
 		switch {
 		case p.Namespace != t.Namespace:
-		case p.Labels[names.LabelRole] == names.RolePull:
+		case s.isAnyPull(p):
 			pulls = append(pulls, p)
 			if p.Labels[names.LabelImage] == names.Hash(t.Image) {
 				pull = newerPod(pull, p)

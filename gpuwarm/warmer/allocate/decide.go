@@ -22,7 +22,7 @@ func Decide(s *Snapshot, m Memory, o Options) *Desired {
 	assignHolders(s, works)
 	d.Shared = share(s, works, m.Errors)
 
-	l := newLedger(s, works)
+	l := newLedger(s, works, o.Cap)
 	l.takeOverUnread()
 	subtractKept(l, works)
 	l.countUnwanted()
@@ -32,6 +32,7 @@ func Decide(s *Snapshot, m Memory, o Options) *Desired {
 			l.planPull(w)
 		}
 	}
+	l.boundPulls()
 	for _, w := range works {
 		w.Hold.Placeholders = l.podsOf(w.Key, names.RolePlaceholder)
 		w.Pull.Pods = l.podsOf(w.Key, names.RolePull)

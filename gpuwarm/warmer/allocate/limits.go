@@ -18,15 +18,16 @@ type ledger struct {
 	pods  []corev1.Pod         // of the pool, by name
 	taken map[types.UID]string // pods that a Forecast took over from another one, by the key of the former
 	used  corev1.ResourceList
+	cap   Cap
 }
 
-func newLedger(s *Snapshot, works []*Work) *ledger {
+func newLedger(s *Snapshot, works []*Work, most Cap) *ledger {
 	l := &ledger{
 		s: s, works: works, nodes: NodesOf(s.Nodes), taken: map[types.UID]string{}, used: corev1.ResourceList{},
+		cap: most,
 	}
-	pool := names.Pool(s.Pool.Namespace, s.Pool.Name)
 	for i := range s.Pods {
-		if p := &s.Pods[i]; p.Labels[names.LabelPool] == pool {
+		if p := &s.Pods[i]; s.IsPlaceholder(p) || s.isPull(p) {
 			l.pods = append(l.pods, *p)
 		}
 	}
@@ -40,7 +41,7 @@ func (l *ledger) ownerOf(p *corev1.Pod) string {
 	if key, ok := l.taken[p.UID]; ok {
 		return key
 	}
-	return p.Labels[names.LabelForecast]
+	return madeFor(p)
 }
 
 // podsOf returns the pods of a role that a Forecast has, by name.
@@ -111,7 +112,7 @@ func (l *ledger) countUnwanted() {
 	}
 	for i := range l.pods {
 		p := &l.pods[i]
-		if p.Labels[names.LabelRole] == names.RolePlaceholder && !wanted[p.Labels[names.LabelForecast]] && IsAlive(p) {
+		if p.Labels[names.LabelRole] == names.RolePlaceholder && !wanted[madeFor(p)] && IsAlive(p) {
 			usePod(l.used, p, 1)
 		}
 	}

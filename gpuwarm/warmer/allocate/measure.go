@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"headstart.dev/headstart/gpuwarm"
-	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // Applied is what came of the work for one Forecast, as far as [Measure] needs it.
@@ -105,7 +104,7 @@ type claims struct {
 }
 
 func newClaims(s *Snapshot) *claims {
-	free := gpuwarm.FreeResources(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
+	free := gpuwarm.FreeResources(s.Nodes, s.Pods, s.givesWay)
 	return &claims{s: s, nodes: NodesOf(s.Nodes), spare: maps.Clone(free), ports: map[TargetKey]map[string]bool{}}
 }
 

@@ -18,7 +18,9 @@ import (
 // snapshots is how many random snapshots each property is tested with.
 const snapshots = 10_000
 
-var options = Options{ShapeKey: shapeKey}
+var options = Options{
+	ShapeKey: shapeKey, Cap: Cap{Placeholders: 1000, Accelerators: 1000, Pulls: 1000, ImageNodes: 1000},
+}
 
 // TestDecide checks the properties of a decision. A failure names the seed of its snapshot.
 func TestDecide(t *testing.T) {
@@ -213,7 +215,7 @@ func checkPods(s *Snapshot, d *Desired) error {
 	}
 	for i := range s.Pods {
 		p := &s.Pods[i]
-		ours := p.Labels[names.LabelPool] == names.Pool("shop", "warm")
+		ours := p.Labels[names.LabelPool] == names.Pool("shop", "warm") && p.Namespace != "other"
 		if _, known := owner[p.UID]; known != ours {
 			return fmt.Errorf("%s is the pool's: %t, and somebody's: %t", p.Name, ours, known)
 		}
@@ -223,7 +225,9 @@ func checkPods(s *Snapshot, d *Desired) error {
 
 // checkPlaces: the cluster's autoscaler holds no more places than there are GPUs free, each once.
 func checkPlaces(s *Snapshot, d *Desired) error {
-	free := gpuwarm.FreeResources(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
+	free := gpuwarm.FreeResources(s.Nodes, s.Pods, func(p *corev1.Pod) bool {
+		return p.Labels[names.LabelRole] != "" && p.Namespace != "other"
+	})
 	there := 0.0
 	for _, list := range free {
 		q := list[gpu]
@@ -400,6 +404,9 @@ func hold(s, out *Snapshot, w *Work, drop func([]corev1.Pod)) (created []corev1.
 		p.Labels = map[string]string{
 			names.LabelRole: names.RolePlaceholder, names.LabelPool: names.Pool("shop", "warm"),
 			names.LabelForecast: w.Key, names.LabelShape: w.Target.ShapeKey,
+		}
+		p.Annotations = map[string]string{
+			names.AnnotationFor: names.Owner{Namespace: "shop", Pool: "warm", Forecast: w.Forecast.Name}.String(),
 		}
 		requests := w.Target.Shape.Requests.DeepCopy()
 		delete(requests, corev1.ResourcePods)

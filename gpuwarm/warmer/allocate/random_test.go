@@ -26,12 +26,16 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // generator makes random snapshots of a namespace with up to five Forecasts of three targets.
 type generator struct {
 	*rand.Rand
-	pods int
+	forger *rand.Rand
+	pods   int
 }
 
 func newGenerator(seed uint64) *generator {
-	return &generator{Rand: rand.New(rand.NewPCG(seed, 1))}
+	return &generator{Rand: rand.New(rand.NewPCG(seed, 1)), forger: rand.New(rand.NewPCG(seed, 2))}
 }
+
+// isForged reports whether the next pod is one that another tenant made to look like Headstart's.
+func (g *generator) isForged() bool { return g.forger.IntN(100) < 20 }
 
 func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
 
@@ -46,7 +50,7 @@ func shapeKey(t *Target) string {
 // snapshot returns a random snapshot, and what is remembered from the look before.
 func (g *generator) snapshot() (*Snapshot, Memory) {
 	s := &Snapshot{
-		Now: now, Selector: labels.SelectorFromSet(labels.Set{"warm": "yes"}),
+		Now: now, Namespace: "headstart-warm", Selector: labels.SelectorFromSet(labels.Set{"warm": "yes"}),
 		Workloads: map[string]Workload{}, HPAs: map[string]Bound{}, Requests: map[string]Request{},
 		CapacityBuffers: API{Served: g.chance(40)}, ProvisioningRequests: API{Served: g.chance(70)},
 		ImagePullJobs: API{Served: g.chance(30)},
@@ -106,6 +110,9 @@ func (g *generator) pool(name, label string) *v1alpha1.WarmPool {
 		p.Spec.Limits = map[string]resource.Quantity{
 			pick(g, gpu, gpu, "pods", "cpu"): *resource.NewQuantity(int64(g.IntN(8)), resource.DecimalSI),
 		}
+	}
+	if p.Spec.Limits == nil {
+		p.Spec.Limits = map[string]resource.Quantity{"pods": resource.MustParse("1000")}
 	}
 	if g.chance(20) {
 		p.Spec.Nodes.Capacity = map[string]resource.Quantity{
@@ -197,19 +204,24 @@ func (g *generator) pod(s *Snapshot, templates map[string]*corev1.PodTemplateSpe
 	if g.chance(10) {
 		p.Status.Phase = corev1.PodFailed
 	}
-	forecast := names.Forecast("shop", fmt.Sprint("forecast-", g.IntN(7)))
+	forecast := fmt.Sprint("forecast-", g.IntN(7))
 	switch g.IntN(3) {
 	case 0:
 		p.Labels = map[string]string{"app": app}
 	case 1:
 		g.asPlaceholder(p, forecast, app, templates)
 	case 2:
+		if g.isForged() {
+			p.Namespace = "other"
+		}
 		image := p.Spec.Containers[0].Image
 		p.Labels = map[string]string{
 			names.LabelRole: names.RolePull, names.LabelPool: names.Pool("shop", "warm"),
-			names.LabelForecast: forecast, names.LabelImage: names.Hash(image),
+			names.LabelForecast: names.Forecast("shop", forecast), names.LabelImage: names.Hash(image),
 			names.LabelNode: names.Hash(fmt.Sprint("node-", g.IntN(5))),
 		}
+		p.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(s.Pool,
+			v1alpha1.GroupVersion.WithKind("WarmPool"))}
 		p.Spec.Containers = []corev1.Container{{Name: names.PullContainer, Image: image}}
 	}
 	return p
@@ -219,9 +231,15 @@ func (g *generator) asPlaceholder(
 	p *corev1.Pod, forecast, app string, templates map[string]*corev1.PodTemplateSpec,
 ) {
 	t := &Target{Template: *templates[app]}
+	of := names.Owner{Namespace: "shop", Pool: pick(g, "warm", "warm", "other"), Forecast: forecast}
 	p.Labels = map[string]string{
-		names.LabelRole: names.RolePlaceholder, names.LabelPool: names.Pool("shop", pick(g, "warm", "warm", "other")),
-		names.LabelForecast: forecast, names.LabelShape: shapeKey(t),
+		names.LabelRole: names.RolePlaceholder, names.LabelPool: names.Pool("shop", of.Pool),
+		names.LabelForecast: of.Key(), names.LabelShape: shapeKey(t),
+	}
+	p.Annotations = map[string]string{names.AnnotationFor: of.String()}
+	p.Namespace = "headstart-warm"
+	if g.isForged() {
+		p.Namespace = "other"
 	}
 	p.Spec.Containers = []corev1.Container{{Name: "hold", Resources: corev1.ResourceRequirements{
 		Requests: gpuwarm.ShapeOf(&t.Template.Spec).Requests,

@@ -9,7 +9,6 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
-	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // Shortage says that a plan needs more replicas than there can be.
@@ -30,7 +29,7 @@ var remedies = map[string]string{
 
 // shortages compares what plans need with what there can be, one by one and together.
 func shortages(s *Snapshot, works []*Work) []Shortage {
-	free := gpuwarm.FreeResources(s.Nodes, s.Pods, func(p *corev1.Pod) bool { return p.Labels[names.LabelRole] != "" })
+	free := gpuwarm.FreeResources(s.Nodes, s.Pods, s.givesWay)
 	nodes := NodesOf(s.Nodes)
 	var out []Shortage
 	for _, g := range groupsOf(works) {

@@ -18,6 +18,8 @@ import (
 type Snapshot struct {
 	Now  time.Time
 	Pool *v1alpha1.WarmPool
+	// Namespace is where placeholders are. Only Headstart may write pods there.
+	Namespace string
 	// Selector is the pool's selector of Forecasts.
 	Selector labels.Selector
 	// Forecasts and Pools are all of the pool's namespace. PoolsErr is why Pools are not known.
@@ -32,6 +34,10 @@ type Snapshot struct {
 	Pods   []corev1.Pod
 	Nodes  []corev1.Node
 	Quotas []corev1.ResourceQuota
+	// SharedQuotas are those of the namespace of the placeholders. Namespaces counts the namespaces
+	// whose WarmPools share them.
+	SharedQuotas []corev1.ResourceQuota
+	Namespaces   int
 	// The optional APIs that hold nodes or pull images.
 	CapacityBuffers, ProvisioningRequests, ImagePullJobs API
 	// Requests are what the pool asks the cluster's autoscaler for, by the label of the Forecast.
@@ -44,6 +50,8 @@ type Snapshot struct {
 type Workload struct {
 	Template *corev1.PodTemplateSpec
 	Selector *metav1.LabelSelector
+	// LeftOut says what of the target's template placeholders do not copy; empty where they copy all.
+	LeftOut string
 	// Made is how many replicas there are, where all of them were made from the template; else 0.
 	Made int64
 	// Ineligible is why nothing can be warmed for it; empty where something can.
@@ -93,6 +101,8 @@ type Remembered struct {
 type Options struct {
 	// ShapeKey returns a key that is equal for targets whose placeholders can stand for each other.
 	ShapeKey func(*Target) string
+	// Cap bounds what the WarmPools of the namespace hold together.
+	Cap Cap
 }
 
 // acts reports whether a WarmPool warms anything. One in mode DryRun says what it would do.

@@ -60,13 +60,13 @@ func (l *ledger) planHold(w *Work) {
 	if w.Hold.Err != nil || w.Hold.By == v1alpha1.WarmNodesOff {
 		return
 	}
-	w.Hold.Replicas = l.allot(w)
+	w.Hold.Replicas, w.Hold.LimitedBy = l.allot(w)
 	w.Hold.Limited = w.Hold.Replicas < w.Need.Nodes
 }
 
-// allot returns for how many replicas the limits let nodes be held. Placeholders that can be taken
-// over count towards the limits already.
-func (l *ledger) allot(w *Work) int {
+// allot returns for how many replicas nodes may be held, and what bounds that. Placeholders that can
+// be taken over count towards the limits already.
+func (l *ledger) allot(w *Work) (want int, by string) {
 	t := w.Target
 	rank := func(p *corev1.Pod) int { return l.nodes.Rank(p, t.ShapeKey) }
 	pods := l.transferable(w, names.RolePlaceholder, func(p *corev1.Pod) bool { return rank(p) < Useless })
@@ -74,7 +74,7 @@ func (l *ledger) allot(w *Work) int {
 	for i := range pods {
 		usePod(l.used, &pods[i], -1)
 	}
-	want := within(l.s.Pool.Spec.Limits, l.used, t.Shape, w.Need.Nodes)
+	want, by = l.room(w, w.Need.Nodes)
 	use(l.used, t.Shape.Requests, want)
 	missing := max(0, want-l.nodes.Useful(l.podsOf(w.Key, names.RolePlaceholder), t.ShapeKey))
 	for i := range pods {
@@ -84,7 +84,7 @@ func (l *ledger) allot(w *Work) int {
 			usePod(l.used, &pods[i], 1)
 		}
 	}
-	return want
+	return want, by
 }
 
 // nodesBy returns what holds nodes now, and which API that spec names is missing.
@@ -124,7 +124,7 @@ func (l *ledger) planPull(w *Work) {
 	}
 	t := w.Target
 	free := gpuwarm.FreeResources(l.s.Nodes, l.s.Pods, func(p *corev1.Pod) bool {
-		return p.Labels[names.LabelRole] != "" || t.owns(p)
+		return l.s.givesWay(p) || t.owns(p)
 	})
 	w.Pull.Nodes = usableNodes(t, l.nodes, free, l.busy(w), w.Need.Images-t.Replicas)
 	if w.Pull.By == v1alpha1.WarmImagesPods && l.s.Acts() {

@@ -10,7 +10,6 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
-	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
 // Target is the workload of a Forecast, as far as it matters to warming.
@@ -31,6 +30,8 @@ type Target struct {
 	// list it under.
 	Image, Admitted, PullImage string
 	Known                      gpuwarm.Image
+	// LeftOut says what of the target's template placeholders do not copy; empty where they copy all.
+	LeftOut string
 	// Made is how many replicas there are, where all of them were made from the template; else 0.
 	Made int64
 	// Timeline is the plan, with at most MaxReplicas by the HPA.
@@ -59,7 +60,7 @@ func newTarget(fc *v1alpha1.Forecast, w Workload) *Target {
 	if selector, err := metav1.LabelSelectorAsSelector(w.Selector); err == nil {
 		t.Selector = selector
 	}
-	t.LabelSelector, t.Made = w.Selector, w.Made
+	t.LabelSelector, t.Made, t.LeftOut = w.Selector, w.Made, w.LeftOut
 	return t
 }
 
@@ -117,7 +118,7 @@ func (t *Target) IsReplica(p *corev1.Pod) bool { return IsAlive(p) && t.owns(p) 
 
 // owns reports whether a pod is the target's, ended or not.
 func (t *Target) owns(p *corev1.Pod) bool {
-	return p.Namespace == t.Namespace && p.Labels[names.LabelRole] == "" && t.Selector.Matches(labels.Set(p.Labels))
+	return p.Namespace == t.Namespace && !isPullPod(p) && t.Selector.Matches(labels.Set(p.Labels))
 }
 
 // isUniform reports whether all replicas that there are were made from the template.

@@ -78,8 +78,9 @@ type HoldPlan struct {
 	Err     error
 	// Replicas to hold nodes for.
 	Replicas int
-	// Limited reports whether limits leave room for fewer than are needed.
-	Limited bool
+	// Limited reports whether fewer are held for than are needed. LimitedBy is what bounds that.
+	Limited   bool
+	LimitedBy string
 	// Placeholders are those of the Forecast: made for it, or taken over from another one.
 	Placeholders []corev1.Pod
 }
@@ -91,6 +92,8 @@ type PullPlan struct {
 	Err     error
 	// Nodes are to have the image, the ones that are used or held first.
 	Nodes []*corev1.Node
+	// LeftOut counts the nodes that bounds leave without it. Parallel is how many may pull at a time.
+	LeftOut, Parallel int
 	// Pods are the pull pods of the Forecast: made for it, or taken over from another one.
 	Pods []corev1.Pod
 }

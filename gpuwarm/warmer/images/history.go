@@ -172,7 +172,7 @@ func (h *History) next(nodes []*corev1.Node, found bool, active, parallel int, n
 	case suspected && found:
 		parallel = min(parallel, doubtful)
 	case suspected:
-		parallel = 1
+		parallel = min(parallel, 1)
 	}
 	due := slices.DeleteFunc(slices.Clone(nodes), func(n *corev1.Node) bool {
 		_, tried := h.failed[n.Name]

@@ -45,6 +45,8 @@ type Pull struct {
 	// Nodes are to have the image. Cluster has all nodes.
 	Nodes   []*corev1.Node
 	Cluster allocate.Nodes
+	// Parallel is how many nodes may pull at a time.
+	Parallel int
 	// Pods and Job pull for the Forecast now, whichever method is to.
 	Pods []corev1.Pod
 	Job  *unstructured.Unstructured
@@ -88,5 +90,3 @@ func (m *Methods) Release(ctx context.Context, p Pull) error {
 func HasImage(t *allocate.Target, h *History, n *corev1.Node) bool {
 	return t.Known.ListedOn(n) || (h != nil && h.present[n.Name] && len(n.Status.Images) >= mostListed)
 }
-
-func parallelism(pool *v1alpha1.WarmPool) int { return max(1, int(pool.Spec.Images.Parallelism)) }

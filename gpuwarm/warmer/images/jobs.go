@@ -41,7 +41,7 @@ func (m *jobs) Ensure(ctx context.Context, p Pull) (problem string, err error) {
 	}
 	if p.Job != nil {
 		problem, err = m.advance(ctx, p, missing, now)
-	} else if names := sortedNames(h.due(missing, now)); len(names) > 0 {
+	} else if names := sortedNames(h.due(missing, now)); len(names) > 0 && p.Parallel > 0 {
 		err = m.create(ctx, p, names)
 	}
 	h.present = map[string]bool{}
@@ -143,7 +143,7 @@ func (m *jobs) create(ctx context.Context, p Pull, nodes []string) error {
 		secrets = append(secrets, s.Name)
 	}
 	job.Object["spec"] = map[string]any{
-		"image": p.Target.Admitted, "pullSecrets": secrets, "parallelism": int64(parallelism(p.Pool)),
+		"image": p.Target.Admitted, "pullSecrets": secrets, "parallelism": int64(p.Parallel),
 		"imagePullPolicy": "IfNotPresent", "selector": map[string]any{"names": selected},
 		// By default OpenKruise gives a pull ten minutes, which is too short for images of tens of
 		// gigabytes.

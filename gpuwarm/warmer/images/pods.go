@@ -64,7 +64,7 @@ func (m *pods) Ensure(ctx context.Context, p Pull) (problem string, err error) {
 	if err := m.o.Client.Deleter.Pods(ctx, stale); err != nil {
 		return problem, err
 	}
-	next := h.next(missing, len(h.present) > 0, active, parallelism(p.Pool), now)
+	next := h.next(missing, len(h.present) > 0, active, p.Parallel, now)
 	return problem, m.create(ctx, p, next)
 }
 

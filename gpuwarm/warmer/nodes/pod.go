@@ -40,7 +40,7 @@ func (m *placeholders) build(h Hold, index int, others metav1.LabelSelector) *co
 				names.LabelShape:    h.Target.ShapeKey,
 			},
 			Annotations: map[string]string{
-				names.AnnotationFor: pool.Namespace + "/" + h.Forecast + " by " + pool.Name,
+				names.AnnotationFor: names.Owner{Namespace: pool.Namespace, Pool: pool.Name, Forecast: h.Forecast}.String(),
 				// Karpenter would remove the node before it has been of use.
 				"karpenter.sh/do-not-disrupt": "true",
 			},

@@ -18,7 +18,8 @@ import (
 )
 
 // jobs load by a Job from the template of a CronJob. The template is a CronJob's and not the
-// WarmPool's own, so that who may write WarmPools can run nothing that they could not run before.
+// WarmPool's own, and the CronJob's author allows it by a label, so that who may write WarmPools can
+// run nothing else: a CronJob can have rights that they do not have.
 type jobs struct{ *Methods }
 
 func (m jobs) Release(ctx context.Context, l Load) error { return m.client.Deleter.Object(ctx, l.Job) }
@@ -34,6 +35,10 @@ func (m jobs) Ensure(ctx context.Context, l Load) (Result, error) {
 		}
 		if err != nil {
 			return nil, "", err
+		}
+		if cron.Labels[LabelLoad] != "true" {
+			return nil, fmt.Sprintf("CronJob %s in namespace %s is not marked as one that loads weights: label it %s=true "+
+				"if WarmPools may run it", key.Name, key.Namespace, LabelLoad), nil
 		}
 		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
 			Namespace: l.Pool.Namespace, Name: names.Object(l.Pool.Namespace, l.Pool.Name, l.Forecast),

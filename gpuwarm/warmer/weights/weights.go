@@ -36,6 +36,10 @@ const (
 	ByJob        = "Job"
 )
 
+// LabelLoad is the label by which the author of a CronJob lets WarmPools of its namespace run it. Its
+// value is "true".
+const LabelLoad = "headstart.dev/load-weights"
+
 const (
 	annotationImage    = "headstart.dev/image-hash"
 	annotationReplicas = "headstart.dev/replicas" // that there were when the load began

@@ -78,9 +78,9 @@ func testImageDoesNotExist(w *warmWorld) {
 func testQuota(w *warmWorld) {
 	w.scale(3)
 	w.await("three nodes are held", w.hasPlaceholders(3))
-	w.limitPlaceholders(3)
+	w.limitPlaceholders(3, 3)
 	w.scale(0)
-	w.await("the quota is reported", w.hasReason("NodesWarm", "False QuotaDenied"))
+	w.await("the quota bounds what is held", w.hasReason("NodesWarm", "False Limited"))
 	w.checkRequests("a quota that denies", 10*time.Second)
 	w.unlimitPlaceholders()
 	w.await("six placeholders without the quota", w.hasPlaceholders(6))

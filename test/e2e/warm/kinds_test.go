@@ -118,7 +118,7 @@ func allCRDs() string {
 const loadWeights = `
 apiVersion: batch/v1
 kind: CronJob
-metadata: {name: load-weights, namespace: shop}
+metadata: {name: load-weights, namespace: shop, labels: {headstart.dev/load-weights: "true"}}
 spec:
   suspend: true
   schedule: "0 0 1 1 *"
@@ -273,6 +273,12 @@ func TestWarmKinds(t *testing.T) {
 		w.must(err)
 		w.await("a pod pulls onto the node that lost the image",
 			func() bool { return len(w.pods(namespace, "headstart.dev/role=image-pull")) == 1 })
+		// No nodes are held for replicas that the quota would reject.
+		w.await("the quota bounds what is held", func() bool {
+			all, _ := w.placeholders()
+			return all == 0 && w.status().reason("NodesWarm") == "False Limited"
+		})
+		w.kube("delete", "resourcequota", "tight")
 	})
 	t.Run("DryRun", func(t *testing.T) {
 		w := w.in(t)

@@ -97,9 +97,9 @@ func TestWarmPlaceholders(t *testing.T) {
 
 	t.Run("Quota", func(t *testing.T) {
 		w := w.in(t)
-		w.limitPlaceholders(3)
+		w.limitPlaceholders(3, 2)
 		w.scale(0)
-		w.await("the quota is reported", func() bool { return w.status().reason("NodesWarm") == "False QuotaDenied" })
+		w.await("the quota bounds what is held", func() bool { return w.status().reason("NodesWarm") == "False Limited" })
 		if all, _ := w.placeholders(); all > 3 {
 			t.Errorf("%d placeholders under a quota of 3", all)
 		}

@@ -7,6 +7,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -87,8 +88,9 @@ func (c Client) Own(pool *v1alpha1.WarmPool, forecast string, o client.Object) e
 	}
 	labels[names.LabelPool] = names.Pool(pool.Namespace, pool.Name)
 	labels[names.LabelForecast] = names.Forecast(pool.Namespace, forecast)
-	labels["app.kubernetes.io/managed-by"] = "headstart"
-	annotations[names.AnnotationFor] = pool.Namespace + "/" + forecast + " by " + pool.Name
+	labels[names.LabelManagedBy] = names.ManagedBy
+	owner := names.Owner{Namespace: pool.Namespace, Pool: pool.Name, Forecast: forecast}
+	annotations[names.AnnotationFor] = owner.String()
 	o.SetLabels(labels)
 	o.SetAnnotations(annotations)
 	return controllerutil.SetControllerReference(pool, o, c.Scheme())
@@ -107,7 +109,7 @@ func (c Client) CreateOrUpdate(
 			if err := c.Own(pool, forecast, o); err != nil {
 				return err
 			}
-		} else if o.GetLabels()[names.LabelPool] != names.Pool(pool.Namespace, pool.Name) {
+		} else if !metav1.IsControlledBy(o, pool) {
 			return fmt.Errorf("%s/%s is there and not of this WarmPool: remove it", o.GetNamespace(), o.GetName())
 		}
 		return mutate()
