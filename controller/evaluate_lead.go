@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -44,7 +45,7 @@ func (e *evaluation) readLead(ctx context.Context) error {
 		return targetErr
 	}
 	e.lead = learner.Lead(e.now)
-	e.poolWarmUps.Set(e.name(), learner.NodePool(), e.lead.WarmUp, e.lead.Starts)
+	e.poolWarmUps.Set(e.service(), learner.NodePool(), e.lead.WarmUp, e.lead.Starts)
 	e.leadTime = e.lead.WarmUp + delay
 	e.next.LeadTime = &v1alpha1.LeadTimeStatus{
 		Value: v1alpha1.FormatDuration(e.leadTime.Round(time.Second)), Source: e.lead.Source,
@@ -122,7 +123,7 @@ func (e *evaluation) podSelector(ctx context.Context) (labels.Selector, error) {
 }
 
 // collectStarts updates the learner with the starts of the target's pods, with those of other
-// services on the same nodes, and with the path that the next pods will take.
+// services of the namespace on the same nodes, and with the path that the next pods will take.
 func (e *evaluation) collectStarts(ctx context.Context, learner *gpuwarm.Learner) error {
 	selector, err := e.podSelector(ctx)
 	if err != nil {
@@ -134,13 +135,23 @@ func (e *evaluation) collectStarts(ctx context.Context, learner *gpuwarm.Learner
 		return fmt.Errorf("list the pods of %s/%s: %w", e.fc.Namespace, e.fc.Spec.TargetRef.Name, err)
 	}
 	e.starts.Observe(learner.Sync(e.now, starts))
-	learner.SetPool(e.poolWarmUps.Others(e.name(), learner.NodePool()))
+	learner.SetPool(e.poolWarmUps.Others(e.service(), learner.NodePool()))
 	next, err := e.nextPath(ctx, selector, learner.Records())
 	if err != nil {
 		return err
 	}
 	learner.SetNext(next)
 	return nil
+}
+
+// service returns the Forecast and its target, as PoolWarmUps names them. The API version of the
+// target does not matter.
+func (e *evaluation) service() gpuwarm.Service {
+	ref := e.fc.Spec.TargetRef
+	kind := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()
+	return gpuwarm.Service{
+		Namespace: e.fc.Namespace, Forecast: e.fc.Name, Target: kind.String() + "/" + ref.Name,
+	}
 }
 
 const (

@@ -177,7 +177,7 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 	r.mu.Unlock()
 	r.fetch.forget(key)
 	r.metrics.forget(key)
-	r.poolWarmUps.Delete(key.Namespace + "/" + key.Name)
+	r.poolWarmUps.Delete(key.Namespace, key.Name)
 }
 
 // reportInvalidSpec sets the condition Ready to False because of an invalid spec. The plan stays in

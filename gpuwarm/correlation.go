@@ -158,26 +158,47 @@ func (e *ForecastErrors) MeasuredAt(services []string, now time.Time) time.Time 
 func (e *ForecastErrors) measure(services []string) (correlation float64, n int) {
 	sum, pairs := 0.0, 0.0
 	slots := map[int64]bool{}
-	for i, a := range services {
-		for _, b := range services[:i] {
-			sum += e.pairCorrelation(a, b, slots)
+	var before []serviceErrors
+	for _, s := range services {
+		a := e.of(s)
+		for _, b := range before {
+			sum += a.correlation(b, slots)
 			pairs++
 		}
+		before = append(before, a)
 	}
 	return sum / max(pairs, 1), len(slots)
 }
 
-// pairCorrelation is the correlation of the errors of two services; 1 without enough slots. It adds
-// the slots in which both have an error to slots.
-func (e *ForecastErrors) pairCorrelation(a, b string, slots map[int64]bool) float64 {
+// serviceErrors are the errors of one service, by slot.
+type serviceErrors struct {
+	bySlot map[int64]float64
+	slots  []int64 // in order, since the last digits of a sum depend on the order
+	// mean is subtracted before errors are compared: a plan covers a lead window and demand is of an
+	// instant, so the mean says nothing about how errors vary together.
+	mean float64
+}
+
+// of returns the errors of a service.
+func (e *ForecastErrors) of(service string) serviceErrors {
+	out := serviceErrors{bySlot: e.observed[service], slots: slices.Sorted(maps.Keys(e.observed[service]))}
+	for _, s := range out.slots {
+		out.mean += out.bySlot[s]
+	}
+	out.mean /= float64(max(1, len(out.slots)))
+	return out
+}
+
+// correlation is the correlation of the errors of two services; 1 without enough slots. It adds the
+// slots in which both have an error to slots.
+func (a serviceErrors) correlation(b serviceErrors, slots map[int64]bool) float64 {
 	products, squares, n := 0.0, 0.0, 0
-	meanA, meanB := e.mean(a), e.mean(b)
-	for s, x := range e.observed[a] {
-		y, both := e.observed[b][s]
+	for _, s := range a.slots {
+		y, both := b.bySlot[s]
 		if !both {
 			continue
 		}
-		x, y := x-meanA, y-meanB
+		x, y := a.bySlot[s]-a.mean, y-b.mean
 		products += x * y
 		squares += (x*x + y*y) / 2
 		n++
@@ -210,15 +231,5 @@ func (e *ForecastErrors) upperBound(services []string, measured float64, n int) 
 
 // twoStandardErrors of a correlation of n pairs.
 func twoStandardErrors(n int) float64 { return 2 / math.Sqrt(float64(n)) }
-
-// mean is the mean error of a service. It is subtracted before errors are compared: a plan covers a
-// lead window and demand is of an instant, so the mean says nothing about how errors vary together.
-func (e *ForecastErrors) mean(service string) float64 {
-	sum := 0.0
-	for _, v := range e.observed[service] {
-		sum += v
-	}
-	return sum / float64(max(1, len(e.observed[service])))
-}
 
 func slotOf(t time.Time) int64 { return t.Unix() / int64(slot/time.Second) }

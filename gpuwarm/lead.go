@@ -101,11 +101,15 @@ func alignLevels(samples []survival.Sample, q, prior, longest float64) []surviva
 }
 
 // priorWarmUp is the warm-up that is assumed for a service without starts: that of the other
-// services on its node pool, shrunk towards the configured value while few of their starts are
-// known.
+// services on its node pool, shrunk towards the default while few of their starts are known. A
+// default that a user configured is a floor: fast neighbours do not make it shorter.
 func (l *Learner) priorWarmUp() time.Duration {
 	secs := survival.Shrink(l.pool.warmUp.Seconds(), l.opts.Default.Seconds(), float64(l.pool.starts))
-	return time.Duration(secs * float64(time.Second))
+	prior := time.Duration(secs * float64(time.Second))
+	if l.opts.DefaultConfigured {
+		prior = max(prior, l.opts.Default)
+	}
+	return prior
 }
 
 // samples returns the records as samples at now, and for each the reason why it fails.

@@ -89,7 +89,7 @@ func (l *Learner) SetNext(p Path) { l.next = p }
 
 // SetPool sets the warm-up of the other services on the node pool, and from how many starts it was
 // learned; see [PoolWarmUps]. It is the prior of a service with few starts of its own. Below ten
-// starts the prior is shrunk towards the configured value.
+// starts the prior is shrunk towards the default. It is never below a default that is configured.
 func (l *Learner) SetPool(warmUp time.Duration, starts int) { l.pool = poolWarmUp{warmUp, starts} }
 
 // Sync records all current starts of the service. A start that was going on and is not among them

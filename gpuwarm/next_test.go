@@ -1,6 +1,7 @@
 package gpuwarm
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -41,22 +42,99 @@ func TestRoomPath(t *testing.T) {
 
 func TestPoolWarmUps(t *testing.T) {
 	var w PoolWarmUps
-	w.Set("a", "h100", 100*time.Second, 5)
-	w.Set("b", "h100", 400*time.Second, 5)
-	w.Set("c", "l4", time.Hour, 50)
-	w.Set("d", "h100", time.Hour, LearnedStarts-1)
-	if got, starts := w.Others("new", "h100"); got.Round(time.Second) != 200*time.Second || starts != 10 {
+	of := func(name string) Service { return Service{"shop", name, "Deployment.apps/" + name} }
+	w.Set(of("a"), "h100", 100*time.Second, 5)
+	w.Set(of("b"), "h100", 400*time.Second, 5)
+	w.Set(of("c"), "l4", time.Hour, 50)
+	w.Set(of("d"), "h100", time.Hour, LearnedStarts-1)
+	if got, starts := w.Others(of("new"), "h100"); got.Round(time.Second) != 200*time.Second || starts != 10 {
 		t.Errorf("the geometric mean of 100 and 400 s is 200 s, from ten starts: %v, %d", got, starts)
 	}
-	if got, starts := w.Others("a", "h100"); got.Round(time.Second) != 400*time.Second || starts != 5 {
+	if got, starts := w.Others(of("a"), "h100"); got.Round(time.Second) != 400*time.Second || starts != 5 {
 		t.Errorf("a service is not one of the others: %v, %d", got, starts)
 	}
-	w.Set("b", "l4", 400*time.Second, 5)
-	w.Delete("c")
-	if got, _ := w.Others("new", "l4"); got.Round(time.Second) != 400*time.Second {
+	w.Set(of("b"), "l4", 400*time.Second, 5)
+	w.Delete("shop", "c")
+	if got, _ := w.Others(of("new"), "l4"); got.Round(time.Second) != 400*time.Second {
 		t.Errorf("b moved and c is gone: %v", got)
 	}
-	if got, starts := w.Others("a", "h100"); got != 0 || starts != 0 {
+	if got, starts := w.Others(of("a"), "h100"); got != 0 || starts != 0 {
 		t.Errorf("a is alone now: %v, %d", got, starts)
+	}
+}
+
+// Nothing is learned from another namespace, whatever is there.
+func TestPoolWarmUpsOfOtherNamespaces(t *testing.T) {
+	var w PoolWarmUps
+	for i := range 100 {
+		w.Set(Service{"evil", fmt.Sprint("f", i), fmt.Sprint("Deployment.apps/t", i)}, "h100", 2*time.Second, 64)
+	}
+	mine := Service{"shop", "new", "Deployment.apps/new"}
+	if got, starts := w.Others(mine, "h100"); got != 0 || starts != 0 {
+		t.Errorf("learned %v from %d starts of another namespace", got, starts)
+	}
+	w.Delete("shop", "f0")
+	if got, starts := w.Others(Service{"evil", "g", "Deployment.apps/g"}, "h100"); got == 0 || starts != 6400 {
+		t.Errorf("a namespace removed what is another's: %v from %d starts", got, starts)
+	}
+}
+
+// Many Forecasts of one target count as one, and not for that target itself.
+func TestPoolWarmUpsCountTargetsOnce(t *testing.T) {
+	var w PoolWarmUps
+	for i := range 100 {
+		w.Set(Service{"shop", fmt.Sprint("f", i), "Deployment.apps/fast"}, "h100", 2*time.Second, 10)
+	}
+	w.Set(Service{"shop", "slow", "Deployment.apps/slow"}, "h100", 200*time.Second, 10)
+	if got, starts := w.Others(Service{"shop", "new", "Deployment.apps/new"}, "h100"); starts != 20 ||
+		got.Round(time.Second) != 20*time.Second {
+		t.Errorf("the mean of the two targets is 20 s, from 20 starts: %v, %d", got, starts)
+	}
+	if got, starts := w.Others(Service{"shop", "more", "Deployment.apps/fast"}, "h100"); starts != 10 ||
+		got.Round(time.Second) != 200*time.Second {
+		t.Errorf("a target is not one of the others: %v, %d", got, starts)
+	}
+}
+
+// The result depends on what is known, and not on the order of a map.
+func TestPoolWarmUpsAreStable(t *testing.T) {
+	var w PoolWarmUps
+	for i := range 40 {
+		w.Set(Service{"shop", fmt.Sprint("f", i), fmt.Sprint("Deployment.apps/t", i/2)}, "h100",
+			time.Duration(7*i*i+i+3)*time.Second, 3+i/2)
+	}
+	mine := Service{"shop", "new", "Deployment.apps/new"}
+	first, starts := w.Others(mine, "h100")
+	for range 100 {
+		if got, n := w.Others(mine, "h100"); got != first || n != starts {
+			t.Fatalf("%v from %d starts, and before %v from %d", got, n, first, starts)
+		}
+	}
+}
+
+// A default that a user configured is a floor for what is learned from neighbours. It is none for
+// what is learned from own starts.
+func TestNeighboursDoNotUndercutTheConfiguredDefault(t *testing.T) {
+	opts := LearnerOptions{Default: 10 * time.Minute, DefaultConfigured: true}
+	l := NewLearner(opts)
+	l.SetPool(2*time.Second, 64)
+	if got := l.Lead(at(0)).WarmUp; got != 10*time.Minute {
+		t.Errorf("fast neighbours made it %v", got)
+	}
+	l.SetPool(20*time.Minute, 64)
+	if got := l.Lead(at(0)).WarmUp; got != 20*time.Minute {
+		t.Errorf("slow neighbours make it longer: %v", got)
+	}
+	l.SetPool(2*time.Second, 64)
+	for i := range 10 {
+		l.Record(at(5000), readyStart(fmt.Sprint("pod-", i), 100*i, 60))
+	}
+	if got := l.Lead(at(5000)).WarmUp; got > 2*time.Minute {
+		t.Errorf("its own starts take a minute: %v", got)
+	}
+	l = NewLearner(LearnerOptions{})
+	l.SetPool(time.Minute, 64)
+	if got := l.Lead(at(0)).WarmUp; got != time.Minute {
+		t.Errorf("without a configured default they are the prior: %v", got)
 	}
 }
