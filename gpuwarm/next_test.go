@@ -96,12 +96,13 @@ func TestPoolWarmUpsCountTargetsOnce(t *testing.T) {
 	}
 }
 
-// The result depends on what is known, and not on the order of a map.
+// The result depends on what is known, and not on the order of a map. The warm-ups are years long, so
+// that the last digit of a sum shows.
 func TestPoolWarmUpsAreStable(t *testing.T) {
 	var w PoolWarmUps
 	for i := range 40 {
 		w.Set(Service{"shop", fmt.Sprint("f", i), fmt.Sprint("Deployment.apps/t", i/2)}, "h100",
-			time.Duration(7*i*i+i+3)*time.Second, 3+i/2)
+			time.Duration(7*i*i+i+3)*500_000*time.Second, 3+i/2)
 	}
 	mine := Service{"shop", "new", "Deployment.apps/new"}
 	first, starts := w.Others(mine, "h100")

@@ -311,13 +311,17 @@ func acceleratorOf(c *corev1.Container) (string, resource.Quantity) {
 	name, quantity := "", resource.Quantity{}
 	for _, list := range []corev1.ResourceList{c.Resources.Limits, c.Resources.Requests} {
 		for n, q := range list {
-			extended := strings.Contains(string(n), "/") && !strings.HasPrefix(string(n), "kubernetes.io/")
-			if extended && !q.IsZero() && (name == "" || string(n) < name) {
+			if isExtended(n) && !q.IsZero() && (name == "" || string(n) < name) {
 				name, quantity = string(n), q
 			}
 		}
 	}
 	return name, quantity
+}
+
+// isExtended reports whether a resource is an extended one.
+func isExtended(name corev1.ResourceName) bool {
+	return strings.Contains(string(name), "/") && !strings.HasPrefix(string(name), "kubernetes.io/")
 }
 
 // MainImage is the image of the [MainContainer].

@@ -18,6 +18,10 @@ type Member struct {
 	Stages Stages
 }
 
+// mostWork bounds the instants times the members. Steps of plans are whole minutes, so that a thousand
+// services are below it. Somebody who writes other plans would hold up what is done for others.
+const mostWork = 2_000_000
+
 // horizon is until when nodes have to be requested at now.
 func (m Member) horizon(now time.Time) time.Time { return now.Add(m.Stages.Node + m.Stages.Image) }
 
@@ -51,7 +55,11 @@ func JointHolds(members []Member, now time.Time, correlation float64) Joint {
 	}
 	slices.SortFunc(instants, time.Time.Compare)
 	peak := 0.0
-	for _, at := range slices.CompactFunc(instants, time.Time.Equal) {
+	instants = slices.CompactFunc(instants, time.Time.Equal)
+	if len(instants)*len(members) > mostWork {
+		peak, instants = out.Alone, nil // nothing is saved
+	}
+	for _, at := range instants {
 		peak = max(peak, unitsNeeded(members, now, at, correlation))
 	}
 	out.distribute(members, alone, min(peak, out.Alone))
@@ -108,7 +116,7 @@ type Shortage struct {
 }
 
 // FindShortage returns when the plans of the members need more than the given units together. ok is
-// false when they never do.
+// false when they never do. Of plans with very many different instants, the first ones count.
 func FindShortage(members []Member, from time.Time, units float64) (s Shortage, ok bool) {
 	var instants []time.Time
 	for _, m := range members {
@@ -116,7 +124,8 @@ func FindShortage(members []Member, from time.Time, units float64) (s Shortage, 
 		m.Timeline.eachStep(from, m.Timeline.End(), add)
 	}
 	slices.SortFunc(instants, time.Time.Compare)
-	for _, at := range slices.CompactFunc(instants, time.Time.Equal) {
+	instants = slices.CompactFunc(instants, time.Time.Equal)
+	for _, at := range instants[:min(len(instants), mostWork/max(1, len(members)))] {
 		need := 0.0
 		for _, m := range members {
 			planned, _ := m.Timeline.valuesAt(at)

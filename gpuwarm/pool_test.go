@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -249,5 +250,28 @@ func TestLearnedStages(t *testing.T) {
 	}
 	if diff := cmp.Diff(l.Records(), Restore(LearnerOptions{}, l.Records()).Records()); diff != "" {
 		t.Errorf("lost by a restart (-want, +got):\n%s", diff)
+	}
+}
+
+// Plans whose steps begin at many different instants take no time that grows with their square. Then
+// nothing is saved by sharing.
+func TestPlansOfManyInstants(t *testing.T) {
+	stages := Stages{Node: 1000 * time.Hour}
+	members := make([]Member, 300)
+	for i := range members {
+		p := planOf(strings.Repeat("9 ", 4000))
+		p.Segments[0].Expected = strings.Repeat("0 ", 4000)
+		p.Start = metav1.NewTime(epoch.Add(time.Duration(i) * 100 * time.Millisecond))
+		tl, err := NewTimeline(p, TimelineOptions{Capacity: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		members[i] = Member{Timeline: tl, Units: 1, Stages: stages}
+	}
+	if j := JointHolds(members, epoch, 0); j.Units != 2700 {
+		t.Errorf("%g units, want what each needs alone", j.Units)
+	}
+	if s, ok := FindShortage(members, epoch, 10); !ok || s.By <= 0 {
+		t.Errorf("the shortage at the beginning is found: %+v", s)
 	}
 }

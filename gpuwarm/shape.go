@@ -89,6 +89,18 @@ func (s Shape) ScarceResource() (corev1.ResourceName, float64) {
 	return corev1.ResourceName(name), q.AsApproximateFloat64()
 }
 
+// Extended returns the extended resources that a pod takes, such as accelerators, by name.
+func (s Shape) Extended() []corev1.ResourceName {
+	var out []corev1.ResourceName
+	for name, q := range s.Requests {
+		if isExtended(name) && !q.IsZero() {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Pool is equal for shapes that can take each other's place on a node. They have the same
 // constraints, and the same kind of accelerator, in any amount. Without an accelerator they have
 // the same requests.
@@ -234,7 +246,8 @@ func wholeQuotient(whole, part resource.Quantity) int {
 }
 
 // FreeResources returns the free resources of each node, by its name. Pods that have ended take
-// nothing, nor do those for which ignore is true. ignore may be nil.
+// nothing, nor do those for which ignore is true. ignore may be nil. A pod that merely names a node
+// takes nothing either: anybody can write that, and the kubelet rejects it where there is no room.
 func FreeResources(
 	nodes []corev1.Node, pods []corev1.Pod, ignore func(*corev1.Pod) bool,
 ) map[string]corev1.ResourceList {
@@ -247,7 +260,7 @@ func FreeResources(
 		p := &pods[i]
 		left, ok := free[p.Spec.NodeName]
 		ended := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
-		if !ok || ended || (ignore != nil && ignore(p)) {
+		if !ok || ended || isUnconfirmed(p) || (ignore != nil && ignore(p)) {
 			continue
 		}
 		used := requestsOf(&p.Spec)
@@ -260,6 +273,14 @@ func FreeResources(
 		}
 	}
 	return free
+}
+
+// isUnconfirmed reports whether neither the scheduler nor the kubelet says that a pod is on its node.
+func isUnconfirmed(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodPending && !slices.ContainsFunc(p.Status.Conditions,
+		func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue
+		})
 }
 
 // Capacity is how many more replicas a service can have.
@@ -288,31 +309,4 @@ func (c Capacity) MaxReplicas(replicas int) (most int, bound string, ok bool) {
 		most, bound = replicas+c.Quota, "quota"
 	}
 	return most, bound, bound != ""
-}
-
-// QuotaRoom is how many more pods of the shape the quotas allow; -1 when none of them limits pods
-// of this shape. Quotas with scopes are ignored, because it is not known whether they apply to
-// these pods.
-func QuotaRoom(quotas []corev1.ResourceQuota, s Shape) int {
-	room := -1
-	for i := range quotas {
-		q := &quotas[i]
-		if len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil {
-			continue
-		}
-		for name, hard := range q.Status.Hard {
-			requested := corev1.ResourceName(strings.TrimPrefix(string(name), corev1.DefaultResourceRequestsPrefix))
-			want, ok := s.Requests[requested]
-			if !ok || want.Sign() <= 0 {
-				continue
-			}
-			left := hard.DeepCopy()
-			left.Sub(q.Status.Used[name])
-			n := max(0, wholeQuotient(left, want))
-			if room < 0 || n < room {
-				room = n
-			}
-		}
-	}
-	return room
 }

@@ -186,26 +186,32 @@ func TestRoom(t *testing.T) {
 	}
 }
 
+// A pod that names a node takes room there once the scheduler or the kubelet says so.
+func TestPodsThatNameANode(t *testing.T) {
+	node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
+	node.Status.Allocatable = list("nvidia.com/gpu", "8")
+	pod := corev1.Pod{Spec: corev1.PodSpec{
+		NodeName: "a", Containers: []corev1.Container{asks("c", "nvidia.com/gpu", "8")},
+	}}
+	free := func() int64 {
+		q := FreeResources([]corev1.Node{node}, []corev1.Pod{pod}, nil)["a"]["nvidia.com/gpu"]
+		return q.Value()
+	}
+	pod.Status.Phase = corev1.PodPending
+	if got := free(); got != 8 {
+		t.Errorf("%d are free, though nobody has put the pod there", got)
+	}
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}}
+	if got := free(); got != 0 {
+		t.Errorf("%d are free beside a pod that was scheduled", got)
+	}
+	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning}
+	if got := free(); got != 0 {
+		t.Errorf("%d are free beside a pod that runs", got)
+	}
+}
+
 func TestCapacity(t *testing.T) {
-	spec := corev1.PodSpec{Containers: []corev1.Container{asks("c", "nvidia.com/gpu", "2")}}
-	quota := func(hard, used string, scopes ...corev1.ResourceQuotaScope) corev1.ResourceQuota {
-		return corev1.ResourceQuota{
-			Spec: corev1.ResourceQuotaSpec{Scopes: scopes},
-			Status: corev1.ResourceQuotaStatus{
-				Hard: list("requests.nvidia.com/gpu", hard, "secrets", "1"),
-				Used: list("requests.nvidia.com/gpu", used),
-			},
-		}
-	}
-	quotas := []corev1.ResourceQuota{
-		quota("20", "5"), quota("9", "5"), quota("0", "0", corev1.ResourceQuotaScopeBestEffort),
-	}
-	if got := QuotaRoom(quotas, ShapeOf(&spec)); got != 2 {
-		t.Errorf("the tightest quota leaves 4 GPUs, room for 2 replicas; got %d", got)
-	}
-	if got := QuotaRoom(nil, ShapeOf(&spec)); got != -1 {
-		t.Errorf("without a quota: %d", got)
-	}
 	cases := map[string]struct {
 		in    Capacity
 		most  int

@@ -99,8 +99,12 @@ func (a *applier) warm(ctx context.Context, w *allocate.Work, out *outcome) {
 
 // holdOf returns what is to be held for a Forecast, and what is there.
 func (a *applier) holdOf(w *allocate.Work, replicas int) nodes.Hold {
+	target := w.SeenTarget()
+	if target != nil && target.FromRequest {
+		target = nil
+	}
 	return nodes.Hold{
-		Pool: a.o.Pool, Forecast: w.Forecast.Name, Target: w.SeenTarget(), Replicas: replicas, Nodes: a.o.cluster,
+		Pool: a.o.Pool, Forecast: w.Forecast.Name, Target: target, Replicas: replicas, Nodes: a.o.cluster,
 		Placeholders: w.Hold.Placeholders, Objects: a.o.of(w.Key).Objects,
 		Failures: a.st.failures(allocate.KeyOf(w.Forecast), a.r.opts.Clock),
 	}
@@ -321,23 +325,6 @@ func (a *applier) keep(ctx context.Context, w *allocate.Work, out *outcome) {
 	out.settleRemoval("removal of what was warmed"+out.of, errors.Join(errs...))
 	out.placeholders = allocate.Alive(w.Hold.Placeholders)
 	out.add(aboutNodes, "the target"+out.of, "what is held for it stays", w.Err, true)
-}
-
-// removeOutdated deletes what an earlier release made under another name. What is still wanted is
-// made again at the same look, under its name of now: after this, so that never both are asked for.
-// What is held for a target that cannot be read stays until it can be. prune deletes the rest.
-func (a *applier) removeOutdated(ctx context.Context) error {
-	unread := map[string]bool{}
-	for _, w := range a.d.Works {
-		unread[w.Key] = w.Err != nil
-	}
-	var errs []error
-	for _, obj := range a.o.outdated {
-		if unread, selected := unread[keyOf(obj)]; selected && !unread {
-			errs = append(errs, a.client.Deleter.Object(ctx, obj))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // prune deletes what was made for Forecasts that are not selected any more.

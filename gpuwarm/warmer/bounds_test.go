@@ -28,6 +28,11 @@ func quota(namespace, name string, hard, used int64) *corev1.ResourceQuota {
 	}
 }
 
+func scoped(q *corev1.ResourceQuota, scope corev1.ResourceQuotaScope) *corev1.ResourceQuota {
+	q.Spec.Scopes = []corev1.ResourceQuotaScope{scope}
+	return q
+}
+
 // heldFor returns placeholders of another namespace.
 func heldFor(namespace string, n int) []*corev1.Pod {
 	var out []*corev1.Pod
@@ -114,6 +119,36 @@ func TestTenantsAreBounded(t *testing.T) {
 		"Nothing": {"Ten replicas are needed.", Bounds{}, nil, nil, 10, ""},
 		"Cap":     {"The administrator bounds replicas.", Bounds{Placeholders: 4}, nil, nil, 4, "--warm-max-placeholders"},
 		"GPUs":    {"And accelerators.", Bounds{Accelerators: 3}, nil, nil, 3, "--warm-max-accelerators"},
+		"OtherDevices": {
+			"Also where another device comes first by name.",
+			Bounds{Accelerators: 8},
+			nil,
+			[]func(*world){func(w *world) {
+				changeTemplate(func(s *corev1.PodSpec) {
+					s.Containers[0].Resources.Requests = corev1.ResourceList{
+						"a.example/fuse": resource.MustParse("1"), "nvidia.com/gpu": resource.MustParse("2"),
+					}
+				})(w, nil)
+			}},
+			4, "--warm-max-accelerators",
+		},
+		"HeldByAnother": {
+			"What another WarmPool of the tenant holds beyond its part counts, for it may stay.",
+			Bounds{Placeholders: 8},
+			nil,
+			[]func(*world){another(shop), create(heldFor("shop", 7))},
+			1, "--warm-max-placeholders",
+		},
+		"BufferOfAnother": {
+			"Also where the cluster's autoscaler holds it.",
+			Bounds{Placeholders: 8},
+			nil,
+			[]func(*world){another(func(p *v1alpha1.WarmPool) {
+				shop(p)
+				p.Status.Forecasts = []v1alpha1.WarmForecast{{Name: "theirs", NodesBy: "CapacityBuffer", Hold: 6}}
+			})},
+			2, "--warm-max-placeholders",
+		},
 		"Pools": {
 			"Who makes more WarmPools gets no more.",
 			Bounds{Placeholders: 8},
@@ -136,6 +171,20 @@ func TestTenantsAreBounded(t *testing.T) {
 		},
 		"QuotaOfPods": {
 			"Also of pods.", Bounds{}, []*corev1.ResourceQuota{quota("shop", "count/pods", 9, 6)}, nil, 3, "ResourceQuota",
+		},
+		"QuotaOfScope": {
+			"Also one with scopes, where replicas are in them.",
+			Bounds{},
+			[]*corev1.ResourceQuota{scoped(quota("shop", "requests.nvidia.com/gpu", 9, 4),
+				corev1.ResourceQuotaScopeNotTerminating)},
+			nil, 5, "ResourceQuota",
+		},
+		"QuotaOfOtherScope": {
+			"One for other pods bounds nothing.",
+			Bounds{},
+			[]*corev1.ResourceQuota{scoped(quota("shop", "requests.nvidia.com/gpu", 9, 4),
+				corev1.ResourceQuotaScopeTerminating)},
+			nil, 10, "",
 		},
 		"QuotaIsUsedUp": {
 			"Nothing is left of it.",
@@ -273,6 +322,14 @@ func TestPlaceholdersReachNoOtherTenant(t *testing.T) {
 				s.Tolerations = []corev1.Toleration{gpu, {Key: "node-role.kubernetes.io/master", Value: ""}}
 			},
 			"node-role.kubernetes.io/",
+		},
+		"Cordoned": {
+			func(s *corev1.PodSpec) {
+				s.Tolerations = []corev1.Toleration{
+					gpu, {Key: "node.kubernetes.io/unschedulable", Operator: corev1.TolerationOpExists},
+				}
+			},
+			"node.kubernetes.io/",
 		},
 		"Scheduler":        {func(s *corev1.PodSpec) { s.SchedulerName = "theirs" }, "schedulerName theirs"},
 		"DefaultScheduler": {func(s *corev1.PodSpec) { s.SchedulerName = "default-scheduler" }, ""},

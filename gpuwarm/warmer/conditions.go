@@ -19,6 +19,7 @@ const (
 	reasonSelector   = "InvalidSelector"
 	reasonLimited    = "Limited"
 	reasonNoLimits   = "NoLimits"
+	reasonTooMany    = "TooManyWarmPools"
 	reasonPullFails  = "PullFails"
 	reasonNotWarmed  = "NotWarmed"
 	reasonInProgress = "InProgress"

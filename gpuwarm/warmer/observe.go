@@ -80,7 +80,7 @@ func (r *Reconciler) observe(
 		return nil, fmt.Errorf("look at the cluster: %w", err)
 	}
 	o.quotasErr = r.opts.Live.List(ctx, &quotas, inNamespace) // without quotas all but shortages can be decided
-	if err := r.opts.Client.List(ctx, &pools); err != nil {
+	if err := r.opts.Client.List(ctx, &pools, client.UnsafeDisableDeepCopy); err != nil {
 		o.PoolsErr = fmt.Errorf("list WarmPools: %w", err)
 	}
 	o.Forecasts, o.Quotas = forecasts.Items, quotas.Items
@@ -92,51 +92,6 @@ func (r *Reconciler) observe(
 	r.observeMade(ctx, o, st)
 	r.observeCaches(ctx, o)
 	return o, nil
-}
-
-// inNamespaceOf returns the WarmPools of a WarmPool's namespace, and in how many namespaces there are
-// WarmPools that hold nodes.
-func inNamespaceOf(pool *v1alpha1.WarmPool, all []v1alpha1.WarmPool) (own []v1alpha1.WarmPool, namespaces int) {
-	holding := map[string]bool{}
-	for _, p := range all {
-		if p.Namespace == pool.Namespace {
-			own = append(own, p)
-		}
-		if p.Spec.Mode != v1alpha1.WarmPoolDryRun && p.Spec.Nodes.Policy != v1alpha1.WarmNodesOff {
-			holding[p.Namespace] = true
-		}
-	}
-	return own, len(holding)
-}
-
-// sharedQuotas are the quotas of the namespace of the placeholders, as they were read last. They are
-// the same for all WarmPools, so they are read once an interval.
-type sharedQuotas struct {
-	until time.Time
-	items []corev1.ResourceQuota
-	err   error
-}
-
-// observeSharedQuotas reads the quotas of the namespace of the placeholders. Where they cannot be
-// read the API server still enforces them, but nobody shares them fairly.
-func (r *Reconciler) observeSharedQuotas(ctx context.Context, o *observation) {
-	if !o.Now.Before(r.shared.until) {
-		var list corev1.ResourceQuotaList
-		err := r.opts.Live.List(ctx, &list, client.InNamespace(r.opts.Namespace))
-		until := o.Now.Add(r.opts.Interval)
-		switch {
-		case kube.IsDenied(err):
-			err = kube.Advise(err, "grant list on resourcequotas in namespace "+r.opts.Namespace+
-				", as the Role headstart-warm does in manifests/components/warm")
-		case err != nil:
-			until = o.Now // it may be over at the next look
-		}
-		r.shared = sharedQuotas{until, list.Items, err}
-	}
-	o.SharedQuotas = r.shared.items
-	if o.quotasErr == nil {
-		o.quotasErr = r.shared.err
-	}
 }
 
 // observeTargets reads the targets of the Forecasts that may be warmed for, and the HPAs that bound

@@ -70,7 +70,7 @@ type Options struct {
 type Bounds struct {
 	// Placeholders is for how many replicas nodes may be held at a time, whatever holds them.
 	Placeholders int
-	// Accelerators is how many accelerators these may take, all kinds together.
+	// Accelerators is how much of each extended resource these may take, such as GPUs.
 	Accelerators int
 	// Pulls is how many nodes may pull at a time, and ImageNodes how many may get an image ahead of
 	// replicas, once for each image.

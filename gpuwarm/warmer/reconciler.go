@@ -7,7 +7,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
@@ -109,10 +108,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 // look observes, decides, applies and reports. A first failure is not reported: it is most often
 // over at the next look, a second later.
 func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (reconcile.Result, error) {
-	selector, err := metav1.LabelSelectorAsSelector(&pool.Spec.ForecastSelector)
+	selector, err := pool.Spec.Selector()
 	if err != nil {
-		message := fmt.Sprintf("spec.forecastSelector: %v: what is held stays until it is mended", err)
+		message := fmt.Sprintf("%v: what is held stays until it is mended", err)
 		return reconcile.Result{}, r.notReady(ctx, pool, reasonSelector, message)
+	}
+	if !r.counts(ctx, pool) {
+		return r.rest(ctx, pool, selector)
 	}
 	st := r.stateOf(pool)
 	again := st.failing
@@ -124,13 +126,7 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (reconci
 		}
 		return reconcile.Result{}, err
 	}
-	d := allocate.Decide(&o.Snapshot, st.memory(), allocate.Options{
-		ShapeKey: nodes.ShapeKey,
-		Cap: allocate.Cap{
-			Placeholders: r.opts.Bounds.Placeholders, Accelerators: r.opts.Bounds.Accelerators,
-			Pulls: r.opts.Bounds.Pulls, ImageNodes: r.opts.Bounds.ImageNodes,
-		},
-	})
+	d := r.decide(o, st)
 	outcomes, rest := r.newApplier(o, d, st).apply(ctx)
 	report := newReport(o, d, outcomes, rest, st.errors)
 	st.remember(o, d, report.statuses)
@@ -142,4 +138,14 @@ func (r *Reconciler) look(ctx context.Context, pool *v1alpha1.WarmPool) (reconci
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: r.opts.Interval}, nil
+}
+
+func (r *Reconciler) decide(o *observation, st *poolState) *allocate.Desired {
+	b := r.opts.Bounds
+	return allocate.Decide(&o.Snapshot, st.memory(), allocate.Options{
+		ShapeKey: nodes.ShapeKey,
+		Cap: allocate.Cap{
+			Placeholders: b.Placeholders, Accelerators: b.Accelerators, Pulls: b.Pulls, ImageNodes: b.ImageNodes,
+		},
+	})
 }

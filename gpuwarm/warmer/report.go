@@ -265,7 +265,13 @@ func (r *report) status(works []*allocate.Work, now time.Time) *v1alpha1.WarmPoo
 
 // notReady writes why nothing can be looked at, and leaves the rest of the status as it is.
 func (r *Reconciler) notReady(ctx context.Context, pool *v1alpha1.WarmPool, reason, message string) error {
-	status := pool.Status.DeepCopy()
+	return r.writeNotReady(ctx, pool, pool.Status.DeepCopy(), reason, message)
+}
+
+// writeNotReady writes a status with the condition Ready as False.
+func (r *Reconciler) writeNotReady(
+	ctx context.Context, pool *v1alpha1.WarmPool, status *v1alpha1.WarmPoolStatus, reason, message string,
+) error {
 	status.ObservedGeneration = pool.Generation
 	set := conditions.Set{List: status.Conditions, Generation: pool.Generation, Now: r.opts.Clock.Now()}
 	set.Put(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, message)

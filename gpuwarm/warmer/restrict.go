@@ -11,8 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// nodeRoles is the prefix of the taints of control planes, and of other nodes with a role.
-const nodeRoles = "node-role.kubernetes.io/"
+// Prefixes of taints. Those of roles keep pods off control planes, and those of conditions off nodes
+// that are cordoned, not Ready or full.
+const (
+	nodeRoles      = "node-role.kubernetes.io/"
+	nodeConditions = "node.kubernetes.io/"
+)
 
 // restrict removes from a target's template what placeholders and pull pods must not copy, and returns
 // what that is, for a message; empty where it is nothing. The author of a Deployment decides about its
@@ -22,10 +26,12 @@ func restrict(t *corev1.PodTemplateSpec, namespace string, schedulers []string) 
 	spec := &t.Spec
 	if n := len(spec.Tolerations); n > 0 {
 		spec.Tolerations = slices.DeleteFunc(spec.Tolerations, func(t corev1.Toleration) bool {
-			return t.Key == "" || strings.HasPrefix(t.Key, nodeRoles)
+			return t.Key == "" || strings.HasPrefix(t.Key, nodeRoles) ||
+				(strings.HasPrefix(t.Key, nodeConditions) && t.Effect != corev1.TaintEffectNoExecute)
 		})
 		if len(spec.Tolerations) < n {
-			out = append(out, "tolerations of every taint and of "+nodeRoles+"*")
+			out = append(out, "tolerations of every taint, of "+nodeRoles+"*, and of "+nodeConditions+
+				"* but for NoExecute")
 		}
 	}
 	if name := spec.SchedulerName; name != "" && name != corev1.DefaultSchedulerName &&

@@ -107,10 +107,11 @@ func TestForgedLabelsFreeNoGPU(t *testing.T) {
 	}
 }
 
-// A pod with the labels of a pull pod that no WarmPool controls teaches nothing and is not deleted.
+// A pod with the labels of a pull pod that no WarmPool controls teaches nothing and is not deleted. The
+// name of a WarmPool as the owner is not enough: the UID decides.
 func TestForgedPullsCountForNothing(t *testing.T) {
-	for _, namespace := range []string{"evil", "shop"} {
-		t.Run(namespace, func(t *testing.T) {
+	for name, namespace := range map[string]string{"Elsewhere": "evil", "Here": "shop", "OtherUID": "shop"} {
+		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, steady, pool(noNodes), node("a"))
 			w.look(0)
 			pulls := w.ours(names.RolePull)
@@ -119,6 +120,12 @@ func TestForgedPullsCountForNothing(t *testing.T) {
 			}
 			forged := copyOf(&pulls[0], namespace, "forged", "a")
 			forged.Spec.Containers[0].Image = "evil.example/model:1"
+			if name == "OtherUID" {
+				gone := pool()
+				gone.UID = "another-uid"
+				forged.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(gone,
+					v1alpha1.GroupVersion.WithKind("WarmPool"))}
+			}
 			w.must(w.client.Delete(t.Context(), &pulls[0]))
 			w.must(w.client.Create(t.Context(), forged))
 			w.look(0.25)

@@ -193,7 +193,8 @@ func (o *options) registerWarming(f *pflag.FlagSet) {
 	b := &o.warmBounds
 	f.IntVar(&b.Placeholders, "warm-max-placeholders", b.Placeholders,
 		"most replicas that the WarmPools of one namespace hold nodes for")
-	f.IntVar(&b.Accelerators, "warm-max-accelerators", b.Accelerators, "most accelerators that these replicas take")
+	f.IntVar(&b.Accelerators, "warm-max-accelerators", b.Accelerators,
+		"most of each extended resource, such as GPUs, that these replicas take")
 	f.IntVar(&b.Pulls, "warm-max-pulls", b.Pulls,
 		"most nodes that pull images at a time for the WarmPools of one namespace")
 	f.IntVar(&b.ImageNodes, "warm-max-image-nodes", b.ImageNodes,

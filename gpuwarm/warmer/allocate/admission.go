@@ -55,8 +55,9 @@ func admitImages(s *Snapshot, works []*Work, before map[ImageKey]Admission) map[
 
 // addOverheads has targets count with what admission adds for their runtime class, and returns what
 // is known of that now. The newest pod of the class shows it, since templates need not have it: one
-// of the namespace or a placeholder, for other tenants' pods decide nothing here. It stays known without such a pod: what limits leave room for would else change with each
-// placeholder that comes and goes.
+// of the namespace or a placeholder, for other tenants' pods decide nothing here. It stays known
+// without such a pod: what limits leave room for would else change with each placeholder that comes
+// and goes.
 func addOverheads(s *Snapshot, works []*Work, before map[string]corev1.ResourceList) map[string]corev1.ResourceList {
 	now := map[string]corev1.ResourceList{}
 	maps.Copy(now, before)

@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
@@ -16,7 +15,7 @@ import (
 type Cap struct {
 	// Placeholders bounds the replicas that nodes are held for, whatever holds them.
 	Placeholders int
-	// Accelerators bounds the accelerators of these replicas, all kinds together.
+	// Accelerators bounds each extended resource of these replicas, such as GPUs.
 	Accelerators int
 	// Pulls bounds the nodes that pull at a time, and ImageNodes those that get an image ahead of
 	// replicas, once for each image.
@@ -32,12 +31,6 @@ func unlimited(p *v1alpha1.WarmPool) bool {
 // Unlimited reports whether the pool has no limits, so that nothing is held.
 func (s *Snapshot) Unlimited() bool { return unlimited(s.Pool) }
 
-// bound is something that bounds what the pool holds.
-type bound struct {
-	limits map[string]resource.Quantity // less what others use of it
-	by     string                       // for a message
-}
-
 // Why fewer replicas are held for than are needed, for messages.
 const (
 	byLimits = "spec.limits"
@@ -47,30 +40,102 @@ const (
 	byShare = "this namespace's share of the ResourceQuota of the placeholders' namespace"
 )
 
-// boundsOf returns what bounds the pool, by whether placeholders hold.
-func (s *Snapshot) boundsOf(most Cap, byPlaceholders bool) []bound {
-	out := []bound{
-		{s.Pool.Spec.Limits, byLimits},
-		{map[string]resource.Quantity{"pods": count(most.Placeholders / s.holdingPools())}, byCap},
+// bounds are what bounds a pool, less what others use of it. They are the same for all its Forecasts.
+type bounds struct {
+	limits map[string]resource.Quantity
+	// replicas and each extended resource are what the administrator's cap leaves.
+	replicas int
+	extended func(corev1.ResourceName) int
+	// quotas are what those of the namespace leave, in the order of quotasOf. shares are its parts of
+	// those of the placeholders' namespace.
+	quotas   []map[string]resource.Quantity
+	quotasOf []corev1.ResourceQuota
+	shares   []map[string]resource.Quantity
+}
+
+// newBounds returns what bounds the pool. Of the administrator's cap that is an even part, and no
+// more than the other WarmPools of the namespace leave: what they hold beyond their part counts too,
+// for they may be unable to release it, or not have looked yet.
+func (s *Snapshot) newBounds(most Cap) *bounds {
+	beside, pools := s.heldBeside(), s.holdingPools()
+	left := func(most int, name corev1.ResourceName) int {
+		used := beside[name]
+		return max(0, min(most/pools, most-int(min(used.Value(), int64(most)))))
 	}
-	beside := corev1.ResourceList{} // what other WarmPools of the namespace hold by placeholders
-	for i := range s.Pods {
-		p := &s.Pods[i]
-		if namespaceOf(p) == s.Pool.Namespace && s.isPlaceholder(p) && IsAlive(p) && !s.IsPlaceholder(p) {
-			usePod(beside, p, 1)
-		}
+	out := &bounds{
+		limits: s.Pool.Spec.Limits, replicas: left(most.Placeholders, corev1.ResourcePods),
+		extended: func(name corev1.ResourceName) int { return left(most.Accelerators, name) }, quotasOf: s.Quotas,
 	}
 	for i := range s.Quotas {
-		if limits := headroom(&s.Quotas[i]); len(limits) > 0 {
-			out = append(out, bound{less(limits, beside), byQuota})
+		out.quotas = append(out.quotas, less(headroom(&s.Quotas[i]), beside))
+	}
+	others := s.heldByOthers()
+	for i := range s.SharedQuotas {
+		if q := &s.SharedQuotas[i]; len(q.Spec.Scopes) == 0 && q.Spec.ScopeSelector == nil {
+			out.shares = append(out.shares, less(s.shareOf(q, others), beside))
 		}
 	}
-	if !byPlaceholders {
-		return out
+	return out
+}
+
+// room returns for how many of want replicas of a target nodes may be held beside what is used, and
+// what bounds that; empty where nothing does.
+func (b *bounds) room(t *Target, byPlaceholders bool, used corev1.ResourceList, want int) (n int, by string) {
+	n = want
+	bound := func(limits map[string]resource.Quantity, what string) {
+		if room := within(limits, used, t.Shape, want); room < n {
+			n, by = max(0, room), what
+		}
 	}
-	for i := range s.SharedQuotas {
-		if limits := s.shareOf(&s.SharedQuotas[i]); len(limits) > 0 {
-			out = append(out, bound{less(limits, beside), byShare})
+	bound(b.limits, byLimits)
+	most := map[string]resource.Quantity{"pods": count(b.replicas)}
+	for _, name := range t.Shape.Extended() {
+		most[string(name)] = count(b.extended(name))
+	}
+	bound(most, byCap)
+	for i := range b.quotas {
+		if quotaCovers(&b.quotasOf[i], &t.Template.Spec) {
+			bound(b.quotas[i], byQuota)
+		}
+	}
+	if byPlaceholders {
+		for _, share := range b.shares {
+			bound(share, byShare)
+		}
+	}
+	return n, by
+}
+
+// heldBeside returns what the other WarmPools of the namespace hold. What the cluster's autoscaler
+// holds for them is known by their status, and by replicas alone.
+func (s *Snapshot) heldBeside() corev1.ResourceList {
+	out := corev1.ResourceList{}
+	for i := range s.Pods {
+		p := &s.Pods[i]
+		if s.isPlaceholder(p) && IsAlive(p) && namespaceOf(p) == s.Pool.Namespace && !s.IsPlaceholder(p) {
+			usePod(out, p, 1)
+		}
+	}
+	for i := range s.Pools {
+		p := &s.Pools[i]
+		if p.UID == s.Pool.UID || !acts(p) {
+			continue
+		}
+		for _, f := range p.Status.Forecasts {
+			if ByAutoscaler(v1alpha1.WarmNodesPolicy(f.NodesBy)) {
+				use(out, corev1.ResourceList{corev1.ResourcePods: count(1)}, max(0, int(f.Hold)))
+			}
+		}
+	}
+	return out
+}
+
+// heldByOthers returns what placeholders of other namespaces hold.
+func (s *Snapshot) heldByOthers() corev1.ResourceList {
+	out := corev1.ResourceList{}
+	for i := range s.Pods {
+		if p := &s.Pods[i]; s.isPlaceholder(p) && IsAlive(p) && namespaceOf(p) != s.Pool.Namespace {
+			usePod(out, p, 1)
 		}
 	}
 	return out
@@ -102,12 +167,8 @@ func (s *Snapshot) poolsLike(matches func(*v1alpha1.WarmPool) bool) int {
 	return max(1, n)
 }
 
-// hardOf returns what a quota bounds, by resource as pods request it. Quotas with scopes are left
-// out: whether they are about these pods cannot be said in general.
-func hardOf(q *corev1.ResourceQuota, hard corev1.ResourceList) map[string]resource.Quantity {
-	if len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil {
-		return nil
-	}
+// hardOf returns what a quota bounds, by resource as pods request it.
+func hardOf(hard corev1.ResourceList) map[string]resource.Quantity {
 	out := map[string]resource.Quantity{}
 	for name, v := range hard {
 		as := strings.TrimPrefix(strings.TrimPrefix(string(name), "requests."), "count/")
@@ -130,7 +191,7 @@ func headroom(q *corev1.ResourceQuota) map[string]resource.Quantity {
 		v.Sub(q.Status.Used[name])
 		left[name] = v
 	}
-	return hardOf(q, left)
+	return hardOf(left)
 }
 
 // shareOf returns how much of a quota on all placeholders the pool's namespace may use: an equal part,
@@ -138,18 +199,12 @@ func headroom(q *corev1.ResourceQuota) map[string]resource.Quantity {
 // of Choudhury and Hahne for shared buffers ("Dynamic queue length thresholds for shared-memory
 // packet switches", 1998). One namespace alone gets half and not all, so others find room at once;
 // the more they use, the less it may, down to its equal part.
-func (s *Snapshot) shareOf(q *corev1.ResourceQuota) map[string]resource.Quantity {
+func (s *Snapshot) shareOf(q *corev1.ResourceQuota, others corev1.ResourceList) map[string]resource.Quantity {
 	hard := q.Status.Hard
 	if len(hard) == 0 {
 		hard = q.Spec.Hard
 	}
-	out := hardOf(q, hard)
-	others := corev1.ResourceList{}
-	for i := range s.Pods {
-		if p := &s.Pods[i]; s.isPlaceholder(p) && IsAlive(p) && namespaceOf(p) != s.Pool.Namespace {
-			usePod(others, p, 1)
-		}
-	}
+	out := hardOf(hard)
 	for name, v := range out {
 		all, used := v.AsApproximateFloat64(), others[corev1.ResourceName(name)]
 		if s.Namespaces <= 1 && used.IsZero() {
@@ -177,39 +232,5 @@ func (l *ledger) room(w *Work, want int) (n int, by string) {
 	if l.s.Unlimited() {
 		return 0, byLimits
 	}
-	n = want
-	for _, b := range l.s.boundsOf(l.cap, w.Hold.By == v1alpha1.WarmNodesPlaceholders) {
-		if room := within(b.limits, l.used, w.Target.Shape, want); room < n {
-			n, by = max(0, room), b.by
-		}
-	}
-	if name, per := w.Target.Shape.ScarceResource(); name != corev1.ResourcePods && per > 0 {
-		left := float64(l.cap.Accelerators/l.s.holdingPools()) - l.usedAccelerators()
-		if room := max(0, int(math.Floor(left/per+1e-9))); room < n {
-			n, by = room, byCap
-		}
-	}
-	return n, by
-}
-
-// usedAccelerators returns how many accelerators of all kinds are used.
-func (l *ledger) usedAccelerators() float64 {
-	kinds := map[corev1.ResourceName]bool{}
-	for i := range l.pods {
-		name, _ := gpuwarm.ShapeOf(&l.pods[i].Spec).ScarceResource()
-		kinds[name] = true
-	}
-	for _, w := range l.works {
-		if t := w.SeenTarget(); t != nil {
-			name, _ := t.Shape.ScarceResource()
-			kinds[name] = true
-		}
-	}
-	delete(kinds, corev1.ResourcePods)
-	sum := 0.0
-	for name := range kinds {
-		q := l.used[name]
-		sum += q.AsApproximateFloat64()
-	}
-	return sum
+	return l.bounds.room(w.Target, w.Hold.By == v1alpha1.WarmNodesPlaceholders, l.used, want)
 }

@@ -7,9 +7,6 @@ import (
 	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
 )
@@ -56,8 +53,8 @@ func firstPool(pools []v1alpha1.WarmPool, fc *v1alpha1.Forecast) *v1alpha1.WarmP
 	var first *v1alpha1.WarmPool
 	for i := range pools {
 		p := &pools[i]
-		selector, err := metav1.LabelSelectorAsSelector(&p.Spec.ForecastSelector)
-		if err != nil || p.DeletionTimestamp != nil || !selector.Matches(labels.Set(fc.Labels)) {
+		matcher, _ := p.ForecastMatcher() // the condition of that WarmPool has the error
+		if p.DeletionTimestamp != nil || !matcher.Matches(fc) {
 			continue
 		}
 		if first == nil || comparePools(p, first) < 0 {
@@ -116,8 +113,8 @@ func (s *Snapshot) resolve(fc *v1alpha1.Forecast) (t *Target, ineligible string,
 // recall returns the target of a Forecast that cannot be read just now: as it was read last, with
 // the plan of now; nil where that is not known, too long ago, or of another target or another HPA.
 func (s *Snapshot) recall(fc *v1alpha1.Forecast, last Remembered) *Target {
-	if last.Target == nil || s.Now.Sub(last.Read) > RecallFor || last.Target.Ref != fc.Spec.TargetRef ||
-		Ineligible(fc) != "" || fc.Status.CapacityPerReplica.Name != last.Target.HPA {
+	if last.Target == nil || last.Target.FromRequest || s.Now.Sub(last.Read) > RecallFor ||
+		last.Target.Ref != fc.Spec.TargetRef || Ineligible(fc) != "" || fc.Status.CapacityPerReplica.Name != last.Target.HPA {
 		return nil
 	}
 	t := *last.Target
@@ -146,7 +143,7 @@ func (s *Snapshot) newWork(fc *v1alpha1.Forecast, selected []*v1alpha1.Forecast,
 	case t == nil:
 		w.Ineligible = ineligible
 		if r := s.Requests[w.Key]; r.Template != nil && s.Acts() {
-			w.Last = targetOfTemplate(fc, r.Template)
+			w.Last = targetOfRequest(fc, r)
 		}
 	default:
 		w.Target = t
@@ -173,7 +170,7 @@ func (s *Snapshot) lastTarget(fc *v1alpha1.Forecast, last Remembered) *Target {
 		return &t
 	}
 	if r, ok := s.Requests[forecastKey(fc)]; ok && r.Template != nil {
-		return targetOfTemplate(fc, r.Template)
+		return targetOfRequest(fc, r)
 	}
 	return nil
 }

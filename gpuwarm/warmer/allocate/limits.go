@@ -12,19 +12,20 @@ import (
 // ledger accounts for what is held: which Forecast has which pod, and how much of the limits is
 // used.
 type ledger struct {
-	s     *Snapshot
-	works []*Work
-	nodes Nodes
-	pods  []corev1.Pod         // of the pool, by name
-	taken map[types.UID]string // pods that a Forecast took over from another one, by the key of the former
-	used  corev1.ResourceList
-	cap   Cap
+	s      *Snapshot
+	works  []*Work
+	nodes  Nodes
+	pods   []corev1.Pod         // of the pool, by name
+	taken  map[types.UID]string // pods that a Forecast took over from another one, by the key of the former
+	used   corev1.ResourceList
+	bounds *bounds
+	cap    Cap
 }
 
 func newLedger(s *Snapshot, works []*Work, most Cap) *ledger {
 	l := &ledger{
 		s: s, works: works, nodes: NodesOf(s.Nodes), taken: map[types.UID]string{}, used: corev1.ResourceList{},
-		cap: most,
+		bounds: s.newBounds(most), cap: most,
 	}
 	for i := range s.Pods {
 		if p := &s.Pods[i]; s.IsPlaceholder(p) || s.isPull(p) {

@@ -104,7 +104,7 @@ type claims struct {
 }
 
 func newClaims(s *Snapshot) *claims {
-	free := gpuwarm.FreeResources(s.Nodes, s.Pods, s.givesWay)
+	free := gpuwarm.FreeResources(s.Nodes, s.Pods, s.yields)
 	return &claims{s: s, nodes: NodesOf(s.Nodes), spare: maps.Clone(free), ports: map[TargetKey]map[string]bool{}}
 }
 

@@ -23,12 +23,24 @@ func (l *ledger) boundPulls() {
 			pulling = append(pulling, w)
 		}
 	}
-	atATime := l.cap.Pulls / pools
+	atATime := min(l.cap.Pulls/pools, l.cap.Pulls-l.s.pullsBeside())
 	for i, w := range pulling {
 		if i < atATime { // the others wait until one of these is done
 			w.Pull.Parallel = min(max(1, int(l.s.Pool.Spec.Images.Parallelism)), max(1, atATime/len(pulling)))
 		}
 	}
+}
+
+// pullsBeside returns how many pods pull for other WarmPools of the namespace. They may be more than
+// the part of these.
+func (s *Snapshot) pullsBeside() int {
+	n := 0
+	for i := range s.Pods {
+		if p := &s.Pods[i]; IsAlive(p) && s.isAnyPull(p) && !s.isPull(p) {
+			n++
+		}
+	}
+	return n
 }
 
 // boundNodes leaves out nodes beyond so many, and returns how many are left for others. A node with a

@@ -103,7 +103,7 @@ func (g *group) most(
 	}
 	for i := range s.Quotas {
 		q := &s.Quotas[i]
-		if len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil {
+		if !quotaCovers(q, &g.works[0].Target.Template.Spec) {
 			continue
 		}
 		for _, name := range []corev1.ResourceName{g.resource, "requests." + g.resource} {
@@ -124,7 +124,7 @@ func (w *Work) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceLi
 	c := gpuwarm.Capacity{
 		Fits:  t.fits(nodes, free, s.Pods),
 		Grows: s.Pool.Spec.Nodes.Policy != v1alpha1.WarmNodesOff,
-		Quota: gpuwarm.QuotaRoom(s.Quotas, t.Shape),
+		Quota: quotaRoom(s.Quotas, t),
 	}
 	if capacity := s.Pool.Spec.Nodes.Capacity; len(capacity) > 0 {
 		c.Pool = within(capacity, corev1.ResourceList{}, t.Shape, 1<<20)

@@ -32,6 +32,9 @@ type Target struct {
 	Known                      gpuwarm.Image
 	// LeftOut says what of the target's template placeholders do not copy; empty where they copy all.
 	LeftOut string
+	// FromRequest reports whether the template is that of a request to the cluster's autoscaler. Who may
+	// write in the namespace may have changed it, so nothing is made from it.
+	FromRequest bool
 	// Made is how many replicas there are, where all of them were made from the template; else 0.
 	Made int64
 	// Timeline is the plan, with at most MaxReplicas by the HPA.
@@ -56,7 +59,7 @@ func KeyOf(fc *v1alpha1.Forecast) TargetKey {
 
 // newTarget returns the target that was read, without its plan and its replicas.
 func newTarget(fc *v1alpha1.Forecast, w Workload) *Target {
-	t := targetOfTemplate(fc, w.Template)
+	t := targetOf(fc, w.Template)
 	if selector, err := metav1.LabelSelectorAsSelector(w.Selector); err == nil {
 		t.Selector = selector
 	}
@@ -64,9 +67,16 @@ func newTarget(fc *v1alpha1.Forecast, w Workload) *Target {
 	return t
 }
 
-// targetOfTemplate returns what is known of a target by its template alone: what its pods are like,
-// not which they are.
-func targetOfTemplate(fc *v1alpha1.Forecast, template *corev1.PodTemplateSpec) *Target {
+// targetOfRequest returns what is known of a target by what the cluster's autoscaler was asked with.
+func targetOfRequest(fc *v1alpha1.Forecast, r Request) *Target {
+	t := targetOf(fc, r.Template)
+	t.FromRequest = true
+	return t
+}
+
+// targetOf returns what is known of a target by its template alone: what its pods are like, not
+// which they are.
+func targetOf(fc *v1alpha1.Forecast, template *corev1.PodTemplateSpec) *Target {
 	spec := &template.Spec
 	return &Target{
 		Ref: fc.Spec.TargetRef, Namespace: fc.Namespace, Template: *template, Selector: labels.Nothing(),

@@ -57,6 +57,12 @@ func isPullPod(p *corev1.Pod) bool {
 // well, but anybody can make a pod that looks like one.
 func (s *Snapshot) givesWay(p *corev1.Pod) bool { return s.isPlaceholder(p) || s.isAnyPull(p) }
 
+// yields reports whether a pod leaves its place to replicas of this namespace and to nobody else:
+// what other namespaces hold is not held for this one.
+func (s *Snapshot) yields(p *corev1.Pod) bool {
+	return s.givesWay(p) && (!s.isPlaceholder(p) || namespaceOf(p) == s.Pool.Namespace)
+}
+
 // madeFor returns the key of the Forecast that a pod of the pool was made for.
 func madeFor(p *corev1.Pod) string {
 	if of, ok := names.OwnerIn(p.Annotations); ok {
