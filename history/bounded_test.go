@@ -18,8 +18,14 @@ import (
 // hugeSize is the size of the answers below, before compression.
 const hugeSize = 47 << 20
 
-// huge serves an answer of hugeSize: head, and then pieces without end.
+// huge serves an answer of hugeSize: head, and then pieces without end. The pieces are made before,
+// so that the memory that is measured is not that of this server.
 func huge(status int, head string, piece func(i int) string) http.Handler {
+	pieces := make([]string, 1<<12)
+	for i := range pieces {
+		pieces[i] = piece(i)
+	}
+	piece = func(i int) string { return pieces[i%len(pieces)] }
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
