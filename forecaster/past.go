@@ -62,14 +62,11 @@ func tail[T any](values []T, n int) []T {
 
 // demandBefore is demandAt for a step before h.from.
 func (h *history) demandBefore(i int) float64 {
-	v := h.normalise(h.past.raw.at(i) * math.Exp(-h.days.At(i)))
-	if v > tiny {
-		return v
-	}
-	if filled, ok := h.past.filled.at(i); ok { // v is a gap, or a zero that counts as an outage.
+	// What was given may be a gap, a zero that counts as an outage, or an absurd sample.
+	if filled, ok := h.past.filled.at(i); ok {
 		return filled
 	}
-	return v
+	return h.normalise(h.past.raw.at(i) * math.Exp(-h.days.At(i)))
 }
 
 // sumBefore is sumTo for a step before h.from.
