@@ -105,16 +105,22 @@ func TestNotesOfTheSource(t *testing.T) {
 	}{
 		"nothing": {history.Notes{}, "Read", nil, 0, 0},
 		"in part": {
-			history.Notes{Partial: 5, Warnings: []string{"store-2 is down"}}, "ReadInPart",
-			[]string{"5 steps", "store-2 is down", "read again"}, 5, 1,
+			history.Notes{Partial: 5, Warnings: []string{"store-2 is down"}},
+			"ReadInPart",
+			[]string{"5 steps", "store-2 is down", "read again"},
+			5, 1,
 		},
 		"a warning": {
-			history.Notes{Warnings: []string{"PromQL info: no counter"}}, "ReadWithWarnings",
-			[]string{"no counter"}, 0, 1,
+			history.Notes{Warnings: []string{"PromQL info: no counter"}},
+			"ReadWithWarnings",
+			[]string{"no counter"},
+			0, 1,
 		},
 		"coarse": {
 			history.Notes{Coarse: &history.Coarse{From: epoch, To: epoch.Add(time.Hour), Every: 5 * time.Minute}},
-			"ReadCoarse", []string{"resolution of 5m"}, 0, 0,
+			"ReadCoarse",
+			[]string{"resolution of 5m"},
+			0, 0,
 		},
 		"absurd samples": {history.Notes{TooHigh: 1}, "Read", []string{"above 1e+15, and are gaps: 1"}, 0, 0},
 	}

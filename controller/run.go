@@ -125,7 +125,7 @@ func New(opts Options) (ctrl.Manager, error) {
 			compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
 			metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(),
 			overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
-			shard: opts.Shard, demand: opts.Demand, states: map[types.NamespacedName]*forecastState{},
+			shard:    opts.Shard, demand: opts.Demand, states: map[types.NamespacedName]*forecastState{},
 		},
 		&PeakScheduleReconciler{
 			client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock, shard: opts.Shard,

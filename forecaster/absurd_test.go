@@ -43,8 +43,10 @@ func absurdOutlook(t *testing.T, c Contract, s Series, updates int) (Outlook, De
 // it is, and whether the series is read at once or step by step.
 func TestAbsurdSampleIsAGap(t *testing.T) {
 	last := 14*288 - 1
-	for name, at := range map[string][]int{"Early": {100}, "Late": {last - 300}, "Newest": {last}, "Two": {1000,
-		last - 3}} {
+	for name, at := range map[string][]int{"Early": {100}, "Late": {last - 300}, "Newest": {last}, "Two": {
+		1000,
+		last - 3,
+	}} {
 		for how, updates := range map[string]int{"": 0, "Updated": 350} {
 			for kind, contract := range map[string]Contract{"Level": {ServiceLevel: 0.95}, "Cost": {ShortageCost: 20}} {
 				t.Run(name+how+kind, func(t *testing.T) {

@@ -24,12 +24,15 @@ var exports = map[string]struct {
 }{
 	"Grafana": {
 		"one series, with quotes",
-		[]string{`"Time","{job=""api"", code=""200""}"`, "2026-01-01 00:00:00,1.5", "2026-01-01 00:01:00,2",
-			"2026-01-01 00:02:00,1234.25"},
+		[]string{
+			`"Time","{job=""api"", code=""200""}"`, "2026-01-01 00:00:00,1.5", "2026-01-01 00:01:00,2",
+			"2026-01-01 00:02:00,1234.25",
+		},
 		[]string{""},
 	},
 	"GrafanaMillis": {
-		"unformatted", []string{`"Time","Value"`, "1767225600000,1.5", "1767225660000,2", "1767225720000,1234.25"},
+		"unformatted",
+		[]string{`"Time","Value"`, "1767225600000,1.5", "1767225660000,2", "1767225720000,1234.25"},
 		[]string{""},
 	},
 	"GrafanaExcel": {
@@ -72,17 +75,21 @@ var exports = map[string]struct {
 		}, []string{""},
 	},
 	"Tabs": {
-		"tabs", []string{"date\tvalue", "2026-01-01 00:00\t1.5", "2026-01-01 00:01\t2", "2026-01-01 00:02\t1234.25"},
+		"tabs",
+		[]string{"date\tvalue", "2026-01-01 00:00\t1.5", "2026-01-01 00:01\t2", "2026-01-01 00:02\t1234.25"},
 		[]string{""},
 	},
 	"TimeInUTC": {
 		"a zone in the header",
-		[]string{"Time (UTC),rps", "2026-01-01 00:00:00 UTC,1.5", "2026-01-01 00:01:00 UTC,2",
-			"2026-01-01 00:02:00 UTC,1234.25"},
+		[]string{
+			"Time (UTC),rps", "2026-01-01 00:00:00 UTC,1.5", "2026-01-01 00:01:00 UTC,2",
+			"2026-01-01 00:02:00 UTC,1234.25",
+		},
 		[]string{""},
 	},
 	"Micros": {
-		"microseconds", []string{"ts,v", "1767225600000000,1.5", "1767225660000000,2", "1767225720000000,1234.25"},
+		"microseconds",
+		[]string{"ts,v", "1767225600000000,1.5", "1767225660000000,2", "1767225720000000,1234.25"},
 		[]string{""},
 	},
 	"Nanos": {
@@ -92,18 +99,23 @@ var exports = map[string]struct {
 	},
 	"Exponents": {
 		"numbers as a data frame prints them",
-		[]string{"ts,v", "1.7672256e+09,1.5e0", "1.76722566e+09,2e0", "1.76722572e+09,1.23425e3"}, []string{""},
+		[]string{"ts,v", "1.7672256e+09,1.5e0", "1.76722566e+09,2e0", "1.76722572e+09,1.23425e3"},
+		[]string{""},
 	},
 	"Annotated": {
 		"comments, and columns that say nothing",
-		[]string{"#datatype,string,long", ",result,table,_time,_value", ",_result,0,2026-01-01T00:00:00Z,1.5",
-			",,0,2026-01-01T00:01:00Z,2", ",,0,2026-01-01T00:02:00Z,1234.25"},
+		[]string{
+			"#datatype,string,long", ",result,table,_time,_value", ",_result,0,2026-01-01T00:00:00Z,1.5",
+			",,0,2026-01-01T00:01:00Z,2", ",,0,2026-01-01T00:02:00Z,1234.25",
+		},
 		[]string{""},
 	},
 	"NoOffset": {
 		"an offset without a colon",
-		[]string{"time,value", "2026-01-01T01:00:00+0100,1.5", "2026-01-01T01:01:00+0100,2",
-			"2026-01-01T01:02:00+0100,1234.25"},
+		[]string{
+			"time,value", "2026-01-01T01:00:00+0100,1.5", "2026-01-01T01:01:00+0100,2",
+			"2026-01-01T01:02:00+0100,1234.25",
+		},
 		[]string{""},
 	},
 	"SeriesLast": {

@@ -72,7 +72,8 @@ func (n Notes) List() []string {
 		what  string
 		count int
 	}{
-		{"NaN or infinite", n.NotFinite}, {"negative", n.Negative},
+		{"NaN or infinite", n.NotFinite},
+		{"negative", n.Negative},
 		{fmt.Sprintf("above %g", MaxDemand), n.TooHigh},
 	} {
 		if c.count > 0 {

@@ -56,11 +56,13 @@ func TestAnnotatedAnswers(t *testing.T) {
 		"VictoriaMetrics": {map[string]any{"isPartial": true}, true, []string{"in part only"}},
 		"a whole one":     {map[string]any{"isPartial": false, "stats": map[string]any{"x": 1}}, false, nil},
 		"PromQL warning": {
-			map[string]any{"warnings": []string{"PromQL warning: quantile value should be between 0 and 1"}}, false,
+			map[string]any{"warnings": []string{"PromQL warning: quantile value should be between 0 and 1"}},
+			false,
 			[]string{"Prometheus says: PromQL warning: quantile"},
 		},
 		"PromQL info": {
-			map[string]any{"infos": []string{"PromQL info: metric might not be a counter"}}, false,
+			map[string]any{"infos": []string{"PromQL info: metric might not be a counter"}},
+			false,
 			[]string{"might not be a counter"},
 		},
 		"no warnings": {map[string]any{"warnings": nil, "infos": []string{}}, false, nil},

@@ -15,8 +15,10 @@ func TestAbsurdRowsAreGapsAndNamed(t *testing.T) {
 		values[i] = 100 + float64(i%50)
 	}
 	values[700] = 2e7
-	o := Options{Series: history.Series{Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Step: 5 * time.Minute,
-		Values: values}}
+	o := Options{Series: history.Series{
+		Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Step: 5 * time.Minute,
+		Values: values,
+	}}
 	notes := o.leaveOutAbsurd()
 	if len(notes) != 1 || !strings.Contains(notes[0], "2026-03-04T10:20:00Z (2e+07)") {
 		t.Errorf("notes %q do not name the row", notes)

@@ -52,7 +52,8 @@ func TestBetweenPoints(t *testing.T) {
 	line := Line{
 		{Knob: 1, Unserved: 0.1, ReplicaHours: 10},
 		{Knob: 2, Unserved: 0.02, ReplicaHours: 20},
-		{Knob: 3, Unserved: 0, ReplicaHours: 40}}
+		{Knob: 3, Unserved: 0, ReplicaHours: 40},
+	}
 	for unserved, want := range map[float64]float64{0.5: 10, 0.1: 10, 0.06: 15, 0.02: 20, 0.01: 30, 0: 40} {
 		if got, ok := line.HoursAt(unserved); !ok || math.Abs(got-want) > 1e-9 {
 			t.Errorf("%v replica-hours at %v unserved, want %v", got, unserved, want)

@@ -40,7 +40,8 @@ func TestDecide(t *testing.T) {
 		},
 		"AnotherServesLess": {
 			"a row that serves less than Headstart and today is none to choose",
-			Facts{Today: today(-31), Others: []Rival{{Name: "reactive", More: 6, Unserved: 0.06}}}, SwitchOn, "31 % fewer",
+			Facts{Today: today(-31), Others: []Rival{{Name: "reactive", More: 6, Unserved: 0.06}}},
+			SwitchOn, "31 % fewer",
 		},
 		"AnotherIsCheaper": {
 			"under a shortage cost, the table shows a lower weighed cost",
@@ -62,7 +63,8 @@ func TestDecide(t *testing.T) {
 		},
 		"UnkeptAndWorse": {
 			"a warning does not soften the advice",
-			Facts{Today: today(3), Promise: Promise{"lead windows", 0.99, 0.59}}, LeaveOff, "59.0 %",
+			Facts{Today: today(3), Promise: Promise{"lead windows", 0.99, 0.59}},
+			LeaveOff, "59.0 %",
 		},
 		"Manifold":   {"several times today's replicas", Facts{Today: today(-31), Multiple: 3.2}, TryDryRun, "3.2 times"},
 		"Unreliable": {"some weeks have no gain", Facts{Today: today(-31), Unreliable: true}, TryDryRun, "31 % fewer"},

@@ -82,24 +82,28 @@ var fieldCases = map[string]struct {
 	"SameTime": {
 		"KEDA refuses a trigger that ends when it starts, so it has no window",
 		scaledObject("", cronTrigger("0 9 * * *", "0 9 * * *", "4"), cronTrigger(daytimeStart, daytimeEnd, "6")),
-		[]string{"replicas: 6"}, "cron-0 is left out, because its start and its end are the same time", "replicas: 4",
+		[]string{"replicas: 6"},
+		"cron-0 is left out, because its start and its end are the same time", "replicas: 4",
 	},
 	"SameTimeOtherwise": {
 		"the same time in another spelling",
 		scaledObject("", cronTrigger("05 09 * * mon", "5  9 ? */1 MON", "4"), cronTrigger(daytimeStart, daytimeEnd, "6")),
-		[]string{"replicas: 6"}, "cron-0 is left out", "replicas: 4",
+		[]string{"replicas: 6"},
+		"cron-0 is left out", "replicas: 4",
 	},
 	"AboveMaximum": {
 		"KEDA never runs more than its maximum, and neither does the new HPA",
 		scaledObject("", cronTrigger(daytimeStart, daytimeEnd, `"11"`)),
-		[]string{"maxReplicas: 8", "replicas: 11"}, "KEDA never runs more than its maxReplicaCount: maxReplicas stays 8", "",
+		[]string{"maxReplicas: 8", "replicas: 11"},
+		"KEDA never runs more than its maxReplicaCount: maxReplicas stays 8", "",
 	},
 	"CraneAboveMaximum": {
 		"nor does Crane",
 		"{apiVersion: autoscaling.crane.io/v1alpha1, kind: EffectiveHorizontalPodAutoscaler, metadata: {name: a}, spec: " +
 			"{scaleTargetRef: {kind: Deployment, name: a}, minReplicas: 1, maxReplicas: 5, crons: " +
 			"[{name: c, timezone: UTC, start: 0 8 * * *, end: 0 9 * * *, targetReplicas: 7}]}}",
-		[]string{"maxReplicas: 5"}, "Crane never runs more than its maxReplicas: maxReplicas stays 5", "",
+		[]string{"maxReplicas: 5"},
+		"Crane never runs more than its maxReplicas: maxReplicas stays 5", "",
 	},
 	"Zero": {
 		"a trigger that wants nothing has no window, and a Forecast without one would never serve anything",
@@ -109,7 +113,8 @@ var fieldCases = map[string]struct {
 	"BelowMinimum": {
 		"nor has one that wants no more than the minimum",
 		scaledObject("", cronTrigger(daytimeStart, daytimeEnd, "2"), cronTrigger("0 9 * * *", "0 10 * * *", "3")),
-		[]string{"replicas: 3"}, "cron-0 wants 2 replicas, which is not more than minReplicas", "replicas: 2\n",
+		[]string{"replicas: 3"},
+		"cron-0 wants 2 replicas, which is not more than minReplicas", "replicas: 2\n",
 	},
 	"AlwaysTheSame": {
 		"actions that never change anything",
@@ -125,43 +130,51 @@ var fieldCases = map[string]struct {
 	"ThroughSmallHPA": {
 		"an action raises the maximum, as the original does",
 		cronHPA("{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: shop}", upAndDown) + sizedHPA("1", "5"),
-		[]string{"maxReplicas: 12"}, "HorizontalPodAutoscaler shop selects the same pods", "",
+		[]string{"maxReplicas: 12"},
+		"HorizontalPodAutoscaler shop selects the same pods", "",
 	},
 	"BesideHPA": {
 		"the metrics of an HPA beside it move to the new one, so its maximum does too",
 		cronHPA("{apiVersion: apps/v1, kind: Deployment, name: shop}", upAndDown) + sizedHPA("1", "33"),
-		[]string{"maxReplicas: 33"}, "HorizontalPodAutoscaler shop selects the same pods", "",
+		[]string{"maxReplicas: 33"},
+		"HorizontalPodAutoscaler shop selects the same pods", "",
 	},
 	"NamedHPA": {
 		"KEDA's HPA can have a name of its own",
 		scaledObject("advanced: {horizontalPodAutoscalerConfig: {name: mine}}, ", cronTrigger(daytimeStart, daytimeEnd, "6")),
-		[]string{"replicas: 6"}, "delete HorizontalPodAutoscaler mine before", "keda-hpa-a",
+		[]string{"replicas: 6"},
+		"delete HorizontalPodAutoscaler mine before", "keda-hpa-a",
 	},
 	"Quantities": {
 		"quantities in all forms that Kubernetes takes",
 		scaledObject("", cronTrigger(daytimeStart, daytimeEnd, "1e1"), promTrigger(requestRate, "2.5e1")),
-		[]string{"replicas: 10", `capacityPerReplica: "25"`}, "", "",
+		[]string{"replicas: 10", `capacityPerReplica: "25"`},
+		"", "",
 	},
 	"PrometheusAlone": {
 		"a query of demand needs no cron trigger",
 		scaledObject("", promTrigger(requestRate, `"50"`)),
-		[]string{"kind: Forecast", `averageValue: "50"`}, "became the Forecast's demand", "PeakSchedule\nmetadata",
+		[]string{"kind: Forecast", `averageValue: "50"`},
+		"became the Forecast's demand", "PeakSchedule\nmetadata",
 	},
 	"Queue": {
 		"a queue is not demand",
 		scaledObject("", cronTrigger(daytimeStart, daytimeEnd, "6"), promTrigger("sum(vllm:num_requests_waiting)", "5")),
-		[]string{"replicas: 6"}, "shrinks once there are enough replicas, so it is not demand", "num_requests_waiting",
+		[]string{"replicas: 6"},
+		"shrinks once there are enough replicas, so it is not demand", "num_requests_waiting",
 	},
 	"QueueOfABroker": {
 		"nor is that of a broker",
 		scaledObject("", cronTrigger(daytimeStart, daytimeEnd, "6"), "{type: kafka, metadata: {lagThreshold: 5}}"),
-		[]string{"replicas: 6"}, "give the Forecast the rate at which work arrives", "",
+		[]string{"replicas: 6"},
+		"give the Forecast the rate at which work arrives", "",
 	},
 	"Zones": {
 		"every zone has a PeakSchedule of its own",
 		scaledObject("", cronTrigger(daytimeStart, daytimeEnd, "6"),
 			`{type: cron, metadata: {timezone: Asia/Tokyo, start: "0 1 * * *", end: "0 2 * * *", desiredReplicas: 7}}`),
-		[]string{"timeZone: UTC", "timeZone: Asia/Tokyo"}, "", "",
+		[]string{"timeZone: UTC", "timeZone: Asia/Tokyo"},
+		"", "",
 	},
 	"DaysOfTheMonth": {
 		"from the 28th to the 3rd lasts differently every month",

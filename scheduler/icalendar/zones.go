@@ -41,7 +41,8 @@ type described struct {
 
 func (z described) offset(utc time.Time) time.Duration {
 	i, found := slices.BinarySearchFunc(z.transitions, utc, func(t transition,
-		at time.Time) int {
+		at time.Time,
+	) int {
 		return t.at.Compare(at)
 	})
 	switch {

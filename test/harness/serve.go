@@ -156,8 +156,8 @@ func (h *Headstart) Direct(ctx context.Context, namespace, name string) (float64
 
 // Owner returns the replica that plans for a Forecast: the one that has metrics of the plan.
 func Owner(ctx context.Context, replicas []*Headstart, namespace, name string) (*Headstart, error) {
-	owns := regexp.MustCompile(fmt.Sprintf(`(?m)^headstart_forecast_plan_end_timestamp_seconds\{forecast=%q,namespace=%q\}`,
-		name, namespace))
+	const metric = `(?m)^headstart_forecast_plan_end_timestamp_seconds\{forecast=%q,namespace=%q\}`
+	owns := regexp.MustCompile(fmt.Sprintf(metric, name, namespace))
 	client := insecure()
 	for _, h := range replicas {
 		metrics, err := fetch(ctx, client, "https://"+h.Address+"/metrics", h.c.Config.BearerToken)

@@ -34,11 +34,13 @@ func TestScreened(t *testing.T) {
 		"Two": {"two of different size", time.Minute, 0, func(v []float64) { v[10], v[500] = 3e6, 3e9 }, []int{10, 500}},
 		"Gap": {
 			"a gap is not absurd, and ends nothing", time.Minute, 0,
-			func(v []float64) { v[10], v[11], v[12] = 1e9, nan, 1e9 }, []int{10, 12},
+			func(v []float64) { v[10], v[11], v[12] = 1e9, nan, 1e9 },
+			[]int{10, 12},
 		},
 		"Rate": {
 			"a rate over five minutes shows it five times", time.Minute, 0,
-			func(v []float64) { copy(v[503:], []float64{1e6, 1e6, 1e6, 1e6, 1e6}) }, []int{503, 504, 505, 506, 507},
+			func(v []float64) { copy(v[503:], []float64{1e6, 1e6, 1e6, 1e6, 1e6}) },
+			[]int{503, 504, 505, 506, 507},
 		},
 		"Tenfold": {"ten times the usual demand is demand", time.Minute, 0, func(v []float64) { v[500] = 1500 }, nil},
 		"Repeated": {
@@ -46,7 +48,8 @@ func TestScreened(t *testing.T) {
 		},
 		"SeveralWild": {
 			"in a long history several are absurd where they are wild", 5 * time.Minute, 8000,
-			func(v []float64) { v[100], v[300], v[500], v[700] = 3e6, 4e6, 3e7, 3e6 }, []int{100, 300, 500, 700},
+			func(v []float64) { v[100], v[300], v[500], v[700] = 3e6, 4e6, 3e7, 3e6 },
+			[]int{100, 300, 500, 700},
 		},
 		"SeveralBursts": {
 			"smaller ones that recur are bursts", 5 * time.Minute, 8000,

@@ -125,8 +125,10 @@ func TestMemoryIsBounded(t *testing.T) {
 		read func(*jsonstream.Decoder) error
 		want error
 	}{
-		"a long string": {`"`, 'x', func(d *jsonstream.Decoder) error { _, err := d.String(); return err },
-			jsonstream.ErrTooLong},
+		"a long string": {
+			`"`, 'x', func(d *jsonstream.Decoder) error { _, err := d.String(); return err },
+			jsonstream.ErrTooLong,
+		},
 		"a long string that is skipped": {`"`, 'x', (*jsonstream.Decoder).Skip, jsonstream.ErrSyntax},
 		"a long number":                 {"", '1', (*jsonstream.Decoder).Skip, jsonstream.ErrTooLong},
 		"white space":                   {"", ' ', (*jsonstream.Decoder).Skip, jsonstream.ErrSyntax},

@@ -47,7 +47,9 @@ func newProxy(t *testing.T, target string) *proxy {
 	}
 	p := &proxy{upstream: httputil.NewSingleHostReverseProxy(to)}
 	p.upstream.ErrorLog = nil
-	p.upstream.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	p.upstream.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) {
+		w.WriteHeader(http.StatusBadGateway)
+	}
 	p.behaviour.Store(honest)
 	p.server = httptest.NewServer(p)
 	t.Cleanup(p.server.Close)
@@ -125,7 +127,8 @@ func overflow(w http.ResponseWriter) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	_, _ = out.WriteString(`{"status":"success","data":{"resultType":"vector","result":[`)
 	for i := range 400_000 {
-		if _, err := fmt.Fprintf(out, `{"metric":{"pod":"a-pod-with-a-rather-long-name-%09d"},"value":[1,"%d"]},`, i, i); err != nil {
+		_, err := fmt.Fprintf(out, `{"metric":{"pod":"a-pod-with-a-rather-long-name-%09d"},"value":[1,"%d"]},`, i, i)
+		if err != nil {
 			return // the reader has gone
 		}
 	}
