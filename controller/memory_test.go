@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func (r *growingHistory) Read(context.Context) (history.Series, int, error) {
 		r.series.Values = append(r.series.Values, r.demand(at))
 	}
 	s := r.series
-	s.Values = s.Values[:len(s.Values):len(s.Values)]
+	s.Values = slices.Clip(s.Values)
 	return s, 1, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -33,7 +32,7 @@ func owns(s Shard, key string) bool { return s == nil || s.Owns(key) }
 // shardOptions returns options of a controller. With shards it runs on every replica, and otherwise
 // on the leader.
 func shardOptions(s Shard, workers int) controller.Options {
-	return controller.Options{MaxConcurrentReconciles: workers, NeedLeaderElection: ptr.To(s == nil)}
+	return controller.Options{MaxConcurrentReconciles: workers, NeedLeaderElection: new(s == nil)}
 }
 
 // shardChanges is a source of requests for all objects, when the shards have changed. It has none

@@ -47,7 +47,7 @@ func bomb(head string, piece func(i int) string) http.Handler {
 	var small bytes.Buffer
 	z := gzip.NewWriter(&small)
 	writeHuge(z, head, piece)
-	z.Close()
+	_ = z.Close()
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")

@@ -64,6 +64,8 @@ func clean(name string) string {
 }
 
 // findColumns reads a header. It reports false for what is none.
+//
+//nolint:gocyclo // one case for each form of header
 func findColumns(record []string) (columns, bool) {
 	for len(record) > 0 && clean(record[len(record)-1]) == "" {
 		record = record[:len(record)-1]
@@ -140,6 +142,8 @@ func sniffSeparator(r *bufio.Reader) rune {
 
 // readHeader reads up to the header and sets the columns. It returns the first row of values where
 // it had to read that too: after a preamble of rows such as "Label,RequestCount".
+//
+//nolint:gocyclo // one case for each form of header
 func (c *csvReader) readHeader() (first []string, err error) {
 	var labels []string
 	for n := 0; ; n++ {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -36,9 +37,7 @@ func (a *annotated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := json.Unmarshal(in.Body.Bytes(), &body); err != nil {
 		panic(err)
 	}
-	for k, v := range a.add(r) {
-		body[k] = v
-	}
+	maps.Copy(body, a.add(r))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(in.Code)
 	_ = json.NewEncoder(w).Encode(body)

@@ -210,6 +210,6 @@ func (r *Reader) move(values []float64) {
 // view returns the series. To append to its values does not change those of the Reader.
 func (r *Reader) view() Series {
 	s := r.series
-	s.Values = s.Values[:len(s.Values):len(s.Values)]
+	s.Values = slices.Clip(s.Values)
 	return s
 }

@@ -2,6 +2,7 @@ package values
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -41,12 +42,12 @@ func (o *Observer) believed(key types.NamespacedName, limit float64) (float64, t
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	trail := o.latests[key].trail
-	for i := len(trail) - 1; i >= 0; i-- {
+	for _, poll := range slices.Backward(trail) {
 		switch {
-		case at.Sub(trail[i].at) >= patience && trail[i].value > limit:
+		case at.Sub(poll.at) >= patience && poll.value > limit:
 			return value, at
-		case trail[i].value <= limit:
-			return trail[i].value, at
+		case poll.value <= limit:
+			return poll.value, at
 		}
 	}
 	return math.NaN(), time.Time{}

@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -68,7 +67,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		// A status that we wrote is no reason to look again.
 		For(&v1alpha1.WarmPool{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Channel(r.opts.OwnersChanged, handler.EnqueueRequestsFromMapFunc(r.allPools))).
-		WithOptions(controller.Options{RateLimiter: limiter, NeedLeaderElection: ptr.To(r.opts.Owns == nil)}).
+		WithOptions(controller.Options{RateLimiter: limiter, NeedLeaderElection: new(r.opts.Owns == nil)}).
 		Complete(r)
 }
 

@@ -53,14 +53,14 @@ type kedaDay struct {
 	firstHalfHours int    // before the first event
 }
 
-const halfHour = 30 * time.Minute
+const slot = 30 * time.Minute
 
 func simulate(t *testing.T, start, end string, from time.Time, years int) kedaDay {
 	t.Helper()
 	k := kedaDay{begin: from}
 	last, until := 0, from.AddDate(years, 0, 0)
 	startsAt, endsAt := cronMatcher(t, start), cronMatcher(t, end)
-	for at := from; at.Before(until); at = at.Add(halfHour) {
+	for at := from; at.Before(until); at = at.Add(slot) {
 		starts, ends := startsAt(at), endsAt(at)
 		switch {
 		case starts:
@@ -138,7 +138,7 @@ func checkYears(t *testing.T, start, end string, now time.Time, years int) {
 	k := simulate(t, start, end, now.AddDate(-2, 0, 0), years+2)
 	alternates := k.alternates()
 	for i, want := range k.sinceStart {
-		at := k.begin.Add(time.Duration(i) * halfHour)
+		at := k.begin.Add(time.Duration(i) * slot)
 		if at.Before(now) || i < k.firstHalfHours || !at.Before(until) {
 			continue
 		}

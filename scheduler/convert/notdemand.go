@@ -36,6 +36,8 @@ var (
 )
 
 // notDemand returns why a query does not measure demand; empty where nothing says so.
+//
+//nolint:gocyclo // one case for each kind of query
 func notDemand(query string) string {
 	text := strings.ToLower(query)
 	if quantile.MatchString(text) {

@@ -3,6 +3,7 @@ package icalendar
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -102,8 +103,8 @@ func (c *component) add(p property, line string, ok bool) {
 // closed returns the components that are open after END with a name. Components within it that were
 // not ended are ended too.
 func closed(open []*component, name string) []*component {
-	for i := len(open) - 1; i >= 0; i-- {
-		if isName(name, open[i].name) {
+	for i, c := range slices.Backward(open) {
+		if isName(name, c.name) {
 			return open[:i]
 		}
 	}

@@ -56,6 +56,8 @@ func (in *reader) replaced(e *event, start moment) (days map[int]bool, futures [
 
 // occurrences adds the days of an event that starts at start and lasts a number of days, for each
 // of its recurrences.
+//
+//nolint:gocyclo // one case for each property
 func (in *reader) occurrences(e *event, start moment, days int) error {
 	// Programs that give all events one UID must not make every change one of every event.
 	if in.examine -= len(in.changes[e.uid]); in.examine < 0 {

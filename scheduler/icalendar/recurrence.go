@@ -73,6 +73,8 @@ func parseRecurrence(text string) (recurrence, error) {
 }
 
 // set takes one part of a rule into account.
+//
+//nolint:gocyclo // one case for each part of a rule
 func (r *recurrence) set(key, value string) (err error) {
 	switch key {
 	case "FREQ":

@@ -41,6 +41,8 @@ func (in *reader) hasEarlier(r recurrence, first time.Time) bool {
 }
 
 // yearlyRule returns the rule that has the same days as a recurrence; false where there is none.
+//
+//nolint:gocyclo // one case for each part of a rule
 func yearlyRule(r recurrence, first time.Time) (v1alpha1.YearlyRule, bool) {
 	rule := v1alpha1.YearlyRule{Month: int32(first.Month())}
 	plain := r.frequency == yearly && r.interval == 1 && r.count == 0 && r.last == noEnd

@@ -53,7 +53,7 @@ func parse() (options, error) {
 	flag.StringVar(&o.memory, "memory-limit", "", "`GOMEMLIMIT` of each replica, such as 460MiB")
 	flag.Parse()
 	o.args = flag.Args()
-	for _, text := range strings.Split(*numbers, ",") {
+	for text := range strings.SplitSeq(*numbers, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil || n < 1 {
 			return o, fmt.Errorf("-n %q: give whole numbers above 0, with commas between them", *numbers)
