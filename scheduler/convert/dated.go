@@ -69,9 +69,9 @@ func nameOfSize(actions []action, size int32) string {
 
 // withOnce adds the windows with a start, as many as a PeakSchedule can have, and notes them.
 func (s *source) withOnce(windows, once []v1alpha1.PeakWindow) ([]v1alpha1.PeakWindow, error) {
-	if len(windows) > maxWindows {
+	if len(windows) > maxWindows || len(windows) == maxWindows && len(once) > 0 {
 		return nil, fmt.Errorf("its schedules need %d windows, and a PeakSchedule has at most %d: declare them by hand",
-			len(windows), maxWindows)
+			len(windows)+len(once), maxWindows)
 	}
 	slices.SortStableFunc(once, func(a, b v1alpha1.PeakWindow) int { return cmp.Compare(a.Start, b.Start) })
 	if room := maxWindows - len(windows); len(once) > room {

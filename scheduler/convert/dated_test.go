@@ -174,6 +174,15 @@ func TestDatedTriggers(t *testing.T) {
 	}
 }
 
+// TestNoRoomForDates: where windows of every year take all the room that there is, those of single years
+// would be left out without a word.
+func TestNoRoomForDates(t *testing.T) {
+	_, _, err := converted(t, scaledObject("", cronTrigger("0 9-11 3-9 1-3,11 *", "30 9-11 3-9 2 1,3", "7")))
+	if err == nil || !strings.Contains(err.Error(), "at most 64") {
+		t.Errorf("error %v, want one about the number of windows", err)
+	}
+}
+
 // TestWeeknightsOfAMonthInWords says what the first of these cases looks like.
 func TestWeeknightsOfAMonthInWords(t *testing.T) {
 	objects, notes, err := converted(t, scaledObject("", cronTrigger("0 19 * 11 1-5", "0 7 * 11 1-5", "7")))
