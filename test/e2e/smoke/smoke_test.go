@@ -87,6 +87,7 @@ kind: WarmPool
 metadata: {name: warm, namespace: shop}
 spec:
   forecastSelector: {}
+  limits: {nvidia.com/gpu: "4"}
   nodes: {lead: 1h}
 `
 
