@@ -30,7 +30,7 @@ import (
 	"headstart.dev/headstart/report"
 )
 
-var replayCases = flag.Int("replay-cases", 1000, "random services of TestServingPlansWhatTheReplayPlans")
+var replayCases = flag.Int("replay-cases", defaultReplayCases, "random services of TestServingPlansWhatTheReplayPlans")
 
 // The plans of the controller and of the replay are the same to the bit: for random specs, HPAs,
 // peaks, calendars and series, at each of the last steps. The controller goes through its whole

@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # RACE are the patterns of the first list.
-race() { go list ${RACE:-./history/... ./gpuwarm/... ./adapter/... ./controller/... ./cmd/...}; }
+race() { go list ${RACE:-./history/... ./gpuwarm/... ./adapter/... ./controller/... ./cmd/headstart/app/...}; }
 
 # tests lists the packages of the test module that have tests, each with what the tests import.
 # Those that need a control plane import the package that builds it.
