@@ -48,7 +48,7 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 		says          []string
 	}{
 		"one-series": {sourceGood, "vector(7)", "HistoryReady", "Read", nil},
-		"ten-series": {sourceGood, tenSeries(), "HistoryReady", "SeveralSeries", []string{"10 series", "sum("}},
+		"ten-series": {sourceGood, tenSeries(), "HistoryReady", "SeveralSeries", []string{"several series", "sum("}},
 		"no-series": {
 			sourceGood, "nothing_of_this_name", "HistoryReady", "NoSeries",
 			[]string{"check the metric's name"},
