@@ -2,9 +2,9 @@
 // PeakSchedules and Calendars, calls the packages that forecast and plan, and writes status. It
 // contains no rule of forecasting, planning or serving itself.
 //
-// Replicas share the work, see [Shard]: each runs [ForecastReconciler], [PeakScheduleReconciler] and
-// [CalendarReconciler] for the objects that it owns. They read history, fit models, make plans and
-// write status.
+// Replicas share the work, see [Shard]: each runs [ForecastReconciler], [PeakScheduleReconciler]
+// and [CalendarReconciler] for the objects that it owns. They read history, fit models, make plans
+// and write status.
 //
 // Serving needs neither the owner nor Prometheus. Every replica keeps the plans in memory and polls
 // observed demand itself, see the package adapter/values.

@@ -95,9 +95,9 @@ func (e *evaluation) checkTarget(ctx context.Context) error {
 	return err
 }
 
-// podSelector returns the selector of the target's pods. It is read again after selectorAge. A target
-// that is not there is asked for again after a minute, and then ever more rarely, so that many of
-// them are no load on the API server.
+// podSelector returns the selector of the target's pods. It is read again after selectorAge. A
+// target that is not there is asked for again after a minute, and then ever more rarely, so that
+// many of them are no load on the API server.
 func (e *evaluation) podSelector(ctx context.Context) (labels.Selector, error) {
 	s, key := e.state, fmt.Sprint(e.fc.Spec.TargetRef)
 	if s.selectorKey != key {

@@ -60,8 +60,8 @@ func startedPod(namespace, app string, i int, took time.Duration) *corev1.Pod {
 	return p
 }
 
-// A hundred Forecasts on one fast target do not change a neighbour's lead: none of another namespace
-// does, and in its own they count as one.
+// A hundred Forecasts on one fast target do not change a neighbour's lead: none of another
+// namespace does, and in its own they count as one.
 func TestForecastsOnAFastTargetTeachNoNeighbour(t *testing.T) {
 	lead := func(namespace string, forecasts int) time.Duration {
 		t.Helper()

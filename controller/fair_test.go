@@ -12,8 +12,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-// A hundred Forecasts of one namespace, each of which takes ten seconds to plan, delay a neighbour's
-// plan by one turn only.
+// A hundred Forecasts of one namespace, each of which takes ten seconds to plan, delay a
+// neighbour's plan by one turn only.
 func TestSlowPlansOfOneNamespaceDoNotDelayAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newFairQueue("test", workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())

@@ -46,8 +46,8 @@ type result struct {
 }
 
 // fetcher reads history outside of the reconciler's workers. Each source has workers of its own, so
-// a Prometheus that never answers delays only the Forecasts that use it. Namespaces share the workers
-// of a source fairly.
+// a Prometheus that never answers delays only the Forecasts that use it. Namespaces share the
+// workers of a source fairly.
 type fetcher struct {
 	// done has an event for each Forecast whose read has ended.
 	done chan event.GenericEvent

@@ -25,8 +25,8 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
-// planWorkers is how many Forecasts are fitted and planned at once. A fit uses one core. A namespace
-// that is alone has two of them, and one beside others.
+// planWorkers is how many Forecasts are fitted and planned at once. A fit uses one core. A
+// namespace that is alone has two of them, and one beside others.
 const planWorkers = 3
 
 // maxReadWait bounds how long an evaluation waits for a read.
@@ -52,7 +52,8 @@ type Rates struct {
 	HPASync time.Duration
 }
 
-// ForecastReconciler makes the plan of each Forecast of this replica's shard and writes it to status.
+// ForecastReconciler makes the plan of each Forecast of this replica's shard and writes it to
+// status.
 type ForecastReconciler struct {
 	client   client.Client
 	open     func(namespace string, set planner.Settings) (seriesReader, error)

@@ -264,8 +264,8 @@ func (c *replayCase) behavior() *autoscalingv2.HorizontalPodAutoscalerBehavior {
 	return &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: up}
 }
 
-// drawPeaks makes PeakSchedules that are for the Forecast, that are not, and that are not valid, and
-// Calendars likewise.
+// drawPeaks makes PeakSchedules that are for the Forecast, that are not, and that are not valid,
+// and Calendars likewise.
 func (c *replayCase) drawPeaks() {
 	for i := range pick(c.rng, 0, 0, 1, 3) {
 		ps := v1alpha1.PeakSchedule{

@@ -188,8 +188,8 @@ func managerOptions(opts Options) ctrl.Options {
 	}
 }
 
-// stripMeta removes from all objects in the cache what nobody reads, and what can be as large as the
-// rest: managed fields, and what kubectl applied last.
+// stripMeta removes from all objects in the cache what nobody reads, and what can be as large as
+// the rest: managed fields, and what kubectl applied last.
 func stripMeta(obj any) (any, error) {
 	if o, ok := obj.(metav1.Object); ok {
 		o.SetManagedFields(nil)

@@ -19,8 +19,8 @@ type Shard interface {
 	Changes() <-chan event.GenericEvent
 }
 
-// Keys of the kinds. Equal names of different kinds may belong to different replicas. All WarmPools of
-// a namespace belong to one, because they share its Forecasts and its limits.
+// Keys of the kinds. Equal names of different kinds may belong to different replicas. All WarmPools
+// of a namespace belong to one, because they share its Forecasts and its limits.
 func forecastKey(name types.NamespacedName) string     { return "forecast/" + name.String() }
 func peakScheduleKey(name types.NamespacedName) string { return "peakschedule/" + name.String() }
 func calendarKey(name string) string                   { return "calendar/" + name }

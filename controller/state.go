@@ -20,8 +20,8 @@ import (
 // selectorAge is how long the pod selector of a target is used before its scale is read again.
 const selectorAge = 5 * time.Minute
 
-// forecastState is what the owner of a Forecast keeps in memory for it. All of it can be restored from
-// Prometheus and status.
+// forecastState is what the owner of a Forecast keeps in memory for it. All of it can be restored
+// from Prometheus and status.
 type forecastState struct {
 	uid types.UID
 

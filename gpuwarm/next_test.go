@@ -96,8 +96,8 @@ func TestPoolWarmUpsCountTargetsOnce(t *testing.T) {
 	}
 }
 
-// The result depends on what is known, and not on the order of a map. The warm-ups are years long, so
-// that the last digit of a sum shows.
+// The result depends on what is known, and not on the order of a map. The warm-ups are years long,
+// so that the last digit of a sum shows.
 func TestPoolWarmUpsAreStable(t *testing.T) {
 	var w PoolWarmUps
 	for i := range 40 {

@@ -18,8 +18,9 @@ type Member struct {
 	Stages Stages
 }
 
-// mostWork bounds the instants times the members. Steps of plans are whole minutes, so that a thousand
-// services are below it. Somebody who writes other plans would hold up what is done for others.
+// mostWork bounds the instants times the members. Steps of plans are whole minutes, so that a
+// thousand services are below it. Somebody who writes other plans would hold up what is done for
+// others.
 const mostWork = 2_000_000
 
 // horizon is until when nodes have to be requested at now.

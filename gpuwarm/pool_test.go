@@ -253,8 +253,8 @@ func TestLearnedStages(t *testing.T) {
 	}
 }
 
-// Plans whose steps begin at many different instants take no time that grows with their square. Then
-// nothing is saved by sharing.
+// Plans whose steps begin at many different instants take no time that grows with their square.
+// Then nothing is saved by sharing.
 func TestPlansOfManyInstants(t *testing.T) {
 	stages := Stages{Node: 1000 * time.Hour}
 	members := make([]Member, 300)

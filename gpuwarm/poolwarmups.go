@@ -64,9 +64,9 @@ func (p *PoolWarmUps) remove(namespace, forecast string) {
 	}
 }
 
-// Others returns the warm-up of the other targets of the service's namespace on a pool, and from how
-// many starts it was learned. It is their geometric mean, in which each target counts by its starts,
-// up to ten. Both are 0 when there is no other target.
+// Others returns the warm-up of the other targets of the service's namespace on a pool, and from
+// how many starts it was learned. It is their geometric mean, in which each target counts by its
+// starts, up to ten. Both are 0 when there is no other target.
 func (p *PoolWarmUps) Others(s Service, pool string) (warmUp time.Duration, starts int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -86,8 +86,8 @@ func (p *PoolWarmUps) Others(s Service, pool string) (warmUp time.Duration, star
 	return time.Duration(math.Exp(sum/weight) * float64(time.Second)), starts
 }
 
-// targets returns the warm-ups of the other targets on a pool. Of several Forecasts of a target, the
-// one that saw most starts counts, and of these the slowest.
+// targets returns the warm-ups of the other targets on a pool. Of several Forecasts of a target,
+// the one that saw most starts counts, and of these the slowest.
 func (p *PoolWarmUps) targets(s Service, pool string) map[string]poolWarmUp {
 	out := map[string]poolWarmUp{}
 	for forecast, known := range p.namespaces[s.Namespace] {

@@ -275,7 +275,8 @@ func FreeResources(
 	return free
 }
 
-// isUnconfirmed reports whether neither the scheduler nor the kubelet says that a pod is on its node.
+// isUnconfirmed reports whether neither the scheduler nor the kubelet says that a pod is on its
+// node.
 func isUnconfirmed(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodPending && !slices.ContainsFunc(p.Status.Conditions,
 		func(c corev1.PodCondition) bool {

@@ -52,7 +52,8 @@ func (p *partials) steps(step time.Duration) int {
 }
 
 // answered replaces what is known about [from, to), which was read now: the spans in part were
-// answered in part, and the rest is whole. A span that touches a period of before is as old as that.
+// answered in part, and the rest is whole. A span that touches a period of before is as old as
+// that.
 func (p *partials) answered(from, to time.Time, part []span, warnings []string, now time.Time) {
 	before := p.periods
 	p.periods = nil
@@ -111,7 +112,8 @@ func (p *partials) merge() {
 
 func (p *partials) gap(i int) time.Duration { return p.periods[i+1].from.Sub(p.periods[i].to) }
 
-// schedule sets when the periods are read again: after a wait, and once the first of them is trusted.
+// schedule sets when the periods are read again: after a wait, and once the first of them is
+// trusted.
 func (p *partials) schedule(now time.Time) {
 	if !p.retryAt.After(now) {
 		p.retryAt = now.Add(min(minPartialRetry<<min(p.tries, 10), maxPartialRetry))
@@ -172,8 +174,8 @@ func (r *Reader) readAgain(ctx context.Context, until, now time.Time) {
 	r.partial.schedule(now)
 }
 
-// fill puts the new answer for a period into a copy of the series: what was returned already must not
-// change.
+// fill puts the new answer for a period into a copy of the series: what was returned already must
+// not change.
 func (r *Reader) fill(x period, a answer, now time.Time) {
 	if missing := stepsBetween(x.from, r.series.Start, r.config.Step); missing > 0 {
 		r.series.Values = append(gaps(missing), r.series.Values...)

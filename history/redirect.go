@@ -13,8 +13,8 @@ const maxRedirects = 5
 // send sends a request. Where the server redirects it, the request is repeated as it was, whatever
 // the status says: a POST stays a POST.
 //
-// Only redirects within the server are followed. Another one could read the credentials, and what it
-// answers would be believed.
+// Only redirects within the server are followed. Another one could read the credentials, and what
+// it answers would be believed.
 func (c *client) send(ctx context.Context, method string, target *url.URL, params url.Values) (*http.Response, error) {
 	for hops := 0; ; hops++ {
 		resp, err := c.do(ctx, method, target, params)
@@ -53,8 +53,8 @@ func redirected(resp *http.Response) (location string, ok bool) {
 	return "", false
 }
 
-// sameServer reports whether a redirect stays on its server. A change from http to https on the same
-// host does, when both have the same port or none.
+// sameServer reports whether a redirect stays on its server. A change from http to https on the
+// same host does, when both have the same port or none.
 func sameServer(from, to *url.URL) bool {
 	if from.Hostname() != to.Hostname() || to.User != nil {
 		return false

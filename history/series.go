@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// MaxDemand is the most that a sample of Prometheus may say. No service has so much in any unit, and
-// what is served must stay a number that Kubernetes can hold. A query that divides by almost nothing
-// gives such samples.
+// MaxDemand is the most that a sample of Prometheus may say. No service has so much in any unit,
+// and what is served must stay a number that Kubernetes can hold. A query that divides by almost
+// nothing gives such samples.
 const MaxDemand = 1e15
 
 // Series is demand in steps of equal length. Step i covers [Start + i·Step, Start + (i+1)·Step).

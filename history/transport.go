@@ -65,8 +65,8 @@ func isHTML(h http.Header) bool {
 }
 
 // dialer returns a function that connects. Its connections wait for the other side for at most
-// timeout after each write. The request for an OAuth2 token needs that: it has no context that would
-// bound it.
+// timeout after each write. The request for an OAuth2 token needs that: it has no context that
+// would bound it.
 func dialer(timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
 	d := &net.Dialer{Timeout: min(timeout, 10*time.Second), KeepAlive: 30 * time.Second}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -35,7 +35,8 @@ func slidingMax(values []float64, n, width int) []float64 {
 	return out
 }
 
-// rangeMax finds the largest value of any range at once. Level k has the largest of each 2^k values.
+// rangeMax finds the largest value of any range at once. Level k has the largest of each 2^k
+// values.
 type rangeMax [][]float64
 
 func newRangeMax(values []float64) rangeMax {

@@ -21,7 +21,8 @@ const (
 	// must not starve the others.
 	maxLead = 24 * time.Hour
 	// maxLeadWork bounds the steps of the longest lead times those of horizon and lead: the time of a
-	// plan and of a fit grows with it. It allows a lead of a day and a horizon of a week at one minute.
+	// plan and of a fit grows with it. It allows a lead of a day and a horizon of a week at one
+	// minute.
 	maxLeadWork = 25_000_000
 	// loopAllowance is the part of a learned lead that is neither warm-up nor settle: one sync of
 	// the HPA, and a few seconds. See gpuwarm.ControlLoop.

@@ -43,8 +43,8 @@ func shortageCosts() []float64 {
 }
 
 // otherContract returns the contract that is replayed beside the report's own. A fit depends on its
-// contract, so a replay for each point of a frontier would take many times as long. These two are far
-// apart: a shortage cost weighs, and a service level covers what is rare.
+// contract, so a replay for each point of a frontier would take many times as long. These two are
+// far apart: a shortage cost weighs, and a service level covers what is rare.
 func otherContract(c forecaster.Contract) forecaster.Contract {
 	if c.ShortageCost > 0 {
 		return forecaster.Contract{ServiceLevel: 0.99}
@@ -73,8 +73,8 @@ func (r *runner) frontierOf(ctx context.Context, own *Replay) (frontier.Line, er
 }
 
 // headstartFrontier returns the frontier of Headstart. Its settings are contracts, and the headroom
-// on their plans: an HPA with a target of the capacity over the headroom has it. The points that are
-// the best at some shortage cost say at which.
+// on their plans: an HPA with a target of the capacity over the headroom has it. The points that
+// are the best at some shortage cost say at which.
 func (r *runner) headstartFrontier(all ...plans) frontier.Line {
 	var points []frontier.Point
 	for _, p := range all {

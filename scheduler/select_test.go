@@ -13,8 +13,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// declare returns a PeakSchedule in namespace shop with one valid window, and applies the changes to
-// it.
+// declare returns a PeakSchedule in namespace shop with one valid window, and applies the changes
+// to it.
 func declare(name string, changes ...func(*v1alpha1.PeakSchedule)) v1alpha1.PeakSchedule {
 	ps := v1alpha1.PeakSchedule{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), Generation: 1},
@@ -231,8 +231,9 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-// TestSelectVersions changes one object after the other. A version must change when an object behind
-// it changes, and the compiled result must follow. An unchanged object must not be compiled again.
+// TestSelectVersions changes one object after the other. A version must change when an object
+// behind it changes, and the compiled result must follow. An unchanged object must not be compiled
+// again.
 func TestSelectVersions(t *testing.T) {
 	cache := NewCache()
 	schedules := []v1alpha1.PeakSchedule{declare("a", naming("web"), except("off")), declare("b", naming("db"))}

@@ -215,9 +215,9 @@ func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) 
 	o.recordSuccess(key, q, began.Add(-max(0, asked.Sub(sample.At))), sample.Value)
 }
 
-// checkPartial returns an error for a sample that the source answered in part only. Such a sample may
-// be too low. So it raises the floor and does not lower it, unless the source stays like this. The
-// caller holds the lock.
+// checkPartial returns an error for a sample that the source answered in part only. Such a sample
+// may be too low. So it raises the floor and does not lower it, unless the source stays like this.
+// The caller holds the lock.
 func (o *Observer) checkPartial(key types.NamespacedName, q Query, began time.Time, s history.Sample) error {
 	v := o.latests[key]
 	if !s.Partial {

@@ -40,7 +40,8 @@ const (
 	ConditionOverloaded = "Overloaded"
 )
 
-// ForecastStatus is the observed state of a Forecast, and its plan. Only its owner, one of the replicas, writes it.
+// ForecastStatus is the observed state of a Forecast, and its plan. Only its owner, one of the
+// replicas, writes it.
 type ForecastStatus struct {
 	// observedGeneration is the generation of the spec that this status describes.
 	// +optional

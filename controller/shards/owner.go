@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// Owner returns the member that owns a key, and "" without members. It is rendezvous hashing: Thaler
-// and Ravishankar, Using Name-Based Mappings to Increase Hit Rates, IEEE/ACM Transactions on
+// Owner returns the member that owns a key, and "" without members. It is rendezvous hashing:
+// Thaler and Ravishankar, Using Name-Based Mappings to Increase Hit Rates, IEEE/ACM Transactions on
 // Networking 6(1), 1998. The order of the members does not matter.
 //
 // The hash is SHA-256, so that nobody finds names that all belong to one member.

@@ -65,8 +65,8 @@ func TestTooManyWarmPools(t *testing.T) {
 	}
 }
 
-// Sixteen WarmPools share the cap of a namespace; so do those of which each made its target unreadable
-// once it held something.
+// Sixteen WarmPools share the cap of a namespace; so do those of which each made its target
+// unreadable once it held something.
 func TestUnreadableTargetsDoNotEvadeTheCap(t *testing.T) {
 	w := newWorld(t, strings.Repeat("1000 ", 60), pool(noImages))
 	w.r.opts.Bounds.Placeholders = 16
@@ -111,8 +111,8 @@ func TestUnreadableTargetsDoNotEvadeTheCap(t *testing.T) {
 	}
 }
 
-// A PodTemplate is in the tenant's namespace, so it can be changed there. Placeholders are never made
-// from it.
+// A PodTemplate is in the tenant's namespace, so it can be changed there. Placeholders are never
+// made from it.
 func TestChangedPodTemplatesMakeNoPlaceholders(t *testing.T) {
 	w := newWorld(t, steady, pool(noImages))
 	w.mapper.there["CapacityBuffer"] = true

@@ -50,8 +50,8 @@ func heldFor(namespace string, n int) []*corev1.Pod {
 	return out
 }
 
-// A WarmPool that was stored before limits were required holds nothing, and says what to do. What it
-// held is released.
+// A WarmPool that was stored before limits were required holds nothing, and says what to do. What
+// it held is released.
 func TestNothingIsHeldWithoutLimits(t *testing.T) {
 	for name, buffer := range map[string]bool{"Placeholders": false, "Buffer": true} {
 		t.Run(name, func(t *testing.T) {

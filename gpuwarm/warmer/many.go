@@ -14,15 +14,16 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// mostPools is how many WarmPools of a namespace count, the oldest ones. Each look at one goes through
-// all pods of the cluster, so somebody with thousands of WarmPools would hold up all others.
+// mostPools is how many WarmPools of a namespace count, the oldest ones. Each look at one goes
+// through all pods of the cluster, so somebody with thousands of WarmPools would hold up all
+// others.
 const mostPools = 16
 
 // restFor is how many intervals pass between two looks at a WarmPool that does not count.
 const restFor = 10
 
-// inNamespaceOf returns the WarmPools of a WarmPool's namespace that count, and in how many namespaces
-// there are WarmPools that hold nodes.
+// inNamespaceOf returns the WarmPools of a WarmPool's namespace that count, and in how many
+// namespaces there are WarmPools that hold nodes.
 func inNamespaceOf(pool *v1alpha1.WarmPool, all []v1alpha1.WarmPool) (own []v1alpha1.WarmPool, namespaces int) {
 	holding := map[string]bool{}
 	for _, p := range all {
@@ -46,8 +47,8 @@ func compareAge(a, b *v1alpha1.WarmPool) int {
 	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 }
 
-// counts reports whether a WarmPool is one of those that count. Where that is not known it is: the look
-// lists WarmPools again, and reports the error.
+// counts reports whether a WarmPool is one of those that count. Where that is not known it is: the
+// look lists WarmPools again, and reports the error.
 func (r *Reconciler) counts(ctx context.Context, pool *v1alpha1.WarmPool) bool {
 	var all v1alpha1.WarmPoolList
 	err := r.opts.Client.List(ctx, &all, client.InNamespace(pool.Namespace), client.UnsafeDisableDeepCopy)

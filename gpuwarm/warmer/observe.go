@@ -236,8 +236,8 @@ func (o *observation) of(key string) made {
 }
 
 // list lists the objects of a kind that the WarmPool made: those that it controls, by UID. Labels
-// only narrow the list down, for everybody can set them. A kind without objects, and one that may not
-// be listed, are not listed again for a while.
+// only narrow the list down, for everybody can set them. A kind without objects, and one that may
+// not be listed, are not listed again for a while.
 func (r *Reconciler) list(ctx context.Context, o *observation, st *poolState, k kind, needed bool) listing {
 	l := listing{served: true}
 	if k.gvk.Kind != "" {

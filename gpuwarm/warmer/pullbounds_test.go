@@ -15,7 +15,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// pulling returns how many nodes the Forecasts' ImagePullJobs or pods pull onto, in all and at a time.
+// pulling returns how many nodes the Forecasts' ImagePullJobs or pods pull onto, in all and at a
+// time.
 func (w *world) pulling() (nodes, atATime int) {
 	w.t.Helper()
 	for _, p := range w.ours(names.RolePull) {
@@ -37,8 +38,8 @@ func (w *world) pulling() (nodes, atATime int) {
 	return nodes, atATime
 }
 
-// Pulls are bounded for all Forecasts of a WarmPool together, and for all WarmPools of a namespace, at
-// a time and in all.
+// Pulls are bounded for all Forecasts of a WarmPool together, and for all WarmPools of a namespace,
+// at a time and in all.
 func TestPullsAreBounded(t *testing.T) {
 	maxNodes := func(n int32) func(*v1alpha1.WarmPool) {
 		return func(p *v1alpha1.WarmPool) { p.Spec.Images.MaxNodes, p.Spec.Images.Parallelism = n, 100 }

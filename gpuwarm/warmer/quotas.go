@@ -10,8 +10,8 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/kube"
 )
 
-// sharedQuotas are the quotas of the namespace of the placeholders, as they were read last. They are
-// the same for all WarmPools, so they are read once an interval.
+// sharedQuotas are the quotas of the namespace of the placeholders, as they were read last. They
+// are the same for all WarmPools, so they are read once an interval.
 type sharedQuotas struct {
 	until time.Time
 	items []corev1.ResourceQuota

@@ -11,16 +11,17 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// Prefixes of taints. Those of roles keep pods off control planes, and those of conditions off nodes
-// that are cordoned, not Ready or full.
+// Prefixes of taints. Those of roles keep pods off control planes, and those of conditions off
+// nodes that are cordoned, not Ready or full.
 const (
 	nodeRoles      = "node-role.kubernetes.io/"
 	nodeConditions = "node.kubernetes.io/"
 )
 
-// restrict removes from a target's template what placeholders and pull pods must not copy, and returns
-// what that is, for a message; empty where it is nothing. The author of a Deployment decides about its
-// own pods, which its namespace's quota and admission bound. Placeholders are bound by neither.
+// restrict removes from a target's template what placeholders and pull pods must not copy, and
+// returns what that is, for a message; empty where it is nothing. The author of a Deployment
+// decides about its own pods, which its namespace's quota and admission bound. Placeholders are
+// bound by neither.
 func restrict(t *corev1.PodTemplateSpec, namespace string, schedulers []string) string {
 	var out []string
 	spec := &t.Spec
@@ -50,7 +51,8 @@ func restrict(t *corev1.PodTemplateSpec, namespace string, schedulers []string) 
 
 // restrictAffinity has terms about pods reach the target's own namespace only, and reports whether
 // that changed any. Among placeholders other terms are added later. Required anti-affinity counts
-// both ways: a term about pods of other namespaces would keep those pods off the placeholders' nodes.
+// both ways: a term about pods of other namespaces would keep those pods off the placeholders'
+// nodes.
 func restrictAffinity(a *corev1.Affinity, own labels.Set, namespace string) (changed bool) {
 	if a == nil {
 		return false
@@ -69,8 +71,8 @@ func restrictAffinity(a *corev1.Affinity, own labels.Set, namespace string) (cha
 		term.Namespaces, term.NamespaceSelector = []string{namespace}, nil
 		return covers
 	}
-	// A term to be near pods of several namespaces may be met in another one only. Narrowed down, it would
-	// keep a placeholder waiting forever, unless it is about the target's own pods.
+	// A term to be near pods of several namespaces may be met in another one only. Narrowed down, it
+	// would keep a placeholder waiting forever, unless it is about the target's own pods.
 	near := func(term *corev1.PodAffinityTerm) (keep bool) {
 		before := term.DeepCopy()
 		selector, err := metav1.LabelSelectorAsSelector(term.LabelSelector)

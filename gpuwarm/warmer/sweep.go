@@ -36,8 +36,8 @@ func (r *Reconciler) placeholders(ctx context.Context) ([]corev1.Pod, error) {
 	return pods.Items, nil
 }
 
-// poolOf returns the WarmPool of a placeholder by its annotation: also of one that an earlier release
-// made, whose labels have other hashes.
+// poolOf returns the WarmPool of a placeholder by its annotation: also of one that an earlier
+// release made, whose labels have other hashes.
 func poolOf(p *corev1.Pod) types.NamespacedName {
 	of, _ := names.OwnerIn(p.Annotations)
 	return types.NamespacedName{Namespace: of.Namespace, Name: of.Pool}

@@ -107,8 +107,8 @@ func TestForgedLabelsFreeNoGPU(t *testing.T) {
 	}
 }
 
-// A pod with the labels of a pull pod that no WarmPool controls teaches nothing and is not deleted. The
-// name of a WarmPool as the owner is not enough: the UID decides.
+// A pod with the labels of a pull pod that no WarmPool controls teaches nothing and is not deleted.
+// The name of a WarmPool as the owner is not enough: the UID decides.
 func TestForgedPullsCountForNothing(t *testing.T) {
 	for name, namespace := range map[string]string{"Elsewhere": "evil", "Here": "shop", "OtherUID": "shop"} {
 		t.Run(name, func(t *testing.T) {
@@ -241,8 +241,8 @@ func asBefore(o client.Object, forecast string) {
 	o.SetResourceVersion("")
 }
 
-// After an upgrade the placeholders of the earlier release are replaced at the first look, within the
-// limits. Those of Forecasts that are gone are deleted. None is leaked.
+// After an upgrade the placeholders of the earlier release are replaced at the first look, within
+// the limits. Those of Forecasts that are gone are deleted. None is leaked.
 func TestUpgradeReplacesPlaceholders(t *testing.T) {
 	w := newWorld(t, steady, pool(noImages, gpus(2)))
 	w.r.opts.Client = caching{w.client}

@@ -66,7 +66,8 @@ func (l Line) PeakAt(hours float64) float64 {
 	return l[len(l)-1].PeakReplicas
 }
 
-// At returns the last point that pays at most so many replica-hours, and the first one if none does.
+// At returns the last point that pays at most so many replica-hours, and the first one if none
+// does.
 func (l Line) At(hours float64) Point {
 	var out Point
 	for i, p := range l {

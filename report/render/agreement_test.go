@@ -20,8 +20,8 @@ import (
 	"headstart.dev/headstart/report/verdict"
 )
 
-// invented returns four weeks of hours: a daily wave of some height, noise, bursts, and a level that
-// may change.
+// invented returns four weeks of hours: a daily wave of some height, noise, bursts, and a level
+// that may change.
 func invented(seed uint64) history.Series {
 	r := rand.New(rand.NewPCG(seed, 7))
 	wave, noise, bursts, shift := r.Float64(), 0.3*r.Float64(), 0.03*r.Float64(), 1+r.Float64()
@@ -166,8 +166,8 @@ func moreOf(cell string) float64 {
 	return 0
 }
 
-// derived returns the answer that follows from a printed report. Only doubts and the weekly gain are
-// taken as they are.
+// derived returns the answer that follows from a printed report. Only doubts and the weekly gain
+// are taken as they are.
 func derived(text string, r *report.Report) string {
 	against := len(r.Doubts) > 0
 	today, missedSteps := math.NaN(), 0.0 // percent more

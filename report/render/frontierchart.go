@@ -15,8 +15,8 @@ import (
 const leastUnserved = 1e-4
 
 // frontierChart draws the frontiers of the policies: what each pays, from left to right, against
-// what it leaves unserved, from the bottom up. It is an SVG of a fixed width, since text in a scaled
-// one would become too small on a phone.
+// what it leaves unserved, from the bottom up. It is an SVG of a fixed width, since text in a
+// scaled one would become too small on a phone.
 type frontierChart struct {
 	r             *report.Report
 	width, height float64

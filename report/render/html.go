@@ -160,8 +160,8 @@ func chips(r *report.Report) []chip {
 	return out
 }
 
-// chartedNames returns the names of the lines of replicas. At first, the shortfalls of the policy of
-// today are marked.
+// chartedNames returns the names of the lines of replicas. At first, the shortfalls of the policy
+// of today are marked.
 func chartedNames(r *report.Report) []charted {
 	var out []charted
 	marked := report.PolicyHeadstart

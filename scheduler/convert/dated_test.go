@@ -14,8 +14,8 @@ import (
 	"headstart.dev/headstart/scheduler/manifest"
 )
 
-// cronMatcher returns whether a cron expression of numbers matches a minute. It is written apart from
-// the one in package scheduler, to check that.
+// cronMatcher returns whether a cron expression of numbers matches a minute. It is written apart
+// from the one in package scheduler, to check that.
 func cronMatcher(t *testing.T, cron string) func(time.Time) bool {
 	t.Helper()
 	fields := strings.Fields(cron)
@@ -174,8 +174,8 @@ func TestDatedTriggers(t *testing.T) {
 	}
 }
 
-// TestNoRoomForDates: where windows of every year take all the room that there is, those of single years
-// would be left out without a word.
+// TestNoRoomForDates: where windows of every year take all the room that there is, those of single
+// years would be left out without a word.
 func TestNoRoomForDates(t *testing.T) {
 	_, _, err := converted(t, scaledObject("", cronTrigger("0 9-11 3-9 1-3,11 *", "30 9-11 3-9 2 1,3", "7")))
 	if err == nil || !strings.Contains(err.Error(), "at most 64") {

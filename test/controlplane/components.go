@@ -37,8 +37,8 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 	return p.await(ctx, c.opts.ReadyWithin, get(http.DefaultClient, client+"/health", ""))
 }
 
-// apiServerGrace is short: a watch that is open delays a graceful shutdown by a minute, and so holds
-// the port. The state is temporary.
+// apiServerGrace is short: a watch that is open delays a graceful shutdown by a minute, and so
+// holds the port. The state is temporary.
 const apiServerGrace = time.Second
 
 func (c *ControlPlane) startAPIServer(ctx context.Context) error {

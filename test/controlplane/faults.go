@@ -13,8 +13,8 @@ func (c *ControlPlane) KillAPIServer() {
 	}
 }
 
-// StartAPIServer starts kube-apiserver again after [ControlPlane.KillAPIServer], on the same port and
-// with the same state, and waits until it is ready.
+// StartAPIServer starts kube-apiserver again after [ControlPlane.KillAPIServer], on the same port
+// and with the same state, and waits until it is ready.
 func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 	c.forget(c.apiServer.name)
 	p, err := c.run(c.apiServer, apiServerGrace)
@@ -24,8 +24,8 @@ func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 	return c.awaitAPIServer(ctx, p)
 }
 
-// PauseAPIServer stops kube-apiserver from running until [ControlPlane.ResumeAPIServer]: connections
-// stay open, and nothing answers.
+// PauseAPIServer stops kube-apiserver from running until [ControlPlane.ResumeAPIServer]:
+// connections stay open, and nothing answers.
 func (c *ControlPlane) PauseAPIServer() { c.process(c.apiServer.name).Pause() }
 
 // ResumeAPIServer ends [ControlPlane.PauseAPIServer].

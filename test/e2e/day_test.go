@@ -191,8 +191,8 @@ func checkOutage(t *testing.T, records []record) {
 
 func abs(x int) int { return max(x, -x) }
 
-// testOwnerKilled kills the one of two replicas behind one port that plans for a service. Requests through the API
-// server go on, and the other replica starts to plan.
+// testOwnerKilled kills the one of two replicas behind one port that plans for a service. Requests
+// through the API server go on, and the other replica starts to plan.
 func testOwnerKilled(t *testing.T, w *harness.World) {
 	owner := theOwner(t, w)
 	before, err := harness.GetForecast(t.Context(), w.ControlPlane, namespace, headstart)
@@ -228,8 +228,8 @@ func testOwnerKilled(t *testing.T, w *harness.World) {
 	}
 }
 
-// theOwner returns the replica that plans for the service. A replica that lost its lease because the machine stood
-// still has ended. It is started again, as a kubelet does.
+// theOwner returns the replica that plans for the service. A replica that lost its lease because
+// the machine stood still has ended. It is started again, as a kubelet does.
 func theOwner(t *testing.T, w *harness.World) (owner *harness.Headstart) {
 	t.Helper()
 	for i, h := range w.Adapters {

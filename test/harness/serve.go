@@ -32,7 +32,8 @@ type ServeOptions struct {
 	Port int
 	// Sources are the URLs of the Prometheus servers, by the name that Forecasts use.
 	Sources map[string]string
-	// APIServer is the URL of the API server, if it is reached by another way than the control plane's.
+	// APIServer is the URL of the API server, if it is reached by another way than the control
+	// plane's.
 	APIServer string
 	// HPASync, PlanRefresh and ObserveInterval are the flags of these names.
 	HPASync, PlanRefresh, ObserveInterval time.Duration

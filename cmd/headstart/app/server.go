@@ -33,9 +33,9 @@ import (
 const sourcesReload = 30 * time.Second
 
 // Requests a second to the API server, of each of the clients: one for the controllers, one for
-// Events. client-go's default of 5 held back the Events of 300 new Forecasts for minutes. In the long
-// run, the number of Forecasts and their writes in an hour bound the requests, and the API server
-// shares itself fairly (API Priority and Fairness).
+// Events. client-go's default of 5 held back the Events of 300 new Forecasts for minutes. In the
+// long run, the number of Forecasts and their writes in an hour bound the requests, and the API
+// server shares itself fairly (API Priority and Fairness).
 const (
 	clientQPS   = 50
 	clientBurst = 100

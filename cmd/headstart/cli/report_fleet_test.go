@@ -19,8 +19,8 @@ func twoServices() string {
 	return out
 }
 
-// A folder, and a file with several series, are fleets. A file that cannot be read is named, and the
-// others are reported.
+// A folder, and a file with several series, are fleets. A file that cannot be read is named, and
+// the others are reported.
 func TestReportOfAFleet(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{

@@ -40,7 +40,8 @@ const (
 	byShare = "this namespace's share of the ResourceQuota of the placeholders' namespace"
 )
 
-// bounds are what bounds a pool, less what others use of it. They are the same for all its Forecasts.
+// bounds are what bounds a pool, less what others use of it. They are the same for all its
+// Forecasts.
 type bounds struct {
 	limits map[string]resource.Quantity
 	// replicas and each extended resource are what the administrator's cap leaves.
@@ -54,8 +55,8 @@ type bounds struct {
 }
 
 // newBounds returns what bounds the pool. Of the administrator's cap that is an even part, and no
-// more than the other WarmPools of the namespace leave: what they hold beyond their part counts too,
-// for they may be unable to release it, or not have looked yet.
+// more than the other WarmPools of the namespace leave: what they hold beyond their part counts
+// too, for they may be unable to release it, or not have looked yet.
 func (s *Snapshot) newBounds(most Cap) *bounds {
 	beside, pools := s.heldBeside(), s.holdingPools()
 	left := func(most int, name corev1.ResourceName) int {
@@ -149,8 +150,8 @@ func namespaceOf(p *corev1.Pod) string {
 	return of.Namespace
 }
 
-// holdingPools counts the WarmPools of the namespace that hold nodes, at least the pool itself. They
-// share the cap evenly: who makes more WarmPools gets no more.
+// holdingPools counts the WarmPools of the namespace that hold nodes, at least the pool itself.
+// They share the cap evenly: who makes more WarmPools gets no more.
 func (s *Snapshot) holdingPools() int {
 	return s.poolsLike(func(p *v1alpha1.WarmPool) bool { return p.Spec.Nodes.Policy != v1alpha1.WarmNodesOff })
 }
@@ -182,8 +183,9 @@ func hardOf(hard corev1.ResourceList) map[string]resource.Quantity {
 	return out
 }
 
-// headroom returns what a quota of the pool's namespace leaves. Placeholders use none of it, but the
-// replicas that they are for will. A place for a replica that may not come would be held for nothing.
+// headroom returns what a quota of the pool's namespace leaves. Placeholders use none of it, but
+// the replicas that they are for will. A place for a replica that may not come would be held for
+// nothing.
 func headroom(q *corev1.ResourceQuota) map[string]resource.Quantity {
 	left := corev1.ResourceList{}
 	for name, hard := range q.Status.Hard {
@@ -194,11 +196,11 @@ func headroom(q *corev1.ResourceQuota) map[string]resource.Quantity {
 	return hardOf(left)
 }
 
-// shareOf returns how much of a quota on all placeholders the pool's namespace may use: an equal part,
-// or else half of what the other namespaces leave, whichever is more. This is the dynamic threshold
-// of Choudhury and Hahne for shared buffers ("Dynamic queue length thresholds for shared-memory
-// packet switches", 1998). One namespace alone gets half and not all, so others find room at once;
-// the more they use, the less it may, down to its equal part.
+// shareOf returns how much of a quota on all placeholders the pool's namespace may use: an equal
+// part, or else half of what the other namespaces leave, whichever is more. This is the dynamic
+// threshold of Choudhury and Hahne for shared buffers ("Dynamic queue length thresholds for
+// shared-memory packet switches", 1998). One namespace alone gets half and not all, so others find
+// room at once; the more they use, the less it may, down to its equal part.
 func (s *Snapshot) shareOf(q *corev1.ResourceQuota, others corev1.ResourceList) map[string]resource.Quantity {
 	hard := q.Status.Hard
 	if len(hard) == 0 {

@@ -127,8 +127,8 @@ func (l *ledger) countUnwanted() {
 	}
 }
 
-// countUnwantedRequests counts what the cluster's autoscaler is asked to hold and is not wanted now,
-// unless another Forecast begins to hold it.
+// countUnwantedRequests counts what the cluster's autoscaler is asked to hold and is not wanted
+// now, unless another Forecast begins to hold it.
 func (l *ledger) countUnwantedRequests(wanted map[string]bool) {
 	known := map[string]*Work{}
 	for _, w := range l.works {

@@ -9,8 +9,8 @@ import (
 // defaultMaxNodes is spec.images.maxNodes of a WarmPool that was read without the API's default.
 const defaultMaxNodes = 500
 
-// boundPulls bounds onto how many nodes the pool pulls in all, and at a time. Images fill the disks of
-// nodes that other tenants use, and pulls their network.
+// boundPulls bounds onto how many nodes the pool pulls in all, and at a time. Images fill the disks
+// of nodes that other tenants use, and pulls their network.
 func (l *ledger) boundPulls() {
 	pools := l.s.poolsLike(func(p *v1alpha1.WarmPool) bool { return p.Spec.Images.Policy != v1alpha1.WarmImagesOff })
 	left := min(cmp.Or(int(l.s.Pool.Spec.Images.MaxNodes), defaultMaxNodes), l.cap.ImageNodes/pools)
@@ -31,8 +31,8 @@ func (l *ledger) boundPulls() {
 	}
 }
 
-// pullsBeside returns how many pods pull for other WarmPools of the namespace. They may be more than
-// the part of these.
+// pullsBeside returns how many pods pull for other WarmPools of the namespace. They may be more
+// than the part of these.
 func (s *Snapshot) pullsBeside() int {
 	n := 0
 	for i := range s.Pods {
@@ -43,8 +43,8 @@ func (s *Snapshot) pullsBeside() int {
 	return n
 }
 
-// boundNodes leaves out nodes beyond so many, and returns how many are left for others. A node with a
-// replica of the target does not count: it has the image for that.
+// boundNodes leaves out nodes beyond so many, and returns how many are left for others. A node with
+// a replica of the target does not count: it has the image for that.
 func (l *ledger) boundNodes(w *Work, most int) (left int) {
 	replicas := map[string]bool{}
 	for i := range l.s.Pods {

@@ -8,8 +8,8 @@ import (
 	"headstart.dev/headstart/gpuwarm"
 )
 
-// quotaRoom is how many more pods like a target's the quotas allow; -1 when none of them limits such
-// pods.
+// quotaRoom is how many more pods like a target's the quotas allow; -1 when none of them limits
+// such pods.
 func quotaRoom(quotas []corev1.ResourceQuota, t *Target) int {
 	const many = 1 << 30
 	room := many

@@ -64,8 +64,8 @@ func (l *ledger) planHold(w *Work) {
 	w.Hold.Limited = w.Hold.Replicas < w.Need.Nodes
 }
 
-// allot returns for how many replicas nodes may be held, and what bounds that. Placeholders that can
-// be taken over count towards the limits already.
+// allot returns for how many replicas nodes may be held, and what bounds that. Placeholders that
+// can be taken over count towards the limits already.
 func (l *ledger) allot(w *Work) (want int, by string) {
 	t := w.Target
 	rank := func(p *corev1.Pod) int { return l.nodes.Rank(p, t.ShapeKey) }

@@ -32,8 +32,8 @@ type Target struct {
 	Known                      gpuwarm.Image
 	// LeftOut says what of the target's template placeholders do not copy; empty where they copy all.
 	LeftOut string
-	// FromRequest reports whether the template is that of a request to the cluster's autoscaler. Who may
-	// write in the namespace may have changed it, so nothing is made from it.
+	// FromRequest reports whether the template is that of a request to the cluster's autoscaler. Who
+	// may write in the namespace may have changed it, so nothing is made from it.
 	FromRequest bool
 	// Made is how many replicas there are, where all of them were made from the template; else 0.
 	Made int64
@@ -67,7 +67,8 @@ func newTarget(fc *v1alpha1.Forecast, w Workload) *Target {
 	return t
 }
 
-// targetOfRequest returns what is known of a target by what the cluster's autoscaler was asked with.
+// targetOfRequest returns what is known of a target by what the cluster's autoscaler was asked
+// with.
 func targetOfRequest(fc *v1alpha1.Forecast, r Request) *Target {
 	t := targetOf(fc, r.Template)
 	t.FromRequest = true

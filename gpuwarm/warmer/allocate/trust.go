@@ -7,9 +7,9 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// Labels prove nothing: who may create pods in a namespace sets them at will. A pod is a placeholder
-// only in the namespace where Headstart alone writes, and a pull pod only where a WarmPool of its
-// namespace controls it, by UID. Pods of other namespaces are ordinary pods.
+// Labels prove nothing: who may create pods in a namespace sets them at will. A pod is a
+// placeholder only in the namespace where Headstart alone writes, and a pull pod only where a
+// WarmPool of its namespace controls it, by UID. Pods of other namespaces are ordinary pods.
 
 // isPlaceholder reports whether a pod is a placeholder, of any WarmPool of the cluster.
 func (s *Snapshot) isPlaceholder(p *corev1.Pod) bool {

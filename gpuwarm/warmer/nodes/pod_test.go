@@ -109,7 +109,8 @@ func TestShapeOutlivesADecoding(t *testing.T) {
 }
 
 // An upgrade creates no placeholder again, so shapes keep their hashes. The change from FNV-1a to
-// SHA-256 was the exception: hashes that a tenant can make collide mix its placeholders with others.
+// SHA-256 was the exception: hashes that a tenant can make collide mix its placeholders with
+// others.
 func TestShapeKeysOfEarlierReleases(t *testing.T) {
 	plain := &allocate.Target{Template: template()}
 	if got, want := ShapeKey(plain), "mszlqxkbhlxga7r5nihproq6bt"; got != want {

@@ -18,8 +18,8 @@ import (
 )
 
 // jobs load by a Job from the template of a CronJob. The template is a CronJob's and not the
-// WarmPool's own, and the CronJob's author allows it by a label, so that who may write WarmPools can
-// run nothing else: a CronJob can have rights that they do not have.
+// WarmPool's own, and the CronJob's author allows it by a label, so that who may write WarmPools
+// can run nothing else: a CronJob can have rights that they do not have.
 type jobs struct{ *Methods }
 
 func (m jobs) Release(ctx context.Context, l Load) error { return m.client.Deleter.Object(ctx, l.Job) }

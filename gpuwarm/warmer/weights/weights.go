@@ -36,8 +36,8 @@ const (
 	ByJob        = "Job"
 )
 
-// LabelLoad is the label by which the author of a CronJob lets WarmPools of its namespace run it. Its
-// value is "true".
+// LabelLoad is the label by which the author of a CronJob lets WarmPools of its namespace run it.
+// Its value is "true".
 const LabelLoad = "headstart.dev/load-weights"
 
 const (

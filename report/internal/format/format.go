@@ -25,8 +25,8 @@ func Share(v float64) string {
 	}
 }
 
-// Shown returns a share as Share writes it. A share that it writes as below the smallest one is half
-// of that.
+// Shown returns a share as Share writes it. A share that it writes as below the smallest one is
+// half of that.
 func Shown(v float64) float64 {
 	text := strings.TrimSuffix(Share(v), " %")
 	if strings.HasPrefix(text, "<") {

@@ -1,5 +1,5 @@
-// Package storm lets faults of all kinds happen to Headstart on a real control plane, and checks from
-// outside that none does harm: to an HPA, to a neighbour, or for good.
+// Package storm lets faults of all kinds happen to Headstart on a real control plane, and checks
+// from outside that none does harm: to an HPA, to a neighbour, or for good.
 package storm
 
 import (

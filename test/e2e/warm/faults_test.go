@@ -111,7 +111,8 @@ func testPermissionsMissing(w *warmWorld) {
 	w.awaitRecovery()
 }
 
-// webhookAway is called for each new pod in the placeholders' namespace. Nothing listens at its URL.
+// webhookAway is called for each new pod in the placeholders' namespace. Nothing listens at its
+// URL.
 const webhookAway = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration

@@ -3,8 +3,8 @@ package warm
 import "time"
 
 // The warmer's interval in the tests of faults, and the requests that it may make in a minute.
-// Watches and Events are not counted. Each reconciliation reads the quotas of two namespaces and the
-// workload, and writes the status if it changed. A fault may not cause more requests than that.
+// Watches and Events are not counted. Each reconciliation reads the quotas of two namespaces and
+// the workload, and writes the status if it changed. A fault may not cause more requests than that.
 const (
 	faultInterval       = 2 * time.Second
 	reconcilesPerMinute = 30

@@ -7,8 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// Golden: objects that exist have these names and labels. A change makes all of them anew, as that
-// from FNV-1a with 64 bits to SHA-256 did.
+// Objects in clusters have these names and labels. A change of the hash gives them all new names, so
+// that they are deleted and created again, as when SHA-256 replaced FNV-1a with 64 bits.
 func TestHashesAreGolden(t *testing.T) {
 	for got, want := range map[string]string{
 		Pool("shop", "warm"):             "zegu5klk2mtvzer3igigtlmcur",

@@ -15,8 +15,8 @@ import (
 // Query is the demand of one service.
 type Query struct{ Service, PromQL string }
 
-// Queries reads a list of queries: a name, a colon, a blank and PromQL on each line. Empty lines and
-// those that begin with # do not count.
+// Queries reads a list of queries: a name, a colon, a blank and PromQL on each line. Empty lines
+// and those that begin with # do not count.
 func Queries(text string) ([]Query, error) {
 	var out []Query
 	n := 0
@@ -53,7 +53,8 @@ func OpenCapacities(path string) (map[string]float64, error) {
 	return Capacities(f)
 }
 
-// Capacities does the same as OpenCapacities for an open file: CSV with the header service,capacity.
+// Capacities does the same as OpenCapacities for an open file: CSV with the header
+// service,capacity.
 func Capacities(r io.Reader) (map[string]float64, error) {
 	rows, err := csv.NewReader(r).ReadAll()
 	if err != nil || len(rows) == 0 || !slices.Equal(rows[0], []string{"service", "capacity"}) {
