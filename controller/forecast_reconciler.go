@@ -93,7 +93,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	fair.NewQueue = newFairQueue
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("forecast").
-		Watches(&v1alpha1.Forecast{}, forecastEvents(r.clock)).
+		Watches(&v1alpha1.Forecast{}, forecastEvents()).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(forecastsOfHPA),
 			builder.WithPredicates(hpaSpecChanged())).
 		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks), withGeneration()).

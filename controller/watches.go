@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -64,33 +61,20 @@ func isActive(fc *v1alpha1.Forecast) bool {
 	return fc.Spec.Mode == v1alpha1.ForecastActive || fc.Spec.Mode == ""
 }
 
-// forecastEvents enqueues a Forecast when its spec or labels change. After a restart, Forecasts
-// whose plan ends soonest come first.
-func forecastEvents(c clock.PassiveClock) handler.EventHandler {
+// forecastEvents enqueues a Forecast when its spec or labels change.
+func forecastEvents() handler.EventHandler {
 	add := func(obj client.Object, q requestQueue) {
-		req := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(obj)}
-		pq, ok := q.(priorityqueue.PriorityQueue[reconcile.Request])
-		fc, isForecast := obj.(*v1alpha1.Forecast)
-		if !ok || !isForecast {
-			q.Add(req)
-			return
-		}
-		priority := priorityOf(fc, c.Now())
-		pq.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, req)
+		q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(obj)})
 	}
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q requestQueue) {
-			add(e.Object, q)
-		},
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q requestQueue) { add(e.Object, q) },
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q requestQueue) {
 			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
 				!maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
 				add(e.ObjectNew, q)
 			}
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q requestQueue) {
-			q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)})
-		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q requestQueue) { add(e.Object, q) },
 	}
 }
 
@@ -105,17 +89,6 @@ func hpaSpecChanged() predicate.Predicate {
 		after, ok2 := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
 		return !ok1 || !ok2 || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
 	}}
-}
-
-// priorityOf returns the priority of a Forecast in the queue. It is higher the sooner its plan
-// ends, and highest without a plan.
-func priorityOf(fc *v1alpha1.Forecast, now time.Time) int {
-	const highest = 100000
-	if fc.Status.Plan == nil {
-		return highest
-	}
-	minutesLeft := int(fc.Status.Plan.End.Sub(now) / time.Minute)
-	return highest - min(max(minutesLeft, 0), highest)
 }
 
 // forecastsOfHPA maps an HPA to the Forecasts that it reads.
