@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -184,9 +183,14 @@ func sample(s *v1alpha1.Sample) string {
 	return decimal(s.Value)
 }
 
-// decimal formats a quantity as people write it: 131.5 instead of 131500m.
+// decimal formats a quantity as people write it: 131.5 instead of 131500m. It goes by the quantity's
+// exact decimal, because its approximate float shows 112.987 as 112.98700000000001.
 func decimal(q resource.Quantity) string {
-	return strconv.FormatFloat(q.AsApproximateFloat64(), 'f', -1, 64)
+	whole, fraction, _ := strings.Cut(q.AsDec().String(), ".")
+	if fraction = strings.TrimRight(fraction, "0"); fraction == "" {
+		return whole
+	}
+	return whole + "." + fraction
 }
 
 func ago(s *v1alpha1.Sample, now time.Time) string {

@@ -76,3 +76,22 @@ func TestStatusAsJSON(t *testing.T) {
 		t.Errorf("an unknown output: %v", err)
 	}
 }
+
+func TestDecimalShowsTheQuantityExactly(t *testing.T) {
+	for _, tc := range []struct{ why, quantity, want string }{
+		{"its nearest float has 17 digits", "112987m", "112.987"},
+		{"a half", "131500m", "131.5"},
+		{"whole", "40", "40"},
+		{"zeros of a whole number stay", "120", "120"},
+		{"a binary unit", "2Ki", "2048"},
+		{"a decimal unit with a fraction", "1.5k", "1500"},
+		{"small", "3n", "0.000000003"},
+		{"negative", "-250m", "-0.25"},
+		{"zero", "0", "0"},
+		{"beyond an int64", "1e20", "100000000000000000000"},
+	} {
+		if got := decimal(resource.MustParse(tc.quantity)); got != tc.want {
+			t.Errorf("%s: %s is shown as %s, not %s", tc.why, tc.quantity, got, tc.want)
+		}
+	}
+}
