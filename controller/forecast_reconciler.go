@@ -72,6 +72,8 @@ type ForecastReconciler struct {
 	free        freeCapacity
 	overload    *overload // Nil never goes without.
 	demand      DemandObserver
+	// scaledObjects are those of KEDA; nil reads none.
+	scaledObjects *scaledObjects
 
 	mu     sync.Mutex
 	states map[types.NamespacedName]*forecastState
@@ -91,8 +93,14 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	}
 	fair := shardOptions(r.shard, planWorkers)
 	fair.NewQueue = newFairQueue
-	return ctrl.NewControllerManagedBy(mgr).
-		Named("forecast").
+	b := ctrl.NewControllerManagedBy(mgr)
+	if r.scaledObjects != nil {
+		if err := mgr.Add(r.scaledObjects); err != nil {
+			return err
+		}
+		b = b.WatchesRawSource(source.Channel(r.scaledObjects.changes, &handler.EnqueueRequestForObject{}))
+	}
+	return b.Named("forecast").
 		Watches(&v1alpha1.Forecast{}, forecastEvents()).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(forecastsOfHPA),
 			builder.WithPredicates(hpaSpecChanged())).
@@ -128,6 +136,9 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	set, err := planner.ParseSpec(&fc.Spec)
 	if err != nil {
 		return orConflict(r.reportInvalidSpec(ctx, &fc, state, err))
+	}
+	if r.scaledObjects.wait() {
+		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	now := r.clock.Now()
 	reads := set.HasDemand && set.Mode != v1alpha1.ForecastPaused

@@ -25,7 +25,7 @@ func indexHPA(obj client.Object) []string {
 	return planner.ForecastNames(hpa)
 }
 
-// readHPAs reads the HPAs that read the Forecast: the capacity of a replica and the ramp. It sets
+// readHPAs reads the HPAs and ScaledObjects that read the Forecast: the capacity of a replica and the ramp. It sets
 // the condition HPALinted.
 func (e *evaluation) readHPAs(ctx context.Context) error {
 	var list autoscalingv2.HorizontalPodAutoscalerList
@@ -33,20 +33,21 @@ func (e *evaluation) readHPAs(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the HorizontalPodAutoscalers that read %s: %w", e.name(), err)
 	}
-	e.set.Scaling = planner.ReadHPAs(list.Items, e.fc, e.rates.HPASync)
+	all := planner.Autoscalers{HPAs: list.Items, ScaledObjects: e.scaledObjects.of(e.fc)}
+	e.set.Scaling = planner.ReadAutoscalers(all, e.fc, e.rates.HPASync)
 	others, err := e.otherForecastsOfTarget(ctx, e.fc)
 	if err != nil {
 		return err
 	}
 	setHPALintedCondition(&e.conditions, e.set.Scaling, e.fc, others)
-	capacity, hpa := e.set.Capacity()
+	capacity, autoscaler := e.set.Capacity()
 	switch e.capacity = capacity; {
 	case capacity <= 0:
-	case hpa == "":
+	case autoscaler == "":
 		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: quantityOf(capacity), Source: "Spec"}
 	default:
 		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{
-			Value: quantityOf(capacity), Source: "HorizontalPodAutoscaler", Name: hpa,
+			Value: quantityOf(capacity), Source: e.set.Scaling.CapacityKind, Name: autoscaler,
 		}
 	}
 	return nil
@@ -72,6 +73,9 @@ func setHPALintedCondition(conditions *conditionSet, s planner.Scaling, fc *v1al
 	case s.Count == 0:
 		conditions.setUnknown(v1alpha1.ConditionHPALinted, "NoHPA",
 			"no HorizontalPodAutoscaler in this namespace reads the metric %s", fc.Name)
+	case s.HPA != s.Name:
+		conditions.setTrue(v1alpha1.ConditionHPALinted, "Follows",
+			"ScaledObject %s follows the forecast, by the HPA %s", s.Name, s.HPA)
 	default:
 		conditions.setTrue(v1alpha1.ConditionHPALinted, "Follows", "HPA %s follows the forecast", s.Name)
 	}

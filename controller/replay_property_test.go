@@ -402,7 +402,7 @@ func newReplayReconciler(objects []client.Object) *ForecastReconciler {
 
 // replay is the dry run of the same objects.
 func (c *replayCase) replay(ctx context.Context) ([]plan.Plan, error) {
-	set, err := planner.NewSettings(c.fc, c.hpas, DefaultRates().HPASync)
+	set, err := planner.NewSettings(c.fc, planner.Autoscalers{HPAs: c.hpas}, DefaultRates().HPASync)
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,9 @@ type Options struct {
 	WarmPools bool
 	// WarmBounds bound what the WarmPools of one namespace may do.
 	WarmBounds warmer.Bounds
+	// ScaledObjects reads the ScaledObjects of KEDA as HPAs are read. It needs the rights of the
+	// component "scaledobjects" of the manifests.
+	ScaledObjects bool
 	// Demand polls observed demand. Its failures are in the condition Observed.
 	Demand DemandObserver
 	// Memory says how much memory the process uses; [memory.OfProcess] when it is nil.
@@ -119,13 +122,18 @@ func New(opts Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	scaled, err := readScaledObjects(mgr, opts)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range []interface{ setup(ctrl.Manager) error }{
 		&ForecastReconciler{
 			client: mgr.GetClient(), live: mgr.GetAPIReader(), open: openFrom(opts.Sources, opts.Clock),
 			compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
 			metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(),
 			overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
-			shard:    opts.Shard, demand: opts.Demand, states: map[types.NamespacedName]*forecastState{},
+			shard:    opts.Shard, demand: opts.Demand, scaledObjects: scaled,
+			states: map[types.NamespacedName]*forecastState{},
 		},
 		&PeakScheduleReconciler{
 			client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock, shard: opts.Shard,
@@ -142,6 +150,18 @@ func New(opts Options) (ctrl.Manager, error) {
 		return nil, err
 	}
 	return mgr, nil
+}
+
+// readScaledObjects returns what follows the ScaledObjects; nil unless opts.ScaledObjects is set.
+func readScaledObjects(mgr ctrl.Manager, opts Options) (*scaledObjects, error) {
+	if !opts.ScaledObjects {
+		return nil, nil
+	}
+	apis, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("set the discovery of ScaledObjects up: %w", err)
+	}
+	return newScaledObjects(mgr.GetCache(), apis, opts.Clock, opts.Logger), nil
 }
 
 // addWarmer adds the controller of WarmPools, if opts.WarmPools is set.
@@ -218,7 +238,9 @@ func withGeneration() builder.Predicates {
 // ServedSettings is a [values.ParseFunc]: it returns what serving needs from a spec.
 func ServedSettings(spec *v1alpha1.ForecastSpec) (values.Settings, error) {
 	set, err := planner.ParseSpec(spec)
-	served := values.Settings{Mode: set.Mode, Expiry: set.Expiry, Static: set.Static, Min: set.Min}
+	served := values.Settings{
+		Mode: set.Mode, Expiry: set.Expiry, Static: set.Static, Min: set.Min, Capacity: set.SpecCapacity,
+	}
 	if set.HasDemand {
 		served.Demand = &values.Query{Expr: set.Query, Source: set.Source, Settle: set.Settle}
 	}

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,26 +15,61 @@ import (
 // ObjectMetric is the name of the Object metric of a Forecast.
 const ObjectMetric = "demand"
 
-// metricReference is a metric of an HPA that may read a Forecast.
+// metricReference is a metric of an autoscaler that may read a Forecast: of an HPA, or of the one
+// that KEDA makes from a ScaledObject.
 type metricReference struct {
-	hpa      *autoscalingv2.HorizontalPodAutoscaler
-	forecast string
-	target   autoscalingv2.MetricTarget
+	kind            string // of the object that a person writes
+	namespace, name string
+	spec            *autoscalingv2.HorizontalPodAutoscalerSpec
+	forecast        string
+	target          autoscalingv2.MetricTarget
+	// targetServed reports whether the target is the Forecast's own capacity, as KEDA reads it.
+	targetServed bool
+	// fromZero is how long the autoscaler takes, beside its sync, to leave 0 replicas.
+	fromZero time.Duration
+	findings []Finding
+}
+
+// who names the autoscaler in messages.
+func (r metricReference) who() string {
+	if r.kind == ScaledObjectKind.Kind {
+		return "ScaledObject " + r.name
+	}
+	return "HPA " + r.name
+}
+
+// both names two autoscalers in messages.
+func both(a, b metricReference) string {
+	if a.kind == b.kind && a.kind != ScaledObjectKind.Kind {
+		return fmt.Sprintf("HPAs %s and %s", a.name, b.name)
+	}
+	return a.who() + " and " + b.who()
 }
 
 // metricReferences lists the metrics of an HPA that may read a Forecast: every External metric,
-// and Object metrics that describe a Forecast.
+// and Object metrics that describe a Forecast. The External metrics of KEDA's HPAs are those of
+// ScaledObjects, which are read themselves.
 func metricReferences(hpa *autoscalingv2.HorizontalPodAutoscaler) []metricReference {
 	var out []metricReference
+	add := func(forecast string, target autoscalingv2.MetricTarget) {
+		out = append(out, metricReference{
+			kind: "HorizontalPodAutoscaler", namespace: hpa.Namespace, name: hpa.Name, spec: &hpa.Spec,
+			forecast: forecast, target: target,
+		})
+	}
 	for _, m := range hpa.Spec.Metrics {
 		switch {
-		case m.Type == autoscalingv2.ExternalMetricSourceType && m.External != nil:
-			out = append(out, metricReference{hpa, m.External.Metric.Name, m.External.Target})
+		case m.Type == autoscalingv2.ExternalMetricSourceType && m.External != nil && !ofScaledObject(m.External):
+			add(m.External.Metric.Name, m.External.Target)
 		case m.Type == autoscalingv2.ObjectMetricSourceType && m.Object != nil && describesForecast(m.Object):
-			out = append(out, metricReference{hpa, m.Object.DescribedObject.Name, m.Object.Target})
+			add(m.Object.DescribedObject.Name, m.Object.Target)
 		}
 	}
 	return out
+}
+
+func ofScaledObject(m *autoscalingv2.ExternalMetricSource) bool {
+	return m.Metric.Selector != nil && m.Metric.Selector.MatchLabels[scaledObjectLabel] != ""
 }
 
 func describesForecast(m *autoscalingv2.ObjectMetricSource) bool {
@@ -57,11 +93,15 @@ func ForecastNames(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 // that nobody reads.
 type Scaling struct {
 	// Capacity is the averageValue of the metric: the demand that one replica serves; 0 when no
-	// HPA gives one.
+	// autoscaler gives one.
 	Capacity float64
-	// Name is the HPA that gives Capacity and the fields below. Of several HPAs it is the first by
-	// name.
-	Name string
+	// CapacityKind and CapacityName are the HPA or ScaledObject that gives Capacity.
+	CapacityKind, CapacityName string
+	// Kind and Name are the HPA or ScaledObject that gives the fields below. Of several
+	// it is the first by name, and HPAs come before ScaledObjects.
+	Kind, Name string
+	// HPA is the HPA itself, which KEDA makes from a ScaledObject.
+	HPA string
 	// MinReplicas and MaxReplicas of that HPA; 0 without an HPA.
 	MinReplicas, MaxReplicas int
 	// Ramp is how fast that HPA adds replicas.
@@ -70,8 +110,11 @@ type Scaling struct {
 	ScaleDownStabilization time.Duration
 	// Findings are what keeps the HPAs from following the Forecast.
 	Findings []Finding
-	// Count is how many metrics of HPAs read the Forecast.
+	// Count is how many metrics of HPAs and triggers of ScaledObjects read the Forecast.
 	Count int
+
+	// targets are the kinds of autoscalers that read the Forecast, by the target that they scale.
+	targets map[string]string
 }
 
 // Finding is something about an HPA that keeps it from following the Forecast: the reason of a
@@ -81,22 +124,48 @@ type Finding struct{ Reason, Message string }
 // defaultStabilization is the scale-down stabilization window of an HPA that does not set one.
 const defaultStabilization = 5 * time.Minute
 
-// ReadHPAs collects what HPAs say about a Forecast. HPAs that do not read it do not matter, nor
-// does their order. sync is the period of the cluster's HPA controller.
+// Autoscalers are those that may read a Forecast.
+type Autoscalers struct {
+	HPAs          []autoscalingv2.HorizontalPodAutoscaler
+	ScaledObjects []ScaledObject
+}
+
+// ReadHPAs is [ReadAutoscalers] without ScaledObjects.
 func ReadHPAs(hpas []autoscalingv2.HorizontalPodAutoscaler, fc *v1alpha1.Forecast, sync time.Duration) Scaling {
-	sorted := slices.Clone(hpas)
-	slices.SortFunc(sorted, func(a, b autoscalingv2.HorizontalPodAutoscaler) int {
-		return strings.Compare(a.Name, b.Name)
+	return ReadAutoscalers(Autoscalers{HPAs: hpas}, fc, sync)
+}
+
+// ReadAutoscalers collects what autoscalers say about a Forecast. Those that do not read it do not
+// matter, nor does their order. sync is the period of the cluster's HPA controller.
+func ReadAutoscalers(all Autoscalers, fc *v1alpha1.Forecast, sync time.Duration) Scaling {
+	var references []metricReference
+	for i := range all.HPAs {
+		references = append(references, metricReferences(&all.HPAs[i])...)
+	}
+	hpas := map[string]string{}
+	for _, o := range all.ScaledObjects {
+		references = append(references, o.references()...)
+		hpas[o.Name] = o.HPA
+	}
+	slices.SortStableFunc(references, func(a, b metricReference) int {
+		return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
 	})
-	out := Scaling{}
-	for i := range sorted {
-		for _, r := range metricReferences(&sorted[i]) {
-			if r.forecast == fc.Name && r.hpa.Namespace == fc.Namespace {
-				out.Count++
-				out.read(r, fc, sync)
-			}
+	out, served := Scaling{targets: map[string]string{}}, false
+	for _, r := range references {
+		if r.forecast == fc.Name && r.namespace == fc.Namespace {
+			out.Count++
+			out.read(r, fc, sync)
+			served = served || r.targetServed
 		}
 	}
+	if served && out.Capacity == 0 && fc.Spec.CapacityPerReplica == nil {
+		out.find("NoCapacity", "nobody says what one replica serves, so KEDA gets no target: "+
+			"set spec.capacityPerReplica, or metadata.targetValue of the trigger")
+	}
+	if out.HPA = out.Name; out.Kind == ScaledObjectKind.Kind {
+		out.HPA = hpas[out.Name]
+	}
+	out.targets = nil
 	return out
 }
 
@@ -107,50 +176,82 @@ func (s *Scaling) find(reason, format string, args ...any) {
 // read adds one metric of an HPA. The first one gives the values, and the others are compared
 // with it.
 func (s *Scaling) read(r metricReference, fc *v1alpha1.Forecast, sync time.Duration) {
-	name, spec := r.hpa.Name, &r.hpa.Spec
-	if r.target.Type != autoscalingv2.AverageValueMetricType || r.target.AverageValue == nil {
-		s.find("TargetTypeValue", "HPA %s reads the forecast with target type %s. "+
+	who, spec := r.who(), r.spec
+	for _, f := range r.findings {
+		s.find(f.Reason, "%s: %s", who, f.Message)
+	}
+	s.checkTarget(r)
+	if r.target.Type != autoscalingv2.AverageValueMetricType || (r.target.AverageValue == nil && !r.targetServed) {
+		s.find("TargetTypeValue", "%s reads the forecast with target type %s. "+
 			"A forecast does not fall when replicas rise, so the HPA runs away: "+
-			"use AverageValue with the demand that one replica serves", name, r.target.Type)
+			"use AverageValue with the demand that one replica serves", who, r.target.Type)
 		return
 	}
-	capacity := r.target.AverageValue.AsApproximateFloat64()
-	switch {
-	case s.Capacity == 0:
-		s.Capacity, s.Name, s.MaxReplicas = capacity, name, int(spec.MaxReplicas)
-		s.MinReplicas = 1
+	if s.Name == "" {
+		s.Kind, s.Name, s.MinReplicas, s.MaxReplicas = r.kind, r.name, 1, int(spec.MaxReplicas)
 		if spec.MinReplicas != nil {
 			s.MinReplicas = int(*spec.MinReplicas)
 		}
 		s.Ramp, s.ScaleDownStabilization = rampOf(spec.Behavior, sync), stabilizationOf(spec.Behavior)
-	case s.Capacity != capacity && fc.Spec.CapacityPerReplica == nil:
-		s.find("CapacityDisagrees", "HPAs %s and %s read the forecast with averageValue %v and %v, "+
-			"but a replica has only one capacity: make them equal", s.Name, name, s.Capacity, capacity)
+		if r.kind == ScaledObjectKind.Kind && s.MinReplicas == 0 {
+			s.Ramp.FromZero = s.Ramp.sync() + r.fromZero
+		}
 	}
-	if own := fc.Spec.CapacityPerReplica; own != nil && own.Cmp(*r.target.AverageValue) != 0 {
-		s.find("CapacityDiffers", "HPA %s counts one replica for every %s of demand (averageValue), "+
-			"and the plan one for every %s (spec.capacityPerReplica): "+
-			"make the two equal, or leave spec.capacityPerReplica out", name, r.target.AverageValue, own)
-	}
+	s.checkCapacity(r, fc)
 	if ref, want := spec.ScaleTargetRef, fc.Spec.TargetRef; ref.Kind != want.Kind || ref.Name != want.Name {
-		s.find("TargetDiffers", "HPA %s scales %s/%s and the forecast learns its lead from %s/%s: "+
-			"name the same target in both", name, ref.Kind, ref.Name, want.Kind, want.Name)
+		s.find("TargetDiffers", "%s scales %s/%s and the forecast learns its lead from %s/%s: "+
+			"name the same target in both", who, ref.Kind, ref.Name, want.Kind, want.Name)
 	}
-	s.checkBehavior(name, spec.Behavior)
+	s.checkBehavior(who, spec.Behavior)
+}
+
+// checkCapacity compares the target of a metric with that of the others and with the spec. A target
+// that KEDA reads from the Forecast is always right.
+func (s *Scaling) checkCapacity(r metricReference, fc *v1alpha1.Forecast) {
+	if r.target.AverageValue == nil {
+		return
+	}
+	capacity, own := r.target.AverageValue.AsApproximateFloat64(), fc.Spec.CapacityPerReplica
+	switch {
+	case s.Capacity == 0:
+		s.Capacity, s.CapacityKind, s.CapacityName = capacity, r.kind, r.name
+	case s.Capacity != capacity && own == nil:
+		s.find("CapacityDisagrees", "%s read the forecast with averageValue %v and %v, "+
+			"but a replica has only one capacity: make them equal",
+			both(metricReference{kind: s.CapacityKind, name: s.CapacityName}, r), s.Capacity, capacity)
+	}
+	if own != nil && own.Cmp(*r.target.AverageValue) != 0 {
+		s.find("CapacityDiffers", "%s counts one replica for every %s of demand (averageValue), "+
+			"and the plan one for every %s (spec.capacityPerReplica): "+
+			"make the two equal, or leave spec.capacityPerReplica out", r.who(), r.target.AverageValue, own)
+	}
+}
+
+// checkTarget finds an HPA and a ScaledObject that scale one target. KEDA makes an HPA of its own,
+// and then two HPAs set the replicas.
+func (s *Scaling) checkTarget(r metricReference) {
+	ref := r.spec.ScaleTargetRef
+	key := ref.Kind + "/" + ref.Name
+	if other, ok := s.targets[key]; ok && other != r.kind {
+		s.find("TwoAutoscalers", "an HPA and %s both scale %s by this forecast, and KEDA makes an HPA of its own: "+
+			"keep one of the two", r.who(), key)
+		return
+	}
+	s.targets[key] = r.kind
 }
 
 // checkBehavior adds what keeps an HPA from scaling up as the forecast asks.
-func (s *Scaling) checkBehavior(name string, b *autoscalingv2.HorizontalPodAutoscalerBehavior) {
+func (s *Scaling) checkBehavior(who string, b *autoscalingv2.HorizontalPodAutoscalerBehavior) {
 	var up autoscalingv2.HPAScalingRules
 	if b != nil && b.ScaleUp != nil {
 		up = *b.ScaleUp
 	}
 	if up.Tolerance == nil || !up.Tolerance.IsZero() {
-		s.find("Tolerance", "HPA %s ignores changes of up to 10 %% (from 20 to 22 replicas, for example): "+
-			"set spec.behavior.scaleUp.tolerance to 0 (Kubernetes 1.35 and later)", name)
+		s.find("Tolerance", "%s ignores changes of up to 10 %% (from 20 to 22 replicas, for example): "+
+			"set behavior.scaleUp.tolerance to 0 (Kubernetes 1.35 and later)", who)
 	}
 	if up.SelectPolicy != nil && *up.SelectPolicy == autoscalingv2.DisabledPolicySelect {
-		s.find("ScaleUpDisabled", "HPA %s never scales up (selectPolicy Disabled)", name)
+		s.find("ScaleUpDisabled", "%s never scales up (selectPolicy Disabled)", who)
 	}
 }
 

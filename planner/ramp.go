@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -52,6 +53,10 @@ type Ramp struct {
 	// Stabilization is scaleUp.stabilizationWindowSeconds: the HPA follows the lowest
 	// recommendation of that window.
 	Stabilization time.Duration
+	// FromZero is how long it takes to ask for the first replica at 0 replicas, before the rules
+	// above apply: KEDA does that, and the HPA goes on from there. 0 is an HPA, which leaves 0
+	// replicas by its rules.
+	FromZero time.Duration
 }
 
 // BehaviorDefaults are the scale-up rules of an HPA that has a behavior without scaleUp policies:
@@ -74,8 +79,8 @@ func ProposedRamp() Ramp {
 }
 
 func (r Ramp) validate() error {
-	if r.Sync < 0 || r.Stabilization < 0 {
-		return errors.New("ramp: sync and stabilization must not be below 0")
+	if r.Sync < 0 || r.Stabilization < 0 || r.FromZero < 0 {
+		return errors.New("ramp: sync, stabilization and the time from zero must not be below 0")
 	}
 	switch r.Select {
 	case "", SelectMax, SelectMin, SelectDisabled:
@@ -190,7 +195,7 @@ const maxOffsets = 60
 // oneSyncIsEnough reports whether a single sync can follow every change. Then no early start is
 // needed, if each step contains a sync.
 func (r Ramp) oneSyncIsEnough(want []int) bool {
-	if r.Stabilization > 0 {
+	if r.Stabilization > 0 || (r.FromZero > 0 && slices.Contains(want, 0)) {
 		return false
 	}
 	for i := 1; i < len(want); i++ {
@@ -224,11 +229,25 @@ func (r Ramp) earlyAt(out, want []int, step, offset time.Duration) {
 			need[b] = max(need[b], fewer)
 		}
 	}
+	r.wakeEarly(need)
 	window := int((r.Stabilization + sync - 1) / sync)
 	for k, v := range need {
 		for b := max(0, k-window); b <= k; b++ {
 			i := stepOf(b)
 			out[i] = max(out[i], v)
+		}
+	}
+}
+
+// wakeEarly asks for one replica FromZero before the first one is needed, at each end of a time
+// without any.
+func (r Ramp) wakeEarly(need []int) {
+	syncs := int((r.FromZero + r.sync() - 1) / r.sync())
+	for k := 1; syncs > 0 && k < len(need); k++ {
+		if need[k] > 0 && need[k-1] == 0 {
+			for b := max(0, k-syncs); b < k; b++ {
+				need[b] = max(need[b], 1)
+			}
 		}
 	}
 }
@@ -254,5 +273,5 @@ func (r Ramp) Reach(n int) time.Duration {
 		}
 		n = fewer
 	}
-	return time.Duration(syncs)*r.sync() + r.Stabilization
+	return time.Duration(syncs)*r.sync() + r.Stabilization + r.FromZero
 }

@@ -5,8 +5,6 @@ import (
 	"math"
 	"time"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 )
@@ -83,25 +81,23 @@ type LeadSettings struct {
 	Percentile float64
 }
 
-// NewSettings reads a Forecast and the HPAs that may read it. HPAs that read another Forecast do
-// not matter. sync is the period of the cluster's HPA controller. The error names every field
-// that is wrong.
-func NewSettings(
-	fc *v1alpha1.Forecast, hpas []autoscalingv2.HorizontalPodAutoscaler, sync time.Duration,
-) (Settings, error) {
+// NewSettings reads a Forecast and the autoscalers that may read it. Those that read another
+// Forecast do not matter. sync is the period of the cluster's HPA controller. The error names every
+// field that is wrong.
+func NewSettings(fc *v1alpha1.Forecast, all Autoscalers, sync time.Duration) (Settings, error) {
 	s, err := ParseSpec(&fc.Spec)
-	s.Scaling = ReadHPAs(hpas, fc, sync)
+	s.Scaling = ReadAutoscalers(all, fc, sync)
 	return s, err
 }
 
-// Capacity is the demand that one replica serves, and the HPA that says so; the name is empty when
-// the spec does. It is 0 when nobody says.
-func (s Settings) Capacity() (capacity float64, hpa string) {
+// Capacity is the demand that one replica serves, and the autoscaler that says so; the name is empty
+// when the spec does. It is 0 when nobody says.
+func (s Settings) Capacity() (capacity float64, autoscaler string) {
 	switch {
 	case s.SpecCapacity > 0:
 		return s.SpecCapacity, ""
 	case s.Scaling.Capacity > 0 && !math.IsInf(s.Scaling.Capacity, 0):
-		return s.Scaling.Capacity, s.Scaling.Name
+		return s.Scaling.Capacity, s.Scaling.CapacityName
 	}
 	return 0, ""
 }

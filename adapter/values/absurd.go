@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-
-	"headstart.dev/headstart/api/v1alpha1"
 )
 
 // patience is how long observed demand must stay far above the plan to be believed. A rate over
@@ -51,15 +49,4 @@ func (o *Observer) believed(key types.NamespacedName, limit float64) (float64, t
 		}
 	}
 	return math.NaN(), time.Time{}
-}
-
-// capacityOf returns the demand that one replica of a Forecast serves; 0 where it is not known.
-func capacityOf(fc *v1alpha1.Forecast) float64 {
-	switch {
-	case fc.Spec.CapacityPerReplica != nil:
-		return fc.Spec.CapacityPerReplica.AsApproximateFloat64()
-	case fc.Status.CapacityPerReplica != nil:
-		return fc.Status.CapacityPerReplica.Value.AsApproximateFloat64()
-	}
-	return 0
 }

@@ -171,11 +171,11 @@ type CapacityStatus struct {
 	// value is the demand, in the unit of demand.
 	// +required
 	Value resource.Quantity `json:"value"`
-	// source is Spec or HorizontalPodAutoscaler.
+	// source is Spec, HorizontalPodAutoscaler or ScaledObject.
 	// +required
-	// +kubebuilder:validation:Enum=Spec;HorizontalPodAutoscaler
+	// +kubebuilder:validation:Enum=Spec;HorizontalPodAutoscaler;ScaledObject
 	Source string `json:"source"`
-	// name is the name of the HorizontalPodAutoscaler.
+	// name is the name of the HorizontalPodAutoscaler or ScaledObject.
 	// +optional
 	Name string `json:"name,omitempty"`
 }

@@ -37,7 +37,12 @@ func readSpec(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast, learn
 	if forbidden(err, "HorizontalPodAutoscalers", &out.peaks) != nil {
 		return out, fmt.Errorf("list HorizontalPodAutoscalers: %w", err)
 	}
-	if out.settings, err = planner.NewSettings(fc, hpas.Items, planner.DefaultSync); err != nil {
+	scaled, err := readScaledObjects(ctx, c, fc.Namespace)
+	if forbidden(err, "ScaledObjects", &out.peaks) != nil {
+		return out, err
+	}
+	all := planner.Autoscalers{HPAs: hpas.Items, ScaledObjects: scaled}
+	if out.settings, err = planner.NewSettings(fc, all, planner.DefaultSync); err != nil {
 		return out, err
 	}
 	out.hpa = today.HPA(fc, hpas.Items, capacityOf(out.settings, fc))
