@@ -35,9 +35,10 @@ build: ## Build bin/headstart and bin/kubectl-headstart.
 	ln -sf headstart bin/kubectl-headstart
 
 .PHONY: generate
-generate: ## Regenerate deepcopy code, CRDs, and the Helm chart's copies of the manifests.
+generate: ## Regenerate deepcopy code, CRDs, gRPC code, and the Helm chart's copies of the manifests.
 	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:artifacts:config=manifests/base/crds
+	go run -modfile=go.tools.mod adapter/externalscaler/pb/protoc.go adapter/externalscaler/pb/externalscaler.proto
 	hack/chart.sh
 
 .PHONY: figures
@@ -83,12 +84,16 @@ smoke: e2e-bin ## Run the end-to-end tests of the common case, on a real control
 	cd test && go test $(E2E_FLAGS) $$(../hack/packages.sh smoke)
 
 .PHONY: full
-full: e2e-bin $(HELM) ## Run all other end-to-end tests.
+full: e2e-bin keda-bin $(HELM) ## Run all other end-to-end tests.
 	cd test && go test $(E2E_FLAGS) $$(../hack/packages.sh full)
 
 .PHONY: e2e-bin
 e2e-bin:
 	@$(BUILD) control-plane headstart
+
+.PHONY: keda-bin
+keda-bin: ## Build KEDA's operator and metrics adapter into bin/, for their end-to-end test.
+	@$(BUILD) keda
 
 .PHONY: e2e
 e2e: smoke full ## Run all end-to-end tests.
@@ -182,8 +187,8 @@ clean: ## Remove bin/ (what was built) and dist/.
 	rm -rf bin dist
 
 .PHONY: bin
-bin: ## Build the control plane of the demo and the end-to-end tests into bin/, where it is missing.
-	@$(BUILD)
+bin: ## Build the control plane and KEDA into bin/, where they are missing.
+	@$(BUILD) control-plane keda
 
 ##@ Demo
 

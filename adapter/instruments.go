@@ -12,6 +12,7 @@ import (
 const (
 	apiExternal = "external"
 	apiCustom   = "custom"
+	apiKEDA     = "keda"
 )
 
 // The values of the label "result", beside the reasons of [Unavailable]. resultError is a fault of
@@ -34,7 +35,7 @@ func newInstruments(reg prometheus.Registerer) (*instruments, error) {
 	i := &instruments{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "headstart_adapter_values_total",
-			Help: "Requests for a value, by API (external, custom) and result: Served, Error, " +
+			Help: "Requests for a value, by API (external, custom, keda) and result: Served, Error, " +
 				"or the reason why there is none.",
 		}, []string{"api", "result"}),
 		lookup: prometheus.NewHistogramVec(prometheus.HistogramOpts{

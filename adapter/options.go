@@ -17,8 +17,8 @@ import (
 
 // Options configure a [Server].
 type Options struct {
-	// ExternalMetrics serves external.metrics.k8s.io, and CustomMetrics custom.metrics.k8s.io. At
-	// least one must be set.
+	// ExternalMetrics serves external.metrics.k8s.io, and CustomMetrics custom.metrics.k8s.io. With
+	// neither, the server has its probes and its own metrics only: KEDA reads another port.
 	ExternalMetrics, CustomMetrics bool
 
 	// BindAddress is the IP address to listen on; all addresses when it is empty.
@@ -98,9 +98,6 @@ func (o Options) withDefaults() Options {
 // validate returns all errors of the options at once.
 func (o Options) validate() error {
 	var errs []error
-	if !o.ExternalMetrics && !o.CustomMetrics {
-		errs = append(errs, errors.New("set ExternalMetrics or CustomMetrics: there is nothing to serve"))
-	}
 	if o.Client == nil || o.ReviewClient == nil {
 		errs = append(errs, errors.New("client or review client is missing: they ask the API server who may read"))
 	}

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -21,6 +22,8 @@ type OwnedError struct {
 	// Owner is the Service behind it, as namespace/name; empty when the API server itself serves
 	// the group.
 	Owner string
+	// Alternative says what to do instead; empty names the other group.
+	Alternative string
 }
 
 // Error implements error. The message names the owner, and what to do instead.
@@ -31,7 +34,7 @@ func (e *OwnedError) Error() string {
 	}
 	return fmt.Sprintf("API group %s belongs to %s (APIService %s): a group has one owner in a cluster, "+
 		"and taking it would cut off every HPA that reads metrics from it. %s",
-		e.Group, owner, e.APIService, alternative(e.Group))
+		e.Group, owner, e.APIService, cmp.Or(e.Alternative, alternative(e.Group)))
 }
 
 // alternative says how to serve without the group.

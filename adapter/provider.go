@@ -123,8 +123,17 @@ func (p *provider) checkMetric(info cmaprovider.CustomMetricInfo, namespace, nam
 	}, namespace, name)
 }
 
-// value looks one Forecast up, and counts the result.
+// value looks one Forecast up, counts the result, and turns an error into the Status to answer with.
 func (p *provider) value(api, namespace, name string, selector labels.Selector) (Value, error) {
+	value, err := p.lookup(api, namespace, name, selector)
+	if err != nil {
+		return Value{}, statusOf(err, namespace, name)
+	}
+	return value, nil
+}
+
+// lookup looks one Forecast up, and counts the result.
+func (p *provider) lookup(api, namespace, name string, selector labels.Selector) (Value, error) {
 	start := p.clock.Now()
 	value, err := p.metrics.Value(namespace, name, start)
 	if err == nil && selector != nil && !selector.Empty() && !selector.Matches(labels.Set(value.Labels)) {
@@ -134,7 +143,8 @@ func (p *provider) value(api, namespace, name string, selector labels.Selector) 
 		}
 	}
 	if err != nil {
-		return Value{}, p.fail(api, err, namespace, name)
+		p.instruments.countFailed(api, err)
+		return Value{}, err
 	}
 	value.Milli = min(max(value.Milli, 0), MaxMilli)
 	if value.ComputedAt.After(start) {

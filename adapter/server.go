@@ -39,9 +39,10 @@ const (
 
 // Server serves the metrics APIs over TLS. Make one with [New].
 type Server struct {
-	generic *genericapiserver.GenericAPIServer
-	addr    net.Addr
-	options Options
+	generic  *genericapiserver.GenericAPIServer
+	provider *provider
+	addr     net.Addr
+	options  Options
 }
 
 // New opens the listener and sets up the server; [Server.Run] serves. It reads the aggregator's
@@ -68,11 +69,17 @@ func New(opts Options, metrics Metrics) (*Server, error) {
 		_ = config.SecureServing.Listener.Close()
 		return nil, err
 	}
-	return &Server{generic: server, addr: config.SecureServing.Listener.Addr(), options: opts}, nil
+	return &Server{generic: server, provider: p, addr: config.SecureServing.Listener.Addr(), options: opts}, nil
 }
 
 // Addr is the address of the listener.
 func (s *Server) Addr() net.Addr { return s.addr }
+
+// ValueForKEDA returns what a Forecast serves now, for the external scaler. It is counted beside the
+// requests of the metrics APIs. The error is an [*Unavailable] when there is no value.
+func (s *Server) ValueForKEDA(namespace, name string) (Value, error) {
+	return s.provider.lookup(apiKEDA, namespace, name, nil)
+}
 
 // Run serves until ctx is done and open requests have finished.
 func (s *Server) Run(ctx context.Context) error {

@@ -246,3 +246,33 @@ func TestNoValue(t *testing.T) {
 		})
 	}
 }
+
+// Without an API group the server has its probes, and looks values up for the external scaler, which
+// counts them beside those of the metrics APIs.
+func TestForKEDAAlone(t *testing.T) {
+	w := start(t, func(o *Options) { o.ExternalMetrics, o.CustomMetrics = false, false })
+	fill(w.metrics)
+	if resp, body := w.get("/readyz", ""); resp.StatusCode != http.StatusOK {
+		t.Errorf("/readyz answers %s: %s", resp.Status, body)
+	}
+	if resp, _ := w.get(externalRoot+"shop/checkout", ""); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("the external metrics answer %s without their group", resp.Status)
+	}
+	value, err := w.server.ValueForKEDA("shop", "checkout")
+	if err != nil || value.Milli <= 0 {
+		t.Errorf("value %+v, error %v", value, err)
+	}
+	var u *Unavailable
+	if _, err := w.server.ValueForKEDA("shop", "nosuch"); !errors.As(err, &u) || u.Reason != ReasonNotFound {
+		t.Errorf("error %v, want %s", err, ReasonNotFound)
+	}
+	_, metrics := w.get("/metrics", "")
+	for _, line := range []string{
+		`headstart_adapter_values_total{api="keda",result="Served"} 1`,
+		`headstart_adapter_values_total{api="keda",result="NotFound"} 1`,
+	} {
+		if !strings.Contains(string(metrics), line) {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+}

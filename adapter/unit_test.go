@@ -63,7 +63,7 @@ func TestOptions(t *testing.T) {
 		want   string
 	}{
 		"good":          {func(*Options) {}, ""},
-		"nothing":       {func(o *Options) { o.ExternalMetrics = false }, "nothing to serve"},
+		"KEDA alone":    {func(o *Options) { o.ExternalMetrics = false }, ""},
 		"no client":     {func(o *Options) { o.Client = nil }, "client or review client is missing"},
 		"no reviews":    {func(o *Options) { o.ReviewClient = nil }, "review client is missing"},
 		"half a pair":   {func(o *Options) { o.KeyFile = "" }, "give both"},

@@ -12,8 +12,8 @@ check() {
 # The files are compared with those before, not with the last commit, so that this works with
 # uncommitted changes.
 generated() {
-	find api manifests/base/crds manifests/chart/headstart/files -type f \
-		\( -name 'zz_generated*' -o -name '*.yaml' -o -name '*.json' \) -print0 | sort -z | xargs -0 sha256sum
+	find api adapter/externalscaler/pb manifests/base/crds manifests/chart/headstart/files -type f \
+		\( -name 'zz_generated*' -o -name '*.pb.go' -o -name '*.yaml' -o -name '*.json' \) -print0 | sort -z | xargs -0 sha256sum
 }
 code_and_crds() {
 	local before

@@ -27,6 +27,11 @@ func (m *Manager) injectBundle(ctx context.Context, bundle []byte) error {
 			errs = append(errs, fmt.Errorf("put the CA into APIService %s: %w", name, err))
 		}
 	}
+	for _, name := range m.options.ConfigMaps {
+		if err := m.publish(ctx, name, bundle); err != nil {
+			errs = append(errs, fmt.Errorf("put the CA into ConfigMap %s: %w", name, err))
+		}
+	}
 	return errors.Join(errs...)
 }
 

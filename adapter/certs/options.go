@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 )
 
@@ -26,6 +27,9 @@ type Options struct {
 	// v1beta1.external.metrics.k8s.io. One that does not exist, or points at another Service, is
 	// not changed.
 	APIServices []string
+	// ConfigMaps get the CA bundle under the key [BundleKey], for clients that read it from there,
+	// such as KEDA. One that does not exist is not made.
+	ConfigMaps []types.NamespacedName
 
 	// CAValidity is how long a CA is valid; a year when it is 0. The next CA is published in the
 	// last third.

@@ -34,6 +34,8 @@ type Settings struct {
 	Static float64
 	// Min is bounds.min, in the unit of demand; 0 is no bound.
 	Min float64
+	// Capacity is the demand that one replica serves, as the spec says; 0 when it does not.
+	Capacity float64
 }
 
 // ParseFunc reads the settings of a spec. Its error says what is wrong with the spec.
@@ -46,8 +48,9 @@ type Plans struct {
 	demand *Observer
 	parse  ParseFunc
 
-	mu      sync.RWMutex
-	entries map[types.NamespacedName]*planEntry
+	mu       sync.RWMutex
+	entries  map[types.NamespacedName]*planEntry
+	watchers watchers
 }
 
 var _ adapter.Metrics = (*Plans)(nil)
@@ -60,6 +63,7 @@ type planEntry struct {
 	plan     *plan.Plan
 	planErr  error   // the plan in status cannot be decoded
 	limit    float64 // of observed demand that a single poll is believed for
+	capacity float64 // the demand that one replica serves; 0 when nobody says
 }
 
 // NewPlans returns an empty store. It has demand poll for the Forecasts that it follows, and never
@@ -101,11 +105,13 @@ func (p *Plans) store(obj any) {
 			e.plan = &decoded
 		}
 	}
-	e.limit = e.plan.Believable(capacityOf(fc))
+	e.capacity = capacityOf(fc, e.settings)
+	e.limit = e.plan.Believable(e.capacity)
 	key := types.NamespacedName{Namespace: fc.Namespace, Name: fc.Name}
 	p.mu.Lock()
 	p.entries[key] = e
 	p.mu.Unlock()
+	p.watchers.changed(key)
 	if e.specErr == nil && e.settings.Demand != nil {
 		p.demand.follow(key, *e.settings.Demand)
 	} else {
@@ -125,6 +131,7 @@ func (p *Plans) remove(obj any) {
 	p.mu.Lock()
 	delete(p.entries, key)
 	p.mu.Unlock()
+	p.watchers.changed(key)
 	p.demand.forget(key)
 }
 
@@ -146,19 +153,33 @@ func (p *Plans) Names(namespace string, selector labels.Selector) []string {
 // Value implements [adapter.Metrics]: what a Forecast serves at now. The error is an
 // [adapter.Unavailable].
 func (p *Plans) Value(namespace, name string, now time.Time) (adapter.Value, error) {
-	key := types.NamespacedName{Namespace: namespace, Name: name}
-	p.mu.RLock()
-	e := p.entries[key]
-	p.mu.RUnlock()
-	if e == nil {
-		return adapter.Value{}, &adapter.Unavailable{
-			Reason: adapter.ReasonNotFound, Message: fmt.Sprintf("there is no Forecast %s", key),
-		}
+	key, e, err := p.entry(namespace, name)
+	if err != nil {
+		return adapter.Value{}, err
 	}
 	served, err := p.serve(key, e, now)
 	if err != nil {
 		return adapter.Value{}, unavailable(key, err)
 	}
+	return valueOf(key, e, served)
+}
+
+// entry returns what is known about a Forecast. The error is an [adapter.Unavailable].
+func (p *Plans) entry(namespace, name string) (types.NamespacedName, *planEntry, error) {
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	p.mu.RLock()
+	e := p.entries[key]
+	p.mu.RUnlock()
+	if e == nil {
+		return key, nil, &adapter.Unavailable{
+			Reason: adapter.ReasonNotFound, Message: fmt.Sprintf("there is no Forecast %s", key),
+		}
+	}
+	return key, e, nil
+}
+
+// valueOf converts what a Forecast serves to thousandths.
+func valueOf(key types.NamespacedName, e *planEntry, served plan.Served) (adapter.Value, error) {
 	milli, ok := adapter.Milli(served.Value)
 	if !ok {
 		return adapter.Value{}, &adapter.Unavailable{

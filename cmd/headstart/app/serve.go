@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"headstart.dev/headstart/adapter/externalscaler"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/gpuwarm/warmer"
 	"headstart.dev/headstart/internal/memory"
@@ -40,10 +41,13 @@ type options struct {
 	leaderElect     bool
 	warmPools       bool
 	warmBounds      warmer.Bounds
+	scaledObjects   bool
 
 	rates           controller.Rates
 	observeInterval time.Duration
 	shutdownDelay   time.Duration
+
+	scaler scalerOptions
 
 	logFormat string
 	logLevel  string
@@ -62,6 +66,7 @@ func defaultOptions() options {
 		rates:            controller.DefaultRates(),
 		observeInterval:  30 * time.Second,
 		shutdownDelay:    15 * time.Second,
+		scaler:           scalerOptions{port: externalscaler.DefaultPort, serviceName: "headstart-scaler"},
 		logFormat:        "text",
 		logLevel:         "info",
 	}
@@ -77,9 +82,10 @@ func (o *options) validate() error {
 	if o.prometheusConfig == "" {
 		fail("--prometheus-config is empty: give the file that lists the Prometheus sources")
 	}
-	if !o.externalMetrics && !o.customMetrics {
-		fail("no API group to serve: give --external-metrics, --custom-metrics or both")
+	if o.servesNothing() {
+		fail("nothing to serve: give --external-metrics, --custom-metrics or --external-scaler")
 	}
+	faults = append(faults, o.scaler.faults()...)
 	if (o.certFile == "") != (o.keyFile == "") {
 		fail("give --tls-cert-file and --tls-private-key-file together")
 	}
@@ -113,12 +119,17 @@ func faultsOf(b warmer.Bounds) []string {
 		"--warm-max-image-nodes must be at least 1"}
 }
 
+// servesNothing reports whether no door is open.
+func (o *options) servesNothing() bool {
+	return !o.externalMetrics && !o.customMetrics && !o.scaler.enabled
+}
+
 // NewServeCommand returns the command serve. It logs to the command's standard error.
 func NewServeCommand() *cobra.Command {
 	opts := defaultOptions()
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the server: the metrics APIs and the controllers",
+		Short: "Run the server: the metrics APIs, the door for KEDA and the controllers",
 		Args:  cobra.NoArgs,
 		Long: `Serve runs the server: the metrics APIs and the controllers.
 
@@ -142,6 +153,7 @@ Forecast's status.`,
 		},
 	}
 	opts.registerServing(cmd.Flags())
+	opts.scaler.register(cmd.Flags())
 	opts.registerControllers(cmd.Flags())
 	opts.registerWarming(cmd.Flags())
 	return cmd
@@ -174,6 +186,8 @@ func (o *options) registerControllers(f *pflag.FlagSet) {
 		"`FILE` that lists the Prometheus sources")
 	f.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect,
 		"share the planning with other replicas; without it, run one replica only")
+	f.BoolVar(&o.scaledObjects, "scaled-objects", o.scaledObjects,
+		"read the ScaledObjects of KEDA that read Forecasts, as HPAs are read")
 	f.DurationVar(&o.observeInterval, "observe-interval", o.observeInterval,
 		"how often each replica polls the observed demand")
 	f.DurationVar(&o.rates.PlanRefresh, "plan-refresh", o.rates.PlanRefresh,

@@ -72,7 +72,8 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 	controllers := controller.Options{
 		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect,
 		WarmPools: opts.warmPools, WarmBounds: opts.warmBounds,
-		Sources: sources, Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
+		ScaledObjects: opts.scaledObjects,
+		Sources:       sources, Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
 	}
 	members, err := membership(config, opts, registry, logger)
 	if err != nil {
@@ -197,6 +198,9 @@ func (s *server) addAdapter(ctx context.Context, config *rest.Config, registry p
 	}
 	srv, err := adapter.New(opts, s.plans)
 	if err != nil {
+		return err
+	}
+	if err := s.addScaler(srv, opts.Cert, registry); err != nil {
 		return err
 	}
 	return s.manager.Add(onEveryReplica{srv.Run})

@@ -47,6 +47,10 @@ func (s *server) certificates(
 	if s.opts.manageAPI {
 		opts.APIServices = s.apiServices()
 	}
+	if s.opts.scaler.enabled {
+		opts.ExtraNames = s.opts.scaler.dnsNames(s.opts.namespace)
+		opts.ConfigMaps = s.opts.scaler.configMapNames()
+	}
 	manager, err := certs.New(direct, opts)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,46 @@
+package externalscaler
+
+import (
+	"context"
+	"fmt"
+	"path"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+)
+
+// instruments are the metrics of the server.
+type instruments struct {
+	calls *prometheus.CounterVec
+}
+
+// newInstruments makes the metrics and registers them, unless reg is nil.
+func newInstruments(reg prometheus.Registerer, streams *streamLimits) (*instruments, error) {
+	i := &instruments{calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "headstart_external_scaler_calls_total",
+		Help: "Calls of KEDA that are not streams, by method and by code of the answer.",
+	}, []string{"method", "code"})}
+	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "headstart_external_scaler_streams",
+		Help: "Open streams of KEDA; a trigger of type external-push has two.",
+	}, func() float64 { return float64(streams.count()) })
+	if reg == nil {
+		return i, nil
+	}
+	for _, c := range []prometheus.Collector{i.calls, open} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register the metrics of the external scaler: %w", err)
+		}
+	}
+	return i, nil
+}
+
+// unary counts the calls.
+func (i *instruments) unary(
+	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (any, error) {
+	answer, err := handler(ctx, req)
+	i.calls.WithLabelValues(path.Base(info.FullMethod), status.Code(err).String()).Inc()
+	return answer, err
+}

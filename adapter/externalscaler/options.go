@@ -1,0 +1,98 @@
+package externalscaler
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/utils/clock"
+)
+
+// Options configure a [Server].
+type Options struct {
+	// Forecasts and Lookup are where the answers come from.
+	Forecasts Forecasts
+	Lookup    Lookup
+
+	// BindAddress is the IP address to listen on; all addresses when it is empty.
+	BindAddress string
+	// Port is the TCP port to listen on; 9443 when it is 0.
+	Port int
+	// Listener replaces BindAddress and Port when it is not nil.
+	Listener net.Listener
+
+	// Cert is the serving certificate, such as a certs.Manager. New connections use a changed one.
+	Cert dynamiccertificates.CertKeyContentProvider
+	// ClientCA are the CAs of client certificates. A client without a certificate of theirs is
+	// refused. nil asks for no certificate.
+	ClientCA dynamiccertificates.CAContentProvider
+
+	// ShutdownDelay is how long the server still serves after its context is done, so that clients
+	// learn of the other replicas before the listener closes.
+	ShutdownDelay time.Duration
+
+	// MaxStreams bounds the open streams; 10,000 when it is 0. A trigger of type external-push has
+	// two.
+	MaxStreams int
+	// MaxStreamsPerNamespace bounds those of one namespace; 2,000 when it is 0.
+	MaxStreamsPerNamespace int
+
+	// Registerer registers the metrics; nil registers none.
+	Registerer prometheus.Registerer
+	// Logger logs changes of state; slog.Default() when it is nil.
+	Logger *slog.Logger
+	// Clock is the clock that values are served by; the real one when it is nil.
+	Clock clock.PassiveClock
+
+	// These replace the constants of the same names, for tests.
+	tick, lifetime time.Duration
+}
+
+const (
+	// DefaultPort is the port of the scaler.
+	DefaultPort = 9443
+
+	tick     = time.Second
+	lifetime = 20 * time.Minute
+)
+
+// withDefaults returns the options with defaults for zero values.
+func (o Options) withDefaults() Options {
+	o.Port = cmp.Or(o.Port, DefaultPort)
+	o.MaxStreams = cmp.Or(o.MaxStreams, 10_000)
+	o.MaxStreamsPerNamespace = cmp.Or(o.MaxStreamsPerNamespace, 2_000)
+	o.tick, o.lifetime = cmp.Or(o.tick, tick), cmp.Or(o.lifetime, lifetime)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	return o
+}
+
+// validate returns all errors of the options at once.
+func (o Options) validate() error {
+	var errs []error
+	if o.Forecasts == nil || o.Lookup == nil {
+		errs = append(errs, errors.New("there are no Forecasts to serve"))
+	}
+	if o.Cert == nil {
+		errs = append(errs, errors.New("there is no serving certificate: give Cert"))
+	}
+	if o.Listener == nil && (o.Port < 1 || o.Port > 65535) {
+		errs = append(errs, fmt.Errorf("port %d is not between 1 and 65535", o.Port))
+	}
+	if o.BindAddress != "" && net.ParseIP(o.BindAddress) == nil {
+		errs = append(errs, fmt.Errorf("bind address %q is not an IP address", o.BindAddress))
+	}
+	if o.MaxStreams < 1 || o.MaxStreamsPerNamespace < 1 || o.ShutdownDelay < 0 {
+		errs = append(errs, errors.New("the bounds of streams must be above 0, and the shutdown delay not below 0"))
+	}
+	return errors.Join(errs...)
+}

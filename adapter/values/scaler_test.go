@@ -1,0 +1,138 @@
+package values
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"headstart.dev/headstart/adapter"
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner/plan"
+)
+
+// withPeak gives a Forecast a plan of 0, and of 8 from two minutes after epoch on.
+func withPeak(fc *v1alpha1.Forecast) *v1alpha1.Forecast {
+	encoded := plan.Plan{
+		ComputedAt: epoch, Start: epoch,
+		Segments: []plan.Segment{{Step: time.Minute, Values: []float64{0, 0, 8, 8}}},
+	}.Encode()
+	fc.Status.Plan = &encoded
+	return fc
+}
+
+func TestAhead(t *testing.T) {
+	cases := map[string]struct {
+		reason  string
+		mode    v1alpha1.ForecastMode
+		plan    bool
+		at      time.Duration
+		demand  float64
+		want    float64
+		failure adapter.Reason
+	}{
+		"before":   {reason: "the peak is further away than asked for", plan: true, want: 0},
+		"ahead":    {reason: "the peak begins within the time asked for", plan: true, at: 95 * time.Second, want: 8},
+		"within":   {reason: "the peak itself", plan: true, at: 3 * time.Minute, want: 8},
+		"observed": {reason: "observed demand is never undercut", plan: true, demand: 3, want: 3},
+		"dry run": {
+			reason: "a plan that is not served wakes nobody", mode: v1alpha1.ForecastDryRun, plan: true,
+			at: 95 * time.Second, demand: 1, want: 1,
+		},
+		"expired": {reason: "unknown is an error", plan: true, at: 5 * time.Minute, failure: adapter.ReasonPlanExpired},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			fc := forecast()
+			fc.Spec.Mode = tc.mode
+			if tc.plan {
+				withPeak(fc)
+			}
+			demand := map[string]float64{fc.Spec.Demand.Prometheus.Query: tc.demand}
+			p := plansWith(t, fc, demand)
+			now := epoch.Add(tc.at)
+			if tc.at > 0 && tc.failure == "" { // The observation is as old as the poll.
+				p.demand.latests[named("fc")] = observation{value: tc.demand, at: now}
+			}
+			got, err := p.Ahead("shop", "fc", now, now.Add(30*time.Second))
+			var u *adapter.Unavailable
+			if errors.As(err, &u); (u == nil) != (tc.failure == "") || (u != nil && u.Reason != tc.failure) {
+				t.Fatalf("%s: error %v, want the reason %q", tc.reason, err, tc.failure)
+			}
+			if err == nil && got.Milli != int64(1000*tc.want) {
+				t.Errorf("%s: %d milli, want %v", tc.reason, got.Milli, tc.want)
+			}
+		})
+	}
+	if _, err := plansWith(t, forecast(), nil).Ahead("bank", "fc", epoch, epoch); err == nil {
+		t.Error("there is a value in another namespace")
+	}
+}
+
+func TestCapacity(t *testing.T) {
+	cases := map[string]struct {
+		reason           string
+		spec             float64
+		status           string
+		generation, seen int64
+		want             float64
+	}{
+		"status":      {reason: "status has the newest", spec: 4, status: "5", generation: 2, seen: 2, want: 5},
+		"spec":        {reason: "nothing is in status yet", spec: 4, generation: 1, want: 4},
+		"spec edited": {reason: "status is of an older spec", spec: 4, status: "5", generation: 3, seen: 2, want: 4},
+		"of a reader": {reason: "the spec never says", status: "2500m", generation: 3, seen: 2, want: 2.5},
+		"nobody":      {reason: "an error says what to set"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			fc := forecast()
+			fc.Generation, fc.Status.ObservedGeneration = tc.generation, tc.seen
+			if tc.status != "" {
+				fc.Status.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: resource.MustParse(tc.status)}
+			}
+			p := NewPlans(newTestObserver(nil), func(spec *v1alpha1.ForecastSpec) (Settings, error) {
+				set, err := parse(spec)
+				set.Capacity = tc.spec
+				return set, err
+			})
+			p.store(fc)
+			got, err := p.Capacity("shop", "fc")
+			if got != tc.want || (err == nil) != (tc.want > 0) {
+				t.Errorf("%s: capacity %v, error %v, want %v", tc.reason, got, err, tc.want)
+			}
+		})
+	}
+}
+
+// A watcher hears of changes of its Forecast alone, also of its end, and never holds them up.
+func TestWatch(t *testing.T) {
+	p := NewPlans(newTestObserver(nil), parse)
+	changed, stop := p.Watch("shop", "fc")
+	heard := func() bool {
+		select {
+		case <-changed:
+			return true
+		default:
+			return false
+		}
+	}
+	other := forecast()
+	other.Name = "other"
+	if p.store(other); heard() {
+		t.Error("it heard of another Forecast")
+	}
+	for range 3 {
+		p.store(forecast())
+	}
+	if !heard() || heard() {
+		t.Error("three changes that nobody read are one element")
+	}
+	if p.remove(forecast()); !heard() {
+		t.Error("it did not hear of the end")
+	}
+	stop()
+	if p.store(forecast()); heard() || len(p.watchers.channels) > 0 {
+		t.Error("it hears of changes after stop")
+	}
+}

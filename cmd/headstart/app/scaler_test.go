@@ -1,0 +1,61 @@
+package app
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestScalerFlags(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		change func(*options)
+		want   string
+	}{
+		"KEDA alone": {
+			"no metrics API group is needed",
+			func(o *options) { o.scaler.enabled = true },
+			"",
+		},
+		"nothing": {
+			"there must be something to serve",
+			func(*options) {},
+			"--external-scaler",
+		},
+		"client CA": {
+			"it protects nothing without the scaler",
+			func(o *options) { o.customMetrics, o.scaler.clientCA = true, "ca.crt" },
+			"need --external-scaler",
+		},
+		"port": {
+			"there is no such port",
+			func(o *options) { o.scaler.enabled, o.scaler.port = true, 0 },
+			"--external-scaler-port 0",
+		},
+		"name": {
+			"the certificate is for it",
+			func(o *options) { o.scaler.enabled, o.scaler.serviceName = true, "" },
+			"service-name",
+		},
+		"config map": {
+			"a namespace is part of it",
+			func(o *options) { o.scaler.enabled, o.scaler.configMaps = true, []string{"ca"} },
+			"NAMESPACE/NAME",
+		},
+		"config map2": {
+			"it has two parts",
+			func(o *options) { o.scaler.enabled, o.scaler.configMaps = true, []string{"a/b/c"} },
+			`"a/b/c"`,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := defaultOptions()
+			o.namespace = "headstart-system"
+			tc.change(&o)
+			err := o.validate()
+			if (err == nil) != (tc.want == "") || (err != nil && !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("%s: error %v, want one with %q", tc.reason, err, tc.want)
+			}
+		})
+	}
+}
