@@ -9,6 +9,7 @@ import (
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/scheduler"
+	"headstart.dev/headstart/scheduler/door"
 )
 
 const (
@@ -86,6 +87,10 @@ type Options struct {
 	// Query is the PromQL query in the proposed Forecast. "" means an example for the user to
 	// replace.
 	Query string
+	// Door is how the proposed autoscaler reads the Forecast; "" is an External metric.
+	Door door.Door
+	// Kubernetes is the version that the proposed autoscaler is for.
+	Kubernetes door.Kubernetes
 	// Plans is called with the whole plan of each step, before it is published. It may be nil.
 	Plans func(plan.Plan)
 	// Progress is called from time to time with the number of steps that are done, and of all steps

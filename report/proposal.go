@@ -11,10 +11,11 @@ import (
 )
 
 // Proposal is the manifests that switch Headstart on: a Forecast, in mode DryRun if it is new, and
-// the HPA that reads it.
+// the HPA or ScaledObject that reads it.
 type Proposal struct {
 	Forecast string `json:"forecast"`
-	HPA      string `json:"hpa"`
+	// HPA is the manifest of the autoscaler.
+	HPA string `json:"hpa"`
 }
 
 // proposal fills in what the replay knows. The rest comes from the Forecast that exists, or is for
@@ -28,7 +29,7 @@ func (r *Report) proposal(head Figures) *Proposal {
 		b.maxReplicas = int(math.Ceil(1.25 * head.PeakReplicas))
 	}
 	b.fillIn()
-	return &Proposal{Forecast: b.forecast(), HPA: b.hpa()}
+	return &Proposal{Forecast: b.forecast(), HPA: b.autoscaler()}
 }
 
 // historySpan returns how much history the Forecast should read: what the replay had, at least four
@@ -124,53 +125,6 @@ func (b *proposalBuilder) bounds() string {
 	}
 	largest := format.Significant(float64(b.maxReplicas) * b.capacity)
 	return "{" + strings.Join(append(parts, "max: "+quoteYAML(largest)), ", ") + "} # the demand that maxReplicas serve"
-}
-
-func (b *proposalBuilder) hpa() string {
-	return b.existing() + strings.Join([]string{
-		"apiVersion: autoscaling/v2",
-		"kind: HorizontalPodAutoscaler",
-		"metadata:" + b.metadata,
-		"spec:",
-		"  scaleTargetRef: " + b.target,
-		fmt.Sprintf("  minReplicas: %d", b.minReplicas),
-		fmt.Sprintf("  maxReplicas: %d # the dry run used up to %s", b.maxReplicas, format.Whole(b.usedReplicas)),
-		"  metrics:",
-		"  - type: External",
-		"    external:",
-		"      metric: {name: " + b.name + "}",
-		"      target: {type: AverageValue, averageValue: " + quoteYAML(format.Plain(b.capacity)) + "}",
-		"  behavior:",
-		"    scaleUp:",
-		"      tolerance: \"0\" # needs Kubernetes 1.35; older versions ignore changes of up to 10 %",
-		"      stabilizationWindowSeconds: 0",
-		"      # Replicas take " + duration(b.o.Lead) + " to start, and the plan is early enough for this. It bounds what",
-		"      # one wrong number starts.",
-		"      policies:",
-		"      - {type: Percent, value: 100, periodSeconds: 60}",
-		"      - {type: Pods, value: 10, periodSeconds: 60}",
-		"      selectPolicy: Max",
-		"    scaleDown:",
-		"      tolerance: \"0\"",
-		fmt.Sprintf("      stabilizationWindowSeconds: %d", int(min(b.o.Stabilization, time.Hour).Seconds())),
-		"",
-	}, "\n")
-}
-
-// existing says what to do about the HPA that scales the target today.
-func (b *proposalBuilder) existing() string {
-	h := b.o.HPA
-	switch {
-	case h == nil || h.Name == "":
-		return ""
-	case h.ScaledObject != "":
-		return "# The ScaledObject " + h.ScaledObject + " scales this target today, through the HPA " + h.Name + ".\n" +
-			"# Add a trigger for the Forecast to it instead of this HPA: two HPAs on one target fight.\n"
-	case h.ReadsForecast:
-		return "# The HPA " + h.Name + " reads the Forecast already. Compare it with this one.\n"
-	}
-	return "# The HPA " + h.Name + " scales this target today. Add the metric and the behavior below to it, and do not\n" +
-		"# apply this one beside it: two HPAs on one target fight.\n"
 }
 
 // serviceName turns a name into one that the Kubernetes API accepts.

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"time"
 
+	"headstart.dev/headstart/scheduler/door"
 	"headstart.dev/headstart/scheduler/manifest"
 )
 
@@ -24,6 +25,11 @@ type Options struct {
 	// Now is when the conversion is made: windows that occur once are written for the years after
 	// it. Zero stands for 2026.
 	Now time.Time
+	// Door is how the new autoscaler reads the Forecast. Empty keeps what the object uses: a
+	// ScaledObject stays one, and everything else becomes an HPA with an External metric.
+	Door door.Door
+	// Kubernetes is the version that the new autoscaler is for.
+	Kubernetes door.Kubernetes
 }
 
 // Result has the converted objects and what to know about them.

@@ -8,6 +8,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"headstart.dev/headstart/scheduler/door"
 	"headstart.dev/headstart/scheduler/manifest"
 )
 
@@ -37,7 +38,7 @@ func converted(t *testing.T, text string) (objects, notes string, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := Convert(read, Options{Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
+	result, err := Convert(read, Options{Door: door.External, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
 	for _, object := range result.Objects {
 		document, marshalErr := yaml.Marshal(object)
 		if marshalErr != nil {

@@ -56,23 +56,27 @@ func fromKEDA(s *source) error {
 	if v.target.Name == "" {
 		return errNoTarget
 	}
-	s.noteUnsupported(kedaFields(), noted...)
-	s.noteKEDAPause()
+	if !s.staysScaledObject() {
+		s.noteUnsupported(kedaFields(), noted...)
+		s.noteKEDAPause()
+	}
 	if v.groups, err = s.periodGroups(periods, v.min, v.max, "KEDA", "maxReplicaCount"); err != nil {
 		return err
 	}
 	if len(v.groups) > 0 {
 		s.note("a window ends at the first end after its start. KEDA compares the next start with the next end: " +
 			"where the end matches on more days than the start, KEDA stays active until the last end before the next start")
+		s.noteClockChange()
 	}
 	if s.isEmpty(v) {
 		return s.write(v)
 	}
+	if s.staysScaledObject() {
+		s.note("it stays a ScaledObject of the same name: the first trigger takes the place of its cron triggers")
+		return s.write(v)
+	}
 	s.note("cooldownPeriod is not converted: the HorizontalPodAutoscaler waits 300 s before it scales down, " +
 		"or what behavior.scaleDown.stabilizationWindowSeconds says")
-	if len(v.groups) > 0 {
-		s.noteClockChange()
-	}
 	if v.min == 0 {
 		s.note("minReplicas is 0: this needs a cluster where HPAs can scale to zero; elsewhere use a minimum of 1")
 	}
@@ -109,9 +113,10 @@ func (s *source) kedaPeriods(triggers []kedaTrigger, v *conversion) (periods []p
 				return nil, nil, fmt.Errorf("trigger %s: threshold %w", name, err)
 			}
 			v.query = string(t.Metadata["query"])
-			s.note("trigger %s became the Forecast's demand: "+
+			s.note("the query of trigger %s became the Forecast's demand: "+
 				"configure %s as the source \"default\" in the server's configuration",
 				name, cmp.Or(string(t.Metadata["serverAddress"]), "its Prometheus"))
+		case s.staysScaledObject(): // It stays as it is.
 		default:
 			noted = append(noted, fmt.Sprintf("spec.triggers[%d].", i))
 			s.noteTrigger(name, t)

@@ -101,7 +101,9 @@ func (s *source) write(v conversion) error {
 		}
 	}
 	if v.target.Name != "" {
-		s.add(hpaKind, v.name, hpaSpec(v))
+		if err := s.addAutoscaler(v); err != nil {
+			return err
+		}
 		s.noteConflicts(v)
 	}
 	return nil
@@ -118,22 +120,6 @@ func forecastSpec(v conversion) map[string]any {
 		spec["demand"] = map[string]any{"prometheus": map[string]any{"query": v.query}}
 	}
 	return spec
-}
-
-func hpaSpec(v conversion) map[string]any {
-	return map[string]any{
-		"scaleTargetRef": v.target.manifest(),
-		"minReplicas":    v.min,
-		"maxReplicas":    max(v.max, v.min, 1),
-		"metrics": []any{map[string]any{"type": "External", "external": map[string]any{
-			"metric": map[string]any{"name": v.name},
-			"target": map[string]any{"type": "AverageValue", "averageValue": v.capacity},
-		}}},
-		// With the default tolerance of 10 %, 20 replicas would never become 22.
-		"behavior": map[string]any{
-			"scaleUp": map[string]any{"tolerance": "0"}, "scaleDown": map[string]any{"tolerance": "0"},
-		},
-	}
 }
 
 // writePeaks adds a PeakSchedule, and a Calendar for its exceptions.
@@ -164,12 +150,13 @@ func (s *source) writePeaks(v conversion, group windowGroup) error {
 	return nil
 }
 
-// add adds one object with a namespace to the result.
+// add adds one object of Headstart's with a namespace to the result.
 func (s *source) add(kind, name string, spec any) {
-	apiVersion := v1alpha1.GroupVersion.String()
-	if kind == hpaKind {
-		apiVersion = "autoscaling/v2"
-	}
+	s.addObject(v1alpha1.GroupVersion.String(), kind, name, spec)
+}
+
+// addObject adds one object with a namespace to the result.
+func (s *source) addObject(apiVersion, kind, name string, spec any) {
 	meta := map[string]any{"name": name}
 	if s.meta.Namespace != "" {
 		meta["namespace"] = s.meta.Namespace

@@ -10,6 +10,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/scheduler"
+	"headstart.dev/headstart/scheduler/door"
 )
 
 // compiled returns the converted schedules of one Forecast, and its HPA's minReplicas.
@@ -248,7 +249,7 @@ func TestYearOfTKE(t *testing.T) {
 
 func TestYearOfKEDA(t *testing.T) {
 	y := yearIn(t, "Europe/Berlin")
-	schedules, least := compiled(t, convertFile(t, "keda", Options{}), "api")
+	schedules, least := compiled(t, convertFile(t, "keda", Options{Door: door.External}), "api")
 	all := betweenNext(y.fires(0, 8, daily), y.fires(0, 20, daily))
 	office := betweenNext(y.fires(30, 6, workdays), y.fires(10, 22, daily))
 	batch := betweenNext(y.fires(0, 23, daily), y.fires(0, 5, daily))

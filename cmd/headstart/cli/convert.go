@@ -13,6 +13,7 @@ import (
 
 func newConvertCommand(streams Streams) *cobra.Command {
 	var options convert.Options
+	var doors doorFlags
 	cmd := &cobra.Command{
 		Use:   "convert FILE...",
 		Short: "Convert the timed scaling of other autoscalers to PeakSchedules, Forecasts and HPAs",
@@ -32,11 +33,18 @@ apply the result.`,
   headstart convert cronhpa.yaml --time-zone Asia/Shanghai
   kubectl get scaledobjects,hpa -A -o yaml | headstart convert - > headstart.yaml`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return runConvert(streams, args, options) },
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if options.Door, options.Kubernetes, err = doors.parse(); err != nil {
+				return err
+			}
+			return runConvert(streams, args, options)
+		},
 	}
 	cmd.Flags().StringVar(&options.TimeZone, "time-zone", "",
 		"IANA `ZONE` of schedules that follow the clock of their controller's machine (default the zone that each "+
 			"project uses)")
+	doors.register(cmd.Flags(), "the kind that is converted: a ScaledObject stays one, all others become an HPA with "+
+		"an External metric")
 	return cmd
 }
 

@@ -133,7 +133,11 @@ func TestConvertWritesManifestsThatPeaksReads(t *testing.T) {
 	if code != 0 {
 		t.Fatal(notes)
 	}
-	if !strings.Contains(notes, "keda-hpa-a") {
+	if !strings.Contains(out, "kind: ScaledObject") || !strings.Contains(notes, "it stays a ScaledObject") {
+		t.Errorf("the ScaledObject does not stay one: %q\n%s", notes, out)
+	}
+	_, notes, code = headstartWithInput(t, scaledObject, "convert --door external -")
+	if code != 0 || !strings.Contains(notes, "keda-hpa-a") {
 		t.Errorf("it does not warn of the HPA that selects the same pods: %q", notes)
 	}
 	table, stderr, code := headstartWithInput(t, out, "peaks -f - --from 2026-06-01 --to 2026-06-02")

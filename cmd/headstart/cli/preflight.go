@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -8,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/metrics/pkg/apis/custom_metrics"
 	"k8s.io/metrics/pkg/apis/external_metrics"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/adapter"
 )
@@ -25,7 +27,7 @@ func newPreflightCommand(streams Streams) *cobra.Command {
 
 A group has one owner per cluster, and a second owner would cut the first one's metrics off. So run
 this before you install. It exits with 1 if another server owns a group, and then names the owner and
-an alternative.`,
+an alternative that is free: it always looks at both groups, and at KEDA.`,
 		Example: `  headstart preflight
   kubectl headstart preflight --group external.metrics.k8s.io`,
 		Args: cobra.NoArgs,
@@ -34,15 +36,7 @@ an alternative.`,
 			if err != nil {
 				return err
 			}
-			var errs []error
-			for _, group := range groups {
-				if err := adapter.Preflight(cmd.Context(), c, group, service); err != nil {
-					errs = append(errs, err)
-					continue
-				}
-				fmt.Fprintf(streams.Out, "%s: available to Headstart, no other server owns it.\n", group)
-			}
-			return errors.Join(errs...)
+			return preflight(cmd.Context(), streams, c, groups, service)
 		},
 	}
 	cluster = newNamespacedFlags(cmd.Flags())
@@ -52,4 +46,29 @@ an alternative.`,
 	f.StringVar(&service.Name, "service-name", service.Name, "`NAME` of Headstart's own Service")
 	f.StringVar(&service.Namespace, "service-namespace", service.Namespace, "`NAMESPACE` of that Service")
 	return cmd
+}
+
+// preflight checks the groups, and writes about those that are available.
+func preflight(
+	ctx context.Context, streams Streams, c client.Reader, groups []string, service types.NamespacedName,
+) error {
+	doors, err := readDoors(ctx, c, service)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, group := range groups {
+		if err := adapter.Preflight(ctx, c, group, service); err != nil {
+			if owned, ok := errors.AsType[*adapter.OwnedError](err); ok {
+				owned.Alternative = doors.alternative(group)
+			}
+			errs = append(errs, err)
+			continue
+		}
+		fmt.Fprintf(streams.Out, "%s: available to Headstart, no other server owns it.\n", group)
+	}
+	if doors.keda {
+		fmt.Fprintln(streams.Out, "keda.sh: KEDA is installed. The overlay keda serves ScaledObjects and claims no group.")
+	}
+	return errors.Join(errs...)
 }

@@ -14,6 +14,7 @@ import (
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/scheduler"
+	"headstart.dev/headstart/scheduler/door"
 )
 
 // reportOptions holds the flags of report.
@@ -44,6 +45,7 @@ type reportOptions struct {
 	currency     string
 	hpaTarget    float64
 	service      string
+	doors        doorFlags
 	decisions    string
 	plans        string
 	output       string
@@ -125,6 +127,7 @@ func (o *reportOptions) registerOutput(flags *pflag.FlagSet) {
 	flags.Float64Var(&o.price, "price", 0, "price of one GPU-hour, or of one replica-hour without --gpus-per-replica")
 	flags.StringVar(&o.currency, "currency", "", "`CURRENCY` of --price, such as EUR")
 	flags.StringVar(&o.service, "service", "", "`NAME` of the service in the proposed manifests")
+	o.doors.register(flags, "external, or keda where a ScaledObject reads the Forecast")
 }
 
 // options returns the options of the replay that follow from the flags and the Forecast, without
@@ -141,8 +144,14 @@ func (o *reportOptions) options() (report.Options, error) {
 	if o.sweep {
 		out.Sweep = sweepLeads()
 	}
-	err := o.setHPA(&out)
-	if err != nil {
+	var err error
+	if out.Door, out.Kubernetes, err = o.doors.parse(); err != nil {
+		return out, err
+	}
+	if s := o.forecast.settings; out.Door == "" && s != nil && s.Scaling.Kind == planner.ScaledObjectKind.Kind {
+		out.Door = door.KEDA
+	}
+	if err := o.setHPA(&out); err != nil {
 		return out, err
 	}
 	if o.overrides("service-level") || o.overrides("shortage-cost") {

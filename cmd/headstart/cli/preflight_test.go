@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	clientfake "sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"headstart.dev/headstart/controller"
+	"headstart.dev/headstart/planner"
+)
+
+func ownedBy(group, namespace, name string) client.Object {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+		"metadata": map[string]any{"name": "v1beta1." + group},
+		"spec": map[string]any{
+			"group": group, "version": "v1beta1", "service": map[string]any{"namespace": namespace, "name": name},
+		},
+	}}
+}
+
+// The advice is a door that is free, whatever groups were asked about.
+func TestPreflightAdvice(t *testing.T) {
+	const external, custom = "external.metrics.k8s.io", "custom.metrics.k8s.io"
+	kedas := ownedBy(external, "keda", "keda-operator-metrics-apiserver")
+	prometheus := ownedBy(custom, "monitoring", "prometheus-adapter")
+	cases := map[string]struct {
+		reason      string
+		owners      []client.Object
+		keda        bool
+		groups      []string
+		fails       bool
+		says, lacks []string
+	}{
+		"free": {reason: "nobody owns them", groups: []string{external, custom}, says: []string{"available"}},
+		"KEDA": {
+			reason: "the trigger is KEDA's own way, and the Object metric is free", owners: []client.Object{kedas}, keda: true,
+			groups: []string{external}, fails: true, says: []string{"overlay keda", "custom-metrics"},
+		},
+		"KEDA and prometheus-adapter": {
+			reason: "the Object metric is taken too", owners: []client.Object{kedas, prometheus}, keda: true,
+			groups: []string{external}, fails: true, says: []string{"overlay keda"}, lacks: []string{"custom-metrics"},
+		},
+		"both ways round": {
+			reason: "neither may name the other", owners: []client.Object{kedas, prometheus}, keda: true,
+			groups: []string{external, custom}, fails: true, says: []string{"overlay keda"},
+			lacks: []string{"Install the overlay for"},
+		},
+		"both taken without KEDA": {
+			reason: "there is still a way", owners: []client.Object{ownedBy(external, "datadog", "agent"), prometheus},
+			groups: []string{external, custom}, fails: true, says: []string{"Install KEDA"},
+			lacks: []string{"Install the overlay for"},
+		},
+		"prometheus-adapter": {
+			reason: "the other group is free", owners: []client.Object{prometheus}, groups: []string{custom}, fails: true,
+			says: []string{"Install the overlay for external.metrics.k8s.io"},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			mapper := meta.NewDefaultRESTMapper(nil)
+			mapper.Add(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"},
+				meta.RESTScopeRoot)
+			base := clientfake.NewClientBuilder().WithScheme(controller.NewScheme()).WithRESTMapper(mapper).
+				WithObjects(tc.owners...).Build()
+			c := interceptor.NewClient(base, interceptor.Funcs{List: func(
+				ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption,
+			) error {
+				if gvk := list.GetObjectKind().GroupVersionKind(); gvk.Group == planner.ScaledObjectKind.Group {
+					if !tc.keda {
+						return &meta.NoKindMatchError{GroupKind: gvk.GroupKind()}
+					}
+					return nil
+				}
+				return c.List(ctx, list, opts...)
+			}})
+			var out bytes.Buffer
+			err := preflight(t.Context(), Streams{Out: &out}, c, tc.groups,
+				types.NamespacedName{Namespace: "headstart-system", Name: "headstart"})
+			text := out.String()
+			if err != nil {
+				text += err.Error()
+			}
+			if (err != nil) != tc.fails {
+				t.Errorf("%s: error %v", tc.reason, err)
+			}
+			for _, part := range tc.says {
+				if !strings.Contains(text, part) {
+					t.Errorf("%s: %q is missing in\n%s", tc.reason, part, text)
+				}
+			}
+			for _, part := range tc.lacks {
+				if strings.Contains(text, part) {
+					t.Errorf("%s: %q is in\n%s", tc.reason, part, text)
+				}
+			}
+		})
+	}
+}

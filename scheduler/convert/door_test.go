@@ -1,0 +1,78 @@
+package convert
+
+import (
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"headstart.dev/headstart/scheduler/door"
+)
+
+// Each door writes its own kind, from any original.
+func TestDoors(t *testing.T) {
+	cases := map[string]struct {
+		reason, file string
+		options      Options
+		has, lacks   []string
+	}{
+		"CronHPA, by default": {
+			"an HPA with an External metric", "cronhpa",
+			Options{},
+			[]string{"kind: HorizontalPodAutoscaler", "type: External", `tolerance: "0"`},
+			[]string{"kind: ScaledObject"},
+		},
+		"CronHPA to KEDA": {
+			"for a cluster with KEDA", "cronhpa",
+			Options{Door: door.KEDA},
+			[]string{"kind: ScaledObject", "type: external-push"},
+			[]string{"kind: HorizontalPodAutoscaler"},
+		},
+		"CronHPA to an Object metric": {
+			"beside KEDA", "cronhpa",
+			Options{Door: door.Object},
+			[]string{"describedObject", "name: demand"},
+			[]string{"type: External"},
+		},
+		"ScaledObject, by default": {
+			"it stays one, with its other triggers, its fallback and its annotations", "keda",
+			Options{},
+			[]string{
+				"kind: ScaledObject", "type: external-push", "type: prometheus", "type: cpu", "failureThreshold: 3",
+				`autoscaling.keda.sh/paused: "true"`,
+			},
+			[]string{"type: cron", "kind: HorizontalPodAutoscaler"},
+		},
+		"ScaledObject to an HPA": {
+			"for those who leave KEDA", "keda",
+			Options{Door: door.External},
+			[]string{"kind: HorizontalPodAutoscaler"},
+			[]string{"kind: ScaledObject"},
+		},
+		"Kubernetes 1.31": {
+			"it refuses tolerance", "cronhpa",
+			Options{Kubernetes: 31},
+			[]string{"kind: HorizontalPodAutoscaler", "1.31 refuses tolerance"},
+			[]string{`tolerance: "0"`},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			result := convertFile(t, tc.file, tc.options)
+			text, err := yaml.Marshal(result)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range tc.has {
+				if !strings.Contains(string(text), part) {
+					t.Errorf("%s: %q is missing in\n%s", tc.reason, part, text)
+				}
+			}
+			for _, part := range tc.lacks {
+				if strings.Contains(string(text), part) {
+					t.Errorf("%s: %q is in\n%s", tc.reason, part, text)
+				}
+			}
+		})
+	}
+}
