@@ -8,12 +8,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner"
 )
 
 var (
@@ -118,6 +122,10 @@ func TestExamples(t *testing.T) {
 				if !strings.HasPrefix(doc, "apiVersion:") {
 					continue // a fragment
 				}
+				if strings.HasPrefix(doc, "apiVersion: keda.sh/") {
+					checkKEDA(t, file, doc, m[1])
+					continue
+				}
 				_, gvk, err := decoder.Decode([]byte(doc), nil, nil)
 				if err != nil {
 					t.Errorf("%s: %v in\n%s", file, err, doc)
@@ -131,5 +139,32 @@ func TestExamples(t *testing.T) {
 		if kinds[kind] == 0 {
 			t.Errorf("no page shows a %s", kind)
 		}
+	}
+}
+
+// checkKEDA checks an object of KEDA. A ScaledObject must follow the Forecast beside it, without
+// anything for a condition to name.
+func checkKEDA(t *testing.T, file, doc, beside string) {
+	t.Helper()
+	var obj unstructured.Unstructured
+	if err := yaml.UnmarshalStrict([]byte(doc), &obj.Object); err != nil {
+		t.Errorf("%s: %v in\n%s", file, err, doc)
+		return
+	}
+	if obj.GetKind() != planner.ScaledObjectKind.Kind {
+		return
+	}
+	scaled, err := planner.ReadScaledObject(&obj)
+	if err != nil {
+		t.Errorf("%s: %v", file, err)
+	}
+	var fc v1alpha1.Forecast
+	first, _, _ := strings.Cut(beside, "\n---\n")
+	if err := yaml.Unmarshal([]byte(first), &fc); err != nil {
+		t.Errorf("%s: %v in\n%s", file, err, first)
+	}
+	all := planner.Autoscalers{ScaledObjects: []planner.ScaledObject{scaled}}
+	if got := planner.ReadAutoscalers(all, &fc, time.Second); got.Count != 1 || len(got.Findings) > 0 {
+		t.Errorf("%s: %d triggers read the Forecast, with the findings %v", file, got.Count, got.Findings)
 	}
 }

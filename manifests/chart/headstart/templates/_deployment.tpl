@@ -51,8 +51,17 @@ are valid, while the old pods still run. */ -}}
 {{- $args := $container.args -}}
 {{- if has "external" $values.metricsAPIs }}{{ $args = append $args "--external-metrics" }}{{ end -}}
 {{- if has "custom" $values.metricsAPIs }}{{ $args = append $args "--custom-metrics" }}{{ end -}}
+{{- with $values.keda -}}
+{{- if .enabled -}}
+{{- $args = concat $args (list "--external-scaler" (printf "--external-scaler-ca-configmap=%s/headstart-ca" .namespace)) -}}
+{{- with .clientCA }}{{ $args = append $args (printf "--external-scaler-client-ca=/etc/headstart-credentials/%s" .) }}{{ end -}}
+{{- $args = append $args "--scaled-objects" -}}
+{{- $_ := set $container "ports" (append $container.ports (dict "name" "scaler" "containerPort" 9443)) -}}
+{{- end -}}
+{{- end -}}
 {{- if $values.warm.enabled }}{{ $args = append $args "--warm-pools" }}{{ end -}}
 {{- $flags := list "--external-metrics" "--custom-metrics" "--warm-pools" -}}
+{{- $flags = concat $flags (list "--external-scaler" "--external-scaler-ca-configmap" "--external-scaler-client-ca" "--scaled-objects") -}}
 {{- range $container.args }}{{ $flags = append $flags (splitList "=" . | first) }}{{ end -}}
 {{- range $values.extraArgs -}}
 {{- if has (splitList "=" . | first) $flags }}{{ fail (printf "extraArgs: the chart itself decides on %s" .) }}{{ end -}}
