@@ -17,26 +17,29 @@ import (
 	"strings"
 )
 
-// A Command is a program of the control plane, built from a package that go.mod of the test module
-// pins.
+// A Command is a program of the control plane, or beside it, built from a package that go.mod of the
+// test module pins.
 type Command struct {
 	// Name of the binary.
 	Name string
 	// Package that it is built from.
 	Package string
+	// Modfile in the folder of the test module that pins the package instead of go.mod; empty is
+	// go.mod.
+	Modfile string
 }
 
 // Commands returns all programs of the control plane.
 func Commands() []Command {
 	return []Command{
-		{"etcd", "go.etcd.io/etcd/server/v3"},
-		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
-		{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
-		{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
-		{"kwok", "sigs.k8s.io/kwok/cmd/kwok"},
-		{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
-		{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus"},
-		{"promtool", "github.com/prometheus/prometheus/cmd/promtool"},
+		{Name: "etcd", Package: "go.etcd.io/etcd/server/v3"},
+		{Name: "kube-apiserver", Package: "k8s.io/kubernetes/cmd/kube-apiserver"},
+		{Name: "kube-controller-manager", Package: "k8s.io/kubernetes/cmd/kube-controller-manager"},
+		{Name: "kube-scheduler", Package: "k8s.io/kubernetes/cmd/kube-scheduler"},
+		{Name: "kwok", Package: "sigs.k8s.io/kwok/cmd/kwok"},
+		{Name: "kubectl", Package: "k8s.io/kubernetes/cmd/kubectl"},
+		{Name: "prometheus", Package: "github.com/prometheus/prometheus/cmd/prometheus"},
+		{Name: "promtool", Package: "github.com/prometheus/prometheus/cmd/promtool"},
 	}
 }
 
@@ -44,7 +47,18 @@ func Commands() []Command {
 // Headstart's adapter with. It is not part of the control plane: pass it to [Layout.Build] where it
 // is needed.
 func TestAdapter() Command {
-	return Command{"test-adapter", "sigs.k8s.io/custom-metrics-apiserver/test-adapter"}
+	return Command{Name: "test-adapter", Package: "sigs.k8s.io/custom-metrics-apiserver/test-adapter"}
+}
+
+// KEDA returns KEDA's operator and its metrics adapter, which the tests of that door run. They link
+// every scaler that KEDA has, so they have a modfile of their own and take as long to build as the
+// control plane. They are not part of it: pass them to [Layout.Build] where they are needed.
+func KEDA() []Command {
+	const modfile = "go.keda.mod"
+	return []Command{
+		{Name: "keda-operator", Package: "github.com/kedacore/keda/v2/cmd/operator", Modfile: modfile},
+		{Name: "keda-adapter", Package: "github.com/kedacore/keda/v2/cmd/adapter", Modfile: modfile},
+	}
 }
 
 // Flags and environment of every build. hack/build.sh has the same ones: packages that two programs
@@ -102,14 +116,12 @@ func stamp(c Command) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// pinnedVersions reads the versions that go.mod requires, after its replacements. The go command
-// keeps go.mod complete: it names every module that a command is built from.
-func pinnedVersions(ctx context.Context, module string) (map[string]string, error) {
-	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-json")
-	cmd.Dir = module
-	out, err := cmd.Output()
+// pinnedVersions reads the versions that a file like go.mod requires, after its replacements. The go
+// command keeps go.mod complete: it names every module that a command is built from.
+func pinnedVersions(ctx context.Context, file string) (map[string]string, error) {
+	out, err := exec.CommandContext(ctx, "go", "mod", "edit", "-json", file).Output()
 	if err != nil {
-		return nil, fmt.Errorf("read %s/go.mod: %w", module, withStderr(err))
+		return nil, fmt.Errorf("read %s: %w", file, withStderr(err))
 	}
 	type version struct{ Path, Version string }
 	var mod struct {
@@ -117,7 +129,7 @@ func pinnedVersions(ctx context.Context, module string) (map[string]string, erro
 		Replace []struct{ Old, New version }
 	}
 	if err := json.Unmarshal(out, &mod); err != nil {
-		return nil, fmt.Errorf("read %s/go.mod: %w", module, err)
+		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	pinned := make(map[string]string, len(mod.Require))
 	for _, r := range mod.Require {

@@ -58,8 +58,11 @@ func programs(l binaries.Layout) map[string]func(context.Context, io.Writer) err
 		"control-plane": func(ctx context.Context, progress io.Writer) error {
 			return l.Build(ctx, progress, binaries.Commands()...)
 		},
+		"keda": func(ctx context.Context, progress io.Writer) error {
+			return l.Build(ctx, progress, binaries.KEDA()...)
+		},
 	}
-	for _, c := range append(binaries.Commands(), binaries.TestAdapter()) {
+	for _, c := range append(append(binaries.Commands(), binaries.TestAdapter()), binaries.KEDA()...) {
 		programs[c.Name] = func(ctx context.Context, progress io.Writer) error { return l.Build(ctx, progress, c) }
 	}
 	return programs

@@ -50,12 +50,13 @@ func (c *ControlPlane) AwaitCRDs(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		args = append(args, "crd/"+name)
 	}
-	if _, err := c.Kubectl(ctx, nil, args...); err != nil {
-		return err
-	}
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 3*time.Minute, true,
 		func(ctx context.Context) (bool, error) {
+			// kubectl wait ends with an error for an object that has no conditions yet.
+			if _, last = c.Kubectl(ctx, nil, args...); last != nil {
+				return false, nil
+			}
 			_, last = c.Kubectl(ctx, nil, "get", strings.Join(names, ","), "--all-namespaces", "--output=name")
 			return last == nil, nil
 		})

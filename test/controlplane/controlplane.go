@@ -128,7 +128,14 @@ func (c *ControlPlane) Stop() {
 // Run starts another program that ends with the control plane. It is stopped before the control
 // plane's own programs, within the grace period. Its log is name.log.
 func (c *ControlPlane) Run(name, path string, args []string, grace time.Duration) (*Process, error) {
-	return c.run(program{name: name, path: path, args: args}, grace)
+	return c.RunWith(nil, name, path, args, grace)
+}
+
+// RunWith is [ControlPlane.Run] with additions to the environment.
+func (c *ControlPlane) RunWith(
+	env []string, name, path string, args []string, grace time.Duration,
+) (*Process, error) {
+	return c.run(program{name: name, path: path, args: args, env: env}, grace)
 }
 
 func (c *ControlPlane) run(p program, grace time.Duration) (*Process, error) {

@@ -52,7 +52,7 @@ patches:
     - {op: replace, path: /spec/replicas, value: 0}
 `
 
-// Install applies one of the overlays of the manifests (external-metrics, custom-metrics or both),
+// Install applies one of the overlays of the manifests (external-metrics, custom-metrics, both or keda),
 // with some of the components. Only the place where the API server finds the process is changed: a
 // port of this machine.
 func Install(

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -30,6 +32,10 @@ type ServeOptions struct {
 	Name string
 	// Port of the metrics APIs.
 	Port int
+	// Host is the address to listen on; 127.0.0.1 when it is empty.
+	Host string
+	// Doors are the flags of what is served; both metrics APIs when there are none.
+	Doors []string
 	// Sources are the URLs of the Prometheus servers, by the name that Forecasts use.
 	Sources map[string]string
 	// APIServer is the URL of the API server, if it is reached by another way than the control
@@ -83,20 +89,23 @@ func Serve(
 	if err := os.WriteFile(sources, []byte(content.String()), 0o644); err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)
 	}
+	host, doors := cmp.Or(o.Host, "127.0.0.1"), o.Doors
+	if len(doors) == 0 {
+		doors = []string{"--external-metrics", "--custom-metrics"}
+	}
 	args := append([]string{
 		"serve", "--kubeconfig=" + kubeconfig, "--prometheus-config=" + sources,
 		"--namespace=" + Namespace, "--service-name=" + Name,
-		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(o.Port),
-		"--external-metrics", "--custom-metrics", "--leader-elect",
+		"--bind-address=" + host, "--secure-port=" + strconv.Itoa(o.Port), "--leader-elect",
 		"--plan-refresh=" + o.PlanRefresh.String(), "--plan-writes-per-hour=" + strconv.Itoa(o.WritesPerHour),
 		"--observe-interval=" + o.ObserveInterval.String(), "--hpa-sync-period=" + o.HPASync.String(),
 		"--shutdown-delay=0s",
-	}, o.Args...)
+	}, slices.Concat(doors, o.Args)...)
 	p, err := c.Run(o.Name, filepath.Join(layout.Bin, "headstart"), args, 5*time.Second)
 	if err != nil {
 		return nil, err
 	}
-	return &Headstart{Process: p, Address: "127.0.0.1:" + strconv.Itoa(o.Port), c: c}, nil
+	return &Headstart{Process: p, Address: net.JoinHostPort(host, strconv.Itoa(o.Port)), c: c}, nil
 }
 
 // AwaitReady waits until the replica is ready to serve, for at most the deadline.

@@ -34,6 +34,12 @@ type Service struct {
 	Step, History, Horizon time.Duration
 	// DefaultLead is the lead until one is learned.
 	DefaultLead time.Duration
+
+	// Scaler is the address of Headstart's scaler. With one, a ScaledObject takes the place of the HPA:
+	// it has a Prometheus trigger, and in mode Active also one that reads the Forecast.
+	Scaler string
+	// Prometheus is the URL that the Prometheus trigger reads.
+	Prometheus string
 }
 
 // Query returns the query of the service's demand. Its range is two steps long, so that a late
@@ -58,8 +64,52 @@ func (s Service) YAML() string {
 		"$ANNOTATIONS", string(annotations), "$WINDOW", fmt.Sprint(int(s.ScaleDownWindow.Seconds())),
 		"$MODE", s.Mode, "$PROVISION", s.ProvisionFor, "$QUERY", s.Query(), "$SOURCE", source, "$STEP", promDuration(s.Step),
 		"$HISTORY", promDuration(s.History), "$HORIZON", promDuration(s.Horizon), "$LEAD", promDuration(s.DefaultLead),
-	).Replace(serviceYAML)
+		"$SCALER", s.Scaler, "$PROMETHEUS", s.Prometheus,
+	).Replace(s.template())
 }
+
+// template returns the objects, with the autoscaler of the door.
+func (s Service) template() string {
+	if s.Scaler == "" {
+		return serviceYAML
+	}
+	before, _, _ := strings.Cut(serviceYAML, "---\napiVersion: autoscaling/v2")
+	scaled := scaledObjectYAML
+	if s.Mode == "Active" {
+		scaled += forecastTriggerYAML
+	}
+	return before + scaled
+}
+
+const scaledObjectYAML = `---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: $NAME, namespace: $NAMESPACE}
+spec:
+  scaleTargetRef: {name: $NAME}
+  pollingInterval: 2
+  cooldownPeriod: 5
+  minReplicaCount: $MIN
+  maxReplicaCount: $MAX
+  advanced:
+    horizontalPodAutoscalerConfig:
+      behavior:
+        scaleUp:
+          tolerance: "0"
+          stabilizationWindowSeconds: 0
+          selectPolicy: Max
+          policies: [{type: Percent, value: 900, periodSeconds: 15}, {type: Pods, value: 20, periodSeconds: 15}]
+        scaleDown: {tolerance: "0", stabilizationWindowSeconds: $WINDOW}
+  fallback: {failureThreshold: 3, replicas: $MIN, behavior: currentReplicasIfHigher}
+  triggers:
+  - type: prometheus
+    metadata: {serverAddress: "$PROMETHEUS", query: '$QUERY', threshold: "$CAPACITY"}
+`
+
+const forecastTriggerYAML = `  - type: external-push
+    metadata: {scalerAddress: "$SCALER", enableTLS: "true", forecast: $NAME, targetValue: "$CAPACITY"}
+    authenticationRef: {name: headstart, kind: ClusterTriggerAuthentication}
+`
 
 const serviceYAML = `
 apiVersion: v1

@@ -39,6 +39,9 @@ type WorldOptions struct {
 	Sources []string
 	// Adapters is the number of replicas of headstart serve behind one port. The default is one.
 	Adapters int
+	// KEDA runs KEDA, which owns external.metrics.k8s.io. Headstart then serves KEDA only, each replica
+	// at an address of its own, and the services are ScaledObjects.
+	KEDA bool
 }
 
 // setUpShare is the time for the rest of the set-up, as a multiple of the time that the control
@@ -60,8 +63,14 @@ type World struct {
 	Sources map[string]*controlplane.Prometheus
 	// Adapters are the replicas of headstart serve, behind Forwarder.
 	Adapters []*Headstart
-	// Forwarder is the port that the API server connects to.
+	// Forwarder is the port that the API server connects to; nil with KEDA.
 	Forwarder *Forwarder
+	// KEDA is the running KEDA, and Scaler the address of Headstart's scaler, for triggers; nil and
+	// empty without KEDA.
+	KEDA   *KEDA
+	Scaler string
+
+	dns *DNS
 
 	setUp         time.Duration  // time for the set-up
 	serve         []ServeOptions // of the adapters
@@ -97,7 +106,7 @@ func NewWorld(ctx context.Context, o WorldOptions) (_ *World, err error) {
 	}{
 		{"load simulator", w.startSimulator},
 		{"prometheus with its history", w.startPrometheus},
-		{"headstart", w.startHeadstart},
+		{"headstart", w.startDoor},
 		{"services", w.applyServices},
 		{"first plans", w.awaitServices},
 	} {
@@ -120,6 +129,9 @@ func (w *World) Stop() {
 		}
 		if w.Forwarder != nil {
 			w.Forwarder.Close()
+		}
+		if w.dns != nil {
+			w.dns.Close()
 		}
 	})
 }
@@ -186,6 +198,13 @@ func (w *World) startPrometheus(ctx context.Context) error {
 	return nil
 }
 
+func (w *World) startDoor(ctx context.Context) error {
+	if w.Options.KEDA {
+		return w.startWithKEDA(ctx)
+	}
+	return w.startHeadstart(ctx)
+}
+
 func (w *World) startHeadstart(ctx context.Context) error {
 	ports, err := controlplane.FreePorts(1 + w.Options.Adapters)
 	if err != nil {
@@ -228,6 +247,9 @@ func (w *World) startHeadstart(ctx context.Context) error {
 func (w *World) applyServices(ctx context.Context) error {
 	for _, s := range w.Options.Services {
 		s.Replicas = max(s.Min, int(math.Ceil(w.Demand.At(time.Now())/s.Capacity)))
+		if w.Options.KEDA {
+			s.Scaler, s.Prometheus = w.Scaler, w.Sources["default"].URL
+		}
 		if err := s.Apply(ctx, w.ControlPlane); err != nil {
 			return err
 		}

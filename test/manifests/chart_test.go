@@ -120,6 +120,11 @@ func TestChartEqualsOverlays(t *testing.T) {
 			reason:    "both groups",
 			resources: []string{"overlays/both"}, values: "{createNamespace: true, metricsAPIs: [external, custom]}",
 		},
+		"KEDA": {
+			reason:    "the door for KEDA, without a metrics group",
+			resources: []string{"overlays/keda"},
+			values:    "{createNamespace: true, metricsAPIs: [], keda: {enabled: true}}",
+		},
 		"warm": {
 			reason:    "the component for warming",
 			resources: []string{"overlays/external-metrics"}, components: []string{"components/warm"},
@@ -256,7 +261,8 @@ func TestChartRefuses(t *testing.T) {
 		"unknown value":           {"a typo would be lost", "{replica: 3}", "'replica'"},
 		"unknown value in a part": {"a typo would be lost", "{image: {name: a}}", "'name'"},
 		"unknown API":             {"there are two", "{metricsAPIs: [resource]}", "'external', 'custom'"},
-		"no API":                  {"the server refuses to serve nothing", "{metricsAPIs: []}", "/metricsAPIs"},
+		"no API":                  {"the server refuses to serve nothing", "{metricsAPIs: []}", "metricsAPIs is empty"},
+		"path as client CA":       {"it is a file of the Secret", "{keda: {clientCA: /etc/ca.crt}}", "/keda/clientCA"},
 		"an API twice":            {"it would be rendered twice", "{metricsAPIs: [custom, custom]}", "/metricsAPIs"},
 		"number as text":          {"Kubernetes would refuse it later", "{replicas: two}", "/replicas"},
 		"negative":                {"there is no such thing", "{replicas: -1}", "/replicas"},

@@ -34,6 +34,7 @@ var overlays = map[string][]string{
 	"manifests/overlays/external-metrics": {"external.metrics.k8s.io"},
 	"manifests/overlays/custom-metrics":   {"custom.metrics.k8s.io"},
 	"manifests/overlays/both":             {"custom.metrics.k8s.io", "external.metrics.k8s.io"},
+	"manifests/overlays/keda":             nil,
 }
 
 func TestOverlays(t *testing.T) {
@@ -250,6 +251,7 @@ func checkNamespace(t *testing.T, obj runtime.Object) {
 	switch ns := o.GetNamespace(); {
 	case ns == "" || ns == "headstart-system" || ns == "headstart-warm":
 	case ns == "kube-system" && o.GetName() == "headstart-auth-reader":
+	case ns == "keda" && o.GetName() == "headstart-ca":
 	default:
 		t.Errorf("%T %s is in namespace %s", obj, o.GetName(), ns)
 	}

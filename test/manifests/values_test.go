@@ -37,6 +37,22 @@ var chartValues = map[string]struct {
 		"ClusterRole/headstart-custom-metrics":          "added",
 		"ClusterRoleBinding/headstart-custom-metrics":   "added",
 	}},
+	"KEDA": {"{keda: {enabled: true, namespace: scaling, clientCA: keda-ca.crt}}", map[string]string{
+		container + "args.9":  "--external-scaler",
+		container + "args.10": "--external-scaler-ca-configmap=scaling/headstart-ca",
+		container + "args.11": "--external-scaler-client-ca=" +
+			"/etc/headstart-credentials/keda-ca.crt",
+		container + "args.12":                             "--scaled-objects",
+		container + "ports.2.name":                        "scaler",
+		container + "ports.2.containerPort":               "9443",
+		"Service/headstart-system/headstart-scaler":       "added",
+		"NetworkPolicy/headstart-system/headstart-scaler": "added",
+		"ConfigMap/scaling/headstart-ca":                  "added",
+		"Role/scaling/headstart-ca":                       "added",
+		"RoleBinding/scaling/headstart-ca":                "added",
+		"ClusterRole/headstart-scaledobjects":             "added",
+		"ClusterRoleBinding/headstart-scaledobjects":      "added",
+	}},
 	"tag": {
 		"{image: {repository: 'mirror:5000/headstart', tag: v9}}",
 		map[string]string{container + "image": "mirror:5000/headstart:v9"},
