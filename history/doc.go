@@ -1,8 +1,8 @@
-// Package history reads demand series: from Prometheus, through its HTTP API, and from CSV files.
+// Package history reads demand series from Prometheus, through its HTTP API.
 //
-// Both become a [Series]: one value per step of equal length, aligned to the Unix epoch, NaN where
-// nothing is known. A CSV row stamped t is the step that begins at t. A Prometheus sample evaluated
-// at T describes the time up to T: it is the step that ends at T, and is stored under T − Step.
+// They become a [Series]: one value per step of equal length, aligned to the Unix epoch, NaN where
+// nothing is known. A sample evaluated at T describes the time up to T: it is the step that ends at
+// T, and is stored under T − Step. Package csvfile reads the same from CSV files.
 // Nothing here fills or smooths: gaps stay gaps.
 //
 // A [Source] is one Prometheus (or Thanos, Mimir, VictoriaMetrics) of the configuration file that

@@ -59,3 +59,6 @@ func abridgeTo(s string, most int) string {
 	}
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
+
+// abridge returns the first 60 bytes of a text.
+func abridge(s string) string { return abridgeTo(s, 60) }

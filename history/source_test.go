@@ -19,8 +19,10 @@ import (
 )
 
 var (
-	from = at("2026-03-02T00:00:00Z")
-	to   = at("2026-03-02T01:00:00Z")
+	from = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	to   = from.Add(time.Hour)
+
+	nan = math.NaN()
 )
 
 func TestRangeStepsAndGaps(t *testing.T) {

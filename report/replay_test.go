@@ -13,6 +13,7 @@ import (
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/history/csvfile"
 	"headstart.dev/headstart/planner"
 )
 
@@ -41,7 +42,7 @@ func exists(path string) bool {
 // load reads the first series of a file.
 func load(t *testing.T, path string) history.Series {
 	t.Helper()
-	all, err := history.OpenCSV(path, history.CSVOptions{})
+	all, err := csvfile.Open(path, csvfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/history/csvfile"
 	"headstart.dev/headstart/report"
 )
 
@@ -43,7 +44,7 @@ func TestWarmUpHasNoCliff(t *testing.T) {
 	warmUps := []time.Duration{30 * time.Second, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
 	for _, trace := range minuteTraces {
 		t.Run(trace.name, func(t *testing.T) {
-			all, err := history.OpenCSV(filepath.Join(data, trace.name+".csv.gz"), history.CSVOptions{})
+			all, err := csvfile.Open(filepath.Join(data, trace.name+".csv.gz"), csvfile.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster"
-	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/history/csvfile"
 )
 
 // figures are the figures that closedloop.py writes.
@@ -145,9 +145,9 @@ var realTraces = []realTrace{
 }
 
 // options returns the series, and Options with the lead, history and capacity of the yardstick.
-func (rt realTrace) options(t *testing.T, data string) ([]history.NamedSeries, Options) {
+func (rt realTrace) options(t *testing.T, data string) ([]csvfile.NamedSeries, Options) {
 	t.Helper()
-	all, err := history.OpenCSV(filepath.Join(data, rt.name+".csv.gz"), history.CSVOptions{})
+	all, err := csvfile.Open(filepath.Join(data, rt.name+".csv.gz"), csvfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ const (
 
 // larger are packages that have grown beyond the limit of lines, and have to be split. They may not
 // grow any more.
-func larger() map[string]int { return map[string]int{"controller": 3360, "history": 3400} }
+func larger() map[string]int { return map[string]int{"controller": 3360} }
 
 func main() {
 	problems, err := check()

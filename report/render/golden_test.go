@@ -19,6 +19,7 @@ import (
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/history/csvfile"
 	"headstart.dev/headstart/report"
 )
 
@@ -30,7 +31,7 @@ var goldenJSON = filepath.Join("..", "testdata", "report.json")
 // load reads the first series of a file of testdata.
 func load(t *testing.T, name string) history.Series {
 	t.Helper()
-	all, err := history.OpenCSV(filepath.Join("..", "..", "testdata", name), history.CSVOptions{})
+	all, err := csvfile.Open(filepath.Join("..", "..", "testdata", name), csvfile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/history/csvfile"
 )
 
 // inputFlags say where a history of demand comes from: a file or Prometheus.
@@ -52,7 +53,7 @@ func (f *inputFlags) registerPrometheus(flags *pflag.FlagSet) {
 
 // inputSeries is one series of demand, with the name of the file or the URL that it comes from.
 type inputSeries struct {
-	history.NamedSeries
+	csvfile.NamedSeries
 	source string
 	// notes are what Prometheus says about the series; none from a file.
 	notes history.Notes
@@ -101,7 +102,7 @@ func (f *inputFlags) read(ctx context.Context, streams Streams, now time.Time) (
 }
 
 func (f *inputFlags) readFile() ([]inputSeries, error) {
-	all, err := history.OpenCSV(f.input, history.CSVOptions{Step: time.Duration(f.step)})
+	all, err := csvfile.Open(f.input, csvfile.Options{Step: time.Duration(f.step)})
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +141,7 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 	if len(series.Values) == 0 {
 		return nil, err
 	}
-	read := inputSeries{NamedSeries: history.NamedSeries{Series: series}, source: f.prometheus, notes: notes}
+	read := inputSeries{NamedSeries: csvfile.NamedSeries{Series: series}, source: f.prometheus, notes: notes}
 	return []inputSeries{read}, err
 }
 

@@ -1,4 +1,4 @@
-package history_test
+package csvfile_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/history/csvfile"
 	"headstart.dev/headstart/testdata/traces"
 )
 
@@ -157,7 +158,7 @@ func csvClocks() map[string]csvCase {
 	}
 }
 
-func TestReadCSV(t *testing.T) {
+func TestRead(t *testing.T) {
 	for _, cases := range []map[string]csvCase{csvForms(), csvClocks()} {
 		for name, tc := range cases {
 			t.Run(name, tc.test)
@@ -167,7 +168,7 @@ func TestReadCSV(t *testing.T) {
 
 func (c csvCase) test(t *testing.T) {
 	in := strings.NewReader(strings.Join(c.in, "\n") + "\n")
-	all, err := history.ReadCSV(in, history.CSVOptions{Step: c.step})
+	all, err := csvfile.Read(in, csvfile.Options{Step: c.step})
 	if err != nil {
 		t.Fatalf("%v\nReason: %s", err, c.reason)
 	}
@@ -185,7 +186,7 @@ func (c csvCase) test(t *testing.T) {
 	}
 }
 
-func TestReadCSVErrors(t *testing.T) {
+func TestReadErrors(t *testing.T) {
 	const head = "timestamp,value\n2026-01-01T00:00:00Z,1\n2026-01-01T00:01:00Z,1\n"
 	cases := map[string]struct {
 		in   string
@@ -233,11 +234,11 @@ func TestReadCSVErrors(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := history.ReadCSV(strings.NewReader(tc.in), history.CSVOptions{})
+			_, err := csvfile.Read(strings.NewReader(tc.in), csvfile.Options{})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("got %v, want an error with %q", err, tc.want)
 			}
-			var row *history.RowError
+			var row *csvfile.RowError
 			if errors.As(err, &row) != (tc.line > 0) || tc.line > 0 && row.Line != tc.line {
 				t.Errorf("got %q, want line %d", err, tc.line)
 			}
@@ -245,12 +246,12 @@ func TestReadCSVErrors(t *testing.T) {
 	}
 }
 
-func TestReadCSVOptions(t *testing.T) {
-	_, err := history.ReadCSV(strings.NewReader("timestamp,value\n"), history.CSVOptions{Step: -1})
+func TestReadOptions(t *testing.T) {
+	_, err := csvfile.Read(strings.NewReader("timestamp,value\n"), csvfile.Options{Step: -1})
 	if err == nil || !strings.Contains(err.Error(), "between 0 and a year") {
 		t.Errorf("a negative step: %v", err)
 	}
-	_, err = history.OpenCSV(filepath.Join(t.TempDir(), "none.csv"), history.CSVOptions{})
+	_, err = csvfile.Open(filepath.Join(t.TempDir(), "none.csv"), csvfile.Options{})
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
 	}
@@ -258,7 +259,7 @@ func TestReadCSVOptions(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("\x1f\x8bnothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = history.OpenCSV(broken, history.CSVOptions{})
+	_, err = csvfile.Open(broken, csvfile.Options{})
 	if err == nil || !strings.Contains(err.Error(), "broken.csv.gz") {
 		t.Errorf("a broken gzip file: %v", err)
 	}
@@ -269,7 +270,7 @@ func TestReadCSVOptions(t *testing.T) {
 func TestSyntheticTraces(t *testing.T) {
 	for name, made := range traces.Files() {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join("..", "testdata", name+".csv.gz")
+			path := filepath.Join("..", "..", "testdata", name+".csv.gz")
 			f, err := os.Open(path)
 			if err != nil {
 				t.Fatalf("%v: run go run ./testdata/generate", err)
@@ -290,7 +291,7 @@ func TestSyntheticTraces(t *testing.T) {
 			if !bytes.Equal(committed, fresh.Bytes()) {
 				t.Fatalf("%s is not what the generator makes: run go run ./testdata/generate", path)
 			}
-			all, err := history.OpenCSV(path, history.CSVOptions{})
+			all, err := csvfile.Open(path, csvfile.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -312,8 +313,8 @@ func TestSyntheticTraces(t *testing.T) {
 	}
 }
 
-// FuzzReadCSVHeader reads two rows below any header.
-func FuzzReadCSVHeader(f *testing.F) {
+// FuzzReadHeader reads two rows below any header.
+func FuzzReadHeader(f *testing.F) {
 	for _, header := range []string{
 		"timestamp,value", "\ufeff\"Time\";\"Value\"", "sep=;\nSeries;Time;Value", "Time,{a=\"b,c\"},d", "Label,x\nPeriod,60",
 		"Timestamp\tAverage\tUnit", "#group,false\n,result,table,_start,_stop,_time,_value",
@@ -322,7 +323,7 @@ func FuzzReadCSVHeader(f *testing.F) {
 		f.Add(header, "2026/01/01 00:00:00;1,5;x\n2026/01/01 00:01:00;2,5;y")
 	}
 	f.Fuzz(func(t *testing.T, header, rows string) {
-		all, err := history.ReadCSV(strings.NewReader(header+"\n"+rows), history.CSVOptions{})
+		all, err := csvfile.Read(strings.NewReader(header+"\n"+rows), csvfile.Options{})
 		if (err == nil) != (len(all) > 0) {
 			t.Fatalf("%d series, and the error %v", len(all), err)
 		}
@@ -336,13 +337,13 @@ func FuzzReadCSVHeader(f *testing.F) {
 	})
 }
 
-func FuzzReadCSV(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	f.Add("timestamp,value\n2026-01-01T00:00:00Z,1\n2026-01-01T00:01:00Z,\n2026-01-01T00:05:00Z,2\n", int64(0))
 	f.Add("series,timestamp,value\na,1767225600,1\nb,1767225600000,2\na,1767225660.5,3\n", int64(time.Minute))
 	f.Add("timestamp,value\n2026-03-29T00:00:00+01:00,1\n2026-03-29T03:00:00+02:00,2\n", int64(time.Hour))
 	f.Add("timestamp,value\n1900-01-01,1\n2190-01-01,2\n", int64(365*24*time.Hour))
 	f.Fuzz(func(t *testing.T, in string, step int64) {
-		all, err := history.ReadCSV(strings.NewReader(in), history.CSVOptions{Step: time.Duration(step)})
+		all, err := csvfile.Read(strings.NewReader(in), csvfile.Options{Step: time.Duration(step)})
 		if err != nil {
 			return
 		}
@@ -363,15 +364,15 @@ func FuzzReadCSV(f *testing.F) {
 	})
 }
 
-// BenchmarkReadCSV reads 28 days of minutes.
-func BenchmarkReadCSV(b *testing.B) {
+// BenchmarkRead reads 28 days of minutes.
+func BenchmarkRead(b *testing.B) {
 	var file bytes.Buffer
 	if err := traces.Write(&file, traces.OfficeHours(time.Minute, 28, 1)); err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(file.Len()))
 	for b.Loop() {
-		if _, err := history.ReadCSV(bytes.NewReader(file.Bytes()), history.CSVOptions{}); err != nil {
+		if _, err := csvfile.Read(bytes.NewReader(file.Bytes()), csvfile.Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}

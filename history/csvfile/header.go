@@ -1,4 +1,4 @@
-package history
+package csvfile
 
 import (
 	"bufio"
@@ -144,7 +144,7 @@ func sniffSeparator(r *bufio.Reader) rune {
 // it had to read that too: after a preamble of rows such as "Label,RequestCount".
 //
 //nolint:gocyclo // one case for each form of header
-func (c *csvReader) readHeader() (first []string, err error) {
+func (c *reader) readHeader() (first []string, err error) {
 	var labels []string
 	for n := 0; ; n++ {
 		record, err := c.in.Read()

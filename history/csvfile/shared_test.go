@@ -1,4 +1,4 @@
-package history_test
+package csvfile_test
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/history/csvfile"
 )
 
 // sharedTraces returns the real traces beside the repository; none when there are none.
@@ -29,14 +29,14 @@ func sharedTraces(t *testing.T) []string {
 	return files
 }
 
-func TestOpenCSVRealTraces(t *testing.T) {
+func TestOpenRealTraces(t *testing.T) {
 	steps := map[string]string{
 		"1min": "1m0s", "5min": "5m0s", "10min": "10m0s", "30min": "30m0s", "1h": "1h0m0s", "train": "1h0m0s",
 	}
 	for _, file := range sharedTraces(t) {
 		name := strings.TrimSuffix(filepath.Base(file), ".csv.gz")
 		t.Run(name, func(t *testing.T) {
-			all, err := history.OpenCSV(file, history.CSVOptions{})
+			all, err := csvfile.Open(file, csvfile.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

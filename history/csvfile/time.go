@@ -1,4 +1,4 @@
-package history
+package csvfile
 
 import (
 	"bufio"
@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"headstart.dev/headstart/history"
 )
 
 // NamedSeries is one series of a CSV file.
@@ -18,7 +20,7 @@ type NamedSeries struct {
 	// Name is the value of the series column; "" for a file without one.
 	Name string
 	// Series is the demand.
-	Series Series
+	Series history.Series
 
 	first  stamp    // of step 0, in the form of the first row
 	stamps []string // the file's own timestamps; "" for a row that is missing
@@ -42,8 +44,8 @@ func (n NamedSeries) Timestamp(i int) string {
 	return n.first.format(n.first.t.Add(time.Duration(i) * n.Series.Step))
 }
 
-// OpenCSV reads the series of a CSV file, plain or gzipped; see [ReadCSV].
-func OpenCSV(path string, opts CSVOptions) ([]NamedSeries, error) {
+// Open reads the series of a CSV file, plain or gzipped; see [Read].
+func Open(path string, opts Options) ([]NamedSeries, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading demand: %w", err)
@@ -63,7 +65,7 @@ func OpenCSV(path string, opts CSVOptions) ([]NamedSeries, error) {
 		return nil, fmt.Errorf("reading demand from %s: it is a ZIP archive or a spreadsheet: "+
 			"extract it, or export it as CSV", path)
 	}
-	all, err := ReadCSV(r, opts)
+	all, err := Read(r, opts)
 	if err != nil {
 		return nil, fmt.Errorf("reading demand from %s: %w", path, err)
 	}

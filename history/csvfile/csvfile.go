@@ -1,4 +1,8 @@
-package history
+// Package csvfile reads demand series from CSV files, as people write them and as dashboards export
+// them.
+//
+// A row stamped t is the step that begins at t. Nothing here fills or smooths: gaps stay gaps.
+package csvfile
 
 import (
 	"bufio"
@@ -18,16 +22,18 @@ const (
 	minStep, maxStep = time.Second, 366 * 24 * time.Hour
 	// maxValue bounds demand, so that sums over a history stay finite and exact enough.
 	maxValue = 1e18
+	// roundingError is how far below zero a sum of floats may fall that should have been zero.
+	roundingError = 1e-9
 )
 
-// CSVOptions say how to read a CSV file.
-type CSVOptions struct {
+// Options say how to read a CSV file.
+type Options struct {
 	// Step is the length of a step. When it is zero, it is inferred for each series from the
 	// differences between neighbouring rows.
 	Step time.Duration
 }
 
-func (o CSVOptions) validate() error {
+func (o Options) validate() error {
 	if o.Step < 0 || o.Step > maxStep {
 		return fmt.Errorf("step %s must be between 0 and a year: leave it out to infer it from the rows", o.Step)
 	}
@@ -45,7 +51,7 @@ type RowError struct {
 // Error returns the line and the reason.
 func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
-// ReadCSV reads the series of a CSV file, in the order of their first rows. The header is
+// Read reads the series of a CSV file, in the order of their first rows. The header is
 // "timestamp,value" or "series,timestamp,value", or what dashboards export: a column of times, and
 // one column for each series. Columns are separated by commas, semicolons or tabs.
 //
@@ -55,8 +61,8 @@ func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.
 // that of whole steps. [NamedSeries.Timestamp] returns what the file has. An empty value, NaN and a
 // missing row are gaps.
 //
-// ReadCSV fails with a [*RowError] at the first row that cannot be used.
-func ReadCSV(r io.Reader, opts CSVOptions) ([]NamedSeries, error) {
+// Read fails with a [*RowError] at the first row that cannot be used.
+func Read(r io.Reader, opts Options) ([]NamedSeries, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
@@ -96,8 +102,8 @@ type rawRow struct {
 	value float64
 }
 
-// csvReader collects the rows of a file.
-type csvReader struct {
+// reader collects the rows of a file.
+type reader struct {
 	in      *csv.Reader
 	columns columns
 	all     []*rawSeries
@@ -107,7 +113,7 @@ type csvReader struct {
 }
 
 func readRows(in *csv.Reader) ([]*rawSeries, error) {
-	c := csvReader{in: in, byName: map[string]*rawSeries{}}
+	c := reader{in: in, byName: map[string]*rawSeries{}}
 	record, err := c.readHeader()
 	for ; err == nil; record, err = in.Read() {
 		if record == nil { // the header was a row of names
@@ -118,7 +124,7 @@ func readRows(in *csv.Reader) ([]*rawSeries, error) {
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		return nil, csvError(err)
+		return nil, parseError(err)
 	}
 	if len(c.all) == 0 {
 		return nil, errors.New("no rows after the header: at least one is needed")
@@ -135,7 +141,7 @@ func readRows(in *csv.Reader) ([]*rawSeries, error) {
 }
 
 // add adds one row of the file: a time, and one value for each of its series.
-func (c *csvReader) add(record []string) error {
+func (c *reader) add(record []string) error {
 	line, _ := c.in.FieldPos(0)
 	width := c.columns.width
 	for len(record) > width && strings.TrimSpace(record[len(record)-1]) == "" {
@@ -168,7 +174,7 @@ func (c *csvReader) add(record []string) error {
 	return nil
 }
 
-func csvError(err error) error {
+func parseError(err error) error {
 	if pe, ok := errors.AsType[*csv.ParseError](err); ok {
 		return &RowError{pe.Line, "not CSV: " + pe.Err.Error()}
 	}
@@ -176,4 +182,10 @@ func csvError(err error) error {
 }
 
 // abridge returns the first 60 bytes of a text, so that a message stays short.
-func abridge(s string) string { return abridgeTo(s, 60) }
+func abridge(s string) string {
+	const most = 60
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

@@ -1,4 +1,4 @@
-package history_test
+package csvfile_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/history/csvfile"
 )
 
 // exports are files as dashboards and tools write them. Each has the series "" or those in want,
@@ -135,7 +136,7 @@ func TestExports(t *testing.T) {
 		} {
 			t.Run(name+how, func(t *testing.T) {
 				text := encode(strings.Join(tc.lines, "\n") + "\n")
-				all, err := history.ReadCSV(bytes.NewReader(text), history.CSVOptions{})
+				all, err := csvfile.Read(bytes.NewReader(text), csvfile.Options{})
 				if err != nil {
 					t.Fatalf("%v\nReason: %s", err, tc.reason)
 				}
@@ -194,7 +195,7 @@ func TestJitter(t *testing.T) {
 				at := start.Add(time.Duration(i)*tc.step + jitter)
 				fmt.Fprintf(&text, "%d,%d\n", at.UnixMilli(), i+1)
 			}
-			all, err := history.ReadCSV(strings.NewReader(text.String()), history.CSVOptions{})
+			all, err := csvfile.Read(strings.NewReader(text.String()), csvfile.Options{})
 			if err != nil {
 				t.Fatalf("%v\nReason: %s", err, tc.reason)
 			}

@@ -1,4 +1,4 @@
-package history
+package csvfile
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"headstart.dev/headstart/history"
 )
 
 // sort sorts the rows by time. Rows that say the same twice become one.
@@ -47,7 +49,7 @@ func (s *rawSeries) series(step time.Duration, maxSteps int) (NamedSeries, error
 	}
 	n := NamedSeries{
 		Name: s.name, first: stamp{g.first, first.stamp.layout},
-		Series: Series{Start: g.start, Step: g.step},
+		Series: history.Series{Start: g.start, Step: g.step},
 	}
 	before := rawRow{}
 	for i, row := range s.rows {
@@ -108,7 +110,7 @@ func gridOf(rows []rawRow, step time.Duration) grid {
 		return g
 	}
 	if len(rows) == 1 || share >= 0.5 && common%g.step == 0 {
-		g.start = FloorTo(first, g.step)
+		g.start = history.FloorTo(first, g.step)
 		return g
 	}
 	// The median place of a row within its step, from that of the first row.
@@ -123,7 +125,7 @@ func gridOf(rows []rawRow, step time.Duration) grid {
 		g.origin = g.origin.Add(time.Duration(before) * g.step)
 	}
 	// A row that is a little early belongs to the step that follows.
-	g.start = FloorTo(g.origin.Add(g.step/earlyShare), g.step)
+	g.start = history.FloorTo(g.origin.Add(g.step/earlyShare), g.step)
 	g.first = g.start.In(first.Location())
 	return g
 }
@@ -207,4 +209,13 @@ func commonDifference(rows []rawRow) (time.Duration, float64) {
 		}
 	}
 	return best, float64(counts[best]) / float64(cmp.Or(len(rows)-1, 1))
+}
+
+// gaps returns n values, none of them known.
+func gaps(n int) []float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = math.NaN()
+	}
+	return values
 }
