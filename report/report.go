@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/report/frontier"
+	"headstart.dev/headstart/report/propose"
 	"headstart.dev/headstart/report/verdict"
 )
 
@@ -37,7 +38,7 @@ type Report struct {
 	// Sweep has the figures for other leads.
 	Sweep []SweepPoint `json:"sweep,omitempty"`
 	// Proposal is the manifests to apply.
-	Proposal *Proposal `json:"proposal,omitempty"`
+	Proposal *propose.Proposal `json:"proposal,omitempty"`
 	// Notes are sentences about the limits of this report.
 	Notes []string `json:"notes,omitempty"`
 

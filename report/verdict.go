@@ -3,8 +3,10 @@ package report
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"headstart.dev/headstart/report/internal/format"
+	"headstart.dev/headstart/report/propose"
 	"headstart.dev/headstart/report/verdict"
 )
 
@@ -36,7 +38,32 @@ func (r *Report) conclude() {
 		r.Headline = r.headline(today)
 		r.Changes = changes(*head.Figures, *today.Figures)
 	}
-	r.Proposal = r.proposal(*head.Figures)
+	r.Proposal = propose.Manifests(r.proposed(*head.Figures))
+}
+
+// proposed returns what the manifests are made of. What the replay does not know comes from the
+// Forecast that exists, or is for the user to check.
+func (r *Report) proposed(head Figures) propose.Input {
+	o := r.options
+	in := propose.Input{
+		Service: o.Service, Existing: o.Existing, Query: o.Query, Step: r.trace.step, History: r.historySpan(),
+		Lead: o.Lead, Capacity: o.Capacity, Contract: o.Contract, Horizon: o.Horizon, Location: o.location(),
+		MinReplicas: o.MinReplicas, MaxReplicas: o.MaxReplicas, UsedReplicas: head.PeakReplicas,
+		Stabilization: o.Stabilization, Door: o.Door, Kubernetes: o.Kubernetes,
+	}
+	if h := o.HPA; h != nil {
+		in.Today = propose.Autoscaler{HPA: h.Name, ScaledObject: h.ScaledObject, ReadsForecast: h.ReadsForecast}
+	}
+	return in
+}
+
+// historySpan returns how much history the Forecast should read: what the replay had, at least four
+// weeks, and at most what a fit looks back on.
+func (r *Report) historySpan() time.Duration {
+	const day = 24 * time.Hour
+	const maxSteps = 40320
+	span := max(28*day, r.Input.From.Sub(r.Input.Start).Truncate(day))
+	return max(day, min(span, (maxSteps*r.trace.step).Truncate(day), 365*day))
 }
 
 // weeksOf returns the weekly costs of the policy that Headstart is compared with.

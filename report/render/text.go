@@ -8,6 +8,7 @@ import (
 
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/internal/format"
+	"headstart.dev/headstart/report/propose"
 )
 
 // TextOptions are the choices of the text format.
@@ -220,7 +221,7 @@ func (p *printer) sweep(points []report.SweepPoint) {
 	p.table(rows)
 }
 
-func (p *printer) proposal(manifests *report.Proposal) {
+func (p *printer) proposal(manifests *propose.Proposal) {
 	if manifests == nil {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/manystep"
 )
@@ -74,8 +75,8 @@ func (o *forecastOptions) run(ctx context.Context, streams Streams, now time.Tim
 	if err != nil {
 		return err
 	}
-	bar := newProgress(streams.Err, "forecasting")
-	defer bar.end()
+	bar := terminal.NewProgress(streams.Err, "forecasting")
+	defer bar.End()
 	options := manystep.Options{Quantiles: quantiles, Location: location}
 	out := make([]seriesForecast, len(all))
 	for i, s := range all {
@@ -83,12 +84,12 @@ func (o *forecastOptions) run(ctx context.Context, streams Streams, now time.Tim
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		bar.show(i, len(all))
+		bar.Show(i, len(all))
 		if out[i], err = forecastSeries(s, time.Duration(o.horizon), options); err != nil {
 			return err
 		}
 	}
-	bar.end()
+	bar.End()
 	return write(streams.Out, quantiles, out)
 }
 

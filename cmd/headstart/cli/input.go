@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/history/csvfile"
 )
@@ -135,9 +136,9 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 	if step == 0 {
 		step = time.Minute
 	}
-	bar := newProgress(streams.Err, "reading history")
-	defer bar.end()
-	series, notes, err := source.Range(ctx, f.query, now.Add(-time.Duration(f.history)), now, step, bar.show)
+	bar := terminal.NewProgress(streams.Err, "reading history")
+	defer bar.End()
+	series, notes, err := source.Range(ctx, f.query, now.Add(-time.Duration(f.history)), now, step, bar.Show)
 	if len(series.Values) == 0 {
 		return nil, err
 	}

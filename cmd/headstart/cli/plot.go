@@ -11,8 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/spec"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
@@ -65,7 +68,7 @@ server and runs the same code. It reads the cluster with your own permissions.`,
 }
 
 func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now time.Time) error {
-	colour, err := useColour(o.colour, streams.Out)
+	colour, err := terminal.UseColour(o.colour, streams.Out)
 	if err != nil {
 		return err
 	}
@@ -77,7 +80,7 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 		return err
 	}
 	p := plot{forecast: &list[0], now: now, back: time.Duration(o.back), ahead: time.Duration(o.ahead)}
-	if p.spec, err = readSpec(ctx, c, p.forecast, nil); err != nil {
+	if p.spec, err = p.readSpec(ctx, c); err != nil {
 		return fmt.Errorf("forecast %s/%s: %w", p.forecast.Namespace, p.forecast.Name, err)
 	}
 	if o.in.prometheus != "" {
@@ -85,22 +88,29 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 			return err
 		}
 	}
-	return p.draw(streams.Out, min(100, columnsOf(streams.Out, o.width)), o.height, colour)
+	return p.draw(streams.Out, min(100, terminal.Columns(streams.Out, o.width)), o.height, colour)
 }
 
 // plot is what to draw. demand and expected are nil without --prometheus.
 type plot struct {
 	forecast    *v1alpha1.Forecast
-	spec        clusterSpec
+	spec        spec.Spec
 	now         time.Time
 	back, ahead time.Duration
 	demand      *history.Series
 	expected    *forecaster.Outlook
 }
 
+// readSpec reads what the cluster says about the Forecast.
+func (p *plot) readSpec(ctx context.Context, c client.Reader) (spec.Spec, error) {
+	ctx, cancel := context.WithTimeout(ctx, clusterWait)
+	defer cancel()
+	return spec.Read(ctx, c, p.forecast, nil)
+}
+
 // readDemand reads the history and fits the forecast to it, as the server does.
 func (p *plot) readDemand(ctx context.Context, in inputFlags, streams Streams) error {
-	set := p.spec.settings
+	set := p.spec.Settings
 	if !set.HasDemand {
 		return fmt.Errorf("forecast %s/%s has no query, so it serves only its peaks: leave out --prometheus",
 			p.forecast.Namespace, p.forecast.Name)
@@ -116,8 +126,8 @@ func (p *plot) readDemand(ctx context.Context, in inputFlags, streams Streams) e
 	known := forecaster.Series(*p.demand)
 	var model planner.Model
 	p.expected = model.Advance(planner.StepInput{
-		Now: p.now, Settings: set, Series: &known, Lead: leadForReplay(set, p.forecast),
-		Peaks: planner.Peaks{Schedules: p.spec.peaks.Schedules}, Calendars: p.spec.calendars(),
+		Now: p.now, Settings: set, Series: &known, Lead: spec.Lead(set, p.forecast),
+		Peaks: planner.Peaks{Schedules: p.spec.Peaks.Schedules}, Calendars: p.spec.Calendars(),
 	})
 	return model.Err()
 }
@@ -140,7 +150,7 @@ func (p *plot) draw(w io.Writer, width, height int, colour bool) error {
 // chart returns the chart, and notes about what is missing in it.
 func (p *plot) chart() (termchart.Chart, []string, error) {
 	fc := p.forecast
-	notes := slices.Clone(p.spec.peaks.Warnings)
+	notes := slices.Clone(p.spec.Peaks.Warnings)
 	chart := termchart.Chart{Title: p.title(), Start: p.now, End: p.now.Add(p.ahead), Now: p.now}
 	if zone, err := fc.Spec.Seasonality.TimeZone.Location(); err == nil && fc.Spec.Seasonality.TimeZone != "" {
 		chart.Location = zone
@@ -161,8 +171,8 @@ func (p *plot) chart() (termchart.Chart, []string, error) {
 	if chart.Line = line; note != "" {
 		notes = append(notes, note)
 	}
-	if len(p.spec.peaks.Schedules) > 0 {
-		chart.Lanes = []termchart.Lane{termchart.PeakLane(p.spec.peaks.Schedules)}
+	if len(p.spec.Peaks.Schedules) > 0 {
+		chart.Lanes = []termchart.Lane{termchart.PeakLane(p.spec.Peaks.Schedules)}
 	}
 	return chart, notes, err
 }

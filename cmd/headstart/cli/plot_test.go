@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/spec"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner"
@@ -81,7 +81,8 @@ spec:
 		t.Fatal(err)
 	}
 	whole := plot{
-		forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: clusterSpec{set, noon, nil},
+		forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour,
+		spec: spec.Spec{Settings: set, Peaks: noon},
 	}
 	in := inputFlags{prometheus: server.URL}
 	if err := whole.readDemand(t.Context(), in, Streams{Err: &bytes.Buffer{}}); err != nil {
@@ -150,16 +151,16 @@ func TestPlotForecastsAsTheServerDoes(t *testing.T) {
 	defer server.Close()
 	fc := planned(now)
 	fc.Spec.Demand.History, fc.Spec.Seasonality.Periods = "8d", []v1alpha1.Duration{"7h"}
-	spec, err := readSpec(t.Context(), fake.NewClientBuilder().WithScheme(controller.NewScheme()).Build(), fc, nil)
+	found, err := spec.Read(t.Context(), fake.NewClientBuilder().WithScheme(controller.NewScheme()).Build(), fc, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := plot{forecast: fc, now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: spec}
+	p := plot{forecast: fc, now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: found}
 	in := inputFlags{prometheus: server.URL}
 	if err := p.readDemand(t.Context(), in, Streams{Err: &bytes.Buffer{}}); err != nil {
 		t.Fatal(err)
 	}
-	got, want := p.demand.End().Sub(p.demand.Start), spec.settings.ReadSpan()
+	got, want := p.demand.End().Sub(p.demand.Start), found.Settings.ReadSpan()
 	if got < want-20*time.Minute || got > want+20*time.Minute {
 		t.Errorf("a history of %s is read, want %s as in the server", got, want)
 	}
@@ -192,19 +193,5 @@ func TestPlotRefuses(t *testing.T) {
 				t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 			}
 		})
-	}
-}
-
-// With --color=auto, only a terminal gets colours.
-func TestUseColour(t *testing.T) {
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
-	for flag, want := range map[string]bool{"auto": false, "never": false, "always": true} {
-		if got, err := useColour(flag, null); err != nil || got != want {
-			t.Errorf("%s: %v, %v", flag, got, err)
-		}
 	}
 }

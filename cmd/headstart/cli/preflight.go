@@ -1,17 +1,12 @@
 package cli
 
 import (
-	"context"
-	"errors"
-	"fmt"
-
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/metrics/pkg/apis/custom_metrics"
 	"k8s.io/metrics/pkg/apis/external_metrics"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"headstart.dev/headstart/adapter"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/preflight"
 )
 
 func newPreflightCommand(streams Streams) *cobra.Command {
@@ -36,7 +31,7 @@ an alternative that is free: it always looks at both groups, and at KEDA.`,
 			if err != nil {
 				return err
 			}
-			return preflight(cmd.Context(), streams, c, groups, service)
+			return preflight.Check(cmd.Context(), streams.Out, c, groups, service)
 		},
 	}
 	cluster = newNamespacedFlags(cmd.Flags())
@@ -46,29 +41,4 @@ an alternative that is free: it always looks at both groups, and at KEDA.`,
 	f.StringVar(&service.Name, "service-name", service.Name, "`NAME` of Headstart's own Service")
 	f.StringVar(&service.Namespace, "service-namespace", service.Namespace, "`NAMESPACE` of that Service")
 	return cmd
-}
-
-// preflight checks the groups, and writes about those that are available.
-func preflight(
-	ctx context.Context, streams Streams, c client.Reader, groups []string, service types.NamespacedName,
-) error {
-	doors, err := readDoors(ctx, c, service)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, group := range groups {
-		if err := adapter.Preflight(ctx, c, group, service); err != nil {
-			if owned, ok := errors.AsType[*adapter.OwnedError](err); ok {
-				owned.Alternative = doors.alternative(group)
-			}
-			errs = append(errs, err)
-			continue
-		}
-		fmt.Fprintf(streams.Out, "%s: available to Headstart, no other server owns it.\n", group)
-	}
-	if doors.keda {
-		fmt.Fprintln(streams.Out, "keda.sh: KEDA is installed. The overlay keda serves ScaledObjects and claims no group.")
-	}
-	return errors.Join(errs...)
 }

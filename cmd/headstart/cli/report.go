@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/render"
 )
@@ -90,7 +91,7 @@ func (o *reportOptions) run(
 
 // writer returns the function that writes a report in the form that --output names.
 func (o *reportOptions) writer(w io.Writer) (func(render.Document) error, error) {
-	colour, err := useColour(o.colour, w)
+	colour, err := terminal.UseColour(o.colour, w)
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +127,11 @@ func (o *reportOptions) replay(
 	if err != nil {
 		return nil, err
 	}
-	bar := newProgress(streams.Err, "replaying "+in.options.Name)
-	in.options.Progress = bar.show
+	bar := terminal.NewProgress(streams.Err, "replaying "+in.options.Name)
+	in.options.Progress = bar.Show
 	writePlans := o.collectPlans(&in.options)
 	result, err := report.Run(ctx, in.options)
-	bar.end()
+	bar.End()
 	if err != nil {
 		return nil, errors.Join(in.readErr, fmt.Errorf("%s: %w", in.options.Name, err))
 	}

@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"fmt"
@@ -15,9 +15,9 @@ const (
 	redrawInterval = 100 * time.Millisecond
 )
 
-// progress shows how far a task is. On a terminal it is one line that is rewritten; elsewhere it is
+// Progress shows how far a task is. On a terminal it is one line that is rewritten; elsewhere it is
 // a new line now and then. It may be used from several goroutines.
-type progress struct {
+type Progress struct {
 	w        io.Writer
 	task     string
 	terminal bool
@@ -28,21 +28,22 @@ type progress struct {
 	drawn bool      // there is a line on the terminal to clear
 }
 
-func newProgress(w io.Writer, task string) *progress {
+// NewProgress returns the progress of a task.
+func NewProgress(w io.Writer, task string) *Progress {
 	return newProgressAt(w, task, isTerminal(w), time.Now)
 }
 
-// newProgressAt is newProgress with a given clock, for tests.
-func newProgressAt(w io.Writer, task string, terminal bool, now func() time.Time) *progress {
-	p := &progress{w: w, task: task, terminal: terminal, now: now}
+// newProgressAt is NewProgress with a given clock, for tests.
+func newProgressAt(w io.Writer, task string, terminal bool, now func() time.Time) *Progress {
+	p := &Progress{w: w, task: task, terminal: terminal, now: now}
 	if !terminal {
 		p.next = now().Add(logInterval)
 	}
 	return p
 }
 
-// show reports that done of total parts are finished. It may write nothing.
-func (p *progress) show(done, total int) {
+// Show reports that done of total parts are finished. It may write nothing.
+func (p *Progress) Show(done, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
@@ -58,8 +59,8 @@ func (p *progress) show(done, total int) {
 	fmt.Fprintf(p.w, "\r\x1b[K%s: %d %%", p.task, 100*done/total)
 }
 
-// end clears the line on a terminal.
-func (p *progress) end() {
+// End clears the line on a terminal.
+func (p *Progress) End() {
 	if p.drawn {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}

@@ -1,4 +1,5 @@
-package report
+// Package propose writes the manifests that a report proposes.
+package propose
 
 import (
 	"fmt"
@@ -7,7 +8,9 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/report/internal/format"
+	"headstart.dev/headstart/scheduler/door"
 )
 
 // Proposal is the manifests that switch Headstart on: a Forecast, in mode DryRun if it is new, and
@@ -18,56 +21,83 @@ type Proposal struct {
 	HPA string `json:"hpa"`
 }
 
-// proposal fills in what the replay knows. The rest comes from the Forecast that exists, or is for
-// the user to check.
-func (r *Report) proposal(head Figures) *Proposal {
-	b := proposalBuilder{
-		o: r.options, step: r.trace.step, history: r.historySpan(), capacity: format.Rounded(r.options.Capacity),
-		minReplicas: max(1, r.options.MinReplicas), maxReplicas: r.options.MaxReplicas, usedReplicas: head.PeakReplicas,
+// Input is what the manifests are made of.
+type Input struct {
+	// Service names the manifests. "" means "my-service".
+	Service string
+	// Existing is the Forecast to change. Nil proposes a new one.
+	Existing *v1alpha1.Forecast
+	// Query is the PromQL query of the Forecast. "" leaves a place for it, which the API server
+	// refuses.
+	Query string
+	// Step is the resolution of the demand, and History how much of it the Forecast reads.
+	Step, History time.Duration
+	// Lead is the time from the request of a replica until it serves.
+	Lead time.Duration
+	// Capacity is the demand that one replica serves.
+	Capacity float64
+	// Contract is what the served demand must meet, and Horizon that of a plan.
+	Contract forecaster.Contract
+	Horizon  time.Duration
+	// Location is the time zone of the daily cycle.
+	Location *time.Location
+	// MinReplicas and MaxReplicas bound the autoscaler. A MaxReplicas of 0 stands for a quarter more
+	// than UsedReplicas, the largest number of replicas of the dry run.
+	MinReplicas, MaxReplicas int
+	UsedReplicas             float64
+	// Stabilization is the scale-down stabilisation window.
+	Stabilization time.Duration
+	// Today is what scales the target today.
+	Today Autoscaler
+	// Door is how the autoscaler reads the Forecast; "" is an External metric.
+	Door door.Door
+	// Kubernetes is the version that the autoscaler is for.
+	Kubernetes door.Kubernetes
+}
+
+// Autoscaler is an autoscaler in the cluster.
+type Autoscaler struct {
+	// HPA is NAMESPACE/NAME of the HPA. It is empty without one.
+	HPA string
+	// ScaledObject is the name of the ScaledObject that the HPA belongs to.
+	ScaledObject string
+	// ReadsForecast reports whether the HPA reads the Forecast.
+	ReadsForecast bool
+}
+
+// Manifests returns the manifests. What is in Existing stays as it is.
+func Manifests(in Input) *Proposal {
+	in.Capacity, in.MinReplicas = format.Rounded(in.Capacity), max(1, in.MinReplicas)
+	if in.MaxReplicas == 0 {
+		in.MaxReplicas = int(math.Ceil(1.25 * in.UsedReplicas))
 	}
-	if b.maxReplicas == 0 {
-		b.maxReplicas = int(math.Ceil(1.25 * head.PeakReplicas))
-	}
+	b := builder{Input: in}
 	b.fillIn()
 	return &Proposal{Forecast: b.forecast(), HPA: b.autoscaler()}
 }
 
-// historySpan returns how much history the Forecast should read: what the replay had, at least four
-// weeks, and at most what a fit looks back on.
-func (r *Report) historySpan() time.Duration {
-	const day = 24 * time.Hour
-	const maxSteps = 40320
-	span := max(28*day, r.Input.From.Sub(r.Input.Start).Truncate(day))
-	return max(day, min(span, (maxSteps*r.trace.step).Truncate(day), 365*day))
-}
-
-// proposalBuilder writes the manifests. The strings are YAML.
-type proposalBuilder struct {
-	o             Options
-	step, history time.Duration
-	capacity      float64
-	minReplicas   int
-	maxReplicas   int
-	usedReplicas  float64 // the largest number of replicas of the replay
+// builder writes the manifests. The strings are YAML.
+type builder struct {
+	Input
 
 	name, metadata, query, source, target, lead, seasonality, mode string
 }
 
 // fillIn sets the parts that an existing Forecast already has.
-func (b *proposalBuilder) fillIn() {
-	b.name = serviceName(b.o.Service)
+func (b *builder) fillIn() {
+	b.name = serviceName(b.Service)
 	b.metadata = "\n  name: " + b.name
 	b.target = "{apiVersion: apps/v1, kind: Deployment, name: " + b.name + "}"
-	b.lead = "{mode: Learned, default: " + duration(b.o.Lead) + "}"
+	b.lead = "{mode: Learned, default: " + duration(b.Lead) + "}"
 	b.mode = "DryRun # change it to Active when you agree with the plan"
-	seasonality := "timeZone: " + b.o.location().String()
-	if fc := b.o.Existing; fc != nil {
+	seasonality := "timeZone: " + b.Location.String()
+	if fc := b.Existing; fc != nil {
 		b.name, b.mode = fc.Name, string(fc.Spec.Mode)
 		b.metadata = "\n  name: " + fc.Name + "\n  namespace: " + fc.Namespace
 		ref := fc.Spec.TargetRef
 		b.target = fmt.Sprintf("{apiVersion: %s, kind: %s, name: %s}", ref.APIVersion, ref.Kind, ref.Name)
 		if fc.Spec.LeadTime.Mode == v1alpha1.LeadTimeFixed {
-			b.lead = "{mode: Fixed, fixed: " + duration(b.o.Lead) + "}"
+			b.lead = "{mode: Fixed, fixed: " + duration(b.Lead) + "}"
 		}
 		if d := fc.Spec.Demand; d != nil && d.Prometheus.Source != "" {
 			b.source = "\n      source: " + quoteYAML(d.Prometheus.Source)
@@ -77,18 +107,18 @@ func (b *proposalBuilder) fillIn() {
 		}
 	}
 	b.seasonality = "{" + seasonality + "}"
-	b.query = quoteYAML(b.o.Query)
-	if b.o.Query == "" {
+	b.query = quoteYAML(b.Query)
+	if b.Query == "" {
 		// An empty query is refused by the API server. An invented one might be in another unit than the
 		// capacity, and be accepted.
 		b.query += " # fill in: the PromQL of this demand, in the unit of capacityPerReplica"
 	}
 }
 
-func (b *proposalBuilder) forecast() string {
-	contract := fmt.Sprintf("{serviceLevel: %q}", format.Plain(b.o.Contract.ServiceLevel))
-	if b.o.Contract.ShortageCost > 0 {
-		contract = fmt.Sprintf("{shortageCost: %q}", format.Plain(b.o.Contract.ShortageCost))
+func (b *builder) forecast() string {
+	contract := fmt.Sprintf("{serviceLevel: %q}", format.Plain(b.Contract.ServiceLevel))
+	if b.Contract.ShortageCost > 0 {
+		contract = fmt.Sprintf("{shortageCost: %q}", format.Plain(b.Contract.ShortageCost))
 	}
 	return strings.Join([]string{
 		"apiVersion: headstart.dev/v1alpha1",
@@ -98,13 +128,13 @@ func (b *proposalBuilder) forecast() string {
 		"  demand:",
 		"    prometheus:",
 		"      query: " + b.query + b.source,
-		"    resolution: " + duration(b.step),
-		"    history: " + duration(b.history),
+		"    resolution: " + duration(b.Step),
+		"    history: " + duration(b.History),
 		"  targetRef: " + b.target,
-		"  capacityPerReplica: " + quoteYAML(format.Plain(b.capacity)),
+		"  capacityPerReplica: " + quoteYAML(format.Plain(b.Capacity)),
 		"  leadTime: " + b.lead,
 		"  provisionFor: " + contract,
-		"  horizon: " + duration(b.o.Horizon),
+		"  horizon: " + duration(b.Horizon),
 		"  seasonality: " + b.seasonality,
 		"  bounds: " + b.bounds(),
 		"  mode: " + b.mode,
@@ -113,9 +143,9 @@ func (b *proposalBuilder) forecast() string {
 }
 
 // bounds returns the existing bounds, or else what the HPA can serve at most.
-func (b *proposalBuilder) bounds() string {
+func (b *builder) bounds() string {
 	var parts []string
-	if fc := b.o.Existing; fc != nil {
+	if fc := b.Existing; fc != nil {
 		if v := fc.Spec.Bounds.Min; v != nil {
 			parts = append(parts, "min: "+quoteYAML(v.String()))
 		}
@@ -123,7 +153,7 @@ func (b *proposalBuilder) bounds() string {
 			return "{" + strings.Join(append(parts, "max: "+quoteYAML(v.String())), ", ") + "}"
 		}
 	}
-	largest := format.Significant(float64(b.maxReplicas) * b.capacity)
+	largest := format.Significant(float64(b.MaxReplicas) * b.Capacity)
 	return "{" + strings.Join(append(parts, "max: "+quoteYAML(largest)), ", ") + "} # the demand that maxReplicas serve"
 }
 

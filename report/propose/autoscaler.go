@@ -1,4 +1,4 @@
-package report
+package propose
 
 import (
 	"fmt"
@@ -10,15 +10,15 @@ import (
 )
 
 // autoscaler returns the manifest of the autoscaler that reads the Forecast through the door.
-func (b *proposalBuilder) autoscaler() string {
-	lines := []string{"# " + b.o.Door.Needs()}
-	if b.o.Door == "" {
+func (b *builder) autoscaler() string {
+	lines := []string{"# " + b.Door.Needs()}
+	if b.Door == "" {
 		lines = nil
 	}
-	if without := b.o.Kubernetes.WithoutTolerance(); without != "" {
+	if without := b.Kubernetes.WithoutTolerance(); without != "" {
 		lines = append(lines, "# "+without)
 	}
-	if b.o.Door == door.KEDA {
+	if b.Door == door.KEDA {
 		lines = append(lines, b.scaledObject()...)
 	} else {
 		lines = append(lines, b.hpa()...)
@@ -27,34 +27,34 @@ func (b *proposalBuilder) autoscaler() string {
 }
 
 // existing says what to do about the HPA that scales the target today.
-func (b *proposalBuilder) existing() string {
-	h := b.o.HPA
+func (b *builder) existing() string {
+	h := b.Today
 	switch {
-	case h == nil || h.Name == "":
+	case h.HPA == "":
 		return ""
 	case h.ScaledObject != "":
-		return "# The ScaledObject " + h.ScaledObject + " scales this target today, through the HPA " + h.Name + ".\n" +
+		return "# The ScaledObject " + h.ScaledObject + " scales this target today, through the HPA " + h.HPA + ".\n" +
 			"# Add a trigger for the Forecast to it instead of this HPA: two HPAs on one target fight.\n"
 	case h.ReadsForecast:
-		return "# The HPA " + h.Name + " reads the Forecast already. Compare it with this one.\n"
+		return "# The HPA " + h.HPA + " reads the Forecast already. Compare it with this one.\n"
 	}
-	return "# The HPA " + h.Name + " scales this target today. Add the metric and the behavior below to it, and do not\n" +
+	return "# The HPA " + h.HPA + " scales this target today. Add the metric and the behavior below to it, and do not\n" +
 		"# apply this one beside it: two HPAs on one target fight.\n"
 }
 
-func (b *proposalBuilder) hpa() []string {
+func (b *builder) hpa() []string {
 	lines := []string{
 		"apiVersion: autoscaling/v2",
 		"kind: HorizontalPodAutoscaler",
 		"metadata:" + b.metadata,
 		"spec:",
 		"  scaleTargetRef: " + b.target,
-		fmt.Sprintf("  minReplicas: %d", b.minReplicas),
-		fmt.Sprintf("  maxReplicas: %d # the dry run used up to %s", b.maxReplicas, format.Whole(b.usedReplicas)),
+		fmt.Sprintf("  minReplicas: %d", b.MinReplicas),
+		fmt.Sprintf("  maxReplicas: %d # the dry run used up to %s", b.MaxReplicas, format.Whole(b.UsedReplicas)),
 		"  metrics:",
 	}
-	target := "      target: {type: AverageValue, averageValue: " + quoteYAML(format.Plain(b.capacity)) + "}"
-	if b.o.Door == door.Object {
+	target := "      target: {type: AverageValue, averageValue: " + quoteYAML(format.Plain(b.Capacity)) + "}"
+	if b.Door == door.Object {
 		lines = append(lines,
 			"  - type: Object",
 			"    object:",
@@ -70,7 +70,7 @@ func (b *proposalBuilder) hpa() []string {
 }
 
 // scaledObject has no target: KEDA reads the capacity of the Forecast.
-func (b *proposalBuilder) scaledObject() []string {
+func (b *builder) scaledObject() []string {
 	trigger := door.Trigger(b.name)
 	metadata := trigger["metadata"].(map[string]any)
 	lines := []string{
@@ -79,8 +79,8 @@ func (b *proposalBuilder) scaledObject() []string {
 		"metadata:" + b.metadata,
 		"spec:",
 		"  scaleTargetRef: " + b.target,
-		fmt.Sprintf("  minReplicaCount: %d", b.minReplicas),
-		fmt.Sprintf("  maxReplicaCount: %d # the dry run used up to %s", b.maxReplicas, format.Whole(b.usedReplicas)),
+		fmt.Sprintf("  minReplicaCount: %d", b.MinReplicas),
+		fmt.Sprintf("  maxReplicaCount: %d # the dry run used up to %s", b.MaxReplicas, format.Whole(b.UsedReplicas)),
 		"  triggers:",
 		"  - type: external-push",
 		"    metadata:",
@@ -96,12 +96,12 @@ func (b *proposalBuilder) scaledObject() []string {
 	return append(lines, b.behavior("        ")...)
 }
 
-func (b *proposalBuilder) behavior(indent string) []string {
+func (b *builder) behavior(indent string) []string {
 	lines := []string{
 		"scaleUp:",
 		"  tolerance: \"0\" # needs Kubernetes 1.35; older versions ignore changes of up to 10 %",
 		"  stabilizationWindowSeconds: 0",
-		"  # Replicas take " + duration(b.o.Lead) + " to start, and the plan is early enough for this. It bounds what",
+		"  # Replicas take " + duration(b.Lead) + " to start, and the plan is early enough for this. It bounds what",
 		"  # one wrong number starts.",
 		"  policies:",
 		"  - {type: Percent, value: 100, periodSeconds: 60}",
@@ -109,11 +109,11 @@ func (b *proposalBuilder) behavior(indent string) []string {
 		"  selectPolicy: Max",
 		"scaleDown:",
 		"  tolerance: \"0\"",
-		fmt.Sprintf("  stabilizationWindowSeconds: %d", int(min(b.o.Stabilization, time.Hour).Seconds())),
+		fmt.Sprintf("  stabilizationWindowSeconds: %d", int(min(b.Stabilization, time.Hour).Seconds())),
 	}
 	var out []string
 	for _, line := range lines {
-		if strings.Contains(line, "tolerance") && !b.o.Kubernetes.Tolerates() {
+		if strings.Contains(line, "tolerance") && !b.Kubernetes.Tolerates() {
 			continue
 		}
 		out = append(out, indent+line)

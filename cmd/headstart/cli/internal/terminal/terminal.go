@@ -1,4 +1,5 @@
-package cli
+// Package terminal writes to terminals: colours, the width, and how far a long task is.
+package terminal
 
 import (
 	"fmt"
@@ -9,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// useColour reports whether to write colours to w. flag is the value of --color.
-func useColour(flag string, w io.Writer) (bool, error) {
+// UseColour reports whether to write colours to w. flag is the value of --color.
+func UseColour(flag string, w io.Writer) (bool, error) {
 	switch flag {
 	case "always":
 		return true, nil
@@ -34,9 +35,9 @@ func isTerminal(w any) bool {
 	return false
 }
 
-// columnsOf returns width if it is above 0, else the width of the terminal. Without a terminal
+// Columns returns width if it is above 0, else the width of the terminal. Without a terminal
 // there is no limit.
-func columnsOf(w io.Writer, width int) int {
+func Columns(w io.Writer, width int) int {
 	if width > 0 {
 		return width
 	}

@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"bytes"
@@ -26,9 +26,9 @@ func TestProgress(t *testing.T) {
 			bar := newProgressAt(&out, "replaying", tc.terminal, func() time.Time { return now })
 			for elapsed := time.Duration(0); elapsed <= tc.over; elapsed += time.Second {
 				now = time.Unix(0, 0).Add(elapsed)
-				bar.show(int(elapsed/time.Second), 100)
+				bar.Show(int(elapsed/time.Second), 100)
 			}
-			bar.end()
+			bar.End()
 			if diff := cmp.Diff(tc.want, out.String()); diff != "" {
 				t.Errorf("-want, +got\n%s", diff)
 			}

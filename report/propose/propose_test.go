@@ -1,13 +1,15 @@
-package report
+package propose
 
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/forecaster"
 )
 
 func TestServiceName(t *testing.T) {
@@ -23,9 +25,8 @@ func TestServiceName(t *testing.T) {
 
 // The proposal keeps what an existing Forecast already has.
 func TestProposalKeepsExistingFields(t *testing.T) {
-	r := fixed(t)
 	limit := resource.MustParse("900")
-	r.options.Existing = &v1alpha1.Forecast{
+	existing := &v1alpha1.Forecast{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
 		Spec: v1alpha1.ForecastSpec{
 			Demand:      &v1alpha1.DemandSource{Prometheus: v1alpha1.PrometheusQuery{Query: "x", Source: "second"}},
@@ -36,20 +37,23 @@ func TestProposalKeepsExistingFields(t *testing.T) {
 			Bounds:      v1alpha1.Bounds{Max: &limit},
 		},
 	}
-	r.conclude()
+	proposal := Manifests(Input{
+		Existing: existing, Query: "x", Step: time.Minute, History: 28 * 24 * time.Hour, Lead: 10 * time.Minute, Capacity: 20,
+		Contract: forecaster.Contract{ShortageCost: 20}, Horizon: 24 * time.Hour, Location: time.UTC, UsedReplicas: 7,
+	})
 	for _, want := range []string{
 		"  name: web\n  namespace: shop\n", "source: 'second'", "kind: StatefulSet, name: web-v2",
 		"leadTime: {mode: Fixed, fixed: 10m}", "calendars: [holidays]", "bounds: {max: '900'}\n", "mode: Active\n",
 	} {
-		if !strings.Contains(r.Proposal.Forecast, want) {
-			t.Errorf("%q is missing in\n%s", want, r.Proposal.Forecast)
+		if !strings.Contains(proposal.Forecast, want) {
+			t.Errorf("%q is missing in\n%s", want, proposal.Forecast)
 		}
 	}
 	for _, want := range []string{
 		"scaleTargetRef: {apiVersion: apps/v1, kind: StatefulSet, name: web-v2}", "metric: {name: web}",
 	} {
-		if !strings.Contains(r.Proposal.HPA, want) {
-			t.Errorf("%q is missing in\n%s", want, r.Proposal.HPA)
+		if !strings.Contains(proposal.HPA, want) {
+			t.Errorf("%q is missing in\n%s", want, proposal.HPA)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package preflight
 
 import (
 	"bytes"
@@ -84,7 +84,7 @@ func TestPreflightAdvice(t *testing.T) {
 				return c.List(ctx, list, opts...)
 			}})
 			var out bytes.Buffer
-			err := preflight(t.Context(), Streams{Out: &out}, c, tc.groups,
+			err := Check(t.Context(), &out, c, tc.groups,
 				types.NamespacedName{Namespace: "headstart-system", Name: "headstart"})
 			text := out.String()
 			if err != nil {
