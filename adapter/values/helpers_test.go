@@ -38,6 +38,9 @@ func parse(spec *v1alpha1.ForecastSpec) (Settings, error) {
 	if spec.Demand != nil {
 		set.Demand = &Query{Expr: spec.Demand.Prometheus.Query, Source: "default", Settle: 30 * time.Second}
 	}
+	if spec.CapacityPerReplica != nil {
+		set.Capacity = spec.CapacityPerReplica.AsApproximateFloat64()
+	}
 	if spec.Horizon == "invalid" {
 		return set, errors.New("spec.horizon is invalid")
 	}
