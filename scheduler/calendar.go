@@ -208,8 +208,8 @@ func (c *Calendar) Days(loc *time.Location, from, to time.Time) []NamedDay {
 	var days []NamedDay
 	for _, n := range c.named {
 		n.each(max(from.In(loc).Year()-1, firstYear), min(to.In(loc).Year()+1, lastYear), func(day int) {
-			first, next := z.first(int64(day)*secondsPerDay), z.first(int64(day+1)*secondsPerDay)
-			start, end := z.time(first), z.time(next)
+			first, next := z.firstInstant(int64(day)*secondsPerDay), z.firstInstant(int64(day+1)*secondsPerDay)
+			start, end := z.timeAt(first), z.timeAt(next)
 			if first < next && end.After(from) && start.Before(to) {
 				days = append(days, NamedDay{Name: n.name, Date: formatDay(day), Start: start, End: end})
 			}

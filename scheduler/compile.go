@@ -115,7 +115,7 @@ func (c *compiler) start(field string, w v1alpha1.PeakWindow, z *zone, allowed *
 		if err != nil {
 			c.add(field+".start", w.Start, "%v", err)
 		}
-		into.once = z.first(wall)
+		into.once = z.firstInstant(wall)
 		into.allowed = allowed == nil || allowed.has(int(wall/secondsPerDay))
 	default:
 		c.add(field, "", "it has neither schedule nor start: "+give)

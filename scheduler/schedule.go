@@ -143,7 +143,7 @@ func (s *Schedule) Between(from, to time.Time, limit int) ([]Occurrence, bool) {
 	for i := range s.windows {
 		w := &s.windows[i]
 		start, ok := w.nextStart(s.zone, s.zone.moment(floorSecond(from.UnixNano()-int64(w.duration))))
-		for n := 0; ok && s.zone.time(start).Before(to); n++ {
+		for n := 0; ok && s.zone.timeAt(start).Before(to); n++ {
 			if n == limit {
 				complete = false
 				break
@@ -166,7 +166,7 @@ func (s *Schedule) Expired(t time.Time) []string {
 	var names []string
 	for i := range s.windows {
 		w := &s.windows[i]
-		if w.cron == nil && !s.zone.time(w.once).Add(w.duration+w.rampDown).After(t) {
+		if w.cron == nil && !s.zone.timeAt(w.once).Add(w.duration+w.rampDown).After(t) {
 			names = append(names, w.name)
 		}
 	}
@@ -225,7 +225,7 @@ func (s *Schedule) Needs(t time.Time) (capacity, forecast []string) {
 }
 
 func (s *Schedule) occurrence(w *window, start int64) Occurrence {
-	at := s.zone.time(start)
+	at := s.zone.timeAt(start)
 	return Occurrence{
 		Schedule: s.name,
 		Window:   w.name,

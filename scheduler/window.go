@@ -45,11 +45,11 @@ func (w *window) lastStart(z *zone, m moment) (int64, bool) {
 	if w.cron.elapsed {
 		return w.lastElapsedStart(z, m)
 	}
-	wall, ok := w.cron.previous(m.reached)
+	wall, ok := w.cron.previous(m.latestWall)
 	if !ok {
 		return 0, false
 	}
-	return z.first(wall), true
+	return z.firstInstant(wall), true
 }
 
 // nextStart returns the first start after m, in seconds.
@@ -60,11 +60,11 @@ func (w *window) nextStart(z *zone, m moment) (int64, bool) {
 	if w.cron.elapsed {
 		return w.nextElapsedStart(z, m)
 	}
-	wall, ok := w.cron.next(m.reached + 1)
+	wall, ok := w.cron.next(m.latestWall + 1)
 	if !ok {
 		return 0, false
 	}
-	return z.first(wall), true
+	return z.firstInstant(wall), true
 }
 
 // lastElapsedStart walks backwards through the segments of the zone, because a match counts in
@@ -75,7 +75,7 @@ func (w *window) lastElapsedStart(z *zone, m moment) (int64, bool) {
 	wall, ok := w.cron.previous(searched)
 	for i := first; i >= 0; i-- {
 		s := z.segments[i]
-		limit := min(z.end(i), instant) + s.offset
+		limit := min(z.lastInstant(i), instant) + s.offset
 		// Where the clock was set back, the earlier segment has later wall times than those
 		// searched.
 		if limit > searched || ok && wall > limit {
@@ -94,7 +94,7 @@ func (w *window) lastElapsedStart(z *zone, m moment) (int64, bool) {
 // nextElapsedStart is lastElapsedStart in the other direction.
 func (w *window) nextElapsedStart(z *zone, m moment) (int64, bool) {
 	instant, first := m.instant, m.segment
-	if instant == z.end(first) {
+	if instant == z.lastInstant(first) {
 		first++
 	}
 	searched := instant + 1 + z.segments[first].offset
@@ -110,7 +110,7 @@ func (w *window) nextElapsedStart(z *zone, m moment) (int64, bool) {
 		} else if !ok && i > first {
 			break
 		}
-		if start := wall - s.offset; ok && start <= z.end(i) {
+		if start := wall - s.offset; ok && start <= z.lastInstant(i) {
 			return start, true
 		}
 	}

@@ -18,7 +18,7 @@ func TestZoneTableEqualsLibrary(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))
 		check := func(instant int64) {
 			_, want := time.Unix(instant, 0).In(location).Zone()
-			if got := z.segments[z.index(instant)].offset; got != int64(want) {
+			if got := z.segments[z.segmentAt(instant)].offset; got != int64(want) {
 				t.Fatalf("%s at %s: offset is %d, the library says %d", name, time.Unix(instant, 0).UTC(), got, want)
 			}
 		}
