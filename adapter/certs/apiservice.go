@@ -15,8 +15,8 @@ import (
 
 var apiServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
 
-// injectBundle writes the CA bundle into every APIService that points at our Service, and turns
-// verification on.
+// injectBundle writes the CA bundle into the ConfigMaps, and into every APIService that points at
+// our Service. It turns the verification of those APIServices on.
 func (m *Manager) injectBundle(ctx context.Context, bundle []byte) error {
 	if len(bundle) == 0 {
 		return nil

@@ -17,10 +17,11 @@ import (
 )
 
 const (
-	// maxConflicts bounds the attempts of one sync when other replicas write first.
-	maxConflicts = 5
-	// retryDelay is the delay after an error; the interval when that is shorter.
-	retryDelay = 5 * time.Second
+	// maxAttempts bounds the attempts of one sync. An attempt fails when another replica has written
+	// the Secret since it was read.
+	maxAttempts = 5
+	// maxRetryDelay is the longest delay after an error. A shorter Interval is used instead.
+	maxRetryDelay = 5 * time.Second
 )
 
 // Manager rotates the certificate and gives it to the server. It is a
@@ -33,16 +34,16 @@ type Manager struct {
 
 	syncing sync.Mutex // one Sync at a time
 
-	mu        sync.RWMutex
-	inUse     state
+	mu        sync.RWMutex // guards the fields below
+	inUse     state        // what the server serves with
 	listeners []dynamiccertificates.Listener
 }
 
 var _ dynamiccertificates.CertKeyContentProvider = (*Manager)(nil)
 
-// New returns a Manager, which has no certificate before the first Sync. The client should read
-// from the API server and not from a cache: once an interval it reads one Secret and a few
-// APIServices by name.
+// New returns a Manager. It has no certificate before the first Sync. The client should read from
+// the API server and not from a cache: in each interval it reads only one Secret, and a few
+// APIServices and ConfigMaps by name.
 func New(c client.Client, opts Options) (*Manager, error) {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
@@ -55,12 +56,13 @@ func New(c client.Client, opts Options) (*Manager, error) {
 	return &Manager{client: c, options: opts, policy: opts.policy(), instruments: inst}, nil
 }
 
-// Run syncs once an interval until ctx is done, and sooner after an error. It always returns nil.
+// Run calls Sync once per interval until ctx is done, and sooner after an error. It always returns
+// nil.
 func (m *Manager) Run(ctx context.Context) error {
 	for {
 		pause := m.options.Interval
 		if err := m.Sync(ctx); err != nil && ctx.Err() == nil {
-			pause = min(pause, retryDelay)
+			pause = min(pause, maxRetryDelay)
 			m.options.Logger.Error("cannot sync the serving certificate", "error", err, "retry_in", pause)
 		}
 		timer := time.NewTimer(jitter(pause))
@@ -73,14 +75,15 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 }
 
-// jitter adds up to a fifth to d, so that replicas do not sync at once.
+// jitter returns d plus a random part of up to a fifth of d, so that replicas do not sync at the
+// same time.
 func jitter(d time.Duration) time.Duration {
 	return d + rand.N(d/5+1)
 }
 
-// Sync takes every step that is due. It reads the Secret, issues or rotates what is needed, writes
-// the CA bundle into the APIServices, and starts to use the certificate. After an error the
-// certificate that is in use stays in use.
+// Sync reads the Secret, and issues or rotates what is due. It writes the CA bundle into the
+// APIServices and ConfigMaps, and starts to use the certificate. After an error the server keeps
+// the certificate that it has.
 func (m *Manager) Sync(ctx context.Context) error {
 	m.syncing.Lock()
 	defer m.syncing.Unlock()
@@ -91,27 +94,28 @@ func (m *Manager) Sync(ctx context.Context) error {
 
 func (m *Manager) sync(ctx context.Context) error {
 	var err error
-	for range maxConflicts {
+	for range maxAttempts {
 		if err = m.syncOnce(ctx); !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
 			return err
 		}
 	}
-	return fmt.Errorf("other replicas wrote first %d times: %w", maxConflicts, err)
+	return fmt.Errorf("other replicas wrote first %d times: %w", maxAttempts, err)
 }
 
-// syncOnce is one attempt of a sync. A conflict means that another replica wrote first, so the
-// Secret must be read again.
+// syncOnce is one attempt of a sync. A conflict means that another replica has written the Secret
+// since it was read. Then the caller tries again.
 func (m *Manager) syncOnce(ctx context.Context) error {
 	now := m.options.Clock.Now()
 	secret, err := m.read(ctx)
 	if err != nil {
 		return err
 	}
-	found := m.policy.keepServing(m.policy.parse(secret, now), m.current(), now)
-	// Clients must know a CA before a replica serves with it. That includes one that another
-	// replica wrote.
-	injectErr := m.injectBundle(ctx, found.bundle())
-	next, steps, err := m.policy.advance(found, now, injectErr == nil)
+	stored := m.policy.parse(secret, now)
+	before := m.policy.keepServing(stored, m.current(), now)
+	// Clients must know a CA before a replica serves with it. So the bundle is injected first, also
+	// when another replica issued the CA.
+	injectErr := m.injectBundle(ctx, before.bundle())
+	next, steps, err := m.policy.advance(before, now, injectErr == nil)
 	if err != nil {
 		return err
 	}
@@ -124,8 +128,8 @@ func (m *Manager) syncOnce(ctx context.Context) error {
 		return injectErr
 	}
 	if err := m.write(ctx, secret); err != nil {
-		if found.serving != nil {
-			m.use(found) // the other replicas serve it
+		if before.serving != nil {
+			m.use(before) // as the other replicas do, which see the same Secret
 		}
 		return err
 	}
@@ -138,7 +142,7 @@ func (m *Manager) syncOnce(ctx context.Context) error {
 	return injectErr
 }
 
-// read returns the Secret; a new one without a resource version when there is none.
+// read returns the Secret. When there is none, it returns a new one without a resource version.
 func (m *Manager) read(ctx context.Context) (*corev1.Secret, error) {
 	var secret corev1.Secret
 	key := client.ObjectKey{Namespace: m.options.Namespace, Name: m.options.Secret}
@@ -161,7 +165,7 @@ func (m *Manager) write(ctx context.Context, secret *corev1.Secret) error {
 	if secret.ResourceVersion == "" {
 		if err = m.client.Create(ctx, secret); apierrors.IsForbidden(err) {
 			return fmt.Errorf("create Secret %s/%s, which was deleted "+
-				"(apply the manifests again, it is part of them): %w", secret.Namespace, secret.Name, err)
+				"(the manifests contain it: apply them again): %w", secret.Namespace, secret.Name, err)
 		}
 	} else {
 		err = m.client.Update(ctx, secret)
@@ -193,7 +197,7 @@ func (m *Manager) use(s state) {
 	}
 }
 
-// Ready is a check for /readyz: it fails until there is a certificate.
+// Ready is a check for /readyz. It returns an error until there is a certificate.
 func (m *Manager) Ready(*http.Request) error {
 	if m.current().serving == nil {
 		return errors.New("there is no serving certificate yet")

@@ -35,8 +35,8 @@ type state struct {
 	serving *serving
 }
 
-// parse reads from a Secret what is usable at now. It leaves out the rest, which advance then
-// replaces.
+// parse reads the parts of a Secret that are usable at now. The other parts are missing in the
+// result, so advance replaces them.
 func (p policy) parse(secret *corev1.Secret, now time.Time) state {
 	var s state
 	expired := func(ca *x509.Certificate) bool { return !now.Before(ca.NotAfter) }
@@ -48,8 +48,9 @@ func (p policy) parse(secret *corev1.Secret, now time.Time) state {
 	return s
 }
 
-// keepServing adds the serving certificate in use, and its CAs, to a state without one. So a
-// certificate that clients trust stays in use when the Secret was damaged or deleted.
+// keepServing returns the state that was read. If that has no serving certificate, it adds the one
+// in use and its CAs. So a certificate that clients trust stays in use when the Secret was damaged
+// or deleted.
 func (p policy) keepServing(read, inUse state, now time.Time) state {
 	if read.serving != nil || inUse.serving == nil || !inUse.serving.trusted(inUse.cas, p.names, now) {
 		return read
@@ -63,8 +64,9 @@ func (p policy) keepServing(read, inUse state, now time.Time) state {
 	return read
 }
 
-// advance takes every step of the rotation that is due at now. It returns the new state, and the
-// steps in words, for the log. published is true when every CA in s is in the APIServices.
+// advance takes every step of the rotation that is due at now. It returns the new state, and a
+// description of each step for the log. published reports whether every CA in s has reached the
+// APIServices and ConfigMaps.
 func (p policy) advance(s state, now time.Time, published bool) (state, []string, error) {
 	var steps []string
 	if p.needsCA(s, now) {
@@ -105,8 +107,9 @@ func (p policy) needsCA(s state, now time.Time) bool {
 	return s.next == nil && (s.signing == nil || renewalDue(s.signing.cert, now))
 }
 
-// canPromote reports whether the next CA may sign. It may once all clients trust it. It may at once
-// when there is neither a CA that signs nor a serving certificate, as no client is served then.
+// canPromote reports whether the next CA may sign. Normally it may once all clients trust it. When
+// there is neither a signing CA nor a serving certificate, no client is served, so it may sign
+// immediately.
 func (p policy) canPromote(s state, now time.Time, published bool) bool {
 	if s.next == nil {
 		return false
@@ -117,8 +120,9 @@ func (p policy) canPromote(s state, now time.Time, published bool) bool {
 	return published && now.Sub(s.next.issuedAt()) >= p.overlap
 }
 
-// pruneCAs returns the CAs of the bundle that are still needed. An old CA is needed until the signing
-// CA's serving certificate is as old as the overlap: other replicas may still serve with the old one.
+// pruneCAs returns the CAs of the bundle that are still needed. Other replicas may still serve with
+// a certificate of an old CA. So an old CA is needed until the signing CA's serving certificate is
+// as old as the overlap.
 func (p policy) pruneCAs(s state, now time.Time) []*x509.Certificate {
 	overlapOver := s.signing != nil && s.serving != nil && s.serving.signedBy(s.signing.cert) &&
 		now.Sub(s.serving.issuedAt()) >= p.overlap

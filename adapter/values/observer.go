@@ -81,8 +81,8 @@ type Observer struct {
 	latests map[types.NamespacedName]observation
 }
 
-// NewObserver returns an Observer that polls each Forecast once an interval. It polls once Start is
-// called.
+// NewObserver returns an Observer that polls each Forecast once per interval. Polling begins with
+// Start.
 func NewObserver(sources *history.Sources, interval time.Duration, c clock.WithTicker, logger *slog.Logger) *Observer {
 	query := func(ctx context.Context, namespace string, q Query, at time.Time) (history.Sample, error) {
 		source, err := sources.For(namespace, q.Source)

@@ -12,27 +12,27 @@ import (
 )
 
 const (
-	// workersPerSource bounds the concurrent polls of one source. The source bounds its requests as
-	// well.
+	// workersPerSource bounds the concurrent polls of one source. The client of the source has a
+	// bound of its own, for all its requests.
 	workersPerSource = 4
-	// useHalfLife is how soon a namespace's use of the workers counts half, in poll intervals.
+	// useHalfLife is the half-life of the worker time that a namespace has used, in poll intervals.
 	useHalfLife = 2
-	// maxBackoffDoublings bounds how rarely a query is polled that keeps timing out: every eighth
-	// interval.
+	// maxBackoffDoublings bounds the backoff of a query that keeps timing out. After three doublings
+	// it is polled in every eighth interval.
 	maxBackoffDoublings = 3
 )
 
-// sourceQueue holds the polls of one Prometheus source. Namespaces share its workers fairly, so
-// that the slow queries of one do not delay the polls of another.
+// sourceQueue is the queue of the Forecasts to poll from one Prometheus source. Namespaces share
+// its workers fairly, so the slow queries of one namespace do not delay the polls of another.
 type sourceQueue struct {
 	source     string
 	queue      workqueue.TypedDelayingInterface[types.NamespacedName]
 	forecasts  int       // number of Forecasts that use the source
-	answeredAt time.Time // when a poll last had an answer
+	answeredAt time.Time // when the source last answered a poll
 }
 
-// acquireSource returns the queue of a source for one more Forecast. It creates the queue for the
-// first one. The caller holds the lock.
+// acquireSource returns the queue of a source, and counts one more Forecast that uses it. It
+// creates the queue for the first Forecast. The caller holds o.mu.
 func (o *Observer) acquireSource(name string) *sourceQueue {
 	s, ok := o.sources[name]
 	if !ok {
@@ -49,8 +49,8 @@ func (o *Observer) acquireSource(name string) *sourceQueue {
 	return s
 }
 
-// releaseSource gives up one Forecast's use of a source. The last one shuts the queue down. The
-// caller holds the lock.
+// releaseSource counts one Forecast less that uses a source. When none is left, it shuts the queue
+// down. The caller holds o.mu.
 func (o *Observer) releaseSource(name string) {
 	s := o.sources[name]
 	if s.forecasts--; s.forecasts == 0 {
@@ -59,8 +59,8 @@ func (o *Observer) releaseSource(name string) {
 	}
 }
 
-// startWorkers starts the goroutines that poll for a source's queue until it shuts down. The caller
-// holds the lock.
+// startWorkers starts the goroutines that take Forecasts from a source's queue and poll for them.
+// They end when the queue shuts down. The caller holds o.mu.
 func (o *Observer) startWorkers(s *sourceQueue) {
 	ctx := o.ctx
 	for range workersPerSource {
@@ -71,8 +71,8 @@ func (o *Observer) startWorkers(s *sourceQueue) {
 	}
 }
 
-// pollNext polls for the next Forecast in the queue and adds it again. It returns false once the
-// queue is shut down.
+// pollNext polls for the next Forecast in the queue, and queues it for its next poll. It reports
+// whether the queue goes on: false means that it is shut down.
 func (o *Observer) pollNext(ctx context.Context, s *sourceQueue) bool {
 	key, shutdown := s.queue.Get()
 	if shutdown {
@@ -86,7 +86,7 @@ func (o *Observer) pollNext(ctx context.Context, s *sourceQueue) bool {
 	return true
 }
 
-// queryOf returns what to poll for a Forecast, and false when it no longer uses the source.
+// queryOf returns the query of a Forecast, and reports whether the Forecast still uses the source.
 func (o *Observer) queryOf(key types.NamespacedName, s *sourceQueue) (Query, bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -94,10 +94,12 @@ func (o *Observer) queryOf(key types.NamespacedName, s *sourceQueue) (Query, boo
 	return q, ok && q.Source == s.source
 }
 
-// nextDelay returns the time until the next poll: the interval, with a jitter of 5 % so that polls
-// spread. A query that times out while others on its source are answered backs off: a few such
-// queries would otherwise keep all the workers busy. When the whole source is down there is no
-// backoff, so that its recovery is noticed within one interval.
+// nextDelay returns the time until the next poll: the interval, with a jitter of ±5 % that spreads
+// the polls.
+//
+// A query backs off if it times out while other queries of the same source are answered. Otherwise
+// a few such queries would keep all the workers busy. There is no backoff while the whole source is
+// down, so its recovery is noticed within one interval.
 func (o *Observer) nextDelay(key types.NamespacedName) time.Duration {
 	o.mu.RLock()
 	timeouts := o.latests[key].timeouts

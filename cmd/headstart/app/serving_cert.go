@@ -18,7 +18,7 @@ import (
 // server needs no permission to create Secrets.
 const servingSecret = "headstart-serving-cert"
 
-// apiServices returns the names of the APIServices that this server is behind.
+// apiServices returns the names of the APIServices that route requests to this server.
 func (s *server) apiServices() []string {
 	var names []string
 	if s.opts.externalMetrics {
@@ -30,9 +30,9 @@ func (s *server) apiServices() []string {
 	return names
 }
 
-// certificates returns the manager of the serving certificate, which all replicas share. Usually
-// the manager has a certificate on return. If the API server does not answer yet, it gets one
-// later, and the server is not ready until then.
+// certificates returns the manager of the serving certificate. All replicas share the certificate.
+// If kube-apiserver does not answer yet, the manager has no certificate at first. Its Run gets one
+// later, and this server is not ready until then.
 func (s *server) certificates(
 	ctx context.Context, config *rest.Config, registry prometheus.Registerer,
 ) (*certs.Manager, error) {
