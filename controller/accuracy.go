@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/accuracy"
 	"headstart.dev/headstart/history"
@@ -55,7 +56,7 @@ func requiredShare(o accuracy.Options) v1alpha1.Decimal { return v1alpha1.Format
 // are over. It sets the condition Drifting, and the accuracy in status.
 func (e *evaluation) scoreAccuracy() {
 	if !e.set.HasDemand {
-		e.conditions.setUnknown(v1alpha1.ConditionDrifting, reasonNotAsked, "spec.demand is not set")
+		e.conditions.SetUnknown(v1alpha1.ConditionDrifting, reasonNotAsked, "spec.demand is not set")
 		return
 	}
 	t := e.state.accuracyTracker(e.set, e.fc.Status.Accuracy)
@@ -75,7 +76,7 @@ func (e *evaluation) scoreAccuracy() {
 	e.next.Accuracy = &v1alpha1.AccuracyStatus{
 		Asked:   requiredShare(t.Options()),
 		LastDay: accuracyFigures(t.Day(e.now)), LastWeek: accuracyFigures(t.Week(e.now)),
-		RecordSince: new(metaTime(record.Since)), RecordUntil: new(metaTime(record.Until)), Record: record.Text,
+		RecordSince: new(kube.MetaTime(record.Since)), RecordUntil: new(kube.MetaTime(record.Until)), Record: record.Text,
 	}
 }
 
@@ -92,7 +93,7 @@ func (e *evaluation) setDriftingCondition(t *accuracy.Tracker) {
 		if result.Over <= 24*time.Hour {
 			period = "day"
 		}
-		e.conditions.setTrue(v1alpha1.ConditionDrifting, "LevelMissed",
+		e.conditions.SetTrue(v1alpha1.ConditionDrifting, "LevelMissed",
 			"the plan covered %.1f %% of the %s of the last %s, and should cover %.1f %% "+
 				"(p = %.1g, %.0f independent %s): check whether demand has changed, a peak is not declared, "+
 				"or bounds.max is too low; models are fitted again every %s of data; "+
@@ -100,10 +101,10 @@ func (e *evaluation) setDriftingCondition(t *accuracy.Tracker) {
 			100*result.Covered, units, period, 100*result.Asked, result.P, result.Independent, units,
 			v1alpha1.FormatDuration(forecaster.FitInterval(e.set.Step)))
 	case accuracy.Holds:
-		e.conditions.setFalse(v1alpha1.ConditionDrifting, "LevelHolds",
+		e.conditions.SetFalse(v1alpha1.ConditionDrifting, "LevelHolds",
 			"the %s that the plan did not cover are within chance", units)
 	case accuracy.Unknown:
-		e.conditions.setUnknown(v1alpha1.ConditionDrifting, "TooFewWindows", "a decision needs a day of served plans")
+		e.conditions.SetUnknown(v1alpha1.ConditionDrifting, "TooFewWindows", "a decision needs a day of served plans")
 	}
 }
 

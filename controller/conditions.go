@@ -1,14 +1,13 @@
 package controller
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/internal/conditions"
 	"headstart.dev/headstart/planner"
 )
@@ -24,30 +23,7 @@ type conditionSet struct{ conditions.Set }
 
 // newConditionSet returns an empty set for an object of this generation.
 func newConditionSet(generation int64, now time.Time) conditionSet {
-	return conditionSet{conditions.Set{Generation: generation, Now: metaTime(now).Time}}
-}
-
-func (s *conditionSet) setTrue(kind, reason, format string, args ...any) {
-	s.Put(kind, metav1.ConditionTrue, reason, fmt.Sprintf(format, args...))
-}
-
-func (s *conditionSet) setFalse(kind, reason, format string, args ...any) {
-	s.Put(kind, metav1.ConditionFalse, reason, fmt.Sprintf(format, args...))
-}
-
-func (s *conditionSet) setUnknown(kind, reason, format string, args ...any) {
-	s.Put(kind, metav1.ConditionUnknown, reason, fmt.Sprintf(format, args...))
-}
-
-// merge replaces the conditions in into by the collected ones. A condition whose status did not
-// change keeps its LastTransitionTime. It returns the conditions whose status or reason changed.
-func (s *conditionSet) merge(into *[]metav1.Condition) (changed []metav1.Condition) {
-	changed = conditions.Changed(*into, s.List)
-	for _, c := range s.List {
-		meta.SetStatusCondition(into, c)
-	}
-	*into = slices.DeleteFunc(*into, func(c metav1.Condition) bool { return s.Get(c.Type) == nil })
-	return changed
+	return conditionSet{conditions.Set{Generation: generation, Now: kube.MetaTime(now).Time}}
 }
 
 // setReadyCondition sets the condition Ready from the other conditions. A Forecast is Ready when it
@@ -55,29 +31,29 @@ func (s *conditionSet) merge(into *[]metav1.Condition) (changed []metav1.Conditi
 // unready. basis is what the published plan is made from.
 func (s *conditionSet) setReadyCondition(mode v1alpha1.ForecastMode, basis planner.Basis) {
 	if reason, message := s.obstacle(mode, basis); reason != "" {
-		s.setFalse(v1alpha1.ConditionReady, reason, "%s", message)
+		s.SetFalse(v1alpha1.ConditionReady, reason, "%s", message)
 		return
 	}
 	skilled := s.Get(v1alpha1.ConditionSkilled)
 	switch {
 	case mode == v1alpha1.ForecastPaused:
-		s.setTrue(v1alpha1.ConditionReady, "Paused", "nothing is planned; observed demand is served")
+		s.SetTrue(v1alpha1.ConditionReady, "Paused", "nothing is planned; observed demand is served")
 	case mode == v1alpha1.ForecastDryRun:
-		s.setTrue(v1alpha1.ConditionReady, "DryRun", "a plan is made but not served; observed demand is served")
+		s.SetTrue(v1alpha1.ConditionReady, "DryRun", "a plan is made but not served; observed demand is served")
 	case s.servesLastPlan() && basis == planner.BasisForecast:
-		s.setTrue(v1alpha1.ConditionReady, "ServingPlan",
+		s.SetTrue(v1alpha1.ConditionReady, "ServingPlan",
 			"%s, never below observed demand; no new plan can be made: %s",
 			s.Get(v1alpha1.ConditionServing).Message, s.whyNoNewPlan())
 	case s.servesLastPlan():
-		s.setTrue(v1alpha1.ConditionReady, "ServingObserved",
+		s.SetTrue(v1alpha1.ConditionReady, "ServingObserved",
 			"observed demand and the peaks of the last plan are served; no new plan can be made: %s", s.whyNoNewPlan())
 	case skilled != nil && skilled.Reason == reasonNotAsked:
-		s.setTrue(v1alpha1.ConditionReady, "ServingPlan", "the peaks are served")
+		s.SetTrue(v1alpha1.ConditionReady, "ServingPlan", "the peaks are served")
 	case skilled != nil && skilled.Status != metav1.ConditionTrue:
-		s.setTrue(v1alpha1.ConditionReady, "ServingObserved",
+		s.SetTrue(v1alpha1.ConditionReady, "ServingObserved",
 			"observed demand and peaks are served: %s", skilled.Message)
 	default:
-		s.setTrue(v1alpha1.ConditionReady, "ServingPlan", "the plan is served, never below observed demand")
+		s.SetTrue(v1alpha1.ConditionReady, "ServingPlan", "the plan is served, never below observed demand")
 	}
 }
 
@@ -137,16 +113,6 @@ func (s *conditionSet) servesObservedDemand(mode v1alpha1.ForecastMode, basis pl
 	}
 	skilled := s.Get(v1alpha1.ConditionSkilled)
 	return skilled != nil && skilled.Status == metav1.ConditionFalse
-}
-
-// isWarning reports whether a condition needs somebody's attention. Drifting, StartsFailing and
-// Overloaded are bad when they are True, all others when they are False.
-func isWarning(c metav1.Condition) bool {
-	switch c.Type {
-	case v1alpha1.ConditionDrifting, v1alpha1.ConditionStartsFailing, v1alpha1.ConditionOverloaded:
-		return c.Status == metav1.ConditionTrue
-	}
-	return c.Status == metav1.ConditionFalse
 }
 
 // hasCondition reports whether the status of a Forecast has a condition of this type.

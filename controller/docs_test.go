@@ -22,7 +22,9 @@ func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 		docs.Write(text)
 	}
 	var files []string
-	for _, dir := range []string{".", filepath.Join("..", "planner"), filepath.Join("..", "adapter", "values")} {
+	for _, dir := range []string{
+		".", "autoscalers", "schedules", filepath.Join("..", "planner"), filepath.Join("..", "adapter", "values"),
+	} {
 		found, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -58,7 +60,7 @@ func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 	}
 }
 
-// reasonOf returns the reason in a call of conditionSet.setFalse or Scaling.find, if it is a
+// reasonOf returns the reason in a call of conditions.Set.SetFalse or Scaling.find, if it is a
 // literal.
 func reasonOf(n ast.Node) string {
 	call, ok := n.(*ast.CallExpr)
@@ -69,7 +71,7 @@ func reasonOf(n ast.Node) string {
 	if !ok {
 		return ""
 	}
-	arg, ok := map[string]int{"setFalse": 1, "find": 0}[method.Sel.Name]
+	arg, ok := map[string]int{"SetFalse": 1, "find": 0}[method.Sel.Name]
 	if !ok || len(call.Args) <= arg+1 {
 		return ""
 	}

@@ -3,20 +3,13 @@ package controller
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/scheduler"
 )
-
-func metaTime(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // evaluation is one evaluation of one Forecast.
 type evaluation struct {
@@ -58,7 +51,7 @@ func (r *ForecastReconciler) newEvaluation(
 func (e *evaluation) run(ctx context.Context) error {
 	e.state.decode()
 	defer func() { e.state.step.Published = nil }()
-	if err := e.readHPAs(ctx); err != nil {
+	if err := e.readAutoscalers(ctx); err != nil {
 		return err
 	}
 	if err := e.readLead(ctx); err != nil {
@@ -71,7 +64,7 @@ func (e *evaluation) run(ctx context.Context) error {
 	}
 	e.out, e.state.step = planner.Step(in, e.state.step)
 	if e.set.Mode == v1alpha1.ForecastPaused {
-		e.conditions.setUnknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
+		e.conditions.SetUnknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
 		e.conditions.setReadyCondition(e.set.Mode, planner.BasisNone)
 		return e.publish(ctx)
 	}
@@ -104,6 +97,3 @@ func (e *evaluation) stepInput(ctx context.Context) (planner.StepInput, error) {
 	}
 	return in, nil
 }
-
-// name is the key of the Forecast: NAMESPACE/NAME.
-func (e *evaluation) name() string { return e.fc.Namespace + "/" + e.fc.Name }

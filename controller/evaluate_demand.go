@@ -11,6 +11,7 @@ import (
 
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 )
@@ -19,39 +20,39 @@ import (
 // and whether it is good enough to be served.
 func (e *evaluation) setHistoryConditions() {
 	if !e.set.HasDemand {
-		e.conditions.setTrue(v1alpha1.ConditionHistoryReady, reasonNotAsked,
+		e.conditions.SetTrue(v1alpha1.ConditionHistoryReady, reasonNotAsked,
 			"spec.demand is not set: the peaks alone are served")
-		e.conditions.setUnknown(v1alpha1.ConditionSkilled, reasonNotAsked, "spec.demand is not set")
+		e.conditions.SetUnknown(v1alpha1.ConditionSkilled, reasonNotAsked, "spec.demand is not set")
 		return
 	}
 	if e.state.readErr != nil {
 		reason, message := explainRead(e.state.readErr)
-		e.conditions.setFalse(v1alpha1.ConditionHistoryReady, reason, "%s", message)
+		e.conditions.SetFalse(v1alpha1.ConditionHistoryReady, reason, "%s", message)
 	}
 	if !e.state.hasRead {
 		switch {
 		case e.state.refused():
-			e.conditions.setFalse(v1alpha1.ConditionHistoryReady, reasonNoNewForecasts,
+			e.conditions.SetFalse(v1alpha1.ConditionHistoryReady, reasonNoNewForecasts,
 				"history is not read, because headstart has too little memory; %s", overloadRemedy)
 		case e.state.readErr == nil:
-			e.conditions.setUnknown(v1alpha1.ConditionHistoryReady, "Reading", "history is being read")
+			e.conditions.SetUnknown(v1alpha1.ConditionHistoryReady, "Reading", "history is being read")
 		}
-		e.conditions.setUnknown(v1alpha1.ConditionSkilled, "NoHistory", "there is no history yet")
+		e.conditions.SetUnknown(v1alpha1.ConditionSkilled, "NoHistory", "there is no history yet")
 		return
 	}
 	if o := e.out.Observed; !math.IsNaN(o.Value) {
-		e.next.Observed = &v1alpha1.Sample{Value: quantityOf(o.Value), Time: metaTime(o.At)}
+		e.next.Observed = &v1alpha1.Sample{Value: kube.QuantityOf(o.Value), Time: kube.MetaTime(o.At)}
 	}
 	if err := e.state.step.Model.Err(); err != nil {
-		e.conditions.setFalse(v1alpha1.ConditionHistoryReady, "NoForecast",
+		e.conditions.SetFalse(v1alpha1.ConditionHistoryReady, "NoForecast",
 			"no forecast can be made of this series: %s; use a coarser spec.demand.resolution, "+
-				"or a shorter lead (spec.leadTime.max or fixed)", oneLine(err))
-		e.conditions.setUnknown(v1alpha1.ConditionSkilled, "NoModel", "there is no model yet")
+				"or a shorter lead (spec.leadTime.max or fixed)", kube.OneLine(err))
+		e.conditions.SetUnknown(v1alpha1.ConditionSkilled, "NoModel", "there is no model yet")
 		return
 	}
 	if e.state.readErr == nil {
 		reason, message := describeRead(e.state.notes)
-		e.conditions.setTrue(v1alpha1.ConditionHistoryReady, reason, "%s", message)
+		e.conditions.SetTrue(v1alpha1.ConditionHistoryReady, reason, "%s", message)
 	}
 	e.setSkilledCondition()
 }
@@ -82,7 +83,7 @@ func describeRead(n history.Notes) (reason, message string) {
 // the others.
 func (e *evaluation) calendars() planner.Calendars {
 	if invalid := e.found.InvalidCalendars; len(invalid) > 0 {
-		e.conditions.setFalse(v1alpha1.ConditionPeaksValid, "CalendarInvalid", "%s", oneLine(errors.Join(invalid...)))
+		e.conditions.SetFalse(v1alpha1.ConditionPeaksValid, "CalendarInvalid", "%s", kube.OneLine(errors.Join(invalid...)))
 	}
 	return planner.NewCalendars(e.set.Calendars, e.found)
 }
@@ -99,23 +100,23 @@ func (e *evaluation) setSkilledCondition() {
 		if described.Skill <= 0 {
 			how = "the last season is repeated, with a margin: no model beats that yet, and it beats the current level"
 		}
-		e.conditions.setTrue(v1alpha1.ConditionSkilled, "Skilled", "%s", how)
+		e.conditions.SetTrue(v1alpha1.ConditionSkilled, "Skilled", "%s", how)
 		return
 	}
 	why := "no forecast beats the current level"
 	if len(described.Warnings) > 0 {
 		why = described.Warnings[0]
 	}
-	e.conditions.setFalse(v1alpha1.ConditionSkilled, "NoSkill",
+	e.conditions.SetFalse(v1alpha1.ConditionSkilled, "NoSkill",
 		"observed demand and peaks are served instead: %s", why)
 }
 
 // explainRead returns the reason of a read error, and a message that says what to change.
 func explainRead(err error) (reason, message string) {
 	if kind := history.KindOf(err); kind != "" {
-		return string(kind), oneLine(err)
+		return string(kind), kube.OneLine(err)
 	}
-	return "ReadFailed", oneLine(err)
+	return "ReadFailed", kube.OneLine(err)
 }
 
 // reasonFloorDropped is the reason of the condition Observed while observed demand is no lower
@@ -138,27 +139,27 @@ type DemandObserver interface {
 // observed demand. Every replica polls for itself; the condition is about the owner's polls.
 func (e *evaluation) setObservedCondition() {
 	if !e.set.HasDemand {
-		e.conditions.setUnknown(v1alpha1.ConditionObserved, reasonNotAsked, "spec.demand is not set")
+		e.conditions.SetUnknown(v1alpha1.ConditionObserved, reasonNotAsked, "spec.demand is not set")
 		return
 	}
 	last := e.demand.LastPoll(types.NamespacedName{Namespace: e.fc.Namespace, Name: e.fc.Name})
 	maxAge := e.demand.MaxAge()
 	why := "no poll has ended since"
 	if last.Err != nil {
-		why = oneLine(last.Err)
+		why = kube.OneLine(last.Err)
 	}
 	switch {
 	case last.SucceededAt.IsZero() && last.Err == nil:
-		e.conditions.setUnknown(v1alpha1.ConditionObserved, "NotPolled", "observed demand has not been polled yet")
+		e.conditions.SetUnknown(v1alpha1.ConditionObserved, "NotPolled", "observed demand has not been polled yet")
 	case last.SucceededAt.IsZero():
-		e.conditions.setFalse(v1alpha1.ConditionObserved, reasonFloorDropped,
+		e.conditions.SetFalse(v1alpha1.ConditionObserved, reasonFloorDropped,
 			"observed demand cannot be polled, so the served metric can be below it: %s", why)
 	case e.now.Sub(last.SucceededAt) > maxAge:
-		e.conditions.setFalse(v1alpha1.ConditionObserved, reasonFloorDropped,
+		e.conditions.SetFalse(v1alpha1.ConditionObserved, reasonFloorDropped,
 			"observed demand was last polled at %s, more than three polls (%s) ago, "+
 				"so the served metric can be below it: %s", last.SucceededAt.UTC().Format(time.RFC3339), maxAge, why)
 	default:
-		e.conditions.setTrue(v1alpha1.ConditionObserved, "Polled",
+		e.conditions.SetTrue(v1alpha1.ConditionObserved, "Polled",
 			"observed demand is polled, and the served metric is never below it")
 	}
 }

@@ -35,7 +35,7 @@ func (e *evaluation) readLead(ctx context.Context) error {
 		e.next.LeadTime = &v1alpha1.LeadTimeStatus{
 			Value: v1alpha1.FormatDuration(e.leadTime), Source: v1alpha1.LeadSourceConfigured,
 		}
-		e.conditions.setUnknown(v1alpha1.ConditionLeadTimeLearned, "Fixed",
+		e.conditions.SetUnknown(v1alpha1.ConditionLeadTimeLearned, "Fixed",
 			"spec.leadTime.mode is Fixed: nothing is learned")
 		return e.checkTarget(ctx)
 	}
@@ -63,22 +63,22 @@ func (e *evaluation) readLead(ctx context.Context) error {
 func (e *evaluation) setLeadConditions(targetErr error) {
 	switch {
 	case e.lead.Failing:
-		e.conditions.setTrue(v1alpha1.ConditionStartsFailing, "StartsFail", "%s", e.lead.FailingMessage())
+		e.conditions.SetTrue(v1alpha1.ConditionStartsFailing, "StartsFail", "%s", e.lead.FailingMessage())
 	case e.lead.Decided > 0:
-		e.conditions.setFalse(v1alpha1.ConditionStartsFailing, "StartsFinish", "starts become Ready")
+		e.conditions.SetFalse(v1alpha1.ConditionStartsFailing, "StartsFinish", "starts become Ready")
 	default:
-		e.conditions.setUnknown(v1alpha1.ConditionStartsFailing, "NoStarts", "no start has ended yet")
+		e.conditions.SetUnknown(v1alpha1.ConditionStartsFailing, "NoStarts", "no start has ended yet")
 	}
 	ref := e.fc.Spec.TargetRef
 	var target *targetError
 	switch {
 	case errors.As(targetErr, &target):
-		e.conditions.setFalse(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
+		e.conditions.SetFalse(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
 	case e.lead.Source == v1alpha1.LeadSourceLearned:
-		e.conditions.setTrue(v1alpha1.ConditionLeadTimeLearned, "Learned",
+		e.conditions.SetTrue(v1alpha1.ConditionLeadTimeLearned, "Learned",
 			"the lead is learned from the starts of %s/%s", ref.Kind, ref.Name)
 	default:
-		e.conditions.setFalse(v1alpha1.ConditionLeadTimeLearned, "TooFewStarts",
+		e.conditions.SetFalse(v1alpha1.ConditionLeadTimeLearned, "TooFewStarts",
 			"too few starts of %s/%s were seen; until then the %s warm-up is used",
 			ref.Kind, ref.Name, strings.ToLower(string(e.lead.Source)))
 	}
@@ -89,7 +89,7 @@ func (e *evaluation) setLeadConditions(targetErr error) {
 func (e *evaluation) checkTarget(ctx context.Context) error {
 	_, err := e.podSelector(ctx)
 	if target, ok := errors.AsType[*targetError](err); ok {
-		e.conditions.setFalse(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
+		e.conditions.SetFalse(v1alpha1.ConditionLeadTimeLearned, target.reason, "%s", target.message)
 		return nil
 	}
 	return err

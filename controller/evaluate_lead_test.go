@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/planner"
 )
@@ -37,8 +38,8 @@ func TestStartsFailingCondition(t *testing.T) {
 			e := &evaluation{lead: tc.lead, fc: &v1alpha1.Forecast{}}
 			e.setLeadConditions(nil)
 			c := e.conditions.Get(v1alpha1.ConditionStartsFailing)
-			if got := string(c.Status) + " " + c.Reason; got != tc.want || isWarning(*c) != tc.warning {
-				t.Errorf("%s, warning %v; want %s, %v: %s", got, isWarning(*c), tc.want, tc.warning, c.Message)
+			if got := string(c.Status) + " " + c.Reason; got != tc.want || kube.IsWarning(*c) != tc.warning {
+				t.Errorf("%s, warning %v; want %s, %v: %s", got, kube.IsWarning(*c), tc.want, tc.warning, c.Message)
 			}
 		})
 	}

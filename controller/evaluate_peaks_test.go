@@ -53,10 +53,10 @@ func TestWindowsWithoutEffect(t *testing.T) {
 			if tc.change != nil {
 				tc.change(fc)
 			}
-			ps := peakSchedule(v1alpha1.PeakWindow{
+			ps := noonPeak("affected")
+			ps.Spec.Windows[0] = v1alpha1.PeakWindow{
 				Name: "launch", Start: "2026-06-01T00:00", Duration: "1h", Demand: tc.demand,
-			})
-			ps.Namespace = "shop"
+			}
 			f := newFixture(t, dailyHistory(0.05), fc, deployment(), ps)
 			f.step(t, "affected", 0)
 			c := f.condition(t, "affected", v1alpha1.ConditionPeaksValid)

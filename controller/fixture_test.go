@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -24,6 +25,8 @@ import (
 
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/autoscalers"
+	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/plan"
@@ -100,7 +103,7 @@ func newFixture(t testing.TB, histories map[string]*fakeHistory, objects ...clie
 	}
 	c := fake.NewClientBuilder().WithScheme(NewScheme()).WithObjects(objects...).
 		WithStatusSubresource(&v1alpha1.Forecast{}).
-		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, hpaIndex, indexHPA).
+		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, autoscalers.HPAIndex, autoscalers.IndexHPA).
 		WithIndex(&v1alpha1.Forecast{}, targetIndex, indexTarget).
 		WithInterceptorFuncs(interceptor.Funcs{
 			SubResourceGet: fakeScale,
@@ -113,7 +116,8 @@ func newFixture(t testing.TB, histories map[string]*fakeHistory, objects ...clie
 			},
 		}).Build()
 	f.ForecastReconciler = &ForecastReconciler{
-		client: c, compiler: NewCompiler(c), recorder: f.events, rates: DefaultRates(), clock: passive{f.clock},
+		client: c, compiler: schedules.NewCompiler(c),
+		autoscalers: autoscalers.Reader{HPAs: c}, recorder: f.events, rates: DefaultRates(), clock: passive{f.clock},
 		logger: slog.New(slog.DiscardHandler), metrics: newReconcilerMetrics(prometheus.NewRegistry()),
 		fetch: newFetcher(), states: map[types.NamespacedName]*forecastState{},
 		open: func(_ string, set planner.Settings) (seriesReader, error) {
@@ -296,4 +300,9 @@ func noonPeak(forecast string) *v1alpha1.PeakSchedule {
 		{Name: "noon", Schedule: "0 12 * * *", Duration: "2h", Demand: atLeast("500")},
 	}
 	return ps
+}
+
+func atLeast(text string) v1alpha1.PeakDemand {
+	q := resource.MustParse(text)
+	return v1alpha1.PeakDemand{AtLeast: &q}
 }

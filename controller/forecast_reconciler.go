@@ -7,20 +7,21 @@ import (
 	"sync"
 	"time"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/autoscalers"
+	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/planner"
 )
@@ -57,7 +58,7 @@ type Rates struct {
 type ForecastReconciler struct {
 	client   client.Client
 	open     func(namespace string, set planner.Settings) (seriesReader, error)
-	compiler *Compiler
+	compiler *schedules.Compiler
 	recorder events.EventRecorder
 	rates    Rates
 	clock    clock.Clock
@@ -67,13 +68,13 @@ type ForecastReconciler struct {
 	fetch    *fetcher
 	live     client.Reader // Reads Events, which are too many for the cache. Nil reads none.
 
-	shard       Shard // Nil owns everything.
+	shard       kube.Shard // Nil owns everything.
 	poolWarmUps gpuwarm.PoolWarmUps
 	free        freeCapacity
 	overload    *overload // Nil never goes without.
 	demand      DemandObserver
-	// scaledObjects are those of KEDA; nil reads none.
-	scaledObjects *scaledObjects
+	// autoscalers knows those that read a Forecast.
+	autoscalers autoscalers.Reader
 
 	mu     sync.Mutex
 	states map[types.NamespacedName]*forecastState
@@ -82,33 +83,24 @@ type ForecastReconciler struct {
 // setup registers the reconciler with a manager.
 func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	ctx, indexer := context.Background(), mgr.GetFieldIndexer()
-	if err := indexer.IndexField(ctx, &autoscalingv2.HorizontalPodAutoscaler{}, hpaIndex, indexHPA); err != nil {
-		return fmt.Errorf("index the HorizontalPodAutoscalers: %w", err)
-	}
 	if err := indexer.IndexField(ctx, &v1alpha1.Forecast{}, targetIndex, indexTarget); err != nil {
 		return fmt.Errorf("index the Forecasts: %w", err)
 	}
 	if err := mgr.Add(r.fetch); err != nil {
 		return err
 	}
-	fair := shardOptions(r.shard, planWorkers)
+	fair := kube.ShardOptions(r.shard, planWorkers)
 	fair.NewQueue = newFairQueue
-	b := ctrl.NewControllerManagedBy(mgr)
-	if r.scaledObjects != nil {
-		if err := mgr.Add(r.scaledObjects); err != nil {
-			return err
-		}
-		b = b.WatchesRawSource(source.Channel(r.scaledObjects.changes, &handler.EnqueueRequestForObject{}))
+	b := ctrl.NewControllerManagedBy(mgr).Named("forecast")
+	if err := r.autoscalers.Watch(ctx, mgr, b); err != nil {
+		return err
 	}
-	return b.Named("forecast").
-		Watches(&v1alpha1.Forecast{}, forecastEvents()).
-		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(forecastsOfHPA),
-			builder.WithPredicates(hpaSpecChanged())).
-		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks), withGeneration()).
-		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar), withGeneration()).
+	return b.Watches(&v1alpha1.Forecast{}, forecastEvents()).
+		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks), kube.WithGeneration()).
+		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar), kube.WithGeneration()).
 		WatchesRawSource(source.Channel(r.fetch.done, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(r.demand.Changes(), &handler.EnqueueRequestForObject{})).
-		WatchesRawSource(shardChanges(r.shard, func(ctx context.Context) []reconcile.Request {
+		WatchesRawSource(kube.ShardChanges(r.shard, func(ctx context.Context) []reconcile.Request {
 			return r.forecastsIn(ctx, "")
 		})).
 		WithOptions(fair).
@@ -117,7 +109,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 
 // Reconcile reads new history, plans, and writes status when the result is worth a write.
 func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	if !owns(r.shard, forecastKey(req.NamespacedName)) {
+	if !kube.Owns(r.shard, kube.ForecastKey(req.NamespacedName)) {
 		r.forget(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
@@ -135,9 +127,9 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	state := r.state(req.NamespacedName, &fc)
 	set, err := planner.ParseSpec(&fc.Spec)
 	if err != nil {
-		return orConflict(r.reportInvalidSpec(ctx, &fc, state, err))
+		return kube.OrConflict(r.reportInvalidSpec(ctx, &fc, state, err))
 	}
-	if r.scaledObjects.wait() {
+	if r.autoscalers.Wait() {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	now := r.clock.Now()
@@ -147,7 +139,7 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{RequeueAfter: max(state.waitUntil(set).Sub(now), minRequeue)}, nil
 	}
 	if err := r.evaluate(ctx, &fc, state, set, now); err != nil {
-		return orConflict(err)
+		return kube.OrConflict(err)
 	}
 	return ctrl.Result{RequeueAfter: untilNext(state, set, now)}, nil
 }
@@ -198,10 +190,10 @@ func (r *ForecastReconciler) reportInvalidSpec(
 	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, why error,
 ) error {
 	conditions := newConditionSet(fc.Generation, r.clock.Now())
-	conditions.setFalse(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(why))
+	conditions.SetFalse(v1alpha1.ConditionReady, "InvalidSpec", "%s", kube.OneLine(why))
 	next := fc.Status.DeepCopy()
 	next.ObservedGeneration = fc.Generation
-	changed := conditions.merge(&next.Conditions)
+	changed := conditions.Merge(&next.Conditions)
 	if len(changed) == 0 && fc.Status.ObservedGeneration == fc.Generation {
 		return nil
 	}
@@ -217,7 +209,7 @@ func (r *ForecastReconciler) write(
 	next.RecentWrites = recentWrites(append(state.step.Publisher.Recent(now), now))
 	before := fc.DeepCopy()
 	fc.Status = *next
-	if written, err := writeStatus(ctx, r.client, r.recorder, before, fc, changed); err != nil || !written {
+	if written, err := kube.WriteStatus(ctx, r.client, r.recorder, before, fc, changed); err != nil || !written {
 		return err
 	}
 	state.step.Publisher.Wrote(now)
@@ -229,7 +221,7 @@ func (r *ForecastReconciler) write(
 func recentWrites(times []time.Time) []metav1.Time {
 	var out []metav1.Time
 	for _, at := range times[max(0, len(times)-maxRecentWrites):] {
-		out = append(out, metaTime(at))
+		out = append(out, kube.MetaTime(at))
 	}
 	return out
 }

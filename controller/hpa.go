@@ -6,34 +6,18 @@ import (
 	"slices"
 	"strings"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/planner"
 )
 
-// hpaIndex is the cache index from a Forecast's name to the HPAs of its namespace that read it.
-const hpaIndex = "headstart.dev/forecast"
-
-// indexHPA is the index function of hpaIndex.
-func indexHPA(obj client.Object) []string {
-	hpa, ok := obj.(*autoscalingv2.HorizontalPodAutoscaler)
-	if !ok {
-		return nil
-	}
-	return planner.ForecastNames(hpa)
-}
-
-// readHPAs reads the HPAs and ScaledObjects that read the Forecast: the capacity of a replica and the ramp. It sets
-// the condition HPALinted.
-func (e *evaluation) readHPAs(ctx context.Context) error {
-	var list autoscalingv2.HorizontalPodAutoscalerList
-	err := e.client.List(ctx, &list, client.InNamespace(e.fc.Namespace), client.MatchingFields{hpaIndex: e.fc.Name})
+// readAutoscalers reads what the autoscalers of the Forecast say: the capacity of a replica and the
+// ramp. It sets the condition HPALinted.
+func (e *evaluation) readAutoscalers(ctx context.Context) error {
+	all, err := e.autoscalers.Of(ctx, e.fc)
 	if err != nil {
-		return fmt.Errorf("list the HorizontalPodAutoscalers that read %s: %w", e.name(), err)
+		return err
 	}
-	all := planner.Autoscalers{HPAs: list.Items, ScaledObjects: e.scaledObjects.of(e.fc)}
 	e.set.Scaling = planner.ReadAutoscalers(all, e.fc, e.rates.HPASync)
 	others, err := e.otherForecastsOfTarget(ctx, e.fc)
 	if err != nil {
@@ -44,10 +28,10 @@ func (e *evaluation) readHPAs(ctx context.Context) error {
 	switch e.capacity = capacity; {
 	case capacity <= 0:
 	case autoscaler == "":
-		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: quantityOf(capacity), Source: "Spec"}
+		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: kube.QuantityOf(capacity), Source: "Spec"}
 	default:
 		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{
-			Value: quantityOf(capacity), Source: e.set.Scaling.CapacityKind, Name: autoscaler,
+			Value: kube.QuantityOf(capacity), Source: e.set.Scaling.CapacityKind, Name: autoscaler,
 		}
 	}
 	return nil
@@ -69,14 +53,14 @@ func setHPALintedCondition(conditions *conditionSet, s planner.Scaling, fc *v1al
 		for _, f := range findings {
 			messages = append(messages, f.Message)
 		}
-		conditions.setFalse(v1alpha1.ConditionHPALinted, findings[0].Reason, "%s", strings.Join(messages, "; "))
+		conditions.SetFalse(v1alpha1.ConditionHPALinted, findings[0].Reason, "%s", strings.Join(messages, "; "))
 	case s.Count == 0:
-		conditions.setUnknown(v1alpha1.ConditionHPALinted, "NoHPA",
+		conditions.SetUnknown(v1alpha1.ConditionHPALinted, "NoHPA",
 			"no HorizontalPodAutoscaler in this namespace reads the metric %s", fc.Name)
 	case s.HPA != s.Name:
-		conditions.setTrue(v1alpha1.ConditionHPALinted, "Follows",
+		conditions.SetTrue(v1alpha1.ConditionHPALinted, "Follows",
 			"ScaledObject %s follows the forecast, by the HPA %s", s.Name, s.HPA)
 	default:
-		conditions.setTrue(v1alpha1.ConditionHPALinted, "Follows", "HPA %s follows the forecast", s.Name)
+		conditions.SetTrue(v1alpha1.ConditionHPALinted, "Follows", "HPA %s follows the forecast", s.Name)
 	}
 }

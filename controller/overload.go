@@ -93,17 +93,17 @@ func (e *evaluation) setOverloadedCondition() {
 	room := fmt.Sprintf("headstart needs %d of its %d MiB of memory", s.use.Live>>20, s.use.Limit>>20)
 	switch {
 	case s.refused():
-		e.conditions.setTrue(v1alpha1.ConditionOverloaded, reasonNoNewForecasts,
+		e.conditions.SetTrue(v1alpha1.ConditionOverloaded, reasonNoNewForecasts,
 			"%s, and makes no forecast for this one: observed demand and the last plan are served; %s",
 			room, overloadRemedy)
 	case s.level >= memory.RarerFits:
-		e.conditions.setTrue(v1alpha1.ConditionOverloaded, "RarerFits",
+		e.conditions.SetTrue(v1alpha1.ConditionOverloaded, "RarerFits",
 			"%s: models are fitted less often, and the largest are left out; %s", room, overloadRemedy)
 	case s.level >= memory.FewerModels:
-		e.conditions.setTrue(v1alpha1.ConditionOverloaded, "FewerModels",
+		e.conditions.SetTrue(v1alpha1.ConditionOverloaded, "FewerModels",
 			"%s: the next fit leaves out the largest models; %s", room, overloadRemedy)
 	case hasCondition(e.fc, v1alpha1.ConditionOverloaded):
-		e.conditions.setFalse(v1alpha1.ConditionOverloaded, "EnoughMemory", "headstart has enough memory")
+		e.conditions.SetFalse(v1alpha1.ConditionOverloaded, "EnoughMemory", "headstart has enough memory")
 	}
 }
 

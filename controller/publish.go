@@ -5,11 +5,13 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner"
 )
@@ -17,7 +19,7 @@ import (
 // publish writes the status when the plan, a condition or the spec changed enough to be worth one
 // of the hour's writes.
 func (e *evaluation) publish(ctx context.Context) error {
-	changed := e.conditions.merge(&e.next.Conditions)
+	changed := e.conditions.Merge(&e.next.Conditions)
 	e.carryOver()
 	worth := e.worthAWrite(len(changed) > 0)
 	if worth && e.out.Plan != nil {
@@ -26,7 +28,7 @@ func (e *evaluation) publish(ctx context.Context) error {
 	}
 	current := cmp.Or(e.out.Plan, e.state.step.Published)
 	if served, err := e.out.Serve(current); err == nil {
-		e.next.Served = &v1alpha1.Sample{Value: quantityOf(served.Value), Time: metaTime(e.now)}
+		e.next.Served = &v1alpha1.Sample{Value: kube.QuantityOf(served.Value), Time: kube.MetaTime(e.now)}
 	}
 	e.metrics.observe(client.ObjectKeyFromObject(e.fc), &e.next, e.leadTime)
 	e.metrics.observeNotes(client.ObjectKeyFromObject(e.fc), e.state.notes)
@@ -76,7 +78,7 @@ func (e *evaluation) carryOver() {
 func modelStatus(d forecaster.Description) *v1alpha1.ModelStatus {
 	out := &v1alpha1.ModelStatus{Points: int32(min(d.Points, math.MaxInt32))} //nolint:gosec // bounded
 	if !d.FittedAt.IsZero() {
-		at := metaTime(d.FittedAt)
+		at := kube.MetaTime(d.FittedAt)
 		out.FittedAt = &at
 	}
 	for _, p := range d.Periods[:min(len(d.Periods), 4)] {
@@ -106,13 +108,13 @@ func (e *evaluation) setServingCondition() {
 	case planner.Planned:
 		e.setWithinMaxReplicasCondition()
 		e.next.NextPeak = e.nextPeak()
-		e.conditions.setTrue(v1alpha1.ConditionServing, "PlanPublished", "the plan is published")
+		e.conditions.SetTrue(v1alpha1.ConditionServing, "PlanPublished", "the plan is published")
 	case planner.BuildFailed:
 		e.setServingWithoutNewPlan()
-		e.conditions.setFalse(v1alpha1.ConditionServing, "PlanFailed",
+		e.conditions.SetFalse(v1alpha1.ConditionServing, "PlanFailed",
 			"no new plan can be made: %s; check spec.behavior.scaleUp and averageValue of the HPA "+
 				"that reads the forecast (%s), and spec.capacityPerReplica; %s",
-			oneLine(e.out.Err), hpa, e.conditions.Get(v1alpha1.ConditionServing).Message)
+			kube.OneLine(e.out.Err), hpa, e.conditions.Get(v1alpha1.ConditionServing).Message)
 	default:
 		e.setServingWithoutNewPlan()
 	}
@@ -126,17 +128,17 @@ func (e *evaluation) setServingWithoutNewPlan() {
 	}
 	switch {
 	case last != nil && !e.now.Before(last.End()):
-		e.conditions.setFalse(v1alpha1.ConditionServing, "PlanExpired",
+		e.conditions.SetFalse(v1alpha1.ConditionServing, "PlanExpired",
 			"the plan ended at %s and no new one can be made; onPlanExpiry is %s: see %s for what to change",
 			last.End().UTC().Format(time.RFC3339), e.set.Expiry, cause)
 	case last != nil:
-		e.conditions.setTrue(v1alpha1.ConditionServing, reasonLastPlan,
+		e.conditions.SetTrue(v1alpha1.ConditionServing, reasonLastPlan,
 			"the last plan is served until %s", last.End().UTC().Format(time.RFC3339))
 	case !e.set.HasDemand:
-		e.conditions.setUnknown(v1alpha1.ConditionServing, "NoPlan",
+		e.conditions.SetUnknown(v1alpha1.ConditionServing, "NoPlan",
 			"there is no plan yet, and nothing is served: see %s for what to change", cause)
 	default:
-		e.conditions.setUnknown(v1alpha1.ConditionServing, "NoPlan",
+		e.conditions.SetUnknown(v1alpha1.ConditionServing, "NoPlan",
 			"there is no plan yet: observed demand is served where it can be polled")
 	}
 }
@@ -147,10 +149,19 @@ func (e *evaluation) setWithinMaxReplicasCondition() {
 	switch {
 	case scaling.MaxReplicas == 0:
 	case shortage == nil:
-		e.conditions.setTrue(v1alpha1.ConditionWithinMaxReplicas, "Enough",
+		e.conditions.SetTrue(v1alpha1.ConditionWithinMaxReplicas, "Enough",
 			"the plan stays within maxReplicas of HPA %s", scaling.Name)
 	default:
-		e.conditions.setFalse(v1alpha1.ConditionWithinMaxReplicas, "MaxReplicasTooLow",
+		e.conditions.SetFalse(v1alpha1.ConditionWithinMaxReplicas, "MaxReplicasTooLow",
 			"%s in HPA %s, and check that the cluster has enough nodes", shortage, scaling.Name)
 	}
+}
+
+// formatFigure formats a figure of the status with three digits after the decimal point. Figures
+// beyond ±1,000,000 are cut to that.
+func formatFigure(f float64) string {
+	if math.Abs(f) > 1e6 {
+		return strconv.FormatFloat(math.Copysign(1e6, f), 'f', 0, 64)
+	}
+	return strconv.FormatFloat(f, 'f', 3, 64)
 }

@@ -23,6 +23,8 @@ import (
 
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/autoscalers"
+	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
@@ -386,12 +388,13 @@ func (c *replayCase) at(k int) time.Time { return c.series.Start.Add(time.Durati
 func newReplayReconciler(objects []client.Object) *ForecastReconciler {
 	api := fake.NewClientBuilder().WithScheme(NewScheme()).WithObjects(objects...).
 		WithStatusSubresource(&v1alpha1.Forecast{}).
-		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, hpaIndex, indexHPA).
+		WithIndex(&autoscalingv2.HorizontalPodAutoscaler{}, autoscalers.HPAIndex, autoscalers.IndexHPA).
 		WithIndex(&v1alpha1.Forecast{}, targetIndex, indexTarget).
 		WithInterceptorFuncs(interceptor.Funcs{SubResourceGet: fakeScale}).Build()
 	clock := clocktesting.NewFakePassiveClock(epoch)
 	r := &ForecastReconciler{
-		client: api, compiler: NewCompiler(api), recorder: events.NewFakeRecorder(1000),
+		client: api, compiler: schedules.NewCompiler(api),
+		autoscalers: autoscalers.Reader{HPAs: api}, recorder: events.NewFakeRecorder(1000),
 		rates: DefaultRates(), clock: passive{clock},
 		logger: slog.New(slog.DiscardHandler), metrics: newReconcilerMetrics(prometheus.NewRegistry()), fetch: newFetcher(),
 		states: map[types.NamespacedName]*forecastState{},
@@ -406,7 +409,7 @@ func (c *replayCase) replay(ctx context.Context) ([]plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	compiler := NewCompiler(nil)
+	compiler := schedules.NewCompiler(nil)
 	found := compiler.Select(c.fc, set.Calendars, c.schedules, c.calendars)
 	o := report.DefaultOptions()
 	o.UseSettings(set)

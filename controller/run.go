@@ -17,18 +17,18 @@ import (
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/autoscalers"
+	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/gpuwarm/warmer"
 	"headstart.dev/headstart/history"
@@ -48,7 +48,7 @@ type Options struct {
 	// LeaderElection lets only one replica do what is not shared. Without it, this replica leads.
 	LeaderElection bool
 	// Shard says what this replica plans; nil lets the leader plan everything.
-	Shard Shard
+	Shard kube.Shard
 	// Sources are the Prometheus servers that Forecasts may name.
 	Sources *history.Sources
 	// Rates says how often things happen.
@@ -116,7 +116,7 @@ func New(opts Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set the controllers up: %w", err)
 	}
-	compiler := NewCompiler(mgr.GetClient())
+	compiler := schedules.NewCompiler(mgr.GetClient())
 	recorder := mgr.GetEventRecorder("headstart")
 	starts, err := gpuwarm.NewMetrics(opts.Registerer)
 	if err != nil {
@@ -126,25 +126,23 @@ func New(opts Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range []interface{ setup(ctrl.Manager) error }{
-		&ForecastReconciler{
-			client: mgr.GetClient(), live: mgr.GetAPIReader(), open: openFrom(opts.Sources, opts.Clock),
-			compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
-			metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(),
-			overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
-			shard:    opts.Shard, demand: opts.Demand, scaledObjects: scaled,
-			states: map[types.NamespacedName]*forecastState{},
-		},
-		&PeakScheduleReconciler{
-			client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock, shard: opts.Shard,
-		},
-		&CalendarReconciler{
-			client: mgr.GetClient(), compiler: compiler, recorder: recorder, clock: opts.Clock, shard: opts.Shard,
-		},
-	} {
-		if err := c.setup(mgr); err != nil {
-			return nil, fmt.Errorf("set the controllers up: %w", err)
-		}
+	forecasts := &ForecastReconciler{
+		client: mgr.GetClient(), live: mgr.GetAPIReader(), open: openFrom(opts.Sources, opts.Clock),
+		compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
+		metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(),
+		overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
+		shard:    opts.Shard, demand: opts.Demand,
+		autoscalers: autoscalers.Reader{HPAs: mgr.GetClient(), ScaledObjects: scaled},
+		states:      map[types.NamespacedName]*forecastState{},
+	}
+	if err := forecasts.setup(mgr); err != nil {
+		return nil, fmt.Errorf("set the controllers up: %w", err)
+	}
+	err = schedules.SetupWithManager(mgr, schedules.Options{
+		Client: mgr.GetClient(), Compiler: compiler, Recorder: recorder, Clock: opts.Clock, Shard: opts.Shard,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set the controllers up: %w", err)
 	}
 	if err := addWarmer(mgr, opts, recorder); err != nil {
 		return nil, err
@@ -153,7 +151,7 @@ func New(opts Options) (ctrl.Manager, error) {
 }
 
 // readScaledObjects returns what follows the ScaledObjects; nil unless opts.ScaledObjects is set.
-func readScaledObjects(mgr ctrl.Manager, opts Options) (*scaledObjects, error) {
+func readScaledObjects(mgr ctrl.Manager, opts Options) (*autoscalers.ScaledObjects, error) {
 	if !opts.ScaledObjects {
 		return nil, nil
 	}
@@ -161,7 +159,7 @@ func readScaledObjects(mgr ctrl.Manager, opts Options) (*scaledObjects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set the discovery of ScaledObjects up: %w", err)
 	}
-	return newScaledObjects(mgr.GetCache(), apis, opts.Clock, opts.Logger), nil
+	return autoscalers.NewScaledObjects(mgr.GetCache(), apis, opts.Clock, opts.Logger), nil
 }
 
 // addWarmer adds the controller of WarmPools, if opts.WarmPools is set.
@@ -178,7 +176,7 @@ func addWarmer(mgr ctrl.Manager, opts Options, recorder events.EventRecorder) er
 		Registerer: opts.Registerer, Logger: opts.Logger, Clock: opts.Clock, Bounds: opts.WarmBounds,
 	}
 	if opts.Shard != nil {
-		o.Owns = func(namespace string) bool { return opts.Shard.Owns(warmPoolKey(namespace)) }
+		o.Owns = func(namespace string) bool { return opts.Shard.Owns(kube.WarmPoolKey(namespace)) }
 		o.OwnersChanged = opts.Shard.Changes()
 	}
 	w, err := warmer.New(o)
@@ -202,7 +200,7 @@ func managerOptions(opts Options) ctrl.Options {
 			ByObject: map[client.Object]cache.ByObject{
 				&corev1.Pod{}:                            {Transform: gpuwarm.StripPod},
 				&corev1.Node{}:                           {Transform: gpuwarm.StripNode},
-				&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripHPA},
+				&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: autoscalers.StripHPA},
 			},
 		},
 	}
@@ -217,22 +215,6 @@ func stripMeta(obj any) (any, error) {
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
 	}
 	return obj, nil
-}
-
-// stripHPA removes what nobody reads from the HPAs in the cache, to save memory.
-func stripHPA(obj any) (any, error) {
-	if hpa, ok := obj.(*autoscalingv2.HorizontalPodAutoscaler); ok {
-		hpa.ManagedFields, hpa.Annotations = nil, nil
-		hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{}
-	}
-	return obj, nil
-}
-
-var _ toolscache.TransformFunc = stripHPA
-
-// withGeneration ignores updates that change only metadata or status.
-func withGeneration() builder.Predicates {
-	return builder.WithPredicates(predicate.GenerationChangedPredicate{})
 }
 
 // ServedSettings is a [values.ParseFunc]: it returns what serving needs from a spec.

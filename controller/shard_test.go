@@ -1,15 +1,13 @@
 package controller
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 )
 
 // shardStub owns what its function says.
@@ -18,7 +16,7 @@ type shardStub struct{ owns func(key string) bool }
 func (s shardStub) Owns(key string) bool             { return s.owns(key) }
 func (shardStub) Changes() <-chan event.GenericEvent { return nil }
 
-func owning(owns *bool) Shard { return shardStub{func(string) bool { return *owns }} }
+func owning(owns *bool) kube.Shard { return shardStub{func(string) bool { return *owns }} }
 
 // A replica that loses a Forecast to another drops all that it has of it, and writes nothing. When
 // the Forecast comes back, it goes on from the status.
@@ -48,47 +46,5 @@ func TestForecastMovesToAnotherReplica(t *testing.T) {
 	f.wantReady(t, "fc")
 	if n := len(f.get(t, "fc").Status.RecentWrites); n != len(f.writes["fc"]) || n <= writes {
 		t.Errorf("the status counts %d writes, want all %d", n, len(f.writes["fc"]))
-	}
-}
-
-// Whatever the kinds are named, one replica does not write what another owns.
-func TestKeysOfKindsDiffer(t *testing.T) {
-	keys := map[string]bool{}
-	for _, key := range []string{
-		forecastKey(named("a")), peakScheduleKey(named("a")), calendarKey("a"), calendarKey("shop/a"), warmPoolKey("shop"),
-		warmPoolKey("a"),
-	} {
-		if keys[key] {
-			t.Errorf("the key %q stands for two objects", key)
-		}
-		keys[key] = true
-	}
-}
-
-func TestSchedulesAndCalendarsOfAnotherReplica(t *testing.T) {
-	f := newFixture(t, nil,
-		&v1alpha1.PeakSchedule{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "noon"}},
-		&v1alpha1.Calendar{ObjectMeta: metav1.ObjectMeta{Name: "days"}})
-	owns := false
-	shard := owning(&owns)
-	schedules := &PeakScheduleReconciler{
-		client: f.client, compiler: f.compiler, recorder: f.events, clock: f.ForecastReconciler.clock, shard: shard,
-	}
-	calendars := &CalendarReconciler{
-		client: f.client, compiler: f.compiler, recorder: f.events, clock: f.ForecastReconciler.clock, shard: shard,
-	}
-	for kind, r := range map[string]interface {
-		Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error)
-	}{"noon": schedules, "days": calendars} {
-		req := ctrl.Request{NamespacedName: named(kind)}
-		if kind == "days" {
-			req.Namespace = ""
-		}
-		if got, err := r.Reconcile(t.Context(), req); err != nil || got != (ctrl.Result{}) {
-			t.Errorf("%s: %+v, %v; want nothing", kind, got, err)
-		}
-	}
-	if n := len(f.writes); n != 0 {
-		t.Errorf("%d objects of another replica were written", n)
 	}
 }

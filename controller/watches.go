@@ -6,17 +6,13 @@ import (
 	"maps"
 	"slices"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 )
 
 // targetIndex is the cache index from a target to the Forecasts of its namespace that name it.
@@ -63,45 +59,19 @@ func isActive(fc *v1alpha1.Forecast) bool {
 
 // forecastEvents enqueues a Forecast when its spec or labels change.
 func forecastEvents() handler.EventHandler {
-	add := func(obj client.Object, q requestQueue) {
+	add := func(obj client.Object, q kube.RequestQueue) {
 		q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(obj)})
 	}
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q requestQueue) { add(e.Object, q) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q requestQueue) {
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q kube.RequestQueue) { add(e.Object, q) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q kube.RequestQueue) {
 			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
 				!maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
 				add(e.ObjectNew, q)
 			}
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q requestQueue) { add(e.Object, q) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q kube.RequestQueue) { add(e.Object, q) },
 	}
-}
-
-// requestQueue is the queue of a reconciler.
-type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-
-// hpaSpecChanged ignores updates of an HPA's status, which the HPA controller writes at every sync.
-// A plan depends on the spec only.
-func hpaSpecChanged() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		before, ok1 := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
-		after, ok2 := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
-		return !ok1 || !ok2 || !equality.Semantic.DeepEqual(before.Spec, after.Spec)
-	}}
-}
-
-// forecastsOfHPA maps an HPA to the Forecasts that it reads.
-func forecastsOfHPA(_ context.Context, obj client.Object) []reconcile.Request {
-	hpa, ok := obj.(*autoscalingv2.HorizontalPodAutoscaler)
-	if !ok {
-		return nil
-	}
-	var out []reconcile.Request
-	for _, name := range indexHPA(hpa) {
-		out = append(out, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: hpa.Namespace, Name: name}})
-	}
-	return out
 }
 
 // forecastsOfPeaks maps a PeakSchedule to every Forecast of its namespace. A Forecast that it no
@@ -121,17 +91,5 @@ func (r *ForecastReconciler) forecastsIn(ctx context.Context, namespace string) 
 		r.logger.Error("cannot list Forecasts", "namespace", namespace, "error", err)
 		return nil
 	}
-	return requestsFor(list.Items)
-}
-
-// requestsFor returns a request for each of the objects.
-func requestsFor[T any, P interface {
-	*T
-	client.Object
-}](objects []T) []reconcile.Request {
-	out := make([]reconcile.Request, 0, len(objects))
-	for i := range objects {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(P(&objects[i]))})
-	}
-	return out
+	return kube.RequestsFor(list.Items)
 }

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/event"
+	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // An outage does not use up the writes that the first plan after it needs.
@@ -27,7 +28,7 @@ func TestOutageUsesFewWrites(t *testing.T) {
 	}
 	histories["q"].err = nil
 	f.step(t, "fc", time.Minute)
-	if plan := f.get(t, "fc").Status.Plan; !plan.ComputedAt.Equal(new(metaTime(f.clock.Now()))) {
+	if plan := f.get(t, "fc").Status.Plan; !plan.ComputedAt.Equal(new(kube.MetaTime(f.clock.Now()))) {
 		t.Errorf("it is %s, and the plan in status is of %s: the first plan after the outage was not written",
 			f.clock.Now(), plan.ComputedAt)
 	}
@@ -41,14 +42,14 @@ func TestDelayedLeaderOverwritesNothing(t *testing.T) {
 	old := f.get(t, "fc")
 	// The successor writes.
 	newer := f.get(t, "fc")
-	newer.Status.Plan.ComputedAt = metaTime(f.clock.Now().Add(time.Minute))
+	newer.Status.Plan.ComputedAt = kube.MetaTime(f.clock.Now().Add(time.Minute))
 	if err := f.client.Status().Update(t.Context(), newer); err != nil {
 		t.Fatal(err)
 	}
 	state := f.states[named("fc")]
 	next := old.Status.DeepCopy()
 	next.Plan.Segments[0].Values = "1 2 3"
-	got, err := orConflict(f.write(t.Context(), old, state, next, nil))
+	got, err := kube.OrConflict(f.write(t.Context(), old, state, next, nil))
 	if err != nil || got.RequeueAfter == 0 {
 		t.Errorf("result = %+v, %v; want a retry without an error", got, err)
 	}
@@ -162,27 +163,6 @@ func TestForecastsOfOneTarget(t *testing.T) {
 	}
 }
 
-// Only a change of an HPA's spec enqueues its Forecasts. The HPA controller writes the status at
-// every sync.
-func TestHPASpecChanged(t *testing.T) {
-	before := hpaReading("hpa", "fc", nil)
-	before.ResourceVersion = "1"
-	status, spec := before.DeepCopy(), before.DeepCopy()
-	status.ResourceVersion, status.Status.CurrentReplicas = "2", 7
-	status.Annotations = map[string]string{"seen": "now"}
-	spec.Spec.Metrics[0].External.Target.AverageValue = new(resource.MustParse("6"))
-	p := hpaSpecChanged()
-	if p.Update(event.UpdateEvent{ObjectOld: &before, ObjectNew: status}) {
-		t.Error("a new status enqueues Forecasts")
-	}
-	if !p.Update(event.UpdateEvent{ObjectOld: &before, ObjectNew: spec}) {
-		t.Error("a new averageValue enqueues no Forecast")
-	}
-	if !p.Create(event.CreateEvent{Object: &before}) || !p.Delete(event.DeleteEvent{Object: &before}) {
-		t.Error("a created or deleted HPA enqueues no Forecast")
-	}
-}
-
 func TestConditionsAreMetrics(t *testing.T) {
 	f := newFixture(t, dailyHistory(0.05), shortForecast("fc", "q"), deployment())
 	f.step(t, "fc", time.Minute)
@@ -196,5 +176,44 @@ func TestConditionsAreMetrics(t *testing.T) {
 	f.metrics.forget(named("fc"))
 	if n := collected(f.metrics.conditions); n != 0 {
 		t.Errorf("%d series of a deleted Forecast are left", n)
+	}
+}
+
+// A PeakSchedule can be created in the same second as the first plan. The second plan is published
+// then, although its ComputedAt is the same. It is not written a third time.
+func TestTwoPlansInOneSecond(t *testing.T) {
+	fc := shortForecast("model", "")
+	fc.Spec.Demand = nil
+	schedule := func(name, start, demand string) *v1alpha1.PeakSchedule {
+		ps := noonPeak("model")
+		ps.Name, ps.UID, ps.Spec.TimeZone = name, types.UID(name), "Asia/Shanghai"
+		ps.Spec.Windows[0] = v1alpha1.PeakWindow{Name: "on", Start: start, Duration: "1h", Demand: atLeast(demand)}
+		return ps
+	}
+	f := newFixture(t, nil, fc, deployment(), schedule("past", "2026-03-01T07:30", "7"))
+	planned := func() float64 {
+		t.Helper()
+		f.reconcile(t, "model")
+		plan, err := plan.Decode(*f.get(t, "model").Status.Plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, _ := plan.At(f.clock.Now())
+		return v
+	}
+	if v := planned(); v != 0 {
+		t.Errorf("without an active window the plan has %v, want 0", v)
+	}
+	if err := f.client.Create(t.Context(), schedule("new", "2026-03-02T07:30", "15")); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		f.clock.SetTime(f.clock.Now().Add(100 * time.Millisecond))
+		if v := planned(); v != 15 {
+			t.Errorf("the plan has %v, want the declared 15", v)
+		}
+	}
+	if n := len(f.writes["model"]); n != 2 {
+		t.Errorf("%d writes, want one for each plan", n)
 	}
 }

@@ -3,6 +3,8 @@
 package conditions
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,32 @@ func (s *Set) Put(kind string, status metav1.ConditionStatus, reason, message st
 
 // Get returns the condition of a type; nil where there is none.
 func (s *Set) Get(kind string) *metav1.Condition { return meta.FindStatusCondition(s.List, kind) }
+
+// SetTrue sets a condition to True.
+func (s *Set) SetTrue(kind, reason, format string, args ...any) {
+	s.Put(kind, metav1.ConditionTrue, reason, fmt.Sprintf(format, args...))
+}
+
+// SetFalse sets a condition to False.
+func (s *Set) SetFalse(kind, reason, format string, args ...any) {
+	s.Put(kind, metav1.ConditionFalse, reason, fmt.Sprintf(format, args...))
+}
+
+// SetUnknown sets a condition to Unknown.
+func (s *Set) SetUnknown(kind, reason, format string, args ...any) {
+	s.Put(kind, metav1.ConditionUnknown, reason, fmt.Sprintf(format, args...))
+}
+
+// Merge replaces the conditions in into by the collected ones. A condition whose status did not
+// change keeps its LastTransitionTime. It returns the conditions whose status or reason changed.
+func (s *Set) Merge(into *[]metav1.Condition) (changed []metav1.Condition) {
+	changed = Changed(*into, s.List)
+	for _, c := range s.List {
+		meta.SetStatusCondition(into, c)
+	}
+	*into = slices.DeleteFunc(*into, func(c metav1.Condition) bool { return s.Get(c.Type) == nil })
+	return changed
+}
 
 // Status returns True or False.
 func Status(ok bool) metav1.ConditionStatus {

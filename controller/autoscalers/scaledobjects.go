@@ -1,4 +1,4 @@
-package controller
+package autoscalers
 
 import (
 	"context"
@@ -31,18 +31,17 @@ const (
 	kedaWait = 30 * time.Second
 )
 
-// apiDiscovery says which kinds the cluster serves now.
-type apiDiscovery interface {
+// Discovery says which kinds the cluster serves now.
+type Discovery interface {
 	ServerResourcesForGroupVersion(groupVersion string) (*metav1.APIResourceList, error)
 }
 
-// scaledObjects holds the ScaledObjects of KEDA that read Forecasts, each parsed once per change. It
+// ScaledObjects holds the ScaledObjects of KEDA that read Forecasts, each parsed once per change. It
 // runs on every replica, because every one of them may own Forecasts. As long as the cluster does not
-// serve the kind, it asks for no ScaledObject.
-// A nil one has none.
-type scaledObjects struct {
+// serve the kind, it asks for no ScaledObject. A nil one has none.
+type ScaledObjects struct {
 	cache     cache.Cache
-	discovery apiDiscovery
+	discovery Discovery
 	clock     clock.WithTicker
 	logger    *slog.Logger
 	// changes has an event for each Forecast that a changed ScaledObject reads.
@@ -57,8 +56,9 @@ type scaledObjects struct {
 	readers map[types.NamespacedName]map[types.NamespacedName]bool
 }
 
-func newScaledObjects(c cache.Cache, d apiDiscovery, clock clock.WithTicker, logger *slog.Logger) *scaledObjects {
-	return &scaledObjects{
+// NewScaledObjects returns one that reads from c, once d says that the cluster serves the kind.
+func NewScaledObjects(c cache.Cache, d Discovery, clock clock.WithTicker, logger *slog.Logger) *ScaledObjects {
+	return &ScaledObjects{
 		cache: c, discovery: d, clock: clock, logger: logger, changes: make(chan event.GenericEvent, 1024),
 		objects: map[types.NamespacedName]planner.ScaledObject{},
 		readers: map[types.NamespacedName]map[types.NamespacedName]bool{},
@@ -66,10 +66,10 @@ func newScaledObjects(c cache.Cache, d apiDiscovery, clock clock.WithTicker, log
 }
 
 // NeedLeaderElection is false: whoever owns a Forecast reads the ScaledObjects of it.
-func (s *scaledObjects) NeedLeaderElection() bool { return false }
+func (s *ScaledObjects) NeedLeaderElection() bool { return false }
 
 // Start follows the ScaledObjects until ctx ends, from when the cluster serves the kind.
-func (s *scaledObjects) Start(ctx context.Context) error {
+func (s *ScaledObjects) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.began = s.clock.Now()
 	s.mu.Unlock()
@@ -89,7 +89,7 @@ func (s *scaledObjects) Start(ctx context.Context) error {
 
 // check begins to follow the ScaledObjects when the cluster serves the kind, and ends that when it
 // does not any more.
-func (s *scaledObjects) check(ctx context.Context) error {
+func (s *ScaledObjects) check(ctx context.Context) error {
 	served, err := s.served()
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (s *scaledObjects) check(ctx context.Context) error {
 	return nil
 }
 
-func (s *scaledObjects) served() (bool, error) {
+func (s *ScaledObjects) served() (bool, error) {
 	kind := planner.ScaledObjectKind
 	list, err := s.discovery.ServerResourcesForGroupVersion(kind.GroupVersion().String())
 	if apierrors.IsNotFound(err) {
@@ -133,7 +133,7 @@ func emptyScaledObject() *unstructured.Unstructured {
 	return obj
 }
 
-func (s *scaledObjects) follow(ctx context.Context) error {
+func (s *ScaledObjects) follow(ctx context.Context) error {
 	informer, err := s.cache.GetInformer(ctx, emptyScaledObject(), cache.BlockUntilSynced(false))
 	if err != nil {
 		return fmt.Errorf("watch ScaledObjects: %w", err)
@@ -153,7 +153,7 @@ func (s *scaledObjects) follow(ctx context.Context) error {
 	return nil
 }
 
-func (s *scaledObjects) store(obj any) {
+func (s *ScaledObjects) store(obj any) {
 	u, ok := obj.(*unstructured.Unstructured)
 	if !ok {
 		return
@@ -168,7 +168,7 @@ func (s *scaledObjects) store(obj any) {
 	s.replace(client.ObjectKeyFromObject(u), parsed)
 }
 
-func (s *scaledObjects) remove(obj any) {
+func (s *ScaledObjects) remove(obj any) {
 	if tombstone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
 		obj = tombstone.Obj
 	}
@@ -182,7 +182,7 @@ func (s *scaledObjects) remove(obj any) {
 // replace stores a ScaledObject, or forgets one that reads no Forecast. The Forecasts that it read
 // before, or reads now, are planned again, unless nothing that matters has changed: KEDA writes the
 // status often. The caller holds the lock.
-func (s *scaledObjects) replace(key types.NamespacedName, now planner.ScaledObject) {
+func (s *ScaledObjects) replace(key types.NamespacedName, now planner.ScaledObject) {
 	before := s.objects[key]
 	if before.Equal(now) {
 		return
@@ -211,7 +211,7 @@ func (s *scaledObjects) replace(key types.NamespacedName, now planner.ScaledObje
 }
 
 // send never blocks. A change that is dropped is seen at the Forecast's next step.
-func (s *scaledObjects) send(key types.NamespacedName) {
+func (s *ScaledObjects) send(key types.NamespacedName) {
 	fc := &v1alpha1.Forecast{}
 	fc.Namespace, fc.Name = key.Namespace, key.Name
 	select {
@@ -221,7 +221,7 @@ func (s *scaledObjects) send(key types.NamespacedName) {
 }
 
 // of returns the ScaledObjects that read a Forecast, by name.
-func (s *scaledObjects) of(fc *v1alpha1.Forecast) []planner.ScaledObject {
+func (s *ScaledObjects) of(fc *v1alpha1.Forecast) []planner.ScaledObject {
 	if s == nil {
 		return nil
 	}
@@ -239,7 +239,7 @@ func (s *scaledObjects) of(fc *v1alpha1.Forecast) []planner.ScaledObject {
 
 // wait reports whether to plan later, because the ScaledObjects have not been read since the start:
 // a plan without them would have to be written again soon.
-func (s *scaledObjects) wait() bool {
+func (s *ScaledObjects) wait() bool {
 	if s == nil {
 		return false
 	}

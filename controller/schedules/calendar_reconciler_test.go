@@ -1,4 +1,4 @@
-package controller
+package schedules
 
 import (
 	"strings"
@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -56,14 +55,14 @@ func TestCalendarStatus(t *testing.T) {
 				Spec:       v1alpha1.CalendarSpec{Days: tc.days},
 			})
 			r := &CalendarReconciler{
-				client: f.client, compiler: f.compiler, recorder: events.NewFakeRecorder(10), clock: passive{f.clock},
+				Options: f.Options,
 			}
 			key := types.NamespacedName{Name: "c"}
 			if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil {
 				t.Fatal(err)
 			}
 			var cal v1alpha1.Calendar
-			if err := f.client.Get(t.Context(), key, &cal); err != nil {
+			if err := f.Client.Get(t.Context(), key, &cal); err != nil {
 				t.Fatal(err)
 			}
 			c := meta.FindStatusCondition(cal.Status.Conditions, "Ready")

@@ -1,13 +1,16 @@
-package controller
+package schedules
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -29,12 +32,22 @@ type scheduleFixture struct {
 
 func newScheduleFixture(objects ...client.Object) *scheduleFixture {
 	f := &scheduleFixture{clock: clocktesting.NewFakePassiveClock(epoch)}
-	c := fake.NewClientBuilder().WithScheme(NewScheme()).WithObjects(objects...).
+	c := fake.NewClientBuilder().WithScheme(scheme()).WithObjects(objects...).
 		WithStatusSubresource(&v1alpha1.PeakSchedule{}, &v1alpha1.Calendar{}).Build()
 	f.PeakScheduleReconciler = &PeakScheduleReconciler{
-		client: c, compiler: NewCompiler(c), recorder: events.NewFakeRecorder(1000), clock: passive{f.clock},
+		Options: Options{
+			Client: c, Compiler: NewCompiler(c), Recorder: events.NewFakeRecorder(1000), Clock: f.clock,
+		},
 	}
 	return f
+}
+
+var epoch = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) // A Monday.
+
+func scheme() *runtime.Scheme {
+	s := runtime.NewScheme()
+	utilruntime.Must(v1alpha1.AddToScheme(s))
+	return s
 }
 
 func peakKey() types.NamespacedName { return types.NamespacedName{Namespace: "ai", Name: "peak"} }
@@ -48,7 +61,7 @@ func (f *scheduleFixture) reconcile(t *testing.T) (v1alpha1.PeakScheduleStatus, 
 		t.Fatal(err)
 	}
 	var ps v1alpha1.PeakSchedule
-	if err := f.client.Get(t.Context(), peakKey(), &ps); err != nil {
+	if err := f.Client.Get(t.Context(), peakKey(), &ps); err != nil {
 		t.Fatal(err)
 	}
 	return ps.Status, result.RequeueAfter
@@ -57,12 +70,12 @@ func (f *scheduleFixture) reconcile(t *testing.T) (v1alpha1.PeakScheduleStatus, 
 // change changes the spec of an object.
 func (f *scheduleFixture) change(t *testing.T, obj client.Object, change func()) {
 	t.Helper()
-	if err := f.client.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
+	if err := f.Client.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
 		t.Fatal(err)
 	}
 	change()
 	obj.SetGeneration(obj.GetGeneration() + 1)
-	if err := f.client.Update(t.Context(), obj); err != nil {
+	if err := f.Client.Update(t.Context(), obj); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -72,12 +85,12 @@ func (f *scheduleFixture) change(t *testing.T, obj client.Object, change func())
 func (f *scheduleFixture) publish(t *testing.T, name string, plan *plan.Plan) map[string]time.Duration {
 	t.Helper()
 	var fc v1alpha1.Forecast
-	if err := f.client.Get(t.Context(), types.NamespacedName{Namespace: "ai", Name: name}, &fc); err != nil {
+	if err := f.Client.Get(t.Context(), types.NamespacedName{Namespace: "ai", Name: name}, &fc); err != nil {
 		t.Fatal(err)
 	}
 	before, encoded := fc.DeepCopy(), plan.Encode()
 	fc.Status.Plan = &encoded
-	if err := f.client.Update(t.Context(), &fc); err != nil {
+	if err := f.Client.Update(t.Context(), &fc); err != nil {
 		t.Fatal(err)
 	}
 	q := &delayQueue{delays: map[string]time.Duration{}}
@@ -154,4 +167,13 @@ func flatPlan(computedAt time.Time, value float64) *plan.Plan {
 	return &plan.Plan{
 		ComputedAt: computedAt, Start: epoch, Segments: []plan.Segment{{Step: time.Minute, Values: values}},
 	}
+}
+
+func contains(text string, parts ...string) bool {
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			return false
+		}
+	}
+	return true
 }

@@ -1,4 +1,4 @@
-package controller
+package autoscalers
 
 import (
 	"errors"
@@ -49,14 +49,14 @@ func scaledObject(name, forecast string) *unstructured.Unstructured {
 	return obj
 }
 
-func newTestScaledObjects(d apiDiscovery) (*scaledObjects, *informertest.FakeInformers, *clocktesting.FakeClock) {
+func newTestScaledObjects(d Discovery) (*ScaledObjects, *informertest.FakeInformers, *clocktesting.FakeClock) {
 	clock := clocktesting.NewFakeClock(time.Unix(1e9, 0))
 	informers := &informertest.FakeInformers{}
-	return newScaledObjects(informers, d, clock, slog.New(slog.DiscardHandler)), informers, clock
+	return NewScaledObjects(informers, d, clock, slog.New(slog.DiscardHandler)), informers, clock
 }
 
 // changed drains the names of the Forecasts that are to be planned again.
-func changed(s *scaledObjects) map[string]int {
+func changed(s *ScaledObjects) map[string]int {
 	out := map[string]int{}
 	for {
 		select {
@@ -68,7 +68,7 @@ func changed(s *scaledObjects) map[string]int {
 	}
 }
 
-func readersOf(s *scaledObjects, forecast string) []string {
+func readersOf(s *ScaledObjects, forecast string) []string {
 	fc := &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: forecast}}
 	var names []string
 	for _, o := range s.of(fc) {
@@ -150,7 +150,7 @@ func TestPlansDoNotWaitForever(t *testing.T) {
 	if s.wait() {
 		t.Errorf("plans wait for more than %s", kedaWait)
 	}
-	var none *scaledObjects
+	var none *ScaledObjects
 	if none.wait() || none.of(&v1alpha1.Forecast{}) != nil {
 		t.Error("without ScaledObjects there are some")
 	}

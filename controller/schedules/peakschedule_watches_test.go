@@ -1,4 +1,4 @@
-package controller
+package schedules
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/planner/plan"
 )
 
 // The first plan of a new Forecast can be made before its PeakSchedule is seen, and the second one
@@ -79,43 +78,5 @@ func TestSmallChangesOfDemandAreNotWritten(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want, +got\n%s", diff)
-	}
-}
-
-// A PeakSchedule can be created in the same second as the first plan. The second plan is published
-// then, although its ComputedAt is the same. It is not written a third time.
-func TestTwoPlansInOneSecond(t *testing.T) {
-	fc := shortForecast("model", "")
-	fc.Spec.Demand = nil
-	schedule := func(name, start, demand string) *v1alpha1.PeakSchedule {
-		ps := peakSchedule(v1alpha1.PeakWindow{Name: "on", Start: start, Duration: "1h", Demand: atLeast(demand)})
-		ps.Name, ps.Namespace, ps.Spec.ForecastRefs = name, "shop", []v1alpha1.ForecastReference{{Name: "model"}}
-		return ps
-	}
-	f := newFixture(t, nil, fc, deployment(), schedule("past", "2026-03-01T07:30", "7"))
-	planned := func() float64 {
-		t.Helper()
-		f.reconcile(t, "model")
-		plan, err := plan.Decode(*f.get(t, "model").Status.Plan)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, _ := plan.At(f.clock.Now())
-		return v
-	}
-	if v := planned(); v != 0 {
-		t.Errorf("without an active window the plan has %v, want 0", v)
-	}
-	if err := f.client.Create(t.Context(), schedule("new", "2026-03-02T07:30", "15")); err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		f.clock.SetTime(f.clock.Now().Add(100 * time.Millisecond))
-		if v := planned(); v != 15 {
-			t.Errorf("the plan has %v, want the declared 15", v)
-		}
-	}
-	if n := len(f.writes["model"]); n != 2 {
-		t.Errorf("%d writes, want one for each plan", n)
 	}
 }

@@ -1,4 +1,4 @@
-package controller
+package schedules
 
 import (
 	"context"
@@ -228,9 +228,9 @@ func TestChangedCalendar(t *testing.T) {
 	var got []string
 	got = append(got, next())
 	for _, do := range []func(context.Context) error{
-		func(ctx context.Context) error { return f.client.Create(ctx, off("2026-03-02")) },
-		func(ctx context.Context) error { return f.client.Delete(ctx, off("2026-03-02")) },
-		func(ctx context.Context) error { return f.client.Create(ctx, off("2026-03-03")) },
+		func(ctx context.Context) error { return f.Client.Create(ctx, off("2026-03-02")) },
+		func(ctx context.Context) error { return f.Client.Delete(ctx, off("2026-03-02")) },
+		func(ctx context.Context) error { return f.Client.Create(ctx, off("2026-03-03")) },
 	} {
 		if err := do(t.Context()); err != nil {
 			t.Fatal(err)
@@ -256,7 +256,7 @@ func TestInvalidSelectorAffectsNoForecast(t *testing.T) {
 	good := peakSchedule(noonWindow())
 	good.Name = "good"
 	f := newScheduleFixture(bad, good)
-	found, err := f.compiler.selection(t.Context(), forecastNamed("affected", nil), nil)
+	found, err := f.Compiler.Selection(t.Context(), forecastNamed("affected", nil), nil)
 	if err != nil || len(found.InvalidSchedules) > 0 || len(found.Schedules) != 1 {
 		t.Errorf("%d schedules, %v, %v; want the good one and no error",
 			len(found.Schedules), found.InvalidSchedules, err)

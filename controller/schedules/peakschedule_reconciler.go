@@ -1,4 +1,4 @@
-package controller
+package schedules
 
 import (
 	"context"
@@ -10,8 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/events"
-	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,6 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/internal/conditions"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -30,57 +30,53 @@ const maxRequeue = time.Hour
 // PeakScheduleReconciler writes to the status of PeakSchedules what they declare now and next, and
 // for which Forecasts. Forecasts do not read that status: they evaluate the schedules themselves.
 type PeakScheduleReconciler struct {
-	client   client.Client
-	compiler *Compiler
-	recorder events.EventRecorder
-	clock    clock.Clock
-	shard    Shard // Nil owns everything.
+	Options
 
 	writes scheduleWrites
 }
 
 func (r *PeakScheduleReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.PeakSchedule{}, withGeneration()).
+		For(&v1alpha1.PeakSchedule{}, kube.WithGeneration()).
 		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.allSchedules)).
 		Watches(&v1alpha1.Forecast{}, handler.EnqueueRequestsFromMapFunc(r.schedulesOf),
 			builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		Watches(&v1alpha1.Forecast{}, handler.Funcs{UpdateFunc: r.planChanged}).
-		WatchesRawSource(shardChanges(r.shard, func(ctx context.Context) []reconcile.Request {
-			return requestsFor(r.schedulesIn(ctx, ""))
+		WatchesRawSource(kube.ShardChanges(r.Shard, func(ctx context.Context) []reconcile.Request {
+			return kube.RequestsFor(r.schedulesIn(ctx, ""))
 		})).
-		WithOptions(shardOptions(r.shard, 1)).
+		WithOptions(kube.ShardOptions(r.Shard, 1)).
 		Complete(r)
 }
 
 // Reconcile updates the status of a PeakSchedule, and requeues it for its next change.
 func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var ps v1alpha1.PeakSchedule
-	if err := r.client.Get(ctx, req.NamespacedName, &ps); err != nil {
+	if err := r.Client.Get(ctx, req.NamespacedName, &ps); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.compiler.ForgetSchedule(req.NamespacedName)
+			r.Compiler.ForgetSchedule(req.NamespacedName)
 			r.writes.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if !owns(r.shard, peakScheduleKey(req.NamespacedName)) {
+	if !kube.Owns(r.Shard, kube.PeakScheduleKey(req.NamespacedName)) {
 		r.writes.forget(req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
-	now := r.clock.Now()
-	conditions := newConditionSet(ps.Generation, now)
+	now := r.Clock.Now()
+	conditions := conditions.Set{Generation: ps.Generation, Now: kube.MetaTime(now).Time}
 	next, wait, err := r.evaluate(ctx, &ps, now, &conditions)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	changed := conditions.merge(&next.Conditions)
+	changed := conditions.Merge(&next.Conditions)
 	if delay := r.writes.delay(req.NamespacedName, &ps.Status, next, now); delay > 0 {
 		return ctrl.Result{RequeueAfter: min(wait, delay)}, nil
 	}
 	before := ps.DeepCopy()
 	ps.Status = *next
-	if written, err := writeStatus(ctx, r.client, r.recorder, before, &ps, changed); err != nil || !written {
-		return orConflict(err)
+	if written, err := kube.WriteStatus(ctx, r.Client, r.Recorder, before, &ps, changed); err != nil || !written {
+		return kube.OrConflict(err)
 	}
 	r.writes.wrote(req.NamespacedName, now, before.Status.ObservedGeneration != next.ObservedGeneration)
 	return ctrl.Result{RequeueAfter: wait}, nil
@@ -89,18 +85,18 @@ func (r *PeakScheduleReconciler) Reconcile(ctx context.Context, req ctrl.Request
 // evaluate returns the status of a PeakSchedule at now, and how long it stays valid. It sets the
 // condition Ready in conditions; the conditions of the returned status are still the old ones.
 func (r *PeakScheduleReconciler) evaluate(
-	ctx context.Context, ps *v1alpha1.PeakSchedule, now time.Time, conditions *conditionSet,
+	ctx context.Context, ps *v1alpha1.PeakSchedule, now time.Time, conditions *conditions.Set,
 ) (*v1alpha1.PeakScheduleStatus, time.Duration, error) {
 	next := &v1alpha1.PeakScheduleStatus{
 		ObservedGeneration: ps.Generation, Conditions: slices.Clone(ps.Status.Conditions),
 	}
-	s, err := r.compiler.schedule(ctx, ps)
+	s, err := r.Compiler.schedule(ctx, ps)
 	switch {
 	case err != nil:
-		conditions.setFalse(v1alpha1.ConditionReady, "InvalidSpec", "%s", oneLine(err))
+		conditions.SetFalse(v1alpha1.ConditionReady, "InvalidSpec", "%s", kube.OneLine(err))
 		return next, time.Minute, nil // A missing Calendar may be created.
 	case ps.Spec.State == v1alpha1.PeakScheduleSuspended:
-		conditions.setTrue(v1alpha1.ConditionReady, "Suspended", "state is Suspended: no window counts")
+		conditions.SetTrue(v1alpha1.ConditionReady, "Suspended", "state is Suspended: no window counts")
 		return next, maxRequeue, nil
 	}
 	forecasts, err := r.forecastsOf(ctx, ps)
@@ -115,11 +111,11 @@ func (r *PeakScheduleReconciler) evaluate(
 // setScheduleReadyCondition sets the condition Ready of a PeakSchedule that can be evaluated. It is
 // False when the PeakSchedule has no effect on a Forecast that it should affect.
 func setScheduleReadyCondition(
-	conditions *conditionSet, ps *v1alpha1.PeakSchedule, s *scheduler.Schedule,
+	conditions *conditions.Set, ps *v1alpha1.PeakSchedule, s *scheduler.Schedule,
 	forecasts []v1alpha1.Forecast, expired []string,
 ) {
 	if missing := missingForecasts(ps, forecasts); missing != "" {
-		conditions.setFalse(v1alpha1.ConditionReady, "ForecastNotFound", "%s", missing)
+		conditions.SetFalse(v1alpha1.ConditionReady, "ForecastNotFound", "%s", missing)
 		return
 	}
 	reason, message := "Evaluated", "every window can be evaluated"
@@ -132,7 +128,7 @@ func setScheduleReadyCondition(
 	for _, warning := range s.Warnings() {
 		message += "; warning: " + warning
 	}
-	conditions.setTrue(v1alpha1.ConditionReady, reason, "%s", message)
+	conditions.SetTrue(v1alpha1.ConditionReady, reason, "%s", message)
 }
 
 // missingForecasts says which Forecasts do not exist that a PeakSchedule names, or that it selects
@@ -161,7 +157,7 @@ func (r *PeakScheduleReconciler) forecastsOf(
 	ctx context.Context, ps *v1alpha1.PeakSchedule,
 ) ([]v1alpha1.Forecast, error) {
 	var list v1alpha1.ForecastList
-	if err := r.client.List(ctx, &list, client.InNamespace(ps.Namespace)); err != nil {
+	if err := r.Client.List(ctx, &list, client.InNamespace(ps.Namespace)); err != nil {
 		return nil, fmt.Errorf("list the Forecasts of %s: %w", ps.Namespace, err)
 	}
 	selected := slices.DeleteFunc(list.Items, func(fc v1alpha1.Forecast) bool { return !selects(ps, &fc) })
@@ -174,13 +170,13 @@ func (r *PeakScheduleReconciler) forecastsOf(
 // This needs an event. A timer would not do, for two reasons: nobody knows when the first plan with
 // a new PeakSchedule is made, and the queue drops a delayed request when the same object is added
 // without delay.
-func (r *PeakScheduleReconciler) planChanged(ctx context.Context, e event.UpdateEvent, q requestQueue) {
+func (r *PeakScheduleReconciler) planChanged(ctx context.Context, e event.UpdateEvent, q kube.RequestQueue) {
 	before, ok1 := e.ObjectOld.(*v1alpha1.Forecast)
 	after, ok2 := e.ObjectNew.(*v1alpha1.Forecast)
 	if !ok1 || !ok2 || equality.Semantic.DeepEqual(before.Status.Plan, after.Status.Plan) {
 		return
 	}
-	now := r.clock.Now()
+	now := r.Clock.Now()
 	for _, ps := range r.schedulesIn(ctx, after.Namespace) {
 		if selects(&ps, after) {
 			key := client.ObjectKeyFromObject(&ps)
@@ -191,17 +187,17 @@ func (r *PeakScheduleReconciler) planChanged(ctx context.Context, e event.Update
 
 // allSchedules maps a Calendar to every PeakSchedule of the cluster.
 func (r *PeakScheduleReconciler) allSchedules(ctx context.Context, _ client.Object) []reconcile.Request {
-	return requestsFor(r.schedulesIn(ctx, ""))
+	return kube.RequestsFor(r.schedulesIn(ctx, ""))
 }
 
 // schedulesOf maps a Forecast to every PeakSchedule of its namespace.
 func (r *PeakScheduleReconciler) schedulesOf(ctx context.Context, obj client.Object) []reconcile.Request {
-	return requestsFor(r.schedulesIn(ctx, obj.GetNamespace()))
+	return kube.RequestsFor(r.schedulesIn(ctx, obj.GetNamespace()))
 }
 
 func (r *PeakScheduleReconciler) schedulesIn(ctx context.Context, namespace string) []v1alpha1.PeakSchedule {
 	var list v1alpha1.PeakScheduleList
-	if err := r.client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil
 	}
 	return list.Items

@@ -1,4 +1,4 @@
-package controller
+package schedules
 
 import (
 	"context"
@@ -33,7 +33,7 @@ func newScheduleSimulation(ps *v1alpha1.PeakSchedule, names ...string) *schedule
 	for _, name := range names {
 		s.forecasts[name] = forecastNamed(name, nil)
 	}
-	s.client = interceptor.NewClient(s.client.(client.WithWatch), interceptor.Funcs{
+	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 			into, ok := list.(*v1alpha1.ForecastList)
 			if !ok {
@@ -103,7 +103,7 @@ func (s *scheduleSimulation) second(t *testing.T) {
 func (s *scheduleSimulation) demands(t *testing.T) map[string]string {
 	t.Helper()
 	var ps v1alpha1.PeakSchedule
-	if err := s.client.Get(t.Context(), peakKey(), &ps); err != nil {
+	if err := s.Client.Get(t.Context(), peakKey(), &ps); err != nil {
 		t.Fatal(err)
 	}
 	shown := map[string]string{}

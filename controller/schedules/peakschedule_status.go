@@ -1,4 +1,4 @@
-package controller
+package schedules
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/scheduler"
 )
@@ -52,7 +53,7 @@ func describeSchedule(
 func windowOccurrence(o scheduler.Occurrence) v1alpha1.WindowOccurrence {
 	return v1alpha1.WindowOccurrence{
 		Window: o.Window, LocalStart: o.Start.Format("2006-01-02T15:04:05-07:00"),
-		Start: metaTime(o.Start), End: metaTime(o.End),
+		Start: kube.MetaTime(o.Start), End: kube.MetaTime(o.End),
 	}
 }
 
@@ -82,7 +83,7 @@ func plannedDemand(
 		if !ok {
 			return nil
 		}
-		demand := quantityOf(roundUp(value))
+		demand := kube.QuantityOf(kube.RoundUp(value))
 		return &demand
 	}
 	if len(status.Active) > 0 {
