@@ -22,9 +22,11 @@ func newPreflightCommand(streams Streams) *cobra.Command {
 
 A group has one owner per cluster, and a second owner would cut the first one's metrics off. So run
 this before you install. It exits with 1 if another server owns a group, and then names the owner and
-an alternative that is free: it always looks at both groups, and at KEDA.`,
+an alternative that is free: it always looks at both groups, and at KEDA. For the overlay keda, which
+claims no group, name the group keda.sh: it exits with 1 if there is no KEDA.`,
 		Example: `  headstart preflight
-  kubectl headstart preflight --group external.metrics.k8s.io`,
+  kubectl headstart preflight --group external.metrics.k8s.io
+  kubectl headstart preflight --group keda.sh`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := cluster.client()

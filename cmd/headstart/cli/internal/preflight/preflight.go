@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/adapter"
+	"headstart.dev/headstart/planner"
 )
 
 // Check checks the groups, and writes about those that are available.
@@ -23,6 +24,12 @@ func Check(
 	}
 	var errs []error
 	for _, group := range groups {
+		if group == planner.ScaledObjectKind.Group {
+			if !doors.keda {
+				errs = append(errs, errors.New("keda.sh: this cluster has no ScaledObjects: install KEDA first"))
+			}
+			continue
+		}
 		if err := adapter.Preflight(ctx, c, group, service); err != nil {
 			if owned, ok := errors.AsType[*adapter.OwnedError](err); ok {
 				owned.Alternative = doors.alternative(group)

@@ -60,6 +60,14 @@ func TestPreflightAdvice(t *testing.T) {
 			groups: []string{external, custom}, fails: true, says: []string{"Install KEDA"},
 			lacks: []string{"Install the overlay for"},
 		},
+		"for the overlay keda": {
+			reason: "it claims no group, so an owner is no fault", owners: []client.Object{kedas}, keda: true,
+			groups: []string{planner.ScaledObjectKind.Group}, says: []string{"KEDA is installed"},
+		},
+		"for the overlay keda without KEDA": {
+			reason: "nothing would read a Forecast", groups: []string{planner.ScaledObjectKind.Group}, fails: true,
+			says: []string{"install KEDA first"},
+		},
 		"prometheus-adapter": {
 			reason: "the other group is free", owners: []client.Object{prometheus}, groups: []string{custom}, fails: true,
 			says: []string{"Install the overlay for external.metrics.k8s.io"},
