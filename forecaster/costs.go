@@ -11,19 +11,19 @@ const (
 	learningRate = 100
 	// defaultHalfLife is the unit of halfLives when no day is known.
 	defaultHalfLife = 24 * time.Hour
-	// otherLoadShare is what a cost of quiet times counts for in busy ones, and the reverse.
+	// otherLoadShare is the weight of a cost from quiet times in busy times, and the reverse.
 	otherLoadShare = 0.35
 	// negligible is the excess cost, times the learning rate, from which on a weight is zero.
 	negligible = 20
 )
 
-// halfLives are those of the trailing costs, in days. What is best changes within hours at some
-// times and within weeks at others, and which of the two is not known before. The average over a
-// few forgets fast enough, and remembers rare bursts.
+// halfLives returns the half-lives of the trailing costs, in days. Sometimes the best expert
+// changes within hours, and sometimes within weeks. Nobody knows in advance which. The average over
+// several half-lives forgets fast enough, and still remembers rare bursts.
 func halfLives() []float64 { return []float64{0.25, 1, 4} }
 
-// trailingCosts are what following each expert has cost, the older the less. They become weights:
-// the exponentially weighted average forecaster (Cesa-Bianchi and Lugosi 2006).
+// trailingCosts are the costs of following each expert. Older costs count less. They become weights
+// by the exponentially weighted average forecaster (Cesa-Bianchi and Lugosi 2006).
 //
 // Costs of decisions that were made while demand was below its mean are kept apart from those
 // above. What is noise in a busy hour is a multiple of demand in a quiet one, and a model may be

@@ -62,7 +62,7 @@ func newWeightedExperts(o Options, h *history, candidates, day int) *weightedExp
 	return x
 }
 
-// leaveOut takes away what an ablation is about.
+// leaveOut switches off the parts that an ablation leaves out.
 func (x *weightedExperts) leaveOut(o Options) {
 	if !o.has(partMargins) {
 		for k := range x.factors {

@@ -130,7 +130,7 @@ func TestDayAndWeekForget(t *testing.T) {
 		t.Errorf("covered = %v of the day and %v of the week, want all: the first day is more than a week ago", d, w)
 	}
 	if got := tr.Week(end).Promises; got != 29*360 {
-		t.Errorf("%d promises in the week, want 29 spans of 360", got)
+		t.Errorf("%d promises in the week, want 29 periods of 360", got)
 	}
 }
 
@@ -299,10 +299,10 @@ func TestVerdictEnds(t *testing.T) {
 		}
 	}
 	if begin != 3 {
-		t.Errorf("missed from span %d on, want 3: after a day of misses", begin)
+		t.Errorf("missed from period %d on, want 3: after a day of misses", begin)
 	}
 	if end < 12 || missed {
-		t.Errorf("held again from span %d on, want after span 12", end)
+		t.Errorf("held again from period %d on, want after period 12", end)
 	}
 }
 
@@ -339,7 +339,7 @@ func TestLongestLeadIsScored(t *testing.T) {
 	}
 }
 
-// Memory is bounded, also by promises that are never scored, and by weeks of tallies.
+// Memory is bounded, also by promises that are never scored, and by weeks of periods.
 func TestMemoryIsBounded(t *testing.T) {
 	tr := tracker(t, forecaster.Contract{ServiceLevel: 0.9})
 	for i := range 60 * 1440 {
@@ -353,7 +353,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		s := forecaster.Series{Start: at(i * 1440), Step: time.Minute, Values: make([]float64, 1440)}
 		tr.Observe(s, s)
 	}
-	if _, _, tallies := tr.Held(); tallies > 29 {
-		t.Errorf("%d tallies are held, want 29 at most", tallies)
+	if _, _, periods := tr.Held(); periods > 29 {
+		t.Errorf("%d periods are held, want 29 at most", periods)
 	}
 }

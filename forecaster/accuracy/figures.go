@@ -7,38 +7,38 @@ import (
 
 // Figures say how good promises and estimates turned out to be.
 type Figures struct {
-	// Promises is how many were scored: windows, or steps under a shortage cost.
+	// Promises is the number of promises that were scored.
 	Promises int
-	// Asked is the share of them that must be covered, and Covered the share that was. Covered is
-	// NaN without promises.
+	// Asked is the share of promises that must be covered, and Covered the share that was. Covered
+	// is NaN without promises.
 	Asked, Covered float64
 	// Skill is 1 − loss ÷ the better benchmark's loss; NaN when no estimate was scored.
 	Skill float64
-	// Bias is expected less actual demand at the end of the lead, as a share of the actual demand;
-	// NaN when no estimate was scored.
+	// Bias is (expected − actual) ÷ actual demand at the end of the lead; NaN when no estimate was
+	// scored.
 	Bias float64
 }
 
-// Day returns the figures of the last day: the span that is filling up at now, and the four before
+// Day returns the figures of the last day: of the period that now lies in, and of the four before
 // it.
 func (t *Tracker) Day(now time.Time) Figures {
-	return t.figures(spanNumber(now)-perDay, spanNumber(now))
+	return t.figures(periodNumber(now)-periodsPerDay, periodNumber(now))
 }
 
-// Week returns the figures of the last week: the span that is filling up at now, and the 28 before
+// Week returns the figures of the last week: of the period that now lies in, and of the 28 before
 // it.
 func (t *Tracker) Week(now time.Time) Figures {
-	return t.figures(spanNumber(now)-perWeek, spanNumber(now))
+	return t.figures(periodNumber(now)-periodsPerWeek, periodNumber(now))
 }
 
-// figures sums up the tallies with the numbers from … to.
+// figures sums up the periods with the numbers from … to.
 func (t *Tracker) figures(from, to int64) Figures {
-	var sum tally
+	var sum period
 	for _, b := range t.between(from, to) {
 		sum.promises += b.promises
 		sum.missed += b.missed
 		sum.loss += b.loss
-		sum.over += b.over
+		sum.excess += b.excess
 		sum.actual += b.actual
 		for k := range b.benchmarks {
 			sum.benchmarks[k] += b.benchmarks[k]
@@ -54,16 +54,16 @@ func (t *Tracker) figures(from, to int64) Figures {
 		f.Skill = 1 - sum.loss/best
 	}
 	if sum.actual > 0 {
-		f.Bias = sum.over / sum.actual
+		f.Bias = sum.excess / sum.actual
 	}
 	return f
 }
 
-// between returns the tallies with the numbers from … to that are kept.
-func (t *Tracker) between(from, to int64) []tally {
-	lo, hi := max(0, from-t.first), min(int64(len(t.tallies)), to-t.first+1)
+// between returns the periods with the numbers from … to that are kept.
+func (t *Tracker) between(from, to int64) []period {
+	lo, hi := max(0, from-t.first), min(int64(len(t.periods)), to-t.first+1)
 	if lo >= hi {
 		return nil
 	}
-	return t.tallies[lo:hi]
+	return t.periods[lo:hi]
 }

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// span is what one tally covers. It begins at multiples of it since the Unix epoch.
-	span = 6 * time.Hour
-	// perDay and perWeek are the whole tallies of a day and of a week.
-	perDay, perWeek = 4, 28
-	// maxTallies are a week of whole tallies and the one that is filling up.
-	maxTallies = perWeek + 1
-	// maxPending bounds the promises whose windows are not over. At the longest lead a window ends
-	// MaxLead + 1 steps after its promise; the rest is for demand that takes up to 1,440 steps to
-	// settle.
+	// periodLength is the length of a period. Periods begin at 00:00, 06:00, 12:00 and 18:00 UTC.
+	periodLength = 6 * time.Hour
+	// periodsPerDay and periodsPerWeek are the complete periods of a day and of a week.
+	periodsPerDay, periodsPerWeek = 4, 28
+	// maxPeriods is how many periods are kept: a week of complete ones, and the current one.
+	maxPeriods = periodsPerWeek + 1
+	// maxPending bounds the promises that wait for the end of their windows. With the longest lead, a
+	// window ends MaxLead + 1 steps after its promise. The other 1,440 steps are for demand that is
+	// final only some time after its step.
 	maxPending = forecaster.MaxLead + 1440
 )
 
@@ -27,7 +27,7 @@ const (
 type Options struct {
 	// Step of the demand series.
 	Step time.Duration
-	// Contract is what served demand is held to.
+	// Contract is the service level or the shortage cost that served demand must meet.
 	Contract forecaster.Contract
 }
 
@@ -41,7 +41,8 @@ func (o Options) validate() error {
 	return nil
 }
 
-// Asked returns the share of windows that must be covered; under a shortage cost, of steps.
+// Asked returns the share that must be covered: of windows under a service level, of steps under a
+// shortage cost.
 func (o Options) Asked() float64 {
 	if o.Contract.ShortageCost > 0 {
 		return 1 - 1/o.Contract.ShortageCost
@@ -49,52 +50,55 @@ func (o Options) Asked() float64 {
 	return o.Contract.ServiceLevel
 }
 
-// A Promise is what the metric served at one step, for the demand from there on.
+// A Promise is the value that the metric served at one step. It promises that demand in the lead
+// window, which begins with that step, is not larger.
 type Promise struct {
 	// At is the beginning of the step.
 	At time.Time
-	// Lead is S: the window covers the steps 0 … S from At on, and a replica requested at At serves
-	// from step S on.
+	// Lead is the lead in steps. The lead window has the steps 0 … Lead, counted from At. A replica
+	// that is requested at At serves from step Lead on.
 	Lead int
 	// Served is the demand that was provisioned for.
 	Served float64
 }
 
-// An Estimate is what the forecast was at one origin, of demand without declared peaks.
+// An Estimate is the forecast that was made at one instant. It is about baseline demand, which has
+// no declared peaks.
 type Estimate struct {
-	// At is the origin: the beginning of the first unknown step.
+	// At is the origin of the forecast: the beginning of the first step that it does not know.
 	At time.Time
-	// Lead is S.
+	// Lead is the lead in steps, as in [Promise].
 	Lead int
-	// Cover is the demand to provision for over the window, and Benchmarks what simple rules would
-	// have provisioned for.
+	// Cover is the demand to provision for over the lead window. Benchmarks are what simple rules
+	// would have provisioned for.
 	Cover      float64
 	Benchmarks [2]float64
-	// Expected is the demand expected at step S; NaN when it is unknown.
+	// Expected is the demand expected at step Lead; NaN when it is unknown.
 	Expected float64
 }
 
-// A tally sums the outcomes of the promises and estimates that were made within one span.
-type tally struct {
-	promises, missed float64
+// A period has the sums over the promises and estimates that were made within six hours.
+type period struct {
+	promises, missed float64    // numbers of promises
 	loss             float64    // pinball loss of the estimates
 	benchmarks       [2]float64 // pinball loss of the benchmarks
-	over             float64    // expected less actual demand
-	actual           float64    // actual demand, of the same estimates
+	excess           float64    // sum of expected − actual demand
+	actual           float64    // sum of actual demand, over the estimates that count in excess
 }
 
-// A Tracker scores promises once their windows are over. It is not safe for concurrent use.
+// A Tracker scores promises and estimates once their lead windows are over. It is not safe for
+// concurrent use.
 type Tracker struct {
 	opts      Options
-	promises  []Promise  // whose windows are not over, oldest first
-	estimates []Estimate // likewise
-	first     int64      // number of the first tally: spans since the Unix epoch
-	tallies   []tally
+	promises  []Promise  // those that are not scored yet, oldest first
+	estimates []Estimate // those that are not scored yet, oldest first
+	first     int64      // number of the first period, see periodNumber
+	periods   []period
 	lead      int       // of the newest promise
 	until     time.Time // step of the newest promise
 }
 
-// New returns a Tracker without promises. It fails on Options that are not valid.
+// New returns a Tracker without promises. It returns an error if the Options are not valid.
 func New(o Options) (*Tracker, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -102,11 +106,11 @@ func New(o Options) (*Tracker, error) {
 	return &Tracker{opts: o}, nil
 }
 
-// Options returns those that the Tracker was made with.
+// Options returns the Options that the Tracker was made with.
 func (t *Tracker) Options() Options { return t.opts }
 
-// Promise notes what was served at a step. It ignores all but the first promise of a step, and one
-// that is not a finite number of zero or more.
+// Promise records what was served at a step. It ignores every promise but the first of a step, and
+// a promise that is negative or not finite.
 func (t *Tracker) Promise(p Promise) {
 	if !(p.Served >= 0) || math.IsInf(p.Served, 0) || p.Lead < 0 || !p.At.After(t.until) {
 		return
@@ -119,7 +123,7 @@ func (t *Tracker) Promise(p Promise) {
 func (t *Tracker) PromisedUntil() time.Time { return t.until }
 
 // PendingSince returns the step of the oldest promise or estimate that is not scored yet, and
-// reports whether there is one. Observe looks at nothing before it.
+// reports whether there is one. Observe needs no demand from before this step.
 func (t *Tracker) PendingSince() (time.Time, bool) {
 	switch {
 	case len(t.promises) == 0 && len(t.estimates) == 0:
@@ -130,7 +134,7 @@ func (t *Tracker) PendingSince() (time.Time, bool) {
 	return t.promises[0].At, true
 }
 
-// Estimate notes what the forecast was. It ignores all but the first estimate of an origin.
+// Estimate records a forecast. It ignores every estimate but the first of an origin.
 func (t *Tracker) Estimate(e Estimate) {
 	if n := len(t.estimates); n > 0 && !e.At.After(t.estimates[n-1].At) || !(e.Cover >= 0) || e.Lead < 0 {
 		return
@@ -138,9 +142,9 @@ func (t *Tracker) Estimate(e Estimate) {
 	t.estimates = append(t.estimates[max(0, len(t.estimates)+1-maxPending):], e)
 }
 
-// Observe scores everything whose window is over by the end of the series. Promises are scored
-// against demand; estimates against baseline, which is the demand without its declared peaks. Both
-// have the same start. A window of which a step is missing is not scored.
+// Observe scores the promises and estimates whose windows end within the series. Promises are
+// scored against demand. Estimates are scored against baseline, which is demand without its
+// declared peaks. Both series have the same start. A window with a missing step is not scored.
 func (t *Tracker) Observe(demand, baseline forecaster.Series) {
 	n := 0
 	for _, p := range t.promises {
@@ -162,7 +166,8 @@ func (t *Tracker) Observe(demand, baseline forecaster.Series) {
 	t.estimates = t.estimates[n:]
 }
 
-// window returns the values of the steps 0 … lead from at on; nil when one is missing.
+// window returns the values of the steps 0 … lead, counted from at. It returns nil when one is
+// missing.
 func window(s forecaster.Series, at time.Time, lead int) []float64 {
 	i := int(at.Sub(s.Start) / s.Step)
 	if at.Before(s.Start) || i+lead >= len(s.Values) {
@@ -180,11 +185,13 @@ func (t *Tracker) scorePromise(p Promise, w []float64) {
 	if w == nil {
 		return
 	}
-	need := w[len(w)-1] // what a replica requested at the promise serves first
+	// A service level is about the whole window. A shortage cost is about its last step alone: there,
+	// a replica that was requested at the promise begins to serve.
+	need := w[len(w)-1]
 	if t.opts.Contract.ServiceLevel > 0 {
 		need = stats.Max(w)
 	}
-	if b := t.tally(p.At); b != nil {
+	if b := t.periodAt(p.At); b != nil {
 		b.promises++
 		if need > p.Served*(1+1e-9) {
 			b.missed++
@@ -194,7 +201,7 @@ func (t *Tracker) scorePromise(p Promise, w []float64) {
 
 // scoreEstimate scores an estimate on the values of its window.
 func (t *Tracker) scoreEstimate(e Estimate, w []float64) {
-	b := t.tally(e.At)
+	b := t.periodAt(e.At)
 	if w == nil || b == nil {
 		return
 	}
@@ -205,39 +212,40 @@ func (t *Tracker) scoreEstimate(e Estimate, w []float64) {
 	}
 	last := w[len(w)-1]
 	if !math.IsNaN(e.Expected) {
-		b.over += e.Expected - last
+		b.excess += e.Expected - last
 		b.actual += last
 	}
 }
 
-// tally returns the tally of the span that an instant lies in; nil when that is no longer kept. It
-// drops tallies that are older than a week.
-func (t *Tracker) tally(at time.Time) *tally {
-	k := spanNumber(at)
-	if len(t.tallies) == 0 {
+// periodAt returns the period that an instant lies in; nil when it is no longer kept. It adds the
+// period if it is new, and drops periods that are older than a week.
+func (t *Tracker) periodAt(at time.Time) *period {
+	k := periodNumber(at)
+	if len(t.periods) == 0 {
 		t.first = k
 	}
 	if k < t.first {
 		return nil
 	}
-	if k-t.first >= int64(len(t.tallies)) {
-		if k-t.first >= int64(len(t.tallies)+maxTallies) { // none of them is of this week
-			t.first, t.tallies = k, nil
+	if k-t.first >= int64(len(t.periods)) {
+		if k-t.first >= int64(len(t.periods)+maxPeriods) { // all of them are too old
+			t.first, t.periods = k, nil
 		}
-		for int64(len(t.tallies)) <= k-t.first {
-			t.tallies = append(t.tallies, tally{})
+		for int64(len(t.periods)) <= k-t.first {
+			t.periods = append(t.periods, period{})
 		}
-		if spare := len(t.tallies) - maxTallies; spare > 0 {
-			t.tallies = append([]tally(nil), t.tallies[spare:]...)
-			t.first += int64(spare)
+		if surplus := len(t.periods) - maxPeriods; surplus > 0 {
+			t.periods = append([]period(nil), t.periods[surplus:]...)
+			t.first += int64(surplus)
 		}
 	}
-	return &t.tallies[k-t.first]
+	return &t.periods[k-t.first]
 }
 
-// spanNumber returns how many spans lie between the Unix epoch and the one that at lies in.
-func spanNumber(at time.Time) int64 {
-	s, n := at.Unix(), int64(span/time.Second)
+// periodNumber returns the number of the period that at lies in. The period that begins at the Unix
+// epoch has number 0.
+func periodNumber(at time.Time) int64 {
+	s, n := at.Unix(), int64(periodLength/time.Second)
 	k := s / n
 	if s%n < 0 {
 		k--
