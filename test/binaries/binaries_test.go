@@ -107,15 +107,15 @@ func TestUpToDate(t *testing.T) {
 	if l.upToDate(Command{Name: "tool", Package: "example.com/other"}, pinned) {
 		t.Error("a binary of another package is up to date")
 	}
-	for _, flags := range []string{stamp(c), "old"} {
-		if err := os.WriteFile(l.stampFile(c), []byte(flags), 0o600); err != nil {
+	for _, flags := range []string{flagsHash(c), "old"} {
+		if err := os.WriteFile(l.flagsFile(c), []byte(flags), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := l.upToDate(c, pinned), flags == stamp(c); got != want {
+		if got, want := l.upToDate(c, pinned), flags == flagsHash(c); got != want {
 			t.Errorf("up to date = %t with the flags %q, want %t", got, flags, want)
 		}
 	}
-	if err := os.Remove(l.stampFile(c)); err != nil {
+	if err := os.Remove(l.flagsFile(c)); err != nil {
 		t.Fatal(err)
 	}
 	pinned["headstart.dev/headstart/test"] = "v0.0.1"

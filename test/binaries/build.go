@@ -15,12 +15,13 @@ import (
 	"time"
 )
 
-// buildTime bounds how long everything takes to build with an empty cache on a busy machine.
-const buildTime = 90 * time.Minute
+// buildTimeout bounds one build of all the programs, also with an empty cache on a busy machine.
+const buildTimeout = 90 * time.Minute
 
-// ControlPlane finds the repository and builds the programs of the control plane that are missing.
+// ControlPlane finds the repository. It builds the programs of the control plane that are missing
+// or out of date.
 func ControlPlane(ctx context.Context, progress io.Writer) (Layout, error) {
-	ctx, cancel := context.WithTimeout(ctx, buildTime)
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	l, err := FindLayout()
 	if err != nil {
@@ -29,19 +30,20 @@ func ControlPlane(ctx context.Context, progress io.Writer) (Layout, error) {
 	return l, l.Build(ctx, progress, Commands()...)
 }
 
-// WithHeadstart is [ControlPlane], and builds headstart from the present source.
+// WithHeadstart does what [ControlPlane] does. It also builds headstart from the current source.
 func WithHeadstart(ctx context.Context, progress io.Writer) (Layout, error) {
 	l, err := ControlPlane(ctx, progress)
 	if err != nil {
 		return Layout{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, buildTime)
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	return l, l.Headstart(ctx, progress)
 }
 
-// RunTests is the body of a TestMain whose tests need binaries. It builds them, before the time of
-// the tests counts, sets into, and returns the exit code.
+// RunTests is the body of a TestMain whose tests need binaries. It builds them first, so the
+// timeout of the tests does not include the build. Then it stores the layout in into, runs the
+// tests, and returns the exit code.
 func RunTests(m interface{ Run() int }, into *Layout, build func(context.Context, io.Writer) (Layout, error)) int {
 	layout, err := build(context.Background(), os.Stderr)
 	if err != nil {
@@ -52,22 +54,22 @@ func RunTests(m interface{ Run() int }, into *Layout, build func(context.Context
 	return m.Run()
 }
 
-// WithKEDA is [WithHeadstart], and builds KEDA's programs.
+// WithKEDA does what [WithHeadstart] does. It also builds KEDA's programs.
 func WithKEDA(ctx context.Context, progress io.Writer) (Layout, error) {
 	l, err := WithHeadstart(ctx, progress)
 	if err != nil {
 		return Layout{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, buildTime)
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	return l, l.Build(ctx, progress, KEDA()...)
 }
 
 // Build builds those of the commands that are missing from l.Bin, or out of date, and reports
-// progress. One process at a time builds; others wait for it.
+// progress. Only one process builds at a time. The others wait for it.
 //
-// All that one modfile pins are built by one call of the go command: it compiles what they share
-// once, and links one while it compiles the next.
+// Commands with the same modfile are built by one call of the go command. So the packages that they
+// share are compiled once, and one command is linked while the next one is compiled.
 func (l Layout) Build(ctx context.Context, progress io.Writer, commands ...Command) error {
 	unlock, err := l.lock(ctx)
 	if err != nil {
@@ -86,18 +88,19 @@ func (l Layout) Build(ctx context.Context, progress io.Writer, commands ...Comma
 	return nil
 }
 
-// buildPinned builds the missing ones of commands that the same modfile pins.
+// buildPinned builds those of the commands that are missing or out of date. One modfile pins the
+// versions of all of them.
 func (l Layout) buildPinned(ctx context.Context, progress io.Writer, modfile string, commands []Command) error {
 	pinned, err := pinnedVersions(ctx, filepath.Join(l.Module, cmp.Or(modfile, "go.mod")))
 	if err != nil {
 		return err
 	}
-	missing := slices.DeleteFunc(slices.Clone(commands), func(c Command) bool { return l.upToDate(c, pinned) })
-	if len(missing) == 0 {
+	outdated := slices.DeleteFunc(slices.Clone(commands), func(c Command) bool { return l.upToDate(c, pinned) })
+	if len(outdated) == 0 {
 		return nil
 	}
 	var names, packages []string
-	for _, c := range missing {
+	for _, c := range outdated {
 		names, packages = append(names, c.Name), append(packages, c.Package)
 	}
 	what, flags := "the control plane", slices.Clone(commandFlags)
@@ -107,8 +110,8 @@ func (l Layout) buildPinned(ctx context.Context, progress io.Writer, modfile str
 	fmt.Fprintf(progress, "Building %s into %s, once.\n", strings.Join(names, ", "), l.Bin)
 	fmt.Fprintln(progress, "With an empty build cache and two cores, all of the control plane takes about 8 minutes, "+
 		"and KEDA about 12.")
-	// The build ends in a folder of its own, so that a binary in l.Bin is always whole, and has the
-	// name that it should have.
+	// The go command writes into a temporary folder. Then the binaries are renamed, so a binary in
+	// l.Bin is always complete. It also gets its own name, which need not be that of its package.
 	dir := filepath.Join(l.Bin, ".building")
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("build %s: %w", what, err)
@@ -118,19 +121,19 @@ func (l Layout) buildPinned(ctx context.Context, progress io.Writer, modfile str
 	if err := b.goBuild(ctx, what, flags, dir+string(filepath.Separator), packages...); err != nil {
 		return err
 	}
-	for _, c := range missing {
+	for _, c := range outdated {
 		if err := os.Rename(filepath.Join(dir, defaultName(c.Package)), filepath.Join(l.Bin, c.Name)); err != nil {
 			return fmt.Errorf("build %s: %w", c.Name, err)
 		}
-		if err := os.WriteFile(l.stampFile(c), []byte(stamp(c)), 0o644); err != nil {
-			return fmt.Errorf("stamp %s: %w", c.Name, err)
+		if err := os.WriteFile(l.flagsFile(c), []byte(flagsHash(c)), 0o644); err != nil {
+			return fmt.Errorf("record the build flags of %s: %w", c.Name, err)
 		}
 	}
 	return nil
 }
 
-// Headstart builds bin/headstart from the main module by hack/build.sh, as `make build` does. The
-// go command's own cache makes that quick when nothing changed.
+// Headstart builds bin/headstart from the main module with hack/build.sh, as `make build` does. The
+// cache of the go command makes this quick when nothing has changed.
 func (l Layout) Headstart(ctx context.Context, progress io.Writer) error {
 	unlock, err := l.lock(ctx)
 	if err != nil {
@@ -141,24 +144,24 @@ func (l Layout) Headstart(ctx context.Context, progress io.Writer) error {
 	return b.run(ctx, "headstart", filepath.Join("hack", "build.sh"), filepath.Join(l.Bin, "headstart"))
 }
 
-// Demo builds bin/demo from the present source.
+// Demo builds bin/demo from the current source.
 func (l Layout) Demo(ctx context.Context, progress io.Writer) error {
 	return l.tool(ctx, progress, l.Module, "demo", "./demo")
 }
 
-// Helm builds bin/helm, which renders the chart, at the version that go.helm.mod of the main module
-// pins.
+// Helm builds bin/helm, which renders the chart. go.helm.mod of the main module pins its version.
 func (l Layout) Helm(ctx context.Context, progress io.Writer) error {
 	return l.tool(ctx, progress, l.Root, "helm", "helm.sh/helm/v4/cmd/helm", "-modfile=go.helm.mod")
 }
 
-// Linter builds bin/golangci-lint at the version that go.lint.mod of the main module pins.
+// Linter builds bin/golangci-lint. go.lint.mod of the main module pins its version.
 func (l Layout) Linter(ctx context.Context, progress io.Writer) error {
 	return l.tool(ctx, progress, l.Root, "golangci-lint", "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
 		"-modfile=go.lint.mod")
 }
 
-// tool builds a program of a module that is not part of the control plane.
+// tool builds a program that is not part of the control plane. module is the folder whose go.mod or
+// modfile pins its version.
 func (l Layout) tool(ctx context.Context, progress io.Writer, module, name, pkg string, flags ...string) error {
 	unlock, err := l.lock(ctx)
 	if err != nil {
@@ -169,33 +172,34 @@ func (l Layout) tool(ctx context.Context, progress io.Writer, module, name, pkg 
 	return b.goBuild(ctx, name, append(flags, "-ldflags", "-s -w"), filepath.Join(l.Bin, name), pkg)
 }
 
-// builder runs programs that build something, in a folder, and shows the time they take.
+// builder runs build commands in a folder, and shows their progress.
 type builder struct {
 	dir      string
 	progress io.Writer
 }
 
-// goBuild builds packages with the go command into a file, or into a folder when out ends with a
-// separator.
+// goBuild builds packages with the go command. out is the binary, or the folder of the binaries if
+// it ends with a separator.
 func (b builder) goBuild(ctx context.Context, name string, flags []string, out string, packages ...string) error {
 	args := append([]string{"build", "-o", out}, buildFlags...)
 	args = append(append(args, flags...), packages...)
 	return b.run(ctx, name, "go", args...)
 }
 
-// run runs a program that calls the go command, with -v: then that writes the path of each package
-// that it compiles to stderr, one a line. These are counted as progress. All other lines are the
-// text of the error.
+// run runs a program that calls the go command. It sets -v in GOFLAGS, so the go command writes one
+// line to stderr for each package that it compiles. run counts these lines as progress. The other
+// lines become the text of the error.
 func (b builder) run(ctx context.Context, name, program string, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = b.dir
 	cmd.Env = append(append(os.Environ(), buildEnv...), "GOFLAGS="+os.Getenv("GOFLAGS")+" -v")
 	if os.Getenv("GOGC") == "" {
-		// The compiler spends a quarter of its time on collecting garbage, most of it from reading the
-		// packages that a package imports. A larger heap makes that rare.
+		// The compiler spends a quarter of its time on garbage collection. Most of the garbage comes
+		// from reading imported packages. A larger heap makes collections rare.
 		cmd.Env = append(cmd.Env, "GOGC=400")
 	}
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // go removes its temporary files
+	// Interrupt, not kill, so that the go command can remove its temporary files.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -206,12 +210,12 @@ func (b builder) run(ctx context.Context, name, program string, args ...string) 
 		shown.end(false)
 		return fmt.Errorf("build %s: %w", name, err)
 	}
-	var said []string
+	var messages []string
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		if line := lines.Text(); isPackage(line) {
 			shown.compiled.Add(1)
 		} else {
-			said = append(said, line)
+			messages = append(messages, line)
 		}
 	}
 	err = cmd.Wait()
@@ -222,8 +226,8 @@ func (b builder) run(ctx context.Context, name, program string, args ...string) 
 	case ctx.Err() != nil:
 		return fmt.Errorf("build %s: %w", name, ctx.Err())
 	}
-	return fmt.Errorf("build %s: %w\n%s\nThe first build needs a Go module proxy (GOPROXY) that can be reached", name, err,
-		strings.TrimSpace(strings.Join(said, "\n")))
+	return fmt.Errorf("build %s: %w\n%s\nIf modules are missing: the first build downloads them from GOPROXY, "+
+		"so make sure that it can be reached", name, err, strings.TrimSpace(strings.Join(messages, "\n")))
 }
 
 // isPackage reports whether a line of go build -v is the path of a package.

@@ -17,15 +17,15 @@ import (
 	"strings"
 )
 
-// A Command is a program of the control plane, or beside it, built from a package that go.mod of the
-// test module pins.
+// A Command is a program that the tests run, such as one of the control plane. A go.mod file of the
+// test module pins its version.
 type Command struct {
 	// Name of the binary.
 	Name string
 	// Package that it is built from.
 	Package string
-	// Modfile in the folder of the test module that pins the package instead of go.mod; empty is
-	// go.mod.
+	// Modfile is the file in the folder of the test module that pins the version; go.mod when it is
+	// empty.
 	Modfile string
 }
 
@@ -43,16 +43,16 @@ func Commands() []Command {
 	}
 }
 
-// TestAdapter is custom-metrics-apiserver's own test adapter, which the benchmarks compare
-// Headstart's adapter with. It is not part of the control plane: pass it to [Layout.Build] where it
-// is needed.
+// TestAdapter returns custom-metrics-apiserver's own test adapter. The benchmarks compare
+// Headstart's adapter with it. It is not among [Commands]: pass it to [Layout.Build] where it is
+// needed.
 func TestAdapter() Command {
 	return Command{Name: "test-adapter", Package: "sigs.k8s.io/custom-metrics-apiserver/test-adapter"}
 }
 
-// KEDA returns KEDA's operator and its metrics adapter, which the tests of that door run. They link
-// every scaler that KEDA has, so they have a modfile of their own and take as long to build as the
-// control plane. They are not part of it: pass them to [Layout.Build] where they are needed.
+// KEDA returns KEDA's operator and its metrics adapter, for the tests with KEDA. They link every
+// scaler that KEDA has. So they have a modfile of their own, and take longer to build than the
+// control plane. They are not among [Commands]: pass them to [Layout.Build] where they are needed.
 func KEDA() []Command {
 	const modfile = "go.keda.mod"
 	return []Command{
@@ -61,8 +61,8 @@ func KEDA() []Command {
 	}
 }
 
-// Flags and environment of every build. hack/build.sh has the same ones: packages that two programs
-// share are compiled once only if the flags of the compiler are equal.
+// Flags and environment of every build. hack/build.sh has the same ones. Only with equal compiler
+// flags are packages that two programs share compiled once.
 //
 //   - Without cgo, no package depends on a C compiler, and the packages above net are the same for
 //     all programs.
@@ -74,24 +74,24 @@ var (
 	buildFlags = []string{"-trimpath", "-gcflags=all=-dwarf=false"}
 )
 
-// commandFlags stamp the version of Kubernetes, and leave out the cloud providers' service
-// discoveries, which are most of Prometheus.
+// commandFlags set the version of Kubernetes. They leave out the service discovery of cloud
+// providers, which is most of Prometheus.
 var commandFlags = []string{
 	"-tags", "remove_all_sd", "-ldflags",
 	"-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2 -X k8s.io/component-base/version.gitMajor=1" +
 		" -X k8s.io/component-base/version.gitMinor=37",
 }
 
-// upToDate reports whether the binary was built from the pinned versions, by this version of Go and
-// with the present flags.
+// upToDate reports whether the binary was built from the pinned versions, with this version of Go
+// and with the current flags.
 func (l Layout) upToDate(c Command, pinned map[string]string) bool {
 	info, err := buildinfo.ReadFile(filepath.Join(l.Bin, c.Name))
 	if err != nil || info.Path != c.Package || info.GoVersion != runtime.Version() {
 		return false
 	}
-	// -trimpath keeps the flags out of the build information, so they are stamped into a file beside
-	// the binary. A binary without that file was built by hand, and is used as it is.
-	if got, err := os.ReadFile(l.stampFile(c)); err == nil && string(got) != stamp(c) {
+	// -trimpath keeps the flags out of the build information. So a file next to the binary has a hash
+	// of them. A binary without that file was built by hand, and is used as it is.
+	if got, err := os.ReadFile(l.flagsFile(c)); err == nil && string(got) != flagsHash(c) {
 		return false
 	}
 	for _, m := range append(info.Deps, &info.Main) {
@@ -106,18 +106,18 @@ func (l Layout) upToDate(c Command, pinned map[string]string) bool {
 	return true
 }
 
-func (l Layout) stampFile(c Command) string { return filepath.Join(l.Bin, "."+c.Name+".flags") }
+func (l Layout) flagsFile(c Command) string { return filepath.Join(l.Bin, "."+c.Name+".flags") }
 
-// stamp is a hash of the package and of all flags.
-func stamp(c Command) string {
+// flagsHash returns a hash of the package and of all flags.
+func flagsHash(c Command) string {
 	lines := append([]string{c.Package}, buildEnv...)
 	lines = append(append(lines, buildFlags...), commandFlags...)
 	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
 	return hex.EncodeToString(sum[:8])
 }
 
-// pinnedVersions reads the versions that a file like go.mod requires, after its replacements. The go
-// command keeps go.mod complete: it names every module that a command is built from.
+// pinnedVersions reads the versions that a modfile requires, with its replace directives applied.
+// The go command keeps modfiles complete: they name every module that a command is built from.
 func pinnedVersions(ctx context.Context, file string) (map[string]string, error) {
 	out, err := exec.CommandContext(ctx, "go", "mod", "edit", "-json", file).Output()
 	if err != nil {
@@ -143,8 +143,8 @@ func pinnedVersions(ctx context.Context, file string) (map[string]string, error)
 
 var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
 
-// defaultName returns what the go command names the binary of a package: the last element of its
-// path that is not a version.
+// defaultName returns the name that the go command gives to the binary of a package. It is the last
+// element of the path that is not a version.
 func defaultName(pkg string) string {
 	if majorVersion.MatchString(path.Base(pkg)) {
 		pkg = path.Dir(pkg)

@@ -34,7 +34,8 @@ func FindLayout() (Layout, error) {
 	}
 }
 
-// lock lets one process at a time build into l.Bin. It makes the folder where it is missing.
+// lock makes sure that only one process at a time builds into l.Bin. It creates the folder if it is
+// missing.
 func (l Layout) lock(ctx context.Context) (unlock func(), err error) {
 	if err := os.MkdirAll(l.Bin, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of binaries: %w", err)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// lock takes an advisory lock on a file, which ends with the process at the latest.
+// lock takes an advisory lock on a file. The lock ends with unlock, or when the process ends.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows that a build is running. It begins two seconds after the build, so a shorter build
-// is not shown. On a terminal it is one line that is rewritten every second. Elsewhere it is one
-// line at the beginning, one a minute, and one at the end.
+// progress shows that a build is running. It does not show builds of less than two seconds. On a
+// terminal it is one line that is rewritten every second. Elsewhere it is one line at the
+// beginning, one per minute, and one at the end.
 type progress struct {
 	compiled atomic.Int64 // packages
 

@@ -20,8 +20,8 @@ func verdict(accounts map[string]simulator.Account, s scenario) string {
 	row("requests offered", "%.0f", a.Offered, b.Offered)
 	row("requests dropped", "%.0f", a.Dropped, b.Dropped)
 	row("unserved share", "%.2f %%", 100*a.Unserved(), 100*b.Unserved())
-	row("time short of replicas", "%.1f %%", 100*a.Short.Seconds()/a.Elapsed.Seconds(),
-		100*b.Short.Seconds()/b.Elapsed.Seconds())
+	row("time short of replicas", "%.1f %%", 100*a.DroppingTime.Seconds()/a.Elapsed.Seconds(),
+		100*b.DroppingTime.Seconds()/b.Elapsed.Seconds())
 	// A day of the demo stands for 24 hours, so replica-hours are those of the compressed day.
 	scale := 24 / s.day.Hours()
 	row("replica-hours", "%.0f", a.ReplicaHours()*scale, b.ReplicaHours()*scale)

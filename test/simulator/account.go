@@ -2,14 +2,15 @@ package simulator
 
 import "time"
 
-// Account sums up what happened to one service over a span of time.
+// Account has the sums over a period of what was offered to one service, served and paid.
 type Account struct {
 	// Offered, Served and Dropped are numbers of requests.
 	Offered, Served, Dropped float64
-	// Elapsed is the length of the span, and Short the part of it in which requests were dropped.
-	Elapsed, Short time.Duration
-	// Paid is the time of all replicas together from their creation to their end, and Ready the part
-	// of it in which they served.
+	// Elapsed is the length of the period. DroppingTime is the part of it in which requests were
+	// dropped.
+	Elapsed, DroppingTime time.Duration
+	// Paid is the sum over all replicas of the time from creation to end. Ready is the sum of the
+	// time in which they served.
 	Paid, Ready time.Duration
 	// Capacity of one replica in requests per second.
 	Capacity float64
@@ -24,19 +25,19 @@ func (a Account) ReplicaHours() float64 { return a.Paid.Hours() }
 // Utilisation returns the share of the paid capacity that served requests.
 func (a Account) Utilisation() float64 { return share(a.Served, a.Paid.Seconds()*a.Capacity) }
 
-// Sub returns what happened since an earlier account of the same service.
+// Sub returns the sums since an earlier account of the same service.
 func (a Account) Sub(b Account) Account {
 	a.Offered -= b.Offered
 	a.Served -= b.Served
 	a.Dropped -= b.Dropped
 	a.Elapsed -= b.Elapsed
-	a.Short -= b.Short
+	a.DroppingTime -= b.DroppingTime
 	a.Paid -= b.Paid
 	a.Ready -= b.Ready
 	return a
 }
 
-// add adds a span in which demand and replicas were constant.
+// add adds a period of length d, in which demand and replicas were constant.
 func (a *Account) add(d time.Duration, offered float64, ready, paid int) {
 	seconds := d.Seconds()
 	served := min(offered, float64(ready)*a.Capacity*seconds)
@@ -44,9 +45,8 @@ func (a *Account) add(d time.Duration, offered float64, ready, paid int) {
 	a.Served += served
 	a.Dropped += offered - served
 	a.Elapsed += d
-	// A rounding error is not a shortage.
-	if offered-served > 1e-6*offered {
-		a.Short += d
+	if offered-served > 1e-6*offered { // more than a rounding error
+		a.DroppingTime += d
 	}
 	a.Paid += time.Duration(paid) * d
 	a.Ready += time.Duration(ready) * d

@@ -51,7 +51,7 @@ func TestAccounts(t *testing.T) {
 	want := State{
 		Demand: 15, Created: 1, Ready: 1,
 		Account: Account{
-			Offered: 195, Served: 160, Dropped: 35, Elapsed: 13 * time.Second, Short: 7 * time.Second,
+			Offered: 195, Served: 160, Dropped: 35, Elapsed: 13 * time.Second, DroppingTime: 7 * time.Second,
 			Paid: 25 * time.Second, Ready: 19 * time.Second, Capacity: 10,
 		},
 	}

@@ -25,7 +25,7 @@ func (s *Simulator) Describe(ch chan<- *prometheus.Desc) {
 func (s *Simulator) Collect(ch chan<- prometheus.Metric) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.book()
+	s.updateAccounts()
 	for name, svc := range s.services {
 		ch <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, s.demand.Total(s.last), name)
 		ch <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, svc.account.Dropped, name)

@@ -20,9 +20,9 @@ import (
 // ServiceLabel is the label of a pod that names its service.
 const ServiceLabel = "app"
 
-// booking is how often the accounts are updated. Between two updates they follow the events of the
-// pods.
-const booking = 50 * time.Millisecond
+// accountInterval is the time between two updates of the accounts. Each event of a pod also updates
+// them.
+const accountInterval = 50 * time.Millisecond
 
 // Service is a Deployment whose pods have its name in the label [ServiceLabel].
 type Service struct {
@@ -110,7 +110,7 @@ func (s *Simulator) Run(ctx context.Context, client kubernetes.Interface, demand
 	}
 	factory.StartWithContext(ctx)
 	defer factory.Shutdown()
-	ticker := time.NewTicker(booking)
+	ticker := time.NewTicker(accountInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -118,7 +118,7 @@ func (s *Simulator) Run(ctx context.Context, client kubernetes.Interface, demand
 			return nil
 		case <-ticker.C:
 			s.mu.Lock()
-			s.book()
+			s.updateAccounts()
 			s.mu.Unlock()
 		}
 	}
@@ -162,7 +162,7 @@ func (s *Simulator) podSeen(pod *corev1.Pod) {
 	if svc == nil {
 		return
 	}
-	s.book()
+	s.updateAccounts()
 	key, _ := cache.MetaNamespaceKeyFunc(pod)
 	svc.pods[key] = serves(pod)
 }
@@ -170,7 +170,7 @@ func (s *Simulator) podSeen(pod *corev1.Pod) {
 func (s *Simulator) podGone(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.book()
+	s.updateAccounts()
 	for _, svc := range s.services {
 		delete(svc.pods, key)
 	}
@@ -189,9 +189,9 @@ func serves(pod *corev1.Pod) bool {
 	return false
 }
 
-// book updates the accounts up to now. No replica may have changed since the last update. The
-// caller holds the lock.
-func (s *Simulator) book() {
+// updateAccounts updates the accounts up to now. No replica may have changed since the last update.
+// The caller holds the lock.
+func (s *Simulator) updateAccounts() {
 	now := s.clock()
 	if s.demand == nil || !now.After(s.last) {
 		return
@@ -221,7 +221,7 @@ func (s *Simulator) State(name string) State {
 	if svc == nil || s.demand == nil {
 		return State{}
 	}
-	s.book()
+	s.updateAccounts()
 	return State{
 		Demand: s.demand.At(s.last), Wanted: svc.wanted, Created: len(svc.pods), Ready: svc.ready(), Account: svc.account,
 	}
