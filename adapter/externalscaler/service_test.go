@@ -78,6 +78,13 @@ func TestCalls(t *testing.T) {
 			activeCode: codes.InvalidArgument, metricsCode: codes.InvalidArgument, specCode: codes.InvalidArgument,
 			says: "its own namespace only",
 		},
+		"a namespace in the metadata": {
+			reason: "only KEDA says which namespace it asks for", namespace: "bank", metadata: []string{
+				"forecast", "llm", "namespace", "shop", "namespaceFromEnv", "shop", "scaledObjectNamespace", "shop",
+			},
+			value: 1, capacity: 1, says: "there is no Forecast bank/llm",
+			activeCode: codes.NotFound, metricsCode: codes.NotFound, specCode: codes.NotFound,
+		},
 		"no forecast": {
 			reason: "it is required", namespace: "shop", says: "set metadata.forecast",
 			activeCode: codes.InvalidArgument, metricsCode: codes.InvalidArgument, specCode: codes.InvalidArgument,

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/client-go/tools/cache"
 
 	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/adapter/externalscaler"
@@ -110,7 +111,19 @@ func (s *server) addScaler(
 	if err != nil {
 		return err
 	}
-	return s.manager.Add(onEveryReplica{scaler.Run})
+	return s.manager.Add(onEveryReplica{onceSynced(s.synced, scaler.Run)})
+}
+
+// onceSynced runs something when every Forecast has been read. KEDA connects to a container that has
+// started again before it is ready, as its address stays the same. It would take "there is no such
+// Forecast" for an answer, and the metric out of the HPA. Until then it uses another replica.
+func onceSynced(synced func() bool, run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if !cache.WaitForCacheSync(ctx.Done(), synced) {
+			return nil
+		}
+		return run(ctx)
+	}
 }
 
 // addReloader reads files again when they change.

@@ -1,9 +1,33 @@
 package app
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
+
+// Before every Forecast is read, nothing is served: "there is no such Forecast" would be wrong.
+func TestOnceSynced(t *testing.T) {
+	var looks atomic.Int32
+	served := false
+	err := onceSynced(func() bool { return looks.Add(1) > 1 }, func(context.Context) error {
+		served = looks.Load() > 1
+		return nil
+	})(t.Context())
+	if err != nil || !served {
+		t.Errorf("error %v, served after the Forecasts are read: %v", err, served)
+	}
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = onceSynced(func() bool { return false }, func(context.Context) error {
+		t.Error("it serves though it ends before it has read the Forecasts")
+		return nil
+	})(done)
+	if err != nil {
+		t.Error(err)
+	}
+}
 
 func TestScalerFlags(t *testing.T) {
 	cases := map[string]struct {
