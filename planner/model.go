@@ -60,10 +60,9 @@ func (m *Model) Describe() (forecaster.Description, bool) {
 	return m.forecaster.Describe(), true
 }
 
-// Advance brings the model up to date with the series of a step and returns its forecast; nil where
-// there is none. Where the series only grew since the last step, the model is updated. Where
-// anything else changed, it is made from scratch. The result is the same as if it had existed all
-// the time.
+// Advance updates the model to the series of a step. It returns its forecast; nil when there is
+// none. If the series has only grown since the last step, the model is updated. If anything else
+// has changed, the model is made from scratch. The result is the same in both cases.
 func (m *Model) Advance(in StepInput) *forecaster.Outlook {
 	if !in.Settings.HasDemand || in.Series == nil {
 		return nil
@@ -184,9 +183,8 @@ type Observation struct {
 	At time.Time
 }
 
-// believed returns a series with gaps in place of what is not to be believed, see
-// [forecaster.Absurd].
-func believed(s forecaster.Series) forecaster.Series {
+// withoutAbsurd returns a series with gaps in place of absurd values, see [forecaster.Absurd].
+func withoutAbsurd(s forecaster.Series) forecaster.Series {
 	absurd := forecaster.Absurd(s.Step, s.Values)
 	if len(absurd) == 0 {
 		return s
@@ -198,10 +196,10 @@ func believed(s forecaster.Series) forecaster.Series {
 	return s
 }
 
-// Newest returns the newest known value of a series that is to be believed.
+// Newest returns the newest known value of a series, without absurd values.
 func Newest(s *forecaster.Series) Observation {
 	if s != nil {
-		for i, v := range slices.Backward(believed(*s).Values) {
+		for i, v := range slices.Backward(withoutAbsurd(*s).Values) {
 			if !math.IsNaN(v) {
 				return Observation{v, s.Start.Add(time.Duration(i+1) * s.Step)}
 			}

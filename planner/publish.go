@@ -72,7 +72,7 @@ type Decision struct {
 }
 
 // Decide says whether the fresh plan is worth a write at now. published is the plan in status; nil
-// when there is none. lead is the lead of the fresh plan. Whoever writes the plan calls Wrote.
+// when there is none. lead is the lead of the fresh plan. The caller calls Wrote after each write.
 func (p *Publisher) Decide(now time.Time, published *plan.Plan, fresh plan.Plan, lead time.Duration) Decision {
 	remaining := p.remaining(now)
 	switch {

@@ -90,8 +90,8 @@ func NewSettings(fc *v1alpha1.Forecast, all Autoscalers, sync time.Duration) (Se
 	return s, err
 }
 
-// Capacity is the demand that one replica serves, and the autoscaler that says so; the name is empty
-// when the spec does. It is 0 when nobody says.
+// Capacity is the demand that one replica serves, and the autoscaler that says so; the name is
+// empty when the spec does. It is 0 when nobody says.
 func (s Settings) Capacity() (capacity float64, autoscaler string) {
 	switch {
 	case s.SpecCapacity > 0:
@@ -111,8 +111,8 @@ func (s Settings) ReadSpan() time.Duration {
 	return max(s.History, 4*every) + every
 }
 
-// DeclaresNothing reports whether neither demand, nor a peak, nor a lower bound is declared. A
-// selector may match nothing, for example, or the PeakSchedule does not exist yet.
+// DeclaresNothing reports whether the spec has no demand, no peak and no lower bound. For example,
+// a selector may match no PeakSchedule, or the PeakSchedule does not exist yet.
 func (s Settings) DeclaresNothing(peaks Peaks) bool {
 	return !s.HasDemand && len(peaks.Schedules) == 0 && !(s.Min > 0)
 }

@@ -11,9 +11,9 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// StepInput is everything that one step depends on, except the state that the step before left.
+// StepInput is everything that one step depends on, except for the [State] of the previous step.
 type StepInput struct {
-	// Now is when the step is made. It becomes the plan's ComputedAt.
+	// Now is the time of the step. It becomes the plan's ComputedAt.
 	Now time.Time
 	// Settings of the Forecast.
 	Settings Settings
@@ -23,26 +23,26 @@ type StepInput struct {
 	Observed *Observation
 	// Peaks are the declared peaks.
 	Peaks Peaks
-	// Calendars whose days the forecast learns.
+	// Calendars have special days, whose demand the forecast learns.
 	Calendars Calendars
-	// Lead is the time from "requested" to "serving".
+	// Lead is the time from the request for a replica until it serves.
 	Lead time.Duration
 	// Capacity is the demand that one replica serves; 0 when it is not known.
 	Capacity float64
-	// MaxObservedAge is how old an observation may be that is served;
-	// [plan.DefaultMaxObservedAge] when it is 0.
+	// MaxObservedAge is the largest age of an observation that may be served.
+	// [plan.DefaultMaxObservedAge] is used when it is 0.
 	MaxObservedAge time.Duration
 }
 
 func (in StepInput) leadSteps() int { return LeadSteps(in.Lead, in.Settings.Step) }
 
-// State is what one step leaves to the next one. It can be restored after a restart: the model from
-// the series, everything else from the Forecast's status.
+// State is what one step passes on to the next step. After a restart it is restored: the model from
+// the series, and everything else from the Forecast's status.
 type State struct {
 	Model Model
 	// Published is the plan in status; nil when there is none.
 	Published *plan.Plan
-	// Publisher knows the times of past writes. A caller that writes a plan calls its Wrote.
+	// Publisher decides whether a plan is worth a write. The caller calls its Wrote after each write.
 	Publisher *Publisher
 }
 
@@ -55,14 +55,14 @@ const (
 	Planned Outcome = iota
 	// Paused means that the Forecast's mode is Paused.
 	Paused
-	// NoForecast means that there is no forecast, and no peak to plan with instead.
+	// NoForecast means that there is neither a forecast nor a PeakSchedule to make a plan from.
 	NoForecast
-	// ForecastKept means that there is no forecast now. The published plan is made from a forecast
-	// and does not end soon, so the peaks alone do not replace it.
+	// ForecastKept means that there is no forecast now, and that the published plan stays. That plan
+	// is made from a forecast and does not end soon. A plan from the peaks alone would be worse.
 	ForecastKept
-	// NothingDeclared means that neither demand, nor a peak, nor a lower bound is declared.
+	// NothingDeclared means that the spec has no demand, no peak and no lower bound.
 	NothingDeclared
-	// BuildFailed means that the plan cannot be made from these settings; see StepOutput.Err.
+	// BuildFailed means that no plan can be made from these settings; see StepOutput.Err.
 	BuildFailed
 )
 
@@ -71,29 +71,29 @@ type StepOutput struct {
 	Outcome Outcome
 	// Plan is the new plan; nil unless Outcome is Planned.
 	Plan *plan.Plan
-	// Notes are what a user should know about the plan.
+	// Notes are about the plan, for the user. Conditions show them.
 	Notes Notes
 	// Err says why Outcome is BuildFailed.
 	Err error
-	// Latest is the newest forecast; nil where there is none.
+	// Latest is the newest forecast; nil when there is none.
 	Latest *forecaster.Outlook
-	// Outlook is the forecast that the plan is made from: Latest while it covers Now, nil
-	// afterwards.
+	// Outlook is the forecast that the plan is made from. It is Latest, or nil when Latest ended
+	// before Now.
 	Outlook *forecaster.Outlook
 	// Observed is the newest known demand.
 	Observed Observation
-	// Publish says whether the plan is worth a write.
+	// Publish says whether the plan is worth a write to status, and why.
 	Publish Decision
 
 	serve plan.ServeInput
 }
 
-// Step makes the plan of one instant. It is pure: the result follows from its arguments alone, so
-// a replay plans what serving planned. The state belongs to the step afterwards: use the returned
-// one.
+// Step makes the plan for in.Now. The result depends on the arguments alone, so a replay makes the
+// same plans as the server did. Step may change what state refers to. Do not use state after the
+// call, but the returned State.
 //
-// A step does not write. A caller that writes the plan calls Wrote of the returned state's
-// Publisher, and replaces its Published.
+// Step writes nothing. After a write, the caller calls Wrote of the returned State's Publisher, and
+// sets Published.
 func Step(in StepInput, state State) (StepOutput, State) {
 	var outlook *forecaster.Outlook
 	if in.Settings.Mode != v1alpha1.ForecastPaused {
@@ -102,8 +102,8 @@ func Step(in StepInput, state State) (StepOutput, State) {
 	return Decide(in, outlook, state), state
 }
 
-// Decide is the second half of a step, from the forecast on. A replay makes its forecasts side by
-// side and decides one step after the other.
+// Decide is the second half of a step: it makes the plan from a given forecast. A replay makes its
+// forecasts in parallel, and then decides one step after the other.
 func Decide(in StepInput, outlook *forecaster.Outlook, state State) StepOutput {
 	set := in.Settings
 	out := StepOutput{Latest: outlook, Outlook: outlook, Observed: Observation{Value: math.NaN()}}
@@ -115,7 +115,7 @@ func Decide(in StepInput, outlook *forecaster.Outlook, state State) StepOutput {
 		Observed: out.Observed.Value, ObservedAt: out.Observed.At, MaxObservedAge: in.MaxObservedAge, Now: in.Now,
 	}
 	if o := outlook; o != nil && !in.Now.Before(o.Start.Add(time.Duration(set.Steps())*set.Step)) {
-		out.Outlook = nil // The series ended a whole horizon ago, so the forecast does not reach now.
+		out.Outlook = nil // the series ended a horizon ago, so the forecast ended before Now
 	}
 	if out.Outcome = in.obstacle(out.Outlook, state.Published); out.Outcome != Planned {
 		return out
@@ -132,7 +132,7 @@ func Decide(in StepInput, outlook *forecaster.Outlook, state State) StepOutput {
 	return out
 }
 
-// Serve returns the number that is served from a plan at the instant of the step.
+// Serve returns the value that the metric serves from plan p at the time of the step.
 func (o StepOutput) Serve(p *plan.Plan) (plan.Served, error) {
 	in := o.serve
 	in.Plan = p
@@ -146,7 +146,7 @@ func (in StepInput) observed() Observation {
 	return Newest(in.Series)
 }
 
-// obstacle says why no plan can be made; Planned where one can.
+// obstacle returns why no plan can be made, or Planned if one can be made.
 func (in StepInput) obstacle(outlook *forecaster.Outlook, published *plan.Plan) Outcome {
 	set := in.Settings
 	switch {
@@ -159,21 +159,21 @@ func (in StepInput) obstacle(outlook *forecaster.Outlook, published *plan.Plan) 
 	case set.HasDemand && in.forecastLasts(published):
 		return ForecastKept
 	case set.DeclaresNothing(in.Peaks) && (published == nil || in.Peaks.Invalid):
-		// An HPA that reads 0 goes to its minimum. So a published plan is replaced when its peaks
-		// were removed, but not when they cannot be evaluated any more.
+		// A plan of 0 would scale the HPA to its minimum. That is right when the peaks of the
+		// published plan were removed. It is wrong when they cannot be evaluated any more.
 		return NothingDeclared
 	}
 	return Planned
 }
 
-// forecastLasts reports whether the published plan is made from a forecast and goes on for at least
-// two steps. Then peaks alone do not replace it. This matters after a restart during an outage of
-// Prometheus, for example.
+// forecastLasts reports whether the published plan is made from a forecast and does not end within
+// two steps. Then a plan from the peaks alone does not replace it. This happens, for example, after
+// a restart during an outage of Prometheus.
 func (in StepInput) forecastLasts(published *plan.Plan) bool {
 	return BasisOf(published) == BasisForecast && in.Now.Add(2*in.Settings.Step).Before(published.End())
 }
 
-// planInput is the input of the plan.
+// planInput returns the input for the build of the plan.
 func (in StepInput) planInput(out StepOutput) buildInput {
 	set, lead := in.Settings, in.leadSteps()
 	start := floorTo(in.Now, set.Step)
@@ -188,8 +188,9 @@ func (in StepInput) planInput(out StepOutput) buildInput {
 	}
 }
 
-// peakBase is the demand before the windows began that multiply it or add to it now. They build on
-// it while no skilled forecast says what demand would be without them.
+// peakBase returns the demand just before the active multiply and add windows began. It is NaN when
+// no such window is active. While the forecast has no skill, nothing else says what demand would be
+// without these windows. So their factors and amounts apply to this demand.
 func (in StepInput) peakBase(outlook *forecaster.Outlook, start time.Time) float64 {
 	if in.Series == nil || outlook != nil && outlook.Skilled {
 		return math.NaN()
@@ -198,9 +199,9 @@ func (in StepInput) peakBase(outlook *forecaster.Outlook, start time.Time) float
 		return scheduler.Undisturbed(in.Peaks.Schedules, s.Start, s.Step, s.Values, start)
 	}
 	if math.IsNaN(base(*in.Series)) {
-		return math.NaN() // no window is active, which is known without a look at the whole series
+		return math.NaN() // no window is active: save the search for absurd values
 	}
-	return base(believed(*in.Series))
+	return base(withoutAbsurd(*in.Series))
 }
 
 // Basis is what a plan is made from.
@@ -210,9 +211,10 @@ type Basis int
 const (
 	// BasisNone means that there is no plan.
 	BasisNone Basis = iota
-	// BasisPeaks is a plan without a forecast. It has no value outside of its peaks.
+	// BasisPeaks means that the plan is made without a forecast. It has no value outside of its
+	// peaks.
 	BasisPeaks
-	// BasisForecast is a plan that has a value for every step.
+	// BasisForecast means that the plan has a value for every step.
 	BasisForecast
 )
 

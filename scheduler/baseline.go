@@ -110,13 +110,13 @@ func (w *window) occursOnceIn(from, to int64) bool {
 		start-int64(w.rampUp) < to && start+int64(w.duration)+int64(w.rampDown) > from
 }
 
-// Undisturbed returns the demand just before the multiply and add windows began that change it at
-// the instant at, ramps included. A factor builds on that demand while there is no forecast.
+// Undisturbed returns the demand that the multiply and add windows apply to while there is no
+// forecast. It looks for the windows that change demand at the instant at, ramps included. It
+// returns the demand just before the first of them began.
 //
 // values[i] is the observed demand over [start+i·step, start+(i+1)·step). Only steps that ended by
-// at count. Where the series does not go back far enough, the newest value counts, without its
-// peaks. The result is NaN where no such window changes demand at the instant, and where no value
-// is known.
+// at count. If the series does not go back far enough, the newest value counts, with the effect of
+// its peaks removed. The result is NaN if no such window is active, or no value is known.
 func Undisturbed(
 	schedules []*Schedule, start time.Time, step time.Duration, values []float64, at time.Time,
 ) float64 {
