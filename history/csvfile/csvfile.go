@@ -66,7 +66,7 @@ func Read(r io.Reader, opts Options) ([]NamedSeries, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	text := bufio.NewReaderSize(decodeText(r), sniffBytes)
+	text := withLineFeeds(bufio.NewReaderSize(decodeText(r), sniffBytes))
 	in := csv.NewReader(text)
 	in.Comma = sniffSeparator(text)
 	in.Comment = '#'
@@ -149,6 +149,9 @@ func (c *reader) add(record []string) error {
 	}
 	if len(record) != width {
 		return &RowError{line, fmt.Sprintf("%d fields, but the header has %d", len(record), width)}
+	}
+	if name := c.columns.timeName; name != "" && record[c.columns.time] == name {
+		return nil // the header again, where files were put together
 	}
 	row := rawRow{line: line, text: strings.TrimSpace(record[c.columns.time])}
 	var err error

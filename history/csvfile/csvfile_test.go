@@ -197,6 +197,10 @@ func TestReadErrors(t *testing.T) {
 		"header only":       {"timestamp,value\n", 0, "no rows"},
 		"other header":      {"clock;load\n1;2\n", 1, "separated by commas, semicolons or tabs"},
 		"no header":         {"2026-01-01T00:00:00Z,1\n", 1, "header must be"},
+		"no header, rows":   {"2026-01-01T00:00:00Z,1\n2026-01-01T00:01:00Z,2\n", 1, "header must be"},
+		"numbers, no names": {"order,count\n1767225600,1\n1767225660,2\n", 1, "header must be"},
+		"no serial":         {"time,value\n20000,1\n20060,2\n", 2, "is not a time"},
+		"short groups":      {head + "2026-01-01T00:02:00Z,1 23\n", 4, "not a finite number"},
 		"bad time":          {head + "yesterday,1\n", 4, `"yesterday" is not a time: write it as`},
 		"no time":           {head + ",1\n", 4, "timestamp is empty"},
 		"year out of range": {head + "9999-01-01T00:00:00Z,1\n", 4, "between the years"},
@@ -317,8 +321,9 @@ func TestSyntheticTraces(t *testing.T) {
 func FuzzReadHeader(f *testing.F) {
 	for _, header := range []string{
 		"timestamp,value", "\ufeff\"Time\";\"Value\"", "sep=;\nSeries;Time;Value", "Time,{a=\"b,c\"},d", "Label,x\nPeriod,60",
-		"Timestamp\tAverage\tUnit", "#group,false\n,result,table,_start,_stop,_time,_value",
+		"Timestamp\tAverage\tUnit", "Zeit;Wert", "Label,x,\nId,m1,", "#group,false\n,result,table,_start,_stop,_time,_value",
 	} {
+		f.Add(header, "46023.5,1\r46024,1 234,5\rThu Jan 01 2026 00:00:00 GMT+0000 (X),2")
 		f.Add(header, "1767225600,1\n1767225660,2\n")
 		f.Add(header, "2026/01/01 00:00:00;1,5;x\n2026/01/01 00:01:00;2,5;y")
 	}

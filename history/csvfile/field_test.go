@@ -119,6 +119,103 @@ var exports = map[string]struct {
 		},
 		[]string{""},
 	},
+	"OtherLanguage": {
+		"names in another language, above dates",
+		[]string{"Zeit;Größe", "01.01.2026 00:00;1,5", "01.01.2026 00:01;2", "01.01.2026 00:02;1234,25"},
+		[]string{""},
+	},
+	"OtherLanguageColumns": {
+		"and several series, in a file with decimal commas in the times too",
+		[]string{
+			"Heure;a;b", "2026-01-01 00:00:00,000;1,5;1,5", "2026-01-01 00:01:00,000;2;2",
+			"2026-01-01 00:02:00,000;1234,25;1234,25",
+		},
+		[]string{"a", "b"},
+	},
+	"LogsQuery": {
+		"a time that is named by the expression of a query",
+		[]string{
+			"bin(1m),count(*)", "2026-01-01 00:00:00.000,1.5", "2026-01-01 00:01:00.000,2",
+			"2026-01-01 00:02:00.000,1234.25",
+		},
+		[]string{""},
+	},
+	"Kibana": {
+		"a date as people read it",
+		[]string{
+			`"@timestamp per minute","Count"`, `"Jan 1, 2026 @ 00:00:00.000","1.5"`, `"Jan 1, 2026 @ 00:01:00.000","2"`,
+			`"Jan 1, 2026 @ 00:02:00.000","1,234.25"`,
+		},
+		[]string{""},
+	},
+	"Azure": {
+		"a zone in brackets",
+		[]string{
+			"TimeGenerated [UTC],Count", "2026-01-01T00:00:00.0000000Z,1.5", "2026-01-01T00:01:00.0000000Z,2",
+			"2026-01-01T00:02:00.0000000Z,1234.25",
+		},
+		[]string{""},
+	},
+	"GoogleCloud": {
+		"rows of labels, and times as JavaScript writes them",
+		[]string{
+			"TimeSeries ID,0", "project,shop", "Thu Jan 01 2026 00:00:00 GMT+0000 (Coordinated Universal Time),1.5",
+			"Thu Jan 01 2026 01:01:00 GMT+0100 (CET),2", "Thu Jan 01 2026 00:02:00 GMT+0000 (UTC),1234.25",
+		},
+		[]string{""},
+	},
+	"Index": {
+		"a data frame whose index has no name",
+		[]string{",rps", "2026-01-01 00:00:00,1.5", "2026-01-01 00:01:00,2", "2026-01-01 00:02:00,1234.25"},
+		[]string{""},
+	},
+	"CloudWatchTrailing": {
+		"each row of the console's file ends with a separator",
+		[]string{
+			"Label,RequestCount,", "Id,m1,", "2026/01/01 00:00:00,1.5,", "2026/01/01 00:01:00,2,",
+			"2026/01/01 00:02:00,1234.25,",
+		},
+		[]string{""},
+	},
+	"Scope": {
+		"Datadog's scope is the series",
+		[]string{
+			"time,scope,hits", "2026-01-01T00:00:00.000Z,*,1.5", "2026-01-01T00:01:00.000Z,*,2",
+			"2026-01-01T00:02:00.000Z,*,1234.25",
+		},
+		[]string{"*"},
+	},
+	"Serial": {
+		"days as a spreadsheet counts them",
+		[]string{"Time;Value", "46023;1,5", "46023,0006944444;2", "46023,0013888889;1234,25"},
+		[]string{""},
+	},
+	"SpaceGroups": {
+		"thousands apart", []string{
+			"Time;Value", "2026-01-01 00:00;1,5", "2026-01-01 00:01;2", "2026-01-01 00:02;1 234,25",
+		}, []string{""},
+	},
+	"ApostropheGroups": {
+		"thousands as in Switzerland", []string{
+			"Time;Value", "2026-01-01 00:00;1.5", "2026-01-01 00:01;2", "2026-01-01 00:02;1'234.25",
+		}, []string{""},
+	},
+	"HeaderAgain": {
+		"files that were put together", []string{
+			"Time,Value", "2026-01-01 00:00,1.5", "2026-01-01 00:01,2", "Time,Value", "2026-01-01 00:02,1234.25",
+		}, []string{""},
+	},
+	"TwelveHours": {
+		"a clock of twelve hours, beside a date that is clear", []string{
+			"Time,Value", "2026-01-01 12:00:00 AM,1.5", "2026-01-01 12:01:00 AM,2", "2026-01-01 12:02:00 AM,1234.25",
+		}, []string{""},
+	},
+	"MailDate": {
+		"dates as in mails", []string{
+			"Time,Value", `"Thu, 01 Jan 2026 00:00:00 GMT",1.5`, `"Thu, 01 Jan 2026 00:01:00 GMT",2`,
+			`"Thu, 01 Jan 2026 00:02:00 GMT",1234.25`,
+		}, []string{""},
+	},
 	"SeriesLast": {
 		"columns in another order",
 		[]string{"value,timestamp,metric", "1.5,1767225600,m", "2,1767225660,m", "1234.25,1767225720,m"},
@@ -130,6 +227,7 @@ func TestExports(t *testing.T) {
 	for name, tc := range exports {
 		for how, encode := range map[string]func(string) []byte{
 			"":      func(s string) []byte { return []byte(s) },
+			"CR":    func(s string) []byte { return []byte(strings.ReplaceAll(s, "\n", "\r")) },
 			"CRLF":  func(s string) []byte { return []byte(strings.ReplaceAll(s, "\n", "\r\n")) },
 			"Mark":  func(s string) []byte { return []byte("\ufeff" + s) },
 			"UTF16": utf16LE,

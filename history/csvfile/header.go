@@ -3,12 +3,8 @@ package csvfile
 import (
 	"bufio"
 	"encoding/csv"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"unicode/utf16"
 )
 
 const (
@@ -25,6 +21,8 @@ type columns struct {
 	time   int
 	series int // -1 for none
 	values []valueColumn
+	// timeName is the name of the column of times, as the header has it.
+	timeName string
 }
 
 // valueColumn is a column of values. name is empty where it is the only one.
@@ -36,9 +34,9 @@ type valueColumn struct {
 var (
 	timeNames = []string{
 		"timestamp", "time", "date", "datetime", "date time", "date/time", "ts", "_time", "@timestamp", "time stamp",
-		"datapoint", "epoch", "unix", "unixtime", "timestamp_ms", "time_ms", "timeepoch", "period start",
+		"datapoint", "epoch", "unix", "unixtime", "timestamp_ms", "time_ms", "timeepoch", "period start", "timegenerated",
 	}
-	seriesNames = []string{"series", "metric", "metric name", "name", "target", "label", "full label", "group"}
+	seriesNames = []string{"series", "metric", "metric name", "name", "target", "label", "full label", "group", "scope"}
 	valueNames  = []string{"value", "values", "_value", "metric value"}
 	// ignoredNames say nothing about demand.
 	ignoredNames = []string{"", "unit", "units", "result", "table", "_start", "_stop"}
@@ -55,8 +53,8 @@ const wantHeader = `the header must be "timestamp,value" or "series,timestamp,va
 // clean returns a name of a header in lower case, without what surrounds it.
 func clean(name string) string {
 	name = strings.ToLower(strings.Trim(strings.TrimPrefix(name, "\ufeff"), " \t\""))
-	if before, _, ok := strings.Cut(name, "("); ok && !slices.Contains(timeNames, name) {
-		if trimmed := strings.TrimSpace(before); slices.Contains(timeNames, trimmed) {
+	if i := strings.IndexAny(name, "(["); i >= 0 {
+		if trimmed := strings.TrimSpace(name[:i]); slices.Contains(timeNames, trimmed) {
 			return trimmed // as in "Time (UTC)"
 		}
 	}
@@ -64,33 +62,36 @@ func clean(name string) string {
 }
 
 // findColumns reads a header. It reports false for what is none.
-//
-//nolint:gocyclo // one case for each form of header
 func findColumns(record []string) (columns, bool) {
 	for len(record) > 0 && clean(record[len(record)-1]) == "" {
 		record = record[:len(record)-1]
 	}
 	c := columns{width: len(record), time: -1, series: -1}
+	value := -1 // the column that is named as the one of values
 	var others []valueColumn
-	named := -1
 	for i, text := range record {
 		name := clean(text)
 		switch {
 		case c.time < 0 && slices.Contains(timeNames, name):
 			c.time = i
+			c.timeName = strings.Clone(text)
 		case c.series < 0 && slices.Contains(seriesNames, name):
 			c.series = i
-		case named < 0 && slices.Contains(valueNames, name):
-			named = i
+		case value < 0 && slices.Contains(valueNames, name):
+			value = i
 		case !slices.Contains(ignoredNames, name):
 			others = append(others, valueColumn{i, strings.TrimSpace(strings.Clone(text))})
 		}
 	}
+	return c, c.time >= 0 && c.chooseValues(value, others)
+}
+
+// chooseValues sets the columns of values: the one that is named so, or else the others. It reports
+// false where there is none, or where it is not clear which series a column belongs to.
+func (c *columns) chooseValues(value int, others []valueColumn) bool {
 	switch {
-	case c.time < 0:
-		return columns{}, false
-	case named >= 0:
-		c.values = []valueColumn{{index: named}}
+	case value >= 0:
+		c.values = []valueColumn{{index: value}}
 	case len(others) == 1:
 		c.values = []valueColumn{{index: others[0].index}}
 	case len(others) > 1 && c.series < 0:
@@ -98,9 +99,9 @@ func findColumns(record []string) (columns, bool) {
 	case c.series >= 0 && len(others) == 0: // one series that is called "name", for example
 		c.values, c.series = []valueColumn{{index: c.series}}, -1
 	default:
-		return columns{}, false
+		return false
 	}
-	return c, true
+	return true
 }
 
 // sniffSeparator finds out how columns are separated: by the first line that is a header with one
@@ -108,7 +109,8 @@ func findColumns(record []string) (columns, bool) {
 func sniffSeparator(r *bufio.Reader) rune {
 	head, _ := r.Peek(sniffBytes) // an error is one of reading, which the next read has again
 	separators := []rune{',', ';', '\t', '|'}
-	counts := map[rune]int{}
+	alike := map[rune]int{}  // lines with as many fields as the one before
+	fields := map[rune]int{} // of the line before
 	lines := 0
 	for line := range strings.Lines(string(head)) {
 		line = strings.TrimRight(strings.TrimPrefix(line, "\ufeff"), "\r\n")
@@ -125,7 +127,10 @@ func sniffSeparator(r *bufio.Reader) rune {
 			if _, ok := findColumns(record); ok {
 				return separator
 			}
-			counts[separator] += len(record) - 1
+			if n := len(record); n > 1 && n == fields[separator] {
+				alike[separator]++
+			}
+			fields[separator] = len(record)
 		}
 		if lines++; lines == maxPreamble {
 			break
@@ -133,115 +138,9 @@ func sniffSeparator(r *bufio.Reader) rune {
 	}
 	best := ','
 	for _, separator := range separators {
-		if counts[separator] > counts[best] {
+		if alike[separator] > alike[best] {
 			best = separator
 		}
 	}
 	return best
-}
-
-// readHeader reads up to the header and sets the columns. It returns the first row of values where
-// it had to read that too: after a preamble of rows such as "Label,RequestCount".
-//
-//nolint:gocyclo // one case for each form of header
-func (c *reader) readHeader() (first []string, err error) {
-	var labels []string
-	for n := 0; ; n++ {
-		record, err := c.in.Read()
-		if errors.Is(err, io.EOF) {
-			return nil, errors.New("the file is empty: " + wantHeader)
-		}
-		if err != nil {
-			return nil, err
-		}
-		line, _ := c.in.FieldPos(0)
-		name := clean(record[0])
-		known := n < maxPreamble && (strings.HasPrefix(name, "sep=") || slices.Contains(preambleNames, name))
-		if found, ok := findColumns(record); ok {
-			c.columns = found
-			return nil, nil
-		}
-		if name == "label" || name == "full label" && labels == nil {
-			labels = slices.Clone(record)
-		}
-		if labels != nil && !known && len(record) >= 2 && len(record) <= len(labels) {
-			if _, err := c.clock.parse(strings.TrimSpace(record[0])); err == nil {
-				c.columns = labelled(labels)
-				return record, nil
-			}
-		}
-		if !known {
-			return nil, &RowError{line, fmt.Sprintf("%s, separated by commas, semicolons or tabs, not %q",
-				wantHeader, abridge(strings.Join(record, ",")))}
-		}
-	}
-}
-
-// labelled returns the columns of a file whose first column has the times, and whose others are
-// named by a row of labels.
-func labelled(labels []string) columns {
-	c := columns{width: len(labels), series: -1}
-	for i, name := range labels[1:] {
-		c.values = append(c.values, valueColumn{i + 1, strings.TrimSpace(name)})
-	}
-	if len(c.values) == 1 {
-		c.values[0].name = ""
-	}
-	return c
-}
-
-// decodeText returns a text in UTF-8 without a byte order mark. Spreadsheets write UTF-16, with a
-// byte order mark.
-func decodeText(r io.Reader) io.Reader {
-	in := bufio.NewReader(r)
-	mark, _ := in.Peek(3)
-	switch {
-	case strings.HasPrefix(string(mark), "\xff\xfe"):
-		_, _ = in.Discard(2)
-		return &utf16Reader{in: in, low: 0}
-	case strings.HasPrefix(string(mark), "\xfe\xff"):
-		_, _ = in.Discard(2)
-		return &utf16Reader{in: in, low: 1}
-	case string(mark) == "\xef\xbb\xbf":
-		_, _ = in.Discard(3)
-	}
-	return in
-}
-
-// utf16Reader turns UTF-16 into UTF-8.
-type utf16Reader struct {
-	in   *bufio.Reader
-	low  int // where in a pair of bytes the low one is
-	out  []byte
-	err  error
-	half rune // the first half of a surrogate pair; 0 for none
-}
-
-// Read implements io.Reader.
-func (u *utf16Reader) Read(p []byte) (int, error) {
-	for len(u.out) < len(p) && u.err == nil {
-		var pair [2]byte
-		if _, u.err = io.ReadFull(u.in, pair[:]); u.err != nil {
-			if errors.Is(u.err, io.ErrUnexpectedEOF) {
-				u.err = io.EOF
-			}
-			break
-		}
-		c := rune(pair[u.low]) | rune(pair[1-u.low])<<8
-		switch {
-		case u.half != 0:
-			u.out = append(u.out, string(utf16.DecodeRune(u.half, c))...)
-			u.half = 0
-		case utf16.IsSurrogate(c):
-			u.half = c
-		default:
-			u.out = append(u.out, string(c)...)
-		}
-	}
-	n := copy(p, u.out)
-	u.out = u.out[n:]
-	if n == 0 && len(p) > 0 {
-		return 0, u.err
-	}
-	return n, nil
 }

@@ -45,7 +45,7 @@ func (p *numberParser) parse(field string, at place) (float64, error) {
 	if slices.Contains(gapTexts, strings.ToLower(field)) {
 		return math.NaN(), nil
 	}
-	text := strings.NewReplacer("\u00a0", "", "\u202f", "").Replace(field)
+	text := withoutGroups(field)
 	if strings.Contains(text, ",") {
 		means, plain := meaningOf(text)
 		switch {
@@ -92,6 +92,23 @@ func meaningOf(text string) (meaning, string) {
 		return decimal, whole + "." + fraction
 	}
 	return unknown, whole + "." + fraction
+}
+
+// groupSeparators are what separates thousands, beside points and commas.
+var groupSeparators = []string{" ", "\u00a0", "\u202f", "'", "’"}
+
+// withoutGroups returns a number without separators of thousands that can mean nothing else.
+func withoutGroups(text string) string {
+	whole := text
+	if i := strings.IndexAny(text, ".,"); i >= 0 {
+		whole = text[:i]
+	}
+	for _, separator := range groupSeparators {
+		if digits := strings.TrimLeft(whole, "-+"); strings.Contains(digits, separator) && grouped(digits, separator) {
+			return strings.ReplaceAll(whole, separator, "") + text[len(whole):]
+		}
+	}
+	return text
 }
 
 // grouped reports whether a whole number has a separator before every three digits.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +85,7 @@ const (
 	unixMillis  = "unix milliseconds"
 	unixMicros  = "unix microseconds"
 	unixNanos   = "unix nanoseconds"
+	serialDays  = "days of a spreadsheet"
 )
 
 // layouts are tried in this order. The ones without an offset mean UTC.
@@ -103,11 +106,23 @@ var layouts = [...]string{
 	"02.01.2006 15:04:05",
 	"02.01.2006 15:04",
 	"20060102T150405Z0700",
+	"2006-01-02 03:04:05 PM",
+	"Jan 2, 2006 @ 15:04:05",
+	"Mon, 02 Jan 2006 15:04:05 GMT",
+	"Mon Jan 2 2006 15:04:05 GMT-0700",
+}
+
+// isNumber reports whether the instant was written as a number.
+func (s stamp) isNumber() bool {
+	return slices.Contains([]string{unixSeconds, unixMillis, unixMicros, unixNanos, serialDays}, s.layout)
 }
 
 // format writes t as s was written.
 func (s stamp) format(t time.Time) string {
 	switch s.layout {
+	case serialDays:
+		days := float64(t.Sub(serialEpoch()).Milliseconds()) / millisPerDay
+		return strconv.FormatFloat(math.Round(days*1e10)/1e10, 'f', -1, 64)
 	case unixSeconds:
 		return strconv.FormatInt(t.Unix(), 10)
 	case unixMillis:
@@ -132,6 +147,9 @@ func (p *stampParser) parse(text string) (stamp, error) {
 	}
 	s, ok := parseUnix(text)
 	if !ok {
+		s, ok = parseSerial(text)
+	}
+	if !ok {
 		s, ok = p.parseDate(text)
 	}
 	if !ok && slashedDate.MatchString(text) {
@@ -149,6 +167,9 @@ func (p *stampParser) parse(text string) (stamp, error) {
 }
 
 func (p *stampParser) parseDate(text string) (stamp, bool) {
+	if before, _, ok := strings.Cut(text, " ("); ok {
+		text = before // JavaScript writes the name of the zone behind its offset
+	}
 	if p.layout != "" {
 		if t, err := time.Parse(p.layout, text); err == nil {
 			return stamp{t, p.layout}, true
@@ -161,6 +182,25 @@ func (p *stampParser) parseDate(text string) (stamp, bool) {
 		}
 	}
 	return stamp{}, false
+}
+
+const millisPerDay = 24 * 60 * 60 * 1000
+
+// serialEpoch is day 0 of spreadsheets.
+func serialEpoch() time.Time { return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC) }
+
+var serial = regexp.MustCompile(`^[3-7][0-9]{4}([.,][0-9]+)?$`)
+
+// parseSerial reads a time as spreadsheets count it: in days since 1899-12-30. It takes the years
+// from 1990 to 2099, to the millisecond.
+func parseSerial(text string) (stamp, bool) {
+	if !serial.MatchString(text) {
+		return stamp{}, false
+	}
+	days, err := strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64)
+	millis := math.Round(days * millisPerDay)
+	t := serialEpoch().Add(time.Duration(millis) * time.Millisecond)
+	return stamp{t, serialDays}, err == nil && t.Year() >= 1990 && t.Year() < 2100
 }
 
 // parseUnix reads a Unix time. Nine to 11 digits are seconds, 12 to 14 are milliseconds, 15 to 17
