@@ -36,8 +36,6 @@ var (
 )
 
 // notDemand returns why a query does not measure demand; empty where nothing says so.
-//
-//nolint:gocyclo // one case for each kind of query
 func notDemand(query string) string {
 	text := strings.ToLower(query)
 	if quantile.MatchString(text) {
@@ -50,35 +48,55 @@ func notDemand(query string) string {
 	for _, match := range counter.FindAllStringSubmatch(text, -1) {
 		counters = append(counters, match[2])
 	}
-	// The mean of a histogram is its sum over its count.
-	if slices.ContainsFunc(counters, func(m string) bool { return strings.HasSuffix(m, "_sum") }) &&
-		strings.Contains(text, "/") {
-		return aLatency
-	}
-	for _, name := range counters {
-		if !strings.HasSuffix(name, "_count") && utilisationName.MatchString(name) {
-			return aUtilisation // as seconds of a processor
-		}
-	}
 	if len(counters) > 0 {
-		return "" // a rate of something that is counted
+		return notDemandOfCounters(counters, strings.Contains(text, "/"))
 	}
 	for _, name := range metric.FindAllString(text, -1) {
 		if strings.HasSuffix(name, "(") {
 			continue // a function
 		}
 		name = strings.TrimSpace(name)
-		switch {
-		case strings.Contains(name, "rate") && !strings.Contains(name, "hit_rate"), strings.Contains(name, "_rps"),
-			strings.Contains(name, "per_second") && !strings.Contains(name, "latency"):
-			return "" // a recorded rate
-		case latencyName.MatchString(name):
-			return aLatency
-		case utilisationName.MatchString(name):
-			return aUtilisation
-		case queueName.MatchString(name):
-			return aQueue
+		if isRecordedRate(name) {
+			return ""
 		}
+		if why := notDemandOfGauge(name); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// notDemandOfCounters returns why the rates of counters are not demand; empty where nothing says so.
+func notDemandOfCounters(counters []string, divided bool) string {
+	for _, name := range counters {
+		if divided && strings.HasSuffix(name, "_sum") {
+			return aLatency // the mean of a histogram is its sum over its count
+		}
+	}
+	for _, name := range counters {
+		if !strings.HasSuffix(name, "_count") && utilisationName.MatchString(name) {
+			return aUtilisation // as seconds of a processor
+		}
+	}
+	return ""
+}
+
+// isRecordedRate reports whether a metric is a rate that a rule recorded, by its name.
+func isRecordedRate(name string) bool {
+	return strings.Contains(name, "rate") && !strings.Contains(name, "hit_rate") ||
+		strings.Contains(name, "_rps") ||
+		strings.Contains(name, "per_second") && !strings.Contains(name, "latency")
+}
+
+// notDemandOfGauge returns why a gauge is not demand; empty where its name does not say so.
+func notDemandOfGauge(name string) string {
+	switch {
+	case latencyName.MatchString(name):
+		return aLatency
+	case utilisationName.MatchString(name):
+		return aUtilisation
+	case queueName.MatchString(name):
+		return aQueue
 	}
 	return ""
 }

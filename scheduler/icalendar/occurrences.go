@@ -56,8 +56,6 @@ func (in *reader) replaced(e *event, start moment) (days map[int]bool, futures [
 
 // occurrences adds the days of an event that starts at start and lasts a number of days, for each
 // of its recurrences.
-//
-//nolint:gocyclo // one case for each property
 func (in *reader) occurrences(e *event, start moment, days int) error {
 	// Programs that give all events one UID must not make every change one of every event.
 	if in.examine -= len(in.changes[e.uid]); in.examine < 0 {
@@ -67,15 +65,32 @@ func (in *reader) occurrences(e *event, start moment, days int) error {
 	for _, o := range in.dates(e, start, 1, "EXDATE") {
 		except[o.day] = true
 	}
-	dates := in.dates(e, start, days, "RDATE")
+	found := in.dates(e, start, days, "RDATE")
 	rules, ok := in.recurrences(e, start, "RRULE")
 	excluded, _ := in.recurrences(e, start, "EXRULE")
 	if ok && len(rules) == 1 && len(except)+len(futures)+len(excluded) == 0 && in.yearly(e, rules[0], start, days) {
 		rules = nil
 	} else if len(rules) == 0 {
-		dates = append(dates, occurrence{e.name, dayNumber(start.day), days})
+		found = append(found, occurrence{e.name, dayNumber(start.day), days})
 	}
-	for _, r := range excluded {
+	if err := in.exclude(e, excluded, start, days, except); err != nil {
+		return err
+	}
+	repeated, err := in.repeated(e, rules, start, days)
+	if err != nil {
+		return err
+	}
+	for _, o := range append(found, repeated...) {
+		if !except[o.day] {
+			in.keep(changed(o, futures))
+		}
+	}
+	return nil
+}
+
+// exclude adds the days of rules that exclude occurrences to except.
+func (in *reader) exclude(e *event, rules []recurrence, start moment, days int, except map[int]bool) error {
+	for _, r := range rules {
 		starts, _, err := in.expand(r, start, days)
 		if err != nil {
 			return in.tooMany(e, err)
@@ -84,24 +99,25 @@ func (in *reader) occurrences(e *event, start moment, days int) error {
 			except[day] = true
 		}
 	}
+	return nil
+}
+
+// repeated returns the occurrences of the rules of an event.
+func (in *reader) repeated(e *event, rules []recurrence, start moment, days int) ([]occurrence, error) {
+	var out []occurrence
 	for _, r := range rules {
 		starts, note, err := in.expand(r, start, days)
 		if err != nil {
-			return in.tooMany(e, err)
+			return nil, in.tooMany(e, err)
 		}
 		if note != "" {
 			in.note(e.name, "%s", note)
 		}
 		for _, day := range starts {
-			dates = append(dates, occurrence{e.name, day, days})
+			out = append(out, occurrence{e.name, day, days})
 		}
 	}
-	for _, o := range dates {
-		if !except[o.day] {
-			in.keep(changed(o, futures))
-		}
-	}
-	return nil
+	return out, nil
 }
 
 func (in *reader) tooMany(e *event, err error) error {

@@ -73,11 +73,33 @@ func parseRecurrence(text string) (recurrence, error) {
 }
 
 // set takes one part of a rule into account.
-//
-//nolint:gocyclo // one case for each part of a rule
-func (r *recurrence) set(key, value string) (err error) {
+func (r *recurrence) set(key, value string) error {
 	switch key {
-	case "FREQ":
+	case "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST":
+		return r.setPeriods(key, value)
+	case "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS", "BYDAY":
+		return r.setDays(key, value)
+	case "BYHOUR", "BYMINUTE", "BYSECOND":
+		if strings.Trim(value, "0") != "" {
+			return errors.New("it names a time of day, and a Calendar has whole days")
+		}
+		return nil
+	case "RSCALE":
+		if value != "GREGORIAN" {
+			return errors.New("only the Gregorian calendar is supported")
+		}
+		return nil
+	case "SKIP":
+		if value == "OMIT" {
+			return nil
+		}
+	}
+	return errors.New("it is not supported")
+}
+
+// setPeriods sets which periods have occurrences.
+func (r *recurrence) setPeriods(key, value string) (err error) {
+	switch key {
 	case "INTERVAL":
 		r.interval, err = numberWithin(value, maxInterval)
 	case "COUNT":
@@ -90,6 +112,13 @@ func (r *recurrence) set(key, value string) (err error) {
 			return errors.New("it is not a weekday such as MO")
 		}
 		r.weekStart = time.Weekday(i)
+	}
+	return err
+}
+
+// setDays sets which days of a period are occurrences.
+func (r *recurrence) setDays(key, value string) (err error) {
+	switch key {
 	case "BYMONTH":
 		r.months, err = numbers(value, 1, 12)
 	case "BYMONTHDAY":
@@ -102,20 +131,6 @@ func (r *recurrence) set(key, value string) (err error) {
 		r.positions, err = numbers(value, -366, 366)
 	case "BYDAY":
 		r.weekdays, err = parseWeekdays(value)
-	case "BYHOUR", "BYMINUTE", "BYSECOND":
-		if strings.Trim(value, "0") != "" {
-			return errors.New("it names a time of day, and a Calendar has whole days")
-		}
-	case "RSCALE":
-		if value != "GREGORIAN" {
-			return errors.New("only the Gregorian calendar is supported")
-		}
-	case "SKIP":
-		if value != "OMIT" {
-			return errors.New("it is not supported")
-		}
-	default:
-		return errors.New("it is not supported")
 	}
 	return err
 }

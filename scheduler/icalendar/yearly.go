@@ -41,37 +41,47 @@ func (in *reader) hasEarlier(r recurrence, first time.Time) bool {
 }
 
 // yearlyRule returns the rule that has the same days as a recurrence; false where there is none.
-//
-//nolint:gocyclo // one case for each part of a rule
 func yearlyRule(r recurrence, first time.Time) (v1alpha1.YearlyRule, bool) {
-	rule := v1alpha1.YearlyRule{Month: int32(first.Month())}
-	plain := r.frequency == yearly && r.interval == 1 && r.count == 0 && r.last == noEnd
-	if !plain || len(r.yearDays)+len(r.weeks) > 0 || len(r.months) > 1 {
-		return rule, false
+	endless := r.frequency == yearly && r.interval == 1 && r.count == 0 && r.last == noEnd
+	if !endless || len(r.yearDays)+len(r.weeks) > 0 || len(r.months) > 1 {
+		return v1alpha1.YearlyRule{}, false
 	}
+	month := int32(first.Month())
 	if len(r.months) == 1 {
-		rule.Month = int32(r.months[0])
+		month = int32(r.months[0])
 	}
 	switch {
 	case len(r.weekdays) == 0 && len(r.positions) == 0:
-		day := int32(first.Day())
-		if len(r.monthDays) > 0 {
-			day = int32(r.monthDays[0])
-		}
-		longest := time.Date(2000, time.Month(rule.Month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
-		rule.Day = &day
-		return rule, len(r.monthDays) <= 1 && day > 0 && int(day) <= longest &&
-			(len(r.monthDays) == 0 || len(r.months) == 1)
+		return dateRule(r, month, first)
 	case len(r.weekdays) == 1 && len(r.monthDays) == 0 && len(r.months) == 1:
-		nth := r.weekdays[0].nth
-		if len(r.positions) == 1 && nth == 0 {
-			nth = r.positions[0]
-		} else if len(r.positions) > 0 {
-			return rule, false
-		}
-		n := int32(nth)
-		rule.Weekday, rule.Nth = &weekdays[r.weekdays[0].weekday], &n
-		return rule, nth == -1 || nth >= 1 && nth <= 5
+		return weekdayRule(r, month)
 	}
-	return rule, false
+	return v1alpha1.YearlyRule{}, false
+}
+
+// dateRule returns the rule of a recurrence that names at most a month and a day of it.
+func dateRule(r recurrence, month int32, first time.Time) (v1alpha1.YearlyRule, bool) {
+	day := int32(first.Day())
+	switch {
+	case len(r.monthDays) > 1 || len(r.monthDays) == 1 && len(r.months) == 0:
+		return v1alpha1.YearlyRule{}, false
+	case len(r.monthDays) == 1:
+		day = int32(r.monthDays[0])
+	}
+	longest := time.Date(2000, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	return v1alpha1.YearlyRule{Month: month, Day: &day}, day > 0 && int(day) <= longest
+}
+
+// weekdayRule returns the rule of a recurrence that names a weekday of a month.
+func weekdayRule(r recurrence, month int32) (v1alpha1.YearlyRule, bool) {
+	nth := r.weekdays[0].nth
+	switch {
+	case len(r.positions) == 1 && nth == 0:
+		nth = r.positions[0]
+	case len(r.positions) > 0:
+		return v1alpha1.YearlyRule{}, false
+	}
+	n := int32(nth)
+	rule := v1alpha1.YearlyRule{Month: month, Weekday: &weekdays[r.weekdays[0].weekday], Nth: &n}
+	return rule, nth == -1 || nth >= 1 && nth <= 5
 }
