@@ -23,7 +23,7 @@ func (s *sparse) add(i int, v float64) {
 	s.values = append(s.values, v)
 }
 
-// at returns the value of step i. It reports false when there is none.
+// at returns the value of step i, and reports whether there is one.
 func (s *sparse) at(i int) (float64, bool) {
 	if i/blockSteps >= len(s.has) {
 		return 0, false

@@ -204,8 +204,8 @@ func (t Timeline) Max(from, to time.Time) (replicas int, at time.Time, ok bool) 
 	return replicas, at, ok
 }
 
-// FirstAbove returns when the plan first needs more than the given replicas, from a time on. ok is
-// false when it never does.
+// FirstAbove returns when the plan first needs more than the given replicas, from a time on. ok
+// reports whether it ever does.
 func (t Timeline) FirstAbove(from time.Time, replicas int) (at time.Time, ok bool) {
 	t.eachStep(from, t.End(), func(begin time.Time, r, _ int) {
 		if r > replicas && (!ok || begin.Before(at)) {

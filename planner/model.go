@@ -52,7 +52,7 @@ func (m *Model) Forget() { *m = Model{Small: m.Small, Thrift: m.Thrift} }
 // Err says why there is no forecast; nil where there is one.
 func (m *Model) Err() error { return m.err }
 
-// Describe describes the model behind the forecast. It reports false without a forecast.
+// Describe describes the model behind the forecast. It reports whether there is a forecast.
 func (m *Model) Describe() (forecaster.Description, bool) {
 	if m.forecaster == nil || m.err != nil {
 		return forecaster.Description{}, false

@@ -42,8 +42,8 @@ func (p Peaks) Prepare(s forecaster.Series, ahead int) Peaks {
 	return p
 }
 
-// index returns which prepared step begins at start. It reports false where n steps from there on
-// were not all prepared.
+// index returns the index of the prepared step that begins at start. It reports whether n steps
+// from there on are prepared.
 func (c *preparedPeaks) index(start time.Time, step time.Duration, n, limit int) (int, bool) {
 	if c == nil || step != c.step || start.Before(c.start) {
 		return 0, false

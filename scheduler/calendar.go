@@ -160,7 +160,7 @@ func compileRule(p *fieldErrors, field string, y v1alpha1.YearlyRule) *yearlyRul
 	return r
 }
 
-// in returns the day of the rule in a year. It returns false where the year has no such day.
+// in returns the day of the rule in a year. It reports whether the year has such a day.
 func (r *yearlyRule) in(year int) (int, bool) {
 	length := daysIn(year, r.month)
 	first := date{year, r.month, 1}.number()

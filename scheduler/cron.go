@@ -125,7 +125,7 @@ func sundayAsZero(field string) string {
 	return strings.Join(items, ",")
 }
 
-// next returns the first match at or after wall.
+// next returns the first match at or after wall, and reports whether there is one.
 func (m *matcher) next(wall int64) (int64, bool) {
 	minute := (max(wall, 0) + 59) / 60
 	day, minuteOfDay := int(minute/(24*60)), int(minute%(24*60))
@@ -143,7 +143,7 @@ func (m *matcher) next(wall int64) (int64, bool) {
 	return int64(day)*secondsPerDay + int64(at)*60, ok
 }
 
-// previous returns the last match at or before wall.
+// previous returns the last match at or before wall, and reports whether there is one.
 func (m *matcher) previous(wall int64) (int64, bool) {
 	if wall < 0 {
 		return 0, false
@@ -164,7 +164,8 @@ func (m *matcher) previous(wall int64) (int64, bool) {
 	return int64(day)*secondsPerDay + int64(at)*60, ok
 }
 
-// nextMinute returns the first matching minute of a day at or after minuteOfDay.
+// nextMinute returns the first matching minute of a day at or after minuteOfDay, and reports
+// whether there is one.
 func (m *matcher) nextMinute(minuteOfDay int) (int, bool) {
 	hour, minute := minuteOfDay/60, minuteOfDay%60
 	if m.hours>>hour&1 == 1 {
@@ -179,7 +180,8 @@ func (m *matcher) nextMinute(minuteOfDay int) (int, bool) {
 	return bits.TrailingZeros64(later)*60 + bits.TrailingZeros64(m.minutes), true
 }
 
-// previousMinute returns the last matching minute of a day at or before minuteOfDay.
+// previousMinute returns the last matching minute of a day at or before minuteOfDay, and reports
+// whether there is one.
 func (m *matcher) previousMinute(minuteOfDay int) (int, bool) {
 	hour, minute := minuteOfDay/60, minuteOfDay%60
 	if m.hours>>hour&1 == 1 {
@@ -225,7 +227,7 @@ func (m *matcher) month(year, month, first int) uint32 {
 	return match
 }
 
-// nextDay returns the first matching day at or after day.
+// nextDay returns the first matching day at or after day, and reports whether there is one.
 func (m *matcher) nextDay(day int) (int, bool) {
 	for day = max(day, 0); day < dayCount; {
 		d := dateOf(day)
@@ -247,7 +249,7 @@ func (m *matcher) nextDay(day int) (int, bool) {
 	return 0, false
 }
 
-// previousDay returns the last matching day at or before day.
+// previousDay returns the last matching day at or before day, and reports whether there is one.
 func (m *matcher) previousDay(day int) (int, bool) {
 	for day = min(day, dayCount-1); day >= 0; {
 		d := dateOf(day)

@@ -37,7 +37,7 @@ type window struct {
 	demand                     Demand // outside of the ramps
 }
 
-// lastStart returns the last start at or before m, in seconds.
+// lastStart returns the last start at or before m, in seconds, and reports whether there is one.
 func (w *window) lastStart(z *zone, m moment) (int64, bool) {
 	if w.cron == nil {
 		return w.once, w.allowed && w.once <= m.instant
@@ -52,7 +52,7 @@ func (w *window) lastStart(z *zone, m moment) (int64, bool) {
 	return z.firstInstant(wall), true
 }
 
-// nextStart returns the first start after m, in seconds.
+// nextStart returns the first start after m, in seconds, and reports whether there is one.
 func (w *window) nextStart(z *zone, m moment) (int64, bool) {
 	if w.cron == nil {
 		return w.once, w.allowed && w.once > m.instant

@@ -11,7 +11,7 @@ import (
 )
 
 // sharedQuotas are the quotas of the namespace of the placeholders, as they were read last. They
-// are the same for all WarmPools, so they are read once an interval.
+// are the same for all WarmPools, so they are read once per interval.
 type sharedQuotas struct {
 	until time.Time
 	items []corev1.ResourceQuota

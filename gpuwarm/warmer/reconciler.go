@@ -56,7 +56,7 @@ func New(opts Options) (*Reconciler, error) {
 
 // SetupWithManager adds the reconciler to a manager. It needs leadership, unless the options say
 // what this replica owns. When the API server fails, the next look comes after a second, then ever
-// more slowly up to a minute. What a person has to fix is looked at once an interval.
+// more slowly up to a minute. What a person has to fix is looked at once per interval.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := mgr.Add(manager.RunnableFunc(r.sweepRegularly)); err != nil {
 		return err

@@ -1,5 +1,5 @@
 // Limits holds the sizes that keep the code readable: files and lines of a package, lines of a
-// function, and columns of a line. It reads the Go files that git tracks, but for generated ones.
+// function, and columns of a line. It reads the Go files that git tracks, except generated ones.
 //
 //	go run ./hack/limits
 package main

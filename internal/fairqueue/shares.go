@@ -46,7 +46,7 @@ func (s *shares) add(item types.NamespacedName, now time.Time) {
 }
 
 // pick takes the next item of the namespace that has used the least worker time lately, and is
-// below its bound. It is not ok where there is none. Call done when the work on it has ended.
+// below its bound. It reports whether there is one. Call done when the work on it has ended.
 func (s *shares) pick(now time.Time) (item types.NamespacedName, ok bool) {
 	s.forgetIdle(now)
 	var (

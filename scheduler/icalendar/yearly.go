@@ -40,7 +40,8 @@ func (in *reader) hasEarlier(r recurrence, first time.Time) bool {
 	return err != nil || len(earlier) > 0
 }
 
-// yearlyRule returns the rule that has the same days as a recurrence; false where there is none.
+// yearlyRule returns the rule that has the same days as a recurrence, and reports whether there is
+// one.
 func yearlyRule(r recurrence, first time.Time) (v1alpha1.YearlyRule, bool) {
 	endless := r.frequency == yearly && r.interval == 1 && r.count == 0 && r.last == noEnd
 	if !endless || len(r.yearDays)+len(r.weeks) > 0 || len(r.months) > 1 {

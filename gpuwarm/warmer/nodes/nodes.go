@@ -101,7 +101,7 @@ func (m *Methods) By(policy v1alpha1.WarmNodesPolicy) Method {
 	return m.placeholders
 }
 
-// ReleaseRequests removes what asks the cluster's autoscaler for nodes, but for what the policy
+// ReleaseRequests removes what asks the cluster's autoscaler for nodes, except for what the policy
 // keep needs.
 func (m *Methods) ReleaseRequests(ctx context.Context, h Hold, keep v1alpha1.WarmNodesPolicy) error {
 	var errs []error

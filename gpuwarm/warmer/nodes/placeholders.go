@@ -128,7 +128,7 @@ func NewFailures(c clock.PassiveClock) *Failures {
 	return &Failures{backoff: kube.NewBackoff(c, firstRetry, longestRetry)}
 }
 
-// failing notes placeholders that ended early. It returns what ends them, for a message, and
+// failing records placeholders that ended early. It returns what ends them, for a message, and
 // whether no more are to be created for now.
 func (m *placeholders) failing(ctx context.Context, h Hold) (problem string, paused bool) {
 	const key = ""

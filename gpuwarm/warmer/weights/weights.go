@@ -111,7 +111,7 @@ func (m *Methods) By(name string) Method {
 	return jobs{m}
 }
 
-// ReleaseOthers removes what loads weights for the Forecast, but for the method keep.
+// ReleaseOthers removes what loads weights for the Forecast, except for the method keep.
 func (m *Methods) ReleaseOthers(ctx context.Context, l Load, keep string) error {
 	var errs []error
 	for _, by := range []string{ByJob, ByDataLoad} {
