@@ -70,7 +70,7 @@ func (m *metrics) measure(
 	held, using := 0.0, corev1.ResourceList{}
 	for i := range o.Pods {
 		p := &o.Pods[i]
-		if !o.IsPlaceholder(p) || p.Spec.NodeName == "" || !allocate.IsAlive(p) {
+		if !o.IsOwnPlaceholder(p) || p.Spec.NodeName == "" || !allocate.IsAlive(p) {
 			continue
 		}
 		held++

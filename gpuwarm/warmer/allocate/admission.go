@@ -64,7 +64,7 @@ func addOverheads(s *Snapshot, works []*Work, before map[string]corev1.ResourceL
 	newest := map[string]*corev1.Pod{}
 	for i := range s.Pods {
 		p := &s.Pods[i]
-		if p.Spec.RuntimeClassName != nil && (p.Namespace == s.Pool.Namespace || s.isPlaceholder(p)) {
+		if p.Spec.RuntimeClassName != nil && (p.Namespace == s.Pool.Namespace || s.isAnyPlaceholder(p)) {
 			newest[*p.Spec.RuntimeClassName] = newerPod(newest[*p.Spec.RuntimeClassName], p)
 		}
 	}

@@ -28,7 +28,7 @@ func newLedger(s *Snapshot, works []*Work, most Cap) *ledger {
 		bounds: s.newBounds(most), cap: most,
 	}
 	for i := range s.Pods {
-		if p := &s.Pods[i]; s.IsPlaceholder(p) || s.isPull(p) {
+		if p := &s.Pods[i]; s.IsOwnPlaceholder(p) || s.isOwnPull(p) {
 			l.pods = append(l.pods, *p)
 		}
 	}

@@ -11,18 +11,19 @@ import (
 	"headstart.dev/headstart/gpuwarm"
 )
 
-// Leads that are assumed until they are learned.
+// The leads of the stages while nothing is configured or learned.
 const (
 	DefaultNodeLead    = 5 * time.Minute
 	DefaultImageLead   = 15 * time.Minute
 	defaultWeightsLead = 15 * time.Minute
-	// longestLead is the longest learned lead that counts.
+	// longestLead is the upper bound of a learned lead.
 	longestLead = time.Hour
 )
 
 func compareNames(a, b *v1alpha1.Forecast) int { return cmp.Compare(a.Name, b.Name) }
 
-// size sets what is to be warm for the target alone, by a plan and the leads that were learned.
+// size sets what must be warm for the target, from a plan and the learned leads. It does not
+// consider that other services may share the nodes: see share.
 func (w *Work) size(s *Snapshot, plan gpuwarm.Timeline, learned gpuwarm.Stages) {
 	w.Plan, w.Stages = plan, stagesOf(s.Pool, w.Forecast.Name, learned)
 	w.Need = gpuwarm.Staging(plan, s.Now, w.Stages, w.Target.Replicas)
@@ -30,7 +31,7 @@ func (w *Work) size(s *Snapshot, plan gpuwarm.Timeline, learned gpuwarm.Stages) 
 	w.Load = w.Weights != nil && w.Need.Weights > w.Target.Replicas
 }
 
-// WeightsOf returns the weights of a Forecast; nil where spec has none.
+// WeightsOf returns the entry of spec.weights for a Forecast; nil when there is none.
 func WeightsOf(pool *v1alpha1.WarmPool, forecast string) *v1alpha1.WarmWeights {
 	for i := range pool.Spec.Weights {
 		if w := &pool.Spec.Weights[i]; w.Forecast == forecast {
@@ -40,9 +41,11 @@ func WeightsOf(pool *v1alpha1.WarmPool, forecast string) *v1alpha1.WarmWeights {
 	return nil
 }
 
-// learnedLeads returns the leads that were learned from a Forecast's starts: now, or else at an
-// earlier look. Nodes that are held ahead leave no starts that wait for one, so what was learned
-// before still counts. 0 is not learned.
+// learnedLeads returns the leads that are learned from a Forecast's recent starts. A lead is 0 when
+// it was never learned.
+//
+// While nodes are held, no start waits for a node, so nothing new is learned. Then the lead of the
+// last status stays.
 func learnedLeads(fc *v1alpha1.Forecast, before v1alpha1.WarmForecast) gpuwarm.Stages {
 	var out gpuwarm.Stages
 	if fc.Status.LeadTime != nil {
@@ -70,7 +73,7 @@ func stagesOf(pool *v1alpha1.WarmPool, forecast string, learned gpuwarm.Stages) 
 		s.Image = 0
 	}
 	if w := WeightsOf(pool, forecast); w != nil {
-		s.Weights = max(lead(w.Lead, 0, defaultWeightsLead), time.Second) // with 0 none would be loaded
+		s.Weights = max(lead(w.Lead, 0, defaultWeightsLead), time.Second) // 0 would mean: load nothing
 	}
 	return s
 }
@@ -87,7 +90,7 @@ func lead(given v1alpha1.Duration, learned, assumed time.Duration) time.Duration
 	return assumed
 }
 
-// FormatLead returns a learned lead as status has it; empty for 0.
+// FormatLead returns a learned lead in the form of the status. It is empty for 0.
 func FormatLead(d time.Duration) v1alpha1.Duration {
 	if d == 0 {
 		return ""
@@ -95,14 +98,14 @@ func FormatLead(d time.Duration) v1alpha1.Duration {
 	return v1alpha1.FormatDuration(min(d, longestLead))
 }
 
-// group are works whose held places any of them can take.
+// group has the works of services that can use each other's held places.
 type group struct {
 	resource corev1.ResourceName
 	works    []*Work
 	members  []gpuwarm.Member
 }
 
-// groupsOf returns the groups of the works that hold, in the order of their first.
+// groupsOf returns the groups of the works that hold, ordered by the first work of each group.
 func groupsOf(works []*Work) []*group {
 	var out []*group
 	byPool := map[string]*group{}
@@ -127,8 +130,8 @@ func groupsOf(works []*Work) []*group {
 	return out
 }
 
-// share holds nodes for services that share a node pool by what they need together. A
-// ProvisioningRequest is for one service, whose rise is to be had as a whole or not at all.
+// share reduces the nodes to hold for services that share a node pool, to what they need together.
+// ProvisioningRequests are not shared: each is for one service, and gets all its nodes or none.
 func share(s *Snapshot, works []*Work, errs *gpuwarm.ForecastErrors) []Shared {
 	policy := s.Pool.Spec.Nodes.Policy
 	if policy == v1alpha1.WarmNodesOff || policy == v1alpha1.WarmNodesProvisioningRequest {
@@ -153,8 +156,8 @@ func share(s *Snapshot, works []*Work, errs *gpuwarm.ForecastErrors) []Shared {
 	return out
 }
 
-// subtractKept subtracts from what a target needs what stays held for a Forecast of the same target
-// whose target cannot be read.
+// subtractKept is for targets with several Forecasts, when the target of one of them cannot be
+// read. What is held for that one stays. It is subtracted from what the others need.
 func subtractKept(l *ledger, works []*Work) {
 	kept := map[TargetKey]int{}
 	for _, w := range works {
@@ -169,10 +172,10 @@ func subtractKept(l *ledger, works []*Work) {
 	}
 }
 
-// usableNodes returns the nodes that the target will be on: those that have replicas or hold places
-// for them, and as many of those with free room, most room first, as more replicas would fill. The
-// scheduler puts a pod onto a free node before it evicts a placeholder, so held nodes alone would
-// not do.
+// usableNodes returns the nodes that the target's replicas will run on. These are the busy nodes,
+// which have replicas or hold places for them. Then come nodes with free room, those with the most
+// room first, until more replicas fit. They are needed because the scheduler uses a free node
+// before it evicts a placeholder.
 func usableNodes(
 	t *Target, nodes Nodes, free map[string]corev1.ResourceList, busy map[string]bool, more int,
 ) []*corev1.Node {

@@ -7,27 +7,27 @@ import (
 	"headstart.dev/headstart/gpuwarm/warmer/internal/names"
 )
 
-// Labels prove nothing: who may create pods in a namespace sets them at will. A pod is a
-// placeholder only in the namespace where Headstart alone writes, and a pull pod only where a
-// WarmPool of its namespace controls it, by UID. Pods of other namespaces are ordinary pods.
+// Labels prove nothing: anyone who may create pods in a namespace can set them. So a pod is a
+// placeholder only in the namespace where nobody but Headstart may write. It is a pull pod only if
+// a WarmPool of its namespace controls it, by UID. Other pods with these labels are ordinary pods.
 
-// isPlaceholder reports whether a pod is a placeholder, of any WarmPool of the cluster.
-func (s *Snapshot) isPlaceholder(p *corev1.Pod) bool {
+// isAnyPlaceholder reports whether a pod is a placeholder of any WarmPool of the cluster.
+func (s *Snapshot) isAnyPlaceholder(p *corev1.Pod) bool {
 	return p.Namespace == s.Namespace && p.Labels[names.LabelRole] == names.RolePlaceholder
 }
 
-// IsPlaceholder reports whether a pod is a placeholder of the pool. Its annotation says so: hashes
-// in labels are of another kind where an earlier release made it.
-func (s *Snapshot) IsPlaceholder(p *corev1.Pod) bool {
-	if !s.isPlaceholder(p) {
+// IsOwnPlaceholder reports whether a pod is a placeholder of the pool. It reads the annotation. An
+// earlier release made the hashes in labels in another way.
+func (s *Snapshot) IsOwnPlaceholder(p *corev1.Pod) bool {
+	if !s.isAnyPlaceholder(p) {
 		return false
 	}
 	of, ok := names.OwnerIn(p.Annotations)
 	return ok && of.Namespace == s.Pool.Namespace && of.Pool == s.Pool.Name
 }
 
-// isPull reports whether a pod pulls for the pool.
-func (s *Snapshot) isPull(p *corev1.Pod) bool {
+// isOwnPull reports whether a pod pulls for the pool.
+func (s *Snapshot) isOwnPull(p *corev1.Pod) bool {
 	return isPullPod(p) && p.Namespace == s.Pool.Namespace && metav1.IsControlledBy(p, s.Pool)
 }
 
@@ -44,7 +44,8 @@ func (s *Snapshot) isAnyPull(p *corev1.Pod) bool {
 	return metav1.IsControlledBy(p, s.Pool)
 }
 
-// isPullPod reports whether a pod is a pull pod for all that its own namespace can say.
+// isPullPod reports whether a pod looks like a pull pod of its namespace. It does not prove that
+// the WarmPool exists.
 func isPullPod(p *corev1.Pod) bool {
 	if p.Labels[names.LabelRole] != names.RolePull {
 		return false
@@ -53,14 +54,14 @@ func isPullPod(p *corev1.Pod) bool {
 	return owner != nil && owner.Kind == "WarmPool"
 }
 
-// givesWay reports whether a pod leaves its place to replicas. Pull pods of other namespaces do as
-// well, but anybody can make a pod that looks like one.
-func (s *Snapshot) givesWay(p *corev1.Pod) bool { return s.isPlaceholder(p) || s.isAnyPull(p) }
+// givesWay reports whether a pod leaves its place to replicas. Pull pods of other namespaces do not
+// count here, since anyone there can create a pod that looks like one.
+func (s *Snapshot) givesWay(p *corev1.Pod) bool { return s.isAnyPlaceholder(p) || s.isAnyPull(p) }
 
 // yields reports whether a pod leaves its place to replicas of this namespace and to nobody else:
 // what other namespaces hold is not held for this one.
 func (s *Snapshot) yields(p *corev1.Pod) bool {
-	return s.givesWay(p) && (!s.isPlaceholder(p) || namespaceOf(p) == s.Pool.Namespace)
+	return s.givesWay(p) && (!s.isAnyPlaceholder(p) || ownerNamespace(p) == s.Pool.Namespace)
 }
 
 // madeFor returns the key of the Forecast that a pod of the pool was made for.

@@ -15,23 +15,24 @@ import (
 )
 
 const (
-	// firstRetry is how long after a failed pull it is tried again on that node. It doubles each time,
-	// up to longestRetry.
+	// firstRetry is the pause on a node after its first failed pull. The pause doubles with each
+	// failure, up to longestRetry.
 	firstRetry   = 30 * time.Second
 	longestRetry = 10 * time.Minute
-	// doubtful is on how many nodes pulls of an image fail, with no success between, before the image
-	// is suspected and not the nodes: then one node tries at a time, ever more rarely.
-	doubtful = 3
+	// suspectAfter is the number of nodes on which pulls of an image fail, with no success between,
+	// before the image is suspected and not the nodes. From then on only one node tries at a time,
+	// and the pauses grow.
+	suspectAfter = 3
 )
 
-// History remembers the pulls of one image for one target. A restart loses it, which costs another
-// try.
+// History remembers the pulls of one image for one target. It is lost at a restart. Then failed
+// pulls are tried once more.
 type History struct {
 	Image string
 
 	failed  map[string]failure   // by node, those whose last pull failed
-	suspect map[string]bool      // nodes where that was the image's fault, since the last success
-	nodes   map[string]types.UID // which nodes these are: another one may get the same name
+	suspect map[string]bool      // nodes where the image may be at fault, since the last success
+	nodes   map[string]types.UID // the UIDs of these nodes, as a new node may get the same name
 
 	// Once the image is suspected, no pull begins until pausedUntil, except on nodes that were not
 	// wanted when the pause began. Those that were are in waiting.
@@ -74,7 +75,7 @@ func NewHistory(image string, c clock.PassiveClock) *History {
 }
 
 // isSuspected reports whether the image is suspected, and not the nodes.
-func (h *History) isSuspected() bool { return len(h.suspect) >= doubtful }
+func (h *History) isSuspected() bool { return len(h.suspect) >= suspectAfter }
 
 // recordFailure records a failed pull onto a node. ofImage reports whether the node was not at
 // fault.
@@ -92,8 +93,8 @@ func (h *History) recordFailure(node, why string, ofImage bool, now time.Time) {
 	}
 }
 
-// recordSuccess records a pull that succeeded: the image can be pulled. One that is seen again says
-// nothing new.
+// recordSuccess records that a pull succeeded, so the image can be pulled. It ignores a pull that
+// it has recorded before.
 func (h *History) recordSuccess(node string, pull types.UID) {
 	if h.succeeded[node] == pull {
 		return
@@ -170,7 +171,7 @@ func (h *History) next(nodes []*corev1.Node, found bool, active, parallel int, n
 	}
 	switch {
 	case suspected && found:
-		parallel = min(parallel, doubtful)
+		parallel = min(parallel, suspectAfter)
 	case suspected:
 		parallel = min(parallel, 1)
 	}

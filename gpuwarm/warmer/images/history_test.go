@@ -39,7 +39,7 @@ func TestHistory(t *testing.T) {
 			now = now.Add(15 * time.Second)
 			had := rapid.Bool().Draw(t, "had")
 			got := h.next(nodes, had, 0, parallel, now)
-			if most := map[bool]int{false: 1, true: doubtful}[had]; len(h.suspect) >= doubtful && len(got) > most {
+			if most := map[bool]int{false: 1, true: suspectAfter}[had]; len(h.suspect) >= suspectAfter && len(got) > most {
 				t.Fatalf("the image is suspected, and %d nodes try at a time, want at most %d", len(got), most)
 			}
 			if len(got) > parallel {
