@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -30,7 +31,8 @@ func Baseline(schedules []*Schedule, start time.Time, step time.Duration, values
 		additions: make([]float64, len(values)),
 	}
 	copy(b.values, values)
-	sweep(schedules, start, step, len(values), visitor{part: b.part, remainder: b.remainder})
+	cursors := slices.DeleteFunc(cursorsOf(schedules), func(c cursor) bool { return !c.window.disturbs() })
+	sweep(cursors, start, step, len(values), visitor{part: b.part, remainder: b.remainder})
 	for i, value := range b.values {
 		switch {
 		case b.factors[i] < minFactor:
@@ -48,24 +50,30 @@ type baseline struct {
 	values, factors, additions []float64
 }
 
+// disturbs reports whether the window changes what is learned from the past. A limit that recurs
+// does not.
+func (w *window) disturbs() bool { return w.cron == nil || w.demand.Multiply != 1 || w.demand.Add != 0 }
+
 // add counts what windows say during a part of the step, in nanoseconds.
-func (b *baseline) add(p *part, demand Demand, time int64) {
+func (b *baseline) add(p *part, factor, addition float64, time int64) {
 	share := float64(time) / float64(p.stepTo-p.stepFrom)
-	b.factors[p.i] += demand.Multiply * share
-	b.additions[p.i] += demand.Add * share
+	b.factors[p.i] += factor * share
+	b.additions[p.i] += addition * share
 }
 
 // part evaluates the middle of the part.
 func (b *baseline) part(p *part) {
-	demand := Neutral()
+	factor, addition := 1.0, 0.0
+	instant := p.from + (p.to-p.from)/2
 	for _, i := range p.busy {
 		c := &p.cursors[i]
 		if c.window.cron == nil {
 			b.values[p.i] = math.NaN()
 		}
-		demand = demand.And(c.window.value(c.phase, p.from+(p.to-p.from)/2, false))
+		f, a := c.window.change(c.phase, instant)
+		factor, addition = factor*f, addition+a
 	}
-	b.add(p, demand, p.to-p.from)
+	b.add(p, factor, addition, p.to-p.from)
 }
 
 // remainder evaluates a few instants, which stand for a time with too many changes.
@@ -73,33 +81,51 @@ func (b *baseline) remainder(p *part) {
 	length := (p.to - p.from) / samplesOfRemainder
 	for i := range int64(samplesOfRemainder) {
 		instant := p.from + i*length + length/2
-		demand := Neutral()
-		for _, c := range p.cursors {
+		factor, addition := 1.0, 0.0
+		for k := range p.cursors {
+			c := &p.cursors[k]
 			if c.window.occursOnceIn(p.from, p.to) {
 				b.values[p.i] = math.NaN()
 			}
-			demand = demand.And(c.at(instant))
+			f, a := c.at(instant)
+			factor, addition = factor*f, addition+a
 		}
-		b.add(p, demand, length)
+		b.add(p, factor, addition, length)
 	}
-	b.add(p, Neutral(), p.to-p.from-samplesOfRemainder*length)
+	b.add(p, 1, 0, p.to-p.from-samplesOfRemainder*length)
 }
 
 // samplesOfRemainder is the number of instants at which the remainder of a step with very many
 // changes is evaluated.
 const samplesOfRemainder = 2
 
-// at returns what the window says at an instant of the part, without the step at the end of a
-// ramp-up.
-func (c *cursor) at(instant int64) Demand {
+// at returns the factor and the addition of the window at an instant of the part.
+func (c *cursor) at(instant int64) (factor, addition float64) {
 	phase := c.phase
 	if instant >= phase.until {
 		phase = c.window.phaseAt(c.schedule.zone, c.schedule.zone.moment(floorSecond(instant)), instant)
 	}
-	if phase.idle() {
-		return Neutral()
+	return c.window.change(phase, instant)
+}
+
+// change returns the factor and the addition of the window at an instant of the phase, without the
+// step at the end of a ramp-up: those of [window.value], for a fraction of its time.
+func (w *window) change(p phase, now int64) (factor, addition float64) {
+	d := &w.demand
+	switch {
+	case p.active:
+		return d.Multiply, d.Add
+	case p.falling && p.rising:
+		both := w.value(p, now, false)
+		return both.Multiply, both.Add
+	case p.falling:
+		share := float64(now-p.end) / float64(w.rampDown)
+		return d.Multiply + (1-d.Multiply)*share, d.Add - d.Add*share
+	case p.rising:
+		share := 1 - float64(p.start-now)/float64(w.rampUp)
+		return 1 + (d.Multiply-1)*share, d.Add * share
 	}
-	return c.window.value(phase, instant, false)
+	return 1, 0
 }
 
 // occursOnceIn reports whether the window is one that occurs once, and counts somewhere in [from,

@@ -248,6 +248,7 @@ func inRange(t time.Time) bool {
 func Compile(name string, spec v1alpha1.PeakScheduleSpec, calendars Calendars) (*Schedule, error) {
 	c := compiler{calendars: calendars}
 	s := c.schedule(name, spec)
+	c.checkChanges(s)
 	if err := c.err(); err != nil {
 		return nil, err
 	}

@@ -8,10 +8,6 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// MaxWindows is how many windows the PeakSchedules of one Forecast may have together. The time of a
-// plan grows with it.
-const MaxWindows = 256
-
 // Selection is what the PeakSchedules and Calendars of a cluster mean for one Forecast: what
 // counts, and what is left out because it is invalid. An object that is not meant for the Forecast
 // never has an effect on it, whatever is wrong with it.
@@ -21,7 +17,8 @@ type Selection struct {
 	Schedules []*Schedule
 	// InvalidSchedules says, for each PeakSchedule that is for the Forecast and cannot be
 	// evaluated, which fields are wrong. A Calendar that it names and that is missing or invalid is
-	// such a field. So is one with more windows than are left of [MaxWindows].
+	// such a field. So is one with more windows than are left of [MaxWindows], or more changes than
+	// are left of [MaxChanges].
 	InvalidSchedules []error
 	// InvalidSelectors says which PeakSchedules of the Forecast's namespace do not name the
 	// Forecast and have an invalid selector. Whether they are meant for the Forecast is not known,
@@ -60,7 +57,7 @@ func (c *Cache) Select(
 	}
 	slices.SortFunc(sorted, byName)
 	var versions []string
-	windows := 0
+	var used budget
 	for _, ps := range sorted {
 		matcher, err := ps.ForecastMatcher()
 		if !matcher.Matches(fc) {
@@ -75,11 +72,8 @@ func (c *Cache) Select(
 			out.InvalidSchedules = append(out.InvalidSchedules, fmt.Errorf("PeakSchedule %s: %w", ps.Name, err))
 			continue
 		}
-		if windows += s.size(); windows > MaxWindows {
-			windows -= s.size()
-			out.InvalidSchedules = append(out.InvalidSchedules, fmt.Errorf("PeakSchedule %s: its %d windows and the %d of "+
-				"the PeakSchedules before it, by name, are more than %d for one Forecast: join windows, or remove old ones",
-				ps.Name, s.size(), windows, MaxWindows))
+		if err := used.take(s); err != nil {
+			out.InvalidSchedules = append(out.InvalidSchedules, err)
 			continue
 		}
 		out.Schedules = append(out.Schedules, s)

@@ -14,7 +14,7 @@ func Timeline(schedules []*Schedule, start time.Time, step time.Duration, n int)
 		}
 		timeline[p.i] = demand
 	}
-	sweep(schedules, start, step, n, visitor{
+	sweep(cursorsOf(schedules), start, step, n, visitor{
 		part: func(p *part) {
 			demand, varies := Neutral(), false
 			for _, c := range p.busy {
@@ -98,7 +98,7 @@ func maxParts(step time.Duration, windows int) int {
 // sweep cuts every step into parts in which no window changes its phase, and visits them in order.
 // Where the timeline reaches out of the years that are evaluated, each step is one part and there
 // are no cursors.
-func sweep(schedules []*Schedule, start time.Time, step time.Duration, n int, visit visitor) {
+func sweep(cursors []cursor, start time.Time, step time.Duration, n int, visit visitor) {
 	end := start.Add(time.Duration(n) * step)
 	if step <= 0 || !inRange(start) || !inRange(end) {
 		for i := range n {
@@ -107,7 +107,11 @@ func sweep(schedules []*Schedule, start time.Time, step time.Duration, n int, vi
 		return
 	}
 	horizon := end.UnixNano()
-	changes := newChanges(cursorsAt(schedules, start.UnixNano(), horizon))
+	for i := range cursors {
+		c := &cursors[i]
+		c.phase = c.window.phaseFrom(c.schedule.zone, start.UnixNano(), horizon)
+	}
+	changes := newChanges(cursors)
 	limit := maxParts(step, len(changes.cursors))
 	next := changes.next()
 	p := part{cursors: changes.cursors, busy: changes.busy}
@@ -131,14 +135,13 @@ func sweep(schedules []*Schedule, start time.Time, step time.Duration, n int, vi
 	}
 }
 
-// cursorsAt returns a cursor for every window that is not suspended.
-func cursorsAt(schedules []*Schedule, at, horizon int64) []cursor {
+// cursorsOf returns a cursor for every window that is not suspended. Their phases are not set.
+func cursorsOf(schedules []*Schedule) []cursor {
 	var cursors []cursor
 	for _, s := range schedules {
 		for i := range s.windows {
 			if !s.suspended {
-				w := &s.windows[i]
-				cursors = append(cursors, cursor{s, w, w.phaseFrom(s.zone, at, horizon)})
+				cursors = append(cursors, cursor{schedule: s, window: &s.windows[i]})
 			}
 		}
 	}

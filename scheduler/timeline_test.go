@@ -108,7 +108,7 @@ func TestFrequentChangesAreBounded(t *testing.T) {
 	// would need ten million cursors a step.
 	visited := 0
 	count := func(p *part) { visited += len(p.cursors) }
-	sweep(frequentlyChanging(t, 8), start, time.Minute, 60, visitor{part: count, remainder: count})
+	sweep(cursorsOf(frequentlyChanging(t, 8)), start, time.Minute, 60, visitor{part: count, remainder: count})
 	if most := 60 * 8 * 64 * (maxParts(time.Minute, 8*64) + 1); visited > most {
 		t.Errorf("%d cursors were visited, want at most %d", visited, most)
 	}
