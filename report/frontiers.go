@@ -1,7 +1,7 @@
 package report
 
 import (
-	"context"
+	"cmp"
 	"math"
 	"slices"
 
@@ -37,72 +37,57 @@ func (r *runner) point(knob float64, desired []float64, stabilization int) front
 	}
 }
 
-// shortageCosts are those for which Headstart's frontier says which point is the best.
-func shortageCosts() []float64 {
-	return []float64{2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000}
+// knobs are the settings of Headstart that its frontier is made of, in ascending order: shortage
+// costs under a shortage cost, and service levels under a service level. The contract itself is not
+// among them.
+func knobs(own forecaster.Contract) []forecaster.Contract {
+	costs := []float64{2, 3, 5, 8, 13, 20, 35, 60, 120, 250, 500, 1000}
+	levels := []float64{0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995}
+	var out []forecaster.Contract
+	if own.ShortageCost > 0 {
+		for _, v := range costs {
+			out = append(out, forecaster.Contract{ShortageCost: v})
+		}
+	} else {
+		for _, v := range levels {
+			out = append(out, forecaster.Contract{ServiceLevel: v})
+		}
+	}
+	return slices.DeleteFunc(out, func(c forecaster.Contract) bool { return c == own })
 }
 
-// otherContract returns the contract that is replayed beside the report's own. A fit depends on its
-// contract, so a replay for each point of a frontier would take many times as long. These two are
-// far apart: a shortage cost weighs, and a service level covers what is rare.
-func otherContract(c forecaster.Contract) forecaster.Contract {
-	if c.ShortageCost > 0 {
-		return forecaster.Contract{ServiceLevel: 0.99}
-	}
-	return forecaster.Contract{ShortageCost: DefaultShortageCost}
-}
+// knob returns the setting of a contract.
+func knob(c forecaster.Contract) float64 { return c.ShortageCost + c.ServiceLevel }
 
 // compares reports whether Headstart needs a frontier: for a policy of today to be compared with.
 func (o Options) compares() bool { return !o.alone && slices.ContainsFunc(o.Policies, IsRival) }
 
-// plans is what Headstart would have served under one contract.
-type plans struct {
-	contract forecaster.Contract
-	served   []float64
-}
-
-// frontierOf replays the other contract, and returns the frontier of Headstart.
-func (r *runner) frontierOf(ctx context.Context, own *Replay) (frontier.Line, error) {
-	o := r.o
-	o.Contract, o.Plans, o.Refresh = otherContract(r.o.Contract), nil, RefreshStep
-	other, err := r.replayOf(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return r.headstartFrontier(plans{r.o.Contract, own.Served}, plans{o.Contract, other.Served}), nil
-}
-
-// headstartFrontier returns the frontier of Headstart. Its settings are contracts, and the headroom
-// on their plans: an HPA with a target of the capacity over the headroom has it. The points that
-// are the best at some shortage cost say at which.
-func (r *runner) headstartFrontier(all ...plans) frontier.Line {
+// headstartFrontier returns the frontier of Headstart. Its settings are contracts. Beyond the first
+// and the last one, the headroom on their plans is the setting: an HPA with a target of the capacity
+// over the headroom has it.
+func (r *runner) headstartFrontier(own *Replay) frontier.Line {
+	all := append([]Compared{{r.o.Contract, own.Served}}, own.Compared...)
+	slices.SortFunc(all, func(a, b Compared) int { return cmp.Compare(knob(a.Contract), knob(b.Contract)) })
 	var points []frontier.Point
-	for _, p := range all {
-		for _, factor := range append(headrooms(), 1) {
-			point := r.point(factor, r.servedReplicas(p.served, factor), r.t.stabilization)
-			point.Contract = contractName(p.contract)
-			points = append(points, point)
+	add := func(c Compared, headroom float64) {
+		point := r.point(knob(c.Contract), r.servedReplicas(c.Served, headroom), r.t.stabilization)
+		point.Contract, point.ShortageCost = contractName(c.Contract), c.Contract.ShortageCost
+		if headroom != 1 {
+			point.Headroom = headroom
+		}
+		points = append(points, point)
+	}
+	for _, c := range all {
+		add(c, 1)
+	}
+	for _, factor := range headrooms() {
+		if factor < 1 {
+			add(all[0], factor)
+		} else {
+			add(all[len(all)-1], factor)
 		}
 	}
-	line := frontier.New(points)
-	demand := 0.0 // in replica-hours
-	for i, v := range r.scored.demand {
-		if r.scored.known[i] {
-			demand += v / r.t.capacity * r.t.step.Hours()
-		}
-	}
-	for _, cost := range shortageCosts() {
-		best := 0
-		for i, p := range line {
-			if p.ReplicaHours+cost*p.Unserved*demand < line[best].ReplicaHours+cost*line[best].Unserved*demand {
-				best = i
-			}
-		}
-		if len(line) > 0 && line[best].ShortageCost == 0 {
-			line[best].ShortageCost = cost
-		}
-	}
-	return line
+	return frontier.New(points)
 }
 
 // contractName names a contract.

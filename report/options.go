@@ -70,6 +70,9 @@ type Options struct {
 	// best on the last third of the history. A careful team would tune it in this way. Without it,
 	// Headstart is compared with the HPA.
 	Headroom bool
+	// Objective is a share of the demand to serve, such as 0.999. The report then says what each
+	// policy pays to serve as much. With 0, it does not.
+	Objective float64
 	// Sweep are more leads to replay, to show what a faster start is worth. Leads of the same
 	// number of steps are replayed once.
 	Sweep []time.Duration

@@ -25,8 +25,17 @@ type Replay struct {
 	Skilled int
 	// Writes is the number of plans that were written to status, with RefreshStatus.
 	Writes int
+	// Compared is the demand that would have been served under each of Replay's other contracts.
+	Compared []Compared
 	// Final describes the forecaster at the end of the replay.
 	Final forecaster.Description
+}
+
+// Compared is what would have been served under another contract.
+type Compared struct {
+	Contract forecaster.Contract
+	// Served is as that of Replay.
+	Served []float64
 }
 
 // replayer replays one service. It drives the two halves of [planner.Step], which the controller
@@ -37,22 +46,26 @@ type replayer struct {
 	base  planner.StepInput // without the fields that differ from step to step
 	steps int               // of a plan
 
+	compare       []forecaster.Contract // other contracts to replay
+	comparedSteps int                   // of a plan for them
+
 	state  planner.State
 	writes int
 }
 
-func newReplayer(o Options, t *trace) (*replayer, error) {
-	r := &replayer{o: o, t: t, steps: max(1, int(o.Horizon/t.step))}
+func newReplayer(o Options, t *trace, compare []forecaster.Contract) (*replayer, error) {
+	r := &replayer{o: o, t: t, steps: max(1, int(o.Horizon/t.step)), compare: compare}
+	// Only the first value of each plan is served. It depends on the demand within the time that the
+	// HPA's ramp takes, and on nothing after that.
+	r.comparedSteps = min(r.steps, 1+int((o.Ramp.Reach(maxRampReplicas)+t.step-1)/t.step))
 	if o.Refresh == RefreshStep && o.Plans == nil {
-		// Only the first value of each plan is served. It depends on the demand within the time
-		// that the HPA's ramp takes, and on nothing after that.
-		r.steps = min(r.steps, 1+int((o.Ramp.Reach(maxRampReplicas)+t.step-1)/t.step))
+		r.steps = r.comparedSteps
 	}
 	set := o.settings()
 	set.Horizon = time.Duration(r.steps) * t.step
 	peaks := planner.Peaks{Schedules: o.Peaks}
 	r.base = planner.StepInput{
-		Settings: set, Calendars: o.Calendars, Lead: o.Lead, Capacity: t.capacity,
+		Settings: set, Calendars: o.Calendars, Lead: o.Lead, Capacity: t.capacity, Compare: compare,
 		Peaks: peaks.Prepare(forecaster.Series{Start: t.start, Step: t.step, Values: t.raw}, r.steps+t.lead+1),
 	}
 	var err error
@@ -81,6 +94,9 @@ func (r *replayer) input(k int) planner.StepInput {
 func (r *replayer) run(ctx context.Context, enter func() (leave func()), progress func(done int)) (*Replay, error) {
 	n := len(r.t.raw) - r.t.from
 	out := &Replay{Served: make([]float64, 0, n), Expected: make([]float64, 0, n), Desired: make([]float64, 0, n)}
+	for _, c := range r.compare {
+		out.Compared = append(out.Compared, Compared{Contract: c, Served: make([]float64, 0, n)})
+	}
 	current := r.t.replicas(0)
 	err := r.forecast(ctx, enter, func(part forecasts) error {
 		for i := range part.outlooks {
@@ -101,6 +117,11 @@ func (r *replayer) run(ctx context.Context, enter func() (leave func()), progres
 			}
 			out.Served, out.Desired = append(out.Served, served), append(out.Desired, current)
 			out.Expected = append(out.Expected, expectedAt(outlook, r.o.at(k)))
+			if len(r.compare) > 0 {
+				if err := r.decideCompared(k, part.compared[i], out.Compared); err != nil {
+					return err
+				}
+			}
 			progress(len(out.Desired))
 		}
 		out.Final = part.final
@@ -141,6 +162,26 @@ func (r *replayer) decide(k int, outlook *forecaster.Outlook) (float64, error) {
 		return math.NaN(), nil //nolint:nilerr // an HPA that gets an error keeps its replicas, and so does the replay
 	}
 	return served.Value, nil
+}
+
+// decideCompared adds the demand that is served at the start of step k under the other contracts.
+// Each is served from a plan for the step.
+func (r *replayer) decideCompared(k int, outlooks []forecaster.Outlook, out []Compared) error {
+	in := r.input(k)
+	in.Settings.Horizon = time.Duration(r.comparedSteps) * r.t.step
+	for c := range out {
+		in.Settings.Contract = out[c].Contract
+		step := planner.Decide(in, &outlooks[c], planner.State{})
+		if step.Err != nil {
+			return step.Err
+		}
+		value := math.NaN()
+		if served, err := step.Serve(step.Plan); err == nil {
+			value = served.Value
+		}
+		out[c].Served = append(out[c].Served, value)
+	}
+	return nil
 }
 
 // publish replaces the plan in status if the new one is worth a write.

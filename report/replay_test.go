@@ -143,13 +143,13 @@ func TestShortHorizonServesTheSame(t *testing.T) {
 	for _, ramp := range []planner.Ramp{planner.ProposedRamp(), {}, {None: true}} {
 		o.Ramp = ramp
 		tr := newTrace(o)
-		short, err := newReplayer(o, tr)
+		short, err := newReplayer(o, tr, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		whole := o
 		whole.Refresh, whole.Horizon = RefreshStatus, 24*time.Hour // does not shorten the plan
-		long, err := newReplayer(whole, tr)
+		long, err := newReplayer(whole, tr, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

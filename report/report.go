@@ -21,6 +21,8 @@ type Report struct {
 	Decision *verdict.Decision `json:"decision,omitempty"`
 	// Headline compares at equal service and at equal cost, with a line for each policy.
 	Headline []string `json:"headline,omitempty"`
+	// Objective is what each policy pays at Options.Objective. It is nil without one.
+	Objective *Objective `json:"objective,omitempty"`
 	// Doubts are reasons why Headstart may not help this service.
 	Doubts []string `json:"doubts,omitempty"`
 	// Today is the policy that Headstart is compared with.

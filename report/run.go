@@ -100,9 +100,6 @@ func newPool(o Options) *pool {
 		if policies[name].demand == nil && name != PolicyOracle && !o.sameAsHeadstart(name) {
 			p.total += scored
 		}
-		if name == PolicyHeadstart && o.compares() {
-			p.total += scored
-		}
 	}
 	p.total += len(o.otherLeads()) * scored
 	return p

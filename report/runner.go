@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"slices"
+
+	"headstart.dev/headstart/forecaster"
 )
 
 // runner runs the policies at one lead.
@@ -42,9 +44,7 @@ func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 		}
 		out.desired = replay.Desired
 		if name == PolicyHeadstart && r.o.compares() {
-			if out.Frontier, err = r.frontierOf(ctx, replay); err != nil {
-				return out, err
-			}
+			out.Frontier = r.headstartFrontier(replay)
 		}
 	default:
 		demand, ok := p.demand(r.t, r.t.from, len(r.t.raw))
@@ -71,28 +71,25 @@ func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 // headstart replays Headstart, with the declared peaks or without.
 func (r *runner) headstart(ctx context.Context, name string) (*Replay, error) {
 	o := r.o
+	var compare []forecaster.Contract
 	if name == PolicyHeadstartNoPeaks {
 		o.Peaks, o.Plans = nil, nil
+	} else if o.compares() {
+		compare = knobs(o.Contract)
 	}
-	replay, err := r.replayOf(ctx, o)
-	if err == nil && name == PolicyHeadstart {
-		r.replay = replay
-	}
-	return replay, err
-}
-
-// replayOf replays Headstart, with options that differ from the report's in nothing that the trace
-// depends on.
-func (r *runner) replayOf(ctx context.Context, o Options) (*Replay, error) {
-	player, err := newReplayer(o, r.t)
+	player, err := newReplayer(o, r.t, compare)
 	if err != nil {
 		return nil, err
 	}
 	last := 0
-	return player.run(ctx, r.pool.enter, func(done int) {
+	replay, err := player.run(ctx, r.pool.enter, func(done int) {
 		r.pool.add(done - last)
 		last = done
 	})
+	if err == nil && name == PolicyHeadstart {
+		r.replay = replay
+	}
+	return replay, err
 }
 
 // label describes a policy in a phrase.

@@ -30,3 +30,14 @@ func BenchmarkReplay(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkReplayAll measures what `headstart report --policies all` does.
+func BenchmarkReplayAll(b *testing.B) {
+	o := month()
+	o.Policies = AllPolicies()
+	for b.Loop() {
+		if _, err := Run(context.Background(), o); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -30,6 +30,7 @@ func (r *replayer) stretches() []stretch {
 // forecasts is the forecasts of a stretch.
 type forecasts struct {
 	outlooks []forecaster.Outlook   // one before each step
+	compared [][]forecaster.Outlook // likewise, for the compared contracts
 	final    forecaster.Description // of the models at the end of the series
 	err      error
 }
@@ -92,6 +93,9 @@ func (r *replayer) forecastStretch(ctx context.Context, s stretch) forecasts {
 			return forecasts{err: model.Err()}
 		}
 		out.outlooks = append(out.outlooks, *outlook)
+		if len(r.compare) > 0 {
+			out.compared = append(out.compared, model.Compared(r.comparedSteps))
+		}
 	}
 	if s.to == len(r.t.raw) {
 		model.Advance(r.input(s.to))

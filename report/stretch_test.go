@@ -44,7 +44,7 @@ func TestStretchesAreOneForecaster(t *testing.T) {
 // compareStretches compares the forecasts of a replay with those of one forecaster.
 func compareStretches(t *testing.T, o Options) {
 	t.Helper()
-	r, err := newReplayer(o, newTrace(o))
+	r, err := newReplayer(o, newTrace(o), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

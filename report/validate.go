@@ -98,6 +98,9 @@ func (o Options) validateChoices() error {
 	if sum := o.GPUs + o.Price; o.GPUs < 0 || o.Price < 0 || math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return errors.New("the GPUs per replica and the price must be numbers, and not below 0")
 	}
+	if !(o.Objective >= 0 && o.Objective <= 1) {
+		return fmt.Errorf("the objective is %g of the demand: it must be above 0 and at most 1", o.Objective)
+	}
 	for _, lead := range o.Sweep {
 		if lead < 0 || lead > maxLead {
 			return fmt.Errorf("lead %s of the sweep must be from 0 to 24h", lead)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"headstart.dev/headstart/report/frontier"
 	"headstart.dev/headstart/report/internal/format"
 	"headstart.dev/headstart/report/propose"
 	"headstart.dev/headstart/report/verdict"
@@ -38,6 +39,7 @@ func (r *Report) conclude() {
 		r.Headline = r.headline(today)
 		r.Changes = changes(*head.Figures, *today.Figures)
 	}
+	r.Objective = r.objective()
 	r.Proposal = propose.Manifests(r.proposed(*head.Figures))
 }
 
@@ -103,11 +105,18 @@ func (r *Report) promise(head Figures) verdict.Promise {
 // Setting names the setting of Headstart that pays about so many replica-hours.
 func (r *Report) Setting(hours float64) string {
 	head, _ := r.Result(PolicyHeadstart)
-	p := head.Frontier.At(hours)
-	if math.Abs(p.Knob-1) < 0.005 {
+	return settingOf(head.Frontier.At(hours))
+}
+
+// settingOf names the setting of a point of a frontier.
+func settingOf(p frontier.Point) string {
+	switch {
+	case p.Contract == "":
+		return fmt.Sprintf("headroom %.2f", p.Knob)
+	case p.Headroom == 0:
 		return p.Contract
 	}
-	return fmt.Sprintf("%s and headroom %.2f", p.Contract, p.Knob)
+	return fmt.Sprintf("%s and headroom %.2f", p.Contract, p.Headroom)
 }
 
 // Unit names what is paid.

@@ -12,13 +12,16 @@ import (
 
 // Point is what one setting of a policy's knob leads to.
 type Point struct {
-	// Knob is the setting: the headroom, a factor on the demand that the policy provisions for.
+	// Knob is the setting. That of Headstart is the shortage cost or the service level. That of
+	// another policy is the headroom, a factor on the demand that it provisions for.
 	Knob float64 `json:"knob"`
 	// Contract is the contract of Headstart's plan, in words. Other policies have none.
 	Contract string `json:"contract,omitempty"`
-	// ShortageCost is the lowest shortage cost of a few at which no other point is better. It is 0 if
-	// there is none.
+	// ShortageCost is the shortage cost of that contract. It is 0 for a service level.
 	ShortageCost float64 `json:"shortageCost,omitempty"`
+	// Headroom is the headroom on Headstart's plan, beyond the first and the last knob. It is 0
+	// otherwise.
+	Headroom float64 `json:"headroom,omitempty"`
 	// Unserved is the share of the demand that was not served.
 	Unserved float64 `json:"unserved"`
 	// ReplicaHours are the paid replicas times hours.
@@ -73,6 +76,18 @@ func (l Line) At(hours float64) Point {
 	for i, p := range l {
 		if i == 0 || p.ReplicaHours <= hours {
 			out = p
+		}
+	}
+	return out
+}
+
+// Reaching returns the cheapest point that leaves at most a share of the demand unserved, and the
+// last one if none does.
+func (l Line) Reaching(unserved float64) Point {
+	var out Point
+	for _, out = range l {
+		if out.Unserved <= unserved {
+			break
 		}
 	}
 	return out

@@ -100,3 +100,23 @@ func TestFrontierProperties(t *testing.T) {
 		}
 	})
 }
+
+func TestReaching(t *testing.T) {
+	line := Line{{Knob: 1, Unserved: 0.1, ReplicaHours: 10}, {Knob: 2, Unserved: 0.01, ReplicaHours: 20}}
+	for name, tc := range map[string]struct {
+		reason         string
+		unserved, want float64
+	}{
+		"Exact":  {"the point itself serves as much", 0.1, 1},
+		"Within": {"between two points it takes the dearer one", 0.05, 2},
+		"Beyond": {"no point serves as much: the last one is named", 0.001, 2},
+		"Loose":  {"the first one serves more than asked", 0.5, 1},
+	} {
+		if got := line.Reaching(tc.unserved).Knob; got != tc.want {
+			t.Errorf("%s: %s: %v, want %v", name, tc.reason, got, tc.want)
+		}
+	}
+	if got := (Line{}).Reaching(0.1); got != (Point{}) {
+		t.Errorf("an empty line has %v", got)
+	}
+}

@@ -3,16 +3,19 @@ package render
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/report"
@@ -66,6 +69,58 @@ func TestAnswerAgreesWithTheTable(t *testing.T) {
 	t.Log(seen)
 	if len(seen) < 2 {
 		t.Errorf("the traces have only the answers %v", seen)
+	}
+}
+
+// The same for traces of your own. HEADSTART_TRACES names a CSV file with a line for each: file,
+// lead, and the history before the replay, such as web.csv.gz,10m,14d. A replica serves a twentieth
+// of the mean demand of that history.
+func TestAnswerAgreesWithTheTableOfTraces(t *testing.T) {
+	list := os.Getenv("HEADSTART_TRACES")
+	if list == "" {
+		t.Log("HEADSTART_TRACES names no traces: the invented ones are checked above")
+		return
+	}
+	text, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var lead, past v1alpha1.Duration
+		words := strings.Split(strings.TrimSpace(line), ",")
+		path := words[0]
+		lead, past = v1alpha1.Duration(words[1]), v1alpha1.Duration(words[2])
+		for _, c := range []forecaster.Contract{{ShortageCost: 20}, {ServiceLevel: 0.99}} {
+			t.Run(fmt.Sprintf("%s %+v", filepath.Base(path), c), func(t *testing.T) {
+				all, err := history.OpenCSV(path, history.CSVOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := report.DefaultOptions()
+				o.Series, o.Contract = all[0].Series, c
+				o.Lead, err = lead.Parse()
+				span, pastErr := past.Parse()
+				if err := errors.Join(err, pastErr); err != nil {
+					t.Fatal(err)
+				}
+				o.From = int(span / o.Series.Step)
+				sum, n := 0.0, 0.0
+				for _, v := range o.Series.Values[:o.From] {
+					if !math.IsNaN(v) {
+						sum, n = sum+v, n+1
+					}
+				}
+				o.Capacity = sum / n / 20
+				r, err := report.Run(t.Context(), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, problem := range disagreements(r) {
+					t.Error(problem)
+				}
+				t.Logf("%s %s", r.Verdict, r.Headline[0])
+			})
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/report/internal/format"
 )
 
 // CSV implements Document. The columns are timestamp, demand, the demand that Headstart would have
@@ -68,10 +69,10 @@ func (d several) CSV(w io.Writer) error {
 	return out.Error()
 }
 
-// number writes a number with all its digits. NaN is empty.
+// number writes a number. NaN is empty.
 func number(v float64) string {
 	if math.IsNaN(v) {
 		return ""
 	}
-	return strconv.FormatFloat(v, 'g', -1, 64)
+	return format.Number(v)
 }

@@ -180,6 +180,9 @@ func (c *frontierChart) entry(out, in frontier.Point) []string {
 	return []string{fmt.Sprintf("%.1f,%.1f", c.x(hours), c.y(unserved))}
 }
 
+// wordsWidth is the width of the words beside an arrow that points down.
+const wordsWidth = 190
+
 // arrows lead from the policy of today to Headstart: at the same service, and at the same cost.
 func (c *frontierChart) arrows() {
 	today := c.r.Baseline
@@ -191,8 +194,12 @@ func (c *frontierChart) arrows() {
 	}
 	if u := today.HeadstartUnserved; u != nil && math.Abs(c.y(*u)-y) > 14 {
 		c.arrow(x, y, x, c.y(*u))
-		fmt.Fprintf(&c.svg, `<text class="arrow" x="%.1f" y="%.1f">%s instead of %s</text>`,
-			x+6, (y+c.y(*u))/2+4, format.Share(*u), format.Share(today.Unserved))
+		side, anchor := 6.0, "start"
+		if x > c.width-wordsWidth {
+			side, anchor = -6, "end" // beside the right edge, it would be cut
+		}
+		fmt.Fprintf(&c.svg, `<text class="arrow" x="%.1f" y="%.1f" text-anchor="%s">%s instead of %s</text>`,
+			x+side, (y+c.y(*u))/2+4, anchor, format.Share(*u), format.Share(today.Unserved))
 	}
 }
 

@@ -143,7 +143,7 @@ func newSection(r *report.Report) (section, error) {
 		Timeline: template.JS(timeline), //nolint:gosec // our own data, escaped above
 	}
 	if r.Baseline != nil {
-		out.Baseline = baselineNote(*r.Baseline, r.Input)
+		out.Baseline = baselineNote(r)
 	}
 	return out, err
 }
@@ -200,7 +200,8 @@ func comparedRows(r *report.Report) []comparedRow {
 func (p page) write(w io.Writer) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"share": format.Share, "percent": format.Percent, "count": format.Count, "whole": format.Whole,
-		"significant": format.Significant, "time": format.Time, "seconds": format.Seconds, "duration": format.Duration,
+		"significant": format.Significant, "number": format.Number,
+		"time": format.Time, "seconds": format.Seconds, "duration": format.Duration,
 		"cost": cost, "contract": contract, "skill": skill, "calibration": calibration, "weeks": weekRange,
 		"terms": terms, "sentence": sentence,
 		"code": func(a verdict.Advice) string { return string(a) },

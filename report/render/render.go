@@ -2,10 +2,12 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 
 	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/report/internal/format"
 )
 
 // Document is a report, or a bundle of reports, that can be written in several formats.
@@ -38,8 +40,13 @@ func (d single) JSON(w io.Writer) error { return writeJSON(w, d.report) }
 func (d several) JSON(w io.Writer) error { return writeJSON(w, d.bundle) }
 
 func writeJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(format.NumbersOf(b.Bytes()))
+	return err
 }

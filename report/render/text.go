@@ -112,8 +112,11 @@ func (p *printer) verdict(r *report.Report) {
 	for _, line := range r.Headline {
 		p.wrap("", line)
 	}
-	if b := r.Baseline; b != nil {
-		p.wrap("", baselineNote(*b, r.Input))
+	if o := r.Objective; o != nil && o.Summary != "" {
+		p.wrap("", o.Summary)
+	}
+	if r.Baseline != nil {
+		p.wrap("", baselineNote(r))
 	}
 	p.line("")
 }

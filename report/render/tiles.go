@@ -34,7 +34,7 @@ type tile struct {
 const month = 1461 * time.Hour / 2
 
 // settings returns the ways to set Headstart that the tiles show: at the service of today, at its
-// cost, and as asked. The first is shown at first.
+// cost, at the objective, and as asked. The first is shown at first.
 func settings(r *report.Report) []setting {
 	head, ok := r.Result(report.PolicyHeadstart)
 	today := r.Baseline
@@ -54,6 +54,11 @@ func settings(r *report.Report) []setting {
 	}
 	if u := today.HeadstartUnserved; u != nil {
 		add("cost", "At the cost of today", *u, today.ReplicaHours, head.Frontier.PeakAt(today.ReplicaHours))
+	}
+	if o := r.Objective; o != nil {
+		if h, ok := head.Frontier.HoursAt(1 - o.Served); ok {
+			add("objective", "At "+format.Share(o.Served)+" served", 1-o.Served, h, head.Frontier.PeakAt(h))
+		}
 	}
 	add("asked", "As asked", head.Unserved, head.ReplicaHours, head.PeakReplicas)
 	return out

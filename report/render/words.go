@@ -78,13 +78,15 @@ func todayName(r *report.Report) string {
 	return r.Today
 }
 
-// baselineNote says what stands for today.
-func baselineNote(b report.Today, in report.Input) string {
+// baselineNote says what stands for today, in words for a reader who does not know the policy.
+func baselineNote(r *report.Report) string {
+	b := r.Baseline
 	if !b.Tuned {
 		return fmt.Sprintf("Today: %s. %s.", b.Name(), sentenceCase(b.Why))
 	}
-	return fmt.Sprintf("Today: %s, the policy and the headroom that did best on the history before %s.",
-		b.Name(), format.Time(in.From))
+	p, _ := r.Result(b.Policy)
+	return fmt.Sprintf("Today: %s (%s), the policy and the headroom that did best on the history before %s.",
+		b.Name(), p.Label, format.Time(r.Input.From))
 }
 
 // atService says by how much Headstart needs more or fewer replica-hours at the service of a row.
@@ -101,14 +103,22 @@ func atService(f report.Figures) string {
 	return "as many"
 }
 
-// servedShares are the shares of the demand for which the text says what each policy pays.
-func servedShares() []float64 { return []float64{0.95, 0.99, 0.999, 0.9999} }
+// servedShares are the shares of the demand for which the report says what each policy pays: some
+// that are usual, and the objective.
+func servedShares(r *report.Report) []float64 {
+	shares := []float64{0.95, 0.99, 0.999, 0.9999}
+	if o := r.Objective; o != nil && !slices.Contains(shares, o.Served) {
+		shares = append(shares, o.Served)
+		slices.Sort(shares)
+	}
+	return shares
+}
 
 // servedRows returns a table of what each policy pays to serve some shares of the demand.
 func servedRows(r *report.Report) [][]string {
 	head := []string{"policy"}
-	for _, share := range servedShares() {
-		head = append(head, format.Plain(100*share)+" %")
+	for _, share := range servedShares(r) {
+		head = append(head, format.Significant(100*share)+" %")
 	}
 	rows := [][]string{head}
 	for _, p := range r.Policies {
@@ -116,7 +126,7 @@ func servedRows(r *report.Report) [][]string {
 			continue
 		}
 		row := []string{p.Policy}
-		for _, share := range servedShares() {
+		for _, share := range servedShares(r) {
 			cell := "–"
 			if hours, ok := p.Frontier.HoursAt(1 - share); ok {
 				cell = r.Paid(hours)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +40,7 @@ type reportOptions struct {
 	ramp         string
 	timeZone     string
 	headroom     bool
+	objective    string
 	sweep        bool
 	gpus         float64
 	price        float64
@@ -81,6 +83,8 @@ func (o *reportOptions) registerReplay(flags *pflag.FlagSet) {
 		"`PROBABILITY` that the served demand covers the lead window, such as 0.99")
 	flags.StringVar(&o.shortageCost, "shortage-cost", "",
 		"`FACTOR` by which unserved demand is worse than the cost of serving it, such as 20")
+	flags.StringVar(&o.objective, "objective", "",
+		"`SHARE` of the demand to serve, such as 99.9%: also say what each policy pays to serve as much")
 	flags.StringVar(&o.from, "from", "",
 		"first step to replay: a `TIME`, or the length of the history before it, such as 14d (default a third of the "+
 			"input)")
@@ -154,6 +158,9 @@ func (o *reportOptions) options() (report.Options, error) {
 	if err := o.setHPA(&out); err != nil {
 		return out, err
 	}
+	if out.Objective, err = parseShare(o.objective); err != nil {
+		return out, fmt.Errorf("--objective: %w", err)
+	}
 	if o.overrides("service-level") || o.overrides("shortage-cost") {
 		fields := planner.ContractFields{
 			Both: "the contract", ServiceLevel: "--service-level", ShortageCost: "--shortage-cost",
@@ -203,6 +210,22 @@ func (o *reportOptions) setHPA(out *report.Options) error {
 		hpa.Target, out.HPA = o.hpaTarget, &hpa
 	}
 	return nil
+}
+
+// parseShare reads a share, such as 0.999 or 99.9%. It is 0 for an empty text.
+func parseShare(text string) (float64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	number, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || !(v > 0 && v <= 1) {
+		return 0, fmt.Errorf("%q is not a share above 0 and at most 1, such as 0.999 or 99.9%%", text)
+	}
+	return v, nil
 }
 
 // errNoDecisions says why there are no decisions to write.

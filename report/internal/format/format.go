@@ -81,6 +81,50 @@ func Rounded(v float64) float64 {
 // Significant writes a number with at most five significant digits.
 func Significant(v float64) string { return Plain(Rounded(v)) }
 
+// digits is how many digits of a computed number are written for programs. What follows them is
+// rounding of floating-point sums, such as that of 112.98700000000001.
+const digits = 10
+
+// Number writes a number for programs, with all digits that mean something.
+func Number(v float64) string { return strconv.FormatFloat(v, 'g', digits, 64) }
+
+// NumbersOf returns a JSON text with each number written as Number writes it.
+func NumbersOf(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); {
+		end := i + 1
+		switch c := text[i]; {
+		case c == '"':
+			for end < len(text) && text[end] != '"' {
+				if text[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			end = min(end+1, len(text))
+			out = append(out, text[i:end]...)
+		case c == '-' || c >= '0' && c <= '9':
+			for end < len(text) && strings.IndexByte("+-.eE0123456789", text[end]) >= 0 {
+				end++
+			}
+			out = append(out, number(text[i:end])...)
+		default:
+			out = append(out, c)
+		}
+		i = end
+	}
+	return out
+}
+
+// number shortens a number of a JSON text. A whole number stays as it is.
+func number(text []byte) string {
+	v, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || len(text) <= digits || strings.IndexByte(string(text), '.') < 0 {
+		return string(text)
+	}
+	return Number(v)
+}
+
 // Time writes a time in UTC, to the minute.
 func Time(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
 

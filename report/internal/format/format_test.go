@@ -58,3 +58,18 @@ func TestSignificant(t *testing.T) {
 		t.Errorf("five digits of NaN are %v", got)
 	}
 }
+
+// Numbers for programs have no digits that are only rounding.
+func TestNumbersOf(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a":112.98700000000001,"b":[-0.30000000000000004,1e-7]}`: `{"a":112.987,"b":[-0.3,1e-7]}`,
+		`{"text":"112.98700000000001 \" 0.30000000000000004"}`:     `{"text":"112.98700000000001 \" 0.30000000000000004"}`,
+		`{"count":12345678901234,"none":null,"yes":true}`:          `{"count":12345678901234,"none":null,"yes":true}`,
+		`"not ended 0.30000000000000004`:                           `"not ended 0.30000000000000004`,
+		`{"small":1.2345678901234567e-09}`:                         `{"small":1.23456789e-09}`,
+	} {
+		if got := string(NumbersOf([]byte(in))); got != want {
+			t.Errorf("NumbersOf(%s) = %s, want %s", in, got, want)
+		}
+	}
+}
