@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"flag"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"headstart.dev/headstart/cmd/headstart/app"
 )
 
 var updateReportDocs = flag.Bool("update-report-docs", false, "rewrite the outputs in docs/report.md")
@@ -60,4 +64,75 @@ func runDocs(t *testing.T, page string, least int, update bool) {
 		t.Errorf("run this test with its flag to update %s; -docs, +now:\n%s",
 			page, cmp.Diff(string(text), string(fresh)))
 	}
+}
+
+// Every other command of docs/report.md has flags and arguments that exist. Those that need no
+// cluster run, on a history of the test.
+func TestReportDocsExamples(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "report.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(wavePrometheus(0))
+	defer server.Close()
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("exports", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"demand.csv": twoWeeks(), "exports/web.csv": twoWeeks(), "all.csv": twoServices(),
+		"capacities.csv": "service,capacity\nweb,4\n", "queries.txt": "checkout: sum(rate(x[2m]))\n",
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parsed, ran := 0, 0
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		for line := range strings.Lines(block[1]) {
+			line = strings.TrimSpace(line)
+			args, ok := strings.CutPrefix(strings.TrimPrefix(line, "kubectl "), "headstart ")
+			if !ok {
+				continue
+			}
+			args, _, _ = strings.Cut(args, " >")
+			words := shellWords(args)
+			root := newRootCommand("headstart", "dev", Streams{}, app.NewServeCommand())
+			cmd, rest, err := root.Find(words)
+			if err == nil {
+				err = errors.Join(cmd.ParseFlags(rest), cmd.ValidateArgs(cmd.Flags().Args()))
+			}
+			if err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+			parsed++
+			if strings.HasPrefix(line, "kubectl ") {
+				continue
+			}
+			for i, word := range words {
+				if word == "http://localhost:9090" {
+					words[i] = server.URL
+					words = append(words, "--history", "14d", "--step", "1h") // to be fast
+				}
+			}
+			var out, errs bytes.Buffer
+			streams := Streams{strings.NewReader(""), &out, &errs}
+			if code := execute(t.Context(), append([]string{"headstart"}, words...), streams); code != 0 || out.Len() == 0 {
+				t.Errorf("%s: exit %d: %s", line, code, errs.String())
+			}
+			ran++
+		}
+	}
+	if parsed < 9 || ran < 5 {
+		t.Errorf("%d commands were found, and %d ran", parsed, ran)
+	}
+}
+
+// shellWords splits a command line. Single quotes keep a word together.
+func shellWords(line string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(`'([^']*)'|(\S+)`).FindAllStringSubmatch(line, -1) {
+		out = append(out, m[1]+m[2])
+	}
+	return out
 }
