@@ -143,8 +143,18 @@ func parseQuantiles(text string) ([]float64, error) {
 	return slices.Compact(out), nil
 }
 
-// number formats a value with the fewest digits from which it can be read back exactly.
-func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+// digits is how many digits of a number are written. What follows them is rounding of floating-point
+// sums, such as that of 112.98700000000001.
+const digits = 10
+
+// number formats a value.
+func number(v float64) string { return strconv.FormatFloat(v, 'g', digits, 64) }
+
+// rounded returns a value with the digits that number writes.
+func rounded(v float64) float64 {
+	out, _ := strconv.ParseFloat(number(v), 64) // always parses
+	return out
+}
 
 // writeForecastCSV writes one row per step: [series,]timestamp,q0.025,q0.5,q0.975.
 func writeForecastCSV(w io.Writer, quantiles []float64, all []seriesForecast) error {
@@ -202,7 +212,7 @@ func writeForecastJSON(w io.Writer, quantiles []float64, all []seriesForecast) e
 		for k, q := range quantiles {
 			c := column{Quantile: q, Values: make([]float64, len(s.bands.Values))}
 			for i, row := range s.bands.Values {
-				c.Values[i] = row[k]
+				c.Values[i] = rounded(row[k])
 			}
 			one.Quantiles = append(one.Quantiles, c)
 		}

@@ -57,15 +57,15 @@ func demandText(d scheduler.Demand) string {
 	neutral := scheduler.Neutral()
 	switch {
 	case d.Multiply != neutral.Multiply:
-		return fmt.Sprintf("× %g", d.Multiply)
+		return "× " + number(d.Multiply)
 	case d.Add != 0:
-		return fmt.Sprintf("+ %g", d.Add)
+		return "+ " + number(d.Add)
 	case d.Replicas != 0:
-		return fmt.Sprintf("at least %g replicas", d.Replicas)
+		return fmt.Sprintf("at least %s replicas", number(d.Replicas))
 	case d.AtMost != neutral.AtMost:
-		return fmt.Sprintf("at most %g", d.AtMost)
+		return "at most " + number(d.AtMost)
 	default:
-		return fmt.Sprintf("at least %g", d.AtLeast)
+		return "at least " + number(d.AtLeast)
 	}
 }
 
@@ -83,9 +83,9 @@ func rampText(o scheduler.Occurrence) string {
 // writeChart draws the demand of all schedules together. Each column shows the largest demand of
 // its time.
 func (o *peaksOptions) writeChart(out io.Writer, schedules []*scheduler.Schedule, from, to time.Time) error {
-	title := fmt.Sprintf("Demand, if the forecast is %g", o.forecast)
+	title := "Demand, if the forecast is " + number(o.forecast)
 	if o.capacity != 1 {
-		title += fmt.Sprintf(" and one replica serves %g", o.capacity)
+		title += " and one replica serves " + number(o.capacity)
 	}
 	demand := termchart.Series{Name: "demand", Max: func(from, to time.Time) (float64, bool) {
 		largest := scheduler.Timeline(schedules, from, to.Sub(from), 1)[0]
