@@ -13,7 +13,7 @@ import (
 
 // doubts returns the reasons why a forecast may not help.
 func (r *Report) doubts(today Figures) []string {
-	var out []string
+	out := slices.Clone(r.options.Doubts)
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	history := r.Input.From.Sub(r.Input.Start)
 	switch {

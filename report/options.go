@@ -29,6 +29,9 @@ type Options struct {
 	Series history.Series
 	// Row names the row of a step in notes. Nil names it by its time.
 	Row func(step int) string
+	// Doubts are reasons why the series itself may be wrong, such as an answer in part. They count
+	// for the verdict. Notes say what else to know about the series.
+	Doubts, Notes []string
 	// From is the index of the first replayed step. At least one step before it is needed as
 	// history.
 	From int

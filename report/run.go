@@ -36,7 +36,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := reports[0]
-	r.Notes = append(r.Notes, absurd...)
+	r.Notes = append(append(r.Notes, absurd...), o.Notes...)
 	r.Steps = r.steps()
 	r.sweep(reports[1:])
 	r.conclude()

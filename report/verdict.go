@@ -22,6 +22,7 @@ type Change struct {
 
 // conclude compares Headstart with the policies of today, and fills in what follows from that.
 func (r *Report) conclude() {
+	r.Doubts = r.options.Doubts
 	head, ok := r.Result(PolicyHeadstart)
 	if !ok || head.Figures == nil {
 		return

@@ -1,9 +1,12 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"headstart.dev/headstart/report/verdict"
 )
 
 func TestDoubts(t *testing.T) {
@@ -56,5 +59,20 @@ func TestDoubts(t *testing.T) {
 				t.Errorf("%q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// What is known to be wrong about the series is a reason of the answer, not a remark below it.
+func TestDoubtsOfTheSeriesCount(t *testing.T) {
+	r := fixed(t)
+	if r.Decision.Advice != verdict.SwitchOn {
+		t.Fatalf("without a doubt the answer is %s", r.Decision.Advice)
+	}
+	const doubt = "3 of the 40 steps read were answered in part only"
+	r.options.Doubts = []string{doubt}
+	r.conclude()
+	if r.Decision.Advice != verdict.TryDryRun || !slices.Contains(r.Decision.Reasons, doubt) ||
+		!slices.Contains(r.Doubts, doubt) {
+		t.Errorf("the answer is %s, because of %q", r.Decision.Advice, r.Decision.Reasons)
 	}
 }

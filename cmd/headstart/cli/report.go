@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -135,8 +136,6 @@ func (o *reportOptions) replay(
 	if err != nil {
 		return nil, errors.Join(in.readErr, fmt.Errorf("%s: %w", in.options.Name, err))
 	}
-	result.Notes = append(append(result.Notes, in.warnings...), in.series.notes.List()...)
-	result.Doubts = append(result.Doubts, in.series.doubts()...)
 	if in.readErr != nil {
 		result.Notes = append(result.Notes,
 			"the history could be read only in part, and this report covers that part: "+in.readErr.Error())
@@ -153,10 +152,9 @@ func (o *reportOptions) replay(
 
 // replayInput is what a replay needs.
 type replayInput struct {
-	options  report.Options
-	series   inputSeries
-	warnings []string // about the peaks
-	readErr  error    // why the series ends early
+	options report.Options
+	series  inputSeries
+	readErr error // why the series ends early
 }
 
 // prepare reads the Forecast's settings and peaks, if there is one, and the demand to replay.
@@ -170,7 +168,6 @@ func (o *reportOptions) prepare(
 			return in, err
 		}
 	}
-	in.warnings = peaks.Warnings
 	if in.options, err = o.options(); err != nil {
 		return in, err
 	}
@@ -178,6 +175,8 @@ func (o *reportOptions) prepare(
 		return in, err
 	}
 	in.options.Series, in.options.Row = in.series.Series, in.series.row
+	in.options.Notes = append(slices.Clone(peaks.Warnings), in.series.notes.List()...)
+	in.options.Doubts = in.series.doubts()
 	if in.options.Name = in.series.Name; in.options.Name == "" {
 		in.options.Name = in.series.source
 	}

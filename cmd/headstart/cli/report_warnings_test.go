@@ -24,11 +24,16 @@ func partialPrometheus() http.HandlerFunc {
 func TestReportShowsWarnings(t *testing.T) {
 	server := httptest.NewServer(partialPrometheus())
 	defer server.Close()
-	stdout, stderr, code := headstart(t, fromPrometheus(server.URL), "-o", "json")
+	stdout, stderr, code := headstart(t, "report --query demand --history 14d --step 1h --lead 1h --capacity 5 -o json "+
+		"--shortage-cost 20 --policies headstart,reactive,static,oracle --prometheus", server.URL)
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	var made struct{ Notes, Doubts []string }
+	var made struct {
+		Notes, Doubts []string
+		Verdict       string
+		Decision      struct{ Reasons []string }
+	}
 	if err := json.Unmarshal([]byte(stdout), &made); err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +41,10 @@ func TestReportShowsWarnings(t *testing.T) {
 	if !strings.Contains(notes, "store-2 does not answer") || !strings.Contains(notes, "no counter") ||
 		!strings.Contains(doubts, "in part only") || !strings.Contains(doubts, "store-2 does not answer") {
 		t.Errorf("notes %q, doubts %q", made.Notes, made.Doubts)
+	}
+	if !strings.Contains(strings.Join(made.Decision.Reasons, "\n"), "in part only") ||
+		strings.HasPrefix(made.Verdict, "Switch it on") {
+		t.Errorf("the doubt is no reason of %q: %q", made.Verdict, made.Decision.Reasons)
 	}
 	stdout, _, _ = headstart(t, fromPrometheus(server.URL))
 	if !strings.Contains(strings.Join(strings.Fields(stdout), " "), "store-2 does not answer") {
