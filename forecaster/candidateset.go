@@ -15,6 +15,7 @@ type candidateSet struct {
 	candidates []candidate
 	fitted     bool // whether there was enough history to fit regressions
 	origin     origin
+	errors     []float64 // of the first candidate, ascending; for the compared contracts only
 }
 
 const (
@@ -32,6 +33,9 @@ func newShortageCandidates(h *history, f featurizer, end, rows int, o Options) *
 		s.fitted = true
 		s.origin.features = make([]float64, d.P)
 		s.candidates = fittedCandidates(d, f, o.Contract.level(), !o.lean)
+		if len(o.Compare) > 0 {
+			s.keepErrors(d)
+		}
 	}
 	s.candidates = append(s.candidates, simpleCandidates(f)...)
 	s.candidates = slices.DeleteFunc(s.candidates, func(c candidate) bool { return !o.has(c.name()) })
@@ -71,6 +75,25 @@ func (s *candidateSet) meanError(d *regress.Design) float64 {
 		return 0.1
 	}
 	return sum / n
+}
+
+// keepErrors keeps the errors of the first candidate on some of the rows that it was fitted to.
+func (s *candidateSet) keepErrors(d *regress.Design) {
+	s.errors = s.errors[:0]
+	for i := 0; i < d.Rows(); i += 3 {
+		s.errors = append(s.errors, d.Y[i]-s.candidates[0].estimate(nil, &origin{features: d.Row(i)}))
+	}
+	slices.Sort(s.errors)
+}
+
+// distance returns how far the quantile that a contract asks for lies above that of another one, on
+// the log scale. It is 0 when too little history was fitted to.
+func (s *candidateSet) distance(from, to Contract) float64 {
+	if len(s.errors) == 0 {
+		return 0
+	}
+	by := stats.Quantile(s.errors, to.level()) - stats.Quantile(s.errors, from.level())
+	return stats.Clamp(by, -maxChange, maxChange)
 }
 
 // estimates writes the estimate of each candidate from step i on to out.

@@ -3,6 +3,7 @@ package forecaster
 import (
 	"math"
 
+	"headstart.dev/headstart/forecaster/internal/regress"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
@@ -90,4 +91,47 @@ func (m *conformalMargins) candidateWeights(candidates int) []float64 {
 	w := make([]float64, candidates)
 	w[0] = 1
 	return w
+}
+
+// baseLevels are the service levels that candidates are fitted at for compared contracts, beside
+// that of the contract. A margin on a quantile that is far away is a poor estimate.
+func baseLevels() []float64 { return []float64{0.8, 0.95} }
+
+// A levelBase is the candidate that some of the compared service levels share.
+type levelBase struct {
+	level     float64
+	final     *candidateSet // fitted to all of the history
+	set       *candidateSet // in use
+	estimates []float64     // of the candidate, for the next step
+}
+
+// compareServiceLevels gives the deciders of the compared contracts their candidate and their
+// margins. final is the candidate of the contract, which was fitted to rows.
+func (s *state) compareServiceLevels(final *candidateSet, rows *regress.Design) {
+	if len(s.served.others) == 0 {
+		return
+	}
+	final.keepErrors(rows)
+	for _, level := range baseLevels() {
+		b := &levelBase{level: level, final: newLevelCandidate(rows, s.features, level, final)}
+		b.final.keepErrors(rows)
+		s.served.bases = append(s.served.bases, b)
+	}
+	for k := range s.served.others {
+		d := &s.served.others[k]
+		from, set := s.opts.Contract, final
+		for _, b := range s.served.bases {
+			if c := (Contract{ServiceLevel: b.level}); c.apart(d.contract) < from.apart(d.contract) {
+				d.base, from, set = b, c, b.final
+			}
+		}
+		m := newConformalMargins(d.contract, s.history.lead, s.periods.Day, set.meanError(rows))
+		m.all.margin = set.distance(from, d.contract)
+		d.calibrator = m
+	}
+}
+
+// apart returns how many times as many windows one of two service levels may miss, as a logarithm.
+func (c Contract) apart(other Contract) float64 {
+	return math.Abs(math.Log((1 - c.ServiceLevel) / (1 - other.ServiceLevel)))
 }

@@ -18,10 +18,10 @@ const (
 // would have missed. What is served is the experts' mean, weighted by how close to the cheapest
 // they are. So level, choice of model and weights are one thing, learned from what happened.
 //
-// Expert c·marginCount + k is candidate c with margin k.
+// Expert c·len(factors) + k is candidate c with margin k.
 type weightedExperts struct {
 	fleets
-	factors [marginCount]float64 // the margins, as factors
+	factors []float64 // the margins, as factors
 
 	costs   []trailingCosts // one for each half-life
 	busy    []bool          // whether a decision was made in busy times: a ring by step, of a lead
@@ -29,15 +29,34 @@ type weightedExperts struct {
 	covers  []float64       // what each expert provisions for now
 	newest  []float64       // cost of each expert in the newest block
 
+	halfLife       float64 // the unit of halfLives, in steps
 	otherLoadShare float64 // see the constant; an ablation changes it
 }
 
 // newWeightedExperts returns an expert for each candidate and margin. day is the length of a day in
 // steps; 0 when there is none.
 func newWeightedExperts(o Options, h *history, candidates, day int) *weightedExperts {
-	n := candidates * marginCount
+	x := newExperts(o, h, candidates, day, marginFactors(-marginReach, marginReach, marginCount))
+	x.leaveOut(o)
+	return x
+}
+
+// marginFactors returns so many margins from least to most, as factors.
+func marginFactors(least, most float64, count int) []float64 {
+	out := make([]float64, count)
+	middle, reach := (least+most)/2, (most-least)/2
+	for k := range out {
+		out[k] = math.Exp(middle + reach*(2*float64(k)/float64(count-1)-1))
+	}
+	return out
+}
+
+// newExperts returns an expert for each candidate and factor.
+func newExperts(o Options, h *history, candidates, day int, factors []float64) *weightedExperts {
+	n := candidates * len(factors)
 	x := &weightedExperts{
-		fleets: newFleets(o.Contract.ShortageCost, h, n), busy: make([]bool, h.lead+1),
+		factors: factors,
+		fleets:  newFleets(o.Contract.ShortageCost, h, n), busy: make([]bool, h.lead+1),
 		weights: make([]float64, n), covers: make([]float64, n), newest: make([]float64, n),
 		otherLoadShare: otherLoadShare,
 	}
@@ -45,6 +64,7 @@ func newWeightedExperts(o Options, h *history, candidates, day int) *weightedExp
 	if day == 0 {
 		halfLife = stats.Clamp(float64(defaultHalfLife/h.Step), 100, 1440)
 	}
+	x.halfLife = halfLife
 	days := halfLives()
 	if !o.has(partHalfLives) {
 		days = []float64{1}
@@ -55,10 +75,6 @@ func newWeightedExperts(o Options, h *history, candidates, day int) *weightedExp
 	for e := range x.weights {
 		x.weights[e] = 1 / float64(n)
 	}
-	for k := range x.factors {
-		x.factors[k] = math.Exp(marginReach * (2*float64(k)/(marginCount-1) - 1))
-	}
-	x.leaveOut(o)
 	return x
 }
 
@@ -79,13 +95,7 @@ func (x *weightedExperts) leaveOut(o Options) {
 
 // decide returns the experts' weighted mean.
 func (x *weightedExperts) decide(h *history, i int, estimates []float64) float64 {
-	floor := h.last()
-	for c, q := range estimates {
-		cover := math.Exp(h.levelAt(i) + q)
-		for k, f := range x.factors {
-			x.covers[c*marginCount+k] = math.Max(floor, cover*f-h.logOffset)
-		}
-	}
+	x.cover(h, i, estimates)
 	x.fleets.decide(i, x.covers)
 	busy := h.exp(h.levelAt(i)) > 1
 	x.busy[i%len(x.busy)] = busy
@@ -94,6 +104,17 @@ func (x *weightedExperts) decide(h *history, i int, estimates []float64) float64
 		x.costs[k].addWeights(busy, x.otherLoadShare, 1/float64(len(x.costs)), x.weights)
 	}
 	return stats.Dot(x.weights, x.covers)
+}
+
+// cover sets what each expert provisions for.
+func (x *weightedExperts) cover(h *history, i int, estimates []float64) {
+	floor := h.last()
+	for c, q := range estimates {
+		cover := math.Exp(h.levelAt(i) + q)
+		for k, f := range x.factors {
+			x.covers[c*len(x.factors)+k] = math.Max(floor, cover*f-h.logOffset)
+		}
+	}
 }
 
 // observe charges every expert at the end of a block, for what it decided a lead ago.
@@ -110,7 +131,105 @@ func (x *weightedExperts) observe(h *history, i int) {
 func (x *weightedExperts) candidateWeights(candidates int) []float64 {
 	out := make([]float64, candidates)
 	for e, w := range x.weights {
-		out[e/marginCount] += w
+		out[e/len(x.factors)] += w
 	}
 	return out
+}
+
+const (
+	// comparedMargins is how many margins the experts of compared contracts choose between, and
+	// comparedReach how far these reach beyond the quantiles that the contracts ask for.
+	comparedMargins, comparedReach = 11, 0.25
+	// weightsPerHalfLife is how often the weights of a compared contract are renewed within the
+	// shortest half-life. They change little in between, and take most of the time.
+	weightsPerHalfLife = 32
+)
+
+// comparedExperts are the experts of all compared shortage costs. What a fleet that follows an
+// expert pays and misses does not depend on the shortage cost. So it is simulated once for all.
+type comparedExperts struct {
+	weightedExperts
+	paid    []float32 // by each fleet in the newest block
+	need    float32
+	ended   bool // whether the newest step ended a block
+	wasBusy bool // whether what it is charged for was decided in busy times
+}
+
+// observe follows all fleets. It keeps what the next decision overwrites.
+func (x *comparedExperts) observe(h *history, i int) {
+	paid, need, ended := x.follow(h, i)
+	x.paid, x.need, x.ended = append(x.paid[:0], paid...), need, ended
+	x.wasBusy = x.busy[max(0, i-h.lead)%len(x.busy)]
+}
+
+// decide sets what each expert provisions for.
+func (x *comparedExperts) decide(h *history, i int, estimates []float64) {
+	x.cover(h, i, estimates)
+	x.fleets.decide(i, x.covers)
+	x.busy[i%len(x.busy)] = h.exp(h.levelAt(i)) > 1
+}
+
+// A comparedCost is the calibrator of one compared shortage cost.
+type comparedCost struct {
+	experts *comparedExperts
+	cost    float64
+	costs   []trailingCosts
+	newest  []float64
+	weights []float64
+	renew   int // steps between two renewals of the weights
+	age     int // of the weights, in steps
+	busy    bool
+}
+
+func (c *comparedCost) observe(*history, int) {
+	x := c.experts
+	if !x.ended {
+		return
+	}
+	x.charge(c.cost, x.paid, x.need, c.newest)
+	for k := range c.costs {
+		c.costs[k].add(x.wasBusy, c.newest)
+	}
+}
+
+func (c *comparedCost) decide(_ *history, i int, _ []float64) float64 {
+	x := c.experts
+	busy := x.busy[i%len(x.busy)]
+	if c.age++; c.age >= c.renew || busy != c.busy {
+		c.age, c.busy = 0, busy
+		clear(c.weights)
+		for k := range c.costs {
+			c.costs[k].addWeights(busy, x.otherLoadShare, 1/float64(len(c.costs)), c.weights)
+		}
+	}
+	return stats.Dot(c.weights, x.covers)
+}
+
+func (c *comparedCost) candidateWeights(candidates int) []float64 { return make([]float64, candidates) }
+
+// compareShortageCosts gives the deciders of the compared contracts their experts. Candidates are
+// fitted to a quantile, which depends on the contract. So the margins reach over the distances from
+// that quantile to those that the compared contracts ask for.
+func (s *state) compareShortageCosts(trial *candidateSet) {
+	if len(s.served.others) == 0 {
+		return
+	}
+	least, most := 0.0, 0.0
+	for _, d := range s.served.others {
+		by := trial.distance(s.opts.Contract, d.contract)
+		least, most = min(least, by), max(most, by)
+	}
+	factors := marginFactors(least-comparedReach, most+comparedReach, comparedMargins)
+	x := &comparedExperts{
+		weightedExperts: *newExperts(s.opts, s.history, len(trial.candidates), s.periods.Day, factors),
+	}
+	s.served.compared = x
+	for k := range s.served.others {
+		own := newExperts(s.opts, s.history, len(trial.candidates), s.periods.Day, factors)
+		s.served.others[k].calibrator = &comparedCost{
+			experts: x, cost: s.served.others[k].contract.ShortageCost,
+			costs: own.costs, newest: own.newest, weights: own.weights,
+			renew: max(1, int(own.halfLife*halfLives()[0]/weightsPerHalfLife)),
+		}
+	}
 }

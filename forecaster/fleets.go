@@ -23,7 +23,6 @@ const (
 // needs, which rounds up.
 type fleets struct {
 	shortageCost float64 // of a missed unit, in units of serving it
-	maxMissed    float64 // share of demand that is charged as missed, at most
 	unit         float64 // demand that one replica serves
 	block        int     // steps between two decisions
 	decided      int     // blocks decided so far
@@ -38,7 +37,7 @@ type fleets struct {
 // newFleets returns n fleets that pay shortageCost for a missed unit.
 func newFleets(shortageCost float64, h *history, n int) fleets {
 	f := fleets{
-		shortageCost: shortageCost, maxMissed: maxMissed(shortageCost), unit: 1.0 / fleetReplicas,
+		shortageCost: shortageCost, unit: 1.0 / fleetReplicas,
 		ready: make([]float32, n), block: (h.lead + maxBlocks) / maxBlocks,
 	}
 	wait := min(maxBlocks, int(fleetWait/h.Step)/f.block)
@@ -83,13 +82,22 @@ func (f *fleets) decide(i int, covers []float64) {
 // observe looks at step i. When the step ends a block, observe writes what each fleet paid and
 // missed in it to costs, in replicas. It reports whether it did.
 func (f *fleets) observe(h *history, i int, costs []float64) bool {
+	paid, need, ok := f.follow(h, i)
+	if ok {
+		f.charge(f.shortageCost, paid, need, costs)
+	}
+	return ok
+}
+
+// follow looks at step i. When the step ends a block, follow returns what each fleet pays and what
+// is needed, in replicas, and sets what is ready.
+func (f *fleets) follow(h *history, i int) (paid []float32, need float32, ok bool) {
 	if h.observedAt(i) {
 		f.largest = math.Max(f.largest, h.demandAt(i))
 	}
 	if (i+1)%f.block != 0 || f.decided < len(f.requested) || !h.observedAt(i) {
-		return false
+		return nil, 0, false
 	}
-	need := float32(f.largest / f.unit)
 	newest := f.requested[(f.decided-1)%len(f.requested)]
 	copy(f.ready, newest)
 	for _, requested := range f.requested {
@@ -97,9 +105,13 @@ func (f *fleets) observe(h *history, i int, costs []float64) bool {
 			f.ready[e] = min(f.ready[e], v)
 		}
 	}
-	for e, paid := range newest {
-		missed := math.Min(float64(max(0, need-f.ready[e])), f.maxMissed*float64(need))
-		costs[e] = float64(paid) + f.shortageCost*missed
+	return newest, float32(f.largest / f.unit), true
+}
+
+// charge writes the cost of each fleet.
+func (f *fleets) charge(shortageCost float64, paid []float32, need float32, costs []float64) {
+	most := maxMissed(shortageCost) * float64(need)
+	for e, p := range paid {
+		costs[e] = float64(p) + shortageCost*min(float64(max(0, need-f.ready[e])), most)
 	}
-	return true
 }

@@ -25,14 +25,21 @@ type distantMargins struct {
 }
 
 // measureMargins measures the margins of distant lead windows.
-func (s *state) measureMargins() distantMargins {
-	var m distantMargins
+func (s *state) measureMargins() {
 	s.pathErrors(func(distance int, errs []float64) {
 		slices.Sort(errs)
-		m.distances = append(m.distances, distance)
-		m.margins = append(m.margins, math.Max(0, inflation*stats.Quantile(errs, s.opts.Contract.level())))
+		s.served.margins.add(distance, errs, s.opts.Contract)
+		for k := range s.served.others {
+			d := &s.served.others[k]
+			d.margins.add(distance, errs, d.contract)
+		}
 	})
-	return m
+}
+
+// add adds the margin at a distance that a contract asks for. errs ascend.
+func (m *distantMargins) add(distance int, errs []float64, c Contract) {
+	m.distances = append(m.distances, distance)
+	m.margins = append(m.margins, math.Max(0, inflation*stats.Quantile(errs, c.level())))
 }
 
 // fitWeekShare chooses the share of last week in the path that would have had the smallest mean

@@ -46,6 +46,11 @@ type Options struct {
 	Days       []Day           // named days, past and to come
 	MaxHistory int             // steps that a fit looks back on; default DefaultMaxHistory
 
+	// Compare are contracts of the same kind as Contract, for [Forecaster.Compared]. Candidates are
+	// fitted for Contract alone. What the others decide from the candidates' estimates is learned for
+	// each: this takes a small part of the time of a fit. It does not change what Contract decides.
+	Compare []Contract
+
 	lean    bool     // see Thrift.FewerModels
 	without []string // parts and candidates that an ablation leaves out, by name
 }
@@ -99,6 +104,14 @@ func (o Options) validate() error {
 	for _, d := range o.Days {
 		if !d.End.After(d.Start) {
 			return fmt.Errorf("day %q: must end after it starts", d.Name)
+		}
+	}
+	for _, c := range o.Compare {
+		if err := c.validate(); err != nil {
+			return err
+		}
+		if (c.ShortageCost > 0) != (o.Contract.ShortageCost > 0) {
+			return errors.New("contracts to compare: a service level and a shortage cost have no candidates in common")
 		}
 	}
 	return o.Contract.validate()

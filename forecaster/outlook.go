@@ -33,9 +33,26 @@ func (f *Forecaster) Outlook() Outlook {
 	if f.state == nil {
 		return Outlook{}
 	}
-	o := f.state.outlook()
+	steps := f.opts.Horizon + f.opts.Lead
+	o := f.state.outlook(&f.state.served.decider, f.state.path(steps+f.opts.Lead+1))
 	o.Start, o.Step, o.Lead = f.Origin(), f.opts.Step, f.opts.Lead
 	return o
+}
+
+// Compared reads the state under each contract of Options.Compare, for so many steps.
+func (f *Forecaster) Compared(steps int) []Outlook {
+	if f.state == nil {
+		return nil
+	}
+	steps = min(steps, f.opts.Horizon) + f.opts.Lead
+	path := f.state.path(steps + f.opts.Lead + 1)
+	out := make([]Outlook, 0, len(f.state.served.others))
+	for k := range f.state.served.others {
+		o := f.state.outlook(&f.state.served.others[k], path)
+		o.Start, o.Step, o.Lead = f.Origin(), f.opts.Step, f.opts.Lead
+		out = append(out, o)
+	}
+	return out
 }
 
 const (
@@ -46,26 +63,32 @@ const (
 	nearLeads = 4
 )
 
-func (s *state) outlook() Outlook {
-	h, n, lead := s.history, s.history.n(), s.opts.Lead
-	steps := s.opts.Horizon + lead
-	path := make([]float64, steps+lead+1)
+// path returns the logs of the demand that is expected in so many steps.
+func (s *state) path(steps int) []float64 {
+	path := make([]float64, steps)
 	for i := range path {
-		path[i] = s.expected(n, i)
+		path[i] = s.expected(s.history.n(), i)
 	}
+	return path
+}
+
+// outlook returns what a decider makes of a path, up to a lead window before its end.
+func (s *state) outlook(d *decider, path []float64) Outlook {
+	h, n, lead := s.history, s.history.n(), s.opts.Lead
+	steps := len(path) - lead - 1
 	o := Outlook{
 		Median: make([]float64, steps), Cover: make([]float64, steps),
-		Level: h.exp(h.levelAt(n)), Skilled: s.served.scores.skilled(),
+		Level: h.exp(h.levelAt(n)), Skilled: d.scores.skilled(),
 	}
-	margin := math.Log(s.served.cover+h.logOffset) - stats.Max(path[:lead+1]) // of now
+	margin := math.Log(d.cover+h.logOffset) - stats.Max(path[:lead+1]) // of now
 	for i := range steps {
 		near := math.Exp(-float64(i) / float64(nearLeads*(lead+1)))
-		distant := s.margins.at(i, math.Max(margin, s.margin))
+		distant := d.margins.at(i, math.Max(margin, s.margin))
 		o.Median[i] = h.exp(path[i])
 		o.Cover[i] = h.exp(stats.Max(path[i:i+lead+1]) + near*margin + (1-near)*distant)
 	}
-	o.Cover[0] = s.served.cover
-	o.Benchmarks = s.served.scores.benchmarks(n)
+	o.Cover[0] = d.cover
+	o.Benchmarks = d.scores.benchmarks(n)
 	s.scaleOutlook(&o)
 	return o
 }

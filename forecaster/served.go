@@ -1,23 +1,55 @@
 package forecaster
 
-// A servedEstimate is candidates under a calibrator, with the scores of what they decided.
+// A servedEstimate is candidates, and what is decided from their estimates.
 type servedEstimate struct {
-	set        *candidateSet
+	set       *candidateSet
+	estimates []float64        // of the candidates, for the next step
+	decider                    // under the contract
+	others    []decider        // under those of Options.Compare
+	bases     []*levelBase     // of others, under a service level
+	compared  *comparedExperts // of others; nil under a service level
+}
+
+// A decider decides under one contract, and scores what it decided.
+type decider struct {
+	contract   Contract
 	calibrator calibrator
-	estimates  []float64 // of the candidates, for the next step
-	cover      float64   // demand to provision for at the next step
+	cover      float64 // demand to provision for at the next step
 	scores     scores
+	margins    distantMargins
+	base       *levelBase // whose estimates count; nil for those of the contract's own candidates
 }
 
 // step takes the newest step of the history into account and estimates the next.
 func (s *servedEstimate) step(h *history) {
+	s.estimates = s.set.estimates(h, h.n(), s.estimates)
+	s.decider.step(h, s.estimates)
+	if s.compared != nil {
+		if h.n() > 0 {
+			s.compared.observe(h, h.n()-1)
+		}
+		s.compared.decide(h, h.n(), s.estimates)
+	}
+	for _, b := range s.bases {
+		b.estimates = b.set.estimates(h, h.n(), b.estimates)
+	}
+	for k := range s.others {
+		estimates := s.estimates
+		if b := s.others[k].base; b != nil {
+			estimates = b.estimates
+		}
+		s.others[k].step(h, estimates)
+	}
+}
+
+// step takes the newest step of the history into account and decides for the next.
+func (d *decider) step(h *history, estimates []float64) {
 	n := h.n()
 	if n > 0 {
-		s.calibrator.observe(h, n-1)
-		s.scores.observe(h, n-1)
+		d.calibrator.observe(h, n-1)
+		d.scores.observe(h, n-1)
 	}
-	s.estimates = s.set.estimates(h, n, s.estimates)
-	s.cover = s.scores.choose(h, n, s.calibrator.decide(h, n, s.estimates))
+	d.cover = d.scores.choose(h, n, d.calibrator.decide(h, n, estimates))
 }
 
 // A calibrator turns the candidates' estimates into the demand to provision for, as the contract

@@ -17,8 +17,7 @@ type state struct {
 	periods   season.Periods
 	features  featurizer
 	served    servedEstimate
-	margins   distantMargins
-	margin    float64 // of a distant lead window, on the log scale, when margins has none
+	margin    float64 // of a distant lead window, on the log scale, when none was measured
 	weekShare float64 // share of last week in the path; the rest is yesterday's
 	warnings  []string
 	screen    demand.Screen // of the steps after the fit
@@ -35,7 +34,10 @@ func newState(o Options, start time.Time, raw []float64, slack int) *state {
 	s.periods = season.Find(o.Step, o.Periods, raw)
 	s.history = newHistory(start, o, raw, n+slack, s.periods)
 	s.features = newFeaturizer(s.periods, o.Lead, n, o.Contract.maxChange())
-	s.served.scores = newScores(o, s.history, s.features)
+	s.served.decider = s.newDecider(o.Contract)
+	for _, c := range o.Compare {
+		s.served.others = append(s.served.others, s.newDecider(c))
+	}
 	if o.Contract.ServiceLevel > 0 {
 		s.fitServiceLevel()
 	} else {
@@ -43,12 +45,19 @@ func newState(o Options, start time.Time, raw []float64, slack int) *state {
 	}
 	s.served.step(s.history)
 	s.fitWeekShare()
-	s.margins = s.measureMargins()
+	s.measureMargins()
 	s.warn(raw)
 	if len(absurd) > 0 {
 		s.warnings = append(s.warnings, warnAbsurd(start, o.Step, given, absurd))
 	}
 	return s
+}
+
+// newDecider returns a decider under a contract, which has no calibrator yet.
+func (s *state) newDecider(c Contract) decider {
+	o := s.opts
+	o.Contract = c
+	return decider{contract: c, scores: newScores(o, s.history, s.features)}
 }
 
 // folds is how many fits the estimate behind a service level is cross-validated on.
@@ -71,6 +80,7 @@ func (s *state) fitShortageCost() {
 	from := n - s.heldOut(n)
 	trial := newShortageCandidates(s.history, s.features, from, trialRows, s.opts)
 	s.served.calibrator = newWeightedExperts(s.opts, s.history, len(trial.candidates), s.periods.Day)
+	s.compareShortageCosts(trial)
 	s.margin = 2 * s.replay(trial, from, n)
 	if trial.fitted {
 		s.served.set = newShortageCandidates(s.history, s.features, n, maxRows, s.opts)
@@ -86,15 +96,22 @@ func (s *state) fitServiceLevel() {
 	d := newDesign(h, s.features, n, maxRows)
 	final := newLevelCandidate(d, s.features, level, nil)
 	s.served.calibrator = newConformalMargins(s.opts.Contract, h.lead, s.periods.Day, final.meanError(d))
+	s.compareServiceLevels(final, d)
 	hold := s.heldOut(n)
 	errs := 0.0
 	for k := range folds {
 		from, to := n-hold+hold*k/folds, n-hold+hold*(k+1)/folds
 		others := d.Without(from-2*h.lead-1, to+h.lead+1)
+		for _, b := range s.served.bases {
+			b.set = newLevelCandidate(others, s.features, b.level, b.final)
+		}
 		errs += s.replay(newLevelCandidate(others, s.features, level, final), from, to)
 	}
 	s.margin = 2 * errs / folds
 	s.served.set = final
+	for _, b := range s.served.bases {
+		b.set = b.final
+	}
 }
 
 // replay serves the steps from … to with the estimates of a candidate set. It returns the mean

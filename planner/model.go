@@ -83,6 +83,14 @@ func (m *Model) Outlook() *forecaster.Outlook {
 	return &outlook
 }
 
+// Compared are the forecasts for the contracts of StepInput.Compare, for so many steps.
+func (m *Model) Compared(steps int) []forecaster.Outlook {
+	if m.forecaster == nil || m.err != nil {
+		return nil
+	}
+	return m.forecaster.Compared(steps)
+}
+
 func (m *Model) advance(in StepInput) {
 	set, known, lead := in.Settings, Settled(*in.Series), in.leadSteps()
 	from, to := dayRange(set, in.Series.Start.Add(time.Duration(len(in.Series.Values))*set.Step))
@@ -102,7 +110,7 @@ func (m *Model) advance(in StepInput) {
 	m.forecaster, m.err = forecaster.New(forecaster.Options{
 		Step: set.Step, Lead: lead, Horizon: set.Steps(), Contract: set.Contract,
 		Location: set.Location, Periods: set.Periods, Days: in.Calendars.Days(set.Location, from, to),
-		MaxHistory: int(set.History / set.Step),
+		MaxHistory: int(set.History / set.Step), Compare: in.Compare,
 	})
 	if m.err == nil {
 		m.forecaster.SetThrift(m.Thrift)
@@ -117,6 +125,7 @@ type modelKey struct {
 	steps                 int
 	contract              forecaster.Contract
 	location, periods     string
+	compare               string
 	peaks, calendars      string
 	daysFrom              int64
 }
@@ -130,6 +139,9 @@ func keyOf(in StepInput, daysFrom time.Time) modelKey {
 	}
 	if len(set.Periods) > 0 {
 		key.periods = fmt.Sprint(set.Periods)
+	}
+	if len(in.Compare) > 0 {
+		key.compare = fmt.Sprint(in.Compare)
 	}
 	return key
 }

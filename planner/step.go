@@ -25,6 +25,8 @@ type StepInput struct {
 	Peaks Peaks
 	// Calendars have special days, whose demand the forecast learns.
 	Calendars Calendars
+	// Compare are more contracts to forecast for; see [forecaster.Options]. Serving has none.
+	Compare []forecaster.Contract
 	// Lead is the time from the request for a replica until it serves.
 	Lead time.Duration
 	// Capacity is the demand that one replica serves; 0 when it is not known.
