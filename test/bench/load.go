@@ -12,14 +12,19 @@ import (
 	"time"
 )
 
-// A target is an adapter and the paths to request from it.
+// A target is a door and what to request from it.
 type target struct {
-	name   string
-	url    string
-	paths  []string
-	token  string
-	tls    *tls.Config
-	accept string
+	name string
+	// size is the number of different requests.
+	size int
+	// connect returns a client with a connection of its own.
+	connect func() (caller, error)
+}
+
+// A caller makes the i-th request. An answer that is not a value is an error.
+type caller interface {
+	ask(ctx context.Context, i int) error
+	close()
 }
 
 // result of one run.
@@ -31,7 +36,7 @@ type result struct {
 // connections is the number of concurrent clients, each with a connection of its own.
 const connections = 8
 
-// run requests the paths in turn until the time is over. Every response must be a value.
+// run makes the requests in turn until the time is over.
 func (t target) run(ctx context.Context, duration time.Duration) (result, error) {
 	var (
 		workers sync.WaitGroup
@@ -47,23 +52,30 @@ func (t target) run(ctx context.Context, duration time.Duration) (result, error)
 	if err := errors.Join(errs...); err != nil {
 		return result{}, fmt.Errorf("%s: %w", t.name, err)
 	}
-	all := slices.Concat(took...)
+	return summarise(slices.Concat(took...), elapsed), nil
+}
+
+// summarise sorts the latencies of a run.
+func summarise(all []time.Duration, elapsed time.Duration) result {
 	slices.Sort(all)
 	return result{
 		perSecond: float64(len(all)) / elapsed.Seconds(),
 		p50:       all[len(all)/2],
 		p99:       all[len(all)*99/100],
 		max:       all[len(all)-1],
-	}, nil
+	}
 }
 
 func (t target) worker(ctx context.Context, offset int, until time.Time) ([]time.Duration, error) {
-	client := t.client()
-	defer client.CloseIdleConnections()
+	client, err := t.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer client.close()
 	took := make([]time.Duration, 0, 1<<16)
 	for i := offset; time.Now().Before(until); i += connections {
 		began := time.Now()
-		if err := t.ask(ctx, client, t.paths[i%len(t.paths)]); err != nil {
+		if err := client.ask(ctx, i%t.size); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(began))
@@ -71,30 +83,52 @@ func (t target) worker(ctx context.Context, offset int, until time.Time) ([]time
 	return took, nil
 }
 
-// warmUp requests every path once, so that every permission is cached, as in a running cluster.
+// warmUp makes every request once, so that every permission is cached, as in a running cluster.
 func (t target) warmUp(ctx context.Context) error {
-	client := t.client()
-	defer client.CloseIdleConnections()
-	for _, path := range t.paths {
-		if err := t.ask(ctx, client, path); err != nil {
+	client, err := t.connect()
+	if err != nil {
+		return err
+	}
+	defer client.close()
+	for i := range t.size {
+		if err := client.ask(ctx, i); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
 	return nil
 }
 
-func (t target) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: t.tls}, Timeout: 30 * time.Second}
+// web has the requests of a metrics API, and what they need.
+type web struct {
+	url    string
+	paths  []string
+	token  string
+	tls    *tls.Config
+	accept string
 }
 
-func (t target) ask(ctx context.Context, client *http.Client, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+path, nil)
+func (w web) target(name string) target {
+	return target{name: name, size: len(w.paths), connect: func() (caller, error) {
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: w.tls}, Timeout: 30 * time.Second}
+		return webCaller{w, client}, nil
+	}}
+}
+
+type webCaller struct {
+	web
+	client *http.Client
+}
+
+func (c webCaller) close() { c.client.CloseIdleConnections() }
+
+func (c webCaller) ask(ctx context.Context, i int) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+c.paths[i], nil)
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+t.token)
-	req.Header.Set("Accept", t.accept)
-	resp, err := client.Do(req)
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Accept", c.accept)
+	resp, err := c.client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -104,7 +138,7 @@ func (t target) ask(ctx context.Context, client *http.Client, path string) error
 		return err
 	}
 	if resp.StatusCode != http.StatusOK || len(body) == 0 {
-		return fmt.Errorf("%s answers %s: %.300s", path, resp.Status, body)
+		return fmt.Errorf("%s answers %s: %.300s", c.paths[i], resp.Status, body)
 	}
 	return nil
 }

@@ -34,13 +34,13 @@ const (
 	namespace   = "bench"
 )
 
-// BenchmarkServing reports throughput and latency of both adapters through both APIs, and the
-// ratios between them.
+// BenchmarkServing reports throughput and latency of both adapters through both APIs, and of the door
+// for KEDA, and the ratios between them.
 func BenchmarkServing(b *testing.B) {
 	layout, c := cluster(b)
 	mine := startHeadstart(b, layout, c)
 	theirs := startTestAdapter(b, layout, c)
-	targets := []target{mine[0], theirs[0], mine[1], theirs[1]}
+	targets := []target{mine.external, theirs[0], mine.custom, theirs[1], mine.scaler.target("headstart keda")}
 	runs := make([][]result, len(targets))
 	for b.Loop() {
 		for round := range *rounds {
@@ -60,10 +60,10 @@ func BenchmarkServing(b *testing.B) {
 			}
 		}
 	}
+	throughput := func(r result) float64 { return r.perSecond }
+	p99 := func(r result) time.Duration { return r.p99 }
 	for i, api := range []string{"external", "custom"} {
 		ours, peer := runs[2*i], runs[2*i+1]
-		throughput := func(r result) float64 { return r.perSecond }
-		p99 := func(r result) time.Duration { return r.p99 }
 		b.ReportMetric(median(ours, throughput), api+"-req/s")
 		b.ReportMetric(median(peer, throughput), api+"-test-adapter-req/s")
 		b.ReportMetric(median(ours, throughput)/median(peer, throughput), api+"-throughput-ratio")
@@ -71,6 +71,10 @@ func BenchmarkServing(b *testing.B) {
 		b.ReportMetric(ms(median(peer, p99)), api+"-test-adapter-p99-ms")
 		b.ReportMetric(ms(median(ours, p99))/ms(median(peer, p99)), api+"-p99-ratio")
 	}
+	keda := runs[4]
+	b.ReportMetric(median(keda, throughput), "keda-req/s")
+	b.ReportMetric(median(keda, throughput)/median(runs[0], throughput), "keda-to-external-throughput-ratio")
+	b.ReportMetric(ms(median(keda, p99)), "keda-p99-ms")
 	b.ReportMetric(0, "ns/op") // an op is the whole benchmark, so its time says nothing
 }
 
@@ -137,11 +141,17 @@ func token(b *testing.B, c *controlplane.ControlPlane) string {
 	return t
 }
 
-// startHeadstart returns the external and the custom metrics of a replica that has a plan for every
-// Forecast.
-func startHeadstart(b *testing.B, layout binaries.Layout, c *controlplane.ControlPlane) [2]target {
+// doors are those of one replica of Headstart.
+type doors struct {
+	process          *harness.Headstart
+	external, custom target
+	scaler           scaler
+}
+
+// startHeadstart returns the doors of a replica that has a plan for every Forecast.
+func startHeadstart(b *testing.B, layout binaries.Layout, c *controlplane.ControlPlane) doors {
 	b.Helper()
-	ports, err := controlplane.FreePorts(1)
+	ports, err := controlplane.FreePorts(2)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -153,6 +163,9 @@ func startHeadstart(b *testing.B, layout binaries.Layout, c *controlplane.Contro
 	}
 	h, err := harness.Serve(b.Context(), c, layout, harness.ServeOptions{
 		Name: "headstart", Port: ports[0], Sources: map[string]string{"default": "http://127.0.0.1:1"},
+		Doors: []string{
+			"--external-metrics", "--custom-metrics", "--external-scaler", "--external-scaler-port=" + strconv.Itoa(ports[1]),
+		},
 		HPASync: 15 * time.Second, PlanRefresh: 5 * time.Minute, ObserveInterval: 30 * time.Second, WritesPerHour: 12,
 	})
 	if err != nil {
@@ -167,19 +180,24 @@ func startHeadstart(b *testing.B, layout binaries.Layout, c *controlplane.Contro
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
-	external := target{
-		name: "headstart external", url: "https://" + h.Address, token: token(b, c), accept: protobuf,
-		tls: &tls.Config{RootCAs: pool, ServerName: harness.Name + "." + harness.Namespace + ".svc"},
+	trust := func(service string) *tls.Config {
+		return &tls.Config{RootCAs: pool, ServerName: service + "." + harness.Namespace + ".svc"}
 	}
+	external := web{url: "https://" + h.Address, token: token(b, c), accept: protobuf, tls: trust(harness.Name)}
 	custom := external
-	custom.name = "headstart custom"
 	for i := range *metrics {
 		external.paths = append(external.paths, externalAPI+namespace+"/"+metric(i))
 		custom.paths = append(custom.paths, customAPI+namespace+"/forecasts.headstart.dev/"+metric(i)+"/demand")
 	}
-	await(b, external)
-	await(b, custom)
-	return [2]target{external, custom}
+	d := doors{
+		process:  h,
+		external: external.target("headstart external"), custom: custom.target("headstart custom"),
+		scaler: scaler{address: "127.0.0.1:" + strconv.Itoa(ports[1]), tls: trust("headstart-scaler")},
+	}
+	for _, t := range []target{d.external, d.custom, d.scaler.target("headstart keda")} {
+		await(b, t)
+	}
+	return d
 }
 
 func metric(i int) string { return fmt.Sprintf("service-%04d", i) }
@@ -222,30 +240,29 @@ func startTestAdapter(b *testing.B, layout binaries.Layout, c *controlplane.Cont
 	if err != nil {
 		b.Fatal(err)
 	}
-	external := target{
-		name: "test-adapter external", url: "https://127.0.0.1:" + strconv.Itoa(ports[0]), token: token(b, c),
-		accept: protobuf,
-		tls:    &tls.Config{InsecureSkipVerify: true}, // its certificate is self-signed
+	external := web{
+		url: "https://127.0.0.1:" + strconv.Itoa(ports[0]), token: token(b, c), accept: protobuf,
+		tls: &tls.Config{InsecureSkipVerify: true}, // its certificate is self-signed
 	}
 	custom := external
-	custom.name = "test-adapter custom"
 	for i := range *metrics {
 		// It has few external metrics, and the same in every namespace. It has as many custom metrics as
 		// it is given.
 		external.paths = append(external.paths, externalAPI+metric(i)+"/other-external-metric")
 		custom.paths = append(custom.paths, customAPI+namespace+"/services/"+metric(i)+"/demand")
 	}
-	await(b, external)
+	both := [2]target{external.target("test-adapter external"), custom.target("test-adapter custom")}
+	await(b, both[0])
 	for i := range *metrics {
 		writeMetric(b, metric(i), i+1)
 	}
-	await(b, custom)
+	await(b, both[1])
 	select {
 	case <-p.Done():
 		b.Fatalf("test-adapter ended (does another process listen on port %d?):\n%s", testPort, p.Tail())
 	default:
 	}
-	return [2]target{external, custom}
+	return both
 }
 
 func writeMetric(b *testing.B, name string, value int) {
@@ -264,7 +281,7 @@ func writeMetric(b *testing.B, name string, value int) {
 // await waits until a target answers every path.
 func await(b *testing.B, t target) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(b.Context(), 15*time.Minute)
 	defer cancel()
 	for {
 		err := t.warmUp(ctx)
@@ -273,7 +290,7 @@ func await(b *testing.B, t target) {
 		}
 		select {
 		case <-ctx.Done():
-			b.Fatalf("not every metric is served after five minutes: %v", err)
+			b.Fatalf("not every metric is served after 15 minutes: %v", err)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
