@@ -126,7 +126,7 @@ func TestReadScaledObjects(t *testing.T) {
 			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"ScalingModifiers"},
 		},
 		"no TLS": {
-			reason:   "the scaler speaks TLS only",
+			reason: "the scaler speaks TLS only",
 			spec: goodBehavior +
 				trigger("\n    authenticationRef: {name: headstart, kind: ClusterTriggerAuthentication}", ""),
 			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"TriggerWithoutTLS"},
