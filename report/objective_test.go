@@ -21,10 +21,18 @@ func TestObjective(t *testing.T) {
 		head, today frontier.Line
 		summary     string
 	}{
-		"None":     {"without an objective there is nothing to say", 0, head, rival, ""},
-		"Between":  {"between two points the frontier is straight", 0.9945, head, rival, "(shortage cost 50): 21 % fewer than hpa"},
-		"Fewer":    {"at the first point it is that point", 0.99, head, rival, "pays 100 replica-hours (shortage cost 5): 23 % fewer"},
-		"TooHigh":  {"no setting of Headstart does", 0.9999, head, rival, "no setting of Headstart is enough; hpa pays 150"},
+		"None": {"without an objective there is nothing to say", 0, head, rival, ""},
+		"Between": {
+			"between two points the frontier is straight", 0.9945, head, rival,
+			"(shortage cost 50): 21 % fewer than hpa",
+		},
+		"Fewer": {
+			"at the first point it is that point", 0.99, head, rival,
+			"pays 100 replica-hours (shortage cost 5): 23 % fewer",
+		},
+		"TooHigh": {
+			"no setting of Headstart does", 0.9999, head, rival, "no setting of Headstart is enough; hpa pays 150",
+		},
 		"NotToday": {"no setting of today does", 0.99, head, short, "no setting of hpa is enough"},
 		"Neither":  {"no setting of either does", 1, head, short, "no setting of Headstart or of hpa is enough"},
 	}

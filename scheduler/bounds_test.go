@@ -73,7 +73,8 @@ func TestMaxChangesOfAForecast(t *testing.T) {
 	if len(got.Schedules) != 3 || len(got.InvalidSchedules) != 1 {
 		t.Fatalf("%d schedules, invalid: %v", len(got.Schedules), got.InvalidSchedules)
 	}
-	if err := got.InvalidSchedules[0].Error(); !strings.Contains(err, "PeakSchedule c: its windows change 2880 times a day") {
+	want := "PeakSchedule c: its windows change 2880 times a day"
+	if err := got.InvalidSchedules[0].Error(); !strings.Contains(err, want) {
 		t.Errorf("got %s", err)
 	}
 }
