@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
-
 	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
 	"headstart.dev/headstart/test/simulator"
@@ -230,30 +228,18 @@ func testOwnerKilled(t *testing.T, w *harness.World) {
 
 // theOwner returns the replica that plans for the service. A replica that lost its lease because
 // the machine stood still has ended. It is started again, as a kubelet does.
-func theOwner(t *testing.T, w *harness.World) (owner *harness.Headstart) {
+func theOwner(t *testing.T, w *harness.World) *harness.Headstart {
 	t.Helper()
-	for i, h := range w.Adapters {
-		select {
-		case <-h.Done():
-			t.Logf("%s has ended, and is started again; the end of its log:\n%s", h.Name(), h.Tail())
-			again, err := w.Restart(t.Context(), i)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := again.AwaitReady(t.Context(), 3*time.Minute); err != nil {
-				t.Fatal(err)
-			}
-		default:
-		}
+	ended, err := w.Revive(t.Context())
+	for _, what := range ended {
+		t.Log(what)
 	}
-	var said error
-	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true,
-		func(ctx context.Context) (bool, error) {
-			owner, said = harness.Owner(ctx, w.Adapters, namespace, headstart)
-			return said == nil, nil
-		})
 	if err != nil {
-		t.Fatalf("%v: %v", err, said)
+		t.Fatal(err)
+	}
+	owner, err := w.AwaitOwner(t.Context(), namespace, headstart)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return owner
 }

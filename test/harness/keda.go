@@ -35,16 +35,21 @@ type KEDA struct {
 }
 
 // StartKEDA installs KEDA's CRDs, and starts its operator and its metrics adapter as an
-// administrator. It returns when the API server reaches the adapter.
-func StartKEDA(ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout) (*KEDA, error) {
-	k, err := startKEDA(ctx, c, layout)
+// administrator, with additions to their environment. It returns when the API server reaches the
+// adapter.
+func StartKEDA(
+	ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, environment ...string,
+) (*KEDA, error) {
+	k, err := startKEDA(ctx, c, layout, environment)
 	if err != nil {
 		return nil, fmt.Errorf("start KEDA: %w", err)
 	}
 	return k, nil
 }
 
-func startKEDA(ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout) (*KEDA, error) {
+func startKEDA(
+	ctx context.Context, c *controlplane.ControlPlane, layout binaries.Layout, environment []string,
+) (*KEDA, error) {
 	if err := InstallKEDACRDs(ctx, c, layout); err != nil {
 		return nil, err
 	}
@@ -65,10 +70,10 @@ func startKEDA(ctx context.Context, c *controlplane.ControlPlane, layout binarie
 		return nil, err
 	}
 	local := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
-	env := []string{
+	env := append([]string{
 		"KUBECONFIG=" + c.Kubeconfig, "POD_NAMESPACE=" + KEDANamespace,
 		"KEDA_CLUSTER_OBJECT_NAMESPACE=" + KEDANamespace, "WATCH_NAMESPACE=",
-	}
+	}, environment...)
 	k := &KEDA{}
 	k.Operator, err = c.RunWith(env, "keda-operator", filepath.Join(layout.Bin, "keda-operator"), []string{
 		"--metrics-bind-address=" + local(1), "--health-probe-bind-address=" + local(2),

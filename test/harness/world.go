@@ -140,16 +140,6 @@ func (w *World) Stop() {
 // ignores adapters and Prometheus servers, which tests kill on purpose.
 func (w *World) Failed() error { return w.ControlPlane.Failed() }
 
-// Restart starts an adapter that has ended again, on its old port. It does not wait until it is
-// ready.
-func (w *World) Restart(ctx context.Context, i int) (*Headstart, error) {
-	h, err := Serve(ctx, w.ControlPlane, w.Options.Layout, w.serve[i])
-	if err == nil {
-		w.Adapters[i] = h
-	}
-	return h, err
-}
-
 func (w *World) startSimulator(ctx context.Context) error {
 	services := make([]simulator.Service, len(w.Options.Services))
 	for i, s := range w.Options.Services {

@@ -40,10 +40,7 @@ func (w *World) startWithKEDA(ctx context.Context) error {
 		ip := net.IPv4(127, 0, 0, byte(1+i))
 		o := CompressedTime(fmt.Sprintf("headstart-%d", i), ports[0], sources)
 		o.HPASync, o.Host = w.Options.ControlPlane.HPASyncPeriod, ip.String()
-		o.Doors = []string{
-			"--external-scaler", "--external-scaler-port=" + strconv.Itoa(ports[1]),
-			"--external-scaler-ca-configmap=" + KEDANamespace + "/headstart-ca", "--scaled-objects",
-		}
+		o.Doors = KEDADoor(ports[1])
 		h, err := Serve(ctx, w.ControlPlane, w.Options.Layout, o)
 		if err != nil {
 			return err
@@ -60,6 +57,15 @@ func (w *World) startWithKEDA(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// KEDADoor returns the flags of headstart serve that the overlay keda has, with a port for the
+// scaler.
+func KEDADoor(port int) []string {
+	return []string{
+		"--external-scaler", "--external-scaler-port=" + strconv.Itoa(port),
+		"--external-scaler-ca-configmap=" + KEDANamespace + "/headstart-ca", "--scaled-objects",
+	}
 }
 
 // trustYAML gives KEDA the CA of Headstart's certificate, as docs/keda.md says.

@@ -27,7 +27,9 @@ const (
 	stepsPerDay = int(day / step)
 	pastDays    = 14
 	hpaSync     = 2 * time.Second
-	namespace   = "shop"
+	// pollingInterval is that of the two services.
+	pollingInterval = 2 * time.Second
+	namespace       = "shop"
 )
 
 // Both services have the same demand and a Prometheus trigger. The second one also reads the plan.
@@ -64,7 +66,28 @@ func world(t *testing.T) *harness.World {
 	return w
 }
 
-// memory returns the resident memory of a process, in MiB.
+// report logs a figure, and adds it to keda.txt in the folder that HEADSTART_ARTIFACTS names: go test
+// shows no log of what passes.
+func report(t *testing.T, format string, args ...any) {
+	t.Helper()
+	line := fmt.Sprintf(format, args...)
+	t.Log(line)
+	dir := os.Getenv("HEADSTART_ARTIFACTS")
+	if dir == "" {
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "keda.txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintln(f, line); err != nil {
+		t.Error(err)
+	}
+}
+
+// memory returns the resident memory of a process, with its unit.
 func memory(p *controlplane.Process) string {
 	text, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(p.PID()), "status"))
 	if err != nil {
