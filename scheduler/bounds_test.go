@@ -73,7 +73,7 @@ func TestMaxChangesOfAForecast(t *testing.T) {
 	if len(got.Schedules) != 3 || len(got.InvalidSchedules) != 1 {
 		t.Fatalf("%d schedules, invalid: %v", len(got.Schedules), got.InvalidSchedules)
 	}
-	want := "PeakSchedule c: its windows change 2880 times a day"
+	const want = "PeakSchedule c: its windows change 2880 times a day"
 	if err := got.InvalidSchedules[0].Error(); !strings.Contains(err, want) {
 		t.Errorf("got %s", err)
 	}
@@ -108,7 +108,7 @@ func TestChangeIsThatOfValue(t *testing.T) {
 	}
 }
 
-// The most expensive schedules that one Forecast may have: as many windows as possible that all ramp
+// mostExpensive are the most expensive schedules that one Forecast may have: as many windows as possible that all ramp
 // all the time, and one that changes as often as is left.
 func mostExpensive(tb testing.TB) []*Schedule {
 	var schedules []*Schedule
