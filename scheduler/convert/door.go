@@ -50,7 +50,7 @@ func (s *source) staysScaledObject() bool {
 // addScaledObject adds the ScaledObject that takes the place of the original, with its labels and
 // annotations: one of them may pause it.
 func (s *source) addScaledObject(v conversion) error {
-	spec, err := s.withoutCron(v.name, v.max)
+	spec, err := s.withoutCron(v.name, v.min, v.max)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (s *source) addScaledObject(v conversion) error {
 
 // withoutCron returns the spec of a ScaledObject in which one trigger that reads the Forecast takes
 // the place of its cron triggers.
-func (s *source) withoutCron(forecast string, most int32) (map[string]any, error) {
+func (s *source) withoutCron(forecast string, least, most int32) (map[string]any, error) {
 	var in struct {
 		Spec map[string]any `json:"spec"`
 	}
@@ -96,5 +96,8 @@ func (s *source) withoutCron(forecast string, most int32) (map[string]any, error
 	}
 	spec["triggers"] = kept
 	spec["maxReplicaCount"] = most
+	if spec["minReplicaCount"] != nil { // it may be text
+		spec["minReplicaCount"] = least
+	}
 	return spec, nil
 }

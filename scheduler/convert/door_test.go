@@ -1,12 +1,14 @@
 package convert
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/scheduler/door"
+	"headstart.dev/headstart/scheduler/manifest"
 )
 
 // Each door writes its own kind, from any original.
@@ -72,6 +74,50 @@ func TestDoors(t *testing.T) {
 				if strings.Contains(string(text), part) {
 					t.Errorf("%s: %q is in\n%s", tc.reason, part, text)
 				}
+			}
+		})
+	}
+}
+
+// A ScaledObject that stays one has numbers where its CRD wants them, and says why a query does not
+// become demand.
+func TestScaledObjectStays(t *testing.T) {
+	cases := map[string]struct{ reason, text, object, note string }{
+		"NumberAsText": {
+			"the API server refuses text",
+			`{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, ` +
+				`minReplicaCount: "2", maxReplicaCount: 1e1, triggers: [` + cronTrigger(daytimeStart, daytimeEnd, "5") + `]}}`,
+			"maxReplicaCount: 10\n    minReplicaCount: 2\n", "",
+		},
+		"MetricTypeValue": {
+			"a query of the kind Value is the demand of one replica",
+			scaledObject("", cronTrigger(daytimeStart, daytimeEnd, "5"), "{type: prometheus, metricType: Value, metadata: "+
+				"{serverAddress: http://p, query: sum(http_rps), threshold: 5}}"),
+			"metricType: Value", "has the metricType Value",
+		},
+		"Queue": {
+			"a queue is not demand",
+			scaledObject("", cronTrigger(daytimeStart, daytimeEnd, "5"), promTrigger("sum(jobs_waiting)", "5")),
+			"query: sum(jobs_waiting)", "shrinks once there are enough replicas, so it is not demand",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			objects, err := manifest.Read(strings.NewReader(tc.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := Convert(objects, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := yaml.Marshal(result.Objects)
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes := fmt.Sprint(result.Notes)
+			if !strings.Contains(string(text), tc.object) || !strings.Contains(notes, tc.note) {
+				t.Errorf("\nReason: %s\nwant %q and %q in\n%s\n%s", tc.reason, tc.object, tc.note, text, notes)
 			}
 		})
 	}

@@ -92,6 +92,45 @@ var fieldCases = map[string]struct {
 		[]string{"replicas: 6"},
 		"cron-0 is left out", "replicas: 4",
 	},
+	"SameTimeByName": {
+		"weekdays by name and by number",
+		scaledObject("", cronTrigger("0 9 * * 1-5", "0 9 * * MON-FRI", "4"), cronTrigger(daytimeStart, daytimeEnd, "6")),
+		[]string{"replicas: 6"},
+		"cron-0 is left out", "replicas: 4",
+	},
+	"SameTimeAsRange": {
+		"a range of all values is a wildcard",
+		scaledObject("", cronTrigger("0 9 1-31 1-12 0-6", "0 9 * * *", "4"), cronTrigger(daytimeStart, daytimeEnd, "6")),
+		[]string{"replicas: 6"},
+		"cron-0 is left out", "replicas: 4",
+	},
+	"SameTimeAsList": {
+		"a list and a range, and Sunday as 7",
+		scaledObject("", cronTrigger("0 9 * 1-3 5,6,7", "0 9 * 1,2,3 0,5-6", "4"),
+			cronTrigger(daytimeStart, daytimeEnd, "6")),
+		[]string{"replicas: 6"},
+		"cron-0 is left out", "replicas: 4",
+	},
+	"SameTimeOnSomeDays": {
+		"KEDA stays active where the next start and the next end are the same",
+		scaledObject("", cronTrigger("0 9 * * *", "0 9 * * 1-5", "4")),
+		[]string{"duration: 7d"},
+		"cron-0 never ends, because a start is at every end", "",
+	},
+	"SeveralAboveMaximum": {
+		"each trigger above the maximum is told",
+		scaledObject("", cronTrigger(daytimeStart, daytimeEnd, "9"), cronTrigger(daytimeStart, daytimeEnd, "7"),
+			cronTrigger(daytimeStart, "0 12 * * *", "30")),
+		[]string{"maxReplicas: 8", "replicas: 30"},
+		"cron-2 wants 30 replicas, and KEDA never runs more than its maxReplicaCount: maxReplicas stays 8", "",
+	},
+	"AboveMaximumByDefault": {
+		"KEDA's maximum is 100 where none is written",
+		"{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, " +
+			"triggers: [" + cronTrigger(daytimeStart, daytimeEnd, "150") + "]}}",
+		[]string{"maxReplicas: 100", "replicas: 150"},
+		"maxReplicas stays 100", "",
+	},
 	"AboveMaximum": {
 		"KEDA never runs more than its maximum, and neither does the new HPA",
 		scaledObject("", cronTrigger(daytimeStart, daytimeEnd, `"11"`)),
@@ -105,6 +144,14 @@ var fieldCases = map[string]struct {
 			"[{name: c, timezone: UTC, start: 0 8 * * *, end: 0 9 * * *, targetReplicas: 7}]}}",
 		[]string{"maxReplicas: 5"},
 		"Crane never runs more than its maxReplicas: maxReplicas stays 5", "",
+	},
+	"CraneSameTime": {
+		"a period of Crane whose end is its start",
+		"{apiVersion: autoscaling.crane.io/v1alpha1, kind: EffectiveHorizontalPodAutoscaler, metadata: {name: a}, spec: " +
+			"{scaleTargetRef: {kind: Deployment, name: a}, minReplicas: 1, maxReplicas: 9, crons: " +
+			"[{name: c, timezone: UTC, start: 0 8 * * *, end: 00 08 * * 0-6, targetReplicas: 7}]}}",
+		[]string{"replicas: 7"},
+		"c never ends, because a start is at every end", "",
 	},
 	"Zero": {
 		"a trigger that wants nothing has no window, and a Forecast without one would never serve anything",

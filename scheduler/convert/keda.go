@@ -98,7 +98,6 @@ func kedaFields() fieldSet {
 func (s *source) kedaPeriods(triggers []kedaTrigger, v *conversion) (periods []period, noted []string, err error) {
 	for i, t := range triggers {
 		name := cmp.Or(t.Name, fmt.Sprintf("%s-%d", t.Type, i))
-		average := t.MetricType == "" || t.MetricType == "AverageValue"
 		switch {
 		case t.Type == "cron":
 			p, err := s.cronPeriod(name, t)
@@ -108,7 +107,7 @@ func (s *source) kedaPeriods(triggers []kedaTrigger, v *conversion) (periods []p
 			if p != nil {
 				periods = append(periods, *p)
 			}
-		case t.Type == "prometheus" && v.query == "" && average && t.Metadata["threshold"] != "" && notDemandOf(t) == "":
+		case v.query == "" && measuresDemand(t):
 			if v.capacity, err = positiveQuantity(string(t.Metadata["threshold"])); err != nil {
 				return nil, nil, fmt.Errorf("trigger %s: threshold %w", name, err)
 			}
@@ -117,6 +116,7 @@ func (s *source) kedaPeriods(triggers []kedaTrigger, v *conversion) (periods []p
 				"configure %s as the source \"default\" in the server's configuration",
 				name, cmp.Or(string(t.Metadata["serverAddress"]), "its Prometheus"))
 		case s.staysScaledObject(): // It stays as it is.
+			s.noteNoDemand(name, t, v.query)
 		default:
 			noted = append(noted, fmt.Sprintf("spec.triggers[%d].", i))
 			s.noteTrigger(name, t)
@@ -126,6 +126,12 @@ func (s *source) kedaPeriods(triggers []kedaTrigger, v *conversion) (periods []p
 		s.note(insteadOfIt)
 	}
 	return periods, noted, nil
+}
+
+// measuresDemand reports whether a trigger measures demand, and says what one replica serves.
+func measuresDemand(t kedaTrigger) bool {
+	average := t.MetricType == "" || t.MetricType == "AverageValue"
+	return t.Type == "prometheus" && average && t.Metadata["threshold"] != "" && notDemandOf(t) == ""
 }
 
 // cronPeriod returns the period of a cron trigger; nil, with a note, for one that has no effect.
@@ -146,24 +152,6 @@ func (s *source) cronPeriod(name string, t kedaTrigger) (*period, error) {
 		return nil, nil
 	}
 	return &p, nil
-}
-
-// sameTimes reports whether two cron expressions are the same, however they are written.
-func sameTimes(a, b string) bool {
-	normal := func(cron string) string {
-		fields := strings.Fields(strings.ToUpper(cron))
-		for i, f := range fields {
-			if isWildcard(f) {
-				f = "*"
-			}
-			if trimmed := strings.TrimLeft(f, "0"); len(f) > 1 && strings.Trim(f, "0123456789") == "" {
-				f = cmp.Or(trimmed, "0")
-			}
-			fields[i] = f
-		}
-		return strings.Join(fields, " ")
-	}
-	return normal(a) == normal(b)
 }
 
 // noteKEDAPause notes that the original is paused, because the new objects are not.

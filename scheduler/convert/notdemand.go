@@ -124,6 +124,23 @@ func notDemandOf(t kedaTrigger) string {
 	return notDemand(string(t.Metadata["query"]))
 }
 
+// noteNoDemand notes why the query of a trigger that stays does not become a Forecast's demand, where
+// no other one did.
+func (s *source) noteNoDemand(name string, t kedaTrigger, demand string) {
+	if t.Type != "prometheus" || demand != "" {
+		return
+	}
+	switch why := notDemandOf(t); {
+	case why != "":
+		s.note("the query of trigger %s %s, so it is not demand: the trigger stays as it is", name, why)
+	case t.Metadata["threshold"] == "":
+		s.note("trigger %s has no threshold, so it is not known what one replica serves: it stays as it is", name)
+	default:
+		s.note("trigger %s has the metricType %s, so its query is not the demand of all replicas: it stays as it is. "+
+			"Only AverageValue divides demand by what one replica serves", name, t.MetricType)
+	}
+}
+
 // noteTrigger notes a trigger that is not converted, and what to use instead.
 func (s *source) noteTrigger(name string, t kedaTrigger) {
 	why := notDemandOf(t)

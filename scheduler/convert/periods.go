@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -34,9 +36,23 @@ func (s *source) periodGroups(periods []period, least, most int32, original, fie
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
+		if isEndless(windows) {
+			s.note("%s never ends, because a start is at every end, so it wants %d replicas at all times: if that is not "+
+				"meant, correct its end; if it is, set minReplicas", p.name, p.replicas)
+		}
 		byZone[p.zone] = append(byZone[p.zone], windows...)
 	}
 	return s.groupsByZone(byZone), nil
+}
+
+// isEndless reports whether windows that repeat every week are one window without an end.
+func isEndless(windows []v1alpha1.PeakWindow) bool {
+	if len(windows) != 1 || windows[0].Schedule == "" {
+		return false
+	}
+	duration, err := windows[0].Duration.Parse()
+	f := strings.Fields(windows[0].Schedule)
+	return err == nil && duration >= week*time.Minute && isWildcard(f[2]) && isWildcard(f[3])
 }
 
 // windows returns the windows of actions whose lowest level is 0.

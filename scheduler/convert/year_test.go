@@ -2,6 +2,7 @@ package convert
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,9 +17,23 @@ import (
 // compiled returns the converted schedules of one Forecast, and its HPA's minReplicas.
 func compiled(t *testing.T, result Result, forecast string) ([]*scheduler.Schedule, float64) {
 	t.Helper()
+	schedules := compiledSchedules(t, result, forecast)
+	if len(schedules) == 0 {
+		t.Fatalf("no PeakSchedule is for %s", forecast)
+	}
+	for _, object := range result.Objects {
+		name, _ := object["metadata"].(map[string]any)["name"].(string)
+		if object["kind"] == "HorizontalPodAutoscaler" && name == forecast {
+			return schedules, float64(object["spec"].(map[string]any)["minReplicas"].(int32))
+		}
+	}
+	return schedules, 0
+}
+
+// compiledSchedules returns the converted schedules of some Forecasts, or of all where none is named.
+func compiledSchedules(t *testing.T, result Result, forecasts ...string) (schedules []*scheduler.Schedule) {
+	t.Helper()
 	calendars := scheduler.Calendars{}
-	var schedules []*scheduler.Schedule
-	least := 0.0
 	for _, object := range result.Objects {
 		text, err := yaml.Marshal(object["spec"])
 		if err != nil {
@@ -39,7 +54,7 @@ func compiled(t *testing.T, result Result, forecast string) ([]*scheduler.Schedu
 			if err := yaml.UnmarshalStrict(text, &spec); err != nil {
 				t.Fatal(err)
 			}
-			if spec.ForecastRefs[0].Name != forecast {
+			if len(forecasts) > 0 && !slices.Contains(forecasts, spec.ForecastRefs[0].Name) {
 				continue
 			}
 			s, err := scheduler.Compile(name, spec, calendars)
@@ -47,16 +62,9 @@ func compiled(t *testing.T, result Result, forecast string) ([]*scheduler.Schedu
 				t.Fatal(err)
 			}
 			schedules = append(schedules, s)
-		case "HorizontalPodAutoscaler":
-			if name == forecast {
-				least = float64(object["spec"].(map[string]any)["minReplicas"].(int32))
-			}
 		}
 	}
-	if len(schedules) == 0 {
-		t.Fatalf("no PeakSchedule is for %s", forecast)
-	}
-	return schedules, least
+	return schedules
 }
 
 // year has every minute of 2026, on the wall clock of a zone.
