@@ -158,17 +158,8 @@ func (o *reportOptions) options() (report.Options, error) {
 	if err := o.setHPA(&out); err != nil {
 		return out, err
 	}
-	if out.Objective, err = parseShare(o.objective); err != nil {
-		return out, fmt.Errorf("--objective: %w", err)
-	}
-	if o.overrides("service-level") || o.overrides("shortage-cost") {
-		fields := planner.ContractFields{
-			Both: "the contract", ServiceLevel: "--service-level", ShortageCost: "--shortage-cost",
-		}
-		level, cost := v1alpha1.Decimal(o.serviceLevel), v1alpha1.Decimal(o.shortageCost)
-		if out.Contract, err = planner.ParseContract(level, cost, fields); err != nil {
-			return out, err
-		}
+	if err := o.setContract(&out); err != nil {
+		return out, err
 	}
 	if out.Location, err = v1alpha1.TimeZone(o.timeZone).Location(); err != nil {
 		return out, fmt.Errorf("--time-zone: %w", err)
@@ -180,6 +171,22 @@ func (o *reportOptions) options() (report.Options, error) {
 		return out, errNoDecisions
 	}
 	return out, nil
+}
+
+// setContract sets the contract and the objective.
+func (o *reportOptions) setContract(out *report.Options) (err error) {
+	if out.Objective, err = parseShare(o.objective); err != nil {
+		return fmt.Errorf("--objective: %w", err)
+	}
+	if !o.overrides("service-level") && !o.overrides("shortage-cost") {
+		return nil
+	}
+	fields := planner.ContractFields{
+		Both: "the contract", ServiceLevel: "--service-level", ShortageCost: "--shortage-cost",
+	}
+	level, cost := v1alpha1.Decimal(o.serviceLevel), v1alpha1.Decimal(o.shortageCost)
+	out.Contract, err = planner.ParseContract(level, cost, fields)
+	return err
 }
 
 // setHPA sets the options that describe the HPA.
