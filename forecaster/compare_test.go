@@ -22,16 +22,20 @@ func TestCompare(t *testing.T) {
 		"ShortageCosts": {
 			"the experts of all costs follow the same candidates",
 			Contract{ShortageCost: 20},
-			[]Contract{{ShortageCost: 2}, {ShortageCost: 8}, {ShortageCost: 60}, {ShortageCost: 1000}}, 2600,
+			[]Contract{{ShortageCost: 2}, {ShortageCost: 8}, {ShortageCost: 60}, {ShortageCost: 1000}},
+			2600,
 		},
 		"ServiceLevels": {
 			"each level has margins of its own",
 			Contract{ServiceLevel: 0.99},
-			[]Contract{{ServiceLevel: 0.5}, {ServiceLevel: 0.9}, {ServiceLevel: 0.97}, {ServiceLevel: 0.999}}, 2600,
+			[]Contract{{ServiceLevel: 0.5}, {ServiceLevel: 0.9}, {ServiceLevel: 0.97}, {ServiceLevel: 0.999}},
+			2600,
 		},
 		"Young": {
-			"without a regression there are still experts", Contract{ShortageCost: 20},
-			[]Contract{{ShortageCost: 2}, {ShortageCost: 1000}}, 40,
+			"without a regression there are still experts",
+			Contract{ShortageCost: 20},
+			[]Contract{{ShortageCost: 2}, {ShortageCost: 1000}},
+			40,
 		},
 	}
 	for name, tc := range cases {

@@ -18,6 +18,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/history/csvfile"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/frontier"
 	"headstart.dev/headstart/report/verdict"
@@ -92,7 +93,7 @@ func TestAnswerAgreesWithTheTableOfTraces(t *testing.T) {
 		lead, past = v1alpha1.Duration(words[1]), v1alpha1.Duration(words[2])
 		for _, c := range []forecaster.Contract{{ShortageCost: 20}, {ServiceLevel: 0.99}} {
 			t.Run(fmt.Sprintf("%s %+v", filepath.Base(path), c), func(t *testing.T) {
-				all, err := history.OpenCSV(path, history.CSVOptions{})
+				all, err := csvfile.Open(path, csvfile.Options{})
 				if err != nil {
 					t.Fatal(err)
 				}
