@@ -135,7 +135,7 @@ func TestChartEqualsOverlays(t *testing.T) {
 			resources:  []string{"overlays/both", "monitoring"},
 			components: []string{"components/warm", "components/warm-all-namespaces"},
 			values: `{createNamespace: true, metricsAPIs: [external, custom], warm: {enabled: true, allNamespaces: true},
-				monitoring: {podMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}`,
+				monitoring: {serviceMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func parseSources(t *testing.T, o object) {
 func TestChartInAnotherNamespace(t *testing.T) {
 	objects, err := template(t, "scaling", `{createNamespace: true, metricsAPIs: [external, custom],
 		warm: {enabled: true, allNamespaces: true, namespaces: [shop]},
-		monitoring: {podMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}`)
+		monitoring: {serviceMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ var chartValues = map[string]struct {
 	want   map[string]string
 }{
 	"other API": {"{metricsAPIs: [custom]}", map[string]string{
-		container + "args.8":                            "--custom-metrics",
+		container + "args.7":                            "--custom-metrics",
 		"APIService/v1beta1.external.metrics.k8s.io":    "removed",
 		"ClusterRole/headstart-external-metrics":        "removed",
 		"ClusterRoleBinding/headstart-external-metrics": "removed",
@@ -38,13 +38,13 @@ var chartValues = map[string]struct {
 		"ClusterRoleBinding/headstart-custom-metrics":   "added",
 	}},
 	"KEDA": {"{keda: {enabled: true, namespace: scaling, clientCA: keda-ca.crt}}", map[string]string{
-		container + "args.9":  "--external-scaler",
-		container + "args.10": "--external-scaler-ca-configmap=scaling/headstart-ca",
-		container + "args.11": "--external-scaler-client-ca=" +
+		container + "args.8": "--external-scaler",
+		container + "args.9": "--external-scaler-ca-configmap=scaling/headstart-ca",
+		container + "args.10": "--external-scaler-client-ca=" +
 			"/etc/headstart-credentials/keda-ca.crt",
-		container + "args.12":                             "--scaled-objects",
-		container + "ports.2.name":                        "scaler",
-		container + "ports.2.containerPort":               "9443",
+		container + "args.11":                             "--scaled-objects",
+		container + "ports.1.name":                        "scaler",
+		container + "ports.1.containerPort":               "9443",
 		"Service/headstart-system/headstart-scaler":       "added",
 		"NetworkPolicy/headstart-system/headstart-scaler": "added",
 		"ConfigMap/scaling/headstart-ca":                  "added",
@@ -83,7 +83,7 @@ var chartValues = map[string]struct {
 	},
 	"credentials": {"{credentialsSecret: tokens}", map[string]string{pod + "spec.volumes.1.secret.secretName": "tokens"}},
 	"arguments": {"{extraArgs: [--log-format=json, --plan-writes-per-hour=6]}", map[string]string{
-		container + "args.9": "--log-format=json", container + "args.10": "--plan-writes-per-hour=6",
+		container + "args.8": "--log-format=json", container + "args.9": "--plan-writes-per-hour=6",
 	}},
 	"environment": {"{extraEnv: [{name: HTTPS_PROXY, value: 'http://proxy'}]}", map[string]string{
 		container + "env.2.name": "HTTPS_PROXY", container + "env.2.value": "http://proxy",
@@ -129,17 +129,15 @@ var chartValues = map[string]struct {
 	},
 	"no network policy": {"{networkPolicy: {enabled: false}}", map[string]string{network: "removed"}},
 	"network": {
-		"{networkPolicy: {prometheusPorts: [8428, 8481], metricsFrom: [{ipBlock: {cidr: 10.0.0.0/8}}]}}",
+		"{networkPolicy: {prometheusPorts: [8428, 8481]}}",
 		map[string]string{
-			network + " spec.egress.2.ports.0.port":              "8428",
-			network + " spec.egress.2.ports.1.port":              "8481",
-			network + " spec.egress.2.ports.1.protocol":          "TCP",
-			network + " spec.ingress.1.from.0.ipBlock.cidr":      "10.0.0.0/8",
-			network + " spec.ingress.1.from.0.namespaceSelector": "removed",
+			network + " spec.egress.2.ports.0.port":     "8428",
+			network + " spec.egress.2.ports.1.port":     "8481",
+			network + " spec.egress.2.ports.1.protocol": "TCP",
 		},
 	},
 	"warm": {"{warm: {enabled: true, namespaces: [shop, web]}}", map[string]string{
-		container + "args.9":                          "--warm-pools",
+		container + "args.8":                          "--warm-pools",
 		"Namespace/headstart-warm":                    "added",
 		"PriorityClass/headstart-placeholder":         "added",
 		"ResourceQuota/headstart-warm/headstart-warm": "added",
@@ -153,7 +151,7 @@ var chartValues = map[string]struct {
 		"RoleBinding/web/headstart-warm-namespace":    "added",
 	}},
 	"warm everywhere": {"{warm: {enabled: true, allNamespaces: true}}", map[string]string{
-		container + "args.9":                          "--warm-pools",
+		container + "args.8":                          "--warm-pools",
 		"Namespace/headstart-warm":                    "added",
 		"PriorityClass/headstart-placeholder":         "added",
 		"ResourceQuota/headstart-warm/headstart-warm": "added",
@@ -165,9 +163,9 @@ var chartValues = map[string]struct {
 		"Role/headstart-warm/headstart-warm":          "added",
 		"RoleBinding/headstart-warm/headstart-warm":   "added",
 	}},
-	"pod monitor": {
-		"{monitoring: {podMonitor: {enabled: true}}}",
-		map[string]string{"PodMonitor/headstart-system/headstart": "added"},
+	"service monitor": {
+		"{monitoring: {serviceMonitor: {enabled: true}}}",
+		map[string]string{"ServiceMonitor/headstart-system/headstart": "added"},
 	},
 	"alerts": {
 		"{monitoring: {alerts: {enabled: true}}}",
@@ -229,7 +227,7 @@ func TestChartValues(t *testing.T) {
 
 // TestChartMonitoringValues tests values of objects that the defaults do not render.
 func TestChartMonitoringValues(t *testing.T) {
-	const on = "{monitoring: {podMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}"
+	const on = "{monitoring: {serviceMonitor: {enabled: true}, alerts: {enabled: true}, dashboard: {enabled: true}}}"
 	before, err := template(t, "headstart-system", on)
 	if err != nil {
 		t.Fatal(err)
@@ -239,17 +237,17 @@ func TestChartMonitoringValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"PodMonitor/headstart-system/headstart metadata.labels.release":             "a",
-		"PodMonitor/headstart-system/headstart spec.podMetricsEndpoints.0.interval": "15s",
-		"PrometheusRule/headstart-system/headstart metadata.labels.release":         "b",
-		"ConfigMap/headstart-system/headstart-dashboard metadata.labels.grafana":    "c",
+		"ServiceMonitor/headstart-system/headstart metadata.labels.release":      "a",
+		"ServiceMonitor/headstart-system/headstart spec.endpoints.0.interval":    "15s",
+		"PrometheusRule/headstart-system/headstart metadata.labels.release":      "b",
+		"ConfigMap/headstart-system/headstart-dashboard metadata.labels.grafana": "c",
 	}
 	if diff := cmp.Diff(want, changes(before, after)); diff != "" {
 		t.Errorf("%s changes (-want +got):\n%s", monitoringValues, diff)
 	}
 }
 
-const monitoringValues = `{monitoring: {podMonitor: {enabled: true, labels: {release: a}, interval: 15s},
+const monitoringValues = `{monitoring: {serviceMonitor: {enabled: true, labels: {release: a}, interval: 15s},
 	alerts: {enabled: true, labels: {release: b}}, dashboard: {enabled: true, labels: {grafana: c}}}}`
 
 // TestChartValuesAreComplete: a value without a default is not documented, and one without a test

@@ -2,9 +2,6 @@
 {{- define "headstart.patchNetworkPolicy" -}}
 {{- $values := (index . 0).Values.networkPolicy -}}
 {{- $spec := (index . 1).spec -}}
-{{- range $spec.ingress -}}
-{{- if .from }}{{ $_ := set . "from" $values.metricsFrom }}{{ end -}}
-{{- end -}}
 {{- /* The last rule is the one for Prometheus. TestChartEqualsOverlays and TestChartValues check that. */ -}}
 {{- $ports := list -}}
 {{- range $values.prometheusPorts }}{{ $ports = append $ports (dict "port" (int .) "protocol" "TCP") }}{{ end -}}
