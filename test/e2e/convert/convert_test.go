@@ -1,5 +1,5 @@
-// Package convert_test applies what ScaledObjects are converted to to a real API server, with the
-// CRDs of Headstart and KEDA.
+// Package convert_test applies the output of headstart convert to a real API server, with the CRDs
+// of Headstart and KEDA.
 package convert_test
 
 import (
@@ -22,16 +22,22 @@ var layout binaries.Layout
 
 func TestMain(m *testing.M) { os.Exit(binaries.RunTests(m, &layout, binaries.WithHeadstart)) }
 
-// TestScaledObjects checks that the API server accepts the originals, and what they are converted to
-// for each door.
-func TestScaledObjects(t *testing.T) {
+func TestConversionsAreAccepted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
+	c := start(ctx, t)
+	t.Run("GoldenFiles", func(t *testing.T) { acceptsGoldenFiles(ctx, t, c) })
+	t.Run("ScaledObjects", func(t *testing.T) { acceptsScaledObjects(ctx, t, c) })
+}
+
+// start returns a control plane that has the kinds of Headstart and KEDA.
+func start(ctx context.Context, t *testing.T) *controlplane.ControlPlane {
+	t.Helper()
 	c, err := controlplane.Start(ctx, controlplane.DefaultOptions(layout.Bin))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Stop()
+	t.Cleanup(c.Stop)
 	crds := filepath.Join(layout.Root, "manifests", "base", "crds")
 	if _, err := c.Kubectl(ctx, nil, "apply", "--server-side", "-k", crds); err != nil {
 		t.Fatal(err)
@@ -42,6 +48,34 @@ func TestScaledObjects(t *testing.T) {
 	if err := harness.InstallKEDACRDs(ctx, c, layout); err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// acceptsGoldenFiles applies the output for the objects of other projects, which is compared in the
+// tests of the converter.
+func acceptsGoldenFiles(ctx context.Context, t *testing.T, c *controlplane.ControlPlane) {
+	t.Helper()
+	pattern := filepath.Join(layout.Root, "scheduler", "convert", "testdata", "*.golden.yaml")
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d conversions, %v", len(files), err)
+	}
+	for _, ns := range []string{"web", "shop"} {
+		if err := c.Apply(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range files {
+		if out, err := c.Kubectl(ctx, nil, "apply", "--dry-run=server", "-f", file); err != nil {
+			t.Errorf("%s: %v\n%s", filepath.Base(file), err, out)
+		}
+	}
+}
+
+// acceptsScaledObjects applies ScaledObjects as people write them, and what they are converted to
+// for each door.
+func acceptsScaledObjects(ctx context.Context, t *testing.T, c *controlplane.ControlPlane) {
+	t.Helper()
 	file := filepath.Join(layout.Root, "scheduler", "convert", "testdata", "scaledobjects.yaml")
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -67,24 +67,6 @@ func TestEveryBadFieldIsRefusedByTheRealServer(t *testing.T) {
 	}
 }
 
-// TestConversionsAreAccepted applies the output of the converter from other projects' objects.
-func TestConversionsAreAccepted(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "..", "scheduler", "convert", "testdata", "*.golden.yaml"))
-	if err != nil || len(files) < 5 {
-		t.Fatalf("%d conversions, %v", len(files), err)
-	}
-	for _, ns := range []string{"web", "shop"} {
-		if err := shared.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, file := range files {
-		if out, err := shared.Kubectl(t.Context(), nil, "apply", "--dry-run=server", "-f", file); err != nil {
-			t.Errorf("%s: %v\n%s", filepath.Base(file), err, out)
-		}
-	}
-}
-
 // TestPeaksAtAGlance checks what kubectl prints for a schedule with windows in all states.
 func TestPeaksAtAGlance(t *testing.T) {
 	t.Parallel() // waits most of the time
