@@ -38,6 +38,9 @@ func fromKEDA(s *source) error {
 	if err := s.decode(&in); err != nil {
 		return err
 	}
+	if reads, err := s.readsForecast(in.Spec.Triggers); reads {
+		return err
+	}
 	v := conversion{
 		name: s.meta.Name, target: in.Spec.ScaleTargetRef, capacity: "1",
 		min: int32(valueOr(in.Spec.MinReplicaCount, 0)), max: int32(valueOr(in.Spec.MaxReplicaCount, 100)),
