@@ -18,6 +18,9 @@ type kedaSpec struct {
 		HPA struct {
 			Name string `json:"name"`
 		} `json:"horizontalPodAutoscalerConfig"`
+		ScalingModifiers struct {
+			Formula scalar `json:"formula"`
+		} `json:"scalingModifiers"`
 	} `json:"advanced"`
 }
 
@@ -75,6 +78,9 @@ func fromKEDA(s *source) error {
 		return s.write(v)
 	}
 	if s.staysScaledObject() {
+		if in.Spec.Advanced.ScalingModifiers.Formula != "" {
+			return errFormula
+		}
 		s.note("it stays a ScaledObject of the same name: the first trigger takes the place of its cron triggers")
 		return s.write(v)
 	}

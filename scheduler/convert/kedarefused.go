@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,3 +36,8 @@ func (s *source) readsForecast(triggers []kedaTrigger) (bool, error) {
 	s.note("it reads %s already and has no cron trigger, so there is nothing to convert", forecast)
 	return true, nil
 }
+
+// errFormula is why a ScaledObject with a formula does not stay one.
+var errFormula = errors.New("its advanced.scalingModifiers.formula makes one metric of its triggers: KEDA refuses " +
+	"a formula that names a removed cron trigger, and with any other formula the HPA does not see the new trigger. " +
+	"Remove the formula first, or use --door external")

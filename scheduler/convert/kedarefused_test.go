@@ -17,6 +17,9 @@ func forecastTrigger(kind, metadata string) string {
 // TestScaledObjectRefused checks which ScaledObjects are not converted, with every door.
 func TestScaledObjectRefused(t *testing.T) {
 	daytime := cronTrigger(daytimeStart, daytimeEnd, "5")
+	formula := func(text string) string {
+		return "advanced: {scalingModifiers: {target: '5', formula: " + text + "}}, "
+	}
 	cases := map[string]struct {
 		reason, text string
 		doors        []door.Door
@@ -47,6 +50,18 @@ func TestScaledObjectRefused(t *testing.T) {
 			[]door.Door{"", door.KEDA, door.External, door.Object},
 			"", "it reads the Forecast llm already and has no cron trigger, so there is nothing to convert",
 		},
+		"Formula": {
+			"KEDA refuses a formula that names a trigger which is not there",
+			scaledObject(formula("'max(day, requests)'"), daytime, promTrigger(requestRate, "5")),
+			[]door.Door{"", door.KEDA},
+			"Remove the formula first, or use --door external", "",
+		},
+		"FormulaOfOtherTriggers": {
+			"the HPA has one metric, that of the formula, and never asks the new trigger",
+			scaledObject(formula("requests + 1"), promTrigger(requestRate, "5")),
+			[]door.Door{"", door.KEDA},
+			"the HPA does not see the new trigger. Remove the formula first", "",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -67,6 +82,17 @@ func TestScaledObjectRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// An HPA has no formula, so the error's remedy works, and a note names what is lost.
+func TestFormulaToHPA(t *testing.T) {
+	text := scaledObject("advanced: {scalingModifiers: {target: '5', formula: day}}, ",
+		cronTrigger(daytimeStart, daytimeEnd, "5"))
+	objects, notes, err := converted(t, text)
+	if err != nil || !strings.Contains(objects, "replicas: 5") ||
+		!strings.Contains(notes, "no equivalent: spec.advanced.scalingModifiers") {
+		t.Errorf("error %v, and these objects and notes:\n%s\n%s", err, objects, notes)
 	}
 }
 
