@@ -50,7 +50,7 @@ func (s *source) staysScaledObject() bool {
 // addScaledObject adds the ScaledObject that takes the place of the original, with its labels and
 // annotations: one of them may pause it.
 func (s *source) addScaledObject(v conversion) error {
-	spec, err := s.withoutCron(v.name, v.min, v.max)
+	spec, err := s.withoutCron(v)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (s *source) addScaledObject(v conversion) error {
 
 // withoutCron returns the spec of a ScaledObject in which one trigger that reads the Forecast takes
 // the place of its cron triggers.
-func (s *source) withoutCron(forecast string, least, most int32) (map[string]any, error) {
+func (s *source) withoutCron(v conversion) (map[string]any, error) {
 	var in struct {
 		Spec map[string]any `json:"spec"`
 	}
@@ -87,7 +87,11 @@ func (s *source) withoutCron(forecast string, least, most int32) (map[string]any
 	}
 	spec := in.Spec
 	triggers, _ := spec["triggers"].([]any)
-	kept := []any{door.Trigger(forecast)}
+	first := door.Trigger(v.name)
+	if v.activation != "" {
+		first["metadata"].(map[string]any)["activationThreshold"] = v.activation
+	}
+	kept := []any{first}
 	for _, t := range triggers {
 		if fields, ok := t.(map[string]any); ok && fields["type"] == "cron" {
 			continue
@@ -95,9 +99,9 @@ func (s *source) withoutCron(forecast string, least, most int32) (map[string]any
 		kept = append(kept, t)
 	}
 	spec["triggers"] = kept
-	spec["maxReplicaCount"] = most
+	spec["maxReplicaCount"] = v.max
 	if spec["minReplicaCount"] != nil { // it may be text
-		spec["minReplicaCount"] = least
+		spec["minReplicaCount"] = v.min
 	}
 	return spec, nil
 }

@@ -82,6 +82,9 @@ func fromKEDA(s *source) error {
 			return errFormula
 		}
 		s.note("it stays a ScaledObject of the same name: the first trigger takes the place of its cron triggers")
+		if v.min == 0 {
+			s.noteAsleep(v)
+		}
 		return s.write(v)
 	}
 	s.note("cooldownPeriod is not converted: the HorizontalPodAutoscaler waits 300 s before it scales down, " +
@@ -117,13 +120,9 @@ func (s *source) kedaPeriods(triggers []kedaTrigger, v *conversion) (periods []p
 				periods = append(periods, *p)
 			}
 		case v.query == "" && measuresDemand(t):
-			if v.capacity, err = positiveQuantity(string(t.Metadata["threshold"])); err != nil {
-				return nil, nil, fmt.Errorf("trigger %s: threshold %w", name, err)
+			if err := s.kedaDemand(name, t, v); err != nil {
+				return nil, nil, fmt.Errorf("trigger %s: %w", name, err)
 			}
-			v.query = string(t.Metadata["query"])
-			s.note("the query of trigger %s became the Forecast's demand: "+
-				"configure %s as the source \"default\" in the server's configuration",
-				name, cmp.Or(string(t.Metadata["serverAddress"]), "its Prometheus"))
 		case s.staysScaledObject(): // It stays as it is.
 			s.noteNoDemand(name, t, v.query)
 		default:
@@ -135,6 +134,23 @@ func (s *source) kedaPeriods(triggers []kedaTrigger, v *conversion) (periods []p
 		s.note(insteadOfIt)
 	}
 	return periods, noted, nil
+}
+
+// kedaDemand makes the query of a trigger the demand of a conversion.
+func (s *source) kedaDemand(name string, t kedaTrigger, v *conversion) (err error) {
+	if v.capacity, err = positiveQuantity(string(t.Metadata["threshold"])); err != nil {
+		return fmt.Errorf("threshold %w", err)
+	}
+	if s.staysScaledObject() {
+		if v.activation, err = activationOf(t); err != nil {
+			return err
+		}
+	}
+	v.query = string(t.Metadata["query"])
+	s.note("the query of trigger %s became the Forecast's demand: "+
+		"configure %s as the source \"default\" in the server's configuration",
+		name, cmp.Or(string(t.Metadata["serverAddress"]), "its Prometheus"))
+	return nil
 }
 
 // measuresDemand reports whether a trigger measures demand, and says what one replica serves.

@@ -56,7 +56,9 @@ type conversion struct {
 	// capacity is the demand that one replica serves; "1" where demand is counted in replicas.
 	capacity string
 	query    string // of the demand; empty without one
-	groups   []windowGroup
+	// activation is the demand above which a ScaledObject's target wakes; empty stands for 0.
+	activation string
+	groups     []windowGroup
 }
 
 // windowGroup becomes one PeakSchedule, because a PeakSchedule has one zone.
