@@ -79,8 +79,7 @@ func (s *source) noteCrane(spec craneSpec) {
 		}
 	}
 	if n := len(spec.Metrics); n > 0 {
-		s.note("its metrics (%d) are not converted: add them to the new HorizontalPodAutoscaler, "+
-			"which follows the largest", n)
+		s.note("its metrics (%d) are not converted: add them to the new %s, which follows the largest", n, s.names().Kind)
 	}
 	if spec.ScaleStrategy == "Preview" {
 		s.note("it has the strategy Preview and scales nothing: for the same effect, set mode DryRun on the Forecast")

@@ -80,8 +80,8 @@ func fromTKEStack(s *source) error {
 }
 
 // fromJobs converts timed actions. Each number of replicas lasts until the next action. The
-// smallest becomes the HPA's minReplicas, and larger ones become windows. With seconds, schedules
-// have six fields.
+// smallest becomes the minimum of the autoscaler, and larger ones become windows. With seconds,
+// schedules have six fields.
 func (s *source) fromJobs(target workload, jobs []job, exclude []string, seconds bool) error {
 	if target.Name == "" {
 		return errNoTarget
@@ -156,7 +156,7 @@ func (s *source) actions(jobs []job, location *time.Location, seconds bool) (rec
 		}
 		if size == nil {
 			s.note("%s is not converted, because it has no target size: for a range of replicas, "+
-				"use minReplicas and maxReplicas of the HorizontalPodAutoscaler", j.Name)
+				"use %s and %s of the %s", j.Name, s.names().Min, s.names().Max, s.names().Kind)
 			continue
 		}
 		if text, ok := strings.CutPrefix(j.Schedule, "@date "); ok {
@@ -259,7 +259,7 @@ func (s *source) noteLevels(lowest int32) {
 		"a restart or a missed action no longer loses it")
 	s.note("where the clock changes during a window, the window ends an hour before or after the next action did, " +
 		"because durations are elapsed time")
-	if lowest == 0 {
+	if lowest == 0 && s.names().Kind == hpaKind {
 		s.note("minReplicas is 0: this needs a cluster where HPAs can scale to zero; elsewhere use a smallest size of 1")
 	}
 }
@@ -275,21 +275,21 @@ func (s *source) scaled(target workload, v *conversion) workload {
 			continue
 		}
 		if most := int32(h.Spec.MaxReplicas); most > v.max {
-			s.note("maxReplicas is %d, as in HorizontalPodAutoscaler %s", most, h.Metadata.Name)
+			s.note("%s is %d, as in HorizontalPodAutoscaler %s", s.names().Max, most, h.Metadata.Name)
 			v.max = most
 		}
 		if beside {
 			continue // noteConflicts says what to do about it
 		}
-		s.note("it scaled through HorizontalPodAutoscaler %s, whose minReplicas it sets with every action: the new one "+
-			"has the same target and, as minReplicas, the smallest size, %d", target.Name, v.min)
+		s.note("it scaled through HorizontalPodAutoscaler %s, whose minReplicas it sets with every action: the new %s "+
+			"has the same target and, as %s, the smallest size, %d", target.Name, s.names().Kind, s.names().Min, v.min)
 		return scales
 	}
 	if target.Kind != hpaKind {
 		return target
 	}
 	s.note("it scales through HorizontalPodAutoscaler %s, which is not among the files, so no Forecast is made. "+
-		"Give that manifest too, or create a Forecast %s for its target; there, read it as an External metric "+
-		"with an averageValue of capacityPerReplica", target.Name, s.meta.Name)
+		"Give that manifest too, or create a Forecast %s for its target; there, read it %s",
+		target.Name, s.meta.Name, s.reading())
 	return workload{}
 }

@@ -20,6 +20,21 @@ func (s *source) doorFor() door.Door {
 	return door.External
 }
 
+// names returns how to call the new autoscaler and its bounds.
+func (s *source) names() door.Names { return s.doorFor().Names() }
+
+// reading says how the new autoscaler reads a Forecast.
+func (s *source) reading() string {
+	switch s.doorFor() {
+	case door.KEDA:
+		return "with a trigger of a ScaledObject"
+	case door.Object:
+		return "as an Object metric with an averageValue of capacityPerReplica"
+	default:
+		return "as an External metric with an averageValue of capacityPerReplica"
+	}
+}
+
 const scaledObjectKind = "ScaledObject"
 
 // addAutoscaler adds the autoscaler that reads the Forecast of a conversion. A ScaledObject that

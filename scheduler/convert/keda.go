@@ -173,7 +173,7 @@ func (s *source) cronPeriod(name string, t kedaTrigger) (*period, error) {
 	}
 	if sameTimes(p.start, p.end) {
 		s.note("%s is left out, because its start and its end are the same time, %q, which KEDA does not allow. "+
-			"If %d replicas are wanted at all times, set minReplicas", name, p.start, replicas)
+			"If %d replicas are wanted at all times, set %s", name, p.start, replicas, s.names().Min)
 		return nil, nil
 	}
 	return &p, nil

@@ -81,8 +81,8 @@ func (s *source) write(v conversion) error {
 	}
 	if s.isEmpty(v) {
 		s.note("nothing is written, because neither a window nor a demand is left, and a Forecast without them never "+
-			"serves anything: it always wants %d replicas. Set them in the workload itself, or as minReplicas of a "+
-			"HorizontalPodAutoscaler", v.min)
+			"serves anything: it always wants %d replicas. Set them in the workload itself, or as %s of a %s",
+			v.min, s.names().Min, s.names().Kind)
 		return nil
 	}
 	key := s.meta.Namespace + "/" + v.name
@@ -169,23 +169,34 @@ func (s *source) addObject(apiVersion, kind, name string, spec any) {
 
 // noteConflicts notes which other HorizontalPodAutoscalers select the same pods.
 func (s *source) noteConflicts(v conversion) {
+	ofKEDA := s.names().Kind == scaledObjectKind
 	if s.stopOriginal != "" {
-		s.note("%s before you apply the new HorizontalPodAutoscaler %s: "+
-			"two that select the same pods stop each other", s.stopOriginal, v.name)
+		why := "two that select the same pods stop each other"
+		if ofKEDA {
+			why = "KEDA makes a HorizontalPodAutoscaler of it, and " + why
+		}
+		s.note("%s before you apply the new %s %s: %s", s.stopOriginal, s.names().Kind, v.name, why)
 	}
 	for _, h := range s.c.hpas {
 		if h.Metadata.Namespace != s.meta.Namespace || h.Metadata.Name == s.originalHPA {
 			continue
 		}
-		if h.Metadata.Name == v.name {
+		if h.Metadata.Name == v.name && !ofKEDA {
 			s.note("HorizontalPodAutoscaler %s has the name of the new one, which replaces it and its metrics: "+
 				"move its metrics into the new one first", v.name)
 			continue
 		}
-		if h.Spec.ScaleTargetRef.Kind == v.target.Kind && h.Spec.ScaleTargetRef.Name == v.target.Name {
-			s.note("HorizontalPodAutoscaler %s selects the same pods as the new one, and two that do stop each other: "+
-				"move its metrics into the new one, and delete it first", h.Metadata.Name)
+		if h.Spec.ScaleTargetRef.Kind != v.target.Kind || h.Spec.ScaleTargetRef.Name != v.target.Name {
+			continue
 		}
+		if ofKEDA {
+			s.note("HorizontalPodAutoscaler %s selects the same pods as the one that KEDA makes of ScaledObject %s, and "+
+				"two that do stop each other: move its metrics into the ScaledObject, and delete it first",
+				h.Metadata.Name, v.name)
+			continue
+		}
+		s.note("HorizontalPodAutoscaler %s selects the same pods as the new one, and two that do stop each other: "+
+			"move its metrics into the new one, and delete it first", h.Metadata.Name)
 	}
 }
 

@@ -24,13 +24,13 @@ func (s *source) periodGroups(periods []period, least, most int32, original, fie
 	byZone := map[string][]v1alpha1.PeakWindow{}
 	for _, p := range periods {
 		if p.replicas <= least {
-			s.note("%s wants %d replicas, which is not more than minReplicas: it has no effect, and no window is written",
-				p.name, p.replicas)
+			s.note("%s wants %d replicas, which is not more than %s: it has no effect, and no window is written",
+				p.name, p.replicas, s.names().Min)
 			continue
 		}
 		if p.replicas > most {
-			s.note("%s wants %d replicas, and %s never runs more than its %s: maxReplicas stays %d. "+
-				"If %d are wanted, raise it", p.name, p.replicas, original, field, most, p.replicas)
+			s.note("%s wants %d replicas, and %s never runs more than its %s: %s stays %d. "+
+				"If %d are wanted, raise it", p.name, p.replicas, original, field, s.names().Max, most, p.replicas)
 		}
 		windows, err := s.windows([]action{{p.name, p.end, 0}, {p.name, p.start, p.replicas}}, p.zone)
 		if err != nil {
@@ -38,7 +38,7 @@ func (s *source) periodGroups(periods []period, least, most int32, original, fie
 		}
 		if isEndless(windows) {
 			s.note("%s never ends, because a start is at every end, so it wants %d replicas at all times: if that is not "+
-				"meant, correct its end; if it is, set minReplicas", p.name, p.replicas)
+				"meant, correct its end; if it is, set %s", p.name, p.replicas, s.names().Min)
 		}
 		byZone[p.zone] = append(byZone[p.zone], windows...)
 	}

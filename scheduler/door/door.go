@@ -66,6 +66,17 @@ type Autoscaler struct {
 	Capacity string
 }
 
+// Names are the kind of a door's autoscaler, and the fields of its bounds.
+type Names struct{ Kind, Min, Max string }
+
+// Names returns how to call the autoscaler that Manifest makes.
+func (d Door) Names() Names {
+	if d == KEDA {
+		return Names{Kind: "ScaledObject", Min: "minReplicaCount", Max: "maxReplicaCount"}
+	}
+	return Names{Kind: "HorizontalPodAutoscaler", Min: "minReplicas", Max: "maxReplicas"}
+}
+
 const (
 	// address is where an installation by the manifests serves KEDA.
 	address = "headstart-scaler.headstart-system.svc:9443"
@@ -76,24 +87,20 @@ const (
 // Manifest returns apiVersion, kind and spec of the autoscaler.
 func (d Door) Manifest(a Autoscaler, k Kubernetes) (apiVersion, kind string, spec map[string]any) {
 	target := map[string]any{"apiVersion": a.Target.APIVersion, "kind": a.Target.Kind, "name": a.Target.Name}
-	most := max(a.Max, a.Min, 1)
+	names := d.Names()
+	spec = map[string]any{"scaleTargetRef": target, names.Min: a.Min, names.Max: max(a.Max, a.Min, 1)}
 	if d == KEDA {
-		spec = map[string]any{
-			"scaleTargetRef": target, "minReplicaCount": a.Min, "maxReplicaCount": most,
-			"triggers": []any{Trigger(a.Name)},
-		}
+		spec["triggers"] = []any{Trigger(a.Name)}
 		if b := behavior(k); b != nil {
 			spec["advanced"] = map[string]any{"horizontalPodAutoscalerConfig": map[string]any{"behavior": b}}
 		}
-		return "keda.sh/v1alpha1", "ScaledObject", spec
+		return "keda.sh/v1alpha1", names.Kind, spec
 	}
-	spec = map[string]any{
-		"scaleTargetRef": target, "minReplicas": a.Min, "maxReplicas": most, "metrics": []any{d.metric(a)},
-	}
+	spec["metrics"] = []any{d.metric(a)}
 	if b := behavior(k); b != nil {
 		spec["behavior"] = b
 	}
-	return "autoscaling/v2", "HorizontalPodAutoscaler", spec
+	return "autoscaling/v2", names.Kind, spec
 }
 
 func (d Door) metric(a Autoscaler) map[string]any {

@@ -57,6 +57,9 @@ func TestManifest(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			apiVersion, kind, spec := tc.door.Manifest(a, tc.kubernetes)
+			if n := tc.door.Names(); kind != n.Kind || spec[n.Min] != a.Min || spec[n.Max] != a.Max {
+				t.Errorf("%+v are not the names of %s %v", n, kind, spec)
+			}
 			body, err := yaml.Marshal(spec)
 			if err != nil {
 				t.Fatal(err)
