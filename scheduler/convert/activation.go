@@ -32,11 +32,12 @@ func activationOf(t kedaTrigger) (string, error) {
 }
 
 // noteAsleep notes the windows that do not wake a target, because their demand is not above the
-// activationThreshold. KEDA's cron triggers have none.
-func (s *source) noteAsleep(v conversion) {
+// activationThreshold. KEDA's cron triggers have none. A target that always runs its minimum never
+// has to wake; least is what runs where nothing is active.
+func (s *source) noteAsleep(v conversion, least int32) {
 	activation, err := strconv.ParseFloat(v.activation, 64)
-	if err != nil {
-		return // there is none
+	if err != nil || least > 0 && least == v.min {
+		return
 	}
 	for _, group := range v.groups {
 		for _, w := range group.windows {

@@ -51,6 +51,11 @@ func TestActivationThreshold(t *testing.T) {
 			object("minReplicaCount: 0", "activationThreshold: '0.3'"), "0.3",
 			"window cron-1 wants 3 replicas, a demand of 0.3, which is not above the activationThreshold 0.3", "",
 		},
+		"Idle": {
+			"below its minimum, an idle target has to wake too",
+			object("idleReplicaCount: 0, minReplicaCount: 2", "activationThreshold: '0.3'"), "0.3",
+			"it does not wake the target", "",
+		},
 		"NeverAsleep": {
 			"at a minimum of 1 nothing has to wake",
 			object("minReplicaCount: 1", "activationThreshold: '5'"), "5", "", "",

@@ -56,7 +56,8 @@ func fromCrane(s *source) error {
 		periods = append(periods, period{c.Name, zone, c.Start, c.End, int32(c.TargetReplicas)})
 	}
 	var err error
-	if v.groups, err = s.periodGroups(periods, v.min, v.max, "Crane", "maxReplicas"); err != nil {
+	bounds := periodBounds{v.min, v.max, s.names().Min, "Crane", "maxReplicas"}
+	if v.groups, err = s.periodGroups(periods, bounds); err != nil {
 		return err
 	}
 	s.noteCrane(in.Spec)

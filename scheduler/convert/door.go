@@ -118,5 +118,8 @@ func (s *source) withoutCron(v conversion) (map[string]any, error) {
 	if spec["minReplicaCount"] != nil { // it may be text
 		spec["minReplicaCount"] = v.min
 	}
+	if v.idle != nil {
+		spec["idleReplicaCount"] = int32(*v.idle)
+	}
 	return spec, nil
 }

@@ -89,6 +89,19 @@ func TestScaledObjectStays(t *testing.T) {
 				`minReplicaCount: "2", maxReplicaCount: 1e1, triggers: [` + cronTrigger(daytimeStart, daytimeEnd, "5") + `]}}`,
 			"maxReplicaCount: 10\n    minReplicaCount: 2\n", "",
 		},
+		"IdleAsText": {
+			"the API server refuses text here too",
+			`{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, ` +
+				`idleReplicaCount: "0", minReplicaCount: 3, triggers: [` + cronTrigger(daytimeStart, daytimeEnd, "2") + `]}}`,
+			"idleReplicaCount: 0\n", "",
+		},
+		"BelowIdle": {
+			"a trigger that wants no more than what always runs has no effect",
+			`{apiVersion: keda.sh/v1alpha1, kind: ScaledObject, metadata: {name: a}, spec: {scaleTargetRef: {name: a}, ` +
+				`idleReplicaCount: 1, minReplicaCount: 3, triggers: [` + cronTrigger(daytimeStart, daytimeEnd, "1") + `, ` +
+				cronTrigger(daytimeStart, daytimeEnd, "2") + `]}}`,
+			"replicas: 2\n", "cron-0 wants 1 replicas, which is not more than idleReplicaCount",
+		},
 		"MetricTypeValue": {
 			"a query of the kind Value is the demand of one replica",
 			scaledObject("", cronTrigger(daytimeStart, daytimeEnd, "5"), "{type: prometheus, metricType: Value, metadata: "+

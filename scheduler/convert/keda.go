@@ -10,11 +10,12 @@ import (
 
 // kedaSpec has the fields of a ScaledObject's spec that are read.
 type kedaSpec struct {
-	ScaleTargetRef  workload      `json:"scaleTargetRef"`
-	MinReplicaCount *count        `json:"minReplicaCount"`
-	MaxReplicaCount *count        `json:"maxReplicaCount"`
-	Triggers        []kedaTrigger `json:"triggers"`
-	Advanced        struct {
+	ScaleTargetRef   workload      `json:"scaleTargetRef"`
+	IdleReplicaCount *count        `json:"idleReplicaCount"`
+	MinReplicaCount  *count        `json:"minReplicaCount"`
+	MaxReplicaCount  *count        `json:"maxReplicaCount"`
+	Triggers         []kedaTrigger `json:"triggers"`
+	Advanced         struct {
 		HPA struct {
 			Name string `json:"name"`
 		} `json:"horizontalPodAutoscalerConfig"`
@@ -47,6 +48,7 @@ func fromKEDA(s *source) error {
 	v := conversion{
 		name: s.meta.Name, target: in.Spec.ScaleTargetRef, capacity: "1",
 		min: int32(valueOr(in.Spec.MinReplicaCount, 0)), max: int32(valueOr(in.Spec.MaxReplicaCount, 100)),
+		idle: in.Spec.IdleReplicaCount,
 	}
 	s.originalHPA = cmp.Or(in.Spec.Advanced.HPA.Name, in.Status.HPAName, "keda-hpa-"+s.meta.Name)
 	v.target.APIVersion = cmp.Or(v.target.APIVersion, "apps/v1")
@@ -66,25 +68,20 @@ func fromKEDA(s *source) error {
 		s.noteUnsupported(kedaFields(), noted...)
 		s.noteKEDAPause()
 	}
-	if v.groups, err = s.periodGroups(periods, v.min, v.max, "KEDA", "maxReplicaCount"); err != nil {
+	bounds := s.kedaBounds(v)
+	if v.groups, err = s.periodGroups(periods, bounds); err != nil {
 		return err
-	}
-	if len(v.groups) > 0 {
-		s.note("a window ends at the first end after its start. KEDA compares the next start with the next end: " +
-			"where the end matches on more days than the start, KEDA stays active until the last end before the next start")
-		s.noteClockChange()
 	}
 	if s.isEmpty(v) {
 		return s.write(v)
 	}
+	s.noteKEDAEnds(v)
 	if s.staysScaledObject() {
 		if in.Spec.Advanced.ScalingModifiers.Formula != "" {
 			return errFormula
 		}
 		s.note("it stays a ScaledObject of the same name: the first trigger takes the place of its cron triggers")
-		if v.min == 0 {
-			s.noteAsleep(v)
-		}
+		s.noteAsleep(v, bounds.least)
 		return s.write(v)
 	}
 	s.note("cooldownPeriod is not converted: the HorizontalPodAutoscaler waits 300 s before it scales down, " +
@@ -95,6 +92,25 @@ func fromKEDA(s *source) error {
 	s.stopOriginal = "delete it, or pause it with the annotation autoscaling.keda.sh/paused and delete " +
 		"HorizontalPodAutoscaler " + s.originalHPA
 	return s.write(v)
+}
+
+// noteKEDAEnds notes how the ends of windows differ from those of cron triggers.
+func (s *source) noteKEDAEnds(v conversion) {
+	if len(v.groups) > 0 {
+		s.note("a window ends at the first end after its start. KEDA compares the next start with the next end: " +
+			"where the end matches on more days than the start, KEDA stays active until the last end before the next start")
+		s.noteClockChange()
+	}
+}
+
+// kedaBounds returns between how many replicas a cron trigger has an effect. Where nothing is active,
+// KEDA scales to idleReplicaCount, so a trigger that wants no more than the minimum wakes the target.
+func (s *source) kedaBounds(v conversion) periodBounds {
+	b := periodBounds{v.min, v.max, s.names().Min, "KEDA", "maxReplicaCount"}
+	if v.idle != nil && int32(*v.idle) < v.min && s.staysScaledObject() {
+		b.least, b.leastField = int32(*v.idle), "idleReplicaCount"
+	}
+	return b
 }
 
 func kedaFields() fieldSet {

@@ -52,7 +52,8 @@ type hpa struct {
 type conversion struct {
 	name     string // of the Forecast and the HPA
 	target   workload
-	min, max int32 // replicas
+	min, max int32  // replicas
+	idle     *count // replicas of a ScaledObject where nothing is active; nil stands for min
 	// capacity is the demand that one replica serves; "1" where demand is counted in replicas.
 	capacity string
 	query    string // of the demand; empty without one

@@ -18,19 +18,28 @@ type period struct {
 	replicas               int32
 }
 
+// periodBounds are the replicas between which periods have an effect.
+type periodBounds struct {
+	least, most int32
+	// leastField is what least is called where the period is converted to.
+	leastField string
+	// original is the name of the autoscaler that is converted, and mostField what it calls most.
+	original, mostField string
+}
+
 // periodGroups converts periods to windows: each lasts from a start to the first end after it. It
 // notes a period that the bounds of the original leave without effect, or cut.
-func (s *source) periodGroups(periods []period, least, most int32, original, field string) ([]windowGroup, error) {
+func (s *source) periodGroups(periods []period, b periodBounds) ([]windowGroup, error) {
 	byZone := map[string][]v1alpha1.PeakWindow{}
 	for _, p := range periods {
-		if p.replicas <= least {
+		if p.replicas <= b.least {
 			s.note("%s wants %d replicas, which is not more than %s: it has no effect, and no window is written",
-				p.name, p.replicas, s.names().Min)
+				p.name, p.replicas, b.leastField)
 			continue
 		}
-		if p.replicas > most {
+		if p.replicas > b.most {
 			s.note("%s wants %d replicas, and %s never runs more than its %s: %s stays %d. "+
-				"If %d are wanted, raise it", p.name, p.replicas, original, field, s.names().Max, most, p.replicas)
+				"If %d are wanted, raise it", p.name, p.replicas, b.original, b.mostField, s.names().Max, b.most, p.replicas)
 		}
 		windows, err := s.windows([]action{{p.name, p.end, 0}, {p.name, p.start, p.replicas}}, p.zone)
 		if err != nil {

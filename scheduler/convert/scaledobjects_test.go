@@ -64,12 +64,13 @@ func TestScaledObjects(t *testing.T) {
 	}
 }
 
-// scaledYear is how many replicas KEDA's cron triggers want in every minute of 2026.
+// scaledYear is how many replicas KEDA's cron triggers want in every minute of 2026. Where nothing is
+// active, idle replicas run.
 type scaledYear struct {
-	year        year
-	least, most float64
-	replicas    []float64
-	zones       []*time.Location
+	year              year
+	idle, least, most float64
+	replicas          []float64
+	zones             []*time.Location
 }
 
 // kedaYear does what KEDA does with the cron triggers of a ScaledObject.
@@ -83,6 +84,10 @@ func kedaYear(t *testing.T, spec kedaSpec) scaledYear {
 	y := scaledYear{
 		year: year{all.at[:minutes]}, least: float64(valueOr(spec.MinReplicaCount, 0)),
 		most: float64(valueOr(spec.MaxReplicaCount, 100)),
+	}
+	y.idle = y.least
+	if spec.IdleReplicaCount != nil {
+		y.idle = float64(*spec.IdleReplicaCount)
 	}
 	y.replicas = make([]float64, len(y.year.at))
 	for _, trigger := range spec.Triggers {
@@ -137,7 +142,12 @@ func (y scaledYear) differs(t *testing.T, schedules []*scheduler.Schedule) int {
 	t.Helper()
 	const margin = 7 * 24 * 60
 	n := 0
-	within := func(v float64) float64 { return math.Min(y.most, math.Max(y.least, v)) }
+	within := func(v float64) float64 {
+		if v == 0 { // neither a cron trigger nor that of the Forecast is active
+			return y.idle
+		}
+		return math.Min(y.most, math.Max(y.least, v))
+	}
 	for i := margin; i < len(y.year.at)-margin; i++ {
 		at := y.year.at[i]
 		demand := scheduler.Neutral()
