@@ -145,7 +145,8 @@ func behavior(k Kubernetes) map[string]any {
 func (d Door) Needs() string {
 	switch d {
 	case KEDA:
-		return "the trigger needs the overlay keda, and the ClusterTriggerAuthentication headstart: see docs/keda.md"
+		return "the trigger needs the overlay keda, and the ClusterTriggerAuthentication headstart: see docs/keda.md. " +
+			"Its scalerAddress names the namespace headstart-system: for a Helm release in another one, change it there"
 	case Object:
 		return "the Object metric needs the overlay custom-metrics"
 	default:

@@ -81,3 +81,13 @@ func TestManifest(t *testing.T) {
 		})
 	}
 }
+
+// The address in a trigger is that of one namespace, so what KEDA needs names it.
+func TestNeedsNamesTheNamespace(t *testing.T) {
+	metadata := Trigger("llm")["metadata"].(map[string]any)
+	_, rest, _ := strings.Cut(metadata["scalerAddress"].(string), ".")
+	namespace, _, _ := strings.Cut(rest, ".")
+	if namespace == "" || !strings.Contains(KEDA.Needs(), "the namespace "+namespace) {
+		t.Errorf("%q does not name the namespace %q", KEDA.Needs(), namespace)
+	}
+}
