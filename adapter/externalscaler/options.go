@@ -50,7 +50,8 @@ type Options struct {
 	Clock clock.PassiveClock
 
 	// These replace the constants of the same names, for tests.
-	tick, lifetime time.Duration
+	tick, lifetime, readTimeout time.Duration
+	maxUnread, maxConnections   int
 }
 
 const (
@@ -59,6 +60,12 @@ const (
 
 	tick     = time.Second
 	lifetime = 20 * time.Minute
+
+	// maxUnread bounds the requests that wait for their message for as long as readTimeout.
+	maxUnread   = 4_000
+	readTimeout = 10 * time.Second
+	// maxConnections bounds the connections. KEDA has one, or a few.
+	maxConnections = 1_000
 )
 
 // withDefaults returns the options with defaults for zero values.
@@ -67,6 +74,8 @@ func (o Options) withDefaults() Options {
 	o.MaxStreams = cmp.Or(o.MaxStreams, 10_000)
 	o.MaxStreamsPerNamespace = cmp.Or(o.MaxStreamsPerNamespace, 2_000)
 	o.tick, o.lifetime = cmp.Or(o.tick, tick), cmp.Or(o.lifetime, lifetime)
+	o.readTimeout = cmp.Or(o.readTimeout, readTimeout)
+	o.maxUnread, o.maxConnections = cmp.Or(o.maxUnread, maxUnread), cmp.Or(o.maxConnections, maxConnections)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

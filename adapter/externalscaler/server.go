@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
@@ -17,7 +18,13 @@ import (
 
 const (
 	// maxMessage is far above the metadata of a trigger, in bytes.
-	maxMessage = 64 << 10
+	maxMessage = 16 << 10
+	// maxHeaders is far above the headers of a call, in bytes. A stream keeps them.
+	maxHeaders = 4 << 10
+	// streamWindow and connectionWindow are how many bytes a client may send ahead. The first is the
+	// least that gRPC takes.
+	streamWindow     = 64 << 10
+	connectionWindow = 1 << 20
 	// callsPerConnection bounds the calls and streams of one connection. KEDA has one connection to
 	// a replica for all its ScaledObjects, so this leaves room for calls beside all streams.
 	callsPerConnection = 20_000
@@ -31,6 +38,7 @@ const (
 type Server struct {
 	grpc     *grpc.Server
 	service  *service
+	unread   *unreadRequests
 	listener net.Listener
 	options  Options
 }
@@ -57,25 +65,34 @@ func New(opts Options) (*Server, error) {
 			return nil, fmt.Errorf("listen on %s for KEDA: %w", address, err)
 		}
 	}
-	server := grpc.NewServer(append(serverLimits(),
+	unread := &unreadRequests{most: int64(opts.maxUnread), patience: opts.readTimeout}
+	server := grpc.NewServer(append(serverLimits(opts.lifetime),
 		grpc.Creds(credentials.NewTLS(tlsConfig(opts.Cert, opts.ClientCA))),
-		grpc.UnaryInterceptor(observe.unary))...)
+		grpc.InTapHandle(unread.admit),
+		grpc.ChainUnaryInterceptor(readUnary, observe.unary), grpc.ChainStreamInterceptor(readStream))...)
 	pb.RegisterExternalScalerServer(server, s)
-	return &Server{grpc: server, service: s, listener: listener, options: opts}, nil
+	return &Server{
+		grpc: server, service: s, unread: unread, options: opts,
+		listener: netutil.LimitListener(listener, opts.maxConnections),
+	}, nil
 }
 
-// serverLimits bounds what a client can cost.
-func serverLimits() []grpc.ServerOption {
+// serverLimits bounds what a client can cost. lifetime is about how long a stream lasts.
+func serverLimits(lifetime time.Duration) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage),
-		grpc.MaxHeaderListSize(16 << 10),
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.MaxConcurrentStreams(callsPerConnection),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		// A client that is gone without a word holds its streams for 40 seconds. A connection ends
-		// after half an hour, when its streams have ended: then the client looks for all replicas.
+		// after half an hour, when its streams have ended: then the client looks for all replicas. Streams
+		// that a client does not let end are cut off.
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: 30 * time.Second, Timeout: 10 * time.Second,
 			MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: 30 * time.Minute,
+			MaxConnectionAgeGrace: lifetime + time.Minute,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	}
