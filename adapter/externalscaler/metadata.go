@@ -30,6 +30,11 @@ const (
 	minTarget = 0.001
 	// maxTarget keeps a target in thousandths within 64 bits.
 	maxTarget = 9e15
+	// maxNamespace and maxName are the longest names that Kubernetes has.
+	maxNamespace = 63
+	maxName      = 253
+	// maxShown bounds what a message repeats of other values.
+	maxShown = 64
 )
 
 // trigger is what the metadata of a trigger says.
@@ -41,18 +46,22 @@ type trigger struct {
 
 // parseTrigger reads the metadata of a trigger. The error is a gRPC status that says what to change.
 func parseTrigger(ref *pb.ScaledObjectRef) (trigger, error) {
-	t := trigger{namespace: ref.GetNamespace(), forecast: lookup(ref, KeyForecast)}
-	if t.namespace == "" {
-		return t, invalid("the call names no namespace")
+	namespace, forecast := ref.GetNamespace(), lookup(ref, KeyForecast)
+	switch {
+	case namespace == "":
+		return trigger{}, invalid("the call names no namespace")
+	case len(namespace) > maxNamespace || len(forecast) > maxName:
+		return trigger{}, invalid("the call names a namespace of %d bytes, and metadata.%s has %d: the longest names of "+
+			"Kubernetes have %d and %d", len(namespace), KeyForecast, len(forecast), maxNamespace, maxName)
+	case forecast == "":
+		return trigger{}, invalid("the trigger of ScaledObject %s/%.*s names no Forecast: set metadata.%s to the name of "+
+			"one in the same namespace", namespace, maxName, ref.GetName(), KeyForecast)
+	case strings.Contains(forecast, "/"):
+		return trigger{}, invalid("metadata.%s is %q: give the name alone; a trigger reads Forecasts of its own "+
+			"namespace only", KeyForecast, forecast)
 	}
-	if t.forecast == "" {
-		return t, invalid("the trigger of ScaledObject %s/%s names no Forecast: set metadata.%s to the name of one "+
-			"in the same namespace", t.namespace, ref.GetName(), KeyForecast)
-	}
-	if strings.Contains(t.forecast, "/") {
-		return t, invalid("metadata.%s is %q: give the name alone; a trigger reads Forecasts of its own namespace only",
-			KeyForecast, t.forecast)
-	}
+	// A stream keeps the names: the copy is without the space that was around them.
+	t := trigger{namespace: namespace, forecast: strings.Clone(forecast)}
 	var err error
 	if t.target, err = number(ref, KeyTarget, minTarget); err != nil {
 		return t, err
@@ -78,7 +87,7 @@ func number(ref *pb.ScaledObjectRef, key string, least float64) (float64, error)
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(v) || v < least || v > maxTarget {
-		return 0, invalid("metadata.%s is %q: give a number from %v to %v", key, text, least, maxTarget)
+		return 0, invalid("metadata.%s is %.*q: give a number from %v to %v", key, maxShown, text, least, maxTarget)
 	}
 	return v, nil
 }

@@ -110,7 +110,8 @@ func (s *service) GetMetrics(_ context.Context, req *pb.GetMetricsRequest) (*pb.
 		return nil, err
 	}
 	if name := req.GetMetricName(); name != t.forecast {
-		return nil, invalid("the call asks for metric %q, and the trigger has the metric %q only", name, t.forecast)
+		return nil, invalid("the call asks for metric %.*q, and the trigger has the metric %q only",
+			maxName, name, t.forecast)
 	}
 	value, err := s.lookup(t.namespace, t.forecast)
 	if err != nil {

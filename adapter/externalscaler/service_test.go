@@ -93,6 +93,16 @@ func TestCalls(t *testing.T) {
 			reason: "every ScaledObject has one", metadata: []string{"forecast", "llm"}, says: "no namespace",
 			activeCode: codes.InvalidArgument, metricsCode: codes.InvalidArgument, specCode: codes.InvalidArgument,
 		},
+		"long forecast": {
+			reason: "no Forecast has such a name, and a stream would keep it", namespace: "shop",
+			metadata: []string{"forecast", strings.Repeat("x", maxName+1)}, says: "has 254",
+			activeCode: codes.InvalidArgument, metricsCode: codes.InvalidArgument, specCode: codes.InvalidArgument,
+		},
+		"long namespace": {
+			reason: "there is none, and a stream would keep it", namespace: strings.Repeat("n", maxNamespace+1),
+			metadata: []string{"forecast", "llm"}, says: "a namespace of 64 bytes",
+			activeCode: codes.InvalidArgument, metricsCode: codes.InvalidArgument, specCode: codes.InvalidArgument,
+		},
 		"target zero": {
 			reason: "an HPA refuses it", namespace: "shop", metadata: []string{"forecast", "llm", "targetValue", "0"},
 			activeCode: codes.InvalidArgument, metricsCode: codes.InvalidArgument, specCode: codes.InvalidArgument,
@@ -179,6 +189,28 @@ func TestClientCertificates(t *testing.T) {
 	}
 	if _, err := f.client(t, with(f.authority)).IsActive(t.Context(), trigger); err != nil {
 		t.Errorf("with a certificate: %v", err)
+	}
+}
+
+// What a message repeats of a call is short, however long the value is. A trigger keeps no space.
+func TestLongValues(t *testing.T) {
+	long := strings.Repeat(" x", 4000)
+	for _, metadata := range [][]string{
+		{KeyForecast, long}, {KeyForecast, "llm", KeyTarget, long}, {KeyForecast, "llm", KeyThreshold, long}, nil,
+	} {
+		r := ref("shop", metadata...)
+		r.Name = long
+		if _, err := parseTrigger(r); status.Code(err) != codes.InvalidArgument || len(err.Error()) > 1000 {
+			t.Errorf("%.40q: an error of %d bytes with the code %v", metadata, len(err.Error()), status.Code(err))
+		}
+	}
+	longest := ref(strings.Repeat("n", maxNamespace), KeyForecast, strings.Repeat("x", maxName))
+	if _, err := parseTrigger(longest); err != nil {
+		t.Errorf("the longest names: %v", err)
+	}
+	r := ref("shop", KeyForecast, strings.Repeat(" ", 4000)+"llm"+strings.Repeat(" ", 4000))
+	if got, err := parseTrigger(r); err != nil || got.forecast != "llm" {
+		t.Errorf("a name in much space: %q, error %v", got.forecast, err)
 	}
 }
 
