@@ -14,5 +14,5 @@
 //
 // KEDA says in each call which namespace it asks for, and nobody can check that. Who reaches the
 // port without a client certificate can read every Forecast. So the manifests admit the pods of
-// KEDA's namespace only, by a NetworkPolicy, and [Options.ClientCA] asks for certificates.
+// KEDA's operator only, by a NetworkPolicy, and [Options.ClientCA] asks for certificates.
 package externalscaler
