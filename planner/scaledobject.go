@@ -69,7 +69,10 @@ type scaledObject struct {
 		PollingInterval *int32 `json:"pollingInterval"`
 		MinReplicaCount *int32 `json:"minReplicaCount"`
 		MaxReplicaCount *int32 `json:"maxReplicaCount"`
-		Advanced        struct {
+		// IdleReplicaCount is what KEDA holds while no trigger is active. The minimum is for the other
+		// times.
+		IdleReplicaCount *int32 `json:"idleReplicaCount"`
+		Advanced         struct {
 			HorizontalPodAutoscalerConfig struct {
 				Behavior *autoscalingv2.HorizontalPodAutoscalerBehavior `json:"behavior"`
 				Name     string                                         `json:"name"`
@@ -116,6 +119,9 @@ func ReadScaledObject(obj *unstructured.Unstructured) (ScaledObject, error) {
 	least, most := int32(0), int32(defaultMaxReplicas)
 	if n := in.Spec.MinReplicaCount; n != nil {
 		least = *n
+	}
+	if n := in.Spec.IdleReplicaCount; n != nil {
+		least = min(least, *n)
 	}
 	if n := in.Spec.MaxReplicaCount; n != nil {
 		most = *n

@@ -72,6 +72,22 @@ func TestReadScaledObjects(t *testing.T) {
   maxReplicaCount: 9` + trigger(),
 			capacity: 5, least: 2, most: 9, hpa: "mine",
 		},
+		"idle": {
+			reason:   "KEDA goes below the minimum while no trigger is active",
+			spec:     "\n  idleReplicaCount: 0\n  minReplicaCount: 5" + goodBehavior + trigger(),
+			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion",
+		},
+		"idle, and slow": {
+			reason: "then a polled trigger wakes late",
+			spec: "\n  idleReplicaCount: 0\n  minReplicaCount: 5\n  pollingInterval: 300" + goodBehavior +
+				trigger("external-push", "external"),
+			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"SlowActivation"},
+		},
+		"minimum": {
+			reason:   "it is held without an idle count, so nothing wakes",
+			spec:     "\n  minReplicaCount: 5\n  pollingInterval: 300" + goodBehavior + trigger("external-push", "external"),
+			capacity: 5, least: 5, most: 100, hpa: "keda-hpa-face-fusion",
+		},
 		"target of the forecast": {
 			reason: "without a target KEDA reads the forecast's", spec: goodBehavior + trigger(`, targetValue: "5"`, ""),
 			specCapacity: "4", most: 100, hpa: "keda-hpa-face-fusion",
@@ -219,7 +235,8 @@ func TestFromZero(t *testing.T) {
 func TestReadAnyScaledObject(t *testing.T) {
 	words := rapid.SampledFrom([]string{
 		"spec", "triggers", "metadata", "type", "external", "forecast", "targetValue", "advanced", "pollingInterval",
-		"horizontalPodAutoscalerConfig", "behavior", "scaleTargetRef", "annotations", "autoscaling.keda.sh/paused", "x", "",
+		"horizontalPodAutoscalerConfig", "behavior", "scaleTargetRef", "idleReplicaCount",
+		"annotations", "autoscaling.keda.sh/paused", "x", "",
 	})
 	var anything func(depth int) *rapid.Generator[any]
 	anything = func(depth int) *rapid.Generator[any] {
@@ -250,6 +267,12 @@ func TestReadAnyScaledObject(t *testing.T) {
 		o, err := ReadScaledObject(obj)
 		if err == nil {
 			ReadAutoscalers(Autoscalers{ScaledObjects: []ScaledObject{o}}, &v1alpha1.Forecast{}, time.Second)
+	idle := readScaledObject(t, "", goodBehavior+"\n  triggers:"+goodTrigger+
+		"\n  idleReplicaCount: 0\n  minReplicaCount: 5")
+	woken := ReadAutoscalers(Autoscalers{ScaledObjects: []ScaledObject{idle}}, faceFusion(), 15*time.Second)
+	if woken.Ramp.FromZero == 0 {
+		t.Error("a ScaledObject that is idle at 0 replicas is not woken in time")
+	}
 		}
 	})
 }
