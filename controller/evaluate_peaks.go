@@ -57,7 +57,8 @@ func (e *evaluation) windowsWithoutEffect() (reason, message string) {
 		if len(needCapacity) > 0 && e.capacity <= 0 {
 			reason = "CapacityUnknown"
 			messages = append(messages, fmt.Sprintf("PeakSchedule %s: %s are in replicas, and the capacity "+
-				"of a replica is not known: set spec.capacityPerReplica here, or averageValue in the HPA",
+				"of a replica is not known: set spec.capacityPerReplica here, averageValue in the HPA, "+
+				"or metadata.targetValue in the trigger of the ScaledObject",
 				s.Name(), strings.Join(needCapacity, ", ")))
 		}
 	}

@@ -3,6 +3,7 @@ package controller
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -103,7 +104,6 @@ func modelStatus(d forecaster.Description) *v1alpha1.ModelStatus {
 // setServingCondition sets the condition Serving. With a new plan it also sets WithinMaxReplicas,
 // and the next peak in status.
 func (e *evaluation) setServingCondition() {
-	hpa := cmp.Or(e.set.Scaling.Name, "none yet")
 	switch e.out.Outcome {
 	case planner.Planned:
 		e.setWithinMaxReplicasCondition()
@@ -112,12 +112,21 @@ func (e *evaluation) setServingCondition() {
 	case planner.BuildFailed:
 		e.setServingWithoutNewPlan()
 		e.conditions.SetFalse(v1alpha1.ConditionServing, "PlanFailed",
-			"no new plan can be made: %s; check spec.behavior.scaleUp and averageValue of the HPA "+
-				"that reads the forecast (%s), and spec.capacityPerReplica; %s",
-			kube.OneLine(e.out.Err), hpa, e.conditions.Get(v1alpha1.ConditionServing).Message)
+			"no new plan can be made: %s; check %s; %s",
+			kube.OneLine(e.out.Err), whatPlansNeed(e.set.Scaling), e.conditions.Get(v1alpha1.ConditionServing).Message)
 	default:
 		e.setServingWithoutNewPlan()
 	}
+}
+
+// whatPlansNeed names the settings without which no plan can be made.
+func whatPlansNeed(scaling planner.Scaling) string {
+	if scaling.Name == "" {
+		return "spec.capacityPerReplica"
+	}
+	fields := scaling.Fields()
+	return fmt.Sprintf("spec.%s.scaleUp and %s of %s, and spec.capacityPerReplica",
+		fields.Behavior, fields.Capacity, scaling.Who())
 }
 
 // setServingWithoutNewPlan sets the condition Serving while no new plan can be made.
@@ -150,10 +159,11 @@ func (e *evaluation) setWithinMaxReplicasCondition() {
 	case scaling.MaxReplicas == 0:
 	case shortage == nil:
 		e.conditions.SetTrue(v1alpha1.ConditionWithinMaxReplicas, "Enough",
-			"the plan stays within maxReplicas of HPA %s", scaling.Name)
+			"the plan stays within %s of %s", scaling.Fields().MaxReplicas, scaling.Who())
 	default:
 		e.conditions.SetFalse(v1alpha1.ConditionWithinMaxReplicas, "MaxReplicasTooLow",
-			"%s in HPA %s, and check that the cluster has enough nodes", shortage, scaling.Name)
+			"%s, but %s of %s is %d: raise it, and check that the cluster has enough nodes",
+			shortage, scaling.Fields().MaxReplicas, scaling.Who(), shortage.Max)
 	}
 }
 

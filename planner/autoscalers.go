@@ -31,20 +31,7 @@ type metricReference struct {
 }
 
 // who names the autoscaler in messages.
-func (r metricReference) who() string {
-	if r.kind == ScaledObjectKind.Kind {
-		return "ScaledObject " + r.name
-	}
-	return "HPA " + r.name
-}
-
-// both names two autoscalers in messages.
-func both(a, b metricReference) string {
-	if a.kind == b.kind && a.kind != ScaledObjectKind.Kind {
-		return fmt.Sprintf("HPAs %s and %s", a.name, b.name)
-	}
-	return a.who() + " and " + b.who()
-}
+func (r metricReference) who() string { return who(r.kind, r.name) }
 
 // metricReferences lists the metrics of an HPA that may read a Forecast: every External metric,
 // and Object metrics that describe a Forecast. The External metrics of KEDA's HPAs are those of
@@ -184,7 +171,8 @@ func (s *Scaling) read(r metricReference, fc *v1alpha1.Forecast, sync time.Durat
 	if r.target.Type != autoscalingv2.AverageValueMetricType || (r.target.AverageValue == nil && !r.targetServed) {
 		s.find("TargetTypeValue", "%s reads the forecast with target type %s. "+
 			"A forecast does not fall when replicas rise, so the HPA runs away: "+
-			"use AverageValue with the demand that one replica serves", who, r.target.Type)
+			"set %s to AverageValue, with the demand that one replica serves",
+			who, r.target.Type, fieldNames(r.kind).TargetType)
 		return
 	}
 	if s.Name == "" {
@@ -202,7 +190,7 @@ func (s *Scaling) read(r metricReference, fc *v1alpha1.Forecast, sync time.Durat
 		s.find("TargetDiffers", "%s scales %s/%s and the forecast learns its lead from %s/%s: "+
 			"name the same target in both", who, ref.Kind, ref.Name, want.Kind, want.Name)
 	}
-	s.checkBehavior(who, spec.Behavior)
+	s.checkBehavior(r)
 }
 
 // checkCapacity compares the target of a metric with that of the others and with the spec. A target
@@ -216,14 +204,19 @@ func (s *Scaling) checkCapacity(r metricReference, fc *v1alpha1.Forecast) {
 	case s.Capacity == 0:
 		s.Capacity, s.CapacityKind, s.CapacityName = capacity, r.kind, r.name
 	case s.Capacity != capacity && own == nil:
-		s.find("CapacityDisagrees", "%s read the forecast with averageValue %v and %v, "+
+		fields := fieldNames(s.CapacityKind).Capacity
+		if own := fieldNames(r.kind).Capacity; own != fields {
+			fields += " and " + own
+		}
+		s.find("CapacityDisagrees", "%s read the forecast with %v and %v (%s), "+
 			"but a replica has only one capacity: make them equal",
-			both(metricReference{kind: s.CapacityKind, name: s.CapacityName}, r), s.Capacity, capacity)
+			both(metricReference{kind: s.CapacityKind, name: s.CapacityName}, r), s.Capacity, capacity, fields)
 	}
 	if own != nil && own.Cmp(*r.target.AverageValue) != 0 {
-		s.find("CapacityDiffers", "%s counts one replica for every %s of demand (averageValue), "+
+		s.find("CapacityDiffers", "%s counts one replica for every %s of demand (%s), "+
 			"and the plan one for every %s (spec.capacityPerReplica): "+
-			"make the two equal, or leave spec.capacityPerReplica out", r.who(), r.target.AverageValue, own)
+			"make the two equal, or leave spec.capacityPerReplica out",
+			r.who(), r.target.AverageValue, fieldNames(r.kind).Capacity, own)
 	}
 }
 
@@ -241,17 +234,18 @@ func (s *Scaling) checkTarget(r metricReference) {
 }
 
 // checkBehavior adds what keeps an HPA from scaling up as the forecast asks.
-func (s *Scaling) checkBehavior(who string, b *autoscalingv2.HorizontalPodAutoscalerBehavior) {
+func (s *Scaling) checkBehavior(r metricReference) {
 	var up autoscalingv2.HPAScalingRules
-	if b != nil && b.ScaleUp != nil {
+	who, field := r.who(), fieldNames(r.kind).Behavior
+	if b := r.spec.Behavior; b != nil && b.ScaleUp != nil {
 		up = *b.ScaleUp
 	}
 	if up.Tolerance == nil || !up.Tolerance.IsZero() {
 		s.find("Tolerance", "%s ignores changes of up to 10 %% (from 20 to 22 replicas, for example): "+
-			"set behavior.scaleUp.tolerance to 0 (Kubernetes 1.35 and later)", who)
+			"set %s.scaleUp.tolerance to 0 (Kubernetes 1.35 and later)", who, field)
 	}
 	if up.SelectPolicy != nil && *up.SelectPolicy == autoscalingv2.DisabledPolicySelect {
-		s.find("ScaleUpDisabled", "%s never scales up (selectPolicy Disabled)", who)
+		s.find("ScaleUpDisabled", "%s never scales up: change %s.scaleUp.selectPolicy from Disabled to Max", who, field)
 	}
 }
 

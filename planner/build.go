@@ -66,14 +66,14 @@ type Shortage struct {
 	// PeakAt is when the plan needs most, and Peak is how many it needs then.
 	PeakAt time.Time
 	Peak   int
-	// Max is the HPA's maxReplicas.
+	// Max is how many the HPA may have.
 	Max int
 }
 
 // String describes the shortage, for a condition.
 func (s Shortage) String() string {
-	return fmt.Sprintf("the plan needs %d replicas from %s and %d at %s, but maxReplicas is %d: raise it",
-		s.Replicas, s.From.UTC().Format(time.RFC3339), s.Peak, s.PeakAt.UTC().Format(time.RFC3339), s.Max)
+	return fmt.Sprintf("the plan needs %d replicas from %s and %d at %s",
+		s.Replicas, s.From.UTC().Format(time.RFC3339), s.Peak, s.PeakAt.UTC().Format(time.RFC3339))
 }
 
 func (in buildInput) validate() error {

@@ -201,8 +201,7 @@ func TestBuildNotes(t *testing.T) {
 	if diff := cmp.Diff(want, notes.Shortage); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
-	const message = "the plan needs 4 replicas from 2026-03-02T12:01:00Z and 6 at 2026-03-02T12:02:00Z, " +
-		"but maxReplicas is 3: raise it"
+	const message = "the plan needs 4 replicas from 2026-03-02T12:01:00Z and 6 at 2026-03-02T12:02:00Z"
 	if got := notes.Shortage.String(); got != message {
 		t.Errorf("got %q, want %q", got, message)
 	}

@@ -227,6 +227,36 @@ func TestFromZero(t *testing.T) {
 	}
 	want := []int{0, 0, 0, 0, 4, 4}
 	if diff := cmp.Diff([]int{0, 0, 0, 1, 4, 4}, got.Ramp.early(want, time.Minute)); diff != "" {
+// Messages name the object and the fields that a person writes: KEDA undoes changes of its own HPA.
+func TestMessagesNameScaledObject(t *testing.T) {
+	fc := faceFusion()
+	fc.Spec.CapacityPerReplica = new(resource.MustParse("4"))
+	o := readScaledObject(t, "", `
+  advanced: {horizontalPodAutoscalerConfig: {behavior: {scaleUp: {selectPolicy: Disabled}}}}
+  triggers:`+goodTrigger+
+		strings.Replace(goodTrigger, "authenticationRef", "metricType: Value\n    authenticationRef", 1))
+	got := ReadAutoscalers(Autoscalers{ScaledObjects: []ScaledObject{o}}, fc, 15*time.Second)
+	wants := map[string]string{
+		"CapacityDiffers": "metadata.targetValue of the trigger",
+		"Tolerance":       "set advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.tolerance",
+		"ScaleUpDisabled": "change advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.selectPolicy",
+		"TargetTypeValue": "set metricType of the trigger",
+	}
+	for _, f := range got.Findings {
+		if want := wants[f.Reason]; !strings.Contains(f.Message, want) ||
+			!strings.HasPrefix(f.Message, "ScaledObject face-fusion ") {
+			t.Errorf("%s: %q, want the ScaledObject and %q", f.Reason, f.Message, want)
+		}
+		delete(wants, f.Reason)
+	}
+	if len(wants) > 0 {
+		t.Errorf("not found: %v", wants)
+	}
+	if got.Who() != "ScaledObject face-fusion" || got.Fields().MaxReplicas != "maxReplicaCount" {
+		t.Errorf("the maximum is %s of %s", got.Fields().MaxReplicas, got.Who())
+	}
+}
+
 		t.Errorf("-want, +got:\n%s", diff)
 	}
 }
