@@ -197,10 +197,7 @@ func (t scaledTrigger) read(polling time.Duration, toZero bool) (forecastTrigger
 			out.target.AverageValue = v
 		}
 	}
-	if on, _ := strconv.ParseBool(t.Metadata["enableTLS"]); !on && t.AuthenticationRef == nil {
-		find("TriggerWithoutTLS", "its trigger connects without TLS, which the scaler refuses: set metadata.enableTLS to "+
-			"\"true\", and authenticationRef to a TriggerAuthentication with the CA")
-	}
+	out.findings = append(out.findings, t.trust()...)
 	for _, key := range unknownKeys(t.Metadata) {
 		find("TriggerInvalid", "metadata.%s of its trigger means nothing: it knows %s", key,
 			strings.Join(triggerKeys[:3], ", "))
@@ -214,6 +211,26 @@ func (t scaledTrigger) read(polling time.Duration, toZero bool) (forecastTrigger
 			"or a shorter pollingInterval", polling)
 	}
 	return out, true
+}
+
+// trust finds what is wrong with the connection of a trigger.
+func (t scaledTrigger) trust() []Finding {
+	on := func(key string) bool {
+		v, err := strconv.ParseBool(t.Metadata[key])
+		return v && err == nil
+	}
+	switch {
+	case !on("enableTLS") && t.AuthenticationRef == nil:
+		return []Finding{{"TriggerWithoutTLS", "its trigger connects without TLS, which the scaler refuses: " +
+			"set metadata.enableTLS to \"true\", and authenticationRef to a TriggerAuthentication with the CA"}}
+	case on("unsafeSsl"):
+		return []Finding{{"TriggerUnverified", "its trigger trusts whoever answers, and they set its replicas: " +
+			"leave metadata.unsafeSsl out, and set authenticationRef to a TriggerAuthentication with the CA"}}
+	case t.AuthenticationRef == nil:
+		return []Finding{{"TriggerWithoutCA", "its trigger does not trust the CA that Headstart makes: " +
+			"set authenticationRef to a TriggerAuthentication with the CA"}}
+	}
+	return nil
 }
 
 // unknownKeys lists the keys that nobody reads, in order.

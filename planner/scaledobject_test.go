@@ -147,6 +147,17 @@ func TestReadScaledObjects(t *testing.T) {
 				trigger("\n    authenticationRef: {name: headstart, kind: ClusterTriggerAuthentication}", ""),
 			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"TriggerWithoutTLS"},
 		},
+		"no CA": {
+			reason: "Headstart's certificate is of a CA of its own",
+			spec: goodBehavior + trigger("{scaler", `{enableTLS: "true", scaler`,
+				"\n    authenticationRef: {name: headstart, kind: ClusterTriggerAuthentication}", ""),
+			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"TriggerWithoutCA"},
+		},
+		"not verified": {
+			reason:   "whoever answers sets the replicas",
+			spec:     goodBehavior + trigger("{scaler", `{enableTLS: "true", unsafeSsl: "true", scaler`),
+			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"TriggerUnverified"},
+		},
 		"typo": {
 			reason: "KEDA passes any key on", spec: goodBehavior + trigger("targetValue", "targetvalue"), specCapacity: "5",
 			most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"TriggerInvalid"},
@@ -216,17 +227,6 @@ func TestHPAOfScaledObjectIsNotRead(t *testing.T) {
 	}
 }
 
-// KEDA leaves 0 replicas by itself, and an HPA goes on from one.
-func TestFromZero(t *testing.T) {
-	o := readScaledObject(t, "", goodBehavior+"\n  triggers:"+strings.Replace(goodTrigger, "external-push", "external", 1)+
-		"\n  pollingInterval: 60")
-	got := ReadAutoscalers(Autoscalers{ScaledObjects: []ScaledObject{o}}, faceFusion(), 15*time.Second)
-	if want := 45 * time.Second; got.Ramp.FromZero != want {
-		t.Errorf("from zero within %s, want a sync and what the polling interval takes beyond 30 s: %s",
-			got.Ramp.FromZero, want)
-	}
-	want := []int{0, 0, 0, 0, 4, 4}
-	if diff := cmp.Diff([]int{0, 0, 0, 1, 4, 4}, got.Ramp.early(want, time.Minute)); diff != "" {
 // Messages name the object and the fields that a person writes: KEDA undoes changes of its own HPA.
 func TestMessagesNameScaledObject(t *testing.T) {
 	fc := faceFusion()
@@ -257,6 +257,23 @@ func TestMessagesNameScaledObject(t *testing.T) {
 	}
 }
 
+// KEDA leaves 0 replicas by itself, and an HPA goes on from one.
+func TestFromZero(t *testing.T) {
+	o := readScaledObject(t, "", goodBehavior+"\n  triggers:"+strings.Replace(goodTrigger, "external-push", "external", 1)+
+		"\n  pollingInterval: 60")
+	got := ReadAutoscalers(Autoscalers{ScaledObjects: []ScaledObject{o}}, faceFusion(), 15*time.Second)
+	if want := 45 * time.Second; got.Ramp.FromZero != want {
+		t.Errorf("from zero within %s, want a sync and what the polling interval takes beyond 30 s: %s",
+			got.Ramp.FromZero, want)
+	}
+	idle := readScaledObject(t, "", goodBehavior+"\n  triggers:"+goodTrigger+
+		"\n  idleReplicaCount: 0\n  minReplicaCount: 5")
+	woken := ReadAutoscalers(Autoscalers{ScaledObjects: []ScaledObject{idle}}, faceFusion(), 15*time.Second)
+	if woken.Ramp.FromZero == 0 {
+		t.Error("a ScaledObject that is idle at 0 replicas is not woken in time")
+	}
+	want := []int{0, 0, 0, 0, 4, 4}
+	if diff := cmp.Diff([]int{0, 0, 0, 1, 4, 4}, got.Ramp.early(want, time.Minute)); diff != "" {
 		t.Errorf("-want, +got:\n%s", diff)
 	}
 }
@@ -297,12 +314,6 @@ func TestReadAnyScaledObject(t *testing.T) {
 		o, err := ReadScaledObject(obj)
 		if err == nil {
 			ReadAutoscalers(Autoscalers{ScaledObjects: []ScaledObject{o}}, &v1alpha1.Forecast{}, time.Second)
-	idle := readScaledObject(t, "", goodBehavior+"\n  triggers:"+goodTrigger+
-		"\n  idleReplicaCount: 0\n  minReplicaCount: 5")
-	woken := ReadAutoscalers(Autoscalers{ScaledObjects: []ScaledObject{idle}}, faceFusion(), 15*time.Second)
-	if woken.Ramp.FromZero == 0 {
-		t.Error("a ScaledObject that is idle at 0 replicas is not woken in time")
-	}
 		}
 	})
 }
