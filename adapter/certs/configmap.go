@@ -12,10 +12,21 @@ import (
 // BundleKey is the key of a ConfigMap that holds the CA bundle.
 const BundleKey = "ca.crt"
 
-// publish puts the bundle into a ConfigMap, where it differs. A ConfigMap that does not exist is no
-// error, because the other clients must not wait for it: the manifests create it, so that the server
-// needs no right to do that.
+// publish puts the bundle into a ConfigMap, where it differs. A ConfigMap that does not exist, or that
+// the server has no right to, is no error, because the other clients must not wait for it: the
+// manifests create it and give the right.
 func (m *Manager) publish(ctx context.Context, name types.NamespacedName, bundle []byte) error {
+	err := m.patchBundle(ctx, name, bundle)
+	if apierrors.IsForbidden(err) {
+		m.instruments.failures.Inc()
+		m.options.Logger.Warn("no right to publish the CA: apply the manifests again",
+			"config_map", name.String(), "error", err)
+		return nil
+	}
+	return err
+}
+
+func (m *Manager) patchBundle(ctx context.Context, name types.NamespacedName, bundle []byte) error {
 	var found corev1.ConfigMap
 	switch err := m.client.Get(ctx, name, &found); {
 	case apierrors.IsNotFound(err):

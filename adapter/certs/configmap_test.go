@@ -6,8 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -53,6 +56,33 @@ func TestConfigMapFollowsBundle(t *testing.T) {
 	writes := s.writes
 	if s.sync(m); s.writes != writes {
 		t.Error("a ConfigMap that is current is written again")
+	}
+}
+
+// Without the right to a ConfigMap the CA is still rotated, for the other clients. It is counted.
+func TestConfigMapThatIsForbidden(t *testing.T) {
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, published.Name, errors.New("no"))
+	s := newTestCluster(t)
+	m := s.replica(func(o *Options) { o.ConfigMaps = []types.NamespacedName{published} })
+	s.hooks.Get = func(
+		ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption,
+	) error {
+		if _, ok := obj.(*corev1.ConfigMap); ok {
+			return forbidden
+		}
+		return c.Get(ctx, key, obj, opts...)
+	}
+	bundles := map[string]bool{}
+	for range 8 * 24 { // eight days: the CAs live for four
+		s.sync(m)
+		bundles[string(s.bundle(oursName))] = true
+		s.advance(time.Hour)
+	}
+	if len(bundles) < 3 {
+		t.Errorf("%d bundles in eight days: nothing was rotated", len(bundles))
+	}
+	if got := testutil.ToFloat64(m.instruments.failures); got < 8*24 {
+		t.Errorf("%v failures are counted, want one for each sync", got)
 	}
 }
 
