@@ -93,6 +93,10 @@ func (s *server) addScaler(
 			return fmt.Errorf("read --tls-cert-file: %w", err)
 		}
 		opts.Cert = files
+		if len(s.opts.scaler.configMaps) > 0 {
+			s.logger.Warn("--external-scaler-ca-configmap has no effect with --tls-cert-file: "+
+				"put the CA of that certificate into the ConfigMap yourself", "config_maps", s.opts.scaler.configMaps)
+		}
 		if err := s.addReloader(files); err != nil {
 			return err
 		}
