@@ -26,20 +26,27 @@ func (b *builder) autoscaler() string {
 	return b.existing() + strings.Join(append(lines, ""), "\n")
 }
 
-// existing says what to do about the HPA that scales the target today.
+// existing says what to do about the autoscaler that scales the target today.
 func (b *builder) existing() string {
 	h := b.Today
+	const fight = "two autoscalers on one target fight.\n"
 	switch {
 	case h.HPA == "":
 		return ""
+	case h.ScaledObject != "" && h.ReadsForecast:
+		return "# The ScaledObject " + h.ScaledObject + " reads the Forecast already, through the HPA " + h.HPA + ".\n" +
+			"# Compare it with this one, and do not apply this one beside it: " + fight
 	case h.ScaledObject != "":
 		return "# The ScaledObject " + h.ScaledObject + " scales this target today, through the HPA " + h.HPA + ".\n" +
-			"# Add a trigger for the Forecast to it instead of this HPA: two HPAs on one target fight.\n"
+			"# Add a trigger for the Forecast to it, and do not apply this one beside it: " + fight
 	case h.ReadsForecast:
 		return "# The HPA " + h.HPA + " reads the Forecast already. Compare it with this one.\n"
+	case b.Door == door.KEDA:
+		return "# The HPA " + h.HPA + " scales this target today. Move its metrics to triggers of this ScaledObject,\n" +
+			"# and delete it when you apply this one: " + fight
 	}
 	return "# The HPA " + h.HPA + " scales this target today. Add the metric and the behavior below to it, and do not\n" +
-		"# apply this one beside it: two HPAs on one target fight.\n"
+		"# apply this one beside it: " + fight
 }
 
 func (b *builder) hpa() []string {

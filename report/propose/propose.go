@@ -69,7 +69,7 @@ type Autoscaler struct {
 func Manifests(in Input) *Proposal {
 	in.Capacity, in.MinReplicas = format.Rounded(in.Capacity), max(1, in.MinReplicas)
 	if in.MaxReplicas == 0 {
-		in.MaxReplicas = int(math.Ceil(1.25 * in.UsedReplicas))
+		in.MaxReplicas = max(in.MinReplicas, int(math.Ceil(1.25*in.UsedReplicas)))
 	}
 	b := builder{Input: in}
 	b.fillIn()
@@ -80,38 +80,25 @@ func Manifests(in Input) *Proposal {
 type builder struct {
 	Input
 
-	name, metadata, query, source, target, lead, seasonality, mode string
+	name, metadata, query, source, settle, target, lead, seasonality, mode, expiry string
 }
 
-// fillIn sets the parts that an existing Forecast already has.
+// fillIn sets the parts of a new Forecast, and then those that an existing one already has.
 func (b *builder) fillIn() {
-	b.name = serviceName(b.Service)
+	b.name = scalar(serviceName(b.Service))
 	b.metadata = "\n  name: " + b.name
 	b.target = "{apiVersion: apps/v1, kind: Deployment, name: " + b.name + "}"
 	b.lead = "{mode: Learned, default: " + duration(b.Lead) + "}"
 	b.mode = "DryRun # change it to Active when you agree with the plan"
-	seasonality := "timeZone: " + b.Location.String()
-	if fc := b.Existing; fc != nil {
-		b.name, b.mode = fc.Name, string(fc.Spec.Mode)
-		b.metadata = "\n  name: " + fc.Name + "\n  namespace: " + fc.Namespace
-		ref := fc.Spec.TargetRef
-		b.target = fmt.Sprintf("{apiVersion: %s, kind: %s, name: %s}", ref.APIVersion, ref.Kind, ref.Name)
-		if fc.Spec.LeadTime.Mode == v1alpha1.LeadTimeFixed {
-			b.lead = "{mode: Fixed, fixed: " + duration(b.Lead) + "}"
-		}
-		if d := fc.Spec.Demand; d != nil && d.Prometheus.Source != "" {
-			b.source = "\n      source: " + quoteYAML(d.Prometheus.Source)
-		}
-		if c := fc.Spec.Seasonality.Calendars; len(c) > 0 {
-			seasonality += ", calendars: [" + strings.Join(c, ", ") + "]"
-		}
-	}
-	b.seasonality = "{" + seasonality + "}"
+	b.seasonality = "{timeZone: " + scalar(b.Location.String()) + "}"
 	b.query = quoteYAML(b.Query)
 	if b.Query == "" {
 		// An empty query is refused by the API server. An invented one might be in another unit than the
 		// capacity, and be accepted.
 		b.query += " # fill in: the PromQL of this demand, in the unit of capacityPerReplica"
+	}
+	if b.Existing != nil {
+		b.keep(b.Existing)
 	}
 }
 
@@ -129,7 +116,7 @@ func (b *builder) forecast() string {
 		"    prometheus:",
 		"      query: " + b.query + b.source,
 		"    resolution: " + duration(b.Step),
-		"    history: " + duration(b.History),
+		"    history: " + duration(b.History) + b.settle,
 		"  targetRef: " + b.target,
 		"  capacityPerReplica: " + quoteYAML(format.Plain(b.Capacity)),
 		"  leadTime: " + b.lead,
@@ -137,7 +124,7 @@ func (b *builder) forecast() string {
 		"  horizon: " + duration(b.Horizon),
 		"  seasonality: " + b.seasonality,
 		"  bounds: " + b.bounds(),
-		"  mode: " + b.mode,
+		"  mode: " + b.mode + b.expiry,
 		"",
 	}, "\n")
 }
@@ -174,7 +161,5 @@ func serviceName(name string) string {
 	}
 	return out
 }
-
-func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 func duration(d time.Duration) string { return string(v1alpha1.FormatDuration(d)) }

@@ -9,6 +9,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -171,6 +172,36 @@ func TestReportPeaksFromCluster(t *testing.T) {
 	}
 	if len(peaks.Warnings) != 3 || strings.Contains(warnings, "unrelated") {
 		t.Errorf("warnings %q, want three", peaks.Warnings)
+	}
+}
+
+// A ScaledObject with a trigger for the Forecast reads it, though the metrics of its HPA have other
+// names. A report does not propose a second trigger.
+func TestReportKnowsTheScaledObjectThatReads(t *testing.T) {
+	for forecast, reads := range map[string]bool{"web": true, "other": false} {
+		fc, hpa := webForecast(), webHPA()
+		fc.Spec.TargetRef = v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}
+		hpa.Name, hpa.Spec.Metrics[0].External.Metric.Name = "keda-hpa-web", "s0-forecast"
+		hpa.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "web"}
+		hpa.OwnerReferences = []metav1.OwnerReference{{APIVersion: "keda.sh/v1alpha1", Kind: "ScaledObject", Name: "web"}}
+		scaled := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+			"metadata": map[string]any{"namespace": "shop", "name": "web"},
+			"spec": map[string]any{
+				"scaleTargetRef": map[string]any{"name": "web"},
+				"triggers": []any{map[string]any{
+					"type": "external-push", "metadata": map[string]any{"forecast": forecast},
+				}},
+			},
+		}}
+		c := fake.NewClientBuilder().WithScheme(controller.NewScheme()).WithObjects(fc, hpa, scaled).Build()
+		o := reportOptions{in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
+		if _, err := o.fromForecast(t.Context(), c, fc, func(string) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+		if h := o.forecast.hpa; h == nil || h.ScaledObject != "web" || h.ReadsForecast != reads {
+			t.Errorf("a trigger for %s: %+v", forecast, h)
+		}
 	}
 }
 

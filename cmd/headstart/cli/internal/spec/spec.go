@@ -46,6 +46,9 @@ func Read(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast, learned [
 		return out, err
 	}
 	out.HPA = today.HPA(fc, hpas.Items, Capacity(out.Settings, fc))
+	if s := out.Settings.Scaling; out.HPA != nil && s.HPA != "" && out.HPA.Name == fc.Namespace+"/"+s.HPA {
+		out.HPA.ReadsForecast = true // a trigger of a ScaledObject does, which the HPA's metrics do not show
+	}
 	if learned == nil {
 		learned = out.Settings.Calendars
 	}

@@ -1,0 +1,77 @@
+package propose
+
+import (
+	"fmt"
+	"strings"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// keep takes over what an existing Forecast says. Applying a manifest removes the fields that it
+// leaves out, so nothing may be left out.
+func (b *builder) keep(fc *v1alpha1.Forecast) {
+	b.name, b.mode = scalar(fc.Name), string(fc.Spec.Mode)
+	b.metadata = "\n  name: " + b.name + "\n  namespace: " + scalar(fc.Namespace)
+	ref := fc.Spec.TargetRef
+	b.target = "{apiVersion: " + scalar(ref.APIVersion) + ", kind: " + scalar(ref.Kind) +
+		", name: " + scalar(ref.Name) + "}"
+	b.lead, b.seasonality = b.keptLead(fc.Spec.LeadTime), b.keptSeasonality(fc.Spec.Seasonality)
+	if d := fc.Spec.Demand; d != nil {
+		if d.Prometheus.Source != "" {
+			b.source = "\n      source: " + quoteYAML(d.Prometheus.Source)
+		}
+		if d.Settle != "" {
+			b.settle = "\n    settle: " + scalar(string(d.Settle))
+		}
+		if b.Query == "" && d.Prometheus.Query != "" {
+			b.query = quoteYAML(d.Prometheus.Query) + " # as it is: check that the dry run read the same demand"
+		}
+	}
+	if e := fc.Spec.OnPlanExpiry; e.Policy != "" {
+		b.expiry = "\n  onPlanExpiry: {policy: " + scalar(string(e.Policy))
+		if e.Value != nil {
+			b.expiry += ", value: " + quoteYAML(e.Value.String())
+		}
+		b.expiry += "}"
+	}
+}
+
+// keptLead keeps all but a fixed lead, which is that of the dry run.
+func (b *builder) keptLead(l v1alpha1.LeadTime) string {
+	parts := []string{"mode: Learned", "default: " + duration(b.Lead)}
+	switch {
+	case l.Mode == v1alpha1.LeadTimeFixed:
+		parts = []string{"mode: Fixed", "fixed: " + duration(b.Lead)}
+		if l.Default != nil {
+			parts = append(parts, "default: "+scalar(string(*l.Default)))
+		}
+	case l.Default != nil:
+		parts[1] = "default: " + scalar(string(*l.Default))
+	}
+	if l.Percentile != 0 {
+		parts = append(parts, fmt.Sprintf("percentile: %d", l.Percentile))
+	}
+	if l.Max != "" {
+		parts = append(parts, "max: "+scalar(string(l.Max)))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+func (b *builder) keptSeasonality(s v1alpha1.Seasonality) string {
+	out := "timeZone: " + scalar(b.Location.String())
+	if len(s.Calendars) > 0 {
+		var names []string
+		for _, name := range s.Calendars {
+			names = append(names, scalar(name))
+		}
+		out += ", calendars: [" + strings.Join(names, ", ") + "]"
+	}
+	if len(s.Periods) > 0 {
+		var periods []string
+		for _, period := range s.Periods {
+			periods = append(periods, scalar(string(period)))
+		}
+		out += ", periods: [" + strings.Join(periods, ", ") + "]"
+	}
+	return "{" + out + "}"
+}

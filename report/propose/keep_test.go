@@ -1,0 +1,170 @@
+package propose
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+	"sigs.k8s.io/yaml"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/scheduler/door"
+)
+
+// everyField returns a Forecast with a value in every field of its spec. Its names are those that
+// YAML reads as numbers or truth values.
+func everyField() *v1alpha1.Forecast {
+	quantity := func(s string) *resource.Quantity { q := resource.MustParse(s); return &q }
+	lead, cost := v1alpha1.Duration("10m"), v1alpha1.Decimal("20")
+	return &v1alpha1.Forecast{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "123", Name: "404"},
+		Spec: v1alpha1.ForecastSpec{
+			Demand: &v1alpha1.DemandSource{
+				Prometheus: v1alpha1.PrometheusQuery{Query: "sum(rate(x[2m])) # it's ours\n  > 0\n", Source: "1e3"},
+				Resolution: "1m", History: "28d", Settle: "45s",
+			},
+			TargetRef:          v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "1e3"},
+			CapacityPerReplica: quantity("20"),
+			LeadTime:           v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeLearned, Percentile: 75, Default: &lead, Max: "1h"},
+			ProvisionFor:       v1alpha1.ProvisionFor{ShortageCost: &cost},
+			Horizon:            "1d",
+			Seasonality: v1alpha1.Seasonality{
+				TimeZone: "Europe/Berlin", Calendars: []string{"2026", "off"}, Periods: []v1alpha1.Duration{"1d"},
+			},
+			Bounds:       v1alpha1.Bounds{Min: quantity("5"), Max: quantity("900")},
+			Mode:         v1alpha1.ForecastActive,
+			OnPlanExpiry: v1alpha1.OnPlanExpiry{Policy: v1alpha1.ExpiryStatic, Value: quantity("40")},
+		},
+	}
+}
+
+func input(t *testing.T, fc *v1alpha1.Forecast) Input {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Input{
+		Existing: fc, Query: fc.Spec.Demand.Prometheus.Query, Step: time.Minute, History: 28 * 24 * time.Hour,
+		Lead: 10 * time.Minute, Capacity: 20, Contract: forecaster.Contract{ShortageCost: 20}, Horizon: 24 * time.Hour,
+		Location: zone, UsedReplicas: 7,
+	}
+}
+
+// empty names the fields without a value.
+func empty(path string, v reflect.Value) []string {
+	switch {
+	case v.IsZero():
+		return []string{path}
+	case v.Kind() == reflect.Pointer:
+		return empty(path, v.Elem())
+	case v.Kind() != reflect.Struct || v.Type() == reflect.TypeFor[resource.Quantity]():
+		return nil
+	}
+	var out []string
+	for i := range v.NumField() {
+		out = append(out, empty(path+"."+v.Type().Field(i).Name, v.Field(i))...)
+	}
+	return out
+}
+
+// Applying the proposal changes nothing of an existing Forecast. A field that is new in the API
+// must be kept too.
+func TestProposalKeepsEveryField(t *testing.T) {
+	existing := everyField()
+	alternatives := []string{"spec.LeadTime.Fixed", "spec.ProvisionFor.ServiceLevel"}
+	if diff := cmp.Diff(alternatives, empty("spec", reflect.ValueOf(existing.Spec))); diff != "" {
+		t.Fatalf("give each field of the test's Forecast a value: -want, +got empty:\n%s", diff)
+	}
+	for name, query := range map[string]string{"Replayed": existing.Spec.Demand.Prometheus.Query, "FromFile": ""} {
+		t.Run(name, func(t *testing.T) {
+			in := input(t, existing)
+			in.Query = query
+			proposal := Manifests(in)
+			var got v1alpha1.Forecast
+			if err := yaml.UnmarshalStrict([]byte(proposal.Forecast), &got); err != nil {
+				t.Fatalf("%v in\n%s", err, proposal.Forecast)
+			}
+			if diff := cmp.Diff(existing.Spec, got.Spec); diff != "" || got.Name != "404" || got.Namespace != "123" {
+				t.Errorf("%s/%s, -existing, +proposed:\n%s", got.Namespace, got.Name, diff)
+			}
+		})
+	}
+}
+
+// Whatever a service, a query and a target are called, the manifests say the same.
+func TestManifestsAreYAMLOfTheSameNames(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		fc := everyField()
+		fc.Name = rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"on", "~", "0x1f", "1:30", "null", "-", "5h"})).
+			Filter(func(s string) bool { return s != "" }).Draw(rt, "name")
+		fc.Spec.TargetRef.Kind, fc.Spec.Demand.Prometheus.Query = fc.Name, fc.Name
+		in := input(t, fc)
+		in.Door = rapid.SampledFrom([]door.Door{"", door.Object}).Draw(rt, "door")
+		proposal := Manifests(in)
+		var got v1alpha1.Forecast
+		if err := yaml.UnmarshalStrict([]byte(proposal.Forecast), &got); err != nil {
+			rt.Fatalf("%v in\n%s", err, proposal.Forecast)
+		}
+		if diff := cmp.Diff(fc.Spec, got.Spec); diff != "" || got.Name != fc.Name {
+			rt.Fatalf("%q: %s", got.Name, diff)
+		}
+		var hpa struct {
+			Metadata metav1.ObjectMeta
+			Spec     struct{ ScaleTargetRef v1alpha1.TargetReference }
+		}
+		if err := yaml.Unmarshal([]byte(proposal.HPA), &hpa); err != nil || hpa.Metadata.Name != fc.Name ||
+			hpa.Spec.ScaleTargetRef != fc.Spec.TargetRef {
+			rt.Fatalf("%v, %+v in\n%s", err, hpa, proposal.HPA)
+		}
+	})
+}
+
+// A dry run without demand still proposes an HPA that the API server takes.
+func TestProposalWithoutDemand(t *testing.T) {
+	in := input(t, everyField())
+	in.UsedReplicas = 0
+	if got := Manifests(in).HPA; !strings.Contains(got, "maxReplicas: 1 ") {
+		t.Errorf("maxReplicas below minReplicas:\n%s", got)
+	}
+}
+
+func TestProposalNamesTheAutoscalerOfToday(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		today  Autoscaler
+		door   door.Door
+		want   string
+	}{
+		"None":  {"nothing to say", Autoscaler{}, "", "apiVersion:"},
+		"HPA":   {"its metrics stay", Autoscaler{HPA: "shop/web"}, "", "Add the metric and the behavior"},
+		"Reads": {"it is done", Autoscaler{HPA: "shop/web", ReadsForecast: true}, "", "reads the Forecast already"},
+		"Scaled": {
+			"a trigger is missing", Autoscaler{HPA: "shop/keda-hpa-web", ScaledObject: "web"}, door.KEDA, "Add a trigger",
+		},
+		"ScaledReads": {
+			"a second trigger would do nothing",
+			Autoscaler{HPA: "shop/keda-hpa-web", ScaledObject: "web", ReadsForecast: true},
+			door.KEDA, "ScaledObject web reads the Forecast already",
+		},
+		"HPAToKEDA": {
+			"KEDA refuses a ScaledObject beside an HPA", Autoscaler{HPA: "shop/web"}, door.KEDA, "delete it when you apply",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			in := input(t, everyField())
+			in.Today, in.Door = tc.today, tc.door
+			got := Manifests(in).HPA
+			if !strings.Contains(got, tc.want) || strings.Contains(got, "Add a trigger") != (name == "Scaled") {
+				t.Errorf("%s: %q is missing in\n%s", tc.reason, tc.want, got)
+			}
+		})
+	}
+}
