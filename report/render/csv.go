@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"headstart.dev/headstart/history/csvfile"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/internal/format"
 )
@@ -50,15 +51,16 @@ func (d several) CSV(w io.Writer) error {
 		"forecast", "policy", "unserved", "short", "replicaHours", "utilisation", "scalings", "costOverOracle", "notRun",
 	})
 	for _, one := range d.bundle.Reports {
+		name := csvfile.Cell(one.Name)
 		if one.Report == nil {
-			_ = out.Write([]string{one.Name, "", "", "", "", "", "", "", one.NotRun})
+			_ = out.Write([]string{name, "", "", "", "", "", "", "", csvfile.Cell(one.NotRun)})
 			continue
 		}
 		for _, result := range one.Report.Policies {
-			row := []string{one.Name, result.Policy, "", "", "", "", "", "", result.NotRun}
+			row := []string{name, result.Policy, "", "", "", "", "", "", result.NotRun}
 			if f := result.Figures; f != nil {
 				row = []string{
-					one.Name, result.Policy, number(f.Unserved), number(f.Short), number(f.ReplicaHours),
+					name, result.Policy, number(f.Unserved), number(f.Short), number(f.ReplicaHours),
 					number(f.Utilisation), strconv.Itoa(f.Scalings), number(f.CostOverOracle), "",
 				}
 			}

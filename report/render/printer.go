@@ -3,7 +3,9 @@ package render
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -22,7 +24,36 @@ func (p *printer) line(format string, args ...any) {
 	if p.err != nil {
 		return
 	}
-	_, p.err = fmt.Fprintln(p.w, strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	_, p.err = fmt.Fprintln(p.w, strings.TrimRight(printable(fmt.Sprintf(format, args...), p.colour), " "))
+}
+
+// ownStyles are the colours of this package and of termchart.
+var ownStyles = regexp.MustCompile(`\x1b\[(0|1|3[1-6](;1)?|90)m`)
+
+// Printable replaces what a terminal would obey. Names of series, labels and the errors of servers
+// come from elsewhere: one of them could hide the answer, or write another one.
+func Printable(text string) string { return printable(text, false) }
+
+// printable is Printable for one line, which may have our own colours.
+func printable(text string, colour bool) string {
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	var styles [][]int
+	if colour {
+		styles = ownStyles.FindAllStringIndex(text, -1)
+	}
+	var b strings.Builder
+	for i, c := range text {
+		if len(styles) > 0 && i >= styles[0][1] {
+			styles = styles[1:]
+		}
+		if unicode.IsControl(c) && (len(styles) == 0 || i != styles[0][0]) {
+			c = utf8.RuneError
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }
 
 // wrap writes a text after a label, in as many lines as needed.

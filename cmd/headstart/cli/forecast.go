@@ -17,6 +17,7 @@ import (
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/manystep"
+	"headstart.dev/headstart/history/csvfile"
 )
 
 // maxForecastSteps limits how many steps of one series a call may forecast.
@@ -175,7 +176,7 @@ func writeForecastCSV(w io.Writer, quantiles []float64, all []seriesForecast) er
 		for i, values := range s.bands.Values {
 			row := make([]string, 0, len(head))
 			if withName {
-				row = append(row, s.name)
+				row = append(row, csvfile.Cell(s.name))
 			}
 			row = append(row, s.stamps[i])
 			for _, v := range values {

@@ -134,3 +134,12 @@ func TestEveryRealTrace(t *testing.T) {
 		})
 	}
 }
+
+// A spreadsheet that opens the CSV does not run the name of a series.
+func TestForecastCSVHasNoFormula(t *testing.T) {
+	in := file(t, "in.csv", strings.ReplaceAll(twoServices(), "checkout,", "=1+1,"))
+	stdout, stderr, code := headstart(t, "forecast --horizon 1h --quantiles 0.5 --input", in)
+	if code != 0 || strings.Contains(stdout, "\n=1+1") || !strings.Contains(stdout, "\n'=1+1,") {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+}

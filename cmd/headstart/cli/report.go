@@ -128,7 +128,7 @@ func (o *reportOptions) replay(
 	if err != nil {
 		return nil, err
 	}
-	bar := terminal.NewProgress(streams.Err, "replaying "+in.options.Name)
+	bar := terminal.NewProgress(streams.Err, "replaying "+render.Printable(in.options.Name))
 	in.options.Progress = bar.Show
 	writePlans := o.collectPlans(&in.options)
 	result, err := report.Run(ctx, in.options)
