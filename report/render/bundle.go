@@ -55,12 +55,26 @@ func (row *indexRow) fill(r *report.Report) {
 	}
 }
 
-// savings is what the services of a bundle would pay at the service of today.
+// savings is what the services of a bundle would pay at the service of today, in their unit.
 type savings struct{ today, headstart float64 }
 
-func (s *savings) add(today report.Today) {
-	s.today += today.ReplicaHours
-	s.headstart += *today.HeadstartHours
+func (s *savings) add(r *report.Report) {
+	per := 1.0
+	if g := r.Input.GPUsPerReplica; g > 0 {
+		per = g
+	}
+	s.today += per * r.Baseline.ReplicaHours
+	s.headstart += per * *r.Baseline.HeadstartHours
+}
+
+// unit names what the services of a bundle pay. They all do in the same unit.
+func unit(b *report.Bundle) string {
+	for _, one := range b.Reports {
+		if one.Report != nil {
+			return one.Report.Unit()
+		}
+	}
+	return "replica-hours"
 }
 
 // summary says what Headstart would change for all services of the bundle. What it saves lies
@@ -80,11 +94,11 @@ func summary(b *report.Bundle) string {
 		switch r.Decision.Advice {
 		case verdict.SwitchOn:
 			switchOn++
-			on.add(*r.Baseline)
-			tried.add(*r.Baseline)
+			on.add(r)
+			tried.add(r)
 		case verdict.TryDryRun:
 			try++
-			tried.add(*r.Baseline)
+			tried.add(r)
 		}
 	}
 	if compared == 0 {
@@ -95,7 +109,7 @@ func summary(b *report.Bundle) string {
 	if switchOn+try == 0 {
 		return text
 	}
-	return text + fmt.Sprintf(" At the service of today, they would save at least %s and at most %s replica-hours of %s.",
+	return text + fmt.Sprintf(" At the service of today, they would save at least %s and at most %s %s of %s.",
 		format.Whole(on.today-on.headstart), format.Whole(max(on.today-on.headstart, tried.today-tried.headstart)),
-		format.Whole(tried.today))
+		unit(b), format.Whole(tried.today))
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/report/internal/format"
+	"headstart.dev/headstart/report/verdict"
 )
 
 // bundle returns a report twice, and one that could not be made.
@@ -76,5 +78,25 @@ func TestBundleHoldsEach(t *testing.T) {
 	}
 	if want := 1 + 2*len(r.Policies) + 1; len(rows) != want {
 		t.Errorf("%d rows, want %d", len(rows), want)
+	}
+}
+
+// The total is in the unit of the table above which it stands.
+func TestBundleSumsInTheUnitOfItsTable(t *testing.T) {
+	r := fixed(t)
+	hours := *r.Baseline.HeadstartHours
+	for gpus, want := range map[float64]string{0: "replica-hours", 2: "GPU-hours"} {
+		r.Input.GPUsPerReplica, r.Decision.Advice = gpus, verdict.SwitchOn
+		per := max(1, gpus)
+		saved := "at least " + format.Whole(2*per*(r.Baseline.ReplicaHours-hours))
+		b := bundle(r)
+		text := rendered(t, func(w io.Writer) error { return b.Text(w, TextOptions{NoChart: true}) })
+		text, _, _ = strings.Cut(strings.Join(strings.Fields(text), " "), "Dry run of gaps")
+		if !strings.Contains(text, saved) || strings.Count(text, want) != 2 {
+			t.Errorf("with %v GPUs, not %q in %s:\n%s", gpus, saved, want, text)
+		}
+		if page := rendered(t, b.HTML); !strings.Contains(page, want+" today") || !strings.Contains(page, saved) {
+			t.Errorf("the page has another unit than %s", want)
+		}
 	}
 }

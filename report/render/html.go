@@ -37,8 +37,10 @@ var (
 // page is the data of the template page.html.
 type page struct {
 	Title string
-	// Summary and Index are those of a bundle. They are empty for one report.
+	// Summary, Unit and Index are those of a bundle. They are empty for one report. Unit is what is
+	// paid.
 	Summary  string
+	Unit     string
 	Index    []indexRow
 	Sections []section
 
@@ -111,7 +113,7 @@ func (d single) HTML(w io.Writer) error {
 
 // HTML implements Document. The page has an index. Each report is drawn when it is opened.
 func (d several) HTML(w io.Writer) error {
-	p := page{Title: d.bundle.Title, Index: index(d.bundle), Summary: summary(d.bundle)}
+	p := page{Title: d.bundle.Title, Index: index(d.bundle), Summary: summary(d.bundle), Unit: unit(d.bundle)}
 	for i, one := range d.bundle.Reports {
 		if one.Report == nil {
 			continue

@@ -38,7 +38,7 @@ func (d several) Text(w io.Writer, o TextOptions) error {
 		p.line("%s", p.bold(line))
 	}
 	p.line("")
-	rows := [][]string{{"service", "unserved", "paid today", "headstart", "at the same service"}}
+	rows := [][]string{{"service", "unserved", unit(d.bundle) + " today", "headstart", "at the same service"}}
 	for _, row := range index(d.bundle) {
 		if !row.Run {
 			rows = append(rows, []string{row.Name, "not run"})

@@ -30,6 +30,10 @@ type inputFlags struct {
 	query          string
 	history        promDuration
 	step           promDuration
+
+	// file holds the series of input if they were read before, and is nil if not. A pipe can be read
+	// only once, and a file with thousands of series should be.
+	file []inputSeries
 }
 
 func (f *inputFlags) register(flags *pflag.FlagSet) {
@@ -103,6 +107,9 @@ func (f *inputFlags) read(ctx context.Context, streams Streams, now time.Time) (
 }
 
 func (f *inputFlags) readFile() ([]inputSeries, error) {
+	if f.file != nil {
+		return f.file, nil
+	}
 	all, err := csvfile.Open(f.input, csvfile.Options{Step: time.Duration(f.step)})
 	if err != nil {
 		return nil, err

@@ -62,6 +62,9 @@ func (o *reportOptions) run(
 	if err != nil {
 		return err
 	}
+	if o.capacities != "" && (o.forecast.several(args, given) || o.forecast.one(args) != "") {
+		return errors.New("--capacities is for services without a Forecast: give --capacity, or set spec.capacityPerReplica")
+	}
 	if o.forecast.several(args, given) {
 		return o.runSeveral(ctx, streams, now, args, given, write)
 	}
@@ -72,6 +75,9 @@ func (o *reportOptions) run(
 			}
 			return o.runFleet(ctx, streams, now, f, write)
 		}
+	}
+	if o.capacities != "" {
+		return errors.New("--capacities is for a report on several services: give --capacity for a single one")
 	}
 	var fc *v1alpha1.Forecast
 	var c client.Reader

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +42,12 @@ func (o *reportOptions) fleet() (*fleet, error) {
 	if info, err := os.Stat(o.in.input); err == nil && info.IsDir() {
 		return o.folderFleet()
 	}
-	return o.seriesFleet("", o.in)
+	all, err := o.in.readFile()
+	if err != nil {
+		return nil, err
+	}
+	o.in.file = all
+	return seriesFleet("", o.in, all), nil
 }
 
 // folderFleet returns the services of the CSV files of a folder.
@@ -58,12 +65,12 @@ func (o *reportOptions) folderFleet() (*fleet, error) {
 		in := o.in
 		in.input = filepath.Join(o.in.input, f.Name())
 		name = strings.TrimSuffix(name, ".csv")
-		several, err := o.seriesFleet(name+"/", in)
-		if several == nil || err != nil { // a file that cannot be read is named in the report
-			out.services = append(out.services, fleetService{name, in})
+		all, _ := in.readFile() // a file that cannot be read is named in the report
+		if several := seriesFleet(name+"/", in, all); several != nil {
+			out.services = append(out.services, several.services...)
 			continue
 		}
-		out.services = append(out.services, several.services...)
+		out.services = append(out.services, fleetService{name, in})
 	}
 	if len(out.services) == 0 {
 		return nil, fmt.Errorf("--input: there is no .csv or .csv.gz file in %s", o.in.input)
@@ -71,19 +78,19 @@ func (o *reportOptions) folderFleet() (*fleet, error) {
 	return out, nil
 }
 
-// seriesFleet returns the services of a file with several series, and nil if it has one.
-func (o *reportOptions) seriesFleet(prefix string, in inputFlags) (*fleet, error) {
-	all, err := in.readFile()
-	if err != nil || len(all) < 2 {
-		return nil, err
+// seriesFleet returns the services of a file with several series, and nil if it has one. The file
+// is read once.
+func seriesFleet(prefix string, in inputFlags, all []inputSeries) *fleet {
+	if len(all) < 2 {
+		return nil
 	}
 	out := &fleet{title: filepath.Base(in.input)}
 	for _, s := range all {
 		one := in
-		one.series = s.Name
+		one.series, one.file = s.Name, []inputSeries{s}
 		out.services = append(out.services, fleetService{prefix + s.Name, one})
 	}
-	return out, nil
+	return out
 }
 
 // queriedFleet returns the services of a file of queries: a name, a colon and PromQL on each line.
@@ -105,6 +112,23 @@ func (o *reportOptions) queriedFleet() (*fleet, error) {
 	return out, nil
 }
 
+// knows returns an error for a capacity of a service that the fleet does not have. A name that is
+// mistyped would leave its service with the capacity of the others.
+func (f *fleet) knows(capacities map[string]float64) error {
+	var names []string
+	for _, s := range f.services {
+		names = append(names, s.name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(capacities)) {
+		if !slices.Contains(names, name) {
+			const few = 5
+			return fmt.Errorf("--capacities: there is no service %q here: there is %s", name,
+				strings.Join(names[:min(few, len(names))], ", "))
+		}
+	}
+	return nil
+}
+
 // runFleet makes one report on all services. One that cannot be replayed is named in it.
 func (o *reportOptions) runFleet(
 	ctx context.Context, streams Streams, now time.Time, f *fleet, write func(render.Document) error,
@@ -115,6 +139,9 @@ func (o *reportOptions) runFleet(
 	capacities, err := fleets.OpenCapacities(o.capacities)
 	if err != nil {
 		return fmt.Errorf("--capacities: %w", err)
+	}
+	if err := f.knows(capacities); err != nil {
+		return err
 	}
 	var reports []report.Bundled
 	var failed []string

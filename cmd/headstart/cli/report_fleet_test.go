@@ -87,12 +87,57 @@ func TestReportOfAFleetRefuses(t *testing.T) {
 			[]string{"--input", file(t, "a.csv", twoServices()), "--capacities", file(t, "c", "service,capacity\na,0\n")},
 			"line 2",
 		},
+		"CapacityOfNoService": {
+			"a service that is mistyped would get the capacity of the others",
+			[]string{"--input", file(t, "a.csv", twoServices()), "--capacities", file(t, "c", "service,capacity\nchekout,3\n")},
+			`no service "chekout" here: there is checkout, search`,
+		},
+		"CapacitiesOfOne": {
+			"the file would not be read",
+			[]string{"--input", file(t, "a.csv", twoWeeks()), "--capacities", file(t, "c", "service,capacity\na,3\n")},
+			"give --capacity",
+		},
+		"CapacitiesOfForecasts": {
+			"the file would not be read",
+			[]string{"shop/web", "--capacities", file(t, "c", "service,capacity\na,3\n")},
+			"give --capacity",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			_, stderr, code := headstart(t, "report --lead 1h --capacity 2 --shortage-cost 20", tc.args...)
 			if code != 1 || !strings.Contains(stderr, tc.want) {
 				t.Errorf("%s: exit %d, %q, want %q", tc.reason, code, stderr, tc.want)
+			}
+		})
+	}
+}
+
+// A file is read once, however many series it has: a pipe can be read no more often, and a file
+// with thousands of series would take hours.
+func TestReportReadsItsInputOnce(t *testing.T) {
+	for name, content := range map[string]string{"One": twoWeeks(), "Several": twoServices()} {
+		t.Run(name, func(t *testing.T) {
+			o := reportOptions{in: inputFlags{input: file(t, "in.csv", content)}}
+			f, err := o.fleet()
+			if err != nil || (f != nil) != (name == "Several") {
+				t.Fatalf("%v, %v", f, err)
+			}
+			if err := os.Remove(o.in.input); err != nil {
+				t.Fatal(err)
+			}
+			inputs := []inputFlags{o.in}
+			if f != nil {
+				inputs = []inputFlags{f.services[0].in, f.services[1].in}
+			}
+			for _, in := range inputs {
+				all, err := in.readFile()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if one, err := selectSeries(all, in.series); err != nil || one.Name != in.series {
+					t.Errorf("%q: %v", one.Name, err)
+				}
 			}
 		})
 	}
