@@ -38,10 +38,7 @@ func (f Figures) More() (int, bool) {
 	if f.HeadstartHours == nil {
 		return 0, false
 	}
-	if f.ReplicaHours == 0 {
-		return 0, true
-	}
-	return int(math.Round(100 * (*f.HeadstartHours/f.ReplicaHours - 1))), true
+	return format.More(*f.HeadstartHours, f.ReplicaHours), true
 }
 
 // match adds what Headstart's frontier has at the service and at the cost of a policy.

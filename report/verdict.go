@@ -91,16 +91,16 @@ func (r *Report) facts(head Figures, today Today) verdict.Facts {
 	return f
 }
 
-// promise returns what the contract asks for, and what was reached.
+// promise returns what the contract asks for, and what was reached, as both are shown.
 func (r *Report) promise(head Figures) verdict.Promise {
-	shown := func(share float64) float64 { return math.Round(1e4*share) / 1e4 }
 	if level := r.options.Contract.ServiceLevel; level > 0 {
 		if r.Model == nil || r.windows == 0 {
 			return verdict.Promise{}
 		}
-		return verdict.Promise{Of: "lead windows", Asked: level, Reached: shown(r.Model.WindowsCovered)}
+		return verdict.Promise{Of: "lead windows", Asked: level, Reached: format.Shown(r.Model.WindowsCovered)}
 	}
-	return verdict.Promise{Of: "steps", Asked: 1 - 1/r.options.Contract.ShortageCost, Reached: shown(1 - head.Short)}
+	asked := 1 - 1/r.options.Contract.ShortageCost
+	return verdict.Promise{Of: "steps", Asked: asked, Reached: 1 - format.Shown(head.Short)}
 }
 
 // Setting names the setting of Headstart that pays about so many replica-hours.

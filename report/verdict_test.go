@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/report/verdict"
 )
 
@@ -71,8 +72,33 @@ func TestDoubtsOfTheSeriesCount(t *testing.T) {
 	const doubt = "3 of the 40 steps read were answered in part only"
 	r.options.Doubts = []string{doubt}
 	r.conclude()
-	if r.Decision.Advice != verdict.TryDryRun || !slices.Contains(r.Decision.Reasons, doubt) ||
+	if r.Decision.Advice != verdict.TryDryRun || !strings.HasSuffix(r.Decision.Reasons[0], ", but "+doubt) ||
 		!slices.Contains(r.Doubts, doubt) {
 		t.Errorf("the answer is %s, because of %q", r.Decision.Advice, r.Decision.Reasons)
+	}
+}
+
+// A promise is judged by the figure that is shown, not by digits that a reader does not see.
+func TestPromiseIsJudgedAsShown(t *testing.T) {
+	cases := map[string]struct {
+		reason           string
+		contract         forecaster.Contract
+		covered, stepsOK float64
+		kept             bool
+	}{
+		"Exact":      {"twice as much was missed", forecaster.Contract{ServiceLevel: 0.99}, 0.98, 0, true},
+		"AsShown":    {"98.0 % is shown", forecaster.Contract{ServiceLevel: 0.99}, 0.97951, 0, true},
+		"Less":       {"97.9 % is shown", forecaster.Contract{ServiceLevel: 0.99}, 0.97949, 0, false},
+		"StepsShown": {"10.0 % short is shown", forecaster.Contract{ShortageCost: 20}, 0, 0.89951, true},
+		"StepsLess":  {"10.1 % short is shown", forecaster.Contract{ShortageCost: 20}, 0, 0.89949, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := Report{Model: &Model{WindowsCovered: tc.covered}, windows: 1}
+			r.options.Contract = tc.contract
+			if p := r.promise(Figures{Short: 1 - tc.stepsOK}); p.Kept() != tc.kept {
+				t.Errorf("%s: kept %v for %+v", tc.reason, p.Kept(), p)
+			}
+		})
 	}
 }

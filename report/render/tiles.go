@@ -1,8 +1,8 @@
 package render
 
 import (
-	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"headstart.dev/headstart/report"
@@ -98,15 +98,8 @@ func (t *tile) compare(now, today float64) {
 		t.Change, t.Good = change, now < today
 	}
 	if t.Name == "Money a month" && t.Change != "" {
-		t.Change = fmt.Sprintf("%.0f %% %s", math.Abs(100*(now/math.Max(today, 1e-9)-1)), less(now < today))
+		t.Change = strings.Replace(t.Change, "fewer", "less", 1)
 	}
-}
-
-func less(yes bool) string {
-	if yes {
-		return "less"
-	}
-	return "more"
 }
 
 // money writes an amount in a currency.

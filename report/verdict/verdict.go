@@ -111,6 +111,7 @@ func Decide(f Facts) Decision {
 	if f.Multiple >= Manifold {
 		add(TryDryRun, "as asked, it would use %.1f times the %s of %s", f.Multiple, f.Unit, f.Today.Name)
 	}
+	saving := len(d.Reasons)
 	f.judgeToday(add)
 	f.judgeOthers(add)
 	if f.Unreliable {
@@ -118,6 +119,10 @@ func Decide(f Facts) Decision {
 	}
 	for _, doubt := range f.Doubts {
 		add(TryDryRun, "%s", doubt)
+	}
+	if saving == 0 && d.Advice == TryDryRun && -f.Today.More >= Worthwhile {
+		// The first reason speaks for Headstart. It would not say why only to try.
+		d.Reasons = append([]string{d.Reasons[0] + ", but " + d.Reasons[1]}, d.Reasons[2:]...)
 	}
 	return d
 }

@@ -31,7 +31,7 @@ func TestDecide(t *testing.T) {
 		"AnotherIsBetter": {
 			"the table shows a better policy",
 			Facts{Today: today(-31), Others: []Rival{{Name: "crane", More: 2}}},
-			TryDryRun, "31 % fewer",
+			TryDryRun, "31 % fewer replica-hours, but crane turned out better",
 		},
 		"AnotherTies": {
 			"the table shows a policy that is as good",
@@ -68,7 +68,9 @@ func TestDecide(t *testing.T) {
 		},
 		"Manifold":   {"several times today's replicas", Facts{Today: today(-31), Multiple: 3.2}, TryDryRun, "3.2 times"},
 		"Unreliable": {"some weeks have no gain", Facts{Today: today(-31), Unreliable: true}, TryDryRun, "31 % fewer"},
-		"Doubt":      {"a doubt", Facts{Today: today(-31), Doubts: []string{"gaps"}}, TryDryRun, "31 % fewer"},
+		"Doubt": {
+			"a doubt", Facts{Today: today(-31), Doubts: []string{"gaps"}}, TryDryRun, "31 % fewer replica-hours, but gaps",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -101,6 +103,10 @@ func TestDecideAgreesWithEveryRow(t *testing.T) {
 		d := Decide(f)
 		if len(d.Reasons) == 0 {
 			t.Fatal("no reason")
+		}
+		if first := d.Reasons[0]; d.Advice != SwitchOn && strings.HasSuffix(first, "% fewer replica-hours") &&
+			!strings.Contains(first, "only") && !strings.Contains(first, ", but ") {
+			t.Fatalf("%s: %q speaks for the opposite", d.Advice, d.Reasons)
 		}
 		good := !f.Today.Beyond && f.Today.More <= -Worthwhile && f.Promise.Reached >= 0.9 && f.Multiple < 2 &&
 			!f.Unreliable && len(f.Doubts) == 0

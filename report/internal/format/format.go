@@ -47,14 +47,24 @@ func Change(now, before float64) string {
 		}
 		return "as many"
 	}
-	switch p := 100 * (now/before - 1); {
-	case p >= 0.5:
-		return fmt.Sprintf("%.0f %% more", p)
-	case p <= -0.5:
-		return fmt.Sprintf("%.0f %% fewer", -p)
+	switch p := More(now, before); {
+	case p > 0:
+		return fmt.Sprintf("%d %% more", p)
+	case p < 0:
+		return fmt.Sprintf("%d %% fewer", -p)
 	default:
 		return "as many"
 	}
+}
+
+// More returns by how many percent now is above before, as a whole number. Everything that shows or
+// judges such a change rounds it here: at 12.5 % one page must not say both 12 and 13. It is 0 if
+// before is 0.
+func More(now, before float64) int {
+	if before == 0 {
+		return 0
+	}
+	return int(math.Round(100 * (now/before - 1)))
 }
 
 // Count writes a whole number with thousands separators.

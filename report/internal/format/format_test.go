@@ -42,6 +42,8 @@ func TestChange(t *testing.T) {
 		{99.6, 100, "as many"},
 		{0, 0, "as many"},
 		{5, 0, "more"},
+		{9, 8, "13 % more"}, // 12.5 %, as More rounds it
+		{7, 8, "13 % fewer"},
 	}
 	for _, tc := range cases {
 		if got := Change(tc.now, tc.before); got != tc.want {
