@@ -114,13 +114,17 @@ func (r *Report) today() (Today, bool) {
 
 // untuned says why no policy was tuned on the history.
 func (r *Report) untuned(policy string) string {
+	why := "the history is too short to tune a policy of today on"
 	switch {
 	case !r.options.Headroom:
 		return "no policy was tuned: headroom is off"
-	case policy == PolicyHPA:
-		return "the history is too short to tune a policy of today on: " + r.policyLabel(policy) + " stands for it"
+	case r.trace != nil && r.trace.gappy():
+		why = "the history has too few values to tune a policy of today on"
 	}
-	return "the history is too short to tune a policy of today on"
+	if policy == PolicyHPA {
+		why += ": " + r.policyLabel(policy) + " stands for it"
+	}
+	return why
 }
 
 func (r *Report) policyLabel(policy string) string {

@@ -15,9 +15,17 @@ import (
 func (r *Report) doubts(today Figures) []string {
 	out := slices.Clone(r.options.Doubts)
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	const twoDays = 48 * time.Hour
 	history := r.Input.From.Sub(r.Input.Start)
+	known := history
+	if t := r.trace; t != nil {
+		known = time.Duration(t.known(0, t.from)) * t.step
+	}
 	switch {
-	case history < 2*24*time.Hour:
+	case history >= twoDays && known < twoDays:
+		add("only %s of the history have a value: it takes two days to find a daily pattern, and two weeks to find a "+
+			"weekly one", format.Duration(known))
+	case history < twoDays:
 		add("the replay began with only %s of history: it takes two days to find a daily pattern, "+
 			"and two weeks to find a weekly one", format.Duration(history))
 	case r.Model != nil && len(r.Model.PeriodSeconds) == 0:

@@ -132,8 +132,8 @@ func (r *runner) desired(p policy, demand []float64, headroom float64) []float64
 // tune sets the headroom that a careful team would have picked on the last third of the history,
 // and the figures with it. It does nothing if there is too little history.
 func (r *runner) tune(p policy, out *Result, demand []float64, stabilization int) {
-	begin := r.t.from * 2 / 3
-	if begin < max(1, 2*r.t.day) {
+	begin, ok := r.t.tuning()
+	if !ok {
 		return
 	}
 	past, ok := p.demand(r.t, begin, r.t.from)

@@ -39,6 +39,32 @@ func newTrace(o Options) *trace {
 	}
 }
 
+// tuning returns where the last third of the history begins, on which policies are tuned. It returns
+// false if there is too little history: less than two days before, or values in less than half of
+// either part. On gaps every headroom is as good as another, and the first would be picked.
+func (t *trace) tuning() (begin int, ok bool) {
+	begin = t.from * 2 / 3
+	enough := begin >= max(1, 2*t.day) && t.known(0, begin) >= t.day && 2*t.known(begin, t.from) >= t.from-begin
+	return begin, enough
+}
+
+// gappy reports whether the history is long enough to tune on, but for its gaps.
+func (t *trace) gappy() bool {
+	begin, ok := t.tuning()
+	return !ok && begin >= max(1, 2*t.day)
+}
+
+// known returns how many of the steps [a, b) have a value.
+func (t *trace) known(a, b int) int {
+	n := 0
+	for _, v := range t.raw[a:b] {
+		if !math.IsNaN(v) {
+			n++
+		}
+	}
+	return n
+}
+
 // fillGaps fills each gap with the last known value. Gaps at the start have the first known value.
 func fillGaps(v []float64) []float64 {
 	out := make([]float64, len(v))
