@@ -38,7 +38,7 @@ func (r *Report) conclude() {
 		r.Decision = &decision
 		r.Verdict = decision.Advice.String() + ": " + decision.Reasons[0] + "."
 		r.Headline = r.headline(today)
-		r.Changes = changes(*head.Figures, *today.Figures)
+		r.Changes = r.changes(*head.Figures, *today.Figures)
 	}
 	r.Objective = r.objective()
 	r.Proposal = propose.Manifests(r.proposed(*head.Figures))
@@ -162,8 +162,16 @@ func (r *Report) compared(name string, f Figures) string {
 		r.Unit(), format.Share(*f.HeadstartUnserved), format.Share(f.Unserved))
 }
 
+// MoneyName names money with its currency. The price itself may have none.
+func (r *Report) MoneyName() string {
+	if r.Input.Currency == "" {
+		return "money"
+	}
+	return "money in " + r.Input.Currency
+}
+
 // changes returns the rows of the comparison.
-func changes(head, today Figures) []Change {
+func (r *Report) changes(head, today Figures) []Change {
 	var rows []Change
 	add := func(what string, text func(float64) string, figure func(Figures) float64) {
 		rows = append(rows, Change{What: what, Today: text(figure(today)), Headstart: text(figure(head))})
@@ -176,7 +184,7 @@ func changes(head, today Figures) []Change {
 		add("GPU-hours", format.Whole, func(f Figures) float64 { return f.GPUHours })
 	}
 	if head.Money > 0 {
-		add("money", format.Whole, func(f Figures) float64 { return f.Money })
+		add(r.MoneyName(), format.Whole, func(f Figures) float64 { return f.Money })
 	}
 	add("most replicas at a time", format.Whole, func(f Figures) float64 { return f.PeakReplicas })
 	add("utilisation", format.Percent, func(f Figures) float64 { return f.Utilisation })

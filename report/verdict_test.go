@@ -102,3 +102,16 @@ func TestPromiseIsJudgedAsShown(t *testing.T) {
 		})
 	}
 }
+
+// Money has its currency wherever it stands.
+func TestMoneyHasACurrency(t *testing.T) {
+	r := fixed(t)
+	for currency, want := range map[string]string{"": "money", "EUR": "money in EUR"} {
+		r.Input.Currency, r.Input.GPUsPerReplica = currency, 2
+		r.conclude()
+		named := func(c Change) bool { return c.What == want }
+		if r.Baseline.Money == 0 || !slices.ContainsFunc(r.Changes, named) {
+			t.Errorf("no row %q in %+v", want, r.Changes)
+		}
+	}
+}

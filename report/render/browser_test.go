@@ -98,6 +98,13 @@ func checkFirstScreen(t *testing.T, b *browser) {
 	if money := b.text(".tiles:not([hidden]) [data-month] .value"); !strings.HasSuffix(money, " CHF") {
 		t.Errorf("the tile of money says %q", money)
 	}
+	var stale []string
+	b.eval(`Array.from(document.querySelectorAll("td.money"))
+		.filter(e => e.textContent !== Math.round(e.dataset.hours * 7.5).toLocaleString("en-US"))
+		.map(e => e.textContent)`, &stale)
+	if name := b.text("th.money"); len(stale) > 0 || name != "money in CHF" {
+		t.Errorf("the table has %q at another price, under %q", stale, name)
+	}
 	b.eval(`document.querySelector(".modes button").click()`, nil)
 	var lines int
 	b.eval(`Array.from(document.querySelectorAll("svg.frontier"))

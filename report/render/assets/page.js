@@ -351,6 +351,12 @@
         tile.querySelector(".value").textContent = text(Number(tile.dataset.month));
         tile.querySelector(".before span").textContent = text(Number(tile.dataset.today));
       }
+      // The table of policies has the money of the whole replay, and only if a price was given.
+      const report = this.section.closest(".report"), name = report.querySelector("th.money");
+      if (name) name.textContent = "money" + (currency && " in " + currency);
+      for (const cell of report.querySelectorAll("td.money")) {
+        cell.textContent = amount > 0 ? Math.round(cell.dataset.hours * amount).toLocaleString("en-US") : "–";
+      }
     }
   }
   for (const section of document.querySelectorAll(".figures")) new Tiles(section);
