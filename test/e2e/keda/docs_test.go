@@ -32,6 +32,11 @@ func TestDocs(t *testing.T) {
 		if step.heading == afterInstall {
 			user.serve(t) // the pods that the manifests make only pretend to run
 		}
+		if step.heading == beforeConvert {
+			if err := user.Apply(t.Context(), withCron); err != nil {
+				t.Fatal(err)
+			}
+		}
 		for _, line := range step.commands {
 			out, err := user.run(t, line)
 			t.Logf("$ %s\n%s", line, out)
@@ -53,6 +58,23 @@ type docStep struct {
 
 // afterInstall is the section after the one that installs Headstart.
 const afterInstall = "2. Let KEDA trust it"
+
+// beforeConvert is the section that converts a ScaledObject with cron triggers.
+const beforeConvert = "From a ScaledObject with cron triggers"
+
+// withCron is such a ScaledObject. Its target need not exist.
+const withCron = `
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: web, namespace: default}
+spec:
+  scaleTargetRef: {name: web}
+  minReplicaCount: 1
+  maxReplicaCount: 20
+  triggers:
+  - type: cron
+    metadata: {timezone: Europe/Berlin, start: 0 8 * * 1-5, end: 0 18 * * 1-5, desiredReplicas: "10"}
+`
 
 // docSteps returns the commands of the page.
 func docSteps(t *testing.T) []docStep {
@@ -243,7 +265,7 @@ func awaitAhead(t *testing.T, u *user) {
 // checkConverted checks that the API server accepts what the page converts.
 func checkConverted(t *testing.T, u *user) {
 	t.Helper()
-	if out, err := u.run(t, "kubectl apply --dry-run=server -f "+filepath.Join(u.path, "llm.yaml")); err != nil {
+	if out, err := u.run(t, "kubectl apply --dry-run=server -f "+filepath.Join(u.path, "web.yaml")); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
 }
