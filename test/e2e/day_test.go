@@ -76,9 +76,9 @@ func TestOneDay(t *testing.T) {
 	if err := w.AwaitStart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	begin := accounts(w)
+	begin := w.Simulator.Accounts()
 	records := observe(t, w)
-	end := accounts(w)
+	end := w.Simulator.Accounts()
 	t.Run("AheadBeatsReactive", func(t *testing.T) {
 		checkVerdict(t, end[reactive].Sub(begin[reactive]), end[headstart].Sub(begin[headstart]))
 	})
@@ -88,14 +88,6 @@ func TestOneDay(t *testing.T) {
 	if err := w.Failed(); err != nil {
 		t.Error(err)
 	}
-}
-
-func accounts(w *harness.World) map[string]simulator.Account {
-	all := map[string]simulator.Account{}
-	for _, name := range w.Simulator.Names() {
-		all[name] = w.Simulator.State(name).Account
-	}
-	return all
 }
 
 // checkVerdict checks the share of demand that is left unserved, and its cost.

@@ -213,6 +213,15 @@ func (svc *service) ready() int {
 	return n
 }
 
+// Accounts returns the account of each service.
+func (s *Simulator) Accounts() map[string]Account {
+	all := map[string]Account{}
+	for _, name := range s.names {
+		all[name] = s.State(name).Account
+	}
+	return all
+}
+
 // State returns the present state of a service, and the zero State if the service is unknown.
 func (s *Simulator) State(name string) State {
 	s.mu.Lock()

@@ -28,12 +28,12 @@ func TestOneDay(t *testing.T) {
 	if err := w.AwaitStart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	begin := accounts(w)
+	begin := w.Simulator.Accounts()
 	t.Run("PeakFromZero", func(t *testing.T) { testFromZero(t, w, peak) })
 	held := nextMinute(w.Start.Add(day + outage))
 	applyHeld(t, w, held)
 	time.Sleep(time.Until(w.Start.Add(day)))
-	end := accounts(w)
+	end := w.Simulator.Accounts()
 	t.Run("AheadBeatsReactive", func(t *testing.T) {
 		checkVerdict(t, end[reactive].Sub(begin[reactive]), end[ahead].Sub(begin[ahead]))
 	})
@@ -45,14 +45,6 @@ func TestOneDay(t *testing.T) {
 	if err := w.Failed(); err != nil {
 		t.Error(err)
 	}
-}
-
-func accounts(w *harness.World) map[string]simulator.Account {
-	all := map[string]simulator.Account{}
-	for _, name := range w.Simulator.Names() {
-		all[name] = w.Simulator.State(name).Account
-	}
-	return all
 }
 
 // checkLinted checks that Headstart has read the ScaledObject.

@@ -155,8 +155,8 @@ const (
 	outage = 30 * time.Second
 )
 
-// applyHeld applies them. KEDA connects anew for them, since it takes an address that is written in
-// another way for another one: so it has to accept the certificate that is served now.
+// applyHeld applies them. KEDA opens a new connection for each spelling of an address. Their address
+// is in capitals, so KEDA has to accept the certificate that is served now.
 func applyHeld(t *testing.T, w *harness.World, end time.Time) {
 	t.Helper()
 	scaler := strings.Replace(w.Scaler, "headstart-scaler", "HEADSTART-SCALER", 1)
