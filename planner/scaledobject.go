@@ -224,7 +224,7 @@ func (t scaledTrigger) trust() []Finding {
 		return []Finding{{"TriggerWithoutTLS", "its trigger connects without TLS, which the scaler refuses: " +
 			"set metadata.enableTLS to \"true\", and authenticationRef to a TriggerAuthentication with the CA"}}
 	case on("unsafeSsl"):
-		return []Finding{{"TriggerUnverified", "its trigger trusts whoever answers, and they set its replicas: " +
+		return []Finding{{"TriggerUnverified", "its trigger trusts any server, which then sets its replicas: " +
 			"leave metadata.unsafeSsl out, and set authenticationRef to a TriggerAuthentication with the CA"}}
 	case t.AuthenticationRef == nil:
 		return []Finding{{"TriggerWithoutCA", "its trigger does not trust the CA that Headstart makes: " +

@@ -14,7 +14,7 @@ import (
 	"headstart.dev/headstart/adapter/externalscaler/pb"
 )
 
-// The certificate is renewed under load, and each client connects anew again and again. No call
+// The certificate is renewed under load, and each client makes new connections all the time. No call
 // fails.
 func TestRotationUnderLoad(t *testing.T) {
 	f := start(t)

@@ -1,8 +1,9 @@
 //go:build ignore
 
 // Command protoc generates the Go code of a .proto file beside it. It does what the program protoc
-// does, but is made of Go modules only. Run it with `go run -modfile=go.tools.mod adapter/externalscaler/pb/protoc.go
-// FILE` from the top of the repository.
+// does, but is made of Go modules only. Run it from the top of the repository:
+//
+//	go run -modfile=go.tools.mod adapter/externalscaler/pb/protoc.go FILE
 package main
 
 import (

@@ -32,7 +32,7 @@ func (o *scalerOptions) register(f *pflag.FlagSet) {
 			"it too")
 	f.StringVar(&o.clientCA, "external-scaler-client-ca", o.clientCA,
 		"`FILE` with the CAs of client certificates; callers of the external scaler without one are then refused. "+
-			"Without this, whoever reaches the port can read every Forecast")
+			"Without this, everyone who reaches the port can read every Forecast")
 	f.StringSliceVar(&o.configMaps, "external-scaler-ca-configmap", o.configMaps,
 		"`NAMESPACE/NAME` of a ConfigMap that gets the CA of the certificate, for KEDA's TriggerAuthentications; "+
 			"may be repeated")
