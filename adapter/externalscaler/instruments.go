@@ -12,7 +12,7 @@ import (
 
 // instruments are the metrics of the server.
 type instruments struct {
-	calls *prometheus.CounterVec
+	calls, panics *prometheus.CounterVec
 }
 
 // newInstruments makes the metrics and registers them, unless reg is nil.
@@ -20,7 +20,10 @@ func newInstruments(reg prometheus.Registerer, streams *streamLimits) (*instrume
 	i := &instruments{calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "headstart_external_scaler_calls_total",
 		Help: "Calls of KEDA that are not streams, by method and by code of the answer.",
-	}, []string{"method", "code"})}
+	}, []string{"method", "code"}), panics: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "headstart_external_scaler_panics_total",
+		Help: "Calls and streams of KEDA that ended by a bug of Headstart, by method.",
+	}, []string{"method"})}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "headstart_external_scaler_streams",
 		Help: "Open streams of KEDA; a trigger of type external-push has two.",
@@ -28,7 +31,7 @@ func newInstruments(reg prometheus.Registerer, streams *streamLimits) (*instrume
 	if reg == nil {
 		return i, nil
 	}
-	for _, c := range []prometheus.Collector{i.calls, open} {
+	for _, c := range []prometheus.Collector{i.calls, i.panics, open} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of the external scaler: %w", err)
 		}

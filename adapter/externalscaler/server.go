@@ -66,10 +66,12 @@ func New(opts Options) (*Server, error) {
 		}
 	}
 	unread := &unreadRequests{most: int64(opts.maxUnread), patience: opts.readTimeout}
+	guard := newGuard(opts.Logger, opts.Clock, observe.panics)
 	server := grpc.NewServer(append(serverLimits(opts.lifetime),
 		grpc.Creds(credentials.NewTLS(tlsConfig(opts.Cert, opts.ClientCA))),
 		grpc.InTapHandle(unread.admit),
-		grpc.ChainUnaryInterceptor(readUnary, observe.unary), grpc.ChainStreamInterceptor(readStream))...)
+		grpc.ChainUnaryInterceptor(readUnary, observe.unary, guard.unary),
+		grpc.ChainStreamInterceptor(readStream, guard.stream))...)
 	pb.RegisterExternalScalerServer(server, s)
 	return &Server{
 		grpc: server, service: s, unread: unread, options: opts,
