@@ -21,7 +21,7 @@ type Options struct {
 
 	// BindAddress is the IP address to listen on; all addresses when it is empty.
 	BindAddress string
-	// Port is the TCP port to listen on; 9443 when it is 0.
+	// Port is the TCP port to listen on; [DefaultPort] when it is 0.
 	Port int
 	// Listener replaces BindAddress and Port when it is not nil.
 	Listener net.Listener
@@ -36,11 +36,9 @@ type Options struct {
 	// learn of the other replicas before the listener closes.
 	ShutdownDelay time.Duration
 
-	// MaxStreams bounds the open streams; 10,000 when it is 0. A trigger of type external-push has
-	// two.
-	MaxStreams int
-	// MaxStreamsPerNamespace bounds those of one namespace; 2,000 when it is 0.
-	MaxStreamsPerNamespace int
+	// MaxStreams bounds the open streams, and MaxStreamsPerNamespace those of one namespace; see the
+	// defaults below when they are 0. A trigger of type external-push has two.
+	MaxStreams, MaxStreamsPerNamespace int
 
 	// Registerer registers the metrics; nil registers none.
 	Registerer prometheus.Registerer
@@ -50,32 +48,38 @@ type Options struct {
 	Clock clock.PassiveClock
 
 	// These replace the constants of the same names, for tests.
-	tick, lifetime, readTimeout time.Duration
-	maxUnread, maxConnections   int
+	tick, lifetime, readTimeout   time.Duration
+	maxConnections, maxUnfinished int
 }
 
 const (
 	// DefaultPort is the port of the scaler.
 	DefaultPort = 9443
 
+	defaultMaxStreams             = 10_000
+	defaultMaxStreamsPerNamespace = 2_000
+
 	tick     = time.Second
 	lifetime = 20 * time.Minute
 
-	// maxUnread bounds the requests that wait for their message for as long as readTimeout.
-	maxUnread   = 4_000
+	// readTimeout is how long a request waits for its message. KEDA sends both at once.
 	readTimeout = 10 * time.Second
-	// maxConnections bounds the connections. KEDA has one, or a few.
+	// maxConnections bounds the connections, of which one client address has half. KEDA has one, or a
+	// few.
 	maxConnections = 1_000
+	// maxUnfinished bounds the requests that are not finished, without the streams that are followed.
+	maxUnfinished = 20_000
 )
 
 // withDefaults returns the options with defaults for zero values.
 func (o Options) withDefaults() Options {
 	o.Port = cmp.Or(o.Port, DefaultPort)
-	o.MaxStreams = cmp.Or(o.MaxStreams, 10_000)
-	o.MaxStreamsPerNamespace = cmp.Or(o.MaxStreamsPerNamespace, 2_000)
+	o.MaxStreams = cmp.Or(o.MaxStreams, defaultMaxStreams)
+	o.MaxStreamsPerNamespace = cmp.Or(o.MaxStreamsPerNamespace, defaultMaxStreamsPerNamespace)
 	o.tick, o.lifetime = cmp.Or(o.tick, tick), cmp.Or(o.lifetime, lifetime)
 	o.readTimeout = cmp.Or(o.readTimeout, readTimeout)
-	o.maxUnread, o.maxConnections = cmp.Or(o.maxUnread, maxUnread), cmp.Or(o.maxConnections, maxConnections)
+	o.maxConnections = cmp.Or(o.maxConnections, maxConnections)
+	o.maxUnfinished = cmp.Or(o.maxUnfinished, maxUnfinished)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

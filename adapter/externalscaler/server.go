@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
@@ -38,8 +37,7 @@ const (
 type Server struct {
 	grpc     *grpc.Server
 	service  *service
-	unread   *unreadRequests
-	listener net.Listener
+	listener *connections
 	options  Options
 }
 
@@ -65,17 +63,15 @@ func New(opts Options) (*Server, error) {
 			return nil, fmt.Errorf("listen on %s for KEDA: %w", address, err)
 		}
 	}
-	unread := &unreadRequests{most: int64(opts.maxUnread), patience: opts.readTimeout}
 	guard := newGuard(opts.Logger, opts.Clock, observe.panics)
 	server := grpc.NewServer(append(serverLimits(opts.lifetime),
-		grpc.Creds(credentials.NewTLS(tlsConfig(opts.Cert, opts.ClientCA))),
-		grpc.InTapHandle(unread.admit),
+		grpc.Creds(countedTLS{credentials.NewTLS(tlsConfig(opts.Cert, opts.ClientCA))}),
+		grpc.InTapHandle(admit(opts.readTimeout)),
 		grpc.ChainUnaryInterceptor(readUnary, observe.unary, guard.unary),
 		grpc.ChainStreamInterceptor(readStream, guard.stream))...)
 	pb.RegisterExternalScalerServer(server, s)
 	return &Server{
-		grpc: server, service: s, unread: unread, options: opts,
-		listener: netutil.LimitListener(listener, opts.maxConnections),
+		grpc: server, service: s, options: opts, listener: newConnections(listener, opts),
 	}, nil
 }
 

@@ -50,6 +50,7 @@ func follow[T comparable](
 		return err
 	}
 	defer release()
+	defer followed(ctx)()
 	changed, stop := s.forecasts.Watch(t.namespace, t.forecast)
 	defer stop()
 	tick := time.NewTicker(s.tick)

@@ -2,56 +2,37 @@ package externalscaler
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/tap"
 )
 
-// hurry is how long a request waits for its message when too many others wait. KEDA sends both at
-// once.
-const hurry = 200 * time.Millisecond
+// unreadKey is the key of a request's [unread] in its context.
+type unreadKey struct{}
 
-// unreadRequests bounds the requests that wait for their message. By itself gRPC waits for a message
-// without an end, and a client with such requests fills the memory.
-type unreadRequests struct {
-	// most is how many may wait for as long as patience.
-	most     int64
-	patience time.Duration
-	waiting  atomic.Int64
+// unread is a request that waits for its message. By itself gRPC waits without an end.
+type unread struct {
+	late   *time.Timer // cancels the request
+	forget func() bool // the request, when it ends before
 }
 
-// readKey is the key of a function in the context of a request, which is called when its message is
-// read.
-type readKey struct{}
-
-// admit counts a request until its message is read, or the request ends. It is a
-// [tap.ServerInHandle]. It never refuses a request itself: gRPC would then keep the context of the
-// request until the connection ends.
-func (u *unreadRequests) admit(ctx context.Context, _ *tap.Info) (context.Context, error) {
-	patience := u.patience
-	if u.waiting.Add(1) > u.most {
-		patience = min(patience, hurry)
+// admit ends a request whose message is not there within the patience. It refuses none: gRPC would
+// then keep the context of the request until the connection ends.
+func admit(patience time.Duration) tap.ServerInHandle {
+	return func(ctx context.Context, _ *tap.Info) (context.Context, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		u := &unread{late: time.AfterFunc(patience, cancel)}
+		u.forget = context.AfterFunc(ctx, func() { u.late.Stop() })
+		return context.WithValue(ctx, unreadKey{}, u), nil
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	late := time.AfterFunc(patience, cancel)
-	done := sync.OnceFunc(func() {
-		late.Stop()
-		u.waiting.Add(-1)
-	})
-	forget := context.AfterFunc(ctx, done)
-	return context.WithValue(ctx, readKey{}, func() {
-		forget()
-		done()
-	}), nil
 }
 
 // read says that the message of a request is read.
 func read(ctx context.Context) {
-	if done, ok := ctx.Value(readKey{}).(func()); ok {
-		done()
+	if u, ok := ctx.Value(unreadKey{}).(*unread); ok {
+		u.forget()
+		u.late.Stop()
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"testing"
 	"time"
 
@@ -46,16 +45,6 @@ func (f *fixture) halfSent(t *testing.T, n int, method string, message bool) <-c
 	return ended
 }
 
-// eventually waits until the server counts n requests without a message.
-func (f *fixture) eventually(t *testing.T, n int64) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); f.server.unread.waiting.Load() != n; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d requests wait for their message, want %d", f.server.unread.waiting.Load(), n)
-		}
-	}
-}
-
 func TestUnreadRequestsEnd(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason, method string
@@ -73,66 +62,29 @@ func TestUnreadRequestsEnd(t *testing.T) {
 					t.Fatalf("%s: %d ended with %v, want Canceled by the server", tc.reason, i, code)
 				}
 			}
-			f.eventually(t, 0)
+			f.unfinished(t, 0)
 		})
 	}
 }
 
-// Many requests that are never finished do not keep others from being served.
+// Many requests that are never finished do not keep others from being served. Those beyond the bound
+// cost their connection.
 func TestUnreadRequestsHarmNobody(t *testing.T) {
-	f := start(t, func(o *Options) { o.readTimeout, o.maxUnread = time.Hour, 20 })
+	f := start(t, func(o *Options) { o.readTimeout, o.maxUnfinished = time.Hour, 100 })
 	f.set(func(f *fakeForecasts) { f.value, f.capacity = 1, 1 })
-	ended := f.halfSent(t, 500, "IsActive", false)
+	f.holdCalls(t, 50, false)
+	f.unfinished(t, 50)
 	c, trigger := f.client(t), ref("shop", "forecast", "llm")
 	for range 20 {
 		if _, err := c.IsActive(t.Context(), trigger, grpc.WaitForReady(true)); err != nil {
-			t.Errorf("a call beside 500 half-sent ones: %v", err)
+			t.Errorf("a call beside 50 half-sent ones: %v", err)
 		}
 	}
 	r := f.activity(t, trigger)
 	if !r.next() {
 		t.Error("a stream beside half-sent calls: not active")
 	}
-	for range 480 {
-		if code := <-ended; code != codes.Canceled {
-			t.Fatalf("one beyond the bound ended with %v, want Canceled by the server", code)
-		}
-	}
-	f.eventually(t, 20)
-	select {
-	case code := <-ended:
-		t.Errorf("one within the bound ended with %v", code)
-	case <-time.After(2 * hurry):
-	}
+	awaitClosed(t, f.holdCalls(t, 60, false)) // It has more than the other one.
+	f.unfinished(t, 50)
 	r.nothing() // A stream whose message is read is not cut off.
-}
-
-func TestConnectionLimit(t *testing.T) {
-	f := start(t, func(o *Options) { o.maxConnections = 2 })
-	connect := func(patience time.Duration) (net.Conn, error) {
-		dialer := &net.Dialer{Timeout: patience}
-		config := &tls.Config{
-			RootCAs: f.authority.pool(), ServerName: "scaler.test", MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"},
-		}
-		return tls.DialWithDialer(dialer, "tcp", f.address, config)
-	}
-	var open net.Conn
-	for range 2 {
-		conn, err := connect(time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close() }()
-		open = conn
-	}
-	if conn, err := connect(200 * time.Millisecond); err == nil {
-		_ = conn.Close()
-		t.Error("a third connection is served, and the limit is 2")
-	}
-	_ = open.Close()
-	conn, err := connect(time.Minute)
-	if err != nil {
-		t.Fatalf("after one of two has closed: %v", err)
-	}
-	_ = conn.Close()
 }
