@@ -23,7 +23,7 @@ type Options struct {
 
 	// BindAddress is the IP address to listen on; all addresses when it is empty.
 	BindAddress string
-	// SecurePort is the TCP port to listen on; 6443 when it is 0.
+	// SecurePort is the TCP port to listen on; [DefaultPort] when it is 0.
 	SecurePort int
 	// Listener replaces BindAddress and SecurePort when it is not nil.
 	Listener net.Listener
@@ -72,7 +72,9 @@ type Options struct {
 }
 
 const (
-	defaultPort         = 6443
+	// DefaultPort is the port of the metrics APIs.
+	DefaultPort = 6443
+
 	defaultAuthCacheTTL = time.Minute
 	maxGoawayChance     = 0.02
 )
@@ -80,7 +82,7 @@ const (
 // withDefaults returns the options with defaults for zero values.
 func (o Options) withDefaults() Options {
 	if o.SecurePort == 0 {
-		o.SecurePort = defaultPort
+		o.SecurePort = DefaultPort
 	}
 	if o.AuthCacheTTL == 0 {
 		o.AuthCacheTTL = defaultAuthCacheTTL

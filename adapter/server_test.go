@@ -50,7 +50,7 @@ type item struct {
 	Time                  time.Time
 }
 
-// decode returns the items of an answer, whichever list it is.
+// decode returns the items of an answer, of any kind of list.
 func decode(t *testing.T, resp *http.Response, body []byte) []item {
 	t.Helper()
 	obj, err := runtime.Decode(cmaserver.Codecs.UniversalDeserializer(), body)

@@ -65,8 +65,8 @@ func (t *tokens) AuthenticateToken(ctx context.Context, token string) (*authenti
 		t.observe(kindToken, resultCached)
 		return resp, refusal == nil, refusal
 	}
-	// Requests with the same token share one review, and the first of them pays. Whoever knows a
-	// token may cost its owner that.
+	// Requests with the same token share one review, and the first of them pays. So everybody who
+	// knows a token can use its owner's budget.
 	done := t.underway.DoChan(string(key[:]), func() (any, error) { return t.ask(ctx, key, token) })
 	select {
 	case r := <-done:

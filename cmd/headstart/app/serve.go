@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/adapter/externalscaler"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/gpuwarm/warmer"
@@ -59,7 +60,7 @@ func defaultOptions() options {
 		namespace:        os.Getenv("POD_NAMESPACE"),
 		serviceName:      "headstart",
 		bindAddress:      "0.0.0.0",
-		securePort:       6443,
+		securePort:       adapter.DefaultPort,
 		leaderElect:      true,
 		manageAPI:        true,
 		warmBounds:       warmer.DefaultBounds(),
