@@ -65,7 +65,7 @@ func NewScaledObjects(c cache.Cache, d Discovery, clock clock.WithTicker, logger
 	}
 }
 
-// NeedLeaderElection is false: whoever owns a Forecast reads the ScaledObjects of it.
+// NeedLeaderElection is false: the replica that owns a Forecast reads the ScaledObjects of it.
 func (s *ScaledObjects) NeedLeaderElection() bool { return false }
 
 // Start follows the ScaledObjects until ctx ends, from when the cluster serves the kind.
@@ -139,8 +139,8 @@ func (s *ScaledObjects) follow(ctx context.Context) error {
 		return fmt.Errorf("watch ScaledObjects: %w", err)
 	}
 	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    s.store,
-		UpdateFunc: func(_, obj any) { s.store(obj) },
+		AddFunc:    func(obj any) { s.store(nil, obj) },
+		UpdateFunc: s.store,
 		DeleteFunc: s.remove,
 	})
 	if err != nil {
@@ -153,14 +153,18 @@ func (s *ScaledObjects) follow(ctx context.Context) error {
 	return nil
 }
 
-func (s *ScaledObjects) store(obj any) {
+// store reads a new or a changed ScaledObject. before is the same one until now; nil if it is new.
+func (s *ScaledObjects) store(before, obj any) {
 	u, ok := obj.(*unstructured.Unstructured)
 	if !ok {
 		return
 	}
 	parsed, err := planner.ReadScaledObject(u)
 	if err != nil {
-		s.logger.Warn("a ScaledObject is left out", "error", err)
+		// KEDA writes the status often, and a status changes nothing here.
+		if old, ok := before.(*unstructured.Unstructured); !ok || old.GetGeneration() != u.GetGeneration() {
+			s.logger.Warn("a ScaledObject is left out", "error", err)
+		}
 		parsed = planner.ScaledObject{}
 	}
 	s.mu.Lock()

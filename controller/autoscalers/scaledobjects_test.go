@@ -1,8 +1,10 @@
 package autoscalers
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,16 +87,16 @@ func TestScaledObjectsOfForecast(t *testing.T) {
 			t.Errorf("%s: -want, +got:\n%s", step, diff)
 		}
 	}
-	s.store(scaledObject("b", "llm"))
-	s.store(scaledObject("a", "llm"))
-	s.store(scaledObject("c", ""))
+	s.store(nil, scaledObject("b", "llm"))
+	s.store(nil, scaledObject("a", "llm"))
+	s.store(nil, scaledObject("c", ""))
 	expect("three are there", readersOf(s, "llm"), []string{"a", "b"})
 	expect("three are there", changed(s), map[string]int{"llm": 2})
 	withStatus := scaledObject("a", "llm")
 	withStatus.Object["status"] = map[string]any{"health": "x"}
-	s.store(withStatus)
+	s.store(nil, withStatus)
 	expect("a status is written", changed(s), map[string]int{})
-	s.store(scaledObject("a", "chat"))
+	s.store(nil, scaledObject("a", "chat"))
 	expect("one reads another", changed(s), map[string]int{"llm": 1, "chat": 1})
 	expect("one reads another", readersOf(s, "chat"), []string{"a"})
 	s.remove(scaledObject("a", "chat"))
@@ -130,7 +132,7 @@ func TestScaledObjectsAppearLater(t *testing.T) {
 	}
 	d.served = true
 	check("KEDA is there", false, false, true)
-	s.store(scaledObject("a", "llm"))
+	s.store(nil, scaledObject("a", "llm"))
 	changed(s)
 	d.served = false
 	check("KEDA is gone", false, false, false)
@@ -153,5 +155,33 @@ func TestPlansDoNotWaitForever(t *testing.T) {
 	var none *ScaledObjects
 	if none.wait() || none.of(&v1alpha1.Forecast{}) != nil {
 		t.Error("without ScaledObjects there are some")
+	}
+}
+
+// One that cannot be read is logged once per change of its spec: KEDA writes its status often.
+func TestUnreadableScaledObjectIsLoggedOnce(t *testing.T) {
+	var logs bytes.Buffer
+	s, _, _ := newTestScaledObjects(&fakeDiscovery{})
+	s.logger = slog.New(slog.NewTextHandler(&logs, nil))
+	broken := func(generation int64) *unstructured.Unstructured {
+		obj := scaledObject("a", "llm")
+		obj.SetGeneration(generation)
+		obj.Object["spec"].(map[string]any)["triggers"] = "none"
+		return obj
+	}
+	for _, step := range []struct {
+		reason        string
+		before, after any
+		logged        int
+	}{
+		{"it is new", nil, broken(1), 1},
+		{"its status is written", broken(1), broken(1), 1},
+		{"its spec is changed", broken(1), broken(2), 2},
+		{"its status is written again", broken(2), broken(2), 2},
+	} {
+		s.store(step.before, step.after)
+		if got := strings.Count(logs.String(), "left out"); got != step.logged {
+			t.Errorf("%s: logged %d times, want %d", step.reason, got, step.logged)
+		}
 	}
 }
