@@ -57,7 +57,9 @@ type forecastTrigger struct {
 	findings []Finding
 }
 
-// The part of a ScaledObject that is read. Everything else is KEDA's business.
+// The part of a ScaledObject that is read. Everything else is KEDA's business. So is cooldownPeriod:
+// KEDA holds one replica for that long after the last demand, and a Forecast is active a lead before
+// the next.
 type scaledObject struct {
 	metav1.ObjectMeta `json:"metadata"`
 	Spec              struct {
@@ -176,7 +178,7 @@ var triggerKeys = []string{"forecast", "targetValue", "activationThreshold", "sc
 
 // read returns the trigger, and reports whether it reads a Forecast.
 func (t scaledTrigger) read(polling time.Duration, toZero bool) (forecastTrigger, bool) {
-	name := t.Metadata["forecast"]
+	name := strings.TrimSpace(t.Metadata["forecast"]) // as the scaler reads it
 	if (t.Type != "external" && t.Type != "external-push") || name == "" {
 		return forecastTrigger{}, false
 	}

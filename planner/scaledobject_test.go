@@ -100,6 +100,11 @@ func TestReadScaledObjects(t *testing.T) {
 			reason: "the trigger's target is not the spec's capacity", spec: goodBehavior + trigger(), specCapacity: "4",
 			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"CapacityDiffers"},
 		},
+		"spaces": {
+			reason:   "the scaler leaves them out",
+			spec:     goodBehavior + trigger("forecast: face-fusion", `forecast: " face-fusion "`),
+			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion",
+		},
 		"another forecast": {
 			reason: "it does not matter", spec: goodBehavior + trigger("forecast: face-fusion", "forecast: other"),
 		},
@@ -154,7 +159,7 @@ func TestReadScaledObjects(t *testing.T) {
 			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"TriggerWithoutCA"},
 		},
 		"not verified": {
-			reason:   "whoever answers sets the replicas",
+			reason:   "any server that answers sets the replicas",
 			spec:     goodBehavior + trigger("{scaler", `{enableTLS: "true", unsafeSsl: "true", scaler`),
 			capacity: 5, most: 100, hpa: "keda-hpa-face-fusion", findings: []string{"TriggerUnverified"},
 		},
