@@ -368,3 +368,47 @@ func join(at, name string) string {
 	}
 	return at + "." + name
 }
+
+// Only the CA goes to KEDA's namespace, whatever the namespaces are called.
+func TestChartKEDANamespaces(t *testing.T) {
+	for name, tc := range map[string]struct{ reason, release, keda string }{
+		"defaults":        {"each has its own", "headstart-system", "keda"},
+		"other names":     {"both are changed", "scaling", "kedacore"},
+		"release in keda": {"KEDA runs elsewhere, and Headstart's own objects stay", "keda", "scaling"},
+		"same":            {"they share one", "keda", "keda"},
+		"name in a name":  {"text is replaced nowhere", "keda-tools", "my-keda"},
+		"longer name":     {"it contains the name of the manifests", "my-headstart-system", "keda"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objects, err := template(t, tc.release, "{metricsAPIs: [], keda: {enabled: true, namespace: "+tc.keda+"}}")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]bool{
+				"ConfigMap/" + tc.keda + "/headstart-ca": true, "Role/" + tc.keda + "/headstart-ca": true,
+				"RoleBinding/" + tc.keda + "/headstart-ca":          true,
+				"Service/" + tc.release + "/headstart-scaler":       true,
+				"NetworkPolicy/" + tc.release + "/headstart-scaler": true,
+			}
+			got := map[string]bool{}
+			for k := range objects {
+				if strings.HasSuffix(k, "/headstart-ca") || strings.HasSuffix(k, "/headstart-scaler") {
+					got[k] = true
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: -want, +got:\n%s", tc.reason, diff)
+			}
+			for k, part := range map[string]string{
+				"RoleBinding/" + tc.keda + "/headstart-ca":          `"namespace":"` + tc.release + `"`,
+				"NetworkPolicy/" + tc.release + "/headstart-scaler": `"kubernetes.io/metadata.name":"` + tc.keda + `"`,
+				"Deployment/" + tc.release + "/headstart":           "--external-scaler-ca-configmap=" + tc.keda + "/headstart-ca",
+			} {
+				text, err := json.Marshal(objects[k])
+				if err != nil || !strings.Contains(string(text), part) {
+					t.Errorf("%s: %s does not contain %s (%v):\n%s", tc.reason, k, part, err, text)
+				}
+			}
+		})
+	}
+}
