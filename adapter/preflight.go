@@ -19,9 +19,8 @@ type OwnedError struct {
 	Group string
 	// APIService is the name of the APIService that registers the group.
 	APIService string
-	// Owner is the Service behind it, as namespace/name; empty when the API server itself serves
-	// the group.
-	Owner string
+	// Service is the one behind it; empty when the API server itself serves the group.
+	Service types.NamespacedName
 	// Alternative says what to do instead; empty names the other group.
 	Alternative string
 }
@@ -29,8 +28,8 @@ type OwnedError struct {
 // Error implements error. The message names the owner, and what to do instead.
 func (e *OwnedError) Error() string {
 	owner := "the API server itself"
-	if e.Owner != "" {
-		owner = "Service " + e.Owner
+	if e.Service.Name != "" {
+		owner = "Service " + e.Service.String()
 	}
 	return fmt.Sprintf("API group %s belongs to %s (APIService %s): a group has one owner in a cluster, "+
 		"and taking it would cut off every HPA that reads metrics from it. %s",
@@ -71,14 +70,12 @@ func Preflight(ctx context.Context, reader client.Reader, group string, service 
 		}
 		namespace, _, _ := unstructured.NestedString(item.Object, "spec", "service", "namespace")
 		name, _, _ := unstructured.NestedString(item.Object, "spec", "service", "name")
-		if namespace == service.Namespace && name == service.Name {
+		if name != "" && namespace == service.Namespace && name == service.Name {
 			continue
 		}
-		owned := &OwnedError{Group: group, APIService: item.GetName()}
-		if name != "" {
-			owned.Owner = namespace + "/" + name
+		return &OwnedError{
+			Group: group, APIService: item.GetName(), Service: types.NamespacedName{Namespace: namespace, Name: name},
 		}
-		return owned
 	}
 	return nil
 }

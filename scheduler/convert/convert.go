@@ -26,8 +26,11 @@ type Options struct {
 	// it. Zero stands for 2026.
 	Now time.Time
 	// Door is how the new autoscaler reads the Forecast. Empty keeps what the object uses: a
-	// ScaledObject stays one, and everything else becomes an HPA with an External metric.
+	// ScaledObject stays one, and for everything else Unasked decides.
 	Door door.Door
+	// Unasked is the door where neither Door nor the object decides; an External metric when it is
+	// empty.
+	Unasked door.Door
 	// Kubernetes is the version that the new autoscaler is for.
 	Kubernetes door.Kubernetes
 }

@@ -1,8 +1,10 @@
 package convert
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"headstart.dev/headstart/scheduler/door"
 	"headstart.dev/headstart/scheduler/manifest"
@@ -11,13 +13,18 @@ import (
 // doorFor returns the door for what an object is converted to: the one that was asked for, or else
 // the one that the object itself uses.
 func (s *source) doorFor() door.Door {
-	switch {
-	case s.c.options.Door != "":
-		return s.c.options.Door
-	case s.kind == scaledObjectKind:
+	if s.c.options.Door == "" && s.kind == scaledObjectKind {
 		return door.KEDA
 	}
-	return door.External
+	return cmp.Or(s.c.options.Door, s.c.options.Unasked, door.External)
+}
+
+// LeavesDoorOpen reports whether there is something to convert that does not say by itself how the
+// new autoscaler reads the Forecast.
+func LeavesDoorOpen(objects []manifest.Object) bool {
+	return slices.ContainsFunc(objects, func(o manifest.Object) bool {
+		return o.Kind != scaledObjectKind && kinds[o.Group()+"/"+o.Kind] != nil
+	})
 }
 
 // names returns how to call the new autoscaler and its bounds.
@@ -41,7 +48,7 @@ const scaledObjectKind = "ScaledObject"
 // stays one keeps all that it has, except for its cron triggers.
 func (s *source) addAutoscaler(v conversion) error {
 	d := s.doorFor()
-	if s.c.options.Door != "" || d == door.KEDA {
+	if s.c.options.Door != "" || d != door.External {
 		s.note("%s", d.Needs())
 	}
 	if s.staysScaledObject() {

@@ -14,6 +14,7 @@ import (
 func newConvertCommand(streams Streams) *cobra.Command {
 	var options convert.Options
 	var doors doorFlags
+	var cluster *clusterFlags
 	cmd := &cobra.Command{
 		Use:   "convert FILE...",
 		Short: "Convert the timed scaling of other autoscalers to PeakSchedules, Forecasts and HPAs",
@@ -28,32 +29,42 @@ It reads these kinds:
 
 Pass the HorizontalPodAutoscalers that belong to them in the same call. The new manifests go to
 standard output. Notes go to standard error: what could not be converted, and what to stop before you
-apply the result.`,
+apply the result.
+
+It needs no cluster. If a kubeconfig names one, and neither --door nor the kind of the input decides
+how the new autoscaler reads the Forecast, convert asks that cluster which way is free. It waits for
+three seconds at most.`,
 		Example: `  headstart convert cronhpa.yaml
   headstart convert cronhpa.yaml --time-zone Asia/Shanghai
   kubectl get scaledobjects,hpa -A -o yaml | headstart convert - > headstart.yaml`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) (err error) {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if options.Door, options.Kubernetes, err = doors.parse(); err != nil {
 				return err
 			}
-			return runConvert(streams, args, options)
+			objects, err := readManifests(streams, args)
+			if err != nil {
+				return err
+			}
+			if options.Door == "" && convert.LeavesDoorOpen(objects) {
+				if note := askCluster(cmd.Context(), cluster, &options); note != "" {
+					fmt.Fprintln(streams.Err, "note: "+note)
+				}
+			}
+			return runConvert(streams, objects, options)
 		},
 	}
+	cluster = newNamespacedFlags(cmd.Flags())
 	cmd.Flags().StringVar(&options.TimeZone, "time-zone", "",
 		"IANA `ZONE` of schedules that follow the clock of their controller's machine (default the zone that each "+
 			"project uses)")
-	doors.register(cmd.Flags(), "the kind that is converted: a ScaledObject stays one, all others become an HPA with "+
-		"an External metric")
+	doors.register(cmd.Flags(), "the kind that is converted: a ScaledObject stays one; for all others the door that "+
+		"the cluster has free, and without a cluster external")
 	return cmd
 }
 
-func runConvert(streams Streams, files []string, options convert.Options) error {
+func runConvert(streams Streams, objects []manifest.Object, options convert.Options) error {
 	options.Now = time.Now()
-	objects, err := readManifests(streams, files)
-	if err != nil {
-		return err
-	}
 	result, convertErr := convert.Convert(objects, options)
 	for _, object := range result.Objects {
 		text, err := yaml.Marshal(object)

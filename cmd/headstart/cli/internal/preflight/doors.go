@@ -17,6 +17,9 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
+// serviceName is the name of Headstart's Service, in the manifests and in the chart.
+const serviceName = "headstart"
+
 // doorsOf is what a cluster has for each door.
 type doorsOf struct {
 	// taken is the error of each metrics group that has another owner.
@@ -25,8 +28,8 @@ type doorsOf struct {
 	keda bool
 }
 
-// readDoors asks for the owners of both groups, whichever were named, and for KEDA: an alternative
-// that is taken too would be no advice.
+// readDoors asks for the owners of both groups, and for KEDA, also where one group
+// was named: an alternative that is taken too would be no advice.
 func readDoors(ctx context.Context, c client.Reader, service types.NamespacedName) (doorsOf, error) {
 	out := doorsOf{taken: map[string]*adapter.OwnedError{}}
 	for _, group := range []string{external_metrics.GroupName, custom_metrics.GroupName} {

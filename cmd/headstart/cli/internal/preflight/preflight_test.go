@@ -28,6 +28,26 @@ func ownedBy(group, namespace, name string) client.Object {
 	}}
 }
 
+// cluster returns a client of a cluster that has these APIServices, and perhaps KEDA.
+func cluster(keda bool, owners ...client.Object) client.Client {
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"},
+		meta.RESTScopeRoot)
+	base := clientfake.NewClientBuilder().WithScheme(controller.NewScheme()).WithRESTMapper(mapper).
+		WithObjects(owners...).Build()
+	return interceptor.NewClient(base, interceptor.Funcs{List: func(
+		ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption,
+	) error {
+		if gvk := list.GetObjectKind().GroupVersionKind(); gvk.Group == planner.ScaledObjectKind.Group {
+			if !keda {
+				return &meta.NoKindMatchError{GroupKind: gvk.GroupKind()}
+			}
+			return nil
+		}
+		return c.List(ctx, list, opts...)
+	}})
+}
+
 // The advice is a door that is free, whatever groups were asked about.
 func TestPreflightAdvice(t *testing.T) {
 	const external, custom = "external.metrics.k8s.io", "custom.metrics.k8s.io"
@@ -75,22 +95,7 @@ func TestPreflightAdvice(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			mapper := meta.NewDefaultRESTMapper(nil)
-			mapper.Add(schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"},
-				meta.RESTScopeRoot)
-			base := clientfake.NewClientBuilder().WithScheme(controller.NewScheme()).WithRESTMapper(mapper).
-				WithObjects(tc.owners...).Build()
-			c := interceptor.NewClient(base, interceptor.Funcs{List: func(
-				ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption,
-			) error {
-				if gvk := list.GetObjectKind().GroupVersionKind(); gvk.Group == planner.ScaledObjectKind.Group {
-					if !tc.keda {
-						return &meta.NoKindMatchError{GroupKind: gvk.GroupKind()}
-					}
-					return nil
-				}
-				return c.List(ctx, list, opts...)
-			}})
+			c := cluster(tc.keda, tc.owners...)
 			var out bytes.Buffer
 			err := Check(t.Context(), &out, c, tc.groups,
 				types.NamespacedName{Namespace: "headstart-system", Name: "headstart"})
