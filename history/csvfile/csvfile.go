@@ -56,7 +56,9 @@ func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.
 // one column for each series. Columns are separated by commas, semicolons or tabs.
 //
 // Timestamps are RFC 3339. Other ISO 8601 forms, and Unix seconds, milliseconds, microseconds or
-// nanoseconds, are understood; a timestamp without an offset is UTC. Rows may have any order. A
+// nanoseconds, are understood; a timestamp without an offset is UTC. A date such as 03/04/2026 is
+// read where another row of the file tells which part is the day. A file of times and values needs
+// no header. Rows may have any order. A
 // step starts at the row's time, rounded to the grid of the rows. Where times jitter, this grid is
 // that of whole steps. [NamedSeries.Timestamp] returns what the file has. An empty value, NaN and a
 // missing row are gaps.
@@ -130,6 +132,9 @@ func readRows(in *csv.Reader) ([]*rawSeries, error) {
 		return nil, errors.New("no rows after the header: at least one is needed")
 	}
 	if err := c.numbers.finish(); err != nil {
+		return nil, err
+	}
+	if err := c.clock.slashed.finish(c.all); err != nil {
 		return nil, err
 	}
 	for _, s := range c.all {

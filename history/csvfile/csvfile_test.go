@@ -196,8 +196,11 @@ func TestReadErrors(t *testing.T) {
 		"empty":             {"", 0, "header must be"},
 		"header only":       {"timestamp,value\n", 0, "no rows"},
 		"other header":      {"clock;load\n1;2\n", 1, "separated by commas, semicolons or tabs"},
-		"no header":         {"2026-01-01T00:00:00Z,1\n", 1, "header must be"},
-		"no header, rows":   {"2026-01-01T00:00:00Z,1\n2026-01-01T00:01:00Z,2\n", 1, "header must be"},
+		"no header":         {"2026-01-01T00:00:00Z,1\n", 1, "give the step"},
+		"no header, three":  {"2026-01-01T00:00:00Z,1,2\n2026-01-01T00:01:00Z,2,3\n", 1, "header must be"},
+		"no header, series": {"web,2026-01-01T00:00:00Z,1\nweb,2026-01-01T00:01:00Z,2\n", 1, "header must be"},
+		"no header, text":   {"2026-01-01T00:00:00Z,up\n2026-01-01T00:01:00Z,down\n", 1, "header must be"},
+		"no header, counts": {"123456789,1\n123456790,2\n", 1, "header must be"},
 		"numbers, no names": {"order,count\n1767225600,1\n1767225660,2\n", 1, "header must be"},
 		"no serial":         {"time,value\n20000,1\n20060,2\n", 2, "is not a time"},
 		"short groups":      {head + "2026-01-01T00:02:00Z,1 23\n", 4, "not a finite number"},
@@ -216,7 +219,21 @@ func TestReadErrors(t *testing.T) {
 		"too many fields": {head + "a,2026-01-01T00:02:00Z,3\n", 4, "3 fields, but the header has 2"},
 		"duplicate":       {head + "2026-01-01T00:01:00Z,2\n", 4, "already on line 3, with another value"},
 		"month and day":   {head + "01/02/2026 00:02,1\n", 4, "which is the day and which is the month"},
-		"with a unit":     {head + "2026-01-01T00:02:00Z,3 req/s\n", 4, "without a unit"},
+		"month and day, all": {
+			"time,value\n01/02/2026 00:00,1\n01/02/2026 00:01,1\n", 2, "and no other row does",
+		},
+		"two orders": {
+			"time,value\n16/03/2026 00:00,1\n03/16/2026 00:01,1\n", 3,
+			`"03/16/2026 00:01" has the month first, and "16/03/2026 00:00" before it the day first`,
+		},
+		"two digits":  {"time,value\n3/16/26 00:00,1\n3/16/26 00:01,1\n", 2, "no year of four digits"},
+		"no month":    {"time,value\n16/16/2026 00:00,1\n", 2, "is not a time"},
+		"no day":      {"time,value\n31/02/2026 00:00,1\n", 2, "is not a time"},
+		"no day late": {"time,value\n02/31/2026 00:00,1\n", 2, "is not a time"},
+		"with a unit": {head + "2026-01-01T00:02:00Z,3 req/s\n", 4, `value "3 req/s" is not a finite number: write plain`},
+		"thousands":   {head + "2026-01-01T00:02:00Z,1.5k\n", 4, `"Formatted data" off`},
+		"bytes":       {head + "2026-01-01T00:02:00Z,3 GiB\n", 4, "without a unit"},
+		"percent":     {head + "2026-01-01T00:02:00Z,45%\n", 4, "without a unit"},
 		"doubtful comma": {
 			"Time;Value\n2026-01-01T00:00:00Z;1,234\n2026-01-01T00:01:00Z;2,345\n", 2, "can mean a thousand times",
 		},
@@ -325,6 +342,7 @@ func FuzzReadHeader(f *testing.F) {
 	} {
 		f.Add(header, "46023.5,1\r46024,1 234,5\rThu Jan 01 2026 00:00:00 GMT+0000 (X),2")
 		f.Add(header, "1767225600,1\n1767225660,2\n")
+		f.Add(header, "03/11/2026 1:00 PM,1\n03/12/2026 1:00 PM,2\n13/03/2026, 13:00:00,3")
 		f.Add(header, "2026/01/01 00:00:00;1,5;x\n2026/01/01 00:01:00;2,5;y")
 	}
 	f.Fuzz(func(t *testing.T, header, rows string) {

@@ -216,6 +216,21 @@ var exports = map[string]struct {
 			`"Thu, 01 Jan 2026 00:02:00 GMT",1234.25`,
 		}, []string{""},
 	},
+	"Headless": {
+		"no header",
+		[]string{"2026-01-01T00:00:00Z,1.5", "2026-01-01T00:01:00Z,2", "2026-01-01T00:02:00Z,1234.25"},
+		[]string{""},
+	},
+	"HeadlessSeconds": {
+		"no header, and Unix times",
+		[]string{"1767225600\t1.5", "1767225660\t2", "1767225720\t1234.25"},
+		[]string{""},
+	},
+	"GermanShort": {
+		"days and months of one digit",
+		[]string{"Zeit;Wert", "1.1.2026 00:00;1,5", "1.1.2026 00:01;2", "1.1.2026 00:02;1234,25"},
+		[]string{""},
+	},
 	"SeriesLast": {
 		"columns in another order",
 		[]string{"value,timestamp,metric", "1.5,1767225600,m", "2,1767225660,m", "1234.25,1767225720,m"},
@@ -306,6 +321,68 @@ func TestJitter(t *testing.T) {
 			}
 			if next := all[0].Timestamp(len(s.Values)); next != fmt.Sprint(s.End().UnixMilli()) {
 				t.Errorf("Reason: %s\nthe next step is stamped %s, want %d", tc.reason, next, s.End().UnixMilli())
+			}
+		})
+	}
+}
+
+// TestSlashedDates reads dates that say only together which part is the day.
+func TestSlashedDates(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		times  []string
+		want   string // the first and the last time
+		next   string // the stamp after the last one
+	}{
+		"MonthFirst": {
+			"a day above 12 tells it, wherever it is",
+			[]string{"03/11/2026 00:00", "03/12/2026 00:00", "03/13/2026 00:00"},
+			"2026-03-11T00:00:00Z 2026-03-13T00:00:00Z", "03/14/2026 00:00",
+		},
+		"DayFirst": {
+			"likewise",
+			[]string{"11/03/2026 00:00:00", "12/03/2026 00:00:00", "13/03/2026 00:00:00"},
+			"2026-03-11T00:00:00Z 2026-03-13T00:00:00Z", "14/03/2026 00:00:00",
+		},
+		"NewestFirst": {
+			"rows may have any order",
+			[]string{"13/3/2026 0:00", "12/3/2026 0:00", "11/3/2026 0:00"},
+			"2026-03-11T00:00:00Z 2026-03-13T00:00:00Z", "14/3/2026 00:00",
+		},
+		"TwelveHours": {
+			"a clock of twelve hours, as spreadsheets write it",
+			[]string{"3/13/2026 11:00:00 AM", "3/13/2026 12:00:00 PM", "3/13/2026 1:00:00 PM"},
+			"2026-03-13T11:00:00Z 2026-03-13T13:00:00Z", "3/13/2026 2:00:00 PM",
+		},
+		"Dashes": {
+			"other separators",
+			[]string{"11-03-2026 00:00", "12-03-2026 00:00", "13-03-2026 00:00"},
+			"2026-03-11T00:00:00Z 2026-03-13T00:00:00Z", "14-03-2026 00:00",
+		},
+		"JavaScript": {
+			"a comma before the time",
+			[]string{`"3/13/2026, 1:00:00 PM"`, `"3/13/2026, 2:00:00 PM"`},
+			"2026-03-13T13:00:00Z 2026-03-13T14:00:00Z", "3/13/2026, 3:00:00 PM",
+		},
+		"DaysOnly": {
+			"no time of day", []string{"12/03/2026", "13/03/2026"},
+			"2026-03-12T00:00:00Z 2026-03-13T00:00:00Z", "14/03/2026",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			text := "Time,Value\n"
+			for i, at := range tc.times {
+				text += fmt.Sprintf("%s,%d\n", at, i)
+			}
+			all, err := csvfile.Read(strings.NewReader(text), csvfile.Options{})
+			if err != nil {
+				t.Fatalf("%s: %v", tc.reason, err)
+			}
+			s := all[0].Series
+			got := s.Start.Format(time.RFC3339) + " " + s.End().Add(-s.Step).Format(time.RFC3339)
+			if next := all[0].Timestamp(len(s.Values)); got != tc.want || next != tc.next || len(s.Values) != len(tc.times) {
+				t.Errorf("%s: %s and then %s, want %s and %s", tc.reason, got, next, tc.want, tc.next)
 			}
 		})
 	}

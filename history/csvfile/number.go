@@ -3,6 +3,7 @@ package csvfile
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,10 +147,17 @@ func (p *numberParser) finish() error {
 	return nil
 }
 
+// withUnit is a number with a unit or a factor, such as 1.5k or 12 req/s. Exports that have them
+// change them from row to row, so they cannot be left out.
+var withUnit = regexp.MustCompile(`^[-+]?[0-9][0-9.,]*\s*[^0-9.,\s]`)
+
 // parseValue parses a plain number. field is what the file has.
 func parseValue(text, field string) (float64, error) {
 	v, err := strconv.ParseFloat(text, 64)
 	switch {
+	case err != nil && !math.IsInf(v, 0) && withUnit.MatchString(field):
+		return 0, fmt.Errorf("value %q is not a finite number: write plain numbers without a unit, all in the same one "+
+			"(in an export from Grafana, switch \"Formatted data\" off)", abridge(field))
 	case err != nil || math.IsInf(v, 0):
 		return 0, fmt.Errorf("value %q is not a finite number: write a plain number without a unit, or leave it empty "+
 			"for a gap", abridge(field))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -29,6 +30,10 @@ func (c *reader) readHeader() (first []string, err error) {
 		}
 		line, _ := c.in.FieldPos(0)
 		if at, err := c.clock.parse(strings.TrimSpace(record[0])); err == nil {
+			if found, ok := headless(record, at); ok && names.line == 0 {
+				c.columns = found
+				return record, nil
+			}
 			found, ok := names.columnsOf(record)
 			if ok && (names.isLabels || !at.isNumber()) {
 				c.columns = found
@@ -40,6 +45,21 @@ func (c *reader) readHeader() (first []string, err error) {
 		names.add(record, line)
 	}
 	return nil, names.err()
+}
+
+// headless returns the columns of a file without a header whose first row this is: a time, and a
+// number.
+func headless(record []string, at stamp) (columns, bool) {
+	width := len(record)
+	for width > 0 && strings.TrimSpace(record[width-1]) == "" {
+		width--
+	}
+	year := at.t.Year()
+	if width != 2 || at.layout == serialDays || at.isNumber() && (year < 2000 || year > 2100) {
+		return columns{}, false
+	}
+	_, err := strconv.ParseFloat(strings.TrimSpace(record[1]), 64)
+	return columns{width: 2, series: -1, values: []valueColumn{{index: 1}}}, err == nil
 }
 
 // preamble has what the rows before the first row of values say about its columns.

@@ -105,6 +105,9 @@ var layouts = [...]string{
 	"2006/01/02 15:04",
 	"02.01.2006 15:04:05",
 	"02.01.2006 15:04",
+	"2.1.2006 15:04:05",
+	"2.1.2006 15:04",
+	"2.1.2006",
 	"20060102T150405Z0700",
 	"2006-01-02 03:04:05 PM",
 	"Jan 2, 2006 @ 15:04:05",
@@ -135,11 +138,12 @@ func (s stamp) format(t time.Time) string {
 	return t.In(s.t.Location()).Format(s.layout)
 }
 
-var slashedDate = regexp.MustCompile(`^[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}`)
-
 // stampParser reads timestamps. It remembers the last layout that fitted, as the next row has the
 // same.
-type stampParser struct{ layout string }
+type stampParser struct {
+	layout  string
+	slashed slashedParser
+}
 
 func (p *stampParser) parse(text string) (stamp, error) {
 	if text == "" {
@@ -152,9 +156,11 @@ func (p *stampParser) parse(text string) (stamp, error) {
 	if !ok {
 		s, ok = p.parseDate(text)
 	}
-	if !ok && slashedDate.MatchString(text) {
-		return stamp{}, fmt.Errorf("timestamp %q does not say which is the day and which is the month: "+
-			"write it as 2006-01-02T15:04:05Z", abridge(text))
+	if !ok {
+		var err error
+		if s, ok, err = p.slashed.parse(text); err != nil {
+			return stamp{}, err
+		}
 	}
 	if !ok {
 		return stamp{}, fmt.Errorf("timestamp %q is not a time: write it as 2006-01-02T15:04:05Z", abridge(text))
