@@ -13,8 +13,11 @@ import (
 	"headstart.dev/headstart/cmd/headstart/cli"
 )
 
-// version is set by the build, with -ldflags "-X main.version=...".
-var version = "dev"
+// These are set by the build, with -ldflags "-X main.version=...". See hack/build.sh.
+var (
+	version      = "dev"
+	commit, date string
+)
 
 func main() { os.Exit(run()) }
 
@@ -23,5 +26,5 @@ func run() int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	streams := cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
-	return cli.Execute(ctx, os.Args, version, streams, app.NewServeCommand())
+	return cli.Execute(ctx, os.Args, cli.NewVersion(version, commit, date), streams, app.NewServeCommand())
 }

@@ -19,7 +19,13 @@ import (
 
 // execute runs a command line as main does. args[0] is the name of the binary.
 func execute(ctx context.Context, args []string, streams Streams) int {
-	return Execute(ctx, args, "dev", streams, app.NewServeCommand())
+	return Execute(ctx, args, testVersion, streams, app.NewServeCommand())
+}
+
+// testVersion is that of the commands in tests.
+var testVersion = Version{
+	Version: "v1.2.3", Commit: "0123456789abcdef0123456789abcdef01234567-dirty", Date: "2026-11-30T20:16:21Z",
+	GoVersion: "go1.26", Platform: "linux/amd64",
 }
 
 // progressLine matches the progress of a long task. It depends on the speed of the machine, so

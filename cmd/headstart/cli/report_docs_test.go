@@ -97,7 +97,7 @@ func TestReportDocsExamples(t *testing.T) {
 			}
 			args, _, _ = strings.Cut(args, " >")
 			words := shellWords(args)
-			root := newRootCommand("headstart", "dev", Streams{}, app.NewServeCommand())
+			root := newRootCommand("headstart", testVersion, Streams{}, app.NewServeCommand())
 			cmd, rest, err := root.Find(words)
 			if err == nil {
 				err = errors.Join(cmd.ParseFlags(rest), cmd.ValidateArgs(cmd.Flags().Args()))

@@ -24,7 +24,7 @@ type Streams struct {
 // Execute runs one command line and returns its exit code: 0, or 1 after an error. The error is
 // written to streams.Err. args begins with the name that the binary was started under. serve is the
 // command that runs the server; it comes from another package.
-func Execute(ctx context.Context, args []string, version string, streams Streams, serve *cobra.Command) int {
+func Execute(ctx context.Context, args []string, version Version, streams Streams, serve *cobra.Command) int {
 	root := newRootCommand(filepath.Base(args[0]), version, streams, serve)
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)
@@ -48,7 +48,7 @@ const (
 	groupServer  = "server"
 )
 
-func newRootCommand(name, version string, streams Streams, serve *cobra.Command) *cobra.Command {
+func newRootCommand(name string, version Version, streams Streams, serve *cobra.Command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "headstart",
 		Short: "Forecast the demand of services that start slowly, and scale them ahead of it",
@@ -59,7 +59,7 @@ the forecast as a metric, so that an HPA or KEDA adds replicas before the load a
 
   # How good are the Forecasts of the cluster?
   headstart status -A`,
-		Version:       version,
+		Version:       version.String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -82,7 +82,7 @@ the forecast as a metric, so that an HPA or KEDA adds replicas before the load a
 	addGroup(root, groupCluster, newStatusCommand(streams), newPlotCommand(streams), newStartupCommand(streams),
 		newPreflightCommand(streams))
 	addGroup(root, groupServer, serve)
-	root.AddCommand(newVersionCommand())
+	root.AddCommand(newVersionCommand(version))
 	return root
 }
 
@@ -91,20 +91,6 @@ func addGroup(root *cobra.Command, id string, commands ...*cobra.Command) {
 	for _, cmd := range commands {
 		cmd.GroupID = id
 		root.AddCommand(cmd)
-	}
-}
-
-// newVersionCommand prints the same as --version. Many users try the command first.
-func newVersionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			root := cmd.Root()
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s version %s\n", root.DisplayName(), root.Version)
-			return err
-		},
 	}
 }
 

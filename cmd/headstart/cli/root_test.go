@@ -2,10 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"headstart.dev/headstart/cmd/headstart/app"
@@ -13,9 +16,10 @@ import (
 
 // Users try the command and the flag, and the binary has two names.
 func TestVersion(t *testing.T) {
+	const line = "v1.2.3 (commit 0123456789ab-dirty, 2026-11-30T20:16:21Z, go1.26, linux/amd64)\n"
 	for name, want := range map[string]string{
-		"headstart":         "headstart version dev\n",
-		"kubectl-headstart": "kubectl headstart version dev\n",
+		"headstart":         "headstart version " + line,
+		"kubectl-headstart": "kubectl headstart version " + line,
 	} {
 		for _, word := range []string{"version", "--version"} {
 			var out, errs bytes.Buffer
@@ -27,10 +31,36 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+// Scripts read the version as JSON.
+func TestVersionJSON(t *testing.T) {
+	out, errs, code := headstart(t, "version -o json")
+	var got Version
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
+		t.Fatalf("exit %d, %v: %s%s", code, err, out, errs)
+	}
+	if diff := cmp.Diff(testVersion, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if _, errs, code := headstart(t, "version -o yaml"); code == 0 || !strings.Contains(errs, "text or json") {
+		t.Errorf("exit %d, %q; want an error that names the formats", code, errs)
+	}
+}
+
+// A binary that is not built by hack/build.sh says so, and never the commit of something else.
+func TestVersionWithoutBuild(t *testing.T) {
+	v := NewVersion("dev", "", "")
+	if v.Version != "dev" || v.GoVersion != runtime.Version() || !strings.HasPrefix(v.Platform, runtime.GOOS) {
+		t.Errorf("got %+v", v)
+	}
+	if got := (Version{Version: "dev"}).String(); !strings.Contains(got, "commit unknown") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // Every help text begins with one sentence that says what the command does, has an example, and
 // fits a terminal.
 func TestHelp(t *testing.T) {
-	root := newRootCommand("headstart", "dev", Streams{}, app.NewServeCommand())
+	root := newRootCommand("headstart", testVersion, Streams{}, app.NewServeCommand())
 	var check func(cmd *cobra.Command)
 	check = func(cmd *cobra.Command) {
 		for _, sub := range cmd.Commands() {
