@@ -54,6 +54,9 @@ func (c *compiler) schedule(name string, spec v1alpha1.PeakScheduleSpec) *Schedu
 		s.zone = newZone(location)
 	}
 	allowed := c.allowed(spec)
+	if spec.Except != nil {
+		s.days = allowed
+	}
 	if n := len(spec.Windows); n == 0 || n > maxWindows {
 		c.add("spec.windows", "", "%d windows: declare from 1 to %d, and put further ones into another PeakSchedule",
 			n, maxWindows)

@@ -16,6 +16,9 @@ type Schedule struct {
 	suspended bool
 	windows   []window
 	warnings  []string
+	// days are those on which windows may start; nil for all days. It is nil too where only days are
+	// named on which they may start.
+	days *daySet
 }
 
 // Calendars are compiled Calendars by name.
@@ -54,6 +57,26 @@ func (s *Schedule) Suspended() bool { return s.suspended }
 // Warnings returns sentences about fields that are valid but probably not intended, such as a
 // window that never starts.
 func (s *Schedule) Warnings() []string { return s.warnings }
+
+// Excluded reports whether some of [from, to) is on a day that spec.except excludes, on the wall clock
+// of the schedule. Windows that cross midnight reach into such a day.
+func (s *Schedule) Excluded(from, to time.Time) bool {
+	if s.days == nil || !from.Before(to) {
+		return false
+	}
+	first, last := dayOf(from.In(s.Location())), dayOf(to.Add(-1).In(s.Location()))
+	for day := max(first, 0); day <= min(last, dayCount-1); day++ {
+		if !s.days.has(day) {
+			return true
+		}
+	}
+	return false
+}
+
+// dayOf returns the number of the day of a wall clock.
+func dayOf(t time.Time) int {
+	return date{t.Year(), int(t.Month()), t.Day()}.number()
+}
 
 // At returns what all windows together say about the instant t.
 func (s *Schedule) At(t time.Time) Demand {

@@ -51,6 +51,8 @@ type Mark rune
 const (
 	// MarkPeak is a declared peak.
 	MarkPeak Mark = '▀'
+	// MarkExcluded is a day without peaks.
+	MarkExcluded Mark = '×'
 	// MarkShort is demand that is not fully served. The legend explains it.
 	MarkShort Mark = '!'
 )
@@ -62,5 +64,12 @@ func PeakLane(schedules []*scheduler.Schedule) Lane {
 			found, _ := s.Between(from, to, 1)
 			return len(found) > 0
 		})
+	}}
+}
+
+// ExcludedLane returns the Lane of the days that the schedules exclude.
+func ExcludedLane(schedules []*scheduler.Schedule) Lane {
+	return Lane{Name: "excluded", Mark: MarkExcluded, Marked: func(from, to time.Time) bool {
+		return slices.ContainsFunc(schedules, func(s *scheduler.Schedule) bool { return s.Excluded(from, to) })
 	}}
 }

@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
@@ -119,4 +121,35 @@ func forecasts(ctx context.Context, c client.Reader, namespace string, names []s
 		return nil, fmt.Errorf("list forecasts: %w", err)
 	}
 	return list.Items, nil
+}
+
+// completionWait is how long the completion of a name may ask the cluster.
+const completionWait = 3 * time.Second
+
+// complete returns a function that completes the names of Forecasts: NAME in one namespace, and
+// NAMESPACE/NAME in all of them. Up to limit names are completed, or any number for 0.
+func (c *clusterFlags) complete(limit int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if limit > 0 && len(args) >= limit {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionWait)
+		defer cancel()
+		_, list, err := c.forecasts(ctx, nil)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveError
+		}
+		sortForecasts(list)
+		var names []cobra.Completion
+		for i := range list {
+			name := list[i].Name
+			if c.allNamespaces {
+				name = list[i].Namespace + "/" + name
+			}
+			if !slices.Contains(args, name) {
+				names = append(names, name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/scheduler"
 	"headstart.dev/headstart/scheduler/manifest"
 )
@@ -43,7 +44,9 @@ together. The command reads only the files, so it does not know which Forecasts 
 	flags.StringVar(&o.from, "from", "",
 		"`TIME` to start at: 2026-11-09 or 2026-11-09T08:00 on the schedule's wall clock, or RFC 3339 (default now)")
 	flags.StringVar(&o.to, "to", "", "`TIME` to end before (default seven days after --from)")
-	flags.Float64Var(&o.forecast, "forecast", 100, "`DEMAND` without peaks, to which the chart applies the peaks")
+	flags.Float64Var(&o.forecast, "forecast", unknownForecast,
+		"`DEMAND` without peaks, to which the chart applies the peaks (default one above which they are seen)")
+	flags.Lookup("forecast").DefValue = "0" // the text has it
 	flags.Float64Var(&o.capacity, "capacity", 1, "`DEMAND` that one replica serves, for windows that declare replicas")
 	flags.IntVar(&o.limit, "limit", 50, "list at most this many occurrences of each schedule")
 	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
@@ -57,7 +60,8 @@ func (o *peaksOptions) run(streams Streams, now time.Time) error {
 	if o.output != "text" && o.output != "json" {
 		return fmt.Errorf("--output %q is unknown: use text or json", o.output)
 	}
-	if o.limit < 1 || !(o.forecast >= 0 && o.forecast <= maxDemand) || !(o.capacity >= 0 && o.capacity <= maxDemand) {
+	known := o.forecast != unknownForecast
+	if o.limit < 1 || known && !(o.forecast >= 0 && o.forecast <= maxDemand) || !(o.capacity >= 0 && o.capacity <= maxDemand) {
 		return fmt.Errorf("--limit must be above 0, and --forecast and --capacity from 0 to %g", maxDemand)
 	}
 	schedules, err := o.read(streams)
@@ -79,6 +83,9 @@ func (o *peaksOptions) run(streams Streams, now time.Time) error {
 	return o.writeChart(streams.Out, schedules, from, to)
 }
 
+// unknownForecast stands for a forecast that is not given.
+const unknownForecast = -1
+
 // maxDemand is the largest value of --forecast and --capacity.
 const maxDemand = 1e15
 
@@ -91,7 +98,7 @@ func (o *peaksOptions) read(streams Streams) ([]*scheduler.Schedule, error) {
 	names := strings.Join(o.files, ", ")
 	peaks, err := manifest.CompilePeaks(all)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", names, err)
+		return nil, fmt.Errorf("%s: %w%s", names, err, missingCalendars(all))
 	}
 	if len(peaks.Schedules) == 0 {
 		return nil, fmt.Errorf("%s: no PeakSchedule found", names)
@@ -131,4 +138,29 @@ func parseInstant(flag, text string, location *time.Location) (time.Time, error)
 			flag, text)
 	}
 	return t.In(location), nil
+}
+
+// missingCalendars returns what to do about Calendars that schedules name and no file has.
+func missingCalendars(objects []manifest.Object) string {
+	have := map[string]bool{}
+	for _, o := range objects {
+		have[o.Kind+"/"+o.Name] = true
+	}
+	for _, o := range objects {
+		var p v1alpha1.PeakSchedule
+		if o.Kind != "PeakSchedule" || o.Decode(&p) != nil {
+			continue
+		}
+		for _, days := range []*v1alpha1.Days{p.Spec.Only, p.Spec.Except} {
+			if days == nil {
+				continue
+			}
+			for _, name := range days.Calendars {
+				if !have["Calendar/"+name] {
+					return fmt.Sprintf("\nadd the file with Calendar %s as another --file", name)
+				}
+			}
+		}
+	}
+	return ""
 }

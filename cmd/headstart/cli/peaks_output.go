@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -80,23 +81,46 @@ func rampText(o scheduler.Occurrence) string {
 	return text
 }
 
-// writeChart draws the demand of all schedules together. Each column shows the largest demand of
-// its time.
+// writeChart draws the demand of all schedules together. Each column shows the
+// largest demand of its time.
 func (o *peaksOptions) writeChart(out io.Writer, schedules []*scheduler.Schedule, from, to time.Time) error {
-	title := "Demand, if the forecast is " + number(o.forecast)
+	forecast := o.forecast
+	if forecast == unknownForecast {
+		forecast = o.quiet(schedules, from, to)
+	}
+	title := "Demand, if the forecast is " + number(forecast)
 	if o.capacity != 1 {
 		title += " and one replica serves " + number(o.capacity)
 	}
 	demand := termchart.Series{Name: "demand", Max: func(from, to time.Time) (float64, bool) {
 		largest := scheduler.Timeline(schedules, from, to.Sub(from), 1)[0]
-		return largest.Apply(o.forecast, o.capacity), true
+		return largest.Apply(forecast, o.capacity), true
 	}}
 	chart := termchart.Chart{
 		Title: title, Start: from, End: to, Location: schedules[0].Location(), Area: demand,
+		Lanes: []termchart.Lane{termchart.PeakLane(schedules), termchart.ExcludedLane(schedules)},
 		Width: 95, // without the axis 84 columns, so that a column of a week is 2 hours
 	}
 	_, err := fmt.Fprintln(out, strings.Join(chart.Lines(), "\n"))
 	return err
+}
+
+// quiet returns a forecast above which the peaks are seen: a quarter of the smallest demand that a
+// window asks for by itself, or 100 where every window adds to a forecast or multiplies it.
+func (o *peaksOptions) quiet(schedules []*scheduler.Schedule, from, to time.Time) float64 {
+	least := math.Inf(1)
+	for _, s := range schedules {
+		occurrences, _ := s.Between(from, to, o.limit)
+		for _, x := range occurrences {
+			if asks := max(x.Demand.AtLeast, x.Demand.Replicas*o.capacity); asks > 0 {
+				least = min(least, asks)
+			}
+		}
+	}
+	if math.IsInf(least, 1) {
+		return 100
+	}
+	return least / 4
 }
 
 // writeJSON lists the occurrences of all schedules for programs.

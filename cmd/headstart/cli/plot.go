@@ -36,7 +36,7 @@ type plotOptions struct {
 }
 
 func newPlotCommand(streams Streams) *cobra.Command {
-	o := plotOptions{back: promDuration(24 * time.Hour), ahead: promDuration(24 * time.Hour), colour: "auto"}
+	o := plotOptions{back: promDuration(24 * time.Hour), colour: "auto"}
 	cmd := &cobra.Command{
 		Use:   "plot [NAMESPACE/]NAME",
 		Short: "Draw the demand, the forecast and the plan of a Forecast in the terminal",
@@ -54,13 +54,19 @@ server and runs the same code. It reads the cluster with your own permissions.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("ahead") && o.ahead <= 0 {
+				return errors.New("--ahead must be above 0")
+			}
 			return o.run(cmd.Context(), streams, args[0], time.Now())
 		},
 	}
 	o.cluster = newNamespacedFlags(cmd.Flags())
 	o.in.registerPrometheus(cmd.Flags())
 	cmd.Flags().Var(&o.back, "back", "how much of the past to draw; needs --prometheus")
-	cmd.Flags().Var(&o.ahead, "ahead", "how much of the future to draw")
+	cmd.Flags().Var(&o.ahead, "ahead",
+		"how much of the future to draw (default the rest of the plan; with --prometheus one day)")
+	cmd.Flags().Lookup("ahead").DefValue = "" // the text has it
+	cmd.ValidArgsFunction = o.cluster.complete(1)
 	cmd.Flags().IntVar(&o.width, "width", 0, "columns of the chart; 0 is the width of the terminal, but at most 100")
 	cmd.Flags().IntVar(&o.height, "height", 16, "rows of the chart")
 	cmd.Flags().StringVar(&o.colour, "color", "auto", "colours: auto (on a terminal), always or never")
@@ -72,14 +78,17 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 	if err != nil {
 		return err
 	}
-	if o.back < 0 || o.ahead <= 0 || o.height < 4 || o.width != 0 && o.width < 40 {
-		return errors.New("--back must be at least 0, --ahead above 0, --height at least 4 and --width at least 40")
+	if o.back < 0 || o.height < 4 || o.width != 0 && o.width < 40 {
+		return errors.New("--back must be at least 0, --height at least 4 and --width at least 40")
 	}
 	c, list, err := o.cluster.forecasts(ctx, []string{name})
 	if err != nil {
 		return err
 	}
 	p := plot{forecast: &list[0], now: now, back: time.Duration(o.back), ahead: time.Duration(o.ahead)}
+	if p.ahead == 0 {
+		p.ahead = p.defaultAhead(o.in.prometheus != "")
+	}
 	if p.spec, err = p.readSpec(ctx, c); err != nil {
 		return fmt.Errorf("forecast %s/%s: %w", p.forecast.Namespace, p.forecast.Name, err)
 	}
@@ -99,6 +108,18 @@ type plot struct {
 	back, ahead time.Duration
 	demand      *history.Series
 	expected    *forecaster.Outlook
+}
+
+// defaultAhead returns how much of the future to draw: the rest of the plan, or a day beside a day of
+// history.
+func (p *plot) defaultAhead(history bool) time.Duration {
+	const day = 24 * time.Hour
+	if published := p.forecast.Status.Plan; !history && published != nil {
+		if left := published.End.Sub(p.now); left > 0 {
+			return max(left, time.Minute)
+		}
+	}
+	return day
 }
 
 // readSpec reads what the cluster says about the Forecast.

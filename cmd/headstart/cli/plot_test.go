@@ -145,6 +145,31 @@ func TestPlotWithoutDemand(t *testing.T) {
 
 // The forecast that plot draws is that of the server: from the same part of the history, and with
 // the periods of the spec.
+// A plan of five minutes is not one column of a day.
+func TestPlotDrawsTheRestOfThePlan(t *testing.T) {
+	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		reason  string
+		left    time.Duration
+		history bool
+		want    time.Duration
+	}{
+		"short":   {"the plan is all that is drawn", 5 * time.Minute, false, 5 * time.Minute},
+		"history": {"a day of forecast beside a day of demand", 5 * time.Minute, true, 24 * time.Hour},
+		"expired": {"there is nothing to draw", -time.Hour, false, 24 * time.Hour},
+		"seconds": {"a chart needs some time", time.Second, false, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fc := planned(now)
+			fc.Status.Plan.End = metav1.NewTime(now.Add(tc.left))
+			p := plot{forecast: fc, now: now}
+			if got := p.defaultAhead(tc.history); got != tc.want {
+				t.Errorf("%s: %s, want %s", tc.reason, got, tc.want)
+			}
+		})
+	}
+}
+
 func TestPlotForecastsAsTheServerDoes(t *testing.T) {
 	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
 	server := httptest.NewServer(wavePrometheus(0))

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -18,26 +21,64 @@ import (
 func newStartupCommand(streams Streams) *cobra.Command {
 	var cluster *clusterFlags
 	cmd := &cobra.Command{
-		Use:   "startup [NAMESPACE/]NAME",
+		Use:   "startup [NAME]",
 		Short: "Show where the time of a pod start goes, and what warming would save",
 		Long: `Startup shows how long each phase of a pod start takes, and what warming each phase would save.
 
 The phases are: waiting for a node, pulling the image, starting the container, and loading until Ready.
 It reads the pods of the Forecast's target with your own permissions: get on the target's scale, and
-list on pods and nodes.`,
-		Example: `  headstart startup -n shop face-fusion
+list on pods and nodes. Without a name it lists the leads of all Forecasts.`,
+		Example: `  headstart startup -A
+  headstart startup -n shop face-fusion
   kubectl headstart startup shop/face-fusion`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("give the name of one Forecast, as NAMESPACE/NAME, or none to list their leads")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, names []string) error {
 			c, list, err := cluster.forecasts(cmd.Context(), names)
 			if err != nil {
 				return err
 			}
+			if len(names) == 0 {
+				writeLeads(streams.Out, list)
+				return nil
+			}
 			return showStartup(cmd.Context(), streams.Out, c, &list[0], time.Now())
 		},
 	}
-	cluster = newNamespacedFlags(cmd.Flags())
+	cluster = newClusterFlags(cmd.Flags())
+	cmd.ValidArgsFunction = cluster.complete(1)
 	return cmd
+}
+
+// writeLeads writes one line per Forecast.
+func writeLeads(w io.Writer, list []v1alpha1.Forecast) {
+	if len(list) == 0 {
+		fmt.Fprintln(w, "No Forecasts found.")
+		return
+	}
+	sortForecasts(list)
+	tw := newTable(w)
+	fmt.Fprintln(tw, "NAMESPACE\tNAME\tLEAD\tSOURCE\tSTARTS\tWARM-UP\tCONTROL LOOP\tSTARTS FAILING")
+	for i := range list {
+		fc := &list[i]
+		l := fc.Status.LeadTime
+		if l == nil {
+			l = &v1alpha1.LeadTimeStatus{}
+		}
+		failing := "-"
+		if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionStartsFailing); c != nil {
+			failing = string(c.Status)
+		}
+		fmt.Fprintln(tw, strings.Join([]string{
+			fc.Namespace, fc.Name, orDash(string(l.Value)), orDash(string(l.Source)), fmt.Sprint(l.Starts),
+			orDash(string(l.WarmUp)), orDash(string(l.ControlLoopDelay)), failing,
+		}, "\t"))
+	}
+	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 }
 
 // showStartup writes the phases of the recent pod starts of a Forecast's target.

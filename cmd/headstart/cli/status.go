@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
@@ -42,16 +44,15 @@ It reads the cluster with your own permissions.`,
 		},
 	}
 	cluster = newClusterFlags(cmd.Flags())
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, wide, json or yaml")
+	cmd.ValidArgsFunction = cluster.complete(0)
 	return cmd
 }
 
 // showStatus writes the status of the Forecasts as text or JSON. With detail, it returns an error
 // after the output if one of the Forecasts is not ready.
 func showStatus(w io.Writer, list []v1alpha1.Forecast, output string, detail bool, now time.Time) error {
-	slices.SortFunc(list, func(a, b v1alpha1.Forecast) int {
-		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
-	})
+	sortForecasts(list)
 	switch {
 	case output == "json":
 		enc := json.NewEncoder(w)
@@ -59,8 +60,12 @@ func showStatus(w io.Writer, list []v1alpha1.Forecast, output string, detail boo
 		if err := enc.Encode(list); err != nil {
 			return err
 		}
-	case output != "text":
-		return fmt.Errorf("--output %q is unknown: use text or json", output)
+	case output == "yaml":
+		if err := writeYAML(w, list); err != nil {
+			return err
+		}
+	case output != "text" && output != "wide":
+		return fmt.Errorf("--output %q is unknown: use text, wide, json or yaml", output)
 	case len(list) == 0:
 		fmt.Fprintln(w, "No Forecasts found.")
 		return nil
@@ -69,7 +74,7 @@ func showStatus(w io.Writer, list []v1alpha1.Forecast, output string, detail boo
 			writeDetails(w, &list[i], now)
 		}
 	default:
-		writeTable(w, list, now)
+		writeTable(w, list, output == "wide", now)
 	}
 	if !detail {
 		return nil
@@ -82,20 +87,52 @@ func showStatus(w io.Writer, list []v1alpha1.Forecast, output string, detail boo
 	return nil
 }
 
-// writeTable writes one line per Forecast.
-func writeTable(w io.Writer, list []v1alpha1.Forecast, now time.Time) {
+// sortForecasts sorts by namespace and name.
+func sortForecasts(list []v1alpha1.Forecast) {
+	slices.SortFunc(list, func(a, b v1alpha1.Forecast) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
+}
+
+// writeYAML writes one document per Forecast.
+func writeYAML(w io.Writer, list []v1alpha1.Forecast) error {
+	for i := range list {
+		text, err := yaml.Marshal(&list[i])
+		if err != nil {
+			return fmt.Errorf("forecast %s/%s: %w", list[i].Namespace, list[i].Name, err)
+		}
+		fmt.Fprintf(w, "---\n%s", text)
+	}
+	return nil
+}
+
+// writeTable writes one line per Forecast. A wide one says also what is not as it should be.
+func writeTable(w io.Writer, list []v1alpha1.Forecast, wide bool, now time.Time) {
 	tw := newTable(w)
-	fmt.Fprintln(tw, "NAMESPACE\tNAME\tREADY\tREASON\tOBSERVED\tSERVED\tLEAD\tSKILL\tPLAN\tNEXT PEAK")
+	header := "NAMESPACE\tNAME\tREADY\tREASON\tOBSERVED\tSERVED\tLEAD\tSKILL\tPLAN\tNEXT PEAK"
+	if wide {
+		header += "\tMODE\tTARGET\tCAPACITY\tMESSAGE"
+	}
+	fmt.Fprintln(tw, header)
 	for i := range list {
 		fc := &list[i]
-		ready, reason := "Unknown", ""
+		ready, reason, message := "Unknown", "", ""
 		if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionReady); c != nil {
-			ready, reason = string(c.Status), c.Reason
+			ready, reason, message = string(c.Status), c.Reason, c.Message
 		}
-		fmt.Fprintln(tw, strings.Join([]string{
+		cells := []string{
 			fc.Namespace, fc.Name, ready, orDash(reason), sample(fc.Status.Observed), sample(fc.Status.Served),
 			leadOf(fc), skillOf(fc), planLeft(fc, now), peakOf(fc, now),
-		}, "\t"))
+		}
+		if wide {
+			capacity := "-"
+			if c := fc.Status.CapacityPerReplica; c != nil {
+				capacity = decimal(c.Value)
+			}
+			cells = append(cells, string(fc.Spec.Mode), fc.Spec.TargetRef.Kind+"/"+fc.Spec.TargetRef.Name, capacity,
+				orDash(strings.Join(strings.Fields(message), " ")))
+		}
+		fmt.Fprintln(tw, strings.Join(cells, "\t"))
 	}
 	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 }

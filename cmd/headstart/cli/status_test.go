@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -72,8 +73,61 @@ func TestStatusAsJSON(t *testing.T) {
 	if text := out.String(); !strings.HasPrefix(text, "[") || !strings.Contains(text, `"skill": "0.42"`) {
 		t.Errorf("not a list of Forecasts: %s", text)
 	}
-	if err := showStatus(&out, nil, "yaml", false, now); err == nil || !strings.Contains(err.Error(), "text or json") {
+	if err := showStatus(&out, nil, "xml", false, now); err == nil || !strings.Contains(err.Error(), "json or yaml") {
 		t.Errorf("an unknown output: %v", err)
+	}
+}
+
+// YAML has one document per Forecast, as kubectl reads it.
+func TestStatusAsYAML(t *testing.T) {
+	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
+	var out bytes.Buffer
+	if err := showStatus(&out, statusForecasts(now), "yaml", false, now); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	if strings.Count(text, "---\n") != 2 || !strings.Contains(text, "\n    skill: \"0.42\"\n") {
+		t.Errorf("not two documents with a status:\n%s", text)
+	}
+}
+
+// The wide table ends with the mode, the target, the capacity and the message of Ready in one line.
+func TestWideStatus(t *testing.T) {
+	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
+	list := statusForecasts(now)
+	for i := range list {
+		if c := list[i].Status.Conditions; len(c) > 0 {
+			c[0].Message = "the plan\nis served"
+		}
+	}
+	var out bytes.Buffer
+	if err := showStatus(&out, list, "wide", false, now); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("want three lines:\n%s", out.String())
+	}
+	for i, want := range []string{"MODE TARGET CAPACITY MESSAGE", "DryRun / - -", "Active Deployment/web 5 the plan is served"} {
+		if got := strings.Join(strings.Fields(lines[i]), " "); !strings.HasSuffix(got, want) {
+			t.Errorf("line %d is %q, want %q at its end", i, got, want)
+		}
+	}
+}
+
+func TestLeads(t *testing.T) {
+	var out bytes.Buffer
+	writeLeads(&out, statusForecasts(time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)))
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		got = append(got, strings.Join(strings.Fields(line), " "))
+	}
+	want := []string{
+		"NAMESPACE NAME LEAD SOURCE STARTS WARM-UP CONTROL LOOP STARTS FAILING",
+		"shop chat - - 0 - - -", "shop web 7m Learned 12 6m 1m -",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want, +got\n%s", diff)
 	}
 }
 
