@@ -53,7 +53,9 @@ func newRootCommand(name string, version Version, streams Streams, serve *cobra.
 		Use:   "headstart",
 		Short: "Forecast the demand of services that start slowly, and scale them ahead of it",
 		Long: `Headstart forecasts the demand of services that start slowly, such as GPU model servers, and serves
-the forecast as a metric, so that an HPA or KEDA adds replicas before the load arrives.`,
+the forecast as a metric, so that an HPA or KEDA adds replicas before the load arrives.
+
+A command exits with 0, or with 1 after an error. Errors, notes and warnings go to standard error.`,
 		Example: `  # What would Headstart have done? Replay a history of demand; no cluster is needed.
   headstart report --input demand.csv --lead 10m --capacity 5 --service-level 0.99
 
@@ -80,7 +82,7 @@ the forecast as a metric, so that an HPA or KEDA adds replicas before the load a
 	addGroup(root, groupOffline, newReportCommand(streams), newForecastCommand(streams), newPeaksCommand(streams),
 		newCalendarCommand(streams), newConvertCommand(streams))
 	addGroup(root, groupCluster, newStatusCommand(streams), newPlotCommand(streams), newStartupCommand(streams),
-		newPreflightCommand(streams))
+		newExplainCommand(streams), newPreflightCommand(streams))
 	addGroup(root, groupServer, serve)
 	root.AddCommand(newVersionCommand(version))
 	return root
