@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 )
@@ -20,15 +21,16 @@ type connections struct {
 	// mostUnfinished is how many requests may be unfinished, over all connections.
 	mostUnfinished int64
 	unfinished     atomic.Int64
+	closed         *prometheus.CounterVec // by reason
 
 	mu  sync.Mutex
 	all map[*connection]struct{}
 	of  map[string]int // by address of the client
 }
 
-func newConnections(l net.Listener, o Options) *connections {
+func newConnections(l net.Listener, o Options, closed *prometheus.CounterVec) *connections {
 	return &connections{
-		Listener: l, most: o.maxConnections, mostOfHost: max(1, o.maxConnections/2),
+		Listener: l, closed: closed, most: o.maxConnections, mostOfHost: max(1, o.maxConnections/2),
 		mostUnfinished: int64(o.maxUnfinished), all: map[*connection]struct{}{}, of: map[string]int{},
 	}
 }
@@ -48,6 +50,7 @@ func (c *connections) Accept() (net.Conn, error) {
 	added.requests.skip = prefaceLength
 	added.lastRead.Store(time.Now().UnixNano())
 	if old := c.add(added); old != nil {
+		c.closed.WithLabelValues("connections").Inc()
 		_ = old.Close()
 	}
 	return added, nil
@@ -100,6 +103,7 @@ func (c *connections) count(change int64) {
 		return
 	}
 	if worst := c.worst(); worst != nil {
+		c.closed.WithLabelValues("unfinished").Inc()
 		_ = worst.Close()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/protobuf/proto"
@@ -99,6 +100,9 @@ func TestAnswersThatNobodyTakes(t *testing.T) {
 	f.unfinished(t, 90) // They are within the bound.
 	awaitClosed(t, f.holdCalls(t, 500, true))
 	f.unfinished(t, 0)
+	if n := testutil.ToFloat64(f.server.listener.closed.WithLabelValues("unfinished")); n != 2 {
+		t.Errorf("%g connections are counted as closed, want 2", n)
+	}
 	for range 20 {
 		if _, err := c.IsActive(t.Context(), trigger); err != nil {
 			t.Errorf("a call of another connection: %v", err)
@@ -152,6 +156,9 @@ func TestConnectionLimit(t *testing.T) {
 	if n := f.server.listener.size(); n != 3 {
 		t.Errorf("%d connections are open, want 3", n)
 	}
+	if n := testutil.ToFloat64(f.server.listener.closed.WithLabelValues("connections")); n != 2 {
+		t.Errorf("%g connections are counted as closed, want 2", n)
+	}
 }
 
 // awaitClosed waits until the server closes a connection.
@@ -173,7 +180,7 @@ func (c *connections) size() int {
 
 // Several addresses: the one with the most connections loses one.
 func TestConnectionsOfManyAddresses(t *testing.T) {
-	c := newConnections(nil, Options{maxConnections: 4})
+	c := newConnections(nil, Options{maxConnections: 4}, nil)
 	add := func(host string, lastRead int64) (closed string) {
 		conn := &connection{all: c, host: host}
 		conn.lastRead.Store(lastRead)

@@ -12,7 +12,7 @@ import (
 
 // instruments are the metrics of the server.
 type instruments struct {
-	calls, panics *prometheus.CounterVec
+	calls, panics, closed *prometheus.CounterVec
 }
 
 // newInstruments makes the metrics and registers them, unless reg is nil.
@@ -23,7 +23,11 @@ func newInstruments(reg prometheus.Registerer, streams *streamLimits) (*instrume
 	}, []string{"method", "code"}), panics: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "headstart_external_scaler_panics_total",
 		Help: "Calls and streams of KEDA that ended by a bug of Headstart, by method.",
-	}, []string{"method"})}
+	}, []string{"method"}), closed: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "headstart_external_scaler_closed_connections_total",
+		Help: "Connections that were closed because there were too many of them (connections), or too many " +
+			"calls that their clients did not finish (unfinished).",
+	}, []string{"reason"})}
 	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "headstart_external_scaler_streams",
 		Help: "Open streams of KEDA; a trigger of type external-push has two.",
@@ -31,7 +35,7 @@ func newInstruments(reg prometheus.Registerer, streams *streamLimits) (*instrume
 	if reg == nil {
 		return i, nil
 	}
-	for _, c := range []prometheus.Collector{i.calls, i.panics, open} {
+	for _, c := range []prometheus.Collector{i.calls, i.panics, i.closed, open} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of the external scaler: %w", err)
 		}

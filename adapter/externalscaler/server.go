@@ -71,7 +71,7 @@ func New(opts Options) (*Server, error) {
 		grpc.ChainStreamInterceptor(readStream, guard.stream))...)
 	pb.RegisterExternalScalerServer(server, s)
 	return &Server{
-		grpc: server, service: s, options: opts, listener: newConnections(listener, opts),
+		grpc: server, service: s, options: opts, listener: newConnections(listener, opts, observe.closed),
 	}, nil
 }
 
