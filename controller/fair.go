@@ -35,7 +35,7 @@ func (q fairRequests) Done(r ctrl.Request) { q.Queue.Done(r.NamespacedName) }
 func newFairQueue(
 	name string, limiter workqueue.TypedRateLimiter[ctrl.Request],
 ) workqueue.TypedRateLimitingInterface[ctrl.Request] {
-	fair := fairRequests{fairqueue.New(planWorkers, planHalfLife, clock.RealClock{})}
+	fair := fairRequests{fairqueue.New(PlanWorkers, planHalfLife, clock.RealClock{})}
 	delaying := workqueue.NewTypedDelayingQueueWithConfig(
 		workqueue.TypedDelayingQueueConfig[ctrl.Request]{Name: name, Queue: fair})
 	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter,

@@ -22,7 +22,7 @@ func TestSlowPlansOfOneNamespaceDoNotDelayAnother(t *testing.T) {
 		}
 		planned := make(chan time.Time, 100)
 		var workers sync.WaitGroup
-		for range planWorkers {
+		for range PlanWorkers {
 			workers.Go(func() {
 				for {
 					r, shutdown := q.Get()

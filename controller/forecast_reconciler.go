@@ -26,9 +26,9 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
-// planWorkers is how many Forecasts are fitted and planned at once. A fit uses one core. A
+// PlanWorkers is how many Forecasts are fitted and planned at once. A fit uses one core. A
 // namespace that is alone has two of them, and one beside others.
-const planWorkers = 3
+const PlanWorkers = 3
 
 // maxReadWait bounds how long an evaluation waits for a read.
 const maxReadWait = time.Minute
@@ -89,7 +89,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	if err := mgr.Add(r.fetch); err != nil {
 		return err
 	}
-	fair := kube.ShardOptions(r.shard, planWorkers)
+	fair := kube.ShardOptions(r.shard, PlanWorkers)
 	fair.NewQueue = newFairQueue
 	b := ctrl.NewControllerManagedBy(mgr).Named("forecast")
 	if err := r.autoscalers.Watch(ctx, mgr, b); err != nil {

@@ -150,6 +150,7 @@ Forecast's status.`,
 				return err
 			}
 			memory.ConfigureProcess()
+			serveBesideFits()
 			return serve(cmd.Context(), opts, logger)
 		},
 	}
