@@ -52,8 +52,12 @@ func (f *fixture) holdCalls(t *testing.T, calls int, finished bool) *tls.Conn {
 	for i := range calls {
 		head.Reset()
 		for _, h := range [][2]string{
-			{":method", "POST"}, {":scheme", "https"}, {":authority", "scaler.test"},
-			{":path", "/externalscaler.ExternalScaler/IsActive"}, {"content-type", "application/grpc"}, {"te", "trailers"},
+			{":method", "POST"},
+			{":scheme", "https"},
+			{":authority", "scaler.test"},
+			{":path", "/externalscaler.ExternalScaler/IsActive"},
+			{"content-type", "application/grpc"},
+			{"te", "trailers"},
 		} {
 			if err := encoder.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}); err != nil {
 				t.Fatal(err)

@@ -24,18 +24,22 @@ func TestChoose(t *testing.T) {
 		"KEDA":                 {"it reads a trigger", []client.Object{kedas}, true, door.KEDA, "KEDA is installed"},
 		"KEDA without a group": {"it claims the group soon", nil, true, door.KEDA, "KEDA is installed"},
 		"another server": {
-			"the other group is free", []client.Object{ownedBy(external, "datadog", "agent")}, false, door.Object,
+			"the other group is free",
+			[]client.Object{ownedBy(external, "datadog", "agent")},
+			false, door.Object,
 			"belongs to another server",
 		},
 		"prometheus-adapter": {
 			"it serves the other group", []client.Object{prometheus}, false, door.External, "nobody serves " + external,
 		},
 		"Headstart": {
-			"it is served already, also from another namespace", []client.Object{ownedBy(external, "scaling", "headstart")},
+			"it is served already, also from another namespace",
+			[]client.Object{ownedBy(external, "scaling", "headstart")},
 			true, door.External, "Headstart serves " + external,
 		},
 		"Headstart beside KEDA": {
-			"an Object metric is served already", []client.Object{kedas, ownedBy(custom, "headstart-system", "headstart")},
+			"an Object metric is served already",
+			[]client.Object{kedas, ownedBy(custom, "headstart-system", "headstart")},
 			true, door.Object, "Headstart serves " + custom,
 		},
 		"all taken": {
