@@ -2,11 +2,8 @@ package bench
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -33,19 +30,39 @@ type result struct {
 	p50, p99, max time.Duration
 }
 
+func (r result) String() string {
+	return fmt.Sprintf("%7.0f/s  p50 %6.3f ms  p99 %6.3f ms  max %6.1f ms", r.perSecond, ms(r.p50), ms(r.p99), ms(r.max))
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
 // connections is the number of concurrent clients, each with a connection of its own.
 const connections = 8
 
-// run makes the requests in turn until the time is over.
-func (t target) run(ctx context.Context, duration time.Duration) (result, error) {
+// run makes the requests in turn until the time is over. They follow each other at once, or with a
+// rate come at fixed times, so many a second. A latency then begins at the time when the request was
+// due.
+func (t target) run(ctx context.Context, duration time.Duration, rate float64) (result, error) {
 	var (
 		workers sync.WaitGroup
+		clients [connections]caller
 		took    = make([][]time.Duration, connections)
 		errs    = make([]error, connections)
-		began   = time.Now()
 	)
-	for w := range connections {
-		workers.Go(func() { took[w], errs[w] = t.worker(ctx, w, began.Add(duration)) })
+	for w := range clients {
+		client, err := t.connect()
+		if err != nil {
+			return result{}, err
+		}
+		defer client.close()
+		if err := client.ask(ctx, w%t.size); err != nil { // connects
+			return result{}, fmt.Errorf("%s: %w", t.name, err)
+		}
+		clients[w] = client
+	}
+	began := time.Now()
+	for w, client := range clients {
+		workers.Go(func() { took[w], errs[w] = t.worker(ctx, client, w, began, duration, rate) })
 	}
 	workers.Wait()
 	elapsed := time.Since(began)
@@ -66,21 +83,24 @@ func summarise(all []time.Duration, elapsed time.Duration) result {
 	}
 }
 
-func (t target) worker(ctx context.Context, offset int, until time.Time) ([]time.Duration, error) {
-	client, err := t.connect()
-	if err != nil {
-		return nil, err
-	}
-	defer client.close()
+func (t target) worker(
+	ctx context.Context, client caller, offset int, start time.Time, duration time.Duration, rate float64,
+) ([]time.Duration, error) {
 	took := make([]time.Duration, 0, 1<<16)
-	for i := offset; time.Now().Before(until); i += connections {
+	for i := offset; ; i += connections {
 		began := time.Now()
+		if rate > 0 {
+			began = start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+			time.Sleep(time.Until(began))
+		}
+		if began.Sub(start) >= duration {
+			return took, nil
+		}
 		if err := client.ask(ctx, i%t.size); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(began))
 	}
-	return took, nil
 }
 
 // warmUp makes every request once, so that every permission is cached, as in a running cluster.
@@ -98,47 +118,29 @@ func (t target) warmUp(ctx context.Context) error {
 	return nil
 }
 
-// web has the requests of a metrics API, and what they need.
-type web struct {
-	url    string
-	paths  []string
-	token  string
-	tls    *tls.Config
-	accept string
-}
-
-func (w web) target(name string) target {
-	return target{name: name, size: len(w.paths), connect: func() (caller, error) {
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: w.tls}, Timeout: 30 * time.Second}
-		return webCaller{w, client}, nil
-	}}
-}
-
-type webCaller struct {
-	web
-	client *http.Client
-}
-
-func (c webCaller) close() { c.client.CloseIdleConnections() }
-
-func (c webCaller) ask(ctx context.Context, i int) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+c.paths[i], nil)
+// await waits until a target answers every request, for as long as it gets further: a request that
+// was refused is made again. It ends when nothing new is answered within the patience.
+func (t target) await(ctx context.Context, patience time.Duration) error {
+	client, err := t.connect()
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Accept", c.accept)
-	resp, err := c.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK || len(body) == 0 {
-		return fmt.Errorf("%s answers %s: %.300s", c.paths[i], resp.Status, body)
+	defer client.close()
+	last := time.Now()
+	for i := 0; i < t.size; {
+		err := client.ask(ctx, i)
+		if err == nil {
+			i, last = i+1, time.Now()
+			continue
+		}
+		if time.Since(last) > patience {
+			return fmt.Errorf("%s answers %d of %d requests, and no more within %s: %w", t.name, i, t.size, patience, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 	return nil
 }
@@ -152,3 +154,7 @@ func median[T ~int64 | ~float64](runs []result, figure func(result) T) T {
 	slices.Sort(values)
 	return values[len(values)/2]
 }
+
+func throughput(r result) float64 { return r.perSecond }
+
+func p99(r result) time.Duration { return r.p99 }

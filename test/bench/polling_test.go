@@ -22,7 +22,7 @@ const pollInterval = 15 * time.Second
 // every 15 seconds, spread over that time.
 func BenchmarkPolling(b *testing.B) {
 	layout, c := cluster(b)
-	door := startHeadstart(b, layout, c).scaler
+	door := startHeadstart(b, layout, c, nowhere, 30*time.Second).scaler
 	conn, err := door.dial()
 	if err != nil {
 		b.Fatal(err)
@@ -41,8 +41,7 @@ func BenchmarkPolling(b *testing.B) {
 		began := time.Now()
 		took := pollAll(b, conn, began.Add(*polled))
 		r := summarise(took, time.Since(began))
-		fmt.Fprintf(os.Stderr, "%d polls, %.0f/s: p50 %.3f ms  p99 %.3f ms  max %.1f ms\n", len(took), r.perSecond, ms(r.p50),
-			ms(r.p99), ms(r.max))
+		fmt.Fprintf(os.Stderr, "%d polls: %s\n", len(took), r)
 		b.ReportMetric(ms(r.p50), "poll-p50-ms")
 		b.ReportMetric(ms(r.p99), "poll-p99-ms")
 		b.ReportMetric(ms(r.max), "poll-max-ms")

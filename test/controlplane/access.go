@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,4 +63,15 @@ func (c *ControlPlane) ServiceAccountKubeconfigAt(
 	}
 	path := filepath.Join(c.Dir, name+".kubeconfig")
 	return path, c.writeKubeconfig(path, server, token)
+}
+
+// FrontProxy returns the client certificate by which aggregated API servers know the API server.
+// They believe what its requests say about the user, in the headers X-Remote-User and
+// X-Remote-Group.
+func (c *ControlPlane) FrontProxy() (tls.Certificate, error) {
+	cert, err := tls.LoadX509KeyPair(c.creds.proxyClient, c.creds.proxyClientKey)
+	if err != nil {
+		return cert, fmt.Errorf("read the certificate of the front proxy: %w", err)
+	}
+	return cert, nil
 }
