@@ -3,6 +3,7 @@ package today
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -43,6 +44,17 @@ func HPA(
 	return &out
 }
 
+// kedaMetric is the name of a metric that KEDA makes: the trigger's number, and what it calls it.
+var kedaMetric = regexp.MustCompile(`^s[0-9]+-(.*)$`)
+
+// ofTrigger reports whether a metric is that of KEDA for a trigger that reads the Forecast. KEDA
+// gives it the capacity as its target, which would look like an HPA at 100 %.
+func ofTrigger(m *autoscalingv2.ExternalMetricSource, forecast string) bool {
+	name := kedaMetric.FindStringSubmatch(m.Metric.Name)
+	return name != nil && name[1] == forecast && m.Metric.Selector != nil &&
+		m.Metric.Selector.MatchLabels["scaledobject.keda.sh/name"] != ""
+}
+
 // targetOf returns the share of a replica's capacity at which an HPA scales: the lowest target of
 // its metrics counts, since the HPA takes the largest number of replicas. Metrics that read the
 // Forecast do not count. An average value that is no plausible share of the capacity is in another
@@ -70,7 +82,7 @@ func targetOf(fc *v1alpha1.Forecast, hpa *autoscalingv2.HorizontalPodAutoscaler,
 			add(m.ContainerResource.Target)
 		case m.Pods != nil:
 			add(m.Pods.Target)
-		case m.External != nil && !(readsForecast && m.External.Metric.Name == fc.Name):
+		case m.External != nil && !(readsForecast && m.External.Metric.Name == fc.Name) && !ofTrigger(m.External, fc.Name):
 			add(m.External.Target)
 		}
 	}

@@ -32,6 +32,11 @@ func TestHPAOfToday(t *testing.T) {
 			},
 		}
 	}
+	keda := func(name, average string) autoscalingv2.MetricSpec {
+		out := external(name, average)
+		out.External.Metric.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"scaledobject.keda.sh/name": "web"}}
+		return out
+	}
 	cases := map[string]struct {
 		reason string
 		hpas   []autoscalingv2.HorizontalPodAutoscaler
@@ -62,6 +67,21 @@ func TestHPAOfToday(t *testing.T) {
 			"what reads the Forecast is no target of today",
 			[]autoscalingv2.HorizontalPodAutoscaler{hpa("a", "web", external("web", "5"))},
 			"shop/a", 0.75,
+		},
+		"OwnTrigger": {
+			"KEDA's metric for the trigger that reads the Forecast is no target of today either",
+			[]autoscalingv2.HorizontalPodAutoscaler{hpa("a", "web", keda("s1-web", "10"))},
+			"shop/a", 0.75,
+		},
+		"OtherTrigger": {
+			"one of another trigger is",
+			[]autoscalingv2.HorizontalPodAutoscaler{hpa("a", "web", keda("s1-web", "10"), keda("s0-prometheus", "6"))},
+			"shop/a", 0.6,
+		},
+		"NotOfKEDA": {
+			"a metric that only has such a name is",
+			[]autoscalingv2.HorizontalPodAutoscaler{hpa("a", "web", external("s0-web", "6"))},
+			"shop/a", 0.6,
 		},
 	}
 	for name, tc := range cases {
