@@ -9,17 +9,51 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller"
 )
 
+// connection holds kubectl's own flags for reaching a cluster. The package that kubectl has for them,
+// in k8s.io/cli-runtime, brings all of kustomize along: that is a part of the binary that Headstart
+// would never run.
+type connection struct {
+	kubeconfig string
+	overrides  clientcmd.ConfigOverrides
+}
+
+// register registers kubectl's flags by their names.
+func (c *connection) register(f *pflag.FlagSet) {
+	flags := clientcmd.RecommendedConfigOverrideFlags("")
+	flags.ClusterOverrideFlags.APIServer.ShortName = "s"
+	// kubectl has neither any more, because no API server takes them.
+	flags.AuthOverrideFlags.Username.LongName, flags.AuthOverrideFlags.Password.LongName = "", ""
+	clientcmd.BindOverrideFlags(&c.overrides, f, flags)
+	f.StringVar(&c.kubeconfig, "kubeconfig", "", "Path to the kubeconfig file to use for CLI requests.")
+}
+
+// loader reads the kubeconfig as kubectl does, and applies the flags.
+func (c *connection) loader() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &c.overrides)
+}
+
+// restConfig returns where the cluster is, and with which rights it is used.
+func (c *connection) restConfig() (*rest.Config, error) { return c.loader().ClientConfig() }
+
+// namespace returns the one of the flags, or else of the kubeconfig.
+func (c *connection) namespace() (string, error) {
+	ns, _, err := c.loader().Namespace()
+	return ns, err
+}
+
 // clusterFlags are kubectl's own flags for reaching a cluster.
 type clusterFlags struct {
-	config        *genericclioptions.ConfigFlags
+	config        *connection
 	allNamespaces bool
 }
 
@@ -32,9 +66,9 @@ func newClusterFlags(f *pflag.FlagSet) *clusterFlags {
 
 // newNamespacedFlags registers the flags of a command that reads one namespace.
 func newNamespacedFlags(f *pflag.FlagSet) *clusterFlags {
-	c := &clusterFlags{config: genericclioptions.NewConfigFlags(true)}
+	c := &clusterFlags{config: &connection{}}
 	kubectl := pflag.NewFlagSet("", pflag.ContinueOnError)
-	c.config.AddFlags(kubectl)
+	c.config.register(kubectl)
 	kubectl.VisitAll(func(flag *pflag.Flag) {
 		_ = kubectl.SetAnnotation(flag.Name, connectionFlag, nil) // fails for an unknown flag only
 	})
@@ -60,7 +94,7 @@ func (c *clusterFlags) client() (client.Client, error) {
 
 // restConfig limits the rate of requests, and how long one may take.
 func (c *clusterFlags) restConfig() (*rest.Config, error) {
-	config, err := c.config.ToRESTConfig()
+	config, err := c.config.restConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no cluster is configured: give --kubeconfig or --context: %w", err)
 	}
@@ -76,7 +110,7 @@ func (c *clusterFlags) namespace() (string, error) {
 	if c.allNamespaces {
 		return "", nil
 	}
-	ns, _, err := c.config.ToRawKubeConfigLoader().Namespace()
+	ns, err := c.config.namespace()
 	if err != nil {
 		return "", fmt.Errorf("read the kubeconfig's namespace: %w", err)
 	}

@@ -46,7 +46,7 @@ current-context: c
 		t.Error("status waits forever")
 	}
 	flags := newNamespacedFlags(pflag.NewFlagSet("test", pflag.ContinueOnError))
-	flags.config.KubeConfig = &kubeconfig
+	flags.config.kubeconfig = kubeconfig
 	if config, err := flags.restConfig(); err != nil || config.Timeout != clusterTimeout {
 		t.Errorf("without the flag requests end after %v (%v), want %s", config.Timeout, err, clusterTimeout)
 	}

@@ -28,8 +28,8 @@ type finding struct {
 // askCluster lets the cluster of the kubeconfig decide what the options leave open. It returns a note
 // about that; "" where there is no kubeconfig. A cluster that does not answer changes nothing.
 func askCluster(ctx context.Context, cluster *clusterFlags, options *convert.Options) string {
-	raw, err := cluster.config.ToRawKubeConfigLoader().RawConfig()
-	if err == nil && *cluster.config.Context == "" && raw.Contexts[raw.CurrentContext] == nil {
+	raw, err := cluster.config.loader().RawConfig()
+	if err == nil && cluster.config.overrides.CurrentContext == "" && raw.Contexts[raw.CurrentContext] == nil {
 		return ""
 	}
 	found, err := cluster.findDoor(ctx)
@@ -46,7 +46,7 @@ func askCluster(ctx context.Context, cluster *clusterFlags, options *convert.Opt
 
 // findDoor asks the cluster, for [askTimeout] at most.
 func (c *clusterFlags) findDoor(ctx context.Context) (finding, error) {
-	config, err := c.config.ToRESTConfig()
+	config, err := c.config.restConfig()
 	if err != nil {
 		return finding{}, err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -31,14 +30,14 @@ type forecastFlags struct {
 }
 
 func (f *forecastFlags) register(flags *pflag.FlagSet) {
-	config := genericclioptions.NewConfigFlags(true)
+	config := &connection{}
 	f.cluster = &clusterFlags{config: config}
 	flags.StringVar(&f.name, "forecast", "",
 		"`NAMESPACE/NAME` of a Forecast in the cluster; the same as the argument")
-	flags.StringVarP(config.Namespace, "namespace", "n", "",
+	flags.StringVarP(&config.overrides.Context.Namespace, "namespace", "n", "",
 		"namespace of the Forecasts; without a name, all its Forecasts")
-	flags.StringVar(config.KubeConfig, "kubeconfig", "", "kubeconfig `FILE` of the cluster with the Forecasts")
-	flags.StringVar(config.Context, "context", "", "context in the kubeconfig")
+	flags.StringVar(&config.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` of the cluster with the Forecasts")
+	flags.StringVar(&config.overrides.CurrentContext, "context", "", "context in the kubeconfig")
 }
 
 // args rejects the name of a file, and names that are given twice.
