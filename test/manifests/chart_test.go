@@ -3,6 +3,7 @@ package manifests_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -310,6 +311,19 @@ func TestChartRefuses(t *testing.T) {
 			"they would be granted for nothing", "{warm: {namespaces: [shop]}}",
 			"set warm.enabled as well",
 		},
+		"mount without a path": {
+			"Kubernetes would refuse it later", "{extraVolumeMounts: [{name: a}]}",
+			"/extraVolumeMounts/0",
+		},
+		"privileged port": {"the user is not root", "{securePort: 443}", "/securePort"},
+		"two certificates": {
+			"KEDA would trust the wrong CA", "{certManager: {enabled: true}, keda: {enabled: true}}",
+			"leave certManager off",
+		},
+		"certificate by argument": {
+			"it needs its volume", "{extraArgs: [--tls-cert-file=/a]}",
+			"the chart itself decides on --tls-cert-file=/a",
+		},
 		"port": {
 			"there is no such port", "{networkPolicy: {prometheusPorts: [90900]}}",
 			"/networkPolicy/prometheusPorts/0",
@@ -321,6 +335,32 @@ func TestChartRefuses(t *testing.T) {
 				t.Errorf("%s: error %v, want one with %q", tc.reason, err, tc.want)
 			}
 		})
+	}
+}
+
+// TestChartHostNetwork: the standard restricted admits no pod on the network of its node.
+func TestChartHostNetwork(t *testing.T) {
+	objects, err := template(t, "headstart-system", "{createNamespace: true, hostNetwork: true}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := objects["Namespace/headstart-system"]["metadata"].(object)["labels"].(object)
+	for _, mode := range []string{"enforce", "warn", "audit"} {
+		if got := labels["pod-security.kubernetes.io/"+mode]; got != "privileged" {
+			t.Errorf("%s: the namespace is %v", mode, got)
+		}
+	}
+}
+
+// TestChartIcon: the chart needs no server for its icon, so it has a copy.
+func TestChartIcon(t *testing.T) {
+	var c struct{ Icon string }
+	if err := yaml.Unmarshal(read(t, chart+"/Chart.yaml"), &c); err != nil {
+		t.Fatal(err)
+	}
+	icon := base64.StdEncoding.EncodeToString(read(t, repository+"/docs/images/icon.svg"))
+	if c.Icon != "data:image/svg+xml;base64,"+icon {
+		t.Errorf("the icon of Chart.yaml is not docs/images/icon.svg")
 	}
 }
 

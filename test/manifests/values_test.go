@@ -19,6 +19,7 @@ const (
 	container  = pod + "spec.containers.0."
 	network    = "NetworkPolicy/headstart-system/headstart"
 	checksum   = pod + "metadata.annotations.checksum/sources"
+	notFound   = pod + "metadata.annotations.headstart.dev/if-the-image-is-not-found"
 	sources    = "ConfigMap/headstart-system/headstart-sources data.sources.yaml"
 )
 
@@ -55,7 +56,7 @@ var chartValues = map[string]struct {
 	}},
 	"tag": {
 		"{image: {repository: 'mirror:5000/headstart', tag: v9}}",
-		map[string]string{container + "image": "mirror:5000/headstart:v9"},
+		map[string]string{container + "image": "mirror:5000/headstart:v9", notFound: "removed"},
 	},
 	"digest": {
 		"{image: {digest: 'sha256:" + digest + "'}}",
@@ -88,6 +89,29 @@ var chartValues = map[string]struct {
 	"environment": {"{extraEnv: [{name: HTTPS_PROXY, value: 'http://proxy'}]}", map[string]string{
 		container + "env.2.name": "HTTPS_PROXY", container + "env.2.value": "http://proxy",
 	}},
+	"volumes": {
+		"{extraVolumes: [{name: cas, configMap: {name: company-cas}}], extraVolumeMounts: [{name: cas, mountPath: /cas}]}",
+		map[string]string{
+			pod + "spec.volumes.2.name": "cas", pod + "spec.volumes.2.configMap.name": "company-cas",
+			container + "volumeMounts.2.name": "cas", container + "volumeMounts.2.mountPath": "/cas",
+		},
+	},
+	"memory for Forecasts": {"{forecasts: 1001}", map[string]string{
+		container + "resources.requests.memory": "751Mi", // 150 + 0.6 for each, rounded up
+		container + "resources.limits.memory":   "1251Mi",
+	}},
+	"host network": {"{hostNetwork: true, securePort: 8443}", map[string]string{
+		pod + "spec.hostNetwork": "true", pod + "spec.dnsPolicy": "ClusterFirstWithHostNet",
+		container + "args.2": "--secure-port=8443", container + "ports.0.containerPort": "8443",
+	}},
+	"cert-manager": {"{certManager: {enabled: true}}", with(certManager, map[string]string{
+		"Issuer/headstart-system/headstart":             "added",
+		"Issuer/headstart-system/headstart-self-signed": "added",
+		"Certificate/headstart-system/headstart-ca":     "added",
+	})},
+	"cert-manager with an issuer": {
+		"{certManager: {enabled: true, issuerRef: {kind: ClusterIssuer, name: company}}}", certManager,
+	},
 	"resources": {
 		"{resources: {requests: {cpu: 2}, limits: {memory: 4Gi, cpu: '4'}, claims: [{name: a}]}}",
 		map[string]string{
@@ -187,6 +211,28 @@ var chartValues = map[string]struct {
 	)},
 	"namespace":             {"{createNamespace: true}", map[string]string{"Namespace/headstart-system": "added"}},
 	"part of another chart": {"{global: {a: b}}", map[string]string{}},
+}
+
+// certManager is what every certificate by cert-manager changes.
+var certManager = map[string]string{
+	"Certificate/headstart-system/headstart": "added",
+	"APIService/v1beta1.external.metrics.k8s.io metadata.annotations." +
+		"cert-manager.io/inject-ca-from": "headstart-system/headstart",
+	container + "args.8":                     "--tls-cert-file=/etc/headstart-certificate/tls.crt",
+	container + "args.9":                     "--tls-private-key-file=/etc/headstart-certificate/tls.key",
+	container + "args.10":                    "--inject-ca=false",
+	container + "volumeMounts.2.name":        "certificate",
+	container + "volumeMounts.2.mountPath":   "/etc/headstart-certificate",
+	container + "volumeMounts.2.readOnly":    "true",
+	pod + "spec.volumes.2.name":              "certificate",
+	pod + "spec.volumes.2.secret.secretName": "headstart-certificate",
+}
+
+// with returns both.
+func with(a, b map[string]string) map[string]string {
+	both := maps.Clone(a)
+	maps.Copy(both, b)
+	return both
 }
 
 const (

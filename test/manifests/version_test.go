@@ -19,6 +19,7 @@ func TestOneVersion(t *testing.T) {
 	t.Setenv("VERSION", "") // of the build
 	var c struct {
 		Version, AppVersion string
+		Annotations         map[string]string
 	}
 	if err := yaml.Unmarshal(read(t, chart+"/Chart.yaml"), &c); err != nil {
 		t.Fatal(err)
@@ -32,6 +33,10 @@ func TestOneVersion(t *testing.T) {
 	}
 	if image := d.Spec.Template.Spec.Containers[0].Image; !strings.HasSuffix(image, ":"+c.AppVersion) {
 		t.Errorf("the image is %s, and the chart is of %s", image, c.AppVersion)
+	}
+	images, want := c.Annotations["artifacthub.io/images"], "image: headstart.dev/headstart:"+c.AppVersion+"\n"
+	if !strings.Contains(images, want) {
+		t.Errorf("Chart.yaml lists the images\n%swant %s", images, want)
 	}
 	layout, err := binaries.FindLayout()
 	if err != nil {

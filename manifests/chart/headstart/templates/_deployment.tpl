@@ -19,7 +19,11 @@
 {{- /* The server reloads changed sources by itself. But new pods show at once whether the sources
 are valid, while the old pods still run. */ -}}
 {{- $checksum := dict "checksum/sources" (include "headstart.sources" $root | sha256sum) -}}
-{{- $_ := set $pod.metadata "annotations" (merge $checksum $root.Values.podAnnotations) -}}
+{{- $own := $pod.metadata.annotations -}}
+{{- if ne $root.Values.image.repository "headstart.dev/headstart" -}}
+{{- $own = omit $own "headstart.dev/if-the-image-is-not-found" -}}
+{{- end -}}
+{{- $_ := set $pod.metadata "annotations" (merge $checksum $own $root.Values.podAnnotations) -}}
 {{- end -}}
 
 {{- define "headstart.patchPodSpec" -}}
@@ -34,10 +38,19 @@ are valid, while the old pods still run. */ -}}
 {{- $_ := unset $spec "topologySpreadConstraints" -}}
 {{- with $values.topologySpreadConstraints }}{{ $_ := set $spec "topologySpreadConstraints" . }}{{ end -}}
 {{- end -}}
+{{- if $values.hostNetwork -}}
+{{- $_ := set $spec "hostNetwork" true -}}
+{{- $_ := set $spec "dnsPolicy" "ClusterFirstWithHostNet" -}}
+{{- end -}}
 {{- range $spec.volumes -}}
 {{- if .configMap }}{{ $_ := set .configMap "name" "headstart-sources" }}{{ end -}}
 {{- if .secret }}{{ $_ := set .secret "secretName" $values.credentialsSecret }}{{ end -}}
 {{- end -}}
+{{- if $values.certManager.enabled -}}
+{{- $certificate := dict "name" "certificate" "secret" (dict "secretName" "headstart-certificate") -}}
+{{- $_ := set $spec "volumes" (append $spec.volumes $certificate) -}}
+{{- end -}}
+{{- $_ := set $spec "volumes" (concat $spec.volumes $values.extraVolumes) -}}
 {{- end -}}
 
 {{- define "headstart.patchContainer" -}}
@@ -46,9 +59,18 @@ are valid, while the old pods still run. */ -}}
 {{- $values := $root.Values -}}
 {{- $_ := set $container "image" (include "headstart.image" $root) -}}
 {{- with $values.image.pullPolicy }}{{ $_ := set $container "imagePullPolicy" . }}{{ end -}}
-{{- $_ := set $container "resources" $values.resources -}}
+{{- $_ := set $container "resources" (include "headstart.resources" $values | fromYaml) -}}
+{{- range $container.ports }}{{ if eq .name "https" }}{{ $_ := set . "containerPort" (int $values.securePort) }}{{ end }}{{ end -}}
+{{- $mounts := $container.volumeMounts -}}
+{{- if $values.certManager.enabled -}}
+{{- $mounts = append $mounts (dict "name" "certificate" "mountPath" "/etc/headstart-certificate" "readOnly" true) -}}
+{{- end -}}
+{{- $_ := set $container "volumeMounts" (concat $mounts $values.extraVolumeMounts) -}}
 {{- $_ := set $container "env" (concat $container.env $values.extraEnv) -}}
-{{- $args := $container.args -}}
+{{- $args := list -}}
+{{- range $container.args -}}
+{{- $args = append $args (regexReplaceAll "^--secure-port=.*" . (printf "--secure-port=%d" (int $values.securePort))) -}}
+{{- end -}}
 {{- if has "external" $values.metricsAPIs }}{{ $args = append $args "--external-metrics" }}{{ end -}}
 {{- if has "custom" $values.metricsAPIs }}{{ $args = append $args "--custom-metrics" }}{{ end -}}
 {{- with $values.keda -}}
@@ -60,8 +82,14 @@ are valid, while the old pods still run. */ -}}
 {{- end -}}
 {{- end -}}
 {{- if $values.warm.enabled }}{{ $args = append $args "--warm-pools" }}{{ end -}}
+{{- if $values.certManager.enabled -}}
+{{- $args = append $args "--tls-cert-file=/etc/headstart-certificate/tls.crt" -}}
+{{- $args = append $args "--tls-private-key-file=/etc/headstart-certificate/tls.key" -}}
+{{- $args = append $args "--inject-ca=false" -}}
+{{- end -}}
 {{- $flags := list "--external-metrics" "--custom-metrics" "--warm-pools" -}}
 {{- $flags = concat $flags (list "--external-scaler" "--external-scaler-ca-configmap" "--external-scaler-client-ca" "--scaled-objects") -}}
+{{- $flags = concat $flags (list "--tls-cert-file" "--tls-private-key-file" "--inject-ca") -}}
 {{- range $container.args }}{{ $flags = append $flags (splitList "=" . | first) }}{{ end -}}
 {{- range $values.extraArgs -}}
 {{- if has (splitList "=" . | first) $flags }}{{ fail (printf "extraArgs: the chart itself decides on %s" .) }}{{ end -}}
@@ -74,4 +102,17 @@ are valid, while the old pods still run. */ -}}
 {{- $tag := .tag | default (ternary "" $.Chart.AppVersion (ne .digest "")) -}}
 {{- .repository }}{{ with $tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The resources, with the memory for so many Forecasts. In MiB, the process needs 150 and each
+Forecast 0.6. From three fifths of the limit on it leaves something out. */}}
+{{- define "headstart.resources" -}}
+{{- $resources := deepCopy .resources -}}
+{{- with int .forecasts -}}
+{{- $requests := merge (dict "memory" (printf "%dMi" (add 150 (div (add (mul 6 .) 9) 10)))) ($resources.requests | default dict) -}}
+{{- $limits := merge (dict "memory" (printf "%dMi" (add 250 .))) ($resources.limits | default dict) -}}
+{{- $_ := set $resources "requests" $requests -}}
+{{- $_ := set $resources "limits" $limits -}}
+{{- end -}}
+{{- toYaml $resources -}}
 {{- end -}}
