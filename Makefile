@@ -9,8 +9,20 @@ HELM      := bin/helm
 # Builds programs into bin/ where they are missing or out of date: those named, or the control
 # plane.
 BUILD     := cd test && go run ./build
+# Makes images and releases. It is a module of its own, so that the product does not depend on what
+# it needs.
+RELEASE   := cd build && go run .
 VERSION   ?= $(shell sed -n 's/^appVersion: *//p' manifests/chart/headstart/Chart.yaml)
 export VERSION
+# The image's place, without a tag, and what it runs on.
+IMAGE     ?= headstart.dev/headstart
+PLATFORMS ?= linux/amd64,linux/arm64
+RELEASE_PLATFORMS ?= linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64,windows/arm64
+# Where images and releases are written.
+DIST      ?= dist
+# The address of the project: its releases are below.
+HOME_URL  ?= https://headstart.dev/headstart
+RELEASE_FLAGS = -version='$(VERSION)' -image='$(IMAGE)' -platforms='$(PLATFORMS)' -home='$(HOME_URL)' -dist='$(abspath $(DIST))'
 FUZZTIME  ?= 20s
 BENCHTIME ?= 1s
 # How many Forecasts bench-scale measures.
@@ -58,20 +70,23 @@ quick: vet lint-changed unit ## Check a change in a minute or two: vet, lint wha
 test: bin plain race smoke full ## Run every test once. Builds the control plane into bin/ where it is missing.
 
 .PHONY: vet
-vet: ## Run go vet over both modules.
+vet: ## Run go vet over all modules.
 	go vet ./...
 	cd test && go vet ./...
+	cd build && go vet ./...
 
 .PHONY: unit
 unit: ## Run the unit tests, without the race detector.
 	go test -timeout=30m ./...
 	cd test && go test -timeout=30m $$(../hack/packages.sh quick)
+	cd build && go test -timeout=30m ./...
 
 .PHONY: plain
 plain: ## Run the unit tests of the packages without goroutines.
 	go test -timeout=30m $(call PACKAGES,plain)
 	go test -timeout=30m -run='^TestServingPlansWhatTheReplayPlans$$' ./controller # fewer cases under the race detector
 	cd test && go test -timeout=30m $$(../hack/packages.sh quick)
+	cd build && go test -timeout=30m ./...
 
 .PHONY: race
 race: ## Run the unit tests of the packages with goroutines, under the race detector.
@@ -132,7 +147,7 @@ verify: ## Check that generated files are current.
 	hack/verify.sh
 
 .PHONY: lint
-lint: $(GOLANGCI) ## Lint both modules.
+lint: $(GOLANGCI) ## Lint all modules.
 	hack/lint.sh
 
 .PHONY: lint-changed
@@ -175,8 +190,20 @@ bin/kubectl:
 	$(BUILD) kubectl
 
 .PHONY: image
-image: ## Build the container image with docker.
-	docker build --build-arg VERSION=$(VERSION) -t headstart.dev/headstart:$(VERSION) .
+image: ## Make the container image IMAGE in dist/, for PLATFORMS. No container engine is needed.
+	$(RELEASE) image $(RELEASE_FLAGS)
+
+.PHONY: image-push
+image-push: ## Push the image that make image has made, to IMAGE=registry.example/team/headstart.
+	$(RELEASE) push $(RELEASE_FLAGS)
+
+.PHONY: release
+release: ## Make everything of a release VERSION=v0.1.0, in dist/VERSION/: see docs/releasing.md.
+	$(RELEASE) release $(RELEASE_FLAGS) -platforms='$(RELEASE_PLATFORMS)'
+
+.PHONY: size
+size: ## Say how much of the binary each module is.
+	$(RELEASE) size $(RELEASE_FLAGS)
 
 .PHONY: report-demo
 report-demo: build ## Make dist/report.html: the dry run of a synthetic trace, as a page.

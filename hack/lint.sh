@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the linter over both modules, or with --changed over the folders whose Go files differ from
+# Runs the linter over all modules, or with --changed over the folders whose Go files differ from
 # main's: from the commit before where main itself is checked out. Other flags go to the linter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,13 +22,16 @@ changed() {
 # traces.
 product=(./... ./testdata/generate ./testdata/traces)
 tests=(./...)
+release=(./...)
 if [[ ${1-} == --changed ]]; then
 	shift
 	folders=$(changed)
-	mapfile -t product < <(grep -vE '^\./test(/|$)' <<<"$folders" | grep .)
+	mapfile -t product < <(grep -vE '^\./(test|build)(/|$)' <<<"$folders" | grep .)
 	mapfile -t tests < <(sed -n 's|^\./test/|./|p' <<<"$folders")
+	mapfile -t release < <(sed -nE 's|^\./build(/.*)?$|.\1|p' <<<"$folders")
 fi
 failed=0
 if ((${#product[@]})); then "$linter" run --config "$config" "$@" "${product[@]}" || failed=1; fi
 if ((${#tests[@]})); then (cd test && "$linter" run --config "$config" "$@" "${tests[@]}") || failed=1; fi
+if ((${#release[@]})); then (cd build && "$linter" run --config "$config" "$@" "${release[@]}") || failed=1; fi
 exit "$failed"

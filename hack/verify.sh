@@ -42,7 +42,7 @@ traces() {
 
 tidy() {
 	local dir result=0
-	for dir in . test; do
+	for dir in . test build; do
 		(cd "$dir" && go mod tidy -diff) && continue
 		echo "$dir: go.mod or go.sum is not tidy: run 'go mod tidy' there" >&2
 		result=1
