@@ -4,6 +4,7 @@
 # the end-to-end tests all build with this script, so they run the same binary.
 #
 # The same commit gives the same bytes, on any machine with the same version of Go.
+# HEADSTART_LDFLAGS are more flags of the linker, for builds that tests need.
 set -euo pipefail
 if (($# > 1)) || [[ ${1-} == -* ]]; then
 	echo "usage: hack/build.sh [FILE]" >&2
@@ -24,5 +25,5 @@ epoch=${SOURCE_DATE_EPOCH:-$(git show -s --format=%ct HEAD 2>/dev/null || true)}
 # depends on the kind of checkout.
 export CGO_ENABLED=0
 exec go build -trimpath -buildvcs=false -gcflags=all=-dwarf=false \
-	-ldflags "-s -w -X main.version=$version -X main.commit=$commit -X main.date=$date" \
+	-ldflags "-s -w -X main.version=$version -X main.commit=$commit -X main.date=$date ${HEADSTART_LDFLAGS-}" \
 	-o "${1:-bin/headstart}" ./cmd/headstart

@@ -84,7 +84,8 @@ func (s *server) addScaler(
 	}
 	opts := externalscaler.Options{
 		Forecasts: s.plans, Lookup: srv.ValueForKEDA, BindAddress: s.opts.bindAddress, Port: s.opts.scaler.port,
-		Cert: cert, ShutdownDelay: s.opts.shutdownDelay, Registerer: registry, Logger: s.logger,
+		Cert: cert, ShutdownDelay: s.opts.shutdownDelay, Registerer: registry, Clock: s.clock,
+		Logger: s.logger,
 	}
 	if cert == nil {
 		files, err := dynamiccertificates.NewDynamicServingContentFromFiles(

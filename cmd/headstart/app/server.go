@@ -45,6 +45,7 @@ const (
 type server struct {
 	opts    options
 	logger  *slog.Logger
+	clock   clock.WithTicker
 	manager ctrl.Manager
 	plans   *values.Plans
 	sources *history.Sources
@@ -68,14 +69,19 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	demand := values.NewObserver(sources, opts.observeInterval, clock.RealClock{}, logger)
+	now, err := processClock()
+	if err != nil {
+		return nil, err
+	}
+	demand := values.NewObserver(sources, opts.observeInterval, now, logger)
 	controllers := controller.Options{
 		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect,
 		WarmPools: opts.warmPools, WarmBounds: opts.warmBounds,
 		ScaledObjects: opts.scaledObjects,
 		Sources:       sources, Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
+		Clock: now,
 	}
-	members, err := membership(config, opts, registry, logger)
+	members, err := membership(controllers)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +102,7 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 	}
 	plans := values.NewPlans(demand, controller.ServedSettings)
 	s := &server{
-		opts: opts, logger: logger, manager: mgr, plans: plans, sources: sources,
+		opts: opts, logger: logger, clock: now, manager: mgr, plans: plans, sources: sources,
 		gather: adapter.Union(registry, ctrlmetrics.Registry),
 	}
 	if s.synced, err = plans.Follow(ctx, mgr.GetCache()); err != nil {
@@ -110,24 +116,23 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 
 // membership returns what shares the planning between replicas; nil without leader election, where
 // this replica is the only one.
-func membership(
-	config *rest.Config, opts options, registry prometheus.Registerer, logger *slog.Logger,
-) (*shards.Membership, error) {
-	if !opts.leaderElect {
+func membership(of controller.Options) (*shards.Membership, error) {
+	if !of.LeaderElection {
 		return nil, nil
 	}
-	client, err := kubernetes.NewForConfig(config)
+	client, err := kubernetes.NewForConfig(of.Config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the API server: %w", err)
 	}
 	o := shards.DefaultOptions()
-	o.Leases, o.Logger = client.CoordinationV1().Leases(opts.namespace), logger
+	o.Leases = client.CoordinationV1().Leases(of.Namespace)
+	o.Clock, o.Logger = of.Clock, of.Logger
 	o.Identity = "headstart-replica-" + utilrand.String(identityLength)
 	members, err := shards.New(o)
 	if err != nil {
 		return nil, err
 	}
-	return members, registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	return members, of.Registerer.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "headstart_replicas",
 		Help: "Replicas that share the planning, as this one sees them.",
 	}, func() float64 { return float64(len(members.Members())) }))
@@ -183,7 +188,7 @@ func (s *server) addAdapter(ctx context.Context, config *rest.Config, registry p
 		CertFile: s.opts.certFile, KeyFile: s.opts.keyFile,
 		Client: client, ReviewClient: reviews, ShutdownDelay: s.opts.shutdownDelay, GoawayChance: 0.001,
 		ReadyChecks: []healthz.HealthChecker{healthz.NamedCheck("forecasts-synced", s.ready)},
-		Registerer:  registry, Gatherer: s.gather, Logger: s.logger,
+		Registerer:  registry, Gatherer: s.gather, Clock: s.clock, Logger: s.logger,
 	}
 	if s.opts.certFile == "" {
 		cert, err := s.certificates(ctx, config, registry)

@@ -42,7 +42,7 @@ func (s *server) certificates(
 	}
 	opts := certs.Options{
 		Namespace: s.opts.namespace, Service: s.opts.serviceName, Secret: servingSecret,
-		Registerer: registry, Logger: s.logger,
+		Registerer: registry, Clock: s.clock, Logger: s.logger,
 	}
 	if s.opts.manageAPI {
 		opts.APIServices = s.apiServices()
