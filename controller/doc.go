@@ -6,6 +6,6 @@
 // of the package schedules for the objects that it owns. They read history, fit models, make plans
 // and write status.
 //
-// Serving needs neither the owner nor Prometheus. Every replica keeps the plans in memory and polls
-// observed demand itself, see the package adapter/values.
+// Serving needs neither the owner nor Prometheus. Every replica keeps the plans and the observed
+// demand of all Forecasts in memory, see the package adapter/values.
 package controller

@@ -136,7 +136,7 @@ type DemandObserver interface {
 }
 
 // setObservedCondition sets the condition Observed: whether the served metric never falls below
-// observed demand. Every replica polls for itself; the condition is about the owner's polls.
+// observed demand. The condition is about the owner's polls.
 func (e *evaluation) setObservedCondition() {
 	if !e.set.HasDemand {
 		e.conditions.SetUnknown(v1alpha1.ConditionObserved, reasonNotAsked, "spec.demand is not set")

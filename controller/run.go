@@ -229,6 +229,11 @@ func ServedSettings(spec *v1alpha1.ForecastSpec) (values.Settings, error) {
 	return served, err
 }
 
+// OwnsForecast returns a function that reports whether this replica plans a Forecast.
+func OwnsForecast(s kube.Shard) func(types.NamespacedName) bool {
+	return func(name types.NamespacedName) bool { return kube.Owns(s, kube.ForecastKey(name)) }
+}
+
 // LearnerOptions are the options for the learner of a Forecast in mode Learned.
 func LearnerOptions(set planner.Settings) gpuwarm.LearnerOptions {
 	lead := set.Lead

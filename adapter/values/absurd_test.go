@@ -46,7 +46,7 @@ func TestOneAbsurdPollIsNoFloor(t *testing.T) {
 			for _, v := range c.polls {
 				clock.Step(30 * time.Second)
 				values[o.queries[key].Expr] = v
-				o.poll(t.Context(), key, o.queries[key])
+				o.poll(t.Context(), key, o.queries[key].Query)
 			}
 			got, err := p.Value("shop", "fc", clock.Now())
 			if err != nil || got.Milli != c.want {

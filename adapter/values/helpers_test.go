@@ -68,8 +68,8 @@ func plansWith(t *testing.T, fc *v1alpha1.Forecast, observed map[string]float64)
 	p := NewPlans(o, parse)
 	p.store(fc)
 	key := types.NamespacedName{Namespace: fc.Namespace, Name: fc.Name}
-	if q, ok := o.queries[key]; ok {
-		o.poll(t.Context(), key, q)
+	if f := o.queries[key]; f != nil {
+		o.poll(t.Context(), key, f.Query)
 	}
 	return p
 }

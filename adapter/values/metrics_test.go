@@ -42,7 +42,8 @@ func TestObserverReportsDroppedFloors(t *testing.T) {
 	expect := func(dropped string) {
 		t.Helper()
 		text := `# HELP headstart_forecast_floor_dropped 1 while observed demand is older than three polls, ` +
-			`or was never polled, and does not hold the served metric of this replica up; else 0.
+			`or was never polled, and does not hold the served metric of this replica up; else 0. ` +
+			`It has the Forecasts that this replica owns, or was asked for lately.
 # TYPE headstart_forecast_floor_dropped gauge
 headstart_forecast_floor_dropped{forecast="fc",namespace="shop"} ` + dropped + "\n"
 		err := testutil.CollectAndCompare(o, strings.NewReader(text), "headstart_forecast_floor_dropped")

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -55,6 +55,10 @@ type observation struct {
 	// timeouts counts the last polls in a row that timed out while another query on the same source
 	// had an answer.
 	timeouts int
+	// tried is true once a poll of this replica has ended, until it leaves the polls to the owner.
+	tried bool
+	// sharedAt is when the owner's newest poll began; zero where this replica knows none.
+	sharedAt time.Time
 	// droppedSent is true once the change "floor dropped" was sent.
 	droppedSent bool
 }
@@ -62,7 +66,8 @@ type observation struct {
 // queryFunc evaluates a query for a namespace at an instant.
 type queryFunc func(ctx context.Context, namespace string, q Query, at time.Time) (history.Sample, error)
 
-// Observer polls the demand of every Forecast that [Plans] follows. Polls are spread over the
+// Observer knows the demand of the Forecasts that [Plans] follows. It polls for those that this
+// replica owns, and tells the other replicas, see [Observer.Share]. Polls are spread over the
 // interval. Each source has its own queue and workers, so a source that never answers does not
 // delay the Forecasts of another. It is a manager.Runnable of controller-runtime, and a
 // [prometheus.Collector].
@@ -72,17 +77,22 @@ type Observer struct {
 	clock    clock.WithTicker
 	logger   *slog.Logger
 	changes  chan event.GenericEvent
+	polls    prometheus.Counter
+
+	owns          func(types.NamespacedName) bool // nil owns everything
+	ownersChanged <-chan event.GenericEvent
 
 	mu      sync.RWMutex
 	ctx     context.Context //nolint:containedctx // the run that the workers belong to
 	wg      sync.WaitGroup
 	sources map[string]*sourceQueue // by name of the source
-	queries map[types.NamespacedName]Query
+	queries map[types.NamespacedName]*followed
+	byID    map[queryID]types.NamespacedName
 	latests map[types.NamespacedName]observation
 }
 
-// NewObserver returns an Observer that polls each Forecast once per interval. Polling begins with
-// Start.
+// NewObserver returns an Observer that polls each Forecast once per interval, unless Share says that
+// other replicas poll too. Polling begins with Start.
 func NewObserver(sources *history.Sources, interval time.Duration, c clock.WithTicker, logger *slog.Logger) *Observer {
 	query := func(ctx context.Context, namespace string, q Query, at time.Time) (history.Sample, error) {
 		source, err := sources.For(namespace, q.Source)
@@ -94,13 +104,17 @@ func NewObserver(sources *history.Sources, interval time.Duration, c clock.WithT
 	return &Observer{
 		interval: interval, query: query, clock: c, logger: logger,
 		changes: make(chan event.GenericEvent, changesBuffered),
+		polls: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "headstart_observed_polls_total", Help: "Polls of observed demand by this replica.",
+		}),
 		sources: map[string]*sourceQueue{},
-		queries: map[types.NamespacedName]Query{},
+		queries: map[types.NamespacedName]*followed{},
+		byID:    map[queryID]types.NamespacedName{},
 		latests: map[types.NamespacedName]observation{},
 	}
 }
 
-// NeedLeaderElection is false: every replica polls.
+// NeedLeaderElection is false: every replica polls for what it owns.
 func (o *Observer) NeedLeaderElection() bool { return false }
 
 // Start polls until ctx ends.
@@ -111,7 +125,7 @@ func (o *Observer) Start(ctx context.Context) error {
 		o.startWorkers(s)
 	}
 	o.mu.Unlock()
-	<-ctx.Done()
+	o.followOwners(ctx)
 	o.mu.Lock()
 	for _, s := range o.sources {
 		s.queue.ShutDown()
@@ -148,39 +162,12 @@ func (o *Observer) latest(key types.NamespacedName) (float64, time.Time) {
 	return v.value, v.at
 }
 
-// follow starts to poll for a Forecast, or changes what is polled for it.
-func (o *Observer) follow(key types.NamespacedName, q Query) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	old, known := o.queries[key]
-	if known && old == q {
-		return
-	}
-	if known {
-		delete(o.latests, key)
-		o.releaseSource(old.Source)
-	}
-	o.queries[key] = q
-	firstPoll := rand.N(min(o.interval, time.Second) + 1) //nolint:gosec // spreads load, guards nothing
-	o.acquireSource(q.Source).queue.AddAfter(key, firstPoll)
-}
-
-// forget stops polling for a Forecast.
-func (o *Observer) forget(key types.NamespacedName) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if q, known := o.queries[key]; known {
-		o.releaseSource(q.Source)
-	}
-	delete(o.queries, key)
-	delete(o.latests, key)
-}
-
 // pollTimeout bounds one poll. It is below the interval, so that the next poll is not late.
 func (o *Observer) pollTimeout() time.Duration { return o.interval * 3 / 4 }
 
 // poll queries the demand of a Forecast once.
 func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) {
+	o.polls.Inc()
 	began := o.clock.Now()
 	bounded, cancel := context.WithTimeout(ctx, o.pollTimeout())
 	asked := began.Add(-q.Settle)
@@ -201,9 +188,11 @@ func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) 
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if current, ok := o.queries[key]; !ok || current != q {
+	f := o.queries[key]
+	if f == nil || f.Query != q {
 		return // the Forecast is gone, or its query has changed since
 	}
+	defer f.endWakeUp()
 	if err == nil {
 		err = o.checkPartial(key, q, began, sample)
 	}
@@ -249,6 +238,7 @@ func (o *Observer) recordSuccess(key types.NamespacedName, q Query, at time.Time
 	}
 	o.latests[key] = observation{
 		value: value, at: at, trail: trailAfter(old.trail, pollValue{value, at}), partialSince: old.partialSince,
+		tried: true, sharedAt: old.sharedAt,
 	}
 	if old.droppedSent {
 		o.sendChange(key)
@@ -261,7 +251,7 @@ func (o *Observer) recordFailure(key types.NamespacedName, q Query, began time.T
 	if v.err == nil {
 		o.logger.Warn("observed demand cannot be polled", "forecast", key.String(), "error", err)
 	}
-	v.err = err
+	v.err, v.tried = err, true
 	if s := o.sources[q.Source]; s != nil && errors.Is(err, history.ErrTimeout) && s.answeredAt.After(began) {
 		v.timeouts++
 	} else {

@@ -197,6 +197,10 @@ func (p *Plans) serve(key types.NamespacedName, e *planEntry, now time.Time) (pl
 	if e.planErr != nil && e.settings.Mode == v1alpha1.ForecastActive {
 		return plan.Served{}, fmt.Errorf("the plan in status cannot be read: %w", e.planErr)
 	}
+	if !p.demand.ask(key) {
+		return plan.Served{}, fmt.Errorf("%w: this replica was not asked before, and its first poll has not ended: "+
+			"ask again", plan.ErrNoObservation)
+	}
 	observed, at := p.demand.believed(key, e.limit)
 	return plan.Serve(plan.ServeInput{
 		Plan: e.plan, Mode: e.settings.Mode, Expiry: e.settings.Expiry, Static: e.settings.Static, Min: e.settings.Min,

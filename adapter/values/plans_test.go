@@ -109,7 +109,7 @@ func TestPlansServeNoLessAfterABadPoll(t *testing.T) {
 	p := plansWith(t, forecast(), values)
 	key := types.NamespacedName{Namespace: "shop", Name: "fc"}
 	delete(values, "sum(rate(requests_total[1m]))")
-	p.demand.poll(t.Context(), key, p.demand.queries[key])
+	p.demand.poll(t.Context(), key, p.demand.queries[key].Query)
 	got, err := p.Value("shop", "fc", epoch.Add(time.Minute))
 	if err != nil || got.Milli != 20000 {
 		t.Errorf("got %+v, %v: the last good poll should serve until it is three polls old", got, err)

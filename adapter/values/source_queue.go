@@ -29,6 +29,7 @@ type sourceQueue struct {
 	queue      workqueue.TypedDelayingInterface[types.NamespacedName]
 	forecasts  int       // number of Forecasts that use the source
 	answeredAt time.Time // when the source last answered a poll
+	slowUntil  time.Time // until when no answer waits for a poll: another one has waited in vain
 }
 
 // acquireSource returns the queue of a source, and counts one more Forecast that uses it. It
@@ -80,7 +81,9 @@ func (o *Observer) pollNext(ctx context.Context, s *sourceQueue) bool {
 	}
 	defer s.queue.Done(key)
 	if q, ok := o.queryOf(key, s); ok {
-		o.poll(ctx, key, q)
+		if !o.rests(key) {
+			o.poll(ctx, key, q)
+		}
 		s.queue.AddAfter(key, o.nextDelay(key))
 	}
 	return true
@@ -90,20 +93,32 @@ func (o *Observer) pollNext(ctx context.Context, s *sourceQueue) bool {
 func (o *Observer) queryOf(key types.NamespacedName, s *sourceQueue) (Query, bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	q, ok := o.queries[key]
-	return q, ok && q.Source == s.source
+	f := o.queries[key]
+	if f == nil || f.Source != s.source {
+		return Query{}, false
+	}
+	return f.Query, true
 }
 
-// nextDelay returns the time until the next poll: the interval, with a jitter of ±5 % that spreads
-// the polls.
+// nextDelay returns the time until the next poll: the interval, with a jitter of ±5 %. The second
+// poll comes at any time within the interval, so that the polls of Forecasts that were read at once
+// are spread.
 //
 // A query backs off if it times out while other queries of the same source are answered. Otherwise
 // a few such queries would keep all the workers busy. There is no backoff while the whole source is
 // down, so its recovery is noticed within one interval.
 func (o *Observer) nextDelay(key types.NamespacedName) time.Duration {
-	o.mu.RLock()
+	o.mu.Lock()
 	timeouts := o.latests[key].timeouts
-	o.mu.RUnlock()
+	f := o.queries[key]
+	first := f != nil && !f.spread
+	if first {
+		f.spread = true
+	}
+	o.mu.Unlock()
+	if first && timeouts == 0 {
+		return rand.N(o.interval + 1) //nolint:gosec // spreads load, guards nothing
+	}
 	delay := o.interval - o.interval/20 + rand.N(o.interval/10+1) //nolint:gosec // spreads load, guards nothing
 	return delay << min(timeouts, maxBackoffDoublings)
 }

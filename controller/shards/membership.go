@@ -24,6 +24,18 @@ const (
 	role      = "replica"
 )
 
+// noteAnnotation has the note of a replica on its Lease.
+const noteAnnotation = "headstart.dev/note"
+
+// Notes are what a replica tells the others with each renewal of its Lease.
+type Notes interface {
+	// Note returns the note of this replica, of at most 250 KB; "" for none.
+	Note() string
+	// Take takes the note of another replica. It was made after the instant since, by the clock of
+	// this replica.
+	Take(note string, since time.Time) error
+}
+
 // Options of a Membership. Start from [DefaultOptions].
 type Options struct {
 	// Leases are those of the namespace that Headstart runs in.
@@ -35,6 +47,8 @@ type Options struct {
 	Duration, Renew time.Duration
 	// Remove is how long after its last renewal the Lease of another replica is deleted.
 	Remove time.Duration
+	// Notes are told to the other replicas; nil tells nothing.
+	Notes  Notes
 	Clock  clock.WithTicker
 	Logger *slog.Logger
 }
@@ -72,6 +86,7 @@ type Membership struct {
 	subscribers []chan event.GenericEvent
 
 	renewals map[string]renewal    // by Lease; only Start's goroutine uses it
+	lookedAt time.Time             // when the last successful look began; likewise
 	failing  bool                  // likewise
 	own      *coordinationv1.Lease // as it was last written; likewise
 }
@@ -140,6 +155,7 @@ func (m *Membership) Start(ctx context.Context) error {
 func (m *Membership) look(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, m.opts.Renew)
 	defer cancel()
+	began := m.opts.Clock.Now()
 	leases, err := m.exchange(bounded)
 	if ctx.Err() != nil {
 		return
@@ -156,6 +172,7 @@ func (m *Membership) look(ctx context.Context) {
 		m.failing = false
 	}
 	m.setMembers(m.alive(leases))
+	m.lookedAt = began
 	m.prune(bounded, leases)
 }
 
@@ -182,6 +199,9 @@ func (m *Membership) renew(ctx context.Context) error {
 	}
 	now := metav1.NewMicroTime(m.opts.Clock.Now())
 	lease.Spec.RenewTime = &now
+	if m.opts.Notes != nil {
+		metav1.SetMetaDataAnnotation(&lease.ObjectMeta, noteAnnotation, m.opts.Notes.Note())
+	}
 	write := m.opts.Leases.Update
 	if m.own == nil {
 		write = func(ctx context.Context, l *coordinationv1.Lease, _ metav1.UpdateOptions) (*coordinationv1.Lease, error) {
@@ -221,6 +241,7 @@ func (m *Membership) alive(leases []coordinationv1.Lease) []string {
 			seen = renewal{time: at, seenAt: at} // left behind long ago
 		case !ok || !seen.time.Equal(at):
 			seen = renewal{time: at, seenAt: now}
+			m.take(lease)
 		}
 		known[lease.Name] = seen
 		if lease.Name != m.opts.Identity && now.Sub(seen.seenAt) < m.opts.Duration {
@@ -230,6 +251,18 @@ func (m *Membership) alive(leases []coordinationv1.Lease) []string {
 	m.renewals = known
 	slices.Sort(members)
 	return members
+}
+
+// take takes the note of a Lease that was renewed since the last look. Its holder made the note
+// before it wrote the Lease, for which it had the time between two renewals.
+func (m *Membership) take(lease *coordinationv1.Lease) {
+	if m.opts.Notes == nil || m.lookedAt.IsZero() || lease.Name == m.opts.Identity {
+		return
+	}
+	err := m.opts.Notes.Take(lease.Annotations[noteAnnotation], m.lookedAt.Add(-m.opts.Renew))
+	if err != nil {
+		m.opts.Logger.Debug("the note of a replica is left out", "lease", lease.Name, "error", err)
+	}
 }
 
 // excuse counts the Leases of all members as renewed now, after a time in which nobody could renew.

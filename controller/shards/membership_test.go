@@ -3,6 +3,7 @@ package shards
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -220,4 +221,54 @@ func TestALeaseIsDeleted(t *testing.T) {
 	a.look(t.Context())
 	b.look(t.Context())
 	c.want(b, "the lease is there again", "a", "b")
+}
+
+// notes is what a replica tells the others, and what it was told.
+type notes struct {
+	own   string
+	taken []string
+}
+
+func (n *notes) Note() string { return n.own }
+
+func (n *notes) Take(note string, since time.Time) error {
+	n.taken = append(n.taken, fmt.Sprintf("%s after %s", note, since.Sub(origin)))
+	return nil
+}
+
+// A replica hears the note of another when that has renewed its Lease, and knows since when that can
+// have been made, whatever the other's clock says.
+func TestNotes(t *testing.T) {
+	c := newCluster(t)
+	told := &notes{}
+	a, b := c.member("a"), c.member("b")
+	a.opts.Notes, b.opts.Notes = told, &notes{own: "one"}
+	b.opts.Clock = clocktesting.NewFakeClock(origin.Add(-4 * time.Minute)) // is wrong
+	tick := func(of *Membership, d time.Duration) {
+		of.opts.Clock.(*clocktesting.FakeClock).Step(d)
+		of.look(t.Context())
+	}
+	want := func(what string, notes ...string) {
+		t.Helper()
+		if !slices.Equal(told.taken, notes) {
+			t.Errorf("%s: %q, want %q", what, told.taken, notes)
+		}
+		told.taken = nil
+	}
+	tick(b, time.Second)
+	tick(a, 0)
+	want("at the first look nothing is known about when it was made")
+	tick(a, 5*time.Second)
+	want("the Lease was not renewed since")
+	tick(b, time.Second)
+	tick(a, 5*time.Second)
+	want("renewed after the look at 5 s, and written within 5 s", "one after 0s")
+	b.opts.Notes = &notes{own: "two"}
+	tick(b, time.Second)
+	tick(a, 20*time.Second)
+	want("a replica that was late knows no better", "two after 5s")
+	b.opts.Notes = &notes{}
+	tick(b, time.Second)
+	tick(a, 5*time.Second)
+	want("nothing more", " after 25s")
 }

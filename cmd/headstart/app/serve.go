@@ -135,7 +135,7 @@ func NewServeCommand() *cobra.Command {
 		Long: `Serve runs the server: the metrics APIs and the controllers.
 
 The manifests of an installation start it, with at least two replicas in the cluster. Every replica
-serves the metrics APIs from memory and polls the observed demand. The replicas share the planning:
+serves the metrics APIs from memory. The replicas share the polls of observed demand and the planning:
 each Forecast belongs to one of them, which reads its history, fits, plans, and writes the plan to the
 Forecast's status.`,
 		Example: `  headstart serve --external-metrics --namespace headstart-system --kubeconfig ~/.kube/config \
@@ -191,7 +191,7 @@ func (o *options) registerControllers(f *pflag.FlagSet) {
 	f.BoolVar(&o.scaledObjects, "scaled-objects", o.scaledObjects,
 		"read the ScaledObjects of KEDA that read Forecasts, as HPAs are read")
 	f.DurationVar(&o.observeInterval, "observe-interval", o.observeInterval,
-		"how often each replica polls the observed demand")
+		"how often the observed demand of a Forecast is polled")
 	f.DurationVar(&o.rates.PlanRefresh, "plan-refresh", o.rates.PlanRefresh,
 		"how often to write a plan that hardly differs from the last one")
 	f.IntVar(&o.rates.WritesPerHour, "plan-writes-per-hour", o.rates.WritesPerHour,

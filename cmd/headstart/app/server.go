@@ -81,12 +81,13 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 		Sources:       sources, Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
 		Clock: now,
 	}
-	members, err := membership(controllers)
+	members, err := membership(controllers, demand)
 	if err != nil {
 		return nil, err
 	}
 	if members != nil {
 		controllers.Shard = members
+		demand.Share(controller.OwnsForecast(members), members.Changes())
 	}
 	mgr, err := controller.New(controllers)
 	if err != nil {
@@ -116,7 +117,7 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 
 // membership returns what shares the planning between replicas; nil without leader election, where
 // this replica is the only one.
-func membership(of controller.Options) (*shards.Membership, error) {
+func membership(of controller.Options, notes shards.Notes) (*shards.Membership, error) {
 	if !of.LeaderElection {
 		return nil, nil
 	}
@@ -125,7 +126,7 @@ func membership(of controller.Options) (*shards.Membership, error) {
 		return nil, fmt.Errorf("connect to the API server: %w", err)
 	}
 	o := shards.DefaultOptions()
-	o.Leases = client.CoordinationV1().Leases(of.Namespace)
+	o.Leases, o.Notes = client.CoordinationV1().Leases(of.Namespace), notes
 	o.Clock, o.Logger = of.Clock, of.Logger
 	o.Identity = "headstart-replica-" + utilrand.String(identityLength)
 	members, err := shards.New(o)
