@@ -125,7 +125,7 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, nil
 	}
 	state := r.state(req.NamespacedName, &fc)
-	set, err := planner.ParseSpec(&fc.Spec)
+	set, err := planner.Parse(&fc)
 	if err != nil {
 		return kube.OrConflict(r.reportInvalidSpec(ctx, &fc, state, err))
 	}

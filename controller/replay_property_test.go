@@ -354,7 +354,7 @@ func (c *replayCase) serve(ctx context.Context) ([]plan.Plan, error) {
 		objects = append(objects, &c.calendars[i])
 	}
 	r := newReplayReconciler(objects)
-	set, err := planner.ParseSpec(&c.fc.Spec)
+	set, err := planner.Parse(c.fc)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (f *Forecaster) Start(s Series) error {
 		s = Series{Start: demand.After(s.Start, s.Step, spare), Step: s.Step, Values: s.Values[spare:]}
 	}
 	f.began, f.start, f.dropped = s.Start, s.Start, 0
-	n := lastFit(f.began, f.opts.Step, len(s.Values))
+	n := lastFit(f.began, f.opts.Step, f.opts.FitOffset, len(s.Values))
 	from := max(0, n-f.opts.MaxHistory)
 	f.raw = rawSeries{own: make([]float64, 0, len(s.Values)-from+f.slack())}
 	for _, v := range s.Values[from:] {
@@ -63,11 +63,11 @@ func (f *Forecaster) Update(values ...float64) error {
 		v = demand.Clean(v)
 		f.raw.append(v)
 		if f.total() >= f.nextFit {
-			if n := lastFit(f.began, f.opts.Step, f.total()); n > f.state.fittedAt && !f.postpones(n) {
+			if n := lastFit(f.began, f.opts.Step, f.opts.FitOffset, f.total()); n > f.state.fittedAt && !f.postpones(n) {
 				f.refit(n)
 				continue
 			}
-			f.nextFit = NextFit(f.began, f.opts.Step, f.total())
+			f.nextFit = NextFit(f.began, f.opts.Step, f.opts.FitOffset, f.total())
 		}
 		f.state.push(v)
 	}
@@ -143,5 +143,5 @@ func (f *Forecaster) fit(n int) {
 	for _, v := range raw[k:] {
 		f.state.push(v)
 	}
-	f.nextFit = NextFit(f.began, f.opts.Step, f.total())
+	f.nextFit = NextFit(f.began, f.opts.Step, f.opts.FitOffset, f.total())
 }

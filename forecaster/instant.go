@@ -29,19 +29,21 @@ func FitInterval(step time.Duration) time.Duration {
 }
 
 // fitInstant returns the last regular fit instant at or before t: a multiple of the FitInterval
-// since the Unix epoch. Fit instants come from data time alone, so a replay fits when serving did.
-func fitInstant(t time.Time, step time.Duration) time.Time {
+// since the Unix epoch, plus the offset. Fit instants come from data time alone, so a replay fits
+// when serving did.
+func fitInstant(t time.Time, step, offset time.Duration) time.Time {
 	s := int64(FitInterval(step) / time.Second) // in seconds: nanoseconds overflow within three centuries
-	return t.Add(-time.Duration(((t.Unix()%s)+s)%s)*time.Second - time.Duration(t.Nanosecond()))
+	since := (t.Unix() - int64(offset/time.Second)) % s
+	return t.Add(-time.Duration((since+s)%s)*time.Second - time.Duration(t.Nanosecond()))
 }
 
 // lastFit returns how many of the first n steps of a series, which begins at start, the last fit at
 // or before their end may use. The fit is a regular one, or one of a young series: otherwise a
 // fresh series, or a demonstration that compresses a day into minutes, would wait hours for its
 // first.
-func lastFit(start time.Time, step time.Duration, n int) int {
+func lastFit(start time.Time, step, offset time.Duration, n int) int {
 	end := start.Add(time.Duration(n) * step)
-	regular := int(fitInstant(end, step).Sub(start) / step)
+	regular := int(fitInstant(end, step, offset).Sub(start) / step)
 	regular = max(0, min(regular, n))
 	young := 0
 	limit := int(youngIntervals * FitInterval(step) / step)
@@ -52,14 +54,14 @@ func lastFit(start time.Time, step time.Duration, n int) int {
 }
 
 // NextFit returns the number of steps, above n, at which a Forecaster fits next that was started on
-// a series from start on and knows n steps of it.
+// a series from start on and knows n steps of it. offset is its [Options.FitOffset].
 //
 // Between two fits, a Forecaster that was started on what was known at the first of them is the
 // same as one that has run for longer: a replay may be cut there.
-func NextFit(start time.Time, step time.Duration, n int) int {
+func NextFit(start time.Time, step, offset time.Duration, n int) int {
 	every := FitInterval(step)
 	end := start.Add(time.Duration(n) * step)
-	at := fitInstant(end, step).Add(every)
+	at := fitInstant(end, step, offset).Add(every)
 	regular := int((at.Sub(start) + step - 1) / step)
 	for regular <= n {
 		regular++

@@ -46,6 +46,10 @@ type Options struct {
 	Days       []Day           // named days, past and to come
 	MaxHistory int             // steps that a fit looks back on; default DefaultMaxHistory
 
+	// FitOffset moves the instants of regular fits, in whole seconds; see [FitInterval]. With different
+	// offsets, many series are not all fitted at once.
+	FitOffset time.Duration
+
 	// Compare are contracts of the same kind as Contract, for [Forecaster.Compared]. Candidates are
 	// fitted for Contract alone. What the others decide from the candidates' estimates is learned for
 	// each: this takes a small part of the time of a fit. It does not change what Contract decides.
@@ -89,6 +93,9 @@ func (o Options) validate() error {
 	}
 	if o.Lead < 0 || o.Lead > MaxLead {
 		return fmt.Errorf("lead of %d steps: must be between 0 and %d", o.Lead, MaxLead)
+	}
+	if o.FitOffset < 0 || o.FitOffset > week {
+		return fmt.Errorf("fit offset of %s: must be between 0 and a week", o.FitOffset)
 	}
 	if o.Horizon < 0 {
 		return fmt.Errorf("horizon of %d steps: must not be negative", o.Horizon)

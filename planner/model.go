@@ -110,7 +110,7 @@ func (m *Model) advance(in StepInput) {
 	m.forecaster, m.err = forecaster.New(forecaster.Options{
 		Step: set.Step, Lead: lead, Horizon: set.Steps(), Contract: set.Contract,
 		Location: set.Location, Periods: set.Periods, Days: in.Calendars.Days(set.Location, from, to),
-		MaxHistory: int(set.History / set.Step), Compare: in.Compare,
+		MaxHistory: int(set.History / set.Step), FitOffset: set.FitOffset, Compare: in.Compare,
 	})
 	if m.err == nil {
 		m.forecaster.SetThrift(m.Thrift)
@@ -122,6 +122,7 @@ func (m *Model) advance(in StepInput) {
 type modelKey struct {
 	source, query         string
 	step, history, settle time.Duration
+	fitOffset             time.Duration
 	steps                 int
 	contract              forecaster.Contract
 	location, periods     string
@@ -134,7 +135,8 @@ func keyOf(in StepInput, daysFrom time.Time) modelKey {
 	set := in.Settings
 	key := modelKey{
 		source: set.Source, query: set.Query, step: set.Step, history: set.History, settle: set.Settle,
-		steps: set.Steps(), contract: set.Contract, location: set.Location.String(),
+		fitOffset: set.FitOffset,
+		steps:     set.Steps(), contract: set.Contract, location: set.Location.String(),
 		peaks: in.Peaks.Version, calendars: in.Calendars.Version, daysFrom: daysFrom.Unix(),
 	}
 	if len(set.Periods) > 0 {

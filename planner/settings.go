@@ -2,6 +2,7 @@ package planner
 
 import (
 	"errors"
+	"hash/fnv"
 	"math"
 	"time"
 
@@ -39,6 +40,10 @@ type Settings struct {
 	Settle time.Duration
 	// Horizon is how far a plan reaches.
 	Horizon time.Duration
+
+	// FitOffset moves the instants of fits, so that Forecasts are not all fitted at once. It follows
+	// from the name.
+	FitOffset time.Duration
 
 	// Location is the zone whose wall clock the daily cycle follows.
 	Location *time.Location
@@ -85,8 +90,18 @@ type LeadSettings struct {
 // Forecast do not matter. sync is the period of the cluster's HPA controller. The error names every
 // field that is wrong.
 func NewSettings(fc *v1alpha1.Forecast, all Autoscalers, sync time.Duration) (Settings, error) {
-	s, err := ParseSpec(&fc.Spec)
+	s, err := Parse(fc)
 	s.Scaling = ReadAutoscalers(all, fc, sync)
+	return s, err
+}
+
+// Parse reads a Forecast without the autoscalers that read it.
+func Parse(fc *v1alpha1.Forecast) (Settings, error) {
+	s, err := ParseSpec(&fc.Spec)
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(fc.Namespace + "/" + fc.Name))
+	seconds := max(1, uint64(forecaster.FitInterval(s.Step)/time.Second)) //nolint:gosec // above 0
+	s.FitOffset = time.Duration(h.Sum64()%seconds) * time.Second          //nolint:gosec // below a week
 	return s, err
 }
 
@@ -126,7 +141,7 @@ func LeadSteps(lead, step time.Duration) int {
 	return int(math.Ceil(float64(lead)/float64(step) - 1e-9))
 }
 
-// ParseSpec reads a spec and applies the defaults. The API server refuses most of what is refused
+// ParseSpec reads a spec alone and applies the defaults: all but what follows from the name. The API server refuses most of what is refused
 // here. Objects that were stored under an older schema, and unknown time zones, come this far.
 func ParseSpec(spec *v1alpha1.ForecastSpec) (Settings, error) {
 	p := specParser{}

@@ -1,11 +1,13 @@
 package planner
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -246,3 +248,31 @@ func TestForecasterSupportsEveryAcceptedLead(t *testing.T) {
 }
 
 func seconds(n int) v1alpha1.Duration { return v1alpha1.FormatDuration(time.Duration(n) * time.Second) }
+
+// Forecasts are fitted at different times of the fit interval, and each always at the same.
+func TestFitsAreSpread(t *testing.T) {
+	const forecasts, parts = 3000, 24
+	var counts [parts]int
+	for i := range forecasts {
+		fc := &v1alpha1.Forecast{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: fmt.Sprint("model-", i)}, Spec: goodSpec(),
+		}
+		set, err := Parse(fc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		every := forecaster.FitInterval(set.Step)
+		if set.FitOffset < 0 || set.FitOffset >= every || set.FitOffset%time.Second != 0 {
+			t.Fatalf("an offset of %s within an interval of %s", set.FitOffset, every)
+		}
+		counts[int(set.FitOffset*parts/every)]++
+		if again, _ := NewSettings(fc, Autoscalers{}, time.Second); again.FitOffset != set.FitOffset {
+			t.Fatalf("%s has the offsets %s and %s", fc.Name, set.FitOffset, again.FitOffset)
+		}
+	}
+	for part, n := range counts {
+		if mean := forecasts / parts; n < mean/2 || n > 2*mean {
+			t.Errorf("%d fits in part %d of %d, want about %d", n, part, parts, mean)
+		}
+	}
+}

@@ -60,6 +60,8 @@ type Options struct {
 	Periods []time.Duration
 	// Location is the time zone of the daily cycle. Nil is UTC.
 	Location *time.Location
+	// FitOffset moves the instants of fits, as that of a Forecast does.
+	FitOffset time.Duration
 	// Calendars are the calendars whose named days the forecast learns.
 	Calendars planner.Calendars
 	// Peaks are the declared peaks.

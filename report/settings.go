@@ -13,7 +13,7 @@ import (
 // Calendars are not part of the settings.
 func (o *Options) UseSettings(set planner.Settings) {
 	o.Contract, o.Horizon, o.History = set.Contract, set.Horizon, set.History
-	o.Location, o.Periods = set.Location, set.Periods
+	o.Location, o.Periods, o.FitOffset = set.Location, set.Periods, set.FitOffset
 	o.Capacity, _ = set.Capacity()
 	o.MinDemand, o.MaxDemand = set.Min, set.Max
 	if s := set.Scaling; s.Name != "" {
@@ -30,7 +30,7 @@ const maxHistory = 100 * 365 * 24 * time.Hour
 func (o Options) settings() planner.Settings {
 	set := planner.Settings{
 		HasDemand: true, Step: o.Series.Step, History: o.History, Horizon: o.Horizon,
-		Location: o.location(), Periods: o.Periods, Contract: o.Contract, SpecCapacity: o.Capacity,
+		Location: o.location(), Periods: o.Periods, FitOffset: o.FitOffset, Contract: o.Contract, SpecCapacity: o.Capacity,
 		Min: o.MinDemand, Max: o.MaxDemand, Mode: v1alpha1.ForecastActive, Expiry: v1alpha1.ExpiryError,
 		Scaling: planner.Scaling{MinReplicas: o.MinReplicas, MaxReplicas: o.MaxReplicas, Ramp: o.Ramp},
 	}

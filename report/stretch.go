@@ -20,7 +20,7 @@ type stretch struct{ from, to int }
 func (r *replayer) stretches() []stretch {
 	var out []stretch
 	for from, n := r.t.from, len(r.t.raw); from < n; {
-		to := min(n, forecaster.NextFit(r.t.start, r.t.step, from))
+		to := min(n, forecaster.NextFit(r.t.start, r.t.step, r.base.Settings.FitOffset, from))
 		out = append(out, stretch{from, to})
 		from = to
 	}
