@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/gpuwarm"
 )
 
@@ -78,7 +79,7 @@ func (e *evaluation) setLeadConditions(targetErr error) {
 		e.conditions.SetTrue(v1alpha1.ConditionLeadTimeLearned, "Learned",
 			"the lead is learned from the starts of %s/%s", ref.Kind, ref.Name)
 	default:
-		e.conditions.SetFalse(v1alpha1.ConditionLeadTimeLearned, "TooFewStarts",
+		e.conditions.SetFalse(v1alpha1.ConditionLeadTimeLearned, kube.ReasonTooFewStarts,
 			"too few starts of %s/%s were seen; until then the %s warm-up is used",
 			ref.Kind, ref.Name, strings.ToLower(string(e.lead.Source)))
 	}

@@ -23,6 +23,7 @@ import (
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
+	"headstart.dev/headstart/internal/conditions"
 	"headstart.dev/headstart/planner"
 )
 
@@ -189,11 +190,11 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 func (r *ForecastReconciler) reportInvalidSpec(
 	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, why error,
 ) error {
-	conditions := newConditionSet(fc.Generation, r.clock.Now())
-	conditions.SetFalse(v1alpha1.ConditionReady, "InvalidSpec", "%s", kube.OneLine(why))
+	set := newConditionSet(fc.Generation, r.clock.Now())
+	set.SetFalse(v1alpha1.ConditionReady, "InvalidSpec", "%s", kube.OneLine(why))
 	next := fc.Status.DeepCopy()
 	next.ObservedGeneration = fc.Generation
-	changed := conditions.Merge(&next.Conditions)
+	changed := set.Merge(&next.Conditions)
 	if len(changed) == 0 && fc.Status.ObservedGeneration == fc.Generation {
 		return nil
 	}
@@ -203,7 +204,7 @@ func (r *ForecastReconciler) reportInvalidSpec(
 // write writes the status of a Forecast and counts the write, see [writeStatus].
 func (r *ForecastReconciler) write(
 	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, next *v1alpha1.ForecastStatus,
-	changed []metav1.Condition,
+	changed []conditions.Change,
 ) error {
 	now := r.clock.Now()
 	next.RecentWrites = recentWrites(append(state.step.Publisher.Recent(now), now))

@@ -279,7 +279,7 @@ func (r *Reconciler) writeNotReady(
 	return r.write(ctx, pool, status)
 }
 
-// write writes a status that differs, and an Event for each condition that changed.
+// write writes a status that differs, and Events about the conditions that changed.
 func (r *Reconciler) write(ctx context.Context, pool *v1alpha1.WarmPool, status *v1alpha1.WarmPoolStatus) error {
 	if equality.Semantic.DeepEqual(&pool.Status, status) {
 		return nil

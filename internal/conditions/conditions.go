@@ -3,6 +3,7 @@
 package conditions
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,8 +17,21 @@ import (
 )
 
 // MaxMessage is the longest message of a condition, in bytes. Conditions become Events, which have
-// at most 1,024 bytes. Type and status before the message take up to 30 of them.
+// at most maxNote bytes. Type and status before the message take up to 30 of them.
 const MaxMessage = 960
+
+// maxNote is the longest note of an Event, in bytes.
+const maxNote = 1024
+
+// ready is the type of the condition that sums the others up.
+const ready = "Ready"
+
+// Change is a condition whose status or reason has changed.
+type Change struct {
+	metav1.Condition
+	// Before is what it was; nil for a new condition.
+	Before *metav1.Condition
+}
 
 // Set collects the conditions of one object.
 type Set struct {
@@ -57,7 +71,7 @@ func (s *Set) SetUnknown(kind, reason, format string, args ...any) {
 
 // Merge replaces the conditions in into by the collected ones. A condition whose status did not
 // change keeps its LastTransitionTime. It returns the conditions whose status or reason changed.
-func (s *Set) Merge(into *[]metav1.Condition) (changed []metav1.Condition) {
+func (s *Set) Merge(into *[]metav1.Condition) (changed []Change) {
 	changed = Changed(*into, s.List)
 	for _, c := range s.List {
 		meta.SetStatusCondition(into, c)
@@ -84,31 +98,61 @@ func Clip(text string, most int) string {
 
 // Changed returns the conditions of now whose status or reason differs from before, or that are
 // new.
-func Changed(before, now []metav1.Condition) []metav1.Condition {
-	var out []metav1.Condition
+func Changed(before, now []metav1.Condition) []Change {
+	var out []Change
 	for _, c := range now {
 		was := meta.FindStatusCondition(before, c.Type)
 		if was == nil || was.Status != c.Status || was.Reason != c.Reason {
-			out = append(out, c)
+			out = append(out, Change{c, was.DeepCopy()})
 		}
 	}
 	return out
 }
 
-// Emit writes an Event about an object for each of the conditions. isWarning reports whether a
-// condition asks for somebody's attention. The recorder may be nil.
+// Emit writes at most two Events about an object: a Warning about the conditions that ask for
+// somebody's attention now, and a Normal one about the others. It writes no Normal one where all of
+// these are new and Ready is not among them: the status has them, and nobody waits for them.
+// isWarning reports whether a condition asks for somebody's attention. The recorder may be nil.
 func Emit(
-	recorder events.EventRecorder, about runtime.Object, action string, changed []metav1.Condition,
+	recorder events.EventRecorder, about runtime.Object, action string, changed []Change,
 	isWarning func(metav1.Condition) bool,
 ) {
-	if recorder == nil {
+	var warnings, others []metav1.Condition
+	worth := false
+	for _, c := range changed {
+		if isWarning(c.Condition) {
+			warnings = append(warnings, c.Condition)
+			continue
+		}
+		others = append(others, c.Condition)
+		worth = worth || c.Before != nil || c.Type == ready
+	}
+	emit(recorder, about, corev1.EventTypeWarning, action, warnings)
+	if worth {
+		emit(recorder, about, corev1.EventTypeNormal, action, others)
+	}
+}
+
+// emit writes one Event about all of these conditions. Its reason is that of Ready, or of the first
+// one.
+func emit(recorder events.EventRecorder, about runtime.Object, kind, action string, list []metav1.Condition) {
+	if recorder == nil || len(list) == 0 {
 		return
 	}
-	for _, c := range changed {
-		kind := corev1.EventTypeNormal
-		if isWarning(c) {
-			kind = corev1.EventTypeWarning
-		}
-		recorder.Eventf(about, nil, kind, c.Reason, action, "%s is %s: %s", c.Type, c.Status, c.Message)
+	slices.SortStableFunc(list, func(a, b metav1.Condition) int {
+		return cmp.Compare(rank(a), rank(b))
+	})
+	notes := make([]string, 0, len(list))
+	for _, c := range list {
+		notes = append(notes, fmt.Sprintf("%s is %s: %s", c.Type, c.Status, c.Message))
 	}
+	recorder.Eventf(about, nil, kind, list[0].Reason, action, "%s", Clip(strings.Join(notes, "; "), maxNote))
+}
+
+// rank is lower for what an Event names first.
+func rank(c metav1.Condition) int {
+	if c.Type == ready {
+		return 0
+	}
+	return 1
 }

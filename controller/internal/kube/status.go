@@ -19,7 +19,7 @@ import (
 // object.
 const conflictRetry = 250 * time.Millisecond
 
-// WriteStatus writes the status of after, and an Event for each changed condition. before is the
+// WriteStatus writes the status of after, and Events about the changed conditions. before is the
 // object as it was read. It reports whether the status was written: false without an error means
 // that the object does not exist any more.
 //
@@ -28,7 +28,7 @@ const conflictRetry = 250 * time.Millisecond
 // successor wrote.
 func WriteStatus(
 	ctx context.Context, c client.Client, recorder events.EventRecorder, before, after client.Object,
-	changed []metav1.Condition,
+	changed []conditions.Change,
 ) (bool, error) {
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	err := c.Status().Patch(ctx, after, patch)
@@ -51,12 +51,18 @@ func OrConflict(err error) (ctrl.Result, error) {
 	return ctrl.Result{}, err
 }
 
+// ReasonTooFewStarts is the reason of the condition LeadTimeLearned until enough starts were seen.
+const ReasonTooFewStarts = "TooFewStarts"
+
 // IsWarning reports whether a condition needs somebody's attention. Drifting, StartsFailing and
-// Overloaded are bad when they are True, all others when they are False.
+// Overloaded are bad when they are True, all others when they are False. A lead that is not learned
+// yet is what every new Forecast has.
 func IsWarning(c metav1.Condition) bool {
 	switch c.Type {
 	case v1alpha1.ConditionDrifting, v1alpha1.ConditionStartsFailing, v1alpha1.ConditionOverloaded:
 		return c.Status == metav1.ConditionTrue
+	case v1alpha1.ConditionLeadTimeLearned:
+		return c.Status == metav1.ConditionFalse && c.Reason != ReasonTooFewStarts
 	}
 	return c.Status == metav1.ConditionFalse
 }
