@@ -68,6 +68,12 @@ func Absurd(step time.Duration, values []float64) []int {
 	return absurd
 }
 
+// Plain reports whether a value at the end of a series is certainly not one that [Absurd] returns. It
+// costs little. False says nothing.
+func Plain(step time.Duration, values []float64, v float64) bool {
+	return demand.Plain(step, values, v)
+}
+
 // maxNamed is how many absurd samples a warning names.
 const maxNamed = 3
 

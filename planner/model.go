@@ -212,11 +212,20 @@ func withoutAbsurd(s forecaster.Series) forecaster.Series {
 
 // Newest returns the newest known value of a series, without absurd values.
 func Newest(s *forecaster.Series) Observation {
-	if s != nil {
-		for i, v := range slices.Backward(withoutAbsurd(*s).Values) {
-			if !math.IsNaN(v) {
-				return Observation{v, s.Start.Add(time.Duration(i+1) * s.Step)}
-			}
+	if s == nil {
+		return Observation{Value: math.NaN()}
+	}
+	newest := newestOf(*s)
+	if math.IsNaN(newest.Value) || forecaster.Plain(s.Step, s.Values, newest.Value) {
+		return newest // and save the search for absurd values in all of the series
+	}
+	return newestOf(withoutAbsurd(*s))
+}
+
+func newestOf(s forecaster.Series) Observation {
+	for i, v := range slices.Backward(s.Values) {
+		if !math.IsNaN(v) {
+			return Observation{v, s.Start.Add(time.Duration(i+1) * s.Step)}
 		}
 	}
 	return Observation{Value: math.NaN()}

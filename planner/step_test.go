@@ -2,8 +2,11 @@ package planner
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
@@ -170,4 +173,32 @@ func TestNewestIsNotAbsurd(t *testing.T) {
 	if got := Newest(series); got.Value != 700 {
 		t.Errorf("newest %+v, want tenfold demand as it is", got)
 	}
+}
+
+// The newest value is the one that the search in the whole series finds.
+func TestNewestIsThatOfAllOfTheSeries(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		step := rapid.SampledFrom([]time.Duration{10 * time.Second, time.Minute, time.Hour}).Draw(t, "step")
+		s := forecaster.Series{Start: time.Unix(0, 0), Step: step}
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		usual := rapid.SampledFrom([]float64{0, 1, 1000}).Draw(t, "usual")
+		gaps := rapid.SampledFrom([]float64{0, 0.3, 0.99}).Draw(t, "gaps")
+		for range rapid.IntRange(0, 5000).Draw(t, "steps") {
+			v := usual * rng.Float64()
+			switch {
+			case rng.Float64() < gaps:
+				v = math.NaN()
+			case rng.Float64() < 0.001:
+				v *= math.Pow(10, 8*rng.Float64())
+			}
+			s.Values = append(s.Values, v)
+		}
+		for range rapid.IntRange(0, 8).Draw(t, "high at the end") {
+			s.Values = append(s.Values, usual*math.Pow(10, 5*rng.Float64()))
+		}
+		got, want := Newest(&s), newestOf(withoutAbsurd(s))
+		if got.Value != want.Value && !(math.IsNaN(got.Value) && math.IsNaN(want.Value)) || !got.At.Equal(want.At) {
+			t.Fatalf("the newest value is %+v, want %+v", got, want)
+		}
+	})
 }

@@ -84,12 +84,35 @@ type Screen struct {
 	run     int // absurd steps up to the newest one
 }
 
+// plainBlocks is how many of the newest blocks of a history [Plain] looks at, at least.
+const plainBlocks = 64
+
+// Plain reports whether a value at the end of a history is certainly demand. It looks at the newest
+// part of the history only, so it costs little. False says nothing.
+func Plain(step time.Duration, history []float64, v float64) bool {
+	patient := patientSteps(step)
+	few := max(single+len(history)/rarest, several)
+	// These blocks are some of those that limit looks at, so the largest of them are not above the
+	// largest of all.
+	from := max(0, len(history)/patient-max(plainBlocks, 4*few)) * patient
+	largest := largestBlocks(history[from:], patient, few+1)
+	if len(largest) <= few {
+		return false
+	}
+	return v <= math.Min(absurdFactor*largest[few], wildFactor*largest[several])
+}
+
+// patientSteps is for how many steps absurd demand is not believed.
+func patientSteps(step time.Duration) int {
+	if step <= 0 {
+		return 1
+	}
+	return max(1, int(patience/step))
+}
+
 // NewScreen returns a Screen for steps of a length that follow, or are, the history.
 func NewScreen(step time.Duration, history []float64) Screen {
-	patient := 1
-	if step > 0 {
-		patient = max(1, int(patience/step))
-	}
+	patient := patientSteps(step)
 	return Screen{limit: limit(history, patient), patient: patient}
 }
 
