@@ -70,7 +70,6 @@ func (r *Reconciler) observe(
 	var pools v1alpha1.WarmPoolList
 	var pods corev1.PodList
 	var nodes corev1.NodeList
-	var quotas corev1.ResourceQuotaList
 	inNamespace := client.InNamespace(pool.Namespace)
 	if err := errors.Join(
 		r.opts.Client.List(ctx, &forecasts, inNamespace),
@@ -79,13 +78,12 @@ func (r *Reconciler) observe(
 	); err != nil {
 		return nil, fmt.Errorf("look at the cluster: %w", err)
 	}
-	o.quotasErr = r.opts.Live.List(ctx, &quotas, inNamespace) // without quotas all but shortages can be decided
 	if err := r.opts.Client.List(ctx, &pools, client.UnsafeDisableDeepCopy); err != nil {
 		o.PoolsErr = fmt.Errorf("list WarmPools: %w", err)
 	}
-	o.Forecasts, o.Quotas = forecasts.Items, quotas.Items
+	o.Forecasts = forecasts.Items
 	o.Pools, o.Namespaces = inNamespaceOf(pool, pools.Items)
-	r.observeSharedQuotas(ctx, o)
+	r.observeQuotas(ctx, o) // without quotas all but shortages can be decided
 	o.Pods, o.Nodes = pods.Items, nodes.Items
 	o.cluster = allocate.NodesOf(o.Nodes)
 	r.observeTargets(ctx, o)

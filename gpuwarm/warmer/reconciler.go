@@ -33,7 +33,7 @@ type Reconciler struct {
 	deleter *kube.Deleter // shared with Sweep, which runs beside the looks
 	metrics *metrics
 	pools   map[types.NamespacedName]*poolState // for the one worker of the controller
-	shared  sharedQuotas                        // likewise
+	quotas  map[string]quotaRead                // likewise, by namespace
 }
 
 // New returns a Reconciler.
@@ -51,6 +51,7 @@ func New(opts Options) (*Reconciler, error) {
 		opts: opts, metrics: m, apis: kube.NewAPIs(opts.Discovery, opts.Clock), deleter: deleter,
 		client: kube.Client{Client: opts.Client, Live: opts.Live, Deleter: deleter},
 		pools:  map[types.NamespacedName]*poolState{},
+		quotas: map[string]quotaRead{},
 	}, nil
 }
 
