@@ -138,7 +138,7 @@ func newestStartsWarm(records []v1alpha1.StartRecord) bool {
 // warmedByPool reports whether a WarmPool that selects the Forecast warms nodes and images for it.
 func (e *evaluation) warmedByPool(ctx context.Context) (bool, error) {
 	var pools v1alpha1.WarmPoolList
-	if err := e.client.List(ctx, &pools, client.InNamespace(e.fc.Namespace)); err != nil {
+	if err := e.client.List(ctx, &pools, client.InNamespace(e.fc.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return false, fmt.Errorf("list WarmPools: %w", err)
 	}
 	var all []v1alpha1.WarmForecast

@@ -38,7 +38,8 @@ func (r *ForecastReconciler) otherForecastsOfTarget(ctx context.Context, fc *v1a
 	}
 	key := targetKey(fc.Spec.TargetRef)
 	var list v1alpha1.ForecastList
-	err := r.client.List(ctx, &list, client.InNamespace(fc.Namespace), client.MatchingFields{targetIndex: key})
+	err := r.client.List(ctx, &list, client.InNamespace(fc.Namespace), client.MatchingFields{targetIndex: key},
+		client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("list the Forecasts of %s: %w", key, err)
 	}
@@ -87,7 +88,7 @@ func (r *ForecastReconciler) forecastsOfCalendar(ctx context.Context, _ client.O
 
 func (r *ForecastReconciler) forecastsIn(ctx context.Context, namespace string) []reconcile.Request {
 	var list v1alpha1.ForecastList
-	if err := r.client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+	if err := r.client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		r.logger.Error("cannot list Forecasts", "namespace", namespace, "error", err)
 		return nil
 	}

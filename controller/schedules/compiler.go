@@ -3,6 +3,7 @@ package schedules
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,11 +18,23 @@ import (
 type Compiler struct {
 	*scheduler.Cache
 	reader client.Reader
+
+	mu       sync.Mutex
+	matchers map[types.NamespacedName]matcherOf
+}
+
+// matcherOf is the matcher of a version of a PeakSchedule.
+type matcherOf struct {
+	uid        types.UID
+	generation int64
+	v1alpha1.ForecastMatcher
 }
 
 // NewCompiler returns a Compiler that reads PeakSchedules and Calendars from reader.
 func NewCompiler(reader client.Reader) *Compiler {
-	return &Compiler{Cache: scheduler.NewCache(), reader: reader}
+	return &Compiler{
+		Cache: scheduler.NewCache(), reader: reader, matchers: map[types.NamespacedName]matcherOf{},
+	}
 }
 
 // Selection returns the compiled PeakSchedules that select a Forecast, and its compiled Calendars.
@@ -29,15 +42,57 @@ func NewCompiler(reader client.Reader) *Compiler {
 func (c *Compiler) Selection(
 	ctx context.Context, fc *v1alpha1.Forecast, learned []string,
 ) (scheduler.Selection, error) {
-	var list v1alpha1.PeakScheduleList
-	if err := c.reader.List(ctx, &list, client.InNamespace(fc.Namespace)); err != nil {
+	found, err := c.selecting(ctx, fc)
+	if err != nil {
 		return scheduler.Selection{}, fmt.Errorf("list the PeakSchedules of %s: %w", fc.Namespace, err)
 	}
-	calendars, err := c.calendars(ctx, scheduler.CalendarNames(learned, list.Items))
+	calendars, err := c.calendars(ctx, scheduler.CalendarNames(learned, found))
 	if err != nil {
 		return scheduler.Selection{}, err
 	}
-	return c.Select(fc, learned, list.Items, calendars), nil
+	return c.Select(fc, learned, found, calendars), nil
+}
+
+// selecting lists the PeakSchedules that select a Forecast. They must not be changed.
+//
+// A namespace may have thousands, and each Forecast asks once a minute. So they are not copied, and
+// their selectors are parsed once.
+func (c *Compiler) selecting(ctx context.Context, fc *v1alpha1.Forecast) ([]v1alpha1.PeakSchedule, error) {
+	var list v1alpha1.PeakScheduleList
+	if err := c.reader.List(ctx, &list, client.InNamespace(fc.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := list.Items[:0]
+	for i := range list.Items {
+		if c.matcher(&list.Items[i]).Matches(fc) {
+			kept = append(kept, list.Items[i])
+		}
+	}
+	return kept, nil
+}
+
+// matcher returns the matcher of a PeakSchedule. An invalid selector selects nothing. The condition
+// of the PeakSchedule has the error; a Forecast that may not be meant is not affected. The caller
+// holds the lock.
+func (c *Compiler) matcher(ps *v1alpha1.PeakSchedule) v1alpha1.ForecastMatcher {
+	key := client.ObjectKeyFromObject(ps)
+	m, ok := c.matchers[key]
+	if !ok || m.uid != ps.UID || m.generation != ps.Generation {
+		m = matcherOf{uid: ps.UID, generation: ps.Generation}
+		m.ForecastMatcher, _ = ps.ForecastMatcher()
+		c.matchers[key] = m
+	}
+	return m.ForecastMatcher
+}
+
+// ForgetSchedule removes a PeakSchedule that does not exist any more.
+func (c *Compiler) ForgetSchedule(key types.NamespacedName) {
+	c.mu.Lock()
+	delete(c.matchers, key)
+	c.mu.Unlock()
+	c.Cache.ForgetSchedule(key)
 }
 
 // schedule compiles one PeakSchedule with the Calendars that it names.
@@ -64,12 +119,4 @@ func (c *Compiler) calendars(ctx context.Context, names []string) ([]v1alpha1.Ca
 		}
 	}
 	return out, nil
-}
-
-// selects reports whether a PeakSchedule selects a Forecast. An invalid selector selects nothing.
-// The condition of the PeakSchedule has the error; a Forecast that may not be meant is not
-// affected.
-func selects(ps *v1alpha1.PeakSchedule, fc *v1alpha1.Forecast) bool {
-	matcher, _ := ps.ForecastMatcher()
-	return matcher.Matches(fc)
 }

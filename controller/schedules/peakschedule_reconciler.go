@@ -152,15 +152,16 @@ func missingForecasts(ps *v1alpha1.PeakSchedule, forecasts []v1alpha1.Forecast) 
 	return ""
 }
 
-// forecastsOf lists the Forecasts that a PeakSchedule selects, by name.
+// forecastsOf lists the Forecasts that a PeakSchedule selects, by name. They must not be changed.
 func (r *PeakScheduleReconciler) forecastsOf(
 	ctx context.Context, ps *v1alpha1.PeakSchedule,
 ) ([]v1alpha1.Forecast, error) {
 	var list v1alpha1.ForecastList
-	if err := r.Client.List(ctx, &list, client.InNamespace(ps.Namespace)); err != nil {
+	if err := r.Client.List(ctx, &list, client.InNamespace(ps.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the Forecasts of %s: %w", ps.Namespace, err)
 	}
-	selected := slices.DeleteFunc(list.Items, func(fc v1alpha1.Forecast) bool { return !selects(ps, &fc) })
+	matcher, _ := ps.ForecastMatcher()
+	selected := slices.DeleteFunc(list.Items, func(fc v1alpha1.Forecast) bool { return !matcher.Matches(&fc) })
 	slices.SortFunc(selected, func(a, b v1alpha1.Forecast) int { return strings.Compare(a.Name, b.Name) })
 	return selected, nil
 }
@@ -177,11 +178,13 @@ func (r *PeakScheduleReconciler) planChanged(ctx context.Context, e event.Update
 		return
 	}
 	now := r.Clock.Now()
-	for _, ps := range r.schedulesIn(ctx, after.Namespace) {
-		if selects(&ps, after) {
-			key := client.ObjectKeyFromObject(&ps)
-			q.AddAfter(reconcile.Request{NamespacedName: key}, max(planBatchDelay, r.writes.pause(key, now)))
-		}
+	found, err := r.Compiler.selecting(ctx, after)
+	if err != nil {
+		return // the cache is being stopped
+	}
+	for i := range found {
+		key := client.ObjectKeyFromObject(&found[i])
+		q.AddAfter(reconcile.Request{NamespacedName: key}, max(planBatchDelay, r.writes.pause(key, now)))
 	}
 }
 
@@ -197,7 +200,7 @@ func (r *PeakScheduleReconciler) schedulesOf(ctx context.Context, obj client.Obj
 
 func (r *PeakScheduleReconciler) schedulesIn(ctx context.Context, namespace string) []v1alpha1.PeakSchedule {
 	var list v1alpha1.PeakScheduleList
-	if err := r.Client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil
 	}
 	return list.Items
