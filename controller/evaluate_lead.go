@@ -46,7 +46,7 @@ func (e *evaluation) readLead(ctx context.Context) error {
 		return targetErr
 	}
 	e.lead = learner.Lead(e.now)
-	e.poolWarmUps.Set(e.service(), learner.NodePool(), e.lead.WarmUp, e.lead.Starts)
+	e.poolWarmUps.Set(serviceOf(e.fc), learner.NodePool(), e.lead.WarmUp, e.lead.Starts)
 	e.leadTime = e.lead.WarmUp + delay
 	e.next.LeadTime = &v1alpha1.LeadTimeStatus{
 		Value: v1alpha1.FormatDuration(e.leadTime.Round(time.Second)), Source: e.lead.Source,
@@ -136,7 +136,7 @@ func (e *evaluation) collectStarts(ctx context.Context, learner *gpuwarm.Learner
 		return fmt.Errorf("list the pods of %s/%s: %w", e.fc.Namespace, e.fc.Spec.TargetRef.Name, err)
 	}
 	e.starts.Observe(learner.Sync(e.now, starts))
-	learner.SetPool(e.poolWarmUps.Others(e.service(), learner.NodePool()))
+	learner.SetPool(e.poolWarmUps.Others(serviceOf(e.fc), learner.NodePool()))
 	next, err := e.nextPath(ctx, selector, learner.Records())
 	if err != nil {
 		return err
@@ -145,13 +145,13 @@ func (e *evaluation) collectStarts(ctx context.Context, learner *gpuwarm.Learner
 	return nil
 }
 
-// service returns the Forecast and its target, as PoolWarmUps names them. The API version of the
+// serviceOf returns a Forecast and its target, as PoolWarmUps names them. The API version of the
 // target does not matter.
-func (e *evaluation) service() gpuwarm.Service {
-	ref := e.fc.Spec.TargetRef
+func serviceOf(fc *v1alpha1.Forecast) gpuwarm.Service {
+	ref := fc.Spec.TargetRef
 	kind := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()
 	return gpuwarm.Service{
-		Namespace: e.fc.Namespace, Forecast: e.fc.Name, Target: kind.String() + "/" + ref.Name,
+		Namespace: fc.Namespace, Forecast: fc.Name, Target: kind.String() + "/" + ref.Name,
 	}
 }
 

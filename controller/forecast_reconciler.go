@@ -96,7 +96,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	if err := r.autoscalers.Watch(ctx, mgr, b); err != nil {
 		return err
 	}
-	return b.Watches(&v1alpha1.Forecast{}, forecastEvents()).
+	return b.Watches(&v1alpha1.Forecast{}, r.forecastEvents()).
 		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks), kube.WithGeneration()).
 		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar), kube.WithGeneration()).
 		WatchesRawSource(source.Channel(r.fetch.done, &handler.EnqueueRequestForObject{})).
@@ -112,7 +112,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	if !kube.Owns(r.shard, kube.ForecastKey(req.NamespacedName)) {
 		r.forget(req.NamespacedName)
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, r.learnFromOwner(ctx, req.NamespacedName)
 	}
 	var fc v1alpha1.Forecast
 	if err := r.client.Get(ctx, req.NamespacedName, &fc); err != nil {
@@ -183,6 +183,17 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 	r.fetch.forget(key)
 	r.metrics.forget(key)
 	r.poolWarmUps.Delete(key.Namespace, key.Name)
+}
+
+// learnFromOwner reads what the owner of a Forecast has learned about its warm-up: other services of
+// the namespace may learn from it here.
+func (r *ForecastReconciler) learnFromOwner(ctx context.Context, key types.NamespacedName) error {
+	var fc v1alpha1.Forecast
+	if err := r.client.Get(ctx, key, &fc, &client.GetOptions{UnsafeDisableDeepCopy: new(true)}); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	r.poolWarmUps.Restore(serviceOf(&fc), fc.Status.LeadTime)
+	return nil
 }
 
 // reportInvalidSpec sets the condition Ready to False because of an invalid spec. The plan stays in

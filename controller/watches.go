@@ -58,8 +58,9 @@ func isActive(fc *v1alpha1.Forecast) bool {
 	return fc.Spec.Mode == v1alpha1.ForecastActive || fc.Spec.Mode == ""
 }
 
-// forecastEvents enqueues a Forecast when its spec or labels change.
-func forecastEvents() handler.EventHandler {
+// forecastEvents enqueues a Forecast when its spec or labels change. From a status that another
+// replica has written it takes what that has learned.
+func (r *ForecastReconciler) forecastEvents() handler.EventHandler {
 	add := func(obj client.Object, q kube.RequestQueue) {
 		q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(obj)})
 	}
@@ -69,6 +70,10 @@ func forecastEvents() handler.EventHandler {
 			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
 				!maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
 				add(e.ObjectNew, q)
+			}
+			fc, ok := e.ObjectNew.(*v1alpha1.Forecast)
+			if ok && !kube.Owns(r.shard, kube.ForecastKey(client.ObjectKeyFromObject(fc))) {
+				r.poolWarmUps.Restore(serviceOf(fc), fc.Status.LeadTime)
 			}
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q kube.RequestQueue) { add(e.Object, q) },

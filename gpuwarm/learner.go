@@ -195,9 +195,15 @@ func (l *Learner) Knows(uid string) bool {
 // is empty when there is none.
 func (l *Learner) NodePool() string {
 	for _, r := range slices.Backward(l.records) {
-		if _, pool, ok := strings.Cut(r.key, "-"); ok {
+		if pool := poolOf(r.key); pool != "" {
 			return pool
 		}
 	}
 	return ""
+}
+
+// poolOf returns the node pool of the text of a [Key]; "" where it has none.
+func poolOf(key string) string {
+	_, pool, _ := strings.Cut(key, "-")
+	return pool
 }

@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"headstart.dev/headstart/api/v1alpha1"
 )
 
 func TestRoomPath(t *testing.T) {
@@ -97,6 +99,35 @@ func TestPoolWarmUpsCountTargetsOnce(t *testing.T) {
 }
 
 // The result depends on what is known, and not on the order of a map. The warm-ups are years long,
+// What the status of a Forecast says is what its owner knows.
+func TestPoolWarmUpsFromStatus(t *testing.T) {
+	var byOwner, byOther PoolWarmUps
+	other := Service{Namespace: "shop", Forecast: "a", Target: "Deployment.apps/a"}
+	me := Service{Namespace: "shop", Forecast: "b", Target: "Deployment.apps/b"}
+	status := &v1alpha1.LeadTimeStatus{
+		WarmUp: "3m0s", Starts: 5,
+		RecentStarts: []v1alpha1.StartRecord{{Key: "image-old"}, {Key: "image-pool"}, {}},
+	}
+	byOwner.Set(other, "pool", 3*time.Minute, 5)
+	byOther.Restore(other, status)
+	want, wantStarts := byOwner.Others(me, "pool")
+	if got, starts := byOther.Others(me, "pool"); got != want || starts != wantStarts || starts != 5 {
+		t.Errorf("%s from %d starts, want %s from %d", got, starts, want, wantStarts)
+	}
+	if _, starts := byOther.Others(me, "old"); starts != 0 {
+		t.Error("a service is on the pool of an older start")
+	}
+	for name, gone := range map[string]*v1alpha1.LeadTimeStatus{
+		"no status": nil, "no starts": {WarmUp: "3m0s"}, "no duration": {WarmUp: "?", Starts: 5},
+	} {
+		byOther.Restore(other, status)
+		byOther.Restore(other, gone)
+		if _, starts := byOther.Others(me, "pool"); starts != 0 {
+			t.Errorf("%s: %d starts are left", name, starts)
+		}
+	}
+}
+
 // so that the last digit of a sum shows.
 func TestPoolWarmUpsAreStable(t *testing.T) {
 	var w PoolWarmUps

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/gpuwarm/survival"
 )
 
@@ -49,6 +50,26 @@ func (p *PoolWarmUps) Set(s Service, pool string, warmUp time.Duration, starts i
 		p.namespaces[s.Namespace] = map[string]serviceWarmUp{}
 	}
 	p.namespaces[s.Namespace][s.Forecast] = serviceWarmUp{poolWarmUp{warmUp, starts}, s.Target, pool}
+}
+
+// Restore sets the warm-up of a service from the status of its Forecast, which another replica has
+// written. status may be nil.
+func (p *PoolWarmUps) Restore(s Service, status *v1alpha1.LeadTimeStatus) {
+	if status == nil {
+		p.Delete(s.Namespace, s.Forecast)
+		return
+	}
+	pool := ""
+	for _, r := range status.RecentStarts { // The newest comes last.
+		if of := poolOf(r.Key); of != "" {
+			pool = of
+		}
+	}
+	warmUp, err := status.WarmUp.Parse()
+	if err != nil {
+		warmUp = 0
+	}
+	p.Set(s, pool, warmUp, int(status.Starts))
 }
 
 // Delete removes a Forecast.
