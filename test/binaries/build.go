@@ -41,6 +41,31 @@ func WithHeadstart(ctx context.Context, progress io.Writer) (Layout, error) {
 	return l, l.Headstart(ctx, progress)
 }
 
+// MovedClock is the name of a build of headstart whose clock [ClockVariable] moves, by a duration.
+const (
+	MovedClock    = "headstart-moved-clock"
+	ClockVariable = "HEADSTART_TEST_CLOCK_OFFSET"
+)
+
+// WithMovedClock does what [WithHeadstart] does. It also builds [MovedClock].
+func WithMovedClock(ctx context.Context, progress io.Writer) (Layout, error) {
+	l, err := WithHeadstart(ctx, progress)
+	if err != nil {
+		return Layout{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+	defer cancel()
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return Layout{}, err
+	}
+	defer unlock()
+	b := builder{dir: l.Root, progress: progress, env: []string{
+		"HEADSTART_LDFLAGS=-X headstart.dev/headstart/cmd/headstart/app.clockVariable=" + ClockVariable,
+	}}
+	return l, b.run(ctx, MovedClock, filepath.Join("hack", "build.sh"), filepath.Join(l.Bin, MovedClock))
+}
+
 // RunTests is the body of a TestMain whose tests need binaries. It builds them first, so the
 // timeout of the tests does not include the build. Then it stores the layout in into, runs the
 // tests, and returns the exit code.
@@ -176,6 +201,7 @@ func (l Layout) tool(ctx context.Context, progress io.Writer, module, name, pkg 
 type builder struct {
 	dir      string
 	progress io.Writer
+	env      []string
 }
 
 // goBuild builds packages with the go command. out is the binary, or the folder of the binaries if
@@ -193,6 +219,7 @@ func (b builder) run(ctx context.Context, name, program string, args ...string) 
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = b.dir
 	cmd.Env = append(append(os.Environ(), buildEnv...), "GOFLAGS="+os.Getenv("GOFLAGS")+" -v")
+	cmd.Env = append(cmd.Env, b.env...)
 	if os.Getenv("GOGC") == "" {
 		// The compiler spends a quarter of its time on garbage collection. Most of the garbage comes
 		// from reading imported packages. A larger heap makes collections rare.

@@ -45,6 +45,8 @@ type ServeOptions struct {
 	HPASync, PlanRefresh, ObserveInterval time.Duration
 	// WritesPerHour is --plan-writes-per-hour.
 	WritesPerHour int
+	// ClockOffset moves the clock of the process. It needs [binaries.WithMovedClock].
+	ClockOffset time.Duration
 	// Args are appended, so they win.
 	Args []string
 }
@@ -101,7 +103,12 @@ func Serve(
 		"--observe-interval=" + o.ObserveInterval.String(), "--hpa-sync-period=" + o.HPASync.String(),
 		"--shutdown-delay=0s",
 	}, slices.Concat(doors, o.Args)...)
-	p, err := c.Run(o.Name, filepath.Join(layout.Bin, "headstart"), args, 5*time.Second)
+	var env []string
+	program := "headstart"
+	if o.ClockOffset != 0 {
+		program, env = binaries.MovedClock, []string{binaries.ClockVariable + "=" + o.ClockOffset.String()}
+	}
+	p, err := c.RunWith(env, o.Name, filepath.Join(layout.Bin, program), args, 5*time.Second)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +28,7 @@ func nothing(context.Context) error { return nil }
 func (w *world) faults(rng *rand.Rand) []fault {
 	all := append(w.apiServerFaults(), w.replicaFaults(w.replicas[rng.IntN(replicas)])...)
 	all = append(all, w.adminFaults()...)
+	all = append(all, w.clockFault(rng, w.replicas[rng.IntN(replicas)]), w.fileFault(rng, w.replicas[rng.IntN(replicas)]))
 	for _, behaviour := range []string{down, slow, lying, partial, huge} {
 		all = append(all, w.sourceFault("default", behaviour), w.sourceFault("rogue", behaviour))
 	}
@@ -102,6 +105,60 @@ func (w *world) replicaFaults(r *replica) []fault {
 			end:   func(context.Context) error { r.api.Restore(); return nil },
 		},
 		{name: name + " does not reach Prometheus", longest: 20 * time.Second, begin: sources(down), end: sources(honest)},
+	}
+}
+
+// clockOffset is how far the clock of a replica is off.
+const clockOffset = time.Minute
+
+// clockFault starts a replica again with a clock that is off, and in the end with the right one.
+func (w *world) clockFault(rng *rand.Rand, r *replica) fault {
+	offset := clockOffset
+	if rng.IntN(2) == 0 {
+		offset = -clockOffset
+	}
+	restart := func(offset time.Duration) func(context.Context) error {
+		return func(context.Context) error {
+			r.setClock(offset)
+			r.process().Kill() // the supervisor starts it again
+			return nil
+		}
+	}
+	return fault{
+		name: fmt.Sprintf("the clock of %s is off by %s", r.options.Name, offset), longest: 40 * time.Second,
+		begin: restart(offset), end: restart(0),
+	}
+}
+
+// fileFault changes the file with the sources of a replica, which it reads again after 30 s.
+func (w *world) fileFault(rng *rand.Rand, r *replica) fault {
+	const list = "sources: [{name: %s, url: %q, namespaces: ['*']}]\n"
+	path := filepath.Join(w.Dir, r.options.Name+"-sources.yaml")
+	change := []struct{ name, content string }{
+		{"is no YAML", "sources: [{name: default"},
+		{"has no source but the rogue's", fmt.Sprintf(list, "rogue", r.options.Sources["rogue"])},
+		{"names a server that is not there", fmt.Sprintf(list, "default", "http://127.0.0.1:1")},
+		{"is gone", ""},
+	}[rng.IntN(4)]
+	var saved []byte
+	return fault{
+		name: "the file with the sources of " + r.options.Name + " " + change.name, longest: 60 * time.Second,
+		begin: func(context.Context) error {
+			var err error
+			if saved, err = os.ReadFile(path); err != nil {
+				return err
+			}
+			if change.content == "" {
+				return os.Remove(path)
+			}
+			return os.WriteFile(path, []byte(change.content), 0o644)
+		},
+		end: func(context.Context) error {
+			if saved == nil {
+				return nil
+			}
+			return os.WriteFile(path, saved, 0o644)
+		},
 	}
 }
 

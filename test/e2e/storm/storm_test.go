@@ -5,16 +5,13 @@ package storm
 import (
 	"context"
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"headstart.dev/headstart/test/harness"
+	"headstart.dev/headstart/test/e2e/storm/invariants"
 )
 
 var (
@@ -34,31 +31,38 @@ func TestStorm(t *testing.T) {
 	t.Logf("make storm SEEDS=%d makes this storm again", *seed)
 	w := newWorld(t)
 	w.began = time.Now()
-	w.awaitCalm("the calm before the storm", setUp)
+	s := &storm{w: w, rng: rand.New(rand.NewPCG(*seed, 1))}
+	o := w.watch(s.shared)
+	w.awaitCalm(o, "the calm before the storm", setUp)
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var broken violations
-	s := &storm{w: w, rng: rand.New(rand.NewPCG(*seed, 1))}
-	o := &watch{violations: &broken, w: w, client: insecureClient(), shared: s.shared}
 	var running sync.WaitGroup
 	running.Go(func() { w.supervise(ctx) })
-	running.Go(func() { o.doors(ctx, rand.New(rand.NewPCG(*seed, 2))) })
-	running.Go(func() { o.hpas(ctx) })
-	running.Go(func() { o.resources(ctx) })
+	running.Go(func() { o.Doors(ctx, rand.New(rand.NewPCG(*seed, 2))) })
+	running.Go(func() { o.HPAs(ctx) })
+	running.Go(func() { o.Resources(ctx) })
 
 	w.began = time.Now()
 	s.blow(t, *duration)
-	w.awaitCalm("after the storm", convergence)
+	w.awaitCalm(o, "after the storm", convergence)
 	pause(ctx, 5*time.Second)
-	w.checkNothingLeft()
+	if _, err := w.Kubectl(ctx, nil, "delete", "-n", warmNamespace, "warmpools.headstart.dev", "warm"); err != nil {
+		t.Error(err)
+	}
+	if err := o.Left(ctx, time.Minute); err != nil {
+		t.Error(err)
+	}
 	stop()
 	running.Wait()
-	broken.report(t)
-	t.Logf("%d answers and %d errors; at most %d MiB and %d goroutines in a replica", o.answers, o.failures, o.peakMiB,
-		o.peakGoroutines)
-	if o.answers < int(duration.Seconds()) {
-		t.Errorf("only %d answers were checked", o.answers)
+	for _, broken := range o.Report() {
+		t.Error(broken)
+	}
+	seen := o.Seen()
+	t.Logf("%d answers and %d errors; at most %d MiB and %d goroutines in a replica", seen.Answers, seen.Failures,
+		seen.PeakMiB, seen.PeakGoroutines)
+	if seen.Answers < int(duration.Seconds()) {
+		t.Errorf("only %d answers were checked", seen.Answers)
 	}
 }
 
@@ -142,15 +146,13 @@ func (s *storm) happen(t *testing.T, f fault, d time.Duration) {
 	}
 }
 
-// awaitCalm waits until everything is as in a calm run: every Forecast is Ready with a fresh plan,
-// every HPA wants what the demand needs, both doors of every replica answer for every service, and
-// the placeholders of the peak are held.
-func (w *world) awaitCalm(what string, deadline time.Duration) {
+// awaitCalm waits until everything is as in a calm run.
+func (w *world) awaitCalm(o *invariants.Watch, what string, deadline time.Duration) {
 	w.t.Helper()
 	began := time.Now()
 	var wrong []string
 	for {
-		wrong = w.notCalm(began)
+		wrong = w.notCalm(o, began)
 		if len(wrong) == 0 {
 			w.t.Logf("%s: all is well after %s", what, time.Since(began).Round(time.Second))
 			return
@@ -167,85 +169,12 @@ func (w *world) awaitCalm(what string, deadline time.Duration) {
 	}
 }
 
-// notCalm returns what is not as in a calm run. Plans must be newer than an instant.
-func (w *world) notCalm(since time.Time) []string {
+// notCalm returns what is not as in a calm run. Plans may be a minute older than an instant.
+func (w *world) notCalm(o *invariants.Watch, since time.Time) []string {
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
 	defer cancel()
-	var wrong []string
-	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	if err := w.Failed(); err != nil {
-		add("%v", err)
-		return wrong
+		return []string{err.Error()}
 	}
-	list, err := w.Client.AutoscalingV2().HorizontalPodAutoscalers("").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		add("HPAs: %v", err)
-		return wrong
-	}
-	for i := range list.Items {
-		if h := &list.Items[i]; h.Status.DesiredReplicas != base || h.Status.CurrentReplicas != base {
-			add("HPA %s/%s wants %d", h.Namespace, h.Name, h.Status.DesiredReplicas)
-		}
-	}
-	o := &watch{violations: &violations{}, w: w, client: insecureClient()}
-	for _, s := range w.services {
-		f, err := harness.GetForecast(ctx, w.ControlPlane, s.namespace, s.name)
-		if err != nil {
-			add("%v", err)
-			continue
-		}
-		if c := f.Condition("Ready"); c.Status != metav1.ConditionTrue {
-			add("%s/%s: Ready=%s, %s: %s", s.namespace, s.name, c.Status, c.Reason, c.Message)
-		}
-		if f.Status.Plan == nil || f.Status.Plan.ComputedAt.Time.Before(since.Add(-time.Minute)) {
-			add("%s/%s has no fresh plan", s.namespace, s.name)
-		}
-		for _, r := range w.replicas {
-			for door, path := range doors(s) {
-				v, err := o.ask(ctx, r.process().Address, path)
-				got := v.Value.AsApproximateFloat64()
-				if err != nil || got < lowest*s.demand || got > highest*s.demand {
-					add("%s, %s door, %s/%s: %g, %v; want about %g", r.options.Name, door, s.namespace, s.name, got, err, s.demand)
-				}
-			}
-		}
-		if len(wrong) > 20 {
-			return wrong
-		}
-	}
-	if n, err := w.placeholders(ctx); err != nil || n != heldForPeak {
-		add("%d placeholders, %v; want %d", n, err, heldForPeak)
-	}
-	return wrong
-}
-
-func (w *world) placeholders(ctx context.Context) (int, error) {
-	pods, err := w.Client.CoreV1().Pods("headstart-warm").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for i := range pods.Items {
-		if pods.Items[i].DeletionTimestamp == nil {
-			n++
-		}
-	}
-	return n, nil
-}
-
-// checkNothingLeft deletes the WarmPool, after which nothing that Headstart made for it is left.
-func (w *world) checkNothingLeft() {
-	w.t.Helper()
-	ctx := w.t.Context()
-	if _, err := w.Kubectl(ctx, nil, "delete", "-n", warmNamespace, "warmpools.headstart.dev", "warm"); err != nil {
-		w.t.Error(err)
-	}
-	var n int
-	var err error
-	for began := time.Now(); time.Since(began) < time.Minute; pause(ctx, time.Second) {
-		if n, err = w.placeholders(ctx); err == nil && n == 0 {
-			return
-		}
-	}
-	w.t.Errorf("%d placeholders are left without a WarmPool, %v", n, err)
+	return o.NotCalm(ctx, since.Add(-time.Minute), heldForPeak)
 }

@@ -18,7 +18,7 @@ import (
 // layout says where the binaries are.
 var layout binaries.Layout
 
-func TestMain(m *testing.M) { os.Exit(binaries.RunTests(m, &layout, binaries.WithHeadstart)) }
+func TestMain(m *testing.M) { os.Exit(binaries.RunTests(m, &layout, binaries.WithMovedClock)) }
 
 const (
 	tenants     = 5
@@ -150,7 +150,8 @@ type replica struct {
 
 	mu      sync.Mutex
 	running *harness.Headstart
-	held    bool // a fault keeps it from running
+	held    bool          // a fault keeps it from running
+	clock   time.Duration // how far its clock is off from the next start on
 }
 
 // world is everything that the storm goes over.
@@ -232,7 +233,11 @@ func (w *world) startReplicas() {
 
 // run starts the process of a replica.
 func (w *world) run(r *replica) error {
-	h, err := harness.Serve(w.t.Context(), w.ControlPlane, layout, r.options)
+	r.mu.Lock()
+	options := r.options
+	options.ClockOffset = r.clock
+	r.mu.Unlock()
+	h, err := harness.Serve(w.t.Context(), w.ControlPlane, layout, options)
 	if err != nil {
 		return err
 	}
@@ -254,6 +259,13 @@ func (r *replica) hold(held bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.held = held
+}
+
+// setClock sets how far the clock of a replica is off from its next start on.
+func (r *replica) setClock(offset time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clock = offset
 }
 
 // supervise starts replicas that have ended again, as a kubelet does, until ctx ends.
