@@ -28,6 +28,7 @@ type options struct {
 	outage    time.Duration
 	within    time.Duration
 	memory    string
+	rssLimit  int // MiB; 0 is none
 	args      []string
 }
 
@@ -51,6 +52,8 @@ func parse() (options, error) {
 	flag.DurationVar(&o.outage, "outage", 2*time.Minute, "how long Prometheus is down; 0 for no outage")
 	flag.DurationVar(&o.within, "within", 30*time.Minute, "how long to wait for plans")
 	flag.StringVar(&o.memory, "memory-limit", "", "`GOMEMLIMIT` of each replica, such as 460MiB")
+	flag.IntVar(&o.rssLimit, "rss-limit", 0, "`MIB` that a container would have: GOMEMLIMIT is nine tenths of it, "+
+		"a replica that needs more counts as killed, and what is served is checked; 0 for none")
 	flag.Parse()
 	o.args = flag.Args()
 	for text := range strings.SplitSeq(*numbers, ",") {
@@ -59,6 +62,9 @@ func parse() (options, error) {
 			return o, fmt.Errorf("-n %q: give whole numbers above 0, with commas between them", *numbers)
 		}
 		o.forecasts = append(o.forecasts, n)
+	}
+	if o.rssLimit > 0 && o.memory == "" {
+		o.memory = fmt.Sprintf("%dMiB", o.rssLimit*9/10)
 	}
 	if o.replicas < 1 {
 		return o, fmt.Errorf("-replicas %d: give at least 1", o.replicas)

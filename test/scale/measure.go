@@ -19,42 +19,6 @@ type replica struct {
 	metrics string // URL
 }
 
-// row is what was measured with n Forecasts.
-type row struct {
-	n                  int
-	rss, heap, cpu     float64 // of the replica that plans the most: MiB, MiB, cores
-	follower           float64 // resident memory of another replica, MiB
-	queries            float64 // of all replicas, a second
-	requests, writes   float64 // of all replicas to the API server, a second
-	cold, death        time.Duration
-	outage             time.Duration
-	overloaded         int
-	planned, plannedOf int
-	owned, held        int // planned by the replica that plans the most: now, and when it was measured
-}
-
-func (r row) String() string {
-	seconds := func(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 0, 64) + " s" }
-	return fmt.Sprintf("%d Forecasts: resident %.0f MiB (heap %.0f, another replica %.0f), %.3f of a core, "+
-		"%.1f queries/s, %.1f API requests/s of which %.2f status writes/s; "+
-		"%d of %d planned %s after a cold start (%d overloaded), %s after the death of a replica, "+
-		"%s after the outage of Prometheus",
-		r.n, r.rss, r.heap, r.follower, r.cpu, r.queries, r.requests, r.writes,
-		r.planned, r.plannedOf, seconds(r.cold), r.overloaded, seconds(r.death), seconds(r.outage))
-}
-
-// line returns slope and intercept of a replica's resident memory over the Forecasts that it plans:
-// the least squares.
-func line(rows []row) (slope, intercept float64) {
-	var n, x, y, xx, xy float64
-	for _, r := range rows {
-		f := float64(r.held)
-		n, x, y, xx, xy = n+1, x+f, y+r.rss, xx+f*f, xy+f*r.rss
-	}
-	slope = (n*xy - x*y) / (n*xx - x*x)
-	return slope, (y - slope*x) / n
-}
-
 func (w *world) measure(ctx context.Context) (row, error) {
 	r := row{n: w.n, plannedOf: w.n}
 	if w.memory != "" {
@@ -72,36 +36,66 @@ func (w *world) measure(ctx context.Context) (row, error) {
 	if err := os.Unsetenv("GOMEMLIMIT"); err != nil {
 		return r, err
 	}
-	leader, err := w.awaitPlans(ctx, "HistoryReady", &r)
+	leader, err := w.awaitPlans(ctx, &r)
 	if err != nil {
 		return r, err
 	}
-	r.cold, r.held = time.Since(began), r.owned
+	r.cold, r.held, r.shares = time.Since(began), r.owned, w.shares
 	if err := w.measureSteady(ctx, leader, &r); err != nil {
 		return r, err
 	}
+	if w.rssLimit > 0 {
+		if err := w.checkServed(ctx, &r); err != nil {
+			return r, err
+		}
+	}
+	if err := w.measureFaults(ctx, leader, &r); err != nil {
+		return r, err
+	}
+	return r, w.checkLimit(r)
+}
+
+// measureFaults lets Prometheus be down for a while, and then kills a replica.
+func (w *world) measureFaults(ctx context.Context, leader *replica, r *row) error {
 	if w.outage > 0 {
 		w.prom.Kill()
 		time.Sleep(w.outage)
 		if err := w.prom.Start(ctx); err != nil {
-			return r, err
+			return err
 		}
-		began = time.Now()
-		if _, err := w.awaitPlans(ctx, "HistoryReady", &r); err != nil {
-			return r, err
+		began := time.Now()
+		if _, err := w.awaitPlans(ctx, r); err != nil {
+			return err
 		}
 		r.outage = time.Since(began)
 	}
 	if w.replicas > 1 {
 		leader.Kill()
-		began = time.Now()
+		began := time.Now()
 		w.drop(leader)
-		if _, err := w.awaitPlans(ctx, "HistoryReady", &r); err != nil {
-			return r, err
+		r.takeover, r.oldest = 0, 0
+		w.died = began
+		if _, err := w.awaitPlans(ctx, r); err != nil {
+			return err
 		}
 		r.death = time.Since(began)
 	}
-	return r, nil
+	return nil
+}
+
+// checkLimit returns an error if a replica has ended, or needed more memory than its limit.
+func (w *world) checkLimit(r row) error {
+	for _, h := range w.serving {
+		select {
+		case <-h.Done():
+			return fmt.Errorf("%s has ended; the end of its log:\n%s", h.Name(), h.Tail())
+		default:
+		}
+	}
+	if w.rssLimit > 0 && r.peak > w.rssLimit {
+		return fmt.Errorf("a replica needed %d MiB, and would have been killed at %d MiB: %s", r.peak, w.rssLimit, r)
+	}
+	return nil
 }
 
 func (w *world) drop(dead *replica) {
@@ -114,6 +108,9 @@ func (w *world) drop(dead *replica) {
 	w.serving = alive
 }
 
+// observeInterval is that of an installation.
+const observeInterval = 30 * time.Second
+
 // serve starts a replica with the rates of an installation.
 func (w *world) serve(ctx context.Context, i int) error {
 	ports, err := controlplane.FreePorts(2)
@@ -123,7 +120,7 @@ func (w *world) serve(ctx context.Context, i int) error {
 	address := "127.0.0.1:" + strconv.Itoa(ports[1])
 	h, err := harness.Serve(ctx, w.control, w.layout, harness.ServeOptions{
 		Name: "headstart-" + strconv.Itoa(i), Port: ports[0], Sources: map[string]string{"default": w.prom.URL},
-		HPASync: 15 * time.Second, PlanRefresh: 5 * time.Minute, ObserveInterval: 30 * time.Second, WritesPerHour: 12,
+		HPASync: 15 * time.Second, PlanRefresh: 5 * time.Minute, ObserveInterval: observeInterval, WritesPerHour: 12,
 		Args: append([]string{"--metrics-bind-address=" + address}, w.args...),
 	})
 	if err != nil {
@@ -135,28 +132,34 @@ func (w *world) serve(ctx context.Context, i int) error {
 
 // awaitPlans waits until the replicas have planned every Forecast, or have too little memory for
 // that. It returns the one that planned the most.
-func (w *world) awaitPlans(ctx context.Context, kind string, r *row) (*replica, error) {
+func (w *world) awaitPlans(ctx context.Context, r *row) (*replica, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.within)
 	defer cancel()
 	printed := time.Now()
 	for {
 		var busiest *replica
-		r.planned, r.owned = 0, 0
-		overloaded := false
+		r.planned, r.owned, r.overloaded, w.shares = 0, 0, 0, nil
+		overloaded, known := false, 0
 		for _, h := range w.serving {
 			text, err := get(ctx, h.metrics)
 			if err != nil {
 				continue
 			}
 			m := parseMetrics(text)
-			planned := m.count("headstart_forecast_condition", `type="`+kind+`"`, 1)
+			planned := m.count("headstart_forecast_condition", `type="HistoryReady"`, 1)
 			r.planned += planned
+			w.shares = append(w.shares, planned)
+			r.overloaded += m.count("headstart_forecast_condition", `type="Overloaded"`, 1)
+			known += w.lookAtPlans(m, r)
 			if planned > r.owned {
 				busiest, r.owned = h, planned
 			}
 			overloaded = overloaded || m.sum("headstart_controller_overload_level") >= 3
 		}
-		r.overloaded = w.n - r.planned
+		if r.takeover == 0 && known >= w.n && !w.died.IsZero() {
+			r.takeover = time.Since(w.died)
+		}
+		w.lookAtMemory(r)
 		if busiest != nil && (r.planned >= w.n || overloaded) {
 			return busiest, nil
 		}
@@ -174,7 +177,48 @@ func (w *world) awaitPlans(ctx context.Context, kind string, r *row) (*replica, 
 
 const mib = 1 << 20
 
-// measureSteady measures for a while in which nothing happens.
+// horizon is that of the Forecasts, and the age of a plan that ends now.
+const horizon = 24 * time.Hour
+
+// lookAtPlans returns of how many Forecasts a replica has a plan, and notes the age of the oldest
+// since the death of a replica. A plan is up to a step older than its status says.
+func (w *world) lookAtPlans(m metrics, r *row) (known int) {
+	for series, end := range m {
+		if !has(series, "headstart_forecast_plan_end_timestamp_seconds", nil) {
+			continue
+		}
+		known++
+		if age := horizon - time.Until(time.Unix(int64(end), 0)); !w.died.IsZero() {
+			r.oldest = max(r.oldest, age)
+		}
+	}
+	return known
+}
+
+// lookAtMemory notes the most memory that a replica has needed so far.
+func (w *world) lookAtMemory(r *row) {
+	for _, h := range w.serving {
+		r.peak = max(r.peak, memoryOf(h.PID(), "VmHWM:"))
+	}
+}
+
+// memoryOf returns a figure of a process in MiB; 0 where it is not known.
+func memoryOf(pid int, figure string) int {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, figure); ok {
+			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
+			return kib / 1024
+		}
+	}
+	return 0
+}
+
+// measureSteady measures for a while in which nothing happens. It does not ask the replicas
+// meanwhile, since a page of metrics takes them as long as many Forecasts do.
 func (w *world) measureSteady(ctx context.Context, leader *replica, r *row) error {
 	before, err := w.sample(ctx, leader)
 	if err != nil {
@@ -182,22 +226,30 @@ func (w *world) measureSteady(ctx context.Context, leader *replica, r *row) erro
 	}
 	began := time.Now()
 	for time.Since(began) < w.steady {
-		time.Sleep(5 * time.Second)
-		now, err := w.sample(ctx, leader)
-		if err != nil {
-			return err
+		time.Sleep(min(time.Second, w.steady))
+		for _, h := range w.serving {
+			if resident := float64(memoryOf(h.PID(), "VmRSS:")); h == leader {
+				r.rss = max(r.rss, resident)
+			} else {
+				r.follower = max(r.follower, resident)
+			}
 		}
-		r.rss, r.heap, r.follower = max(r.rss, now.rss), max(r.heap, now.heap), max(r.follower, now.follower)
-		seconds := time.Since(began).Seconds()
-		r.cpu = (now.cpu - before.cpu) / seconds
-		r.queries, r.requests = (now.queries-before.queries)/seconds, (now.requests-before.requests)/seconds
-		r.writes = (now.writes - before.writes) / seconds
+		w.lookAtMemory(r)
 	}
+	seconds := time.Since(began).Seconds()
+	now, err := w.sample(ctx, leader)
+	if err != nil {
+		return err
+	}
+	r.heap, r.cpu = now.heap, (now.cpu-before.cpu)/seconds
+	r.queries, r.requests = (now.queries-before.queries)/seconds, (now.requests-before.requests)/seconds
+	r.writes = (now.writes - before.writes) / seconds
+	r.polls = (now.polls - before.polls) / seconds * observeInterval.Seconds() / float64(w.n)
 	return nil
 }
 
 // sample has counters and gauges of an instant.
-type sample struct{ rss, heap, cpu, follower, queries, requests, writes float64 }
+type sample struct{ heap, cpu, queries, requests, writes, polls float64 }
 
 func (w *world) sample(ctx context.Context, leader *replica) (sample, error) {
 	var s sample
@@ -209,12 +261,10 @@ func (w *world) sample(ctx context.Context, leader *replica) (sample, error) {
 		m := parseMetrics(text)
 		s.requests += m.sum("rest_client_requests_total")
 		s.writes += m.sum("headstart_controller_status_writes_total")
-		if h != leader {
-			s.follower = max(s.follower, m.sum("process_resident_memory_bytes")/mib)
-			continue
+		s.polls += m.sum("headstart_observed_polls_total")
+		if h == leader {
+			s.cpu, s.heap = m.sum("process_cpu_seconds_total"), m.sum("go_memstats_heap_alloc_bytes")/mib
 		}
-		s.rss, s.cpu = m.sum("process_resident_memory_bytes")/mib, m.sum("process_cpu_seconds_total")
-		s.heap = m.sum("go_memstats_heap_alloc_bytes") / mib
 	}
 	text, err := get(ctx, w.prom.URL+"/metrics")
 	m := parseMetrics(text)
@@ -222,54 +272,4 @@ func (w *world) sample(ctx context.Context, leader *replica) (sample, error) {
 		s.queries += m.sum("prometheus_http_requests_total", `handler="`+handler+`"`)
 	}
 	return s, err
-}
-
-// metrics are the lines of a page of metrics: series and values.
-type metrics map[string]float64
-
-func parseMetrics(text string) metrics {
-	m := metrics{}
-	for line := range strings.Lines(text) {
-		i := strings.LastIndexByte(strings.TrimSpace(line), ' ')
-		if i < 0 || line[0] == '#' {
-			continue
-		}
-		if v, err := strconv.ParseFloat(strings.TrimSpace(line[i:]), 64); err == nil {
-			m[line[:i]] = v
-		}
-	}
-	return m
-}
-
-// has reports whether a series is of this metric and has these labels.
-func has(series, name string, labels []string) bool {
-	metric, rest, _ := strings.Cut(series, "{")
-	if metric != name {
-		return false
-	}
-	for _, label := range labels {
-		if !strings.Contains(rest, label) {
-			return false
-		}
-	}
-	return true
-}
-
-func (m metrics) sum(name string, labels ...string) (sum float64) {
-	for series, v := range m {
-		if has(series, name, labels) {
-			sum += v
-		}
-	}
-	return sum
-}
-
-// count returns how many series have this value.
-func (m metrics) count(name, label string, value float64) (n int) {
-	for series, v := range m {
-		if has(series, name, []string{label}) && v == value {
-			n++
-		}
-	}
-	return n
 }

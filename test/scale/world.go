@@ -44,6 +44,8 @@ type world struct {
 	began   time.Time   // of the last step of history
 	live    *http.Server
 	serving []*replica
+	shares  []int     // planned by each replica
+	died    time.Time // when a replica was killed
 }
 
 func newWorld(ctx context.Context, layout binaries.Layout, o options, n int) (*world, error) {
