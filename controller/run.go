@@ -222,6 +222,7 @@ func ServedSettings(spec *v1alpha1.ForecastSpec) (values.Settings, error) {
 	set, err := planner.ParseSpec(spec)
 	served := values.Settings{
 		Mode: set.Mode, Expiry: set.Expiry, Static: set.Static, Min: set.Min, Capacity: set.SpecCapacity,
+		InReplicas: set.InReplicas,
 	}
 	if set.HasDemand {
 		served.Demand = &values.Query{Expr: set.Query, Source: set.Source, Settle: set.Settle}

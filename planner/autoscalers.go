@@ -80,7 +80,7 @@ func ForecastNames(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 // that nobody reads.
 type Scaling struct {
 	// Capacity is the averageValue of the metric: the demand that one replica serves; 0 when no
-	// autoscaler gives one.
+	// autoscaler gives one, or when the metric is in replicas.
 	Capacity float64
 	// CapacityKind and CapacityName are the HPA or ScaledObject that gives Capacity.
 	CapacityKind, CapacityName string
@@ -200,6 +200,13 @@ func (s *Scaling) checkCapacity(r metricReference, fc *v1alpha1.Forecast) {
 		return
 	}
 	capacity, own := r.target.AverageValue.AsApproximateFloat64(), fc.Spec.CapacityPerReplica
+	if fc.Spec.Serve.Unit == v1alpha1.ServeReplicas {
+		if capacity != 1 {
+			s.find("TargetNotOne", "%s counts one replica for every %s of the metric (%s), and spec.serve.unit of "+
+				"the forecast is Replicas: set it to \"1\"", r.who(), r.target.AverageValue, fieldNames(r.kind).Capacity)
+		}
+		return
+	}
 	switch {
 	case s.Capacity == 0:
 		s.Capacity, s.CapacityKind, s.CapacityName = capacity, r.kind, r.name
@@ -213,10 +220,13 @@ func (s *Scaling) checkCapacity(r metricReference, fc *v1alpha1.Forecast) {
 			both(metricReference{kind: s.CapacityKind, name: s.CapacityName}, r), s.Capacity, capacity, fields)
 	}
 	if own != nil && own.Cmp(*r.target.AverageValue) != 0 {
+		remedy := "make the two equal, or leave spec.capacityPerReplica out"
+		if capacity == 1 {
+			remedy = "make the two equal, or set spec.serve.unit to Replicas"
+		}
 		s.find("CapacityDiffers", "%s counts one replica for every %s of demand (%s), "+
-			"and the plan one for every %s (spec.capacityPerReplica): "+
-			"make the two equal, or leave spec.capacityPerReplica out",
-			r.who(), r.target.AverageValue, fieldNames(r.kind).Capacity, own)
+			"and the plan one for every %s (spec.capacityPerReplica): %s",
+			r.who(), r.target.AverageValue, fieldNames(r.kind).Capacity, own, remedy)
 	}
 }
 

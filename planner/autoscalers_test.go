@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -142,6 +143,46 @@ func TestReadHPAs(t *testing.T) {
 			}
 			if got.Capacity != c.capacity {
 				t.Errorf("%s: capacity = %v, want %v", c.reason, got.Capacity, c.capacity)
+			}
+		})
+	}
+}
+
+// A metric in replicas has one target for ever, and says nothing about the capacity.
+func TestReadHPAsInReplicas(t *testing.T) {
+	reading := func(target string) autoscalingv2.HorizontalPodAutoscaler {
+		return hpaReading("a", "face-fusion", func(h *autoscalingv2.HorizontalPodAutoscaler) {
+			h.Spec.Metrics[0].External.Target = averageValue(target)
+		})
+	}
+	cases := map[string]struct {
+		reason   string
+		unit     v1alpha1.ServeUnit
+		hpa      autoscalingv2.HorizontalPodAutoscaler
+		capacity float64
+		findings []string
+	}{
+		"One":         {"a replica for every one of the metric", v1alpha1.ServeReplicas, reading("1"), 0, nil},
+		"OneInMilli":  {"quantities are numbers", v1alpha1.ServeReplicas, reading("1000m"), 0, nil},
+		"TheCapacity": {"the demand would be divided twice", v1alpha1.ServeReplicas, reading("5"), 0, []string{"TargetNotOne"}},
+		"Forgotten": {
+			"a replica for every one of demand", v1alpha1.ServeDemand, reading("1"), 1, []string{"CapacityDiffers"},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			fc := faceFusion()
+			fc.Spec.Serve.Unit, fc.Spec.CapacityPerReplica = c.unit, new(resource.MustParse("5"))
+			got := ReadHPAs([]autoscalingv2.HorizontalPodAutoscaler{c.hpa}, fc, 15*time.Second)
+			var reasons []string
+			for _, f := range got.Findings {
+				reasons = append(reasons, f.Reason)
+				if !strings.Contains(f.Message, "averageValue") {
+					t.Errorf("%s: the message does not name the field: %s", c.reason, f.Message)
+				}
+			}
+			if diff := cmp.Diff(c.findings, reasons); diff != "" || got.Capacity != c.capacity {
+				t.Errorf("%s: capacity %v, want %v; findings (-want +got):\n%s", c.reason, got.Capacity, c.capacity, diff)
 			}
 		})
 	}

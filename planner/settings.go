@@ -56,6 +56,8 @@ type Settings struct {
 
 	// SpecCapacity is spec.capacityPerReplica; 0 when it is not set.
 	SpecCapacity float64
+	// InReplicas reports whether the metric is served in replicas, and not in demand.
+	InReplicas bool
 	// Lead says how the lead is known.
 	Lead LeadSettings
 	// Min and Max bound the plan. Max is +Inf when there is no upper bound.
@@ -153,6 +155,7 @@ func ParseSpec(spec *v1alpha1.ForecastSpec) (Settings, error) {
 		Contract:     p.contract(spec.ProvisionFor),
 		Lead:         p.lead(spec.LeadTime),
 		SpecCapacity: p.quantity("spec.capacityPerReplica", spec.CapacityPerReplica, 0),
+		InReplicas:   spec.Serve.Unit == v1alpha1.ServeReplicas,
 		Min:          p.quantity("spec.bounds.min", spec.Bounds.Min, 0),
 		Max:          p.quantity("spec.bounds.max", spec.Bounds.Max, math.Inf(1)),
 		Mode:         spec.Mode,

@@ -41,6 +41,7 @@ func parse(spec *v1alpha1.ForecastSpec) (Settings, error) {
 	if spec.CapacityPerReplica != nil {
 		set.Capacity = spec.CapacityPerReplica.AsApproximateFloat64()
 	}
+	set.InReplicas = spec.Serve.Unit == v1alpha1.ServeReplicas
 	if spec.Horizon == "invalid" {
 		return set, errors.New("spec.horizon is invalid")
 	}

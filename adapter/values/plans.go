@@ -36,6 +36,8 @@ type Settings struct {
 	Min float64
 	// Capacity is the demand that one replica serves, as the spec says; 0 when it does not.
 	Capacity float64
+	// InReplicas reports whether the replicas that the demand needs are served, and not the demand.
+	InReplicas bool
 }
 
 // ParseFunc reads the settings of a spec. Its error says what is wrong with the spec.
@@ -178,8 +180,15 @@ func (p *Plans) entry(namespace, name string) (types.NamespacedName, *planEntry,
 	return key, e, nil
 }
 
-// valueOf converts what a Forecast serves to thousandths.
+// valueOf converts what a Forecast serves to thousandths of its unit: demand or replicas. Both are
+// rounded to the nearest, so that 1.0000001 replicas are one and not two.
 func valueOf(key types.NamespacedName, e *planEntry, served plan.Served) (adapter.Value, error) {
+	if e.settings.InReplicas {
+		if !(e.capacity > 0) {
+			return adapter.Value{}, noCapacity(key)
+		}
+		served.Value /= e.capacity
+	}
 	milli, ok := adapter.Milli(served.Value)
 	if !ok {
 		return adapter.Value{}, &adapter.Unavailable{

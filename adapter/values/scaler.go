@@ -36,19 +36,26 @@ func (p *Plans) Ahead(namespace, name string, from, to time.Time) (adapter.Value
 	return valueOf(key, e, served)
 }
 
-// Capacity returns the demand that one replica of a Forecast's target serves. The error is an
-// [adapter.Unavailable].
+// Capacity returns what one replica of a Forecast's target serves, in the unit of the metric: 1 when
+// that is replicas. The error is an [adapter.Unavailable].
 func (p *Plans) Capacity(namespace, name string) (float64, error) {
 	key, e, err := p.entry(namespace, name)
 	if err != nil {
 		return 0, err
 	}
-	if !(e.capacity > 0) {
-		return 0, &adapter.Unavailable{Reason: reasonNoCapacity, Message: fmt.Sprintf(
-			"Forecast %s does not say what one replica serves: set its spec.capacityPerReplica, "+
-				"or targetValue in the metadata of the trigger", key)}
+	switch {
+	case !(e.capacity > 0):
+		return 0, noCapacity(key)
+	case e.settings.InReplicas:
+		return 1, nil
 	}
 	return e.capacity, nil
+}
+
+func noCapacity(key types.NamespacedName) error {
+	return &adapter.Unavailable{Reason: reasonNoCapacity, Message: fmt.Sprintf(
+		"Forecast %s does not say what one replica serves: set its spec.capacityPerReplica, "+
+			"or targetValue in the metadata of the trigger", key)}
 }
 
 // capacityOf returns the demand that one replica serves: what status says, unless the spec has

@@ -136,3 +136,55 @@ func TestWatch(t *testing.T) {
 		t.Error("it hears of changes after stop")
 	}
 }
+
+// In replicas, every value is divided by the capacity, and the target of KEDA is one.
+func TestServedInReplicas(t *testing.T) {
+	cases := map[string]struct {
+		reason   string
+		capacity string
+		plan     float64
+		observed float64
+		want     int64
+		failure  adapter.Reason
+	}{
+		"plan":     {reason: "the plan divided by the capacity", capacity: "5", plan: 50, want: 10_000},
+		"observed": {reason: "observed demand is a lower bound here too", capacity: "5", plan: 50, observed: 60, want: 12_000},
+		"fraction": {reason: "the HPA rounds up, and not the door", capacity: "8", plan: 50, want: 6_250},
+		"hardly":   {reason: "1.0000001 is one replica", capacity: "50", plan: 50, observed: 50.000005, want: 1_000},
+		"just under": {
+			reason: "0.9999999 is one replica", capacity: "50", observed: 49.999995, want: 1_000,
+		},
+		"little":   {reason: "a demand is never none", capacity: "1000000", plan: 1, want: 1},
+		"none":     {reason: "no demand needs no replica", capacity: "5", plan: 0, want: 0},
+		"nobody":   {reason: "without a capacity there is no number", plan: 50, failure: reasonNoCapacity},
+		"division": {reason: "0.3 / 0.1 is three replicas, not four", capacity: "0.1", plan: 0.3, want: 3_000},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			fc := withPlan(forecast(), tc.plan, time.Hour)
+			fc.Spec.Serve.Unit = v1alpha1.ServeReplicas
+			if tc.capacity != "" {
+				fc.Spec.CapacityPerReplica = new(resource.MustParse(tc.capacity))
+			}
+			p := plansWith(t, fc, map[string]float64{fc.Spec.Demand.Prometheus.Query: tc.observed})
+			got, err := p.Value("shop", "fc", epoch)
+			ahead, errAhead := p.Ahead("shop", "fc", epoch, epoch.Add(time.Minute))
+			target, errTarget := p.Capacity("shop", "fc")
+			if tc.failure != "" {
+				for _, err := range []error{err, errAhead, errTarget} {
+					if u, ok := errors.AsType[*adapter.Unavailable](err); !ok || u.Reason != tc.failure {
+						t.Errorf("%s: error %v, want the reason %s", tc.reason, err, tc.failure)
+					}
+				}
+				return
+			}
+			if err != nil || errAhead != nil || errTarget != nil {
+				t.Fatalf("%s: errors %v, %v, %v", tc.reason, err, errAhead, errTarget)
+			}
+			if got.Milli != tc.want || ahead.Milli != tc.want || target != 1 {
+				t.Errorf("%s: served %d m, ahead %d m, target %v; want %d m twice, and 1",
+					tc.reason, got.Milli, ahead.Milli, target, tc.want)
+			}
+		})
+	}
+}

@@ -55,7 +55,8 @@ type ForecastStatus struct {
 	// observed is the newest measured demand at the time of writing this status.
 	// +optional
 	Observed *Sample `json:"observed,omitempty"`
-	// served is the value of the metric at the time of writing this status.
+	// served is the value of the metric at the time of writing this status. It is in the unit of
+	// demand, also where serve.unit is Replicas.
 	// +optional
 	Served *Sample `json:"served,omitempty"`
 	// leadTime is the lead that the plan was made for.

@@ -7,7 +7,8 @@ import (
 
 // Forecast plans the demand of one service ahead of time. It is served as an external metric with
 // the name of the Forecast, and as the Object metric "demand" on the Forecast itself. Both have the
-// same value: the demand that must be covered by the time a replica requested now is ready.
+// same value: the demand that must be covered by the time a replica requested now is ready, or the
+// replicas for that demand.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -48,6 +49,7 @@ type ForecastList struct {
 
 // ForecastSpec is the desired behaviour of a Forecast.
 //
+// +kubebuilder:validation:XValidation:rule="!has(self.serve) || !has(self.serve.unit) || self.serve.unit != 'Replicas' || has(self.capacityPerReplica)",message="serve.unit Replicas needs capacityPerReplica: an averageValue of 1 does not say what one replica serves"
 // +kubebuilder:validation:XValidation:rule="!has(self.bounds) || !has(self.bounds.min) || !has(self.bounds.max) || quantity(string(self.bounds.min)).compareTo(quantity(string(self.bounds.max))) <= 0",message="bounds.min must not be above bounds.max"
 type ForecastSpec struct {
 	// demand is the source of the demand series. Without it, the Forecast serves the declared peaks
@@ -63,6 +65,10 @@ type ForecastSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="capacityPerReplica must be above 0"
 	CapacityPerReplica *resource.Quantity `json:"capacityPerReplica,omitempty"`
+	// serve says how the metric is served. It changes no plan.
+	// +optional
+	// +kubebuilder:default={unit: Demand}
+	Serve Serve `json:"serve,omitempty"`
 	// leadTime says how the lead is determined: the time from the request for a replica until it
 	// serves.
 	// +optional
@@ -147,6 +153,29 @@ type TargetReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 }
+
+// Serve says how the metric is served.
+type Serve struct {
+	// unit is Demand (the unit of demand; the averageValue of the HPA is what one replica serves) or
+	// Replicas (demand divided by capacityPerReplica; the averageValue of the HPA is "1"). With
+	// Replicas, nobody has to change the HPA when the capacity changes.
+	// +optional
+	// +kubebuilder:default=Demand
+	Unit ServeUnit `json:"unit,omitempty"`
+}
+
+// ServeUnit is the unit of the metric.
+//
+// +kubebuilder:validation:Enum=Demand;Replicas
+type ServeUnit string
+
+// The units of the metric.
+const (
+	// ServeDemand serves demand, in its own unit.
+	ServeDemand ServeUnit = "Demand"
+	// ServeReplicas serves the replicas that the demand needs, with a fraction.
+	ServeReplicas ServeUnit = "Replicas"
+)
 
 // LeadTime says how the lead is determined.
 //

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/report/internal/format"
 	"headstart.dev/headstart/scheduler/door"
 )
@@ -60,7 +61,7 @@ func (b *builder) hpa() []string {
 		fmt.Sprintf("  maxReplicas: %d # the dry run used up to %s", b.MaxReplicas, format.Whole(b.UsedReplicas)),
 		"  metrics:",
 	}
-	target := "      target: {type: AverageValue, averageValue: " + quoteYAML(format.Plain(b.Capacity)) + "}"
+	target := "      target: {type: AverageValue, averageValue: " + quoteYAML(b.averageValue()) + "}"
 	if b.Door == door.Object {
 		lines = append(lines,
 			"  - type: Object",
@@ -74,6 +75,14 @@ func (b *builder) hpa() []string {
 			"      metric: {name: "+b.name+"}", target)
 	}
 	return append(append(lines, "  behavior:"), b.behavior("    ")...)
+}
+
+// averageValue is what one replica serves, in the unit of the metric.
+func (b *builder) averageValue() string {
+	if fc := b.Existing; fc != nil && fc.Spec.Serve.Unit == v1alpha1.ServeReplicas {
+		return "1"
+	}
+	return format.Plain(b.Capacity)
 }
 
 // scaledObject has no target: KEDA reads the capacity of the Forecast.

@@ -15,6 +15,9 @@ func (b *builder) keep(fc *v1alpha1.Forecast) {
 	ref := fc.Spec.TargetRef
 	b.target = "{apiVersion: " + scalar(ref.APIVersion) + ", kind: " + scalar(ref.Kind) +
 		", name: " + scalar(ref.Name) + "}"
+	if unit := fc.Spec.Serve.Unit; unit != "" && unit != v1alpha1.ServeDemand {
+		b.serve = "\n  serve: {unit: " + scalar(string(unit)) + "}"
+	}
 	b.lead, b.seasonality = b.keptLead(fc.Spec.LeadTime), b.keptSeasonality(fc.Spec.Seasonality)
 	if d := fc.Spec.Demand; d != nil {
 		if d.Prometheus.Source != "" {

@@ -31,6 +31,7 @@ func everyField() *v1alpha1.Forecast {
 			},
 			TargetRef:          v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "1e3"},
 			CapacityPerReplica: quantity("20"),
+			Serve:              v1alpha1.Serve{Unit: v1alpha1.ServeReplicas},
 			LeadTime:           v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeLearned, Percentile: 75, Default: &lead, Max: "1h"},
 			ProvisionFor:       v1alpha1.ProvisionFor{ShortageCost: &cost},
 			Horizon:            "1d",
@@ -124,6 +125,17 @@ func TestManifestsAreYAMLOfTheSameNames(t *testing.T) {
 			rt.Fatalf("%v, %+v in\n%s", err, hpa, proposal.HPA)
 		}
 	})
+}
+
+// Where a Forecast is served in replicas, one of the metric is one replica.
+func TestProposalInReplicas(t *testing.T) {
+	fc := everyField()
+	for unit, want := range map[v1alpha1.ServeUnit]string{v1alpha1.ServeReplicas: "'1'", v1alpha1.ServeDemand: "'20'"} {
+		fc.Spec.Serve.Unit = unit
+		if got := Manifests(input(t, fc)).HPA; !strings.Contains(got, "averageValue: "+want+"}") {
+			t.Errorf("unit %s: no averageValue of %s in\n%s", unit, want, got)
+		}
+	}
 }
 
 // A dry run without demand still proposes an HPA that the API server takes.

@@ -80,7 +80,7 @@ func Manifests(in Input) *Proposal {
 type builder struct {
 	Input
 
-	name, metadata, query, source, settle, target, lead, seasonality, mode, expiry string
+	name, metadata, query, source, settle, target, serve, lead, seasonality, mode, expiry string
 }
 
 // fillIn sets the parts of a new Forecast, and then those that an existing one already has.
@@ -118,7 +118,7 @@ func (b *builder) forecast() string {
 		"    resolution: " + duration(b.Step),
 		"    history: " + duration(b.History) + b.settle,
 		"  targetRef: " + b.target,
-		"  capacityPerReplica: " + quoteYAML(format.Plain(b.Capacity)),
+		"  capacityPerReplica: " + quoteYAML(format.Plain(b.Capacity)) + b.serve,
 		"  leadTime: " + b.lead,
 		"  provisionFor: " + contract,
 		"  horizon: " + duration(b.Horizon),

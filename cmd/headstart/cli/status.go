@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/spec"
 )
 
 func newStatusCommand(streams Streams) *cobra.Command {
@@ -153,7 +154,7 @@ func writeDetails(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
 	line("Forecast", "%s/%s (mode %s)", fc.Namespace, fc.Name, fc.Spec.Mode)
 	line("Target", "%s/%s", fc.Spec.TargetRef.Kind, fc.Spec.TargetRef.Name)
 	line("Observed", "%s%s", sample(s.Observed), ago(s.Observed, now))
-	line("Served", "%s%s", sample(s.Served), ago(s.Served, now))
+	line("Served", "%s%s%s", sample(s.Served), spec.InReplicas(fc), ago(s.Served, now))
 	if l := s.LeadTime; l != nil {
 		source := string(l.Source)
 		if l.Starts > 0 {

@@ -4,6 +4,8 @@ package spec
 import (
 	"context"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -115,4 +117,14 @@ func Capacity(set planner.Settings, fc *v1alpha1.Forecast) float64 {
 		return fc.Status.CapacityPerReplica.Value.AsApproximateFloat64()
 	}
 	return 0
+}
+
+// InReplicas says how many replicas the metric of a Forecast asks for, where its unit is replicas.
+func InReplicas(fc *v1alpha1.Forecast) string {
+	served, c := fc.Status.Served, fc.Status.CapacityPerReplica
+	if fc.Spec.Serve.Unit != v1alpha1.ServeReplicas || served == nil || c == nil || c.Value.Sign() <= 0 {
+		return ""
+	}
+	n := served.Value.AsApproximateFloat64() / c.Value.AsApproximateFloat64()
+	return fmt.Sprintf(" = %s replicas", strconv.FormatFloat(math.Round(n*1000)/1000, 'f', -1, 64))
 }
