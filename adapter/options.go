@@ -49,8 +49,8 @@ type Options struct {
 	// that traffic moves away before the listener closes.
 	ShutdownDelay time.Duration
 	// GoawayChance is the probability, from 0 to 0.02, of a GOAWAY after a request of an HTTP/2
-	// client. The client then opens a new connection, which spreads clients over replicas: an API
-	// server would otherwise keep one connection.
+	// client, where the last one was a while ago. The client then opens a new connection, which
+	// spreads clients over replicas: an API server would otherwise keep one connection.
 	GoawayChance float64
 	// ReadyChecks are added to /readyz. They should check only what serving from memory needs,
 	// such as synced caches.

@@ -97,7 +97,6 @@ func genericConfig(opts Options, inst *instruments) (*genericapiserver.Config, e
 	config.RequestTimeout = opts.requestTimeout
 	config.MaxRequestsInFlight = maxInFlight
 	config.ShutdownDelayDuration = opts.ShutdownDelay
-	config.GoawayChance = opts.GoawayChance
 	config.EnableMetrics = false // install serves /metrics instead, from every registry
 	config.EnableProfiling = false
 
@@ -135,6 +134,8 @@ func configureAccess(config *genericapiserver.Config, opts Options, inst *instru
 	config.BuildHandlerChainFunc = func(handler http.Handler, c *genericapiserver.Config) http.Handler {
 		// Only now has the API machinery added the authentication of its own loopback client.
 		c.Authentication.Authenticator = access.Quiet(c.Authentication.Authenticator)
+		// Only requests that are allowed count for a GOAWAY.
+		handler = &goaway{Handler: handler, chance: opts.GoawayChance, clock: opts.Clock}
 		return genericapiserver.DefaultBuildHandlerChain(handler, c)
 	}
 	config.Authorization.Authorizer, err = delegateAuthorization(reviews)
