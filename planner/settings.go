@@ -143,8 +143,9 @@ func LeadSteps(lead, step time.Duration) int {
 	return int(math.Ceil(float64(lead)/float64(step) - 1e-9))
 }
 
-// ParseSpec reads a spec alone and applies the defaults: all but what follows from the name. The API server refuses most of what is refused
-// here. Objects that were stored under an older schema, and unknown time zones, come this far.
+// ParseSpec reads a spec alone and applies the defaults: all but what follows from the name. The API
+// server refuses most of what is refused here. Objects that were stored under an older schema, and
+// unknown time zones, come this far.
 func ParseSpec(spec *v1alpha1.ForecastSpec) (Settings, error) {
 	p := specParser{}
 	s := Settings{
