@@ -21,7 +21,9 @@ func TestPanics(t *testing.T) {
 	w := start(t)
 	w.server.provider.metrics = broken{w.metrics}
 	w.metrics.set("shop", "llm", answer{value: Value{Milli: 1000, ComputedAt: noon}})
-	for _, path := range []string{externalRoot + "shop/broken", customRoot + "shop/forecasts.headstart.dev/broken/demand"} {
+	for _, path := range []string{
+		externalRoot + "shop/broken", customRoot + "shop/forecasts.headstart.dev/broken/demand",
+	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+path, nil)
 		if err != nil {
 			t.Fatal(err)

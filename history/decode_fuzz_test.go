@@ -14,7 +14,8 @@ import (
 // accepted is demand of the steps that were asked for.
 func FuzzAnswer(f *testing.F) {
 	for _, text := range []string{
-		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[[60,"1.5"],[120,"NaN"]]}]}}`,
+		`{"status":"success","data":{"resultType":"matrix","result":[
+			{"metric":{"a":"b"},"values":[[60,"1.5"],[120,"NaN"]]}]}}`,
 		`{"data":{"result":[{"values":[[60,"-3"],[180,"1e300"]],"metric":{}}],"resultType":"matrix"},"status":"success"}`,
 		`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[600.25,"7"]}]},"warnings":["w"]}`,
 		`{"status":"success","isPartial":true,"infos":["i"],"data":{"resultType":"matrix","result":[]}}`,

@@ -162,9 +162,11 @@ func TestReadHPAsInReplicas(t *testing.T) {
 		capacity float64
 		findings []string
 	}{
-		"One":         {"a replica for every one of the metric", v1alpha1.ServeReplicas, reading("1"), 0, nil},
-		"OneInMilli":  {"quantities are numbers", v1alpha1.ServeReplicas, reading("1000m"), 0, nil},
-		"TheCapacity": {"the demand would be divided twice", v1alpha1.ServeReplicas, reading("5"), 0, []string{"TargetNotOne"}},
+		"One":        {"a replica for every one of the metric", v1alpha1.ServeReplicas, reading("1"), 0, nil},
+		"OneInMilli": {"quantities are numbers", v1alpha1.ServeReplicas, reading("1000m"), 0, nil},
+		"TheCapacity": {
+			"the demand would be divided twice", v1alpha1.ServeReplicas, reading("5"), 0, []string{"TargetNotOne"},
+		},
 		"Forgotten": {
 			"a replica for every one of demand", v1alpha1.ServeDemand, reading("1"), 1, []string{"CapacityDiffers"},
 		},

@@ -12,7 +12,8 @@ func TestExcluded(t *testing.T) {
 	daily := []v1alpha1.PeakWindow{{
 		Name: "noon", Schedule: "0 12 * * *", Duration: "1h", Demand: v1alpha1.PeakDemand{Replicas: new(int32(5))},
 	}}
-	except := &v1alpha1.Days{Dates: []string{"2026-11-26"}}
+	day := &v1alpha1.Days{Dates: []string{"2026-11-26"}}
+	excluding := v1alpha1.PeakScheduleSpec{Except: day}
 	at := func(text string) time.Time {
 		out, err := time.Parse(time.RFC3339, text)
 		if err != nil {
@@ -26,17 +27,18 @@ func TestExcluded(t *testing.T) {
 		from, to string
 		want     bool
 	}{
-		"within": {"a part of the day", v1alpha1.PeakScheduleSpec{Except: except}, "2026-11-26T17:00:00Z", "2026-11-26T18:00:00Z", true},
-		"around": {"the day is within the span", v1alpha1.PeakScheduleSpec{Except: except}, "2026-11-20T00:00:00Z", "2026-12-01T00:00:00Z", true},
-		"before": {"it is still the day before in New York", v1alpha1.PeakScheduleSpec{Except: except}, "2026-11-26T04:00:00Z", "2026-11-26T05:00:00Z", false},
-		"begins": {"it is midnight in New York", v1alpha1.PeakScheduleSpec{Except: except}, "2026-11-26T05:00:00Z", "2026-11-26T06:00:00Z", true},
-		"after":  {"the end does not count", v1alpha1.PeakScheduleSpec{Except: except}, "2026-11-27T05:00:00Z", "2026-11-28T05:00:00Z", false},
+		"within": {"a part of the day", excluding, "2026-11-26T17:00:00Z", "2026-11-26T18:00:00Z", true},
+		"around": {"the day is within the span", excluding, "2026-11-20T00:00:00Z", "2026-12-01T00:00:00Z", true},
+		"before": {"in New York it is the day before", excluding, "2026-11-26T04:00:00Z", "2026-11-26T05:00:00Z", false},
+		"begins": {"it is midnight in New York", excluding, "2026-11-26T05:00:00Z", "2026-11-26T06:00:00Z", true},
+		"after":  {"the end does not count", excluding, "2026-11-27T05:00:00Z", "2026-11-28T05:00:00Z", false},
 		"only": {
-			"days on which windows may start are not exceptions", v1alpha1.PeakScheduleSpec{Only: except},
+			"days on which windows may start are not exceptions",
+			v1alpha1.PeakScheduleSpec{Only: day},
 			"2026-11-24T00:00:00Z", "2026-11-25T00:00:00Z", false,
 		},
-		"empty": {"a span without time", v1alpha1.PeakScheduleSpec{Except: except}, "2026-11-26T17:00:00Z", "2026-11-26T17:00:00Z", false},
-		"far":   {"after the years that are evaluated", v1alpha1.PeakScheduleSpec{Except: except}, "2300-01-01T00:00:00Z", "2300-02-01T00:00:00Z", false},
+		"empty": {"a span without time", excluding, "2026-11-26T17:00:00Z", "2026-11-26T17:00:00Z", false},
+		"far":   {"after the years that are evaluated", excluding, "2300-01-01T00:00:00Z", "2300-02-01T00:00:00Z", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.spec.TimeZone, tc.spec.Windows = "America/New_York", daily

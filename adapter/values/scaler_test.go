@@ -147,8 +147,11 @@ func TestServedInReplicas(t *testing.T) {
 		want     int64
 		failure  adapter.Reason
 	}{
-		"plan":     {reason: "the plan divided by the capacity", capacity: "5", plan: 50, want: 10_000},
-		"observed": {reason: "observed demand is a lower bound here too", capacity: "5", plan: 50, observed: 60, want: 12_000},
+		"plan": {reason: "the plan divided by the capacity", capacity: "5", plan: 50, want: 10_000},
+		"observed": {
+			reason:   "observed demand is a lower bound here too",
+			capacity: "5", plan: 50, observed: 60, want: 12_000,
+		},
 		"fraction": {reason: "the HPA rounds up, and not the door", capacity: "8", plan: 50, want: 6_250},
 		"hardly":   {reason: "1.0000001 is one replica", capacity: "50", plan: 50, observed: 50.000005, want: 1_000},
 		"just under": {

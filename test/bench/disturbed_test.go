@@ -32,7 +32,8 @@ func BenchmarkDisturbed(b *testing.B) {
 	h := startHistory(b)
 	mine := startHeadstart(b, layout, c, h.URL, 5*time.Second)
 	for i := range noiseNamespaces {
-		if err := c.Apply(b.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+noiseNamespace(i)+"}\n"); err != nil {
+		namespace := "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + noiseNamespace(i) + "}\n"
+		if err := c.Apply(b.Context(), namespace); err != nil {
 			b.Fatal(err)
 		}
 	}

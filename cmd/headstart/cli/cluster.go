@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/status"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/usage"
 	"headstart.dev/headstart/controller"
 )
 
@@ -70,7 +72,7 @@ func newNamespacedFlags(f *pflag.FlagSet) *clusterFlags {
 	kubectl := pflag.NewFlagSet("", pflag.ContinueOnError)
 	c.config.register(kubectl)
 	kubectl.VisitAll(func(flag *pflag.Flag) {
-		_ = kubectl.SetAnnotation(flag.Name, connectionFlag, nil) // fails for an unknown flag only
+		_ = kubectl.SetAnnotation(flag.Name, usage.ConnectionFlag, nil) // fails for an unknown flag only
 	})
 	f.AddFlagSet(kubectl)
 	return c
@@ -173,7 +175,7 @@ func (c *clusterFlags) complete(limit int) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveError
 		}
-		sortForecasts(list)
+		status.Sort(list)
 		var names []cobra.Completion
 		for i := range list {
 			name := list[i].Name

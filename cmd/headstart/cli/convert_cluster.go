@@ -41,7 +41,8 @@ func askCluster(ctx context.Context, cluster *clusterFlags, options *convert.Opt
 	if options.Kubernetes == 0 {
 		options.Kubernetes = found.kubernetes
 	}
-	return fmt.Sprintf("in the cluster of the kubeconfig %s, so the door is %s; --door chooses another", found.why, found.door)
+	return fmt.Sprintf("in the cluster of the kubeconfig %s, so the door is %s; --door chooses another",
+		found.why, found.door)
 }
 
 // findDoor asks the cluster, for [askTimeout] at most.

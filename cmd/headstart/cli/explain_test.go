@@ -17,7 +17,8 @@ func TestExplain(t *testing.T) {
 		v1alpha1.ConditionNodesWarm, v1alpha1.ConditionImagesWarm, v1alpha1.ConditionWeightsWarm,
 		v1alpha1.ConditionCapacityShort,
 	} {
-		if out, stderr, code := headstart(t, "explain "+name); code != 0 || !strings.HasPrefix(out, name+" is a condition of a ") {
+		out, stderr, code := headstart(t, "explain "+name)
+		if code != 0 || !strings.HasPrefix(out, name+" is a condition of a ") {
 			t.Errorf("%s: exit code %d, %s%s", name, code, out, stderr)
 		}
 		if out, _, _ := headstart(t, "explain"); !strings.Contains(out, " "+name+" ") {

@@ -61,7 +61,8 @@ func (o *peaksOptions) run(streams Streams, now time.Time) error {
 		return fmt.Errorf("--output %q is unknown: use text or json", o.output)
 	}
 	known := o.forecast != unknownForecast
-	if o.limit < 1 || known && !(o.forecast >= 0 && o.forecast <= maxDemand) || !(o.capacity >= 0 && o.capacity <= maxDemand) {
+	bad := func(demand float64) bool { return !(demand >= 0 && demand <= maxDemand) }
+	if o.limit < 1 || known && bad(o.forecast) || bad(o.capacity) {
 		return fmt.Errorf("--limit must be above 0, and --forecast and --capacity from 0 to %g", maxDemand)
 	}
 	schedules, err := o.read(streams)

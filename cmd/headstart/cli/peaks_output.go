@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/report/termchart"
 	"headstart.dev/headstart/scheduler"
 )
@@ -26,7 +27,7 @@ func (o *peaksOptions) writeTable(out io.Writer, s *scheduler.Schedule, from, to
 	fmt.Fprintf(out, "%s (%s%s), from %s to %s\n", s.Name(), s.Location(), state,
 		from.In(s.Location()).Format(wallLayout), to.In(s.Location()).Format(wallLayout))
 	occurrences, complete := s.Between(from, to, o.limit)
-	w := newTable(out)
+	w := terminal.NewTable(out)
 	if len(occurrences) > 0 {
 		fmt.Fprintln(w, "WINDOW\tSTART\tEND\tDURATION\tSTART (UTC)\tDEMAND")
 	}

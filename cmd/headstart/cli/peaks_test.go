@@ -57,11 +57,13 @@ func TestPeaksReadsWhatKubectlPrints(t *testing.T) {
 
 // Without --forecast the chart has one above which every peak is seen.
 func TestPeaksAreSeenInTheChart(t *testing.T) {
-	const one = `{apiVersion: headstart.dev/v1alpha1, kind: PeakSchedule, metadata: {name: p}, spec: {timeZone: UTC, forecastSelector: {},
-		windows: [{name: w, schedule: '0 9 * * *', duration: 1h, demand: {%s}}]}}`
+	const one = `{apiVersion: headstart.dev/v1alpha1, kind: PeakSchedule, metadata: {name: p}, 
+		spec: {timeZone: UTC, forecastSelector: {}, windows: [{name: w, schedule: '0 9 * * *', duration: 1h, demand: {%s}}]}}`
 	for name, tc := range map[string]struct{ reason, demand, flags, want string }{
-		"least":    {"a quarter of it", "atLeast: '40'", "", "if the forecast is 10\n"},
-		"replicas": {"a quarter of what they serve", "replicas: 8", "--capacity 5", "if the forecast is 10 and one replica serves 5\n"},
+		"least": {"a quarter of it", "atLeast: '40'", "", "if the forecast is 10\n"},
+		"replicas": {
+			"a quarter of what they serve", "replicas: 8", "--capacity 5", "if the forecast is 10 and one replica serves 5\n",
+		},
 		"multiply": {"it needs a forecast", "multiply: '2'", "", "if the forecast is 100\n"},
 		"given":    {"the flag wins", "atLeast: '40'", "--forecast 0", "if the forecast is 0\n"},
 	} {
@@ -90,7 +92,8 @@ func TestPeaksRefuses(t *testing.T) {
 			`spec.windows[0].schedule "0 0 31 2 *": it never fires`,
 		},
 		"Calendar": {
-			"a Calendar may be in another file", strings.Replace(never, "timeZone: Local", "timeZone: UTC, except: {calendars: [holidays]}", 1),
+			"a Calendar may be in another file",
+			strings.Replace(never, "timeZone: Local", "timeZone: UTC, except: {calendars: [holidays]}", 1),
 			"-f -", "add the file with Calendar holidays as another --file",
 		},
 		"UnknownField": {"a field that nobody reads is an error", typo, "-f -", "timezone"},

@@ -15,6 +15,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/spec"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/status"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
@@ -212,7 +213,7 @@ func (p *plot) plan() (termchart.Series, string, error) {
 	note := ""
 	if !plan.End().After(p.now) {
 		note = fmt.Sprintf("the plan expired at %s: kubectl headstart status %s/%s says why there is no newer one",
-			stamp(fc.Status.Plan.End), fc.Namespace, fc.Name)
+			status.Stamp(fc.Status.Plan.End), fc.Namespace, fc.Name)
 	}
 	return termchart.Series{Name: "plan: demand to provision for", Max: func(from, to time.Time) (float64, bool) {
 		return plan.Max(from, to.Add(-time.Nanosecond))
@@ -227,15 +228,15 @@ func (p *plot) title() string {
 		parts = append(parts, "not ready: "+c.Reason)
 	}
 	if fc.Status.Observed != nil {
-		parts = append(parts, "observed "+sample(fc.Status.Observed))
+		parts = append(parts, "observed "+status.Sample(fc.Status.Observed))
 	}
 	if fc.Status.Served != nil {
-		parts = append(parts, "served "+sample(fc.Status.Served))
+		parts = append(parts, "served "+status.Sample(fc.Status.Served))
 	}
 	if fc.Status.LeadTime != nil {
 		parts = append(parts, "lead "+string(fc.Status.LeadTime.Value))
 	}
-	if s := skillOf(fc); s != "-" {
+	if s := status.SkillOf(fc); s != "-" {
 		parts = append(parts, "skill "+s)
 	}
 	return strings.Join(parts, ", ")

@@ -191,7 +191,7 @@ func TestPlotForecastsAsTheServerDoes(t *testing.T) {
 	}
 	served, err := forecaster.New(forecaster.Options{
 		Step: 10 * time.Minute, Lead: 1, Horizon: 144, Contract: forecaster.Contract{ServiceLevel: 0.95},
-		Periods: []time.Duration{7 * time.Hour}, MaxHistory: 8 * 144,
+		Periods: []time.Duration{7 * time.Hour}, MaxHistory: 8 * 144, FitOffset: found.Settings.FitOffset,
 	})
 	if err != nil {
 		t.Fatal(err)

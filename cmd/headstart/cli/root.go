@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"headstart.dev/headstart/cmd/headstart/cli/internal/usage"
 )
 
 // Streams are the standard streams of a command. Tests replace them by buffers.
@@ -72,7 +74,7 @@ A command exits with 0, or with 1 after an error. Errors, notes and warnings go 
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(explainFlagError)
-	root.SetUsageFunc(printUsage)
+	root.SetUsageFunc(usage.Print)
 	rejectUnknownCommands(root)
 	root.AddGroup(
 		&cobra.Group{ID: groupOffline, Title: "From files and Prometheus:"},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"headstart.dev/headstart/cmd/headstart/app"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/usage"
 )
 
 // Users try the command and the flag, and the binary has two names.
@@ -83,7 +84,7 @@ func TestHelp(t *testing.T) {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(help.String()) {
-				if utf8.RuneCountInString(line) > usageWidth+10 {
+				if utf8.RuneCountInString(line) > usage.Width+10 {
 					t.Errorf("the line is too long: %s", line)
 				}
 			}

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/status"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/planner"
@@ -43,7 +42,7 @@ list on pods and nodes. Without a name it lists the leads of all Forecasts.`,
 				return err
 			}
 			if len(names) == 0 {
-				writeLeads(streams.Out, list)
+				status.WriteLeads(streams.Out, list)
 				return nil
 			}
 			return showStartup(cmd.Context(), streams.Out, c, &list[0], time.Now())
@@ -52,33 +51,6 @@ list on pods and nodes. Without a name it lists the leads of all Forecasts.`,
 	cluster = newClusterFlags(cmd.Flags())
 	cmd.ValidArgsFunction = cluster.complete(1)
 	return cmd
-}
-
-// writeLeads writes one line per Forecast.
-func writeLeads(w io.Writer, list []v1alpha1.Forecast) {
-	if len(list) == 0 {
-		fmt.Fprintln(w, "No Forecasts found.")
-		return
-	}
-	sortForecasts(list)
-	tw := newTable(w)
-	fmt.Fprintln(tw, "NAMESPACE\tNAME\tLEAD\tSOURCE\tSTARTS\tWARM-UP\tCONTROL LOOP\tSTARTS FAILING")
-	for i := range list {
-		fc := &list[i]
-		l := fc.Status.LeadTime
-		if l == nil {
-			l = &v1alpha1.LeadTimeStatus{}
-		}
-		failing := "-"
-		if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionStartsFailing); c != nil {
-			failing = string(c.Status)
-		}
-		fmt.Fprintln(tw, strings.Join([]string{
-			fc.Namespace, fc.Name, orDash(string(l.Value)), orDash(string(l.Source)), fmt.Sprint(l.Starts),
-			orDash(string(l.WarmUp)), orDash(string(l.ControlLoopDelay)), failing,
-		}, "\t"))
-	}
-	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 }
 
 // showStartup writes the phases of the recent pod starts of a Forecast's target.

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/status"
 )
 
 // statusForecasts returns one Forecast with all that status can show, and one without any status.
@@ -51,14 +52,14 @@ func statusForecasts(now time.Time) []v1alpha1.Forecast {
 func TestStatus(t *testing.T) {
 	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
 	var out bytes.Buffer
-	if err := showStatus(&out, statusForecasts(now), "text", false, now); err != nil {
+	if err := status.Show(&out, statusForecasts(now), "text", false, now); err != nil {
 		t.Errorf("the table: %v", err)
 	}
-	err := showStatus(&out, statusForecasts(now), "text", true, now)
+	err := status.Show(&out, statusForecasts(now), "text", true, now)
 	if err == nil || !strings.Contains(err.Error(), "shop/chat is not ready") {
 		t.Errorf("the details: %v, want an error about the Forecast that is not ready", err)
 	}
-	if err := showStatus(&out, statusForecasts(now)[:1], "text", true, now.Add(25*time.Hour)); err != nil {
+	if err := status.Show(&out, statusForecasts(now)[:1], "text", true, now.Add(25*time.Hour)); err != nil {
 		t.Errorf("the details of a Forecast that is ready: %v", err)
 	}
 	wantGolden(t, "status.golden", out.String())
@@ -67,13 +68,13 @@ func TestStatus(t *testing.T) {
 func TestStatusAsJSON(t *testing.T) {
 	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
 	var out bytes.Buffer
-	if err := showStatus(&out, statusForecasts(now), "json", false, now); err != nil {
+	if err := status.Show(&out, statusForecasts(now), "json", false, now); err != nil {
 		t.Fatal(err)
 	}
 	if text := out.String(); !strings.HasPrefix(text, "[") || !strings.Contains(text, `"skill": "0.42"`) {
 		t.Errorf("not a list of Forecasts: %s", text)
 	}
-	if err := showStatus(&out, nil, "xml", false, now); err == nil || !strings.Contains(err.Error(), "json or yaml") {
+	if err := status.Show(&out, nil, "xml", false, now); err == nil || !strings.Contains(err.Error(), "json or yaml") {
 		t.Errorf("an unknown output: %v", err)
 	}
 }
@@ -82,7 +83,7 @@ func TestStatusAsJSON(t *testing.T) {
 func TestStatusAsYAML(t *testing.T) {
 	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
 	var out bytes.Buffer
-	if err := showStatus(&out, statusForecasts(now), "yaml", false, now); err != nil {
+	if err := status.Show(&out, statusForecasts(now), "yaml", false, now); err != nil {
 		t.Fatal(err)
 	}
 	text := out.String()
@@ -101,14 +102,16 @@ func TestWideStatus(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := showStatus(&out, list, "wide", false, now); err != nil {
+	if err := status.Show(&out, list, "wide", false, now); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if len(lines) != 3 {
 		t.Fatalf("want three lines:\n%s", out.String())
 	}
-	for i, want := range []string{"MODE TARGET CAPACITY MESSAGE", "DryRun / - -", "Active Deployment/web 5 the plan is served"} {
+	for i, want := range []string{
+		"MODE TARGET CAPACITY MESSAGE", "DryRun / - -", "Active Deployment/web 5 the plan is served",
+	} {
 		if got := strings.Join(strings.Fields(lines[i]), " "); !strings.HasSuffix(got, want) {
 			t.Errorf("line %d is %q, want %q at its end", i, got, want)
 		}
@@ -117,7 +120,7 @@ func TestWideStatus(t *testing.T) {
 
 func TestLeads(t *testing.T) {
 	var out bytes.Buffer
-	writeLeads(&out, statusForecasts(time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)))
+	status.WriteLeads(&out, statusForecasts(time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)))
 	var got []string
 	for line := range strings.Lines(out.String()) {
 		got = append(got, strings.Join(strings.Fields(line), " "))
@@ -144,7 +147,7 @@ func TestDecimalShowsTheQuantityExactly(t *testing.T) {
 		{"zero", "0", "0"},
 		{"beyond an int64", "1e20", "100000000000000000000"},
 	} {
-		if got := decimal(resource.MustParse(tc.quantity)); got != tc.want {
+		if got := status.Sample(&v1alpha1.Sample{Value: resource.MustParse(tc.quantity)}); got != tc.want {
 			t.Errorf("%s: %s is shown as %s, not %s", tc.why, tc.quantity, got, tc.want)
 		}
 	}

@@ -97,7 +97,8 @@ func TestServedInReplicasNeedsACapacity(t *testing.T) {
 		Replace(servedInReplicas)
 	_, forecast, _ := strings.Cut(yaml, "apiVersion: headstart.dev")
 	forecast, _, _ = strings.Cut("apiVersion: headstart.dev"+forecast, "---")
-	if err := shared.Apply(t.Context(), forecast); err == nil || !strings.Contains(err.Error(), "needs capacityPerReplica") {
+	err := shared.Apply(t.Context(), forecast)
+	if err == nil || !strings.Contains(err.Error(), "needs capacityPerReplica") {
 		t.Errorf("the API server answered %v, want what is missing", err)
 	}
 }
@@ -106,7 +107,8 @@ func TestServedInReplicasNeedsACapacity(t *testing.T) {
 func awaitReplicas(t *testing.T, ns, name string, want int32) {
 	t.Helper()
 	var got int32
-	err := wait.PollUntilContextTimeout(t.Context(), 500*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
+	const every = 500 * time.Millisecond
+	err := wait.PollUntilContextTimeout(t.Context(), every, timeout, true, func(ctx context.Context) (bool, error) {
 		d, err := shared.Client.AppsV1().Deployments(ns).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return false, err

@@ -24,7 +24,10 @@ func TestTable(t *testing.T) {
 			Says: "the forecast beats simple rules, see there (docs/other.md) and here",
 		}},
 		Reasons: []Reason{
-			{Names: []string{"NoSkill"}, Kind: "Forecast", Condition: "Skilled", Meaning: "observed demand is served", Remedy: "wait"},
+			{
+				Names: []string{"NoSkill"}, Kind: "Forecast", Condition: "Skilled",
+				Meaning: "observed demand is served", Remedy: "wait",
+			},
 			{Names: []string{"New", "Old"}, Kind: "Forecast", Condition: "Skilled", Meaning: "nothing is known"},
 			{Names: []string{"TLS"}, Kind: "Forecast", Condition: "HistoryReady", Meaning: "unknown authority"},
 		},

@@ -43,7 +43,10 @@ func TestChoose(t *testing.T) {
 			true, door.Object, "Headstart serves " + custom,
 		},
 		"all taken": {
-			"no door is free", []client.Object{ownedBy(external, "datadog", "agent"), prometheus}, false, "", "headstart preflight",
+			"no door is free",
+			[]client.Object{ownedBy(external, "datadog", "agent"), prometheus},
+			false, "",
+			"headstart preflight",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,10 +2,12 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"text/tabwriter"
 
 	"golang.org/x/term"
 )
@@ -48,3 +50,9 @@ func Columns(w io.Writer, width int) int {
 	}
 	return math.MaxInt
 }
+
+// NewTable aligns columns that are separated by tabs.
+func NewTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 4, 2, ' ', 0) }
+
+// OrDash returns a text, or a dash for an empty one.
+func OrDash(s string) string { return cmp.Or(s, "-") }

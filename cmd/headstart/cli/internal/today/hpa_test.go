@@ -34,7 +34,9 @@ func TestHPAOfToday(t *testing.T) {
 	}
 	keda := func(name, average string) autoscalingv2.MetricSpec {
 		out := external(name, average)
-		out.External.Metric.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"scaledobject.keda.sh/name": "web"}}
+		out.External.Metric.Selector = &metav1.LabelSelector{
+			MatchLabels: map[string]string{"scaledobject.keda.sh/name": "web"},
+		}
 		return out
 	}
 	cases := map[string]struct {

@@ -1,4 +1,5 @@
-package cli
+// Package usage writes the help of commands.
+package usage
 
 import (
 	"fmt"
@@ -9,15 +10,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// usageWidth is the width in columns that the descriptions of flags are wrapped to.
-const usageWidth = 100
+// Width is the width in columns that the descriptions of flags are wrapped to.
+const Width = 100
 
-// connectionFlag marks the flags by which kubectl reaches a cluster.
-const connectionFlag = "headstart.dev/connection"
+// ConnectionFlag marks the flags by which kubectl reaches a cluster.
+const ConnectionFlag = "headstart.dev/connection"
 
-// printUsage writes what follows the description in a help text. It differs from cobra's own in two
+// Print writes what follows the description in a help text. It differs from cobra's own in two
 // ways: the descriptions of flags are wrapped, and kubectl's flags, which are many, come last.
-func printUsage(cmd *cobra.Command) error {
+func Print(cmd *cobra.Command) error {
 	w := cmd.OutOrStderr()
 	fmt.Fprintln(w, "Usage:")
 	if cmd.HasAvailableSubCommands() {
@@ -34,7 +35,7 @@ func printUsage(cmd *cobra.Command) error {
 	printCommands(w, cmd, "Commands:", "")
 	own, connection := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		if _, ok := f.Annotations[connectionFlag]; ok {
+		if _, ok := f.Annotations[ConnectionFlag]; ok {
 			connection.AddFlag(f)
 		} else {
 			own.AddFlag(f)
@@ -63,6 +64,6 @@ func printCommands(w io.Writer, cmd *cobra.Command, title, id string) {
 
 func printFlags(w io.Writer, title string, flags *pflag.FlagSet) {
 	if flags.HasAvailableFlags() {
-		fmt.Fprintf(w, "\n%s\n%s", title, flags.FlagUsagesWrapped(usageWidth))
+		fmt.Fprintf(w, "\n%s\n%s", title, flags.FlagUsagesWrapped(Width))
 	}
 }
