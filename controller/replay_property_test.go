@@ -39,12 +39,16 @@ var replayCases = flag.Int("replay-cases", defaultReplayCases, "random services 
 // evaluation, over a fake API server. The replay goes through report.Run.
 func TestServingPlansWhatTheReplayPlans(t *testing.T) {
 	const workers = 4
+	cases := *replayCases
+	if testing.Short() {
+		cases /= 10
+	}
 	counts := make([]replayCounts, workers)
 	t.Run("cases", func(t *testing.T) {
 		for w := range workers {
 			t.Run(fmt.Sprint("worker ", w), func(t *testing.T) {
 				t.Parallel()
-				for seed := w; seed < *replayCases; seed += workers {
+				for seed := w; seed < cases; seed += workers {
 					compareReplay(t, seed, &counts[w])
 				}
 			})

@@ -232,6 +232,9 @@ func TestLeadCoverage(t *testing.T) {
 // The same bars in worlds and with seeds that the learner was not tuned on. HEADSTART_REPLICATIONS
 // says how many of each; 25 unless it does.
 func TestLeadCoverageUntuned(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the worlds of TestLeadCoverage are enough for a quick look")
+	}
 	reps := 25
 	if n, err := strconv.Atoi(os.Getenv("HEADSTART_REPLICATIONS")); err == nil && n > 0 {
 		reps = n
@@ -273,6 +276,9 @@ func (tc coverageCase) run(t *testing.T) {
 	truth := tc.world.quantile(asked)
 	var long, back, ten, early, late, failing []float64
 	reps := tc.reps
+	if testing.Short() {
+		reps = min(reps, 25)
+	}
 	if raceEnabled {
 		reps /= 10
 	}

@@ -19,7 +19,12 @@ import (
 var updateReportDocs = flag.Bool("update-report-docs", false, "rewrite the outputs in docs/report.md")
 
 // Every command of docs/report.md prints what the page shows below it.
-func TestReportDocs(t *testing.T) { runDocs(t, "report.md", 3, *updateReportDocs) }
+func TestReportDocs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its reports take longer than all other tests of this package")
+	}
+	runDocs(t, "report.md", 3, *updateReportDocs)
+}
 
 // runDocs runs the commands of a page of docs from the top of the repository. There must be at
 // least that many. A command that ends in 2>&1 shows its standard error too; any other command must
