@@ -157,7 +157,7 @@ func (h *history) recent(i int) (largest, variation float64) {
 	}
 	changes, sum := 0.0, 0.0
 	for k, v := range recent {
-		largest = math.Max(largest, v)
+		largest = max(largest, v)
 		sum += v
 		if k > 0 {
 			changes += math.Abs(v - recent[k-1])
@@ -190,15 +190,15 @@ func (f *featurizer) seasonal(h *history, i int, lags []int, single int, shifted
 		if j < 0 || j >= h.windows() || j+h.lead >= i {
 			continue
 		}
-		rise := stats.Clamp(h.windowMaxAt(j)-h.levelAt(j), -f.bound, f.bound)
-		by := shifted.of(lag)
-		excess := stats.Clamp(h.windowMaxAt(j)+by-now, -f.bound, f.bound)
+		largest, level, by := h.windowMaxAt(j), h.levelAt(j), shifted.of(lag)
+		rise := stats.Clamp(largest-level, -f.bound, f.bound)
+		excess := stats.Clamp(largest+by-now, -f.bound, f.bound)
 		rises[n], excesses[n] = rise, excess
 		n++
 		sumRise += rise
 		sumExcess += excess
 		sumHinge += math.Max(0, excess)
-		sumLevel += h.levelAt(j) + by
+		sumLevel += level + by
 		most = math.Max(most, excess)
 	}
 	count := math.Max(float64(n), 1)

@@ -14,14 +14,33 @@ type past struct {
 	sums    []float64 // of all steps before a block
 	largest []float64 // of a block; nil when lead windows are shorter than two of them
 
-	levels [4]knownLevel // that were derived last: an Outlook asks for few of them again and again
-	oldest int           // of levels
+	// What was derived last. Each step asks for what the step before asked for, one step further on.
+	knownSums    *known // sums of all steps before a step
+	knownLargest *known // largest demand of the lead window that begins at a step
 }
 
-// A knownLevel is the level before a step.
-type knownLevel struct {
-	step  int
-	level float64
+// knownSize is how many derived values are kept of each kind. It is a prime number: most questions
+// are whole days apart, and should not share a place.
+const knownSize = 127
+
+// known keeps derived values by step. Each step has one place, which it shares with others: the
+// newest value stays.
+type known struct {
+	after  [knownSize]int32 // one step after that of the value; 0 when there is none
+	values [knownSize]float64
+}
+
+// at returns the value of step i, and reports whether it is known.
+func (k *known) at(i int) (float64, bool) {
+	if i < 0 {
+		return 0, false
+	}
+	return k.values[i%knownSize], int(k.after[i%knownSize]) == i+1
+}
+
+// set keeps the value of step i.
+func (k *known) set(i int, v float64) {
+	k.values[i%knownSize], k.after[i%knownSize] = v, int32(i+1) //nolint:gosec // at most the steps of a history
 }
 
 // shrink keeps the newest steps only, as many as updates look at one by one, and derives the others
@@ -32,7 +51,9 @@ func (h *history) shrink(raw *rawSeries) {
 		return
 	}
 	p := &h.past
-	p.raw = raw
+	if p.raw = raw; p.knownSums == nil {
+		p.knownSums, p.knownLargest = new(known), new(known)
+	}
 	for i := h.from; i < from; i++ {
 		if !h.observedAt(i) {
 			p.filled.add(i, h.demandAt(i))
@@ -45,7 +66,7 @@ func (h *history) shrink(raw *rawSeries) {
 	for b := len(p.largest); h.lead >= 2*blockSteps && (b+1)*blockSteps <= from; b++ {
 		largest := math.Inf(-1)
 		for i := b * blockSteps; i < (b+1)*blockSteps; i++ {
-			largest = math.Max(largest, h.demandAt(i))
+			largest = max(largest, h.demandAt(i))
 		}
 		p.largest = append(p.largest, largest)
 	}
@@ -66,44 +87,64 @@ func (h *history) demandBefore(i int) float64 {
 	if filled, ok := h.past.filled.at(i); ok {
 		return filled
 	}
-	return h.normalise(h.past.raw.at(i) * math.Exp(-h.days.At(i)))
+	v := h.past.raw.at(i)
+	if h.days != nil {
+		v *= math.Exp(-h.days.At(i))
+	}
+	return h.normalise(v)
 }
 
 // sumBefore is sumTo for a step before h.from.
 func (h *history) sumBefore(i int) float64 {
-	block := i / blockSteps
-	sum := h.past.sums[block]
-	for k := block * blockSteps; k < i; k++ {
-		sum += h.demandBefore(k)
+	p := &h.past
+	if sum, ok := p.knownSums.at(i); ok {
+		return sum
 	}
+	from := i - 1
+	sum, ok := p.knownSums.at(from)
+	if !ok {
+		from = i / blockSteps * blockSteps
+		sum = p.sums[i/blockSteps]
+	}
+	for ; from < i; from++ {
+		sum += h.demandBefore(from)
+	}
+	p.knownSums.set(i, sum)
 	return sum
 }
 
 // levelBefore is levelAt for a step before h.from.
-func (h *history) levelBefore(i int) float64 {
-	p := &h.past
-	for _, k := range p.levels {
-		if k.step == i && i > 0 {
-			return k.level
-		}
-	}
-	level := h.log(h.mean(i, h.levelSteps))
-	p.levels[p.oldest] = knownLevel{i, level}
-	p.oldest = (p.oldest + 1) % len(p.levels)
-	return level
-}
+func (h *history) levelBefore(i int) float64 { return h.log(h.mean(i, h.levelSteps)) }
 
 // windowMaxBefore is windowMaxAt for a step before h.from.
 func (h *history) windowMaxBefore(i int) float64 {
+	p := &h.past
+	largest, ok := p.knownLargest.at(i)
+	if ok {
+		return h.log(largest)
+	}
+	// The window has lost a step since the one before, and gained one.
+	largest, ok = p.knownLargest.at(i - 1)
+	if gained := h.demandAt(i + h.lead); ok && gained >= largest {
+		largest = gained
+	} else if !ok || h.demandAt(i-1) >= largest {
+		largest = h.largestFrom(i)
+	}
+	p.knownLargest.set(i, largest)
+	return h.log(largest)
+}
+
+// largestFrom returns the largest demand of the lead window that begins at step i.
+func (h *history) largestFrom(i int) float64 {
 	largest, end := math.Inf(-1), i+h.lead+1
 	for i < end {
 		if h.past.largest != nil && i%blockSteps == 0 && i+blockSteps <= min(end, h.from) {
-			largest = math.Max(largest, h.past.largest[i/blockSteps])
+			largest = max(largest, h.past.largest[i/blockSteps])
 			i += blockSteps
 			continue
 		}
-		largest = math.Max(largest, h.demandAt(i))
+		largest = max(largest, h.demandAt(i))
 		i++
 	}
-	return h.log(largest)
+	return largest
 }
