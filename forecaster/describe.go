@@ -3,6 +3,8 @@ package forecaster
 import (
 	"math"
 	"time"
+
+	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 // A Description says what a Forecaster did and how well, for the status of a Forecast and for
@@ -43,7 +45,7 @@ func (s *state) describe(start time.Time, dropped int) Description {
 	d := Description{
 		FittedAt: start.Add(time.Duration(s.fittedAt-dropped) * s.opts.Step), Points: s.points,
 		Models: s.models(), Skill: s.served.scores.skill(), Coverage: s.served.scores.covered.share(),
-		Uncalibrated: h.unit * estimate * math.Exp(h.days.Max(n, h.lead+1)),
+		Uncalibrated: h.unit * estimate * math.Exp(stats.Max(h.days.Between(n, n+h.lead+1))),
 		Warnings:     s.warnings,
 	}
 	for _, p := range []int{s.periods.Sub, s.periods.Day, s.periods.Week} {

@@ -22,6 +22,7 @@ const (
 type distantMargins struct {
 	distances []int // steps ahead, ascending
 	margins   []float64
+	spans     []float64 // logs of the quotients of each distance and the one before
 }
 
 // measureMargins measures the margins of distant lead windows.
@@ -38,6 +39,9 @@ func (s *state) measureMargins() {
 
 // add adds the margin at a distance that a contract asks for. errs ascend.
 func (m *distantMargins) add(distance int, errs []float64, c Contract) {
+	if k := len(m.distances); k > 0 {
+		m.spans = append(m.spans, math.Log(float64(distance)/float64(m.distances[k-1])))
+	}
 	m.distances = append(m.distances, distance)
 	m.margins = append(m.margins, math.Max(0, inflation*stats.Quantile(errs, c.level())))
 }
@@ -93,10 +97,10 @@ func (s *state) pathErrors(visit func(distance int, errs []float64)) {
 // pathMax returns the maximum of the path over the lead window that begins distance steps after
 // origin, as expected at the origin, on the log scale.
 func (s *state) pathMax(origin, distance int) float64 {
-	stride := max(1, (s.opts.Lead+1)/windowPoints)
+	p, stride := s.pathFrom(origin), max(1, (s.opts.Lead+1)/windowPoints)
 	largest := math.Inf(-1)
 	for i := distance; i <= distance+s.opts.Lead; i += stride {
-		largest = math.Max(largest, s.expected(origin, i))
+		largest = max(largest, p.at(i))
 	}
 	return largest
 }
@@ -113,7 +117,6 @@ func (m distantMargins) at(distance int, otherwise float64) float64 {
 	case k == len(m.distances):
 		return m.margins[k-1]
 	}
-	near, far := float64(m.distances[k-1]), float64(m.distances[k])
-	share := math.Log(float64(distance)/near) / math.Log(far/near)
+	share := math.Log(float64(distance)/float64(m.distances[k-1])) / m.spans[k-1]
 	return m.margins[k-1] + share*(m.margins[k]-m.margins[k-1])
 }

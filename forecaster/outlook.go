@@ -34,7 +34,7 @@ func (f *Forecaster) Outlook() Outlook {
 		return Outlook{}
 	}
 	steps := f.opts.Horizon + f.opts.Lead
-	o := f.state.outlook(&f.state.served.decider, f.state.path(steps+f.opts.Lead+1))
+	o := f.state.outlook(&f.state.served.decider, f.state.expected(steps+f.opts.Lead+1))
 	o.Start, o.Step, o.Lead = f.Origin(), f.opts.Step, f.opts.Lead
 	return o
 }
@@ -45,7 +45,7 @@ func (f *Forecaster) Compared(steps int) []Outlook {
 		return nil
 	}
 	steps = min(steps, f.opts.Horizon) + f.opts.Lead
-	path := f.state.path(steps + f.opts.Lead + 1)
+	path := f.state.expected(steps + f.opts.Lead + 1)
 	out := make([]Outlook, 0, len(f.state.served.others))
 	for k := range f.state.served.others {
 		o := f.state.outlook(&f.state.served.others[k], path)
@@ -63,29 +63,21 @@ const (
 	nearLeads = 4
 )
 
-// path returns the logs of the demand that is expected in so many steps.
-func (s *state) path(steps int) []float64 {
-	path := make([]float64, steps)
-	for i := range path {
-		path[i] = s.expected(s.history.n(), i)
-	}
-	return path
-}
-
 // outlook returns what a decider makes of a path, up to a lead window before its end.
 func (s *state) outlook(d *decider, path []float64) Outlook {
 	h, n, lead := s.history, s.history.n(), s.opts.Lead
 	steps := len(path) - lead - 1
 	o := Outlook{
-		Median: make([]float64, steps), Cover: make([]float64, steps),
+		Median: make([]float64, steps), Cover: stats.SlidingMax(path[:steps+lead], lead+1),
 		Level: h.exp(h.levelAt(n)), Skilled: d.scores.skilled(),
 	}
-	margin := math.Log(d.cover+h.logOffset) - stats.Max(path[:lead+1]) // of now
-	for i := range steps {
+	margin := math.Log(d.cover+h.logOffset) - o.Cover[0] // of now
+	unmeasured := math.Max(margin, s.margin)
+	for i, largest := range o.Cover {
 		near := math.Exp(-float64(i) / float64(nearLeads*(lead+1)))
-		distant := d.margins.at(i, math.Max(margin, s.margin))
+		distant := d.margins.at(i, unmeasured)
 		o.Median[i] = h.exp(path[i])
-		o.Cover[i] = h.exp(stats.Max(path[i:i+lead+1]) + near*margin + (1-near)*distant)
+		o.Cover[i] = h.exp(largest + near*margin + (1-near)*distant)
 	}
 	o.Cover[0] = d.cover
 	o.Benchmarks = d.scores.benchmarks(n)
@@ -97,19 +89,29 @@ func (s *state) outlook(d *decider, path []float64) Outlook {
 // days.
 func (s *state) scaleOutlook(o *Outlook) {
 	h, n, window := s.history, s.history.n(), s.opts.Lead+1
+	effects := h.days.Between(n, n+len(o.Cover)+window-1)
+	largest := stats.SlidingMax(effects, window)
 	for k := range o.Benchmarks {
-		o.Benchmarks[k] *= h.unit * math.Exp(h.days.Max(n, window))
+		o.Benchmarks[k] *= h.unit * factor(largest[0])
 	}
-	o.Level *= h.unit * math.Exp(h.days.At(n-1))
+	o.Level *= h.unit * factor(h.days.At(n-1))
 	for i := range o.Cover {
 		o.Cover[i] = zeroIfTiny(math.Min(o.Cover[i], maxOverLargest*h.largest))
 		if s.isIdle(n, i) {
 			o.Cover[i] = 0
 		}
 		o.Median[i] = zeroIfTiny(o.Median[i])
-		o.Cover[i] *= h.unit * math.Exp(h.days.Max(n+i, window))
-		o.Median[i] *= h.unit * math.Exp(h.days.At(n+i))
+		o.Cover[i] *= h.unit * factor(largest[i])
+		o.Median[i] *= h.unit * factor(effects[i])
 	}
+}
+
+// factor returns the factor on demand of the effect of a named day; mostly there is none.
+func factor(effect float64) float64 {
+	if effect == 0 {
+		return 1
+	}
+	return math.Exp(effect)
 }
 
 // zeroIfTiny returns 0 for what counts as zero in the history. The small remainder that a logarithm
@@ -147,44 +149,4 @@ func (s *state) isIdle(n, i int) bool {
 		idle++
 	}
 	return idle >= idleSeasons
-}
-
-// expected returns the log of the demand expected i steps after step n. It mixes yesterday and last
-// week. The present deviation from them fades within a quarter of a day.
-func (s *state) expected(n, i int) float64 {
-	h := s.history
-	now := h.levelAt(n)
-	shifted := s.levelShifts(n)
-	var sum, level, weights float64
-	for _, season := range [...]struct {
-		period int
-		share  float64
-	}{{s.periods.Day, 1 - s.weekShare}, {s.periods.Week, s.weekShare}} {
-		p := season.period
-		if p == 0 {
-			continue
-		}
-		share := math.Max(season.share, 1e-9) // so that the other decides when this one is unknown
-		lag := p * (i/p + 1)
-		if j := h.Back(n+i, lag); j >= 0 && j < n {
-			by := shifted.of(lag)
-			sum += share * (h.log(h.demandAt(j)) + by)
-			level += share * (h.levelAt(max(0, j-i)) + by)
-			weights += share
-		}
-	}
-	if weights == 0 {
-		return now
-	}
-	fade := math.Exp(-float64(i) / float64(max(1, s.periods.Day/4)))
-	return sum/weights + fade*stats.Clamp(now-level/weights, -maxChange, maxChange)
-}
-
-// levelShifts returns the level shifts since earlier seasons, before step n.
-func (s *state) levelShifts(n int) *shifts {
-	if s.shifts == nil || s.shiftsAt != n {
-		found := s.features.levelShifts(s.history, n)
-		s.shifts, s.shiftsAt = &found, n
-	}
-	return s.shifts
 }

@@ -107,16 +107,16 @@ func (e *Effects) At(i int) float64 {
 	return e.effects[s.name][min(23, 24*(i-s.from)/(s.to-s.from))]
 }
 
-// Max returns the largest effect on the steps [i, i+n), as At has it.
-func (e *Effects) Max(i, n int) float64 {
+// Between returns the effects on the steps [from, to), as At has them.
+func (e *Effects) Between(from, to int) []float64 {
+	out := make([]float64, to-from)
 	if e == nil {
-		return 0
+		return out
 	}
-	largest := math.Inf(-1)
-	for k := i; k < i+n; k++ {
-		largest = math.Max(largest, e.At(k))
+	for k := range out {
+		out[k] = e.At(from + k)
 	}
-	return largest
+	return out
 }
 
 // Remove returns raw demand without the effects of its named days.

@@ -1,10 +1,13 @@
 // Package stats holds the small statistics that the packages of the forecaster share.
 package stats
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Clamp returns v, or the nearer end of [lo, hi] when v lies outside of it.
-func Clamp(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
+func Clamp(v, lo, hi float64) float64 { return max(lo, min(hi, v)) }
 
 // Dot returns the dot product of a and b, which have the same length.
 func Dot(a, b []float64) float64 {
@@ -19,9 +22,33 @@ func Dot(a, b []float64) float64 {
 func Max(values []float64) float64 {
 	largest := values[0]
 	for _, v := range values[1:] {
-		largest = math.Max(largest, v)
+		largest = max(largest, v)
 	}
 	return largest
+}
+
+// SlidingMax returns, for each i, the largest of the width values from values[i] on, as long as there
+// are so many. It takes the same time for every width.
+func SlidingMax(values []float64, width int) []float64 {
+	// The values are cut into blocks of the width. Those from i on are the end of one block and the
+	// beginning of the next (van Herk 1992).
+	out := slices.Clone(values)
+	for i := len(out) - 2; i >= 0; i-- {
+		if (i+1)%width != 0 {
+			out[i] = max(out[i], out[i+1])
+		}
+	}
+	var largest float64 // of the block so far
+	for k, v := range values {
+		if k%width == 0 {
+			largest = v
+		}
+		largest = max(largest, v)
+		if i := k - width + 1; i >= 0 {
+			out[i] = max(out[i], largest)
+		}
+	}
+	return out[:max(0, len(values)-width+1)]
 }
 
 // Mean returns the mean of values.

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -24,5 +25,25 @@ func TestMeanKnown(t *testing.T) {
 	}
 	if got := MeanKnownOr([]float64{nan}, 7); got != 7 {
 		t.Errorf("got %g without a value, want 7", got)
+	}
+}
+
+func TestSlidingMax(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 1000 {
+		values := make([]float64, rng.IntN(40))
+		for i := range values {
+			values[i] = math.Round(5 * rng.NormFloat64())
+		}
+		width := 1 + rng.IntN(12)
+		got := SlidingMax(values, width)
+		if want := max(0, len(values)-width+1); len(got) != want {
+			t.Fatalf("%d ranges of %d values among %d, want %d", len(got), width, len(values), want)
+		}
+		for i, v := range got {
+			if want := Max(values[i : i+width]); v != want {
+				t.Fatalf("the largest of %v is %g, want %g", values[i:i+width], v, want)
+			}
+		}
 	}
 }
