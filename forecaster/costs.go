@@ -31,13 +31,10 @@ func halfLives() []float64 { return []float64{0.25, 1, 4} }
 type trailingCosts struct {
 	decay       float64 // factor on trailing costs per block
 	quiet, busy []float64
-	buffer      []float64 // the costs of all times, and then the weights
 }
 
 func newTrailingCosts(experts int, decay float64) trailingCosts {
-	return trailingCosts{
-		decay: decay, quiet: make([]float64, experts), busy: make([]float64, experts), buffer: make([]float64, experts),
-	}
+	return trailingCosts{decay: decay, quiet: make([]float64, experts), busy: make([]float64, experts)}
 }
 
 // byLoad returns the costs of times with the given load, and those of the other times.
@@ -59,25 +56,26 @@ func (c *trailingCosts) add(busy bool, costs []float64) {
 
 // addWeights adds the experts' weights, which sum to total, to weights. An expert's weight falls
 // with its cost above the cheapest's. Costs of times with the other load count for otherLoadShare.
-func (c *trailingCosts) addWeights(busy bool, otherLoadShare, total float64, weights []float64) {
+// The buffer has room for a number for each expert.
+func (c *trailingCosts) addWeights(busy bool, otherLoadShare, total float64, weights, buffer []float64) {
 	same, other := c.byLoad(busy)
 	least := math.Inf(1)
-	for e := range c.buffer {
-		c.buffer[e] = same[e] + otherLoadShare*other[e]
-		least = math.Min(least, c.buffer[e])
+	for e := range buffer { // the costs of all times, and then the weights
+		buffer[e] = same[e] + otherLoadShare*other[e]
+		least = min(least, buffer[e])
 	}
 	rate := learningRate / math.Max(least, 1e-9)
 	sum := 0.0
-	for e, cost := range c.buffer {
+	for e, cost := range buffer {
 		w := 0.0
 		if over := rate * (cost - least); over < negligible {
 			w = math.Exp(-over)
 			sum += w
 		}
-		c.buffer[e] = w
+		buffer[e] = w
 	}
 	total /= sum
-	for e, w := range c.buffer {
+	for e, w := range buffer {
 		weights[e] += total * w
 	}
 }

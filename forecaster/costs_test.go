@@ -22,7 +22,7 @@ func TestWeightsAddUp(t *testing.T) {
 			c.add(rapid.Bool().Draw(t, "busy"), costs)
 		}
 		weights := make([]float64, n)
-		c.addWeights(rapid.Bool().Draw(t, "busy"), otherLoadShare, 0.5, weights)
+		c.addWeights(rapid.Bool().Draw(t, "busy"), otherLoadShare, 0.5, weights, make([]float64, n))
 		sum := 0.0
 		for e, w := range weights {
 			if !(w >= 0) {
@@ -49,7 +49,7 @@ func TestHalfLivesAdaptInTurn(t *testing.T) {
 			c.add(true, []float64{1.05, 1})
 		}
 		weights := make([]float64, 2)
-		c.addWeights(true, otherLoadShare, 1, weights)
+		c.addWeights(true, otherLoadShare, 1, weights, make([]float64, 2))
 		return weights[1]
 	}
 	short, day, long := weightAfter(0.25, 12), weightAfter(1, 12), weightAfter(4, 12)

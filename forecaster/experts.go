@@ -27,7 +27,7 @@ type weightedExperts struct {
 	busy    []bool          // whether a decision was made in busy times: a ring by step, of a lead
 	weights []float64       // of each expert in what is served; they sum to one
 	covers  []float64       // what each expert provisions for now
-	newest  []float64       // cost of each expert in the newest block
+	newest  []float64       // cost of each expert in the newest block; between blocks, room for weights
 
 	halfLife       float64 // the unit of halfLives, in steps
 	otherLoadShare float64 // see the constant; an ablation changes it
@@ -101,7 +101,7 @@ func (x *weightedExperts) decide(h *history, i int, estimates []float64) float64
 	x.busy[i%len(x.busy)] = busy
 	clear(x.weights)
 	for k := range x.costs {
-		x.costs[k].addWeights(busy, x.otherLoadShare, 1/float64(len(x.costs)), x.weights)
+		x.costs[k].addWeights(busy, x.otherLoadShare, 1/float64(len(x.costs)), x.weights, x.newest)
 	}
 	return stats.Dot(x.weights, x.covers)
 }
@@ -112,7 +112,7 @@ func (x *weightedExperts) cover(h *history, i int, estimates []float64) {
 	for c, q := range estimates {
 		cover := math.Exp(h.levelAt(i) + q)
 		for k, f := range x.factors {
-			x.covers[c*len(x.factors)+k] = math.Max(floor, cover*f-h.logOffset)
+			x.covers[c*len(x.factors)+k] = max(floor, cover*f-h.logOffset)
 		}
 	}
 }
@@ -174,7 +174,7 @@ type comparedCost struct {
 	experts *comparedExperts
 	cost    float64
 	costs   []trailingCosts
-	newest  []float64
+	newest  []float64 // as in weightedExperts
 	weights []float64
 	renew   int // steps between two renewals of the weights
 	age     int // of the weights, in steps
@@ -199,7 +199,7 @@ func (c *comparedCost) decide(_ *history, i int, _ []float64) float64 {
 		c.age, c.busy = 0, busy
 		clear(c.weights)
 		for k := range c.costs {
-			c.costs[k].addWeights(busy, x.otherLoadShare, 1/float64(len(c.costs)), c.weights)
+			c.costs[k].addWeights(busy, x.otherLoadShare, 1/float64(len(c.costs)), c.weights, c.newest)
 		}
 	}
 	return stats.Dot(c.weights, x.covers)

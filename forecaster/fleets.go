@@ -66,13 +66,15 @@ func (f *fleets) decide(i int, covers []float64) {
 	}
 	desired := f.desired[f.decided%len(f.desired)]
 	for e, v := range covers {
-		desired[e] = float32(math.Max(1, math.Ceil(v/f.unit)))
+		desired[e] = float32(max(1, math.Ceil(v/f.unit)))
 	}
 	requested := f.requested[f.decided%len(f.requested)]
 	copy(requested, desired)
 	for _, earlier := range f.desired {
 		for e, v := range earlier {
-			requested[e] = max(requested[e], v)
+			if v > requested[e] {
+				requested[e] = v
+			}
 		}
 	}
 	f.decided++
@@ -102,7 +104,9 @@ func (f *fleets) follow(h *history, i int) (paid []float32, need float32, ok boo
 	copy(f.ready, newest)
 	for _, requested := range f.requested {
 		for e, v := range requested {
-			f.ready[e] = min(f.ready[e], v)
+			if v < f.ready[e] {
+				f.ready[e] = v
+			}
 		}
 	}
 	return newest, float32(f.largest / f.unit), true

@@ -1,10 +1,6 @@
 package forecaster
 
-import (
-	"math"
-
-	"headstart.dev/headstart/forecaster/internal/stats"
-)
+import "headstart.dev/headstart/forecaster/internal/stats"
 
 // leastShift is how far, on the log scale, the level must lie from the level at the same time in
 // earlier seasons to count as shifted.
@@ -63,7 +59,7 @@ func (h *history) levelShifts(i, season int, lags []int) shifts {
 			}
 			return out
 		}
-		low, high, sum = math.Min(low, levels[k]), math.Max(high, levels[k]), sum+levels[k]
+		low, high, sum = min(low, levels[k]), max(high, levels[k]), sum+levels[k]
 	}
 	return out
 }
@@ -73,8 +69,8 @@ func (h *history) levelShifts(i, season int, lags []int) shifts {
 func separated(low, high float64, older []float64) bool {
 	least, most := older[0], older[0]
 	for _, v := range older {
-		least, most = math.Min(least, v), math.Max(most, v)
+		least, most = min(least, v), max(most, v)
 	}
-	enough := math.Max(leastShift, most-least)
+	enough := max(leastShift, most-least)
 	return low-most > enough || high-least < -enough
 }

@@ -65,16 +65,16 @@ func (d *Design) NormaliseWeights() {
 // deviations returns the standard deviation of each column.
 func (d *Design) deviations() []float64 {
 	n := float64(d.Rows())
-	s := make([]float64, d.P)
-	for k := range s {
-		var sum, squares float64
-		for i := range d.Rows() {
-			v := d.X[i*d.P+k]
-			sum += v
-			squares += v * v
+	sums, squares := make([]float64, d.P), make([]float64, d.P)
+	for i := range d.Rows() {
+		for k, v := range d.Row(i) {
+			sums[k] += v
+			squares[k] += v * v
 		}
-		m := sum / n
-		s[k] = math.Sqrt(math.Max(squares/n-m*m, 1e-6))
 	}
-	return s
+	for k, sum := range sums {
+		m := sum / n
+		sums[k] = math.Sqrt(math.Max(squares[k]/n-m*m, 1e-6))
+	}
+	return sums
 }

@@ -34,6 +34,9 @@ const (
 	startRows = 2500
 	// newtonSteps bounds how often the band is narrowed.
 	newtonSteps = 9
+	// atOnce is how many rows are looked at together. A processor adds up several sums in the time of
+	// one.
+	atOnce = 4
 )
 
 // A solver is the working space of a regression.
@@ -44,6 +47,10 @@ type solver struct {
 	hessian  []float64 // P × P, of which the lower triangle is used
 	gradient []float64
 	resid    []float64
+
+	rows    [atOnce][]float64 // the first pending ones are to be added to the Hessian, with their weights
+	weights [atOnce]float64
+	pending int
 }
 
 // newSolver penalises all coefficients but the intercept, which has just enough of a ridge to keep
@@ -92,16 +99,42 @@ func (s *solver) descend(beta []float64, h float64) []float64 {
 	return best
 }
 
-// accumulate adds weight·row·rowᵀ to the lower triangle of the Hessian.
-func (s *solver) accumulate(row []float64, weight float64) {
-	p := s.d.P
-	for k, v := range row {
-		hv := weight * v
+// accumulate adds weight·row·rowᵀ of row i to the lower triangle of the Hessian. It waits until there
+// are a few rows, or until flush: one pass over the Hessian then serves all of them.
+func (s *solver) accumulate(i int, weight float64) {
+	s.rows[s.pending], s.weights[s.pending] = s.d.Row(i), weight
+	if s.pending++; s.pending == atOnce {
+		s.pending = 0
+		s.addRows()
+	}
+}
+
+// addRows adds the pending rows, one after the other in each sum.
+func (s *solver) addRows() {
+	p, w := s.d.P, s.weights
+	for k := range p {
 		line := s.hessian[k*p : k*p+k+1]
-		for m, u := range row[:k+1] {
-			line[m] += hv * u
+		a, b, c, d := s.rows[0][:k+1], s.rows[1][:k+1], s.rows[2][:k+1], s.rows[3][:k+1]
+		wa, wb, wc, wd := w[0]*a[k], w[1]*b[k], w[2]*c[k], w[3]*d[k]
+		for m, v := range line {
+			line[m] = v + wa*a[m] + wb*b[m] + wc*c[m] + wd*d[m]
 		}
 	}
+}
+
+// flush adds the rows that accumulate still holds.
+func (s *solver) flush() {
+	p := s.d.P
+	for j, row := range s.rows[:s.pending] {
+		for k, v := range row {
+			hv := s.weights[j] * v
+			line := s.hessian[k*p : k*p+k+1]
+			for m, u := range row[:k+1] {
+				line[m] += hv * u
+			}
+		}
+	}
+	s.pending = 0
 }
 
 // leastSquares sets beta to the weighted ridge solution on every stride-th row. It leaves beta as
@@ -111,11 +144,12 @@ func (s *solver) leastSquares(beta []float64, stride int) {
 	clear(s.gradient)
 	for i := 0; i < s.d.Rows(); i += stride {
 		row, w := s.d.Row(i), s.d.W[i]
-		s.accumulate(row, w)
+		s.accumulate(i, w)
 		for k, v := range row {
 			s.gradient[k] += w * s.d.Y[i] * v
 		}
 	}
+	s.flush()
 	for k, v := range s.penalty {
 		s.hessian[k*s.d.P+k] += v + 1e-9
 	}
@@ -141,15 +175,34 @@ func (s *solver) residuals(beta []float64) float64 {
 	for k, v := range s.penalty {
 		loss += 0.5 * v * beta[k] * beta[k]
 	}
-	for i := range s.resid {
-		r := s.d.Y[i]
-		for k, v := range s.d.Row(i) {
-			r -= v * beta[k]
-		}
-		s.resid[i] = r
+	s.subtract(beta)
+	for i, r := range s.resid {
 		loss += s.d.W[i] * stats.Pinball(r, 0, s.tau)
 	}
 	return loss
+}
+
+// subtract sets the residuals to what beta leaves to explain.
+func (s *solver) subtract(beta []float64) {
+	p, x, n := s.d.P, s.d.X, len(s.resid)
+	whole := n / atOnce * atOnce
+	for i := 0; i < whole; i += atOnce {
+		a, b, c, d := x[i*p:][:p], x[(i+1)*p:][:p], x[(i+2)*p:][:p], x[(i+3)*p:][:p]
+		ra, rb, rc, rd := s.d.Y[i], s.d.Y[i+1], s.d.Y[i+2], s.d.Y[i+3]
+		for k, v := range beta[:p] {
+			ra -= a[k] * v
+			rb -= b[k] * v
+			rc -= c[k] * v
+			rd -= d[k] * v
+		}
+		s.resid[i], s.resid[i+1], s.resid[i+2], s.resid[i+3] = ra, rb, rc, rd
+	}
+	for i := whole; i < n; i++ {
+		s.resid[i] = s.d.Y[i]
+		for k, v := range s.d.Row(i) {
+			s.resid[i] -= v * beta[k]
+		}
+	}
 }
 
 // step takes one Newton step on the loss smoothed over [−h, h]. The residuals must be those of
@@ -168,13 +221,14 @@ func (s *solver) step(beta []float64, h float64) {
 			slope = s.tau - 1
 		} else if r < h {
 			slope = s.tau - 0.5 + 0.5*r/h
-			s.accumulate(row, w*0.5/h)
+			s.accumulate(i, w*0.5/h)
 		}
 		slope *= w
 		for k, v := range row {
 			s.gradient[k] += slope * v
 		}
 	}
+	s.flush()
 	// Damping keeps the step finite when few rows lie within the band.
 	for k := range s.d.P {
 		s.hessian[k*s.d.P+k] *= 1.02
