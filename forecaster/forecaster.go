@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster/internal/demand"
+	"headstart.dev/headstart/forecaster/internal/values"
 )
 
 // A Forecaster holds the state of one demand series. It is not safe for concurrent use.
@@ -14,7 +15,7 @@ type Forecaster struct {
 	began   time.Time // start of the series as first given
 	start   time.Time // of the first step of raw
 	dropped int       // steps of the series before raw
-	raw     rawSeries
+	raw     values.Given
 	nextFit int    // number of steps of the series at which the next fit is due
 	rarer   bool   // see Thrift.RarerFits
 	state   *state // nil before Start
@@ -44,9 +45,9 @@ func (f *Forecaster) Start(s Series) error {
 	f.began, f.start, f.dropped = s.Start, s.Start, 0
 	n := lastFit(f.began, f.opts.Step, f.opts.FitOffset, len(s.Values))
 	from := max(0, n-f.opts.MaxHistory)
-	f.raw = rawSeries{own: make([]float64, 0, len(s.Values)-from+f.slack())}
+	f.raw = values.NewGiven(len(s.Values) - from + f.slack())
 	for _, v := range s.Values[from:] {
-		f.raw.append(demand.Clean(v))
+		f.raw.Append(demand.Clean(v))
 	}
 	f.skip(from)
 	f.fit(n)
@@ -61,7 +62,7 @@ func (f *Forecaster) Update(values ...float64) error {
 	}
 	for _, v := range values {
 		v = demand.Clean(v)
-		f.raw.append(v)
+		f.raw.Append(v)
 		if f.total() >= f.nextFit {
 			if n := lastFit(f.began, f.opts.Step, f.opts.FitOffset, f.total()); n > f.state.fittedAt && !f.postpones(n) {
 				f.refit(n)
@@ -102,18 +103,18 @@ func (f *Forecaster) Shrink(kept Series) {
 	if f.state == nil || kept.Step != f.opts.Step || since%kept.Step != 0 {
 		return
 	}
-	f.raw.share(kept.Values, int(since/kept.Step))
+	f.raw.Share(kept.Values, int(since/kept.Step))
 	f.state.history.shrink(&f.raw)
 }
 
 // Origin returns the end of the last known step: the instant at which the Outlook begins. It is
 // zero before Start.
 func (f *Forecaster) Origin() time.Time {
-	return f.start.Add(time.Duration(f.raw.n()) * f.opts.Step)
+	return f.start.Add(time.Duration(f.raw.N()) * f.opts.Step)
 }
 
 // total returns the number of steps of the series so far.
-func (f *Forecaster) total() int { return f.dropped + f.raw.n() }
+func (f *Forecaster) total() int { return f.dropped + f.raw.N() }
 
 // slack returns how many steps arrive between two fits, at most.
 func (f *Forecaster) slack() int {
@@ -129,7 +130,7 @@ func (f *Forecaster) skip(n int) {
 // refit drops the steps that are older than MaxHistory at step n of the series, and fits there.
 func (f *Forecaster) refit(n int) {
 	if from := n - f.opts.MaxHistory - f.dropped; from > 0 {
-		f.raw.keepFrom(from, f.slack())
+		f.raw.KeepFrom(from, f.slack())
 		f.skip(from)
 	}
 	f.fit(n)
@@ -137,7 +138,7 @@ func (f *Forecaster) refit(n int) {
 
 // fit builds the state at step n of the series and carries it on to the newest step.
 func (f *Forecaster) fit(n int) {
-	k, raw := n-f.dropped, f.raw.keepFrom(0, f.slack())
+	k, raw := n-f.dropped, f.raw.KeepFrom(0, f.slack())
 	f.state = newState(f.opts, f.start, raw[:k], f.slack())
 	f.state.fittedAt = n
 	for _, v := range raw[k:] {

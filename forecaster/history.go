@@ -131,7 +131,7 @@ func (h *history) levelAt(i int) float64 {
 // observedAt reports whether demand at step i was observed; otherwise it was filled.
 func (h *history) observedAt(i int) bool {
 	if i < h.from {
-		_, filled := h.past.filled.at(i)
+		_, filled := h.past.filled.At(i)
 		return !filled
 	}
 	return h.observed[i-h.from]

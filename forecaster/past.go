@@ -3,21 +3,26 @@ package forecaster
 import (
 	"math"
 	"slices"
+
+	"headstart.dev/headstart/forecaster/internal/values"
 )
 
 // A past derives what a history knows about its early steps from the demand that was given, so that
 // this need not be kept. It gives the same values to the last bit: a sum is continued from that of
 // its block, in the order in which the history added it up.
 type past struct {
-	raw     *rawSeries
-	filled  sparse    // demand at the steps that were not observed
-	sums    []float64 // of all steps before a block
-	largest []float64 // of a block; nil when lead windows are shorter than two of them
+	raw     *values.Given
+	filled  values.Sparse // demand at the steps that were not observed
+	sums    []float64     // of all steps before a block
+	largest []float64     // of a block; nil when lead windows are shorter than two of them
 
 	// What was derived last. Each step asks for what the step before asked for, one step further on.
 	knownSums    *known // sums of all steps before a step
 	knownLargest *known // largest demand of the lead window that begins at a step
 }
+
+// blockSteps is how many steps share a sum: as many as share an entry of filled.
+const blockSteps = values.BlockSteps
 
 // knownSize is how many derived values are kept of each kind. It is a prime number: most questions
 // are whole days apart, and should not share a place.
@@ -45,7 +50,7 @@ func (k *known) set(i int, v float64) {
 
 // shrink keeps the newest steps only, as many as updates look at one by one, and derives the others
 // from raw. It does so for whole blocks.
-func (h *history) shrink(raw *rawSeries) {
+func (h *history) shrink(raw *values.Given) {
 	from := h.n() - max(h.lead+1, min(2*(h.lead+1), maxRecent))
 	if from-h.from < blockSteps {
 		return
@@ -56,7 +61,7 @@ func (h *history) shrink(raw *rawSeries) {
 	}
 	for i := h.from; i < from; i++ {
 		if !h.observedAt(i) {
-			p.filled.add(i, h.demandAt(i))
+			p.filled.Add(i, h.demandAt(i))
 		}
 	}
 	p.sums = slices.Grow(p.sums, (from+blockSteps-1)/blockSteps-len(p.sums))
@@ -77,17 +82,17 @@ func (h *history) shrink(raw *rawSeries) {
 }
 
 // tail copies what follows the first n values, with room for a block.
-func tail[T any](values []T, n int) []T {
-	return append(make([]T, 0, len(values)-n+blockSteps), values[n:]...)
+func tail[T any](all []T, n int) []T {
+	return append(make([]T, 0, len(all)-n+blockSteps), all[n:]...)
 }
 
 // demandBefore is demandAt for a step before h.from.
 func (h *history) demandBefore(i int) float64 {
 	// What was given may be a gap, a zero that counts as an outage, or an absurd sample.
-	if filled, ok := h.past.filled.at(i); ok {
+	if filled, ok := h.past.filled.At(i); ok {
 		return filled
 	}
-	v := h.past.raw.at(i)
+	v := h.past.raw.At(i)
 	if h.days != nil {
 		v *= math.Exp(-h.days.At(i))
 	}
