@@ -202,3 +202,46 @@ func TestNewestIsThatOfAllOfTheSeries(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkStep measures a step of a server: 28 days of minutes are known, and another minute.
+func BenchmarkStep(b *testing.B) {
+	const known = 40_320
+	set := Settings{
+		HasDemand: true, Step: time.Minute, Horizon: 24 * time.Hour, History: known * time.Minute, Max: math.Inf(1),
+		Mode: v1alpha1.ForecastActive, Contract: forecaster.Contract{ShortageCost: 20}, Location: time.UTC,
+	}
+	values := make([]float64, 2*known)
+	for i := range values {
+		values[i] = 100 + 60*math.Sin(2*math.Pi*float64(i)/1440) + float64(i*i%17)
+	}
+	publisher, err := NewPublisher(DefaultPublisherOptions())
+	if err != nil {
+		b.Fatal(err)
+	}
+	state := State{Model: Model{Small: true}, Publisher: publisher}
+	in := StepInput{Settings: set, Capacity: 10, Lead: 10 * time.Minute, MaxObservedAge: 5 * time.Minute}
+	step := func(i int) StepOutput {
+		at := i % 300 // no fit
+		in.Series = &forecaster.Series{
+			Start: origin.Add(time.Duration(at) * time.Minute), Step: time.Minute, Values: values[at : known+at],
+		}
+		in.Now = origin.Add(time.Duration(known+at) * time.Minute)
+		var out StepOutput
+		out, state = Step(in, state)
+		return out
+	}
+	state.Published = step(0).Plan
+	i := 0
+	for b.Loop() {
+		if i++; i%300 == 0 {
+			b.StopTimer()
+			state.Model.Forget()
+			step(i)
+			b.StartTimer()
+			continue
+		}
+		if out := step(i); out.Plan == nil {
+			b.Fatal("no plan")
+		}
+	}
+}
