@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
+	"google.golang.org/grpc/grpclog"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/client-go/tools/cache"
@@ -14,6 +16,12 @@ import (
 	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/adapter/externalscaler"
 )
+
+// quietGRPC lets gRPC write errors only. It warns of each call and each handshake that a client breaks
+// off, so that a client could fill the log; the API machinery has turned that on.
+func quietGRPC(errs io.Writer) {
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, errs))
+}
 
 // scalerOptions holds the flags of the external scaler, the door for KEDA.
 type scalerOptions struct {

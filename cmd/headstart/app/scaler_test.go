@@ -1,10 +1,14 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"google.golang.org/grpc/grpclog"
 )
 
 // Before every Forecast is read, nothing is served: "there is no such Forecast" would be wrong.
@@ -81,5 +85,18 @@ func TestScalerFlags(t *testing.T) {
 				t.Errorf("%s: error %v, want one with %q", tc.reason, err, tc.want)
 			}
 		})
+	}
+}
+
+// A client can cause warnings of gRPC as often as it likes.
+func TestQuietGRPC(t *testing.T) {
+	var out bytes.Buffer
+	quietGRPC(&out)
+	defer quietGRPC(os.Stderr)
+	grpclog.Info("an info")
+	grpclog.Warning("a warning")
+	grpclog.Error("an error")
+	if got := out.String(); !strings.Contains(got, "an error") || strings.Contains(got, "warning") {
+		t.Errorf("the log is %q, want the error alone", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -57,6 +58,7 @@ type server struct {
 func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server, error) {
 	klog.SetSlogLogger(logger)
 	ctrl.SetLogger(logr.FromSlogHandler(logger.Handler()))
+	quietGRPC(os.Stderr)
 	config, err := restConfig(opts.kubeconfig)
 	if err != nil {
 		return nil, err
