@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"headstart.dev/headstart/cmd/headstart/cli/internal/preflight"
 	"headstart.dev/headstart/scheduler/convert"
 	"headstart.dev/headstart/scheduler/manifest"
 )
@@ -61,6 +63,30 @@ three seconds at most.`,
 	doors.register(cmd.Flags(), "the kind that is converted: a ScaledObject stays one; for all others the door that "+
 		"the cluster has free, and without a cluster external")
 	return cmd
+}
+
+// askCluster lets the cluster of the kubeconfig decide what the options leave open. It returns a note
+// about that; "" where there is no kubeconfig. A cluster that does not answer changes nothing.
+func askCluster(ctx context.Context, cluster *clusterFlags, options *convert.Options) string {
+	raw, err := cluster.config.loader().RawConfig()
+	if err == nil && cluster.config.overrides.CurrentContext == "" && raw.Contexts[raw.CurrentContext] == nil {
+		return ""
+	}
+	var found preflight.Found
+	config, err := cluster.config.restConfig()
+	if err == nil {
+		found, err = preflight.Ask(ctx, config)
+	}
+	if err != nil {
+		return fmt.Sprintf("the cluster of the kubeconfig does not say which door is free: %v; "+
+			"new HPAs get an External metric, and --door chooses another way", err)
+	}
+	options.Unasked = found.Door
+	if options.Kubernetes == 0 {
+		options.Kubernetes = found.Kubernetes
+	}
+	return fmt.Sprintf("in the cluster of the kubeconfig %s, so the door is %s; --door chooses another",
+		found.Why, found.Door)
 }
 
 func runConvert(streams Streams, objects []manifest.Object, options convert.Options) error {
