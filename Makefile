@@ -139,7 +139,7 @@ bench-scale: ## Measure N=300 Forecasts on a real control plane; N=300,1000,3000
 	@$(BUILD) control-plane headstart && go run ./scale -n '$(N)' $(SCALE_FLAGS)
 
 .PHONY: bench-forecast
-bench-forecast: build ## Measure the forecaster; BAR=speed, m4, calibration, loop or harm measures one part.
+bench-forecast: build ## Measure the forecaster; BAR=speed, m4, calibration, loop, young or harm measures one part.
 	go run ./forecaster/bench $(BAR)
 
 .PHONY: verify

@@ -69,6 +69,21 @@ func New(name string, start time.Time, step time.Duration, raw []float64, lead, 
 	return t
 }
 
+// Young returns the trace as it is known to a service with so much history before the scored steps,
+// of which it keeps what lies within span. Capacity stays that of the whole history. It reports
+// whether there is as much history.
+func (t *Trace) Young(history, span time.Duration) (*Trace, bool) {
+	from, to := t.Warm-int(history/t.Step), min(len(t.Raw), t.Warm+int(span/t.Step))
+	if from < 0 {
+		return nil, false
+	}
+	y := *t
+	y.Start, y.Warm = t.Start.Add(time.Duration(from)*t.Step), t.Warm-from
+	y.Raw, y.Filled = t.Raw[from:to], t.Filled[from:to]
+	y.Oracle = y.score(y.oracle(), 0)
+	return &y, true
+}
+
 // fill replaces gaps by the last known value, and those at the beginning by the first.
 func fill(raw []float64) []float64 {
 	out := make([]float64, len(raw))

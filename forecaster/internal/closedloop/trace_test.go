@@ -31,6 +31,25 @@ func TestScoreByHand(t *testing.T) {
 	}
 }
 
+// A young service knows less, and is scored on the same steps at the same capacity.
+func TestYoung(t *testing.T) {
+	tr := New("hand", time.Unix(0, 0).UTC(), 10*time.Minute, []float64{10, 30, 20, 5, 7, 9, 2}, 1, 3)
+	young, ok := tr.Young(20*time.Minute, 30*time.Minute)
+	if !ok || young.Warm != 2 || len(young.Raw) != 5 || young.Raw[0] != 30 || young.Capacity != tr.Capacity {
+		t.Fatalf("got %+v, %v", young, ok)
+	}
+	if want := tr.Start.Add(10 * time.Minute); !young.Start.Equal(want) {
+		t.Errorf("it starts at %s, want %s", young.Start, want)
+	}
+	// The oracle pays 7, 9 and 9 for 5, 7 and 9.
+	if want := 7 + 9 + 9.0; young.Oracle.J != want {
+		t.Errorf("the oracle's J is %g, want %g", young.Oracle.J, want)
+	}
+	if _, ok := tr.Young(time.Hour, time.Hour); ok {
+		t.Error("an hour of history is had from half of it")
+	}
+}
+
 // TestScoreLikeTheYardstick compares scores with those of the yardstick's own implementation.
 func TestScoreLikeTheYardstick(t *testing.T) {
 	shared, err := Shared()
