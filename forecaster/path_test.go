@@ -17,7 +17,8 @@ func TestPathRemembersNothingWrong(t *testing.T) {
 		Start: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), Step: 30 * time.Minute, Values: synthetic.Wave(24*day, day, 3),
 	}
 	f := mustNew(t, Options{
-		Step: s.Step, Lead: 2, Horizon: 9 * day, Contract: Contract{ShortageCost: 20}, Location: mustLocation("Europe/Berlin"),
+		Step: s.Step, Lead: 2, Horizon: 9 * day, Contract: Contract{ShortageCost: 20},
+		Location: mustLocation("Europe/Berlin"),
 	})
 	if err := f.Start(s); err != nil {
 		t.Fatal(err)

@@ -35,7 +35,9 @@ type measurement struct {
 }
 
 func measurements() []measurement {
-	return []measurement{{"speed", speed}, {"m4", m4}, {"calibration", calibration}, {"loop", loop}, {"young", young}, {"harm", harm}}
+	return []measurement{
+		{"speed", speed}, {"m4", m4}, {"calibration", calibration}, {"loop", loop}, {"young", young}, {"harm", harm},
+	}
 }
 
 // run runs the measurement that the first argument names, with the arguments after it. Without
