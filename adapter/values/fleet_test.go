@@ -305,6 +305,22 @@ func TestReplicaThatHearsNothingPollsForItself(t *testing.T) {
 	})
 }
 
+// A replica that hears nothing of the owner any more polls for itself before its floor is dropped.
+func TestOwnerThatFallsSilentKeepsTheFloor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, v1alpha1.ForecastActive, 2, 10)
+		time.Sleep(2 * time.Second)
+		f.run(t, 2*time.Minute, func(adapter.Value, error) {})
+		f.replicas[1].deaf = true
+		f.run(t, 10*time.Minute, func(v adapter.Value, err error) {
+			if err != nil || v.Milli != 7000 {
+				t.Errorf("got %+v, %v, want what is observed", v, err)
+			}
+		})
+		f.end()
+	})
+}
+
 // A replica that cannot poll, and hears nothing, never serves an old value as a new one.
 func TestReplicaNeverServesAnOldObservation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
