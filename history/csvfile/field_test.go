@@ -226,6 +226,13 @@ var exports = map[string]struct {
 		[]string{"1767225600\t1.5", "1767225660\t2", "1767225720\t1234.25"},
 		[]string{""},
 	},
+	"DateAbove": {
+		"what only looks like a date, above the header",
+		[]string{
+			"16/16/2026;Export", "Time;Value", "2026-01-01 00:00;1,5", "2026-01-01 00:01;2", "2026-01-01 00:02;1234,25",
+		},
+		[]string{""},
+	},
 	"GermanShort": {
 		"days and months of one digit",
 		[]string{"Zeit;Wert", "1.1.2026 00:00;1,5", "1.1.2026 00:01;2", "1.1.2026 00:02;1234,25"},

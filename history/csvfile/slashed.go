@@ -111,7 +111,7 @@ func (p *slashedParser) finish(all []*rawSeries) error {
 			}
 		}
 	}
-	if p.order == unknownOrder {
+	if p.order == unknownOrder && first.line > 0 { // none is from a row above the header
 		return &RowError{first.line, fmt.Sprintf("timestamp %q does not say which is the day and which is the month, and no "+
 			"other row does: write it as 2006-01-02T15:04:05Z", abridge(first.text))}
 	}
