@@ -27,12 +27,12 @@ type Gain struct {
 }
 
 func gainOf(head, today Figures, headWeeks, todayWeeks []float64) *Gain {
-	g := &Gain{Share: 1 - ratio(head.Cost, today.Cost)}
+	g := &Gain{Share: saved(head.Cost, today.Cost)}
 	if len(headWeeks) != len(todayWeeks) {
 		return g
 	}
 	for i, week := range headWeeks { // both are relative to the same oracle
-		share := 1 - ratio(week, todayWeeks[i])
+		share := saved(week, todayWeeks[i])
 		g.Weeks = append(g.Weeks, share)
 		if share > 0 {
 			g.Cheaper++
@@ -44,6 +44,17 @@ func gainOf(head, today Figures, headWeeks, todayWeeks []float64) *Gain {
 		g.Low, g.High = &low, &high
 	}
 	return g
+}
+
+// saved returns which share of before is saved. More than nothing is a loss, and no gain of all.
+func saved(now, before float64) float64 {
+	switch {
+	case now == before:
+		return 0
+	case before == 0:
+		return -1
+	}
+	return 1 - now/before
 }
 
 // Unreliable reports whether the mean week may have no gain.

@@ -92,15 +92,10 @@ func baselineNote(r *report.Report) string {
 // atService says by how much Headstart needs more or fewer replica-hours at the service of a row.
 func atService(f report.Figures) string {
 	more, ok := f.More()
-	switch {
-	case !ok:
+	if !ok {
 		return "not reached"
-	case more > 0:
-		return fmt.Sprintf("%d %% more", more)
-	case more < 0:
-		return fmt.Sprintf("%d %% fewer", -more)
 	}
-	return "as many"
+	return format.ByPercent(more)
 }
 
 // servedShares are the shares of the demand for which the report says what each policy pays: some

@@ -37,8 +37,10 @@ const (
 	Worthwhile = 5
 	// Manifold is how many times the replica-hours of today are too many to switch on at once.
 	Manifold = 2
-	// Kept is how many times what may be missed makes a promise unkept.
-	Kept = 2
+	// Kept is how many times what may be missed a promise may miss, and KeptPoints how much more in
+	// percentage points. Twice alone would let a service level of 0.5 miss everything.
+	Kept       = 2
+	KeptPoints = 10
 )
 
 // Rival is a row of the table: a policy of today.
@@ -46,7 +48,8 @@ type Rival struct {
 	// Name is how the table names it.
 	Name string
 	// More is by how many percent Headstart needs more replica-hours at the service of this policy,
-	// as a whole number. It is below 0 if Headstart needs fewer.
+	// as a whole number. It is below 0 if Headstart needs fewer, and format.Endless if the policy
+	// needs none at all.
 	More int
 	// Beyond reports whether no setting of Headstart reaches the service of this policy.
 	Beyond bool
@@ -63,8 +66,12 @@ type Promise struct {
 	Asked, Reached float64
 }
 
-// Kept reports whether the promise was kept: at most twice as much was missed as may be.
-func (p Promise) Kept() bool { return p.Asked == 0 || 1-p.Reached <= Kept*(1-p.Asked)+1e-9 }
+// Kept reports whether the promise was kept: at most twice as much was missed as may be, and at
+// most ten percentage points more.
+func (p Promise) Kept() bool {
+	missed, may := 1-p.Reached, 1-p.Asked
+	return p.Asked == 0 || missed <= min(Kept*may, may+KeptPoints/100.0)+1e-9
+}
 
 // Facts are the figures that a decision follows from.
 type Facts struct {
@@ -137,7 +144,7 @@ func (f Facts) judgeToday(add because) {
 	case f.Today.Beyond:
 		add(LeaveOff, "no setting of Headstart reaches the service of %s", f.Today.Name)
 	case more > 0:
-		add(LeaveOff, "%sneeds %d %% more %s", at, more, f.Unit)
+		add(LeaveOff, "%sneeds %s %s", at, format.ByPercent(more), f.Unit)
 	case more == 0:
 		add(LeaveOff, "%sneeds as many %s: a tie goes to what runs today", at, f.Unit)
 	case -more < Worthwhile:
@@ -157,7 +164,8 @@ func (f Facts) judgeOthers(add because) {
 			add(TryDryRun, "no setting of Headstart reaches the service of %s", r.Name)
 			continue
 		case r.More > 0:
-			add(TryDryRun, "%s turned out better: at its service, Headstart needs %d %% more %s", r.Name, r.More, f.Unit)
+			add(TryDryRun, "%s turned out better: at its service, Headstart needs %s %s",
+				r.Name, format.ByPercent(r.More), f.Unit)
 			continue
 		case r.More == 0:
 			add(TryDryRun, "%s turned out as good: at its service, Headstart needs as many %s", r.Name, f.Unit)

@@ -5,7 +5,29 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"headstart.dev/headstart/report/internal/format"
 )
+
+// Twice what may be missed is no limit for a low service level.
+func TestPromiseKept(t *testing.T) {
+	cases := map[string]struct {
+		reason                string
+		asked, reached, least float64
+	}{
+		"High":   {"twice as much may be missed", 0.99, 0.98, 0.9799},
+		"Middle": {"twice, and ten points more", 0.9, 0.8, 0.7999},
+		"Low":    {"ten points more", 0.5, 0.4, 0.3999},
+		"Cost":   {"a shortage cost of 2 allows every other step", 0.5, 0.4, 0.05},
+	}
+	for name, tc := range cases {
+		kept, unkept := Promise{Asked: tc.asked, Reached: tc.reached}, Promise{Asked: tc.asked, Reached: tc.least}
+		if !kept.Kept() || unkept.Kept() {
+			t.Errorf("%s: %s: %v of %v is kept: %v; %v is: %v", name, tc.reason, tc.reached, tc.asked, kept.Kept(),
+				tc.least, unkept.Kept())
+		}
+	}
+}
 
 func TestDecide(t *testing.T) {
 	today := func(more int) Rival { return Rival{Name: "timed × 1.10", More: more} }
@@ -24,6 +46,17 @@ func TestDecide(t *testing.T) {
 		},
 		"Small": {"too small a gain to change anything for", Facts{Today: today(-4), Others: worse}, TryDryRun, "only 4 %"},
 		"Tie":   {"a tie goes to what runs today", Facts{Today: today(0), Others: worse}, LeaveOff, "a tie"},
+		"FromNothing": {
+			"more than nothing is no tie",
+			Facts{Today: today(format.Endless), Others: worse},
+			LeaveOff,
+			"Headstart needs more replica-hours",
+		},
+		"OtherOfNothing": {
+			"nor beside another row",
+			Facts{Today: today(-31), Others: []Rival{{Name: "keda-prometheus", More: format.Endless}}},
+			TryDryRun, "at its service, Headstart needs more replica-hours",
+		},
 		"Worse": {"the policy of today is better", Facts{Today: today(3), Others: worse}, LeaveOff, "3 % more"},
 		"NotReached": {
 			"no setting serves as much", Facts{Today: Rival{Name: "static", Beyond: true}}, LeaveOff, "no setting",

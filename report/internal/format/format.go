@@ -40,31 +40,36 @@ func Shown(v float64) float64 {
 func Percent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
 
 // Change says by how much now is above or below before, such as "12 % more".
-func Change(now, before float64) string {
-	if before == 0 {
-		if now > 0 {
-			return "more"
-		}
-		return "as many"
-	}
-	switch p := More(now, before); {
-	case p > 0:
-		return fmt.Sprintf("%d %% more", p)
-	case p < 0:
-		return fmt.Sprintf("%d %% fewer", -p)
+func Change(now, before float64) string { return ByPercent(More(now, before)) }
+
+// ByPercent writes a change that More returned.
+func ByPercent(more int) string {
+	switch {
+	case more == Endless:
+		return "more"
+	case more > 0:
+		return Count(more) + " % more"
+	case more < 0:
+		return Count(-more) + " % fewer"
 	default:
 		return "as many"
 	}
 }
 
+// Endless is what More returns where no percentage says how much more it is.
+const Endless = math.MaxInt32
+
 // More returns by how many percent now is above before, as a whole number. Everything that shows or
-// judges such a change rounds it here: at 12.5 % one page must not say both 12 and 13. It is 0 if
-// before is 0.
+// judges such a change rounds it here: at 12.5 % one page must not say both 12 and 13. It is
+// Endless if before is 0 and now is not: that is no tie.
 func More(now, before float64) int {
-	if before == 0 {
+	switch {
+	case now == before:
 		return 0
+	case before == 0:
+		return Endless
 	}
-	return int(math.Round(100 * (now/before - 1)))
+	return int(math.Min(Endless, math.Round(100*(now/before-1))))
 }
 
 // Count writes a whole number with thousands separators.

@@ -42,6 +42,8 @@ func TestChange(t *testing.T) {
 		{99.6, 100, "as many"},
 		{0, 0, "as many"},
 		{5, 0, "more"},
+		{1e300, 1e-9, "more"}, // no percentage that anybody reads
+		{30, 1, "2,900 % more"},
 		{9, 8, "13 % more"}, // 12.5 %, as More rounds it
 		{7, 8, "13 % fewer"},
 	}
