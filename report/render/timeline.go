@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/report"
+	"headstart.dev/headstart/report/internal/format"
 )
 
 // timeline is the data of the page's charts. It is short, since it is the largest part of the page.
@@ -19,7 +20,7 @@ type timeline struct {
 	From     int            `json:"from"`
 	Capacity float64        `json:"capacity"` // of one replica
 	Zone     string         `json:"zone"`
-	Demand   numbers        `json:"demand"`
+	Demand   demand         `json:"demand"`
 	Served   numbers        `json:"served,omitempty"`
 	Expected numbers        `json:"expected,omitempty"`
 	Policies []timelineLine `json:"policies"`
@@ -49,7 +50,7 @@ func newTimeline(r *report.Report) timeline {
 	s := r.Steps
 	out := timeline{
 		Start: s.Start.Unix(), Step: s.Step.Seconds(), From: s.From, Capacity: s.Capacity, Zone: s.Location.String(),
-		Demand: s.Demand, Served: s.Served, Expected: s.Expected, Marks: marks(s),
+		Demand: demand{s.Demand, s.Capacity}, Served: s.Served, Expected: s.Expected, Marks: marks(s),
 	}
 	out.Policies = policyLines(r)
 	first, second := chartedPolicies(r)
@@ -120,22 +121,51 @@ func marks(s report.Steps) []mark {
 	return out
 }
 
+// demand is the demand of the steps, in JSON as numbers. A value that needs other replicas once it
+// is rounded has all its digits: the page computes needed replicas and shortfalls from it, and they
+// must be those of the table.
+type demand struct {
+	values   []float64
+	capacity float64
+}
+
+// MarshalJSON implements json.Marshaler.
+func (d demand) MarshalJSON() ([]byte, error) {
+	return list(d.values, func(v float64) int {
+		if d.needed(format.Rounded(v)) != d.needed(v) {
+			return -1
+		}
+		return pageDigits
+	}), nil
+}
+
+// needed returns the replicas that serve a demand, as page.js does.
+func (d demand) needed(v float64) float64 { return math.Ceil(v/d.capacity - 1e-9) }
+
+// pageDigits are the significant digits of the numbers of the charts.
+const pageDigits = 5
+
 // numbers is a list in JSON with five significant digits for each number. NaN and infinity are
 // null.
 type numbers []float64
 
 // MarshalJSON implements json.Marshaler.
 func (n numbers) MarshalJSON() ([]byte, error) {
+	return list(n, func(float64) int { return pageDigits }), nil
+}
+
+// list writes numbers in JSON with some digits. -1 stands for all of them.
+func list(values []float64, digits func(v float64) int) []byte {
 	b := []byte{'['}
-	for i, v := range n {
+	for i, v := range values {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			b = append(b, "null"...)
 		} else {
-			b = strconv.AppendFloat(b, v, 'g', 5, 64)
+			b = strconv.AppendFloat(b, v, 'g', digits(v), 64)
 		}
 	}
-	return append(b, ']'), nil
+	return append(b, ']')
 }

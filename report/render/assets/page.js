@@ -37,9 +37,9 @@
   function shortRuns(data, name) {
     const policy = data.policies.find(p => p.name === name), out = [];
     if (!policy) return out;
-    data.demand.forEach((v, i) => {
+    data.needed.forEach((needed, i) => {
       const ready = policy.ready[i];
-      if (v === null || ready === null || v - ready * data.capacity <= 1e-6 * v) return;
+      if (needed === null || ready === null || needed <= ready) return;
       const from = data.start + i * data.step, last = out[out.length - 1];
       if (last && last.to === from) last.to += data.step;
       else out.push({from, to: from + data.step});
@@ -399,9 +399,11 @@
     redraw();
   });
 
-  // A link of the index opens its report.
-  addEventListener("hashchange", () => {
-    const target = document.querySelector(location.hash || "#none");
+  // A link of the index, or one from elsewhere, opens its report. What it names may be anything.
+  const openLinked = () => {
+    const target = document.getElementById(location.hash.slice(1));
     if (target && target.tagName === "DETAILS") target.open = true;
-  });
+  };
+  addEventListener("hashchange", openLinked);
+  openLinked();
 })();
