@@ -41,6 +41,9 @@ type Report struct {
 	Sweep []SweepPoint `json:"sweep,omitempty"`
 	// Proposal is the manifests to apply.
 	Proposal *propose.Proposal `json:"proposal,omitempty"`
+	// Brief reports whether only the figures and the advice were kept: see KeepFigures. It is not in
+	// the JSON form, in which nothing is left out.
+	Brief bool `json:"-"`
 	// Notes are sentences about the limits of this report.
 	Notes []string `json:"notes,omitempty"`
 

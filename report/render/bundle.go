@@ -15,8 +15,9 @@ type indexRow struct {
 	// ID is the report's place in the bundle.
 	ID   int
 	Name string
-	// Run reports whether there is a report. If not, Advice says why.
-	Run                                                      bool
+	// Run reports whether there is a report. If not, Advice says why. Brief reports whether it has
+	// only figures, so that there is nothing to open.
+	Run, Brief                                               bool
 	UnservedToday, Unserved, HoursToday, Hours, Cost, Advice string
 
 	saved float64 // replica-hours at the service of today
@@ -40,9 +41,9 @@ func index(b *report.Bundle) []indexRow {
 }
 
 func (row *indexRow) fill(r *report.Report) {
-	row.Run = true
+	row.Run, row.Brief = true, r.Brief
 	if head, ok := r.Result(report.PolicyHeadstart); ok && head.Figures != nil {
-		row.Unserved, row.Hours = format.Share(head.Unserved), format.Whole(head.ReplicaHours)
+		row.Unserved, row.Hours = format.Share(head.Unserved), r.Paid(head.ReplicaHours)
 		row.Advice = "no policy of today was run to compare with"
 	}
 	if today := r.Baseline; today != nil {
@@ -50,9 +51,28 @@ func (row *indexRow) fill(r *report.Report) {
 		row.Cost, row.Advice = atService(*today.Figures), r.Verdict
 		if today.HeadstartHours != nil {
 			row.Unserved, row.Hours = row.UnservedToday, r.Paid(*today.HeadstartHours)
-			row.saved = today.ReplicaHours - *today.HeadstartHours
 		}
 	}
+	row.saved = r.Saved()
+}
+
+// briefly says that some services have no details here. It is "" if all have.
+func briefly(b *report.Bundle) string {
+	detailed, brief := 0, 0
+	for _, one := range b.Reports {
+		switch {
+		case one.Report == nil:
+		case one.Report.Brief:
+			brief++
+		default:
+			detailed++
+		}
+	}
+	if brief == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Details follow of the %d services that would save most. For those of another one, "+
+		"replay it alone.", detailed)
 }
 
 // savings is what the services of a bundle would pay at the service of today, in their unit.

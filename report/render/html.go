@@ -37,9 +37,10 @@ var (
 // page is the data of the template page.html.
 type page struct {
 	Title string
-	// Summary, Unit and Index are those of a bundle. They are empty for one report. Unit is what is
-	// paid.
+	// Summary, Briefly, Unit and Index are those of a bundle. They are empty for one report. Unit is
+	// what is paid. Briefly says that some services have no details.
 	Summary  string
+	Briefly  string
 	Unit     string
 	Index    []indexRow
 	Sections []section
@@ -113,9 +114,12 @@ func (d single) HTML(w io.Writer) error {
 
 // HTML implements Document. The page has an index. Each report is drawn when it is opened.
 func (d several) HTML(w io.Writer) error {
-	p := page{Title: d.bundle.Title, Index: index(d.bundle), Summary: summary(d.bundle), Unit: unit(d.bundle)}
+	p := page{
+		Title: d.bundle.Title, Index: index(d.bundle), Summary: summary(d.bundle), Briefly: briefly(d.bundle),
+		Unit: unit(d.bundle),
+	}
 	for i, one := range d.bundle.Reports {
-		if one.Report == nil {
+		if one.Report == nil || one.Report.Brief {
 			continue
 		}
 		s, err := newSection(one.Report)

@@ -47,7 +47,14 @@ func (d several) Text(w io.Writer, o TextOptions) error {
 		rows = append(rows, []string{row.Name, row.Unserved, row.HoursToday, row.Hours, row.Cost})
 	}
 	p.table(rows)
+	if text := briefly(d.bundle); text != "" {
+		p.line("")
+		p.wrap("", text)
+	}
 	for _, one := range d.bundle.Reports {
+		if one.Report != nil && one.Report.Brief {
+			continue
+		}
 		p.line("")
 		if one.Report == nil {
 			p.wrap(one.Name+": ", one.NotRun)

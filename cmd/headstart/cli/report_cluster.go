@@ -129,30 +129,14 @@ func (o *reportOptions) runSeveral(
 	if err != nil {
 		return err
 	}
-	var reports []report.Bundled
-	var failed []string
+	out := bundler{title: title, what: "Forecasts", output: o.output}
 	for i := range list {
 		one := *o // each Forecast sets the flags that were not given
-		bundled := report.Bundled{Name: list[i].Namespace + "/" + list[i].Name}
-		bundled.Report, err = one.replay(ctx, streams, now, c, &list[i], given)
+		result, err := one.replay(ctx, streams, now, c, &list[i], given)
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
-		if err != nil {
-			bundled.NotRun = err.Error()
-			failed = append(failed, fmt.Sprintf("%s: %v", bundled.Name, err))
-		}
-		reports = append(reports, bundled)
+		out.add(list[i].Namespace+"/"+list[i].Name, result, err)
 	}
-	if len(failed) == len(list) {
-		return errors.New(strings.Join(failed, "; "))
-	}
-	if err := write(render.Bundle(report.NewBundle(title, reports))); err != nil {
-		return err
-	}
-	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d Forecasts could not be replayed: %s",
-			len(failed), len(list), strings.Join(failed, "; "))
-	}
-	return nil
+	return out.write(write)
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	fleets "headstart.dev/headstart/cmd/headstart/cli/internal/fleet"
-	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/render"
 )
 
@@ -46,8 +45,11 @@ func (o *reportOptions) fleet() (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.in.file = all
-	return seriesFleet("", o.in, all), nil
+	f := seriesFleet("", o.in, all)
+	if f == nil {
+		o.in.file = all
+	}
+	return f, nil
 }
 
 // folderFleet returns the services of the CSV files of a folder.
@@ -143,34 +145,19 @@ func (o *reportOptions) runFleet(
 	if err := f.knows(capacities); err != nil {
 		return err
 	}
-	var reports []report.Bundled
-	var failed []string
-	for _, s := range f.services {
+	out := bundler{title: f.title, what: "services", output: o.output}
+	for i, s := range f.services {
 		one := *o
+		f.services[i].in.file = nil // is needed no more
 		one.in, one.service = s.in, s.name
 		if v, ok := capacities[s.name]; ok {
 			one.capacity = v
 		}
-		bundled := report.Bundled{Name: s.name}
-		bundled.Report, err = one.replay(ctx, streams, now, nil, nil, func(string) bool { return false })
+		result, err := one.replay(ctx, streams, now, nil, nil, func(string) bool { return false })
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
-		if err != nil {
-			bundled.NotRun = err.Error()
-			failed = append(failed, fmt.Sprintf("%s: %v", s.name, err))
-		}
-		reports = append(reports, bundled)
+		out.add(s.name, result, err)
 	}
-	if len(failed) == len(reports) {
-		return errors.New(strings.Join(failed, "; "))
-	}
-	if err := write(render.Bundle(report.NewBundle(f.title, reports))); err != nil {
-		return err
-	}
-	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d services could not be replayed: %s", len(failed), len(reports),
-			strings.Join(failed, "; "))
-	}
-	return nil
+	return out.write(write)
 }

@@ -128,6 +128,9 @@ func TestReportReadsItsInputOnce(t *testing.T) {
 			}
 			inputs := []inputFlags{o.in}
 			if f != nil {
+				if o.in.file != nil {
+					t.Error("the series of all services stay in memory")
+				}
 				inputs = []inputFlags{f.services[0].in, f.services[1].in}
 			}
 			for _, in := range inputs {
