@@ -71,13 +71,13 @@ func (t *trace) hpaFollow(metric []float64, h HPA) []float64 {
 			left := recent[at]
 			recent[at] = t.recommend(m, current)
 			next++
-			if largest = math.Max(largest, recent[at]); left == largest && recent[at] < left {
+			if largest = max(largest, recent[at]); left == largest && recent[at] < left {
 				largest = recent[0]
 				for _, r := range recent[1:] {
-					largest = math.Max(largest, r)
+					largest = max(largest, r)
 				}
 			}
-			current = h.bounded(math.Min(largest, math.Max(current, past.limit(current))))
+			current = h.bounded(min(largest, max(current, past.limit(current))))
 			past.add(current)
 		}
 		out[i] = current
@@ -97,9 +97,9 @@ func (t *trace) recommend(metric, current float64) float64 {
 
 // bounded applies the bounds of the HPA.
 func (h HPA) bounded(n float64) float64 {
-	n = math.Max(n, float64(h.MinReplicas))
+	n = max(n, float64(h.MinReplicas))
 	if h.MaxReplicas > 0 {
-		n = math.Min(n, float64(h.MaxReplicas))
+		n = min(n, float64(h.MaxReplicas))
 	}
 	return n
 }
@@ -136,7 +136,7 @@ func (p *hpaPast) limit(current float64) float64 {
 	case p.ramp.Select == planner.SelectDisabled:
 		return current
 	case len(p.ramp.Policies) == 0:
-		return math.Max(hpaScaleUpFactor*current, hpaScaleUpMinimum)
+		return max(hpaScaleUpFactor*current, hpaScaleUpMinimum)
 	}
 	best := math.NaN()
 	for _, policy := range p.ramp.Policies {
@@ -150,9 +150,9 @@ func (p *hpaPast) limit(current float64) float64 {
 		case math.IsNaN(best):
 			best = limit
 		case p.ramp.Select == planner.SelectMin:
-			best = math.Min(best, limit)
+			best = min(best, limit)
 		default:
-			best = math.Max(best, limit)
+			best = max(best, limit)
 		}
 	}
 	return best

@@ -79,12 +79,12 @@ func (s span) score(desired []float64, stab int) Figures {
 		if !s.known[i] {
 			continue
 		}
-		missing := math.Max(0, d-ready[i]*s.t.capacity)
+		missing := max(0, d-ready[i]*s.t.capacity)
 		steps++
 		demand += d
 		unserved += missing
 		paidSteps += paid[i]
-		f.PeakReplicas = math.Max(f.PeakReplicas, paid[i])
+		f.PeakReplicas = max(f.PeakReplicas, paid[i])
 		run++
 		if missing <= shortBy {
 			run = 0
@@ -135,7 +135,7 @@ func (s span) oracle() []float64 {
 	}
 	need = forwardMax(need, s.t.lead)
 	for i, n := range need {
-		need[i] = math.Max(float64(s.t.minReplicas), n)
+		need[i] = max(float64(s.t.minReplicas), n)
 	}
 	return need
 }

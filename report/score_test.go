@@ -133,13 +133,14 @@ func TestSlidingMax(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := rapid.SliceOfN(rapid.Float64Range(-5, 5), 0, 40).Draw(t, "x")
 		back, ahead := rapid.IntRange(0, 50).Draw(t, "back"), rapid.IntRange(0, 50).Draw(t, "ahead")
-		for i, got := range slidingMax(x, back, ahead) {
-			want := math.Inf(-1)
+		smallest := slidingMax(x, back, ahead, -1)
+		for i, got := range slidingMax(x, back, ahead, 1) {
+			high, low := math.Inf(-1), math.Inf(1)
 			for k := max(0, i-back); k <= min(len(x)-1, i+ahead); k++ {
-				want = max(want, x[k])
+				high, low = max(high, x[k]), min(low, x[k])
 			}
-			if got != want {
-				t.Fatalf("at %d: %v, want %v", i, got, want)
+			if got != high || smallest[i] != low {
+				t.Fatalf("at %d: %v and %v, want %v and %v", i, got, smallest[i], high, low)
 			}
 		}
 	})

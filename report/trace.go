@@ -108,39 +108,32 @@ func (t *trace) replicas(demand float64) float64 {
 
 // forwardMax returns for each i the largest of x[i] … x[i+s].
 func forwardMax(x []float64, s int) []float64 {
-	return slidingMax(x, 0, s)
+	return slidingMax(x, 0, s, 1)
 }
 
 // backwardMax returns for each i the largest of x[i-s] … x[i].
 func backwardMax(x []float64, s int) []float64 {
-	return slidingMax(x, s, 0)
+	return slidingMax(x, s, 0, 1)
 }
 
 // backwardMin returns for each i the smallest of x[i-s] … x[i].
 func backwardMin(x []float64, s int) []float64 {
-	negative := make([]float64, len(x))
-	for i, v := range x {
-		negative[i] = -v
-	}
-	out := slidingMax(negative, s, 0)
-	for i, v := range out {
-		out[i] = -v
-	}
-	return out
+	return slidingMax(x, s, 0, -1)
 }
 
-// slidingMax returns for each i the largest of x[i-back] … x[i+ahead], as far as x reaches. It
-// takes time linear in the length of x.
-func slidingMax(x []float64, back, ahead int) []float64 {
+// slidingMax returns for each i the largest of x[i-back] … x[i+ahead], as far as x reaches, and the
+// smallest with a sign of -1. It takes time linear in the length of x.
+func slidingMax(x []float64, back, ahead int, sign float64) []float64 {
 	out := make([]float64, len(x))
-	queue := make([]int, 0, back+ahead+2) // indices of decreasing values
-	head := 0
+	queue := make([]int, len(x)) // indices of decreasing values, from head to tail
+	head, tail := 0, 0
 	for next, i := 0, 0; i < len(x); i++ {
 		for ; next < len(x) && next <= i+ahead; next++ {
-			for len(queue) > head && x[queue[len(queue)-1]] <= x[next] {
-				queue = queue[:len(queue)-1]
+			for tail > head && sign*x[queue[tail-1]] <= sign*x[next] {
+				tail--
 			}
-			queue = append(queue, next)
+			queue[tail] = next
+			tail++
 		}
 		for queue[head] < i-back {
 			head++
