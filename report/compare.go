@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/report/frontier"
@@ -104,12 +105,31 @@ func (r *Report) today() (Today, bool) {
 	if best != nil {
 		return Today{Policy: best.Policy, Headroom: best.Headroom, Tuned: true, Figures: best.Tuned}, true
 	}
-	for _, name := range []string{PolicyHPA, PolicyReactive, PolicyReactiveExact, PolicyStatic} {
-		if p, ok := r.Result(name); ok && p.Figures != nil {
+	names := []string{PolicyHPA, PolicyReactive, PolicyReactiveExact, PolicyStatic}
+	for _, p := range r.Policies {
+		names = append(names, p.Policy)
+	}
+	for _, name := range names {
+		if p, ok := r.Result(name); ok && p.Figures != nil && IsRival(name) {
 			return Today{Policy: name, Headroom: 1, Why: r.untuned(name), Figures: p.Figures}, true
 		}
 	}
 	return Today{}, false
+}
+
+// nothingToCompare says why there is no policy of today.
+func (r *Report) nothingToCompare() string {
+	var needs []string
+	for _, p := range r.Policies {
+		if p.NotRun != "" {
+			needs = append(needs, p.Policy+" "+p.NotRun)
+		}
+	}
+	why := "no policy of today was run to compare with: name one in --policies"
+	if len(needs) > 0 {
+		why = "no policy of today could be run to compare with: " + strings.Join(needs, ", ")
+	}
+	return why
 }
 
 // untuned says why no policy was tuned on the history.

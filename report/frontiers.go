@@ -110,3 +110,23 @@ func (r *runner) servedReplicas(served []float64, headroom float64) []float64 {
 	}
 	return desired
 }
+
+// Setting names the setting of Headstart that pays so many replica-hours, or the two that it lies
+// between.
+func (r *Report) Setting(hours float64) string {
+	head, _ := r.Result(PolicyHeadstart)
+	return head.Frontier.Setting(hours)
+}
+
+// settingOfToday names the setting of Headstart that serves as much as the policy of today. It is
+// "" if there is none, or if it is what was asked for.
+func (r *Report) settingOfToday() string {
+	if r.Baseline == nil || r.Baseline.HeadstartHours == nil {
+		return ""
+	}
+	setting := r.Setting(*r.Baseline.HeadstartHours)
+	if setting == contractName(r.options.Contract) {
+		return ""
+	}
+	return setting
+}

@@ -21,7 +21,8 @@ type Objective struct {
 // ObjectivePolicy is what one policy pays at an objective.
 type ObjectivePolicy struct {
 	Policy string `json:"policy"`
-	// Setting is the setting that serves as much. It is "" if none does.
+	// Setting is the setting that serves as much, or the two that it lies between. It is "" if none
+	// does.
 	Setting string `json:"setting,omitempty"`
 	// ReplicaHours and GPUHours are the fewest, by the policy's frontier. They are nil if no setting
 	// serves as much, or if the report counts no GPUs.
@@ -48,7 +49,7 @@ func (r *Report) objective() *Objective {
 				gpus := hours * r.Input.GPUsPerReplica
 				row.GPUHours = &gpus
 			}
-			row.Setting = settingOf(p.Frontier.Reaching(1 - served))
+			row.Setting = p.Frontier.Setting(hours)
 		}
 		out.Policies = append(out.Policies, row)
 	}

@@ -10,8 +10,8 @@ import (
 // What each policy pays at an objective is read from its frontier.
 func TestObjective(t *testing.T) {
 	head := frontier.Line{
-		{Knob: 5, Contract: "shortage cost 5", Unserved: 0.01, ReplicaHours: 100},
-		{Knob: 50, Contract: "shortage cost 50", Unserved: 0.001, ReplicaHours: 120},
+		{Knob: 5, Contract: "shortage cost 5", ShortageCost: 5, Unserved: 0.01, ReplicaHours: 100},
+		{Knob: 50, Contract: "shortage cost 50", ShortageCost: 50, Unserved: 0.001, ReplicaHours: 120},
 	}
 	rival := frontier.Line{{Knob: 1, Unserved: 0.02, ReplicaHours: 110}, {Knob: 1.5, Unserved: 0, ReplicaHours: 150}}
 	short := frontier.Line{{Knob: 8, Unserved: 0.05, ReplicaHours: 90}}
@@ -24,7 +24,7 @@ func TestObjective(t *testing.T) {
 		"None": {"without an objective there is nothing to say", 0, head, rival, ""},
 		"Between": {
 			"between two points the frontier is straight", 0.9945, head, rival,
-			"(shortage cost 50): 21 % fewer than hpa",
+			"(a shortage cost between 5 and 50): 21 % fewer than hpa",
 		},
 		"Fewer": {
 			"at the first point it is that point", 0.99, head, rival,

@@ -5,7 +5,6 @@ import (
 	"math"
 	"time"
 
-	"headstart.dev/headstart/report/frontier"
 	"headstart.dev/headstart/report/internal/format"
 	"headstart.dev/headstart/report/propose"
 	"headstart.dev/headstart/report/verdict"
@@ -39,6 +38,8 @@ func (r *Report) conclude() {
 		r.Verdict = decision.Advice.String() + ": " + decision.Reasons[0] + "."
 		r.Headline = r.headline(today)
 		r.Changes = r.changes(*head.Figures, *today.Figures)
+	} else {
+		r.Verdict += " There is no advice: " + r.nothingToCompare() + "."
 	}
 	r.Objective = r.objective()
 	r.Proposal = propose.Manifests(r.proposed(*head.Figures))
@@ -52,6 +53,7 @@ func (r *Report) proposed(head Figures) propose.Input {
 		Service: o.Service, Existing: o.Existing, Query: o.Query, Step: r.trace.step, History: r.historySpan(),
 		Lead: o.Lead, Capacity: o.Capacity, Contract: o.Contract, Horizon: o.Horizon, Location: o.location(),
 		MinReplicas: o.MinReplicas, MaxReplicas: o.MaxReplicas, UsedReplicas: head.PeakReplicas,
+		OfToday:       r.settingOfToday(),
 		Stabilization: o.Stabilization, Door: o.Door, Kubernetes: o.Kubernetes,
 	}
 	if h := o.HPA; h != nil {
@@ -101,23 +103,6 @@ func (r *Report) promise(head Figures) verdict.Promise {
 	}
 	asked := 1 - 1/r.options.Contract.ShortageCost
 	return verdict.Promise{Of: "steps", Asked: asked, Reached: 1 - format.Shown(head.Short)}
-}
-
-// Setting names the setting of Headstart that pays about so many replica-hours.
-func (r *Report) Setting(hours float64) string {
-	head, _ := r.Result(PolicyHeadstart)
-	return settingOf(head.Frontier.At(hours))
-}
-
-// settingOf names the setting of a point of a frontier.
-func settingOf(p frontier.Point) string {
-	switch {
-	case p.Contract == "":
-		return fmt.Sprintf("headroom %.2f", p.Knob)
-	case p.Headroom == 0:
-		return p.Contract
-	}
-	return fmt.Sprintf("%s and headroom %.2f", p.Contract, p.Headroom)
 }
 
 // Unit names what is paid.

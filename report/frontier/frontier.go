@@ -69,28 +69,19 @@ func (l Line) PeakAt(hours float64) float64 {
 	return l[len(l)-1].PeakReplicas
 }
 
-// At returns the last point that pays at most so many replica-hours, and the first one if none
-// does.
-func (l Line) At(hours float64) Point {
-	var out Point
+// Around returns the neighbouring points that so many replica-hours lie between. Both are the same
+// one at a point, and beyond the first or the last one.
+func (l Line) Around(hours float64) (below, above Point) {
 	for i, p := range l {
-		if i == 0 || p.ReplicaHours <= hours {
-			out = p
+		if p.ReplicaHours >= hours {
+			if above = p; i == 0 || p.ReplicaHours == hours {
+				below = p
+			}
+			return below, above
 		}
+		below = p
 	}
-	return out
-}
-
-// Reaching returns the cheapest point that leaves at most a share of the demand unserved, and the
-// last one if none does.
-func (l Line) Reaching(unserved float64) Point {
-	var out Point
-	for _, out = range l {
-		if out.Unserved <= unserved {
-			break
-		}
-	}
-	return out
+	return below, below
 }
 
 // HoursAt returns the fewest replica-hours that leave at most a share of the demand unserved. It

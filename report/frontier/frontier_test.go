@@ -101,22 +101,26 @@ func TestFrontierProperties(t *testing.T) {
 	})
 }
 
-func TestReaching(t *testing.T) {
-	line := Line{{Knob: 1, Unserved: 0.1, ReplicaHours: 10}, {Knob: 2, Unserved: 0.01, ReplicaHours: 20}}
+func TestAround(t *testing.T) {
+	line := Line{
+		{Knob: 1, Unserved: 0.1, ReplicaHours: 10},
+		{Knob: 2, Unserved: 0.01, ReplicaHours: 20},
+		{Knob: 3, Unserved: 0, ReplicaHours: 40},
+	}
 	for name, tc := range map[string]struct {
-		reason         string
-		unserved, want float64
+		reason              string
+		hours, below, above float64
 	}{
-		"Exact":  {"the point itself serves as much", 0.1, 1},
-		"Within": {"between two points it takes the dearer one", 0.05, 2},
-		"Beyond": {"no point serves as much: the last one is named", 0.001, 2},
-		"Loose":  {"the first one serves more than asked", 0.5, 1},
+		"Exact":   {"a point is one setting", 20, 2, 2},
+		"Between": {"neither of the two pays as much", 30, 2, 3},
+		"Cheaper": {"the first one is as near as one gets", 5, 1, 1},
+		"Dearer":  {"likewise the last one", 50, 3, 3},
 	} {
-		if got := line.Reaching(tc.unserved).Knob; got != tc.want {
-			t.Errorf("%s: %s: %v, want %v", name, tc.reason, got, tc.want)
+		if a, b := line.Around(tc.hours); a.Knob != tc.below || b.Knob != tc.above {
+			t.Errorf("%s: %s: between %v and %v, want %v and %v", name, tc.reason, a.Knob, b.Knob, tc.below, tc.above)
 		}
 	}
-	if got := (Line{}).Reaching(0.1); got != (Point{}) {
-		t.Errorf("an empty line has %v", got)
+	if a, b := (Line{}).Around(1); a != (Point{}) || b != (Point{}) {
+		t.Errorf("an empty line has %v and %v", a, b)
 	}
 }

@@ -57,7 +57,7 @@ func (b *builder) hpa() []string {
 		"metadata:" + b.metadata,
 		"spec:",
 		"  scaleTargetRef: " + b.target,
-		fmt.Sprintf("  minReplicas: %d", b.MinReplicas),
+		fmt.Sprintf("  minReplicas: %d", b.MinReplicas) + b.whyOne(),
 		fmt.Sprintf("  maxReplicas: %d # the dry run used up to %s", b.MaxReplicas, format.Whole(b.UsedReplicas)),
 		"  metrics:",
 	}
@@ -83,6 +83,14 @@ func (b *builder) averageValue() string {
 		return "1"
 	}
 	return format.Plain(b.Capacity)
+}
+
+// whyOne says why an HPA keeps a replica although none was asked for.
+func (b *builder) whyOne() string {
+	if !b.noZero {
+		return ""
+	}
+	return " # 0 needs the feature gate HPAScaleToZero, or KEDA: --door keda"
 }
 
 // scaledObject has no target: KEDA reads the capacity of the Forecast.

@@ -39,6 +39,9 @@ type Input struct {
 	// Contract is what the served demand must meet, and Horizon that of a plan.
 	Contract forecaster.Contract
 	Horizon  time.Duration
+	// OfToday is the setting that serves as much as today, in words. It is "" if that is Contract, or
+	// not known.
+	OfToday string
 	// Location is the time zone of the daily cycle.
 	Location *time.Location
 	// MinReplicas and MaxReplicas bound the autoscaler. A MaxReplicas of 0 stands for a quarter more
@@ -67,11 +70,15 @@ type Autoscaler struct {
 
 // Manifests returns the manifests. What is in Existing stays as it is.
 func Manifests(in Input) *Proposal {
-	in.Capacity, in.MinReplicas = format.Rounded(in.Capacity), max(1, in.MinReplicas)
-	if in.MaxReplicas == 0 {
-		in.MaxReplicas = max(in.MinReplicas, int(math.Ceil(1.25*in.UsedReplicas)))
-	}
+	in.Capacity = format.Rounded(in.Capacity)
 	b := builder{Input: in}
+	// An HPA that has none today shows that its cluster allows it.
+	if in.MinReplicas == 0 && in.Door != door.KEDA && !in.Today.ReadsForecast {
+		b.MinReplicas, b.noZero = 1, true
+	}
+	if in.MaxReplicas == 0 {
+		b.MaxReplicas = max(1, in.MinReplicas, int(math.Ceil(1.25*in.UsedReplicas)))
+	}
 	b.fillIn()
 	return &Proposal{Forecast: b.forecast(), HPA: b.autoscaler()}
 }
@@ -79,6 +86,9 @@ func Manifests(in Input) *Proposal {
 // builder writes the manifests. The strings are YAML.
 type builder struct {
 	Input
+
+	// noZero reports whether 0 replicas were asked for, and cannot be proposed.
+	noZero bool
 
 	name, metadata, query, source, settle, target, serve, lead, seasonality, mode, expiry string
 }
@@ -106,6 +116,9 @@ func (b *builder) forecast() string {
 	contract := fmt.Sprintf("{serviceLevel: %q}", format.Plain(b.Contract.ServiceLevel))
 	if b.Contract.ShortageCost > 0 {
 		contract = fmt.Sprintf("{shortageCost: %q}", format.Plain(b.Contract.ShortageCost))
+	}
+	if b.OfToday != "" {
+		contract += "\n  # This is as asked. The service of today takes\n  # " + b.OfToday + "."
 	}
 	return strings.Join([]string{
 		"apiVersion: headstart.dev/v1alpha1",

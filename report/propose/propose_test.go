@@ -10,6 +10,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/scheduler/door"
 )
 
 func TestServiceName(t *testing.T) {
@@ -55,5 +56,38 @@ func TestProposalKeepsExistingFields(t *testing.T) {
 		if !strings.Contains(proposal.HPA, want) {
 			t.Errorf("%q is missing in\n%s", want, proposal.HPA)
 		}
+	}
+}
+
+// Only KEDA can be told to keep no replica at all.
+func TestZeroReplicas(t *testing.T) {
+	cases := map[string]struct {
+		reason       string
+		door         door.Door
+		min, max     int
+		used         float64
+		readsAlready bool
+		want         []string
+	}{
+		"KEDA":     {"0 stays 0", door.KEDA, 0, 0, 7, false, []string{"minReplicaCount: 0\n", "Count: 9 #"}},
+		"HPA":      {"it says why", "", 0, 0, 7, false, []string{"minReplicas: 1 # 0 needs", "maxReplicas: 9 #"}},
+		"One":      {"nothing to say", "", 1, 0, 7, false, []string{"minReplicas: 1\n"}},
+		"KEDAOne":  {"nothing to say", door.KEDA, 1, 0, 7, false, []string{"minReplicaCount: 1\n"}},
+		"Existing": {"the HPA has none today", "", 0, 4, 7, true, []string{"minReplicas: 0\n"}},
+		"Nothing":  {"a maximum of 0 is refused", door.KEDA, 0, 0, 0, false, []string{"maxReplicaCount: 1 #"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := Manifests(Input{
+				Step: time.Minute, History: time.Hour, Lead: time.Minute, Capacity: 20, Horizon: time.Hour,
+				Contract: forecaster.Contract{ShortageCost: 20}, Location: time.UTC, UsedReplicas: tc.used, Door: tc.door,
+				MinReplicas: tc.min, MaxReplicas: tc.max, Today: Autoscaler{ReadsForecast: tc.readsAlready},
+			}).HPA
+			for _, want := range tc.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("%s: %q is missing in\n%s", tc.reason, want, got)
+				}
+			}
+		})
 	}
 }

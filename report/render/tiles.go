@@ -13,6 +13,8 @@ import (
 type setting struct {
 	// ID and Name say which setting it is, and Set how to get it.
 	ID, Name, Set string
+	// Asked is what the manifests have, if it is another setting.
+	Asked string
 	// Served, Hours, Money and Top are the four tiles.
 	Served, Hours, Money, Top tile
 }
@@ -44,8 +46,9 @@ func settings(r *report.Report) []setting {
 	var out []setting
 	add := func(id, name string, unserved, hours, top float64) {
 		s := newSetting(r, id, name, unserved, hours, top)
-		if s.Set = r.Setting(hours); id == "asked" {
-			s.Set = contract(r.Input)
+		s.Set, s.Asked = r.Setting(hours), contract(r.Input)
+		if id == "asked" || s.Set == s.Asked {
+			s.Set, s.Asked = s.Asked, ""
 		}
 		out = append(out, s)
 	}
