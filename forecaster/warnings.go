@@ -86,6 +86,9 @@ func warnAbsurd(start time.Time, step time.Duration, raw []float64, absurd []int
 	if len(absurd) > maxNamed {
 		named = append(named, "…")
 	}
-	return fmt.Sprintf("%d samples are far above all others and count as gaps: %s.", len(absurd), strings.Join(named,
-		", "))
+	what := "1 sample is far above all others and counts as a gap"
+	if len(absurd) > 1 {
+		what = fmt.Sprintf("%d samples are far above all others and count as gaps", len(absurd))
+	}
+	return what + ": " + strings.Join(named, ", ") + "."
 }

@@ -89,8 +89,12 @@ func (s *source) withOnce(windows, once []v1alpha1.PeakWindow) ([]v1alpha1.PeakW
 		}
 	}
 	if len(long) > 0 {
-		s.note("%s and %d others last for more than a week, because the next change takes so long to come, as with the "+
-			"original: check that this is meant", long[0], len(long)-1)
+		who := "window " + long[0] + " lasts"
+		if others := len(long) - 1; others > 0 {
+			who = fmt.Sprintf("window %s and %d more last", long[0], others)
+		}
+		s.note("%s for more than a week, because the next change takes so long to come, as with the original: "+
+			"check that this is meant", who)
 	}
 	return windows, nil
 }
