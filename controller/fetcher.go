@@ -69,7 +69,7 @@ func newFetcher() *fetcher {
 	}
 }
 
-// NeedLeaderElection is false: whoever owns a Forecast reads its history.
+// NeedLeaderElection is false: the owner of a Forecast reads its history.
 func (f *fetcher) NeedLeaderElection() bool { return false }
 
 // Start runs the workers until ctx ends.

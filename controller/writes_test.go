@@ -72,7 +72,7 @@ func TestNewLeaderCountsTheOldLeadersWrites(t *testing.T) {
 		t.Fatalf("%d writes in three hours: the plan is not refreshed", len(times))
 	}
 	if n := mostWritesInAnHour(times); n > 12 {
-		t.Fatalf("%d writes in an hour, want at most 12, whoever leads", n)
+		t.Fatalf("%d writes in an hour, want at most 12, with any leader", n)
 	}
 }
 

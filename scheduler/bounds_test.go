@@ -108,8 +108,8 @@ func TestChangeIsThatOfValue(t *testing.T) {
 	}
 }
 
-// mostExpensive are the most expensive schedules that one Forecast may have: as many windows as possible that all ramp
-// all the time, and one that changes as often as is left.
+// mostExpensive are the most expensive schedules that one Forecast may have: as many windows as
+// possible that all ramp all the time, and one that changes as often as is left.
 func mostExpensive(tb testing.TB) []*Schedule {
 	var schedules []*Schedule
 	for i := range MaxWindows / maxWindows {

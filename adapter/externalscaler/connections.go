@@ -5,11 +5,11 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
+	"k8s.io/utils/clock"
 )
 
 // connections bounds the connections, and what their clients leave unfinished. By itself gRPC bounds
@@ -20,6 +20,7 @@ type connections struct {
 	most, mostOfHost int
 	// mostUnfinished is how many requests may be unfinished, over all connections.
 	mostUnfinished int64
+	clock          clock.PassiveClock
 	unfinished     atomic.Int64
 	closed         *prometheus.CounterVec // by reason
 
@@ -31,7 +32,7 @@ type connections struct {
 func newConnections(l net.Listener, o Options, closed *prometheus.CounterVec) *connections {
 	return &connections{
 		Listener: l, closed: closed, most: o.maxConnections, mostOfHost: max(1, o.maxConnections/2),
-		mostUnfinished: int64(o.maxUnfinished), all: map[*connection]struct{}{}, of: map[string]int{},
+		mostUnfinished: int64(o.maxUnfinished), clock: o.Clock, all: map[*connection]struct{}{}, of: map[string]int{},
 	}
 }
 
@@ -48,7 +49,7 @@ func (c *connections) Accept() (net.Conn, error) {
 	}
 	added := &connection{Conn: conn, all: c, host: host, open: map[uint32]struct{}{}}
 	added.requests.skip = prefaceLength
-	added.lastRead.Store(time.Now().UnixNano())
+	added.lastRead.Store(c.clock.Now().UnixNano())
 	if old := c.add(added); old != nil {
 		c.closed.WithLabelValues("connections").Inc()
 		_ = old.Close()
@@ -146,7 +147,7 @@ type connection struct {
 // Read implements [net.Conn].
 func (c *connection) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.lastRead.Store(time.Now().UnixNano())
+	c.lastRead.Store(c.all.clock.Now().UnixNano())
 	return n, err
 }
 

@@ -46,7 +46,7 @@ type fleetReplica struct {
 const fleetRenew = 5 * time.Second
 
 // newFleet starts replicas that all follow n Forecasts of a mode. They observe a demand of 7, and have
-// a plan of 1: whoever serves that has lost the floor.
+// a plan of 1: a replica that serves 1 has lost the floor.
 func newFleet(t *testing.T, mode v1alpha1.ForecastMode, replicas, n int) *fleet {
 	t.Helper()
 	f := &fleet{demand: 7}

@@ -152,8 +152,8 @@ func (o *Observer) wake(key types.NamespacedName, now time.Time) *wakeUp {
 	return f.woken
 }
 
-// rests reports whether this replica leaves the polls for a Forecast to its owner for now.
-func (o *Observer) rests(key types.NamespacedName) bool {
+// leavesToOwner reports whether only the owner of a Forecast needs to poll for it at present.
+func (o *Observer) leavesToOwner(key types.NamespacedName) bool {
 	if o.ownsForecast(key) {
 		return false
 	}

@@ -81,7 +81,7 @@ func (o *Observer) pollNext(ctx context.Context, s *sourceQueue) bool {
 	}
 	defer s.queue.Done(key)
 	if q, ok := o.queryOf(key, s); ok {
-		if !o.rests(key) {
+		if !o.leavesToOwner(key) {
 			o.poll(ctx, key, q)
 		}
 		s.queue.AddAfter(key, o.nextDelay(key))

@@ -13,7 +13,7 @@ import (
 type Options struct {
 	// Client reads from the cache of the manager.
 	Client client.Client
-	// Compiler is shared with whoever plans.
+	// Compiler is shared with the planning of Forecasts.
 	Compiler *Compiler
 	// Recorder gets an Event for each condition that changes.
 	Recorder events.EventRecorder

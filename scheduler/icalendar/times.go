@@ -17,7 +17,7 @@ type moment struct {
 	seconds int // of the day
 	isDate  bool
 	isUTC   bool
-	// zoneID is the TZID; empty for a date, for UTC, and for the clock of whoever reads it.
+	// zoneID is the TZID; empty for a date, for UTC, and for the clock of the reader.
 	zoneID string
 }
 

@@ -33,7 +33,7 @@ func CalendarKey(name string) string { return "calendar/" + name }
 // share the Forecasts and the limits of the namespace.
 func WarmPoolKey(namespace string) string { return "warmpools/" + namespace }
 
-// Owns reports whether this replica owns a key. Without shards, whoever leads owns everything.
+// Owns reports whether this replica owns a key. Without shards, the leader owns everything.
 func Owns(s Shard, key string) bool { return s == nil || s.Owns(key) }
 
 // ShardOptions returns options of a controller. With shards it runs on every replica, and otherwise

@@ -109,7 +109,7 @@ func (h *History) trust() {
 	h.imageBackoff.Reset("")
 }
 
-// recordPresent records that a node has the image, whoever pulled it, and whether it lists it. Only
+// recordPresent records that a node has the image, by any pull, and whether it lists it. Only
 // a node that did not have it before shows that it can still be pulled: the registry may have lost
 // it since.
 func (h *History) recordPresent(n *corev1.Node, lists bool, now time.Time) {

@@ -165,7 +165,7 @@ func untar(t *testing.T, path string) map[string]file {
 	}
 }
 
-// TestSameDigest: whoever builds a commit again gets the image that was published.
+// TestSameDigest builds a commit a second time, and wants the image that was published.
 func TestSameDigest(t *testing.T) {
 	r := release(t)
 	if r.images[0] != r.images[1] {
