@@ -206,6 +206,7 @@ func (r *ForecastReconciler) reportInvalidSpec(
 	next := fc.Status.DeepCopy()
 	next.ObservedGeneration = fc.Generation
 	changed := set.Merge(&next.Conditions)
+	r.metrics.observeConditions(client.ObjectKeyFromObject(fc), next.Conditions)
 	if len(changed) == 0 && fc.Status.ObservedGeneration == fc.Generation {
 		return nil
 	}

@@ -72,7 +72,16 @@ func (m *reconcilerMetrics) observe(key types.NamespacedName, s *v1alpha1.Foreca
 			m.skill.WithLabelValues(key.Namespace, key.Name).Set(skill)
 		}
 	}
-	for _, c := range s.Conditions {
+	m.observeConditions(key, s.Conditions)
+	m.observeAccuracy(key, s.Accuracy)
+	if s.Plan != nil {
+		m.planEnd.WithLabelValues(key.Namespace, key.Name).Set(float64(s.Plan.End.Unix()))
+	}
+}
+
+// observeConditions sets the metrics of conditions.
+func (m *reconcilerMetrics) observeConditions(key types.NamespacedName, all []metav1.Condition) {
+	for _, c := range all {
 		value := -1.0
 		switch c.Status {
 		case metav1.ConditionTrue:
@@ -82,10 +91,6 @@ func (m *reconcilerMetrics) observe(key types.NamespacedName, s *v1alpha1.Foreca
 		case metav1.ConditionUnknown:
 		}
 		m.conditions.WithLabelValues(key.Namespace, key.Name, c.Type).Set(value)
-	}
-	m.observeAccuracy(key, s.Accuracy)
-	if s.Plan != nil {
-		m.planEnd.WithLabelValues(key.Namespace, key.Name).Set(float64(s.Plan.End.Unix()))
 	}
 }
 

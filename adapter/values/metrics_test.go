@@ -1,12 +1,18 @@
 package values
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
+
+	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner/plan"
 )
 
 func TestObserverReportsDroppedFloors(t *testing.T) {
@@ -57,4 +63,66 @@ headstart_forecast_floor_dropped{forecast="fc",namespace="shop"} ` + dropped + "
 		t.Errorf("%d changes for a floor that is back, want 1", n)
 	}
 	expect("0")
+}
+
+// Polls are counted by the sources of the configuration, and by no name that a tenant has made up.
+func TestPollsAreCountedBySource(t *testing.T) {
+	o := newTestObserver(nil)
+	results := map[string]error{
+		"good":      nil,
+		"away":      &history.Error{Kind: history.ErrUnreachable, Source: "default", Message: "no connection"},
+		"empty":     &history.Error{Kind: history.ErrNoSeries, Source: "default", Message: "nothing"},
+		"unknown":   &history.Error{Kind: history.ErrSourceUnknown, Message: "no source of this name"},
+		"forbidden": &history.Error{Kind: history.ErrSourceForbidden, Message: "not for this namespace"},
+		"other":     errors.New("something else"),
+	}
+	o.query = func(_ context.Context, _ string, q Query, at time.Time) (history.Sample, error) {
+		return history.Sample{Value: 1, At: at}, results[q.Expr]
+	}
+	for expr := range results {
+		q := Query{Expr: expr, Source: "default"}
+		o.follow(named(expr), q)
+		o.poll(t.Context(), named(expr), q)
+	}
+	const text = `# HELP headstart_source_polls_total Polls of observed demand by this replica, by source and result: Answered, or the reason of the failure.
+# TYPE headstart_source_polls_total counter
+headstart_source_polls_total{result="Answered",source="default"} 1
+headstart_source_polls_total{result="Error",source="default"} 1
+headstart_source_polls_total{result="NoSeries",source="default"} 1
+headstart_source_polls_total{result="Unreachable",source="default"} 1
+`
+	if err := testutil.CollectAndCompare(o, strings.NewReader(text), "headstart_source_polls_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every replica knows how many Forecasts there are, also those that nobody plans for. What a plan
+// reaches comes from the owner.
+func TestForecastsAreCounted(t *testing.T) {
+	fc := forecast()
+	encoded := plan.Plan{
+		ComputedAt: epoch, Start: epoch,
+		Segments: []plan.Segment{{Step: time.Hour, Values: []float64{5, 9, 7, 3}}},
+	}.Encode()
+	fc.Status.Plan = &encoded
+	p := plansWith(t, fc, nil)
+	expect := func(want string) {
+		t.Helper()
+		const help = `# HELP headstart_forecasts Forecasts in the cluster that this replica knows, whoever plans for them.
+# TYPE headstart_forecasts gauge
+headstart_forecasts 1
+`
+		if err := testutil.CollectAndCompare(p, strings.NewReader(help+want)); err != nil {
+			t.Error(err)
+		}
+	}
+	expect(`# HELP headstart_forecast_plan_peak_demand Largest demand that the published plan provisions for, ` +
+		`from now on and within a time, in the unit of demand. The owner of a Forecast exports it.
+# TYPE headstart_forecast_plan_peak_demand gauge
+headstart_forecast_plan_peak_demand{forecast="fc",namespace="shop",within="1d"} 9
+headstart_forecast_plan_peak_demand{forecast="fc",namespace="shop",within="1h"} 9
+headstart_forecast_plan_peak_demand{forecast="fc",namespace="shop",within="6h"} 9
+`)
+	p.demand.owns = func(types.NamespacedName) bool { return false }
+	expect("")
 }

@@ -78,6 +78,7 @@ type Observer struct {
 	logger   *slog.Logger
 	changes  chan event.GenericEvent
 	polls    prometheus.Counter
+	bySource *prometheus.CounterVec
 
 	owns          func(types.NamespacedName) bool // nil owns everything
 	ownersChanged <-chan event.GenericEvent
@@ -107,10 +108,11 @@ func NewObserver(sources *history.Sources, interval time.Duration, c clock.WithT
 		polls: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "headstart_observed_polls_total", Help: "Polls of observed demand by this replica.",
 		}),
-		sources: map[string]*sourceQueue{},
-		queries: map[types.NamespacedName]*followed{},
-		byID:    map[queryID]types.NamespacedName{},
-		latests: map[types.NamespacedName]observation{},
+		bySource: newSourcePolls(),
+		sources:  map[string]*sourceQueue{},
+		queries:  map[types.NamespacedName]*followed{},
+		byID:     map[queryID]types.NamespacedName{},
+		latests:  map[types.NamespacedName]observation{},
 	}
 }
 
@@ -186,6 +188,7 @@ func (o *Observer) poll(ctx context.Context, key types.NamespacedName, q Query) 
 			Message: fmt.Sprintf("the newest value is no number from 0 to %g: guard the query", history.MaxDemand),
 		}
 	}
+	o.countPoll(q.Source, err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f := o.queries[key]
