@@ -14,7 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -24,32 +26,6 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 )
-
-// TestExamples decodes every example strictly: an unknown or a duplicate field is an error.
-func TestExamples(t *testing.T) {
-	decoder := strictDecoder(t)
-	files, err := filepath.Glob("examples/*.yaml")
-	if err != nil || len(files) < 5 {
-		t.Fatalf("examples/*.yaml: found %q, error %v", files, err)
-	}
-	seen := map[string]bool{}
-	for _, file := range files {
-		for _, doc := range documents(t, file) {
-			obj, gvk, err := decoder.Decode(doc, nil, nil)
-			if err != nil {
-				t.Errorf("%s: %v", file, err)
-				continue
-			}
-			seen[gvk.Kind] = true
-			checkScalars(t, file, obj)
-		}
-	}
-	for _, kind := range []string{"Forecast", "PeakSchedule", "Calendar", "WarmPool", "HorizontalPodAutoscaler"} {
-		if !seen[kind] {
-			t.Errorf("no example shows a %s", kind)
-		}
-	}
-}
 
 // The priority of placeholders is below that of every normal pod. It is not below the cluster
 // autoscaler's cutoff of -10: for a pod with a lower priority it adds no node. Placeholders preempt
@@ -68,35 +44,6 @@ func TestPlaceholderPriority(t *testing.T) {
 	}
 	if class.PreemptionPolicy == nil || *class.PreemptionPolicy != "Never" {
 		t.Errorf("preemptionPolicy %v, want Never", class.PreemptionPolicy)
-	}
-}
-
-// checkScalars parses the values that the API server checks only by a pattern.
-func checkScalars(t *testing.T, file string, obj runtime.Object) {
-	t.Helper()
-	switch obj := obj.(type) {
-	case *v1alpha1.PeakSchedule:
-		if _, err := obj.Spec.TimeZone.Location(); err != nil {
-			t.Errorf("%s: %v", file, err)
-		}
-		for _, w := range obj.Spec.Windows {
-			if _, err := w.Duration.Parse(); err != nil {
-				t.Errorf("%s: window %s: %v", file, w.Name, err)
-			}
-		}
-	case *autoscalingv2.HorizontalPodAutoscaler:
-		for _, m := range obj.Spec.Metrics {
-			var target autoscalingv2.MetricTarget
-			switch {
-			case m.External != nil:
-				target = m.External.Target
-			case m.Object != nil:
-				target = m.Object.Target
-			}
-			if target.Type != autoscalingv2.AverageValueMetricType || target.AverageValue == nil {
-				t.Errorf("%s: an HPA must read a Forecast as AverageValue, not as %q", file, target.Type)
-			}
-		}
 	}
 }
 
@@ -160,7 +107,7 @@ func strictDecoder(t *testing.T) runtime.Decoder {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		v1alpha1.AddToScheme, autoscalingv2.AddToScheme, rbacv1.AddToScheme,
+		v1alpha1.AddToScheme, autoscalingv2.AddToScheme, rbacv1.AddToScheme, appsv1.AddToScheme, corev1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
