@@ -47,9 +47,10 @@ build: ## Build bin/headstart and bin/kubectl-headstart.
 	ln -sf headstart bin/kubectl-headstart
 
 .PHONY: generate
-generate: ## Regenerate deepcopy code, CRDs, gRPC code, and the Helm chart's copies of the manifests.
+generate: ## Regenerate deepcopy code, CRDs, docs/api.md, gRPC code, and the Helm chart's copies of the manifests.
 	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:artifacts:config=manifests/base/crds
+	go run ./hack/apiref > docs/api.md.new && mv docs/api.md.new docs/api.md
 	go run -modfile=go.tools.mod adapter/externalscaler/pb/protoc.go adapter/externalscaler/pb/externalscaler.proto
 	hack/chart.sh
 

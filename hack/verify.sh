@@ -12,8 +12,8 @@ check() {
 # The files are compared with those before, not with the last commit, so that this works with
 # uncommitted changes.
 generated() {
-	find api adapter/externalscaler/pb manifests/base/crds manifests/chart/headstart/files -type f \
-		\( -name 'zz_generated*' -o -name '*.pb.go' -o -name '*.yaml' -o -name '*.json' \) -print0 | sort -z | xargs -0 sha256sum
+	find api adapter/externalscaler/pb docs/api.md manifests/base/crds manifests/chart/headstart/files -type f \
+		\( -name 'zz_generated*' -o -name '*.pb.go' -o -name '*.yaml' -o -name '*.json' -o -name api.md \) -print0 | sort -z | xargs -0 sha256sum
 }
 code_and_crds() {
 	local before
@@ -64,7 +64,7 @@ sizes() {
 # So many files and lines of a package, lines of a function, columns of a line.
 limits() { go run ./hack/limits >/dev/null; }
 
-check "generated code, CRDs and chart" code_and_crds
+check "generated code, CRDs, API reference and chart" code_and_crds
 check "traces" traces
 check "go.mod" tidy
 check "tracked files" sizes
