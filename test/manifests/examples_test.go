@@ -29,7 +29,7 @@ func checkExamples(t *testing.T, c *controlplane.ControlPlane, layout binaries.L
 		"leaderworkersets.leaderworkerset.x-k8s.io", "podmonitors.monitoring.coreos.com"); err != nil {
 		t.Fatal(err)
 	}
-	for _, namespace := range []string{"shop", "chat-staging", "chat-production"} { // some examples name them
+	for _, namespace := range []string{"shop", "chat-staging", "chat-production", "monitoring"} { // of examples
 		if err := c.Apply(t.Context(), "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+"}\n"); err != nil {
 			t.Fatal(err)
 		}
