@@ -93,6 +93,34 @@ func TestIndex(t *testing.T) {
 	}
 }
 
+// TestEveryConditionHasASymptom wants the page on troubleshooting to name every condition of the API.
+func TestEveryConditionHasASymptom(t *testing.T) {
+	text, err := os.ReadFile("troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../api/v1alpha1/*_*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	condition, found := regexp.MustCompile(`\tCondition\w+ += "(\w+)"`), 0
+	for _, file := range files {
+		code, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range condition.FindAllStringSubmatch(string(code), -1) {
+			found++
+			if !strings.Contains(string(text), "`"+m[1]+"`") {
+				t.Errorf("docs/troubleshooting.md says nothing about %s", m[1])
+			}
+		}
+	}
+	if found < 16 {
+		t.Errorf("only %d conditions were found", found)
+	}
+}
+
 // anchors returns the headings of a page, as they appear in links. Comments in code are no headings.
 func anchors(text string) map[string]bool {
 	drop := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
