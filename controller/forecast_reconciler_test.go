@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -134,6 +135,11 @@ func TestInvalidSpecKeepsThePlan(t *testing.T) {
 	}
 	f.step(t, "fc", time.Minute)
 	f.wantCondition(t, "fc", v1alpha1.ConditionReady, "False", "InvalidSpec")
+	key := client.ObjectKeyFromObject(fc)
+	ready := f.metrics.conditions.WithLabelValues(key.Namespace, key.Name, v1alpha1.ConditionReady)
+	if got := testutil.ToFloat64(ready); got != 0 {
+		t.Errorf("the metric of Ready is %v, so no alert fires", got)
+	}
 	if f.get(t, "fc").Status.Plan == nil {
 		t.Error("an invalid spec removes the plan from status")
 	}
