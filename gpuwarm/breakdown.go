@@ -117,8 +117,12 @@ func secondsOf(x float64) time.Duration { return time.Duration(x * float64(time.
 // Render writes the breakdown for a terminal.
 func (b Breakdown) Render(w io.Writer) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s: a new replica takes %s to become Ready (p%g, %s, %d starts)\n", b.Name,
-		shortDuration(b.Lead.WarmUp), b.Percentile, strings.ToLower(string(b.Lead.Source)), b.Lead.Starts)
+	starts := "starts"
+	if b.Lead.Starts == 1 {
+		starts = "start"
+	}
+	fmt.Fprintf(&out, "%s: a new replica takes %s to become Ready (p%g, %s, %d %s)\n", b.Name,
+		shortDuration(b.Lead.WarmUp), b.Percentile, strings.ToLower(string(b.Lead.Source)), b.Lead.Starts, starts)
 	if b.Lead.Failing {
 		fmt.Fprintf(&out, "! %s\n", b.Lead.FailingMessage())
 	}

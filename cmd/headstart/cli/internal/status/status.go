@@ -125,7 +125,7 @@ func writeDetails(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
 	if l := s.LeadTime; l != nil {
 		source := string(l.Source)
 		if l.Starts > 0 {
-			source += fmt.Sprintf(" from %d starts", l.Starts)
+			source += fmt.Sprintf(" from %d start%s", l.Starts, plural(l.Starts))
 		}
 		line("Lead", "%s (%s; warm-up %s, control loop %s)",
 			l.Value, source, terminal.OrDash(string(l.WarmUp)), terminal.OrDash(string(l.ControlLoopDelay)))
@@ -249,3 +249,11 @@ func peakOf(fc *v1alpha1.Forecast, now time.Time) string {
 
 // Stamp formats an instant in UTC, to the minute.
 func Stamp(t metav1.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }
+
+// plural is the ending of a noun that n counts.
+func plural(n int32) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
