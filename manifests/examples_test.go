@@ -181,7 +181,9 @@ var exported = map[string]string{
 }
 
 // modelLabel is the label with which each server names its model.
-var modelLabel = map[string]string{"vllm": "model_name", "sglang": "model_name", "inference": "model_name", "nv": "model"}
+var modelLabel = map[string]string{
+	"vllm": "model_name", "sglang": "model_name", "inference": "model_name", "nv": "model",
+}
 
 var serverOf = regexp.MustCompile(`^[a-z]+`)
 

@@ -84,7 +84,8 @@ func TestPollsAreCountedBySource(t *testing.T) {
 		o.follow(named(expr), q)
 		o.poll(t.Context(), named(expr), q)
 	}
-	const text = `# HELP headstart_source_polls_total Polls of observed demand by this replica, by source and result: Answered, or the reason of the failure.
+	const text = `# HELP headstart_source_polls_total Polls of observed demand by this replica, ` +
+		`by source and result: Answered, or the reason of the failure.
 # TYPE headstart_source_polls_total counter
 headstart_source_polls_total{result="Answered",source="default"} 1
 headstart_source_polls_total{result="Error",source="default"} 1

@@ -3,6 +3,7 @@ package manifests_test
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -88,11 +89,25 @@ func TestGitOpsExample(t *testing.T) {
 		reason, folder, kind string
 		want                 []string
 	}{
-		"staging":    {"the base's dry run", "services/chat/staging", "Forecast", []string{"namespace: chat-staging", "mode: DryRun"}},
-		"production": {"it serves", "services/chat/production", "Forecast", []string{"namespace: chat-production", "mode: Active"}},
-		"bounds":     {"and it may grow", "services/chat/production", "HorizontalPodAutoscaler", []string{"maxReplicas: 60"}},
-		"image":      {"the registry of the team", "headstart", "Deployment", []string{"image: registry.example/team/headstart:v0.1.0"}},
-		"sources":    {"the Prometheus of the cluster", "headstart", "ConfigMap", []string{"http://prometheus-operated.monitoring.svc:9090"}},
+		"staging": {
+			"the base's dry run", "services/chat/staging", "Forecast",
+			[]string{"namespace: chat-staging", "mode: DryRun"},
+		},
+		"production": {
+			"it serves", "services/chat/production", "Forecast",
+			[]string{"namespace: chat-production", "mode: Active"},
+		},
+		"bounds": {
+			"and it may grow", "services/chat/production", "HorizontalPodAutoscaler", []string{"maxReplicas: 60"},
+		},
+		"image": {
+			"the registry of the team", "headstart", "Deployment",
+			[]string{"image: registry.example/team/headstart:v0.1.0"},
+		},
+		"sources": {
+			"the Prometheus of the cluster", "headstart", "ConfigMap",
+			[]string{"http://prometheus-operated.monitoring.svc:9090"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, resource := range build(t, root+tc.folder).Resources() {
@@ -114,4 +129,81 @@ func TestGitOpsExample(t *testing.T) {
 			t.Errorf("%s has no %s", tc.folder, tc.kind)
 		})
 	}
+}
+
+// overloaded are the series of a server that ends two requests a second while five come, with the
+// samples of a minute: what ends, what runs, and what waits.
+var overloaded = map[string][]string{
+	"vllm.yaml": {
+		`vllm:request_success_total{model_name="chat",finished_reason="stop"} 0+110x20`,
+		`vllm:request_success_total{model_name="chat",finished_reason="length"} 0+10x20`,
+		`vllm:num_requests_running{model_name="chat"} 60x20`, `vllm:num_requests_waiting{model_name="chat"} 0+180x20`,
+	},
+	"sglang.yaml": {
+		`sglang:num_requests_total{model_name="chat"} 0+120x20`,
+		`sglang:num_running_reqs{model_name="chat"} 60x20`, `sglang:num_queue_reqs{model_name="chat"} 0+180x20`,
+	},
+	"triton.yaml": {
+		`nv_inference_request_success{model="rank",version="1"} 0+110x20`,
+		`nv_inference_request_failure{model="rank",reason="REJECTED"} 0+10x20`,
+		`nv_inference_pending_request_count{model="rank"} 0+180x20`,
+	},
+}
+
+// TestDemandBeyondCapacity evaluates the queries of the examples, with Prometheus' own promtool, on a
+// server that is at its limit. Demand is what comes, and not what is served.
+func TestDemandBeyondCapacity(t *testing.T) {
+	layout, err := binaries.ControlPlane(t.Context(), os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, series := range overloaded {
+		t.Run(file, func(t *testing.T) {
+			var inputs []map[string]string
+			for _, s := range series {
+				name, values, _ := strings.Cut(s, "} ")
+				inputs = append(inputs, map[string]string{"series": name + "}", "values": values})
+			}
+			expectation := map[string]any{
+				"expr": "round(" + queryOf(t, file) + ", 0.001)", "eval_time": "15m",
+				"exp_samples": []map[string]any{{"labels": "{}", "value": 5}},
+			}
+			text, err := yaml.Marshal(map[string]any{"tests": []map[string]any{{
+				"interval": "1m", "input_series": inputs, "promql_expr_test": []any{expectation},
+			}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "tests.yaml")
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			promtool := filepath.Join(layout.Bin, "promtool")
+			out, err := exec.CommandContext(t.Context(), promtool, "test", "rules", path).CombinedOutput()
+			if err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+}
+
+// queryOf returns the query of the Forecast of an example.
+func queryOf(t *testing.T, file string) string {
+	t.Helper()
+	for doc := range strings.SplitSeq(string(read(t, repository+"/manifests/examples/servers/"+file)), "\n---\n") {
+		var fc struct {
+			Kind string
+			Spec struct {
+				Demand struct{ Prometheus struct{ Query string } }
+			}
+		}
+		if err := yaml.Unmarshal([]byte(doc), &fc); err != nil {
+			t.Fatal(err)
+		}
+		if fc.Kind == "Forecast" {
+			return fc.Spec.Demand.Prometheus.Query
+		}
+	}
+	t.Fatalf("%s has no Forecast", file)
+	return ""
 }

@@ -90,14 +90,16 @@ func TestAlertsAreTested(t *testing.T) {
 	runbooks := string(read(t, repository+"/docs/alerts.md"))
 	for _, r := range rule.Spec.Groups[0].Rules {
 		if !fires[r.Alert] || !rests[r.Alert] {
-			t.Errorf("%s: a test in which it fires: %t, and one in which it does not: %t", r.Alert, fires[r.Alert], rests[r.Alert])
+			t.Errorf("%s: a test in which it fires: %t, and one in which it does not: %t",
+				r.Alert, fires[r.Alert], rests[r.Alert])
 		}
 		if r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
 			t.Errorf("%s has no severity, summary or description", r.Alert)
 		}
 		if !strings.HasSuffix(r.Annotations["runbook_url"], "/docs/alerts.md#"+strings.ToLower(r.Alert)) ||
 			!strings.Contains(runbooks, "\n## "+r.Alert+"\n") {
-			t.Errorf("%s: docs/alerts.md has no runbook, or runbook_url is not its address: %s", r.Alert, r.Annotations["runbook_url"])
+			t.Errorf("%s: docs/alerts.md has no runbook, or runbook_url is not its address: %s",
+				r.Alert, r.Annotations["runbook_url"])
 		}
 	}
 }

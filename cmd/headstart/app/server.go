@@ -100,12 +100,9 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 			return nil, fmt.Errorf("share the planning: %w", err)
 		}
 	}
-	if err := errors.Join(mgr.Add(demand), registry.Register(demand)); err != nil {
-		return nil, fmt.Errorf("poll observed demand: %w", err)
-	}
 	plans := values.NewPlans(demand, controller.ServedSettings)
-	if err := registry.Register(plans); err != nil {
-		return nil, fmt.Errorf("serve metrics: %w", err)
+	if err := errors.Join(mgr.Add(demand), registry.Register(demand), registry.Register(plans)); err != nil {
+		return nil, fmt.Errorf("poll observed demand: %w", err)
 	}
 	s := &server{
 		opts: opts, logger: logger, clock: now, manager: mgr, plans: plans, sources: sources,

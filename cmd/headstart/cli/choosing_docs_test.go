@@ -45,7 +45,8 @@ func TestChoosingDocs(t *testing.T) {
 			t.Fatalf("%s: %v in %s", setting, err, out)
 		}
 		p := r.Policies[0]
-		return fmt.Appendf(nil, "| `%s` | %.2f %% | %.2f %% | %s |", setting, 100*p.Unserved, 100*p.Short, thousands(p.ReplicaHours))
+		return fmt.Appendf(nil, "| `%s` | %.2f %% | %.2f %% | %s |",
+			setting, 100*p.Unserved, 100*p.Short, thousands(p.ReplicaHours))
 	})
 	if rows != 6 {
 		t.Errorf("docs/choosing.md has %d settings, want 6", rows)

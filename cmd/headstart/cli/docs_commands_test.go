@@ -107,14 +107,22 @@ func TestCommandsOf(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason, line, want string
 	}{
-		"comment":   {"it is for people", "make demo   # watch", "make,demo"},
-		"pipe":      {"each part is a command", "kubectl get x -o yaml | kubectl headstart convert - > a.yaml", "kubectl,get,x,-o,yaml kubectl,headstart,convert,-"},
-		"both":      {"one after the other", "a b && c", "a,b c"},
-		"quotes":    {"an operator within is none", "headstart report --query 'sum(x) | y'", "headstart,report,--query,sum(x) | y"},
+		"comment": {"it is for people", "make demo   # watch", "make,demo"},
+		"pipe": {
+			"each part is a command", "kubectl get x -o yaml | kubectl headstart convert - > a.yaml",
+			"kubectl,get,x,-o,yaml kubectl,headstart,convert,-",
+		},
+		"both": {"one after the other", "a b && c", "a,b c"},
+		"quotes": {
+			"an operator within is none", "headstart report --query 'sum(x) | y'", "headstart,report,--query,sum(x) | y",
+		},
 		"ends":      {"in the background", "kubectl port-forward x 9090 &", "kubectl,port-forward,x,9090"},
 		"variables": {"they are for the command", "A=b make x", "make,x"},
 		"fill in":   {"nothing is known of it", "kubectl apply …", ""},
-		"equals":    {"a flag with quotes", "kubectl get -o custom-columns='A:.b' -n x", "kubectl,get,-o,custom-columns=A:.b,-n,x"},
+		"equals": {
+			"a flag with quotes", "kubectl get -o custom-columns='A:.b' -n x",
+			"kubectl,get,-o,custom-columns=A:.b,-n,x",
+		},
 	} {
 		var got []string
 		for _, c := range commandsOf(tc.line) {

@@ -88,7 +88,8 @@ func pageCommands(t *testing.T, page string) (lines []string) {
 }
 
 // reads are the commands that only look at something.
-var reads = regexp.MustCompile(`^kubectl (-n \S+ )?(get|describe|auth can-i|headstart (status|explain|startup|plot|preflight)) `)
+var reads = regexp.MustCompile(
+	`^kubectl (-n \S+ )?(get|describe|auth can-i|headstart (status|explain|startup|plot|preflight)) `)
 
 // besideShop is what pages look at in the namespace shop, beside the Forecasts of [shop].
 const besideShop = `
@@ -121,7 +122,9 @@ func TestReadingCommands(t *testing.T) {
 	}
 	awaitMetric(t, "shop", "face-fusion", "above 0", func(v float64) bool { return v > 0 })
 	run, ran := administrator(t), 0
-	for _, page := range []string{"alerts.md", "conditions.md", "forecasting.md", "leadtime.md", "troubleshooting.md", "warmpool.md"} {
+	for _, page := range []string{
+		"alerts.md", "conditions.md", "forecasting.md", "leadtime.md", "troubleshooting.md", "warmpool.md",
+	} {
 		for _, line := range pageCommands(t, page) {
 			line, _, _ = strings.Cut(line, " #")
 			line, _, _ = strings.Cut(line, " | ") // what follows searches for what need not be there
