@@ -171,17 +171,25 @@ func (h *Headstart) Direct(ctx context.Context, namespace, name string) (float64
 	return oneValue(body)
 }
 
+// Metrics returns what the replica answers at /metrics.
+func (h *Headstart) Metrics(ctx context.Context) (string, error) {
+	text, err := fetch(ctx, insecure(), "https://"+h.Address+"/metrics", h.c.Config.BearerToken)
+	if err != nil {
+		return "", fmt.Errorf("scrape %s: %w", h.Address, err)
+	}
+	return string(text), nil
+}
+
 // Owner returns the replica that plans for a Forecast: the one that has metrics of the plan.
 func Owner(ctx context.Context, replicas []*Headstart, namespace, name string) (*Headstart, error) {
 	const metric = `(?m)^headstart_forecast_plan_end_timestamp_seconds\{forecast=%q,namespace=%q\}`
 	owns := regexp.MustCompile(fmt.Sprintf(metric, name, namespace))
-	client := insecure()
 	for _, h := range replicas {
-		metrics, err := fetch(ctx, client, "https://"+h.Address+"/metrics", h.c.Config.BearerToken)
+		metrics, err := h.Metrics(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("look for the owner of %s/%s: %w", namespace, name, err)
 		}
-		if owns.Match(metrics) {
+		if owns.MatchString(metrics) {
 			return h, nil
 		}
 	}
