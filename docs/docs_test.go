@@ -18,6 +18,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 var (
@@ -118,6 +119,19 @@ func TestEveryConditionHasASymptom(t *testing.T) {
 	}
 	if found < 16 {
 		t.Errorf("only %d conditions were found", found)
+	}
+}
+
+// TestErrorsHaveASymptom wants the page on troubleshooting to name what an HPA's event says.
+func TestErrorsHaveASymptom(t *testing.T) {
+	text, err := os.ReadFile("troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{plan.ErrNoPlan, plan.ErrPlanExpired, plan.ErrNoObservation} {
+		if !strings.Contains(string(text), "\n| "+err.Error()+" |") {
+			t.Errorf("docs/troubleshooting.md does not say what %q means", err)
+		}
 	}
 }
 

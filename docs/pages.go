@@ -7,3 +7,8 @@ import "embed"
 //
 //go:embed conditions.md prometheus.md warmpool.md
 var Conditions embed.FS
+
+// Alerts has the page with the runbooks.
+//
+//go:embed alerts.md
+var Alerts embed.FS

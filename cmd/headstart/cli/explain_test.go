@@ -29,6 +29,8 @@ func TestExplain(t *testing.T) {
 		"noskill":     "To do: check what the query measures",
 		"BadQuery":    "BadQuery is a reason of HistoryReady",
 		"QuotaDenied": "conditions of a WarmPool",
+
+		"HeadstartSourceFails": "HeadstartSourceFails is an alert.\n\nA Prometheus does not answer.",
 	} {
 		if out, stderr, _ := headstart(t, "explain "+name); !strings.Contains(out, want) {
 			t.Errorf("%s: %q is missing in\n%s%s", name, want, out, stderr)
