@@ -76,6 +76,7 @@ func (f *flood) attack(t *testing.T, handler http.Handler, token string) {
 // endOfAborted stands for the part of net/http's server that a direct call of a handler leaves out:
 // the end of a request whose time limit passed while its answer was being written.
 func endOfAborted(t *testing.T) {
+	//nolint:errorlint // net/http panics with this very value, and nothing wraps it
 	if err := recover(); err != nil && err != http.ErrAbortHandler {
 		t.Errorf("the handler panicked: %v", err)
 	}
