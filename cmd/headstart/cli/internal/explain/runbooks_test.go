@@ -8,8 +8,8 @@ import (
 )
 
 func TestRunbooks(t *testing.T) {
-	r := runbooksOf("# Alerts\n\nintro\n\n## Away\nLook at [pods](install.md#the-image) and `x`:\n```sh\nkubectl get pods\n```\nThen wait.\n\n" +
-		"## Late\nWait.\n")
+	r := runbooksOf("# Alerts\n\nintro\n\n## Away\nLook at [pods](install.md#the-image) and `x`:\n" +
+		"```sh\nkubectl get pods\n```\nThen wait.\n\n## Late\nWait.\n")
 	if diff := cmp.Diff([]string{"Away", "Late"}, r.Names()); diff != "" {
 		t.Errorf("names: -want, +got\n%s", diff)
 	}
