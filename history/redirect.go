@@ -21,11 +21,14 @@ func (c *client) send(ctx context.Context, method string, target *url.URL, param
 		if err != nil {
 			return nil, err
 		}
-		location, ok := redirected(resp)
-		if !ok {
+		if resp.StatusCode/100 != 3 {
 			return resp, nil
 		}
 		resp.Body.Close()
+		location, ok := redirected(resp)
+		if !ok {
+			return nil, redirectError(fmt.Sprintf("no address that can be followed (status %d)", resp.StatusCode))
+		}
 		next, err := target.Parse(location)
 		switch {
 		case err != nil: // its text would repeat the address, with whatever is in it

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -57,6 +58,17 @@ func TestRedirectOfGet(t *testing.T) {
 	}), nil)
 	if _, err := s.Latest(t.Context(), "up", from); err != nil {
 		t.Error(err)
+	}
+}
+
+// A redirect that names no address is told as one, whatever its code.
+func TestRedirectToNowhere(t *testing.T) {
+	for _, code := range []int{300, 301, 302, 303, 304, 305, 306, 307, 308} {
+		s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }), nil)
+		_, err := s.Latest(t.Context(), "up", from)
+		if history.KindOf(err) != history.ErrRedirect || !strings.Contains(err.Error(), strconv.Itoa(code)) {
+			t.Errorf("code %d: %v", code, err)
+		}
 	}
 }
 
