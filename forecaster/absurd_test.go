@@ -76,12 +76,12 @@ func TestAbsurdSampleIsAGap(t *testing.T) {
 }
 
 // TestTenfoldDemandIsFollowed checks that a step of demand to ten times what it was is covered at
-// once, and one to a thousand times after two steps.
+// once, and one to a thousand times after three steps.
 func TestTenfoldDemandIsFollowed(t *testing.T) {
 	for _, c := range []struct {
 		factor float64
 		after  int // steps
-	}{{10, 1}, {1000, 2}} {
+	}{{10, 1}, {1000, 3}} {
 		s := absurdAt(nil)
 		n := len(s.Values)
 		for i := n - c.after; i < n; i++ {

@@ -29,8 +29,8 @@ type state struct {
 // newState fits to raw, the history up to the fit instant. It leaves room for slack more steps.
 func newState(o Options, start time.Time, raw []float64, slack int) *state {
 	n, given := len(raw), raw
-	raw, absurd := demand.Screened(o.Step, raw)
-	s := &state{opts: o, points: n, screen: demand.NewScreen(o.Step, given)}
+	raw, absurd, screen := demand.Screened(o.Step, raw)
+	s := &state{opts: o, points: n, screen: screen}
 	s.periods = season.Find(o.Step, o.Periods, raw)
 	s.history = newHistory(start, o, raw, n+slack, s.periods)
 	s.features = newFeaturizer(s.periods, o.Lead, n, o.Contract.maxChange())

@@ -60,19 +60,17 @@ func extent(values []float64) (gaps int, least, largest float64) {
 	return gaps, least, largest
 }
 
-// Absurd returns the steps of a series whose values are not to be believed: single samples that are
-// orders of magnitude above all others, as after the reset of a counter or a mistaken unit. Demand
-// that stays there is believed.
+// Absurd returns the steps of a series whose values are not to be believed: single samples, or two in
+// a row, that are many times what was usual within a day, as after the reset of a counter or a
+// mistaken unit. Demand that stays there is believed.
 func Absurd(step time.Duration, values []float64) []int {
-	_, absurd := demand.Screened(step, values)
+	_, absurd, _ := demand.Screened(step, values)
 	return absurd
 }
 
-// Plain reports whether a value at the end of a series is certainly not one that [Absurd] returns. It
-// costs little. False says nothing.
-func Plain(step time.Duration, values []float64, v float64) bool {
-	return demand.Plain(step, values, v)
-}
+// Plain reports whether the newest known value of a series is certainly not one that [Absurd]
+// returns. It costs little. False says nothing.
+func Plain(step time.Duration, values []float64) bool { return demand.Plain(step, values) }
 
 // maxNamed is how many absurd samples a warning names.
 const maxNamed = 3

@@ -216,7 +216,7 @@ func Newest(s *forecaster.Series) Observation {
 		return Observation{Value: math.NaN()}
 	}
 	newest := newestOf(*s)
-	if math.IsNaN(newest.Value) || forecaster.Plain(s.Step, s.Values, newest.Value) {
+	if math.IsNaN(newest.Value) || forecaster.Plain(s.Step, s.Values) {
 		return newest // and save the search for absurd values in all of the series
 	}
 	return newestOf(withoutAbsurd(*s))

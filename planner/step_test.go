@@ -169,9 +169,9 @@ func TestNewestIsNotAbsurd(t *testing.T) {
 	if got := Newest(series); got.Value != values[198] || !got.At.Equal(time.Unix(199*60, 0)) {
 		t.Errorf("newest %+v, want the value before the absurd one", got)
 	}
-	values[199] = 700
-	if got := Newest(series); got.Value != 700 {
-		t.Errorf("newest %+v, want tenfold demand as it is", got)
+	values[199] = 500
+	if got := Newest(series); got.Value != 500 {
+		t.Errorf("newest %+v, want sevenfold demand as it is", got)
 	}
 }
 

@@ -56,7 +56,7 @@ func Forecast(s forecaster.Series, o Options) (Bands, error) {
 	for _, v := range s.Values[max(0, len(s.Values)-most):] {
 		values = append(values, demand.Clean(v))
 	}
-	values, _ = demand.Screened(s.Step, values)
+	values, _, _ = demand.Screened(s.Step, values)
 	from := s.End().Add(-time.Duration(len(values)) * s.Step)
 	periods := season.Find(s.Step, o.Periods, values)
 	days := calendar.Learn(calendarDays(o.Days), from, s.Step, values, periods.Day)

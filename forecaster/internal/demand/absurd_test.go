@@ -2,6 +2,7 @@ package demand
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -31,42 +32,57 @@ func TestScreened(t *testing.T) {
 			"at the end it is known to be absurd all the same", time.Minute, 0, func(v []float64) { v[999] = 3e6 },
 			[]int{999},
 		},
-		"Two": {"two of different size", time.Minute, 0, func(v []float64) { v[10], v[500] = 3e6, 3e9 }, []int{10, 500}},
+		"Two": {"two of different size", time.Minute, 0, func(v []float64) { v[20], v[500] = 3e6, 3e9 }, []int{20, 500}},
 		"Gap": {
 			"a gap is not absurd, and ends nothing", time.Minute, 0,
-			func(v []float64) { v[10], v[11], v[12] = 1e9, nan, 1e9 },
-			[]int{10, 12},
+			func(v []float64) { v[20], v[21], v[22] = 1e9, nan, 1e9 },
+			[]int{20, 22},
 		},
 		"Rate": {
 			"a rate over five minutes shows it five times", time.Minute, 0,
 			func(v []float64) { copy(v[503:], []float64{1e6, 1e6, 1e6, 1e6, 1e6}) },
 			[]int{503, 504, 505, 506, 507},
 		},
-		"Tenfold": {"ten times the usual demand is demand", time.Minute, 0, func(v []float64) { v[500] = 1500 }, nil},
+		"Sevenfold": {"seven times the usual demand is demand", time.Minute, 0, func(v []float64) { v[500] = 1050 }, nil},
+		"Tenfold":   {"ten times is not", time.Minute, 0, func(v []float64) { v[500] = 1500 }, []int{500}},
 		"Repeated": {
-			"what recurs is usual", time.Minute, 0, func(v []float64) { v[100], v[300], v[500] = 3e6, 3e6, 3e6 }, nil,
-		},
-		"SeveralWild": {
-			"in a long history several are absurd where they are wild", 5 * time.Minute, 8000,
-			func(v []float64) { v[100], v[300], v[500], v[700] = 3e6, 4e6, 3e7, 3e6 },
+			"one a day stays absurd, since none is believed", 5 * time.Minute, 8000,
+			func(v []float64) { v[100], v[300], v[500], v[700] = 3e6, 5e4, 3e7, 3e6 },
 			[]int{100, 300, 500, 700},
 		},
-		"SeveralBursts": {
-			"smaller ones that recur are bursts", 5 * time.Minute, 8000,
-			func(v []float64) { v[100], v[300], v[500], v[700] = 5e4, 5e4, 5e4, 5e4 }, nil,
+		"First": {"nothing is usual yet", time.Minute, 0, func(v []float64) { v[5] = 3e6 }, nil},
+		"Burst": {
+			"a burst of minutes is believed from the third on", time.Minute, 0,
+			func(v []float64) { scale(v[500:510], 15) },
+			[]int{500, 501},
+		},
+		"RareJob": {
+			"a job from idle is usual once it has run", time.Minute, 5000,
+			func(v []float64) {
+				clear(v)
+				for i := 500; i+10 < len(v); i += 1440 {
+					scale(v[i:i+10], 0)
+					for k := i; k < i+10; k++ {
+						v[k] = 1e4
+					}
+				}
+			}, nil,
 		},
 		"Idle": {
 			"a service without demand has no usual demand", time.Minute, 0, func(v []float64) { clear(v); v[500] = 1e6 },
 			nil,
 		},
-		"StepOfDemand": {"demand that stays is believed", time.Minute, 0, func(v []float64) { scale(v[900:], 1e4) }, nil},
+		"StepOfDemand": {
+			"demand that stays is believed after five minutes", time.Minute, 0, func(v []float64) { scale(v[900:], 1e4) },
+			[]int{900, 901, 902, 903, 904},
+		},
 		"LongStep": {
 			"a step of five minutes is as long as a glitch", 5 * time.Minute, 0, func(v []float64) { v[500] = 3e6 },
 			[]int{500},
 		},
 		"LongStepTwice": {
-			"the second of two is believed", 5 * time.Minute, 0, func(v []float64) { v[500], v[501] = 9e6, 9e6 },
-			[]int{500},
+			"the third is believed", 5 * time.Minute, 0, func(v []float64) { v[500], v[501], v[502] = 9e6, 9e6, 9e6 },
+			[]int{500, 501},
 		},
 	}
 	for name, tc := range tests {
@@ -74,7 +90,7 @@ func TestScreened(t *testing.T) {
 			values := usual(max(1000, tc.n))
 			tc.change(values)
 			before := slices.Clone(values)
-			screened, absurd := Screened(tc.step, values)
+			screened, absurd, _ := Screened(tc.step, values)
 			if !slices.Equal(absurd, tc.absurd) {
 				t.Errorf("\nReason: %s\nabsurd %v, want %v", tc.reason, absurd, tc.absurd)
 			}
@@ -98,13 +114,38 @@ func scale(v []float64, by float64) {
 
 // TestScreenBelievesWhatLasts follows a step of demand to a thousand times what was usual.
 func TestScreenBelievesWhatLasts(t *testing.T) {
-	screen := NewScreen(time.Minute, usual(1000))
-	for i := range 20 {
+	_, _, screen := Screened(time.Minute, usual(1000))
+	for i := range 12 {
 		if got := screen.Absurd(1e5); got != (i < 5) {
 			t.Errorf("minute %d: absurd %v", i, got)
 		}
 	}
 	if screen.Absurd(100) || !screen.Absurd(1e5) {
 		t.Error("back at the usual demand, the next absurd sample is not believed")
+	}
+}
+
+// What Plain calls demand is never absurd, wherever the series ends.
+func TestPlainIsNeverAbsurd(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	plain := 0
+	for range 300 {
+		values := usual(40 + rng.IntN(2000))
+		for range rng.IntN(6) {
+			from := rng.IntN(len(values))
+			scale(values[from:min(len(values), from+1+rng.IntN(12))], math.Pow(10, 5*rng.Float64()-1))
+		}
+		step := []time.Duration{15 * time.Second, time.Minute, 10 * time.Minute}[rng.IntN(3)]
+		_, absurd, _ := Screened(step, values)
+		if !Plain(step, values) {
+			continue
+		}
+		plain++
+		if slices.Contains(absurd, len(values)-1) {
+			t.Fatalf("the newest of %d samples is plain and absurd", len(values))
+		}
+	}
+	if plain < 100 {
+		t.Errorf("only %d of 300 series end plainly", plain)
 	}
 }
