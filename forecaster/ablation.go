@@ -16,4 +16,8 @@ const (
 	partMargins = "margins"
 	// partReplicas counts costs in whole replicas, not in fractions.
 	partReplicas = "whole replicas"
+	// partGlobal uses the global model, alone and adapted to the series.
+	partGlobal = "global model, in all its forms"
+	// partSmoothed adds averages of a candidate over its last steps.
+	partSmoothed = "smoothed candidates"
 )

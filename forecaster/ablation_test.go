@@ -18,13 +18,13 @@ import (
 func ablated() [][]string {
 	const (
 		main                  = "quantile regression"
-		low, high, recent     = main + ", low", main + ", high", main + ", recent"
+		high                  = main + ", high"
 		onTop, alone          = "trees on the regression", "trees"
 		daily, weekly, inner  = "daily profile", "weekly profile", "inner profile"
 		growth, damped, level = "yesterday, at today's level", "trend, damped", "level now"
 	)
 	simple := []string{daily, weekly, inner, growth, damped, level}
-	others := append([]string{low, high, recent, onTop, alone}, simple...)
+	others := append([]string{high, onTop, alone, partGlobal, partSmoothed}, simple...)
 	return [][]string{
 		nil,
 		{partShifts},
@@ -36,14 +36,17 @@ func ablated() [][]string {
 		{onTop},
 		{alone},
 		{onTop, alone},
-		{low, high},
-		{recent},
+		{high},
+		{adaptedName, adaptedName + ", high"},
+		{partGlobal},
+		{partSmoothed},
+		{partGlobal, partSmoothed},
 		{daily, weekly, inner},
 		{growth},
 		{damped},
 		{level},
 		simple,
-		{main, low, high, recent, onTop, alone},
+		{main, high, onTop, alone, partGlobal, partSmoothed},
 		others, append([]string{partMargins}, others...),
 	}
 }
@@ -114,12 +117,12 @@ func costOf(t *testing.T, trace *closedloop.Trace, without []string) float64 {
 
 // An ablation of an unknown name would measure nothing.
 func TestAblationsAreKnown(t *testing.T) {
-	f := mustNew(t, Options{Step: time.Hour, Lead: 1, Contract: Contract{ShortageCost: 20}})
-	if err := f.Start(Series{Start: epoch, Step: time.Hour, Values: synthetic.Wave(24*40, 24, 3)}); err != nil {
+	f := mustNew(t, Options{Step: 10 * time.Minute, Lead: 1, Contract: Contract{ShortageCost: 20}})
+	if err := f.Start(Series{Start: epoch, Step: 10 * time.Minute, Values: synthetic.Wave(144*40, 144, 3)}); err != nil {
 		t.Fatal(err)
 	}
 	known := map[string]bool{"inner profile": true}
-	for _, part := range []string{partShifts, partGate, partBusyCosts, partHalfLives, partMargins, partReplicas} {
+	for _, part := range []string{partShifts, partGate, partBusyCosts, partHalfLives, partMargins, partReplicas, partGlobal, partSmoothed} {
 		known[part] = true
 	}
 	for _, c := range f.state.served.set.candidates {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"headstart.dev/headstart/forecaster/internal/boost"
+	"headstart.dev/headstart/forecaster/internal/global"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
@@ -19,6 +20,7 @@ type candidate interface {
 type origin struct {
 	step     int
 	features []float64 // shared by all candidates; nil when the history is too short to learn from
+	global   [global.Outputs]float64
 }
 
 // A persistence estimates that the level stays.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"headstart.dev/headstart/forecaster/internal/boost"
+	"headstart.dev/headstart/forecaster/internal/global"
 	"headstart.dev/headstart/forecaster/internal/regress"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
@@ -14,8 +15,12 @@ type candidateSet struct {
 	features   featurizer
 	candidates []candidate
 	fitted     bool // whether there was enough history to fit regressions
+	local      bool // whether there was enough for those that begin from nothing
 	origin     origin
-	errors     []float64 // of the first candidate, ascending; for the compared contracts only
+	smoothed   []smoothed // further candidates
+	inputs     globalInputs
+	globals    *global.Model // nil without one
+	errors     []float64     // of the first candidate, ascending; for the compared contracts only
 }
 
 const (
@@ -27,27 +32,38 @@ const (
 
 // newShortageCandidates fits the candidates that a shortage cost chooses between. It fits to at
 // most rows of the lead windows that were complete before step end.
-func newShortageCandidates(h *history, f featurizer, end, rows int, o Options) *candidateSet {
+// It fits the same candidates as like, when that is not nil.
+func newShortageCandidates(h *history, f featurizer, end, rows int, o Options, like *candidateSet) *candidateSet {
 	s := &candidateSet{features: f}
-	if d := newDesign(h, f, end, rows); d.Rows() >= 3*d.P {
-		s.fitted = true
-		s.origin.features = make([]float64, d.P)
-		s.candidates = fittedCandidates(d, f, o.Contract.level(), !o.lean)
+	d := newDesign(h, f, end, rows)
+	if d.Rows() >= 3*d.P && (like == nil || like.local) {
+		s.fitted, s.local = true, true
+		s.candidates = fittedCandidates(d, o.Contract.level(), !o.lean)
 		if len(o.Compare) > 0 {
 			s.keepErrors(d)
 		}
 	}
+	s.addGlobal(h, d, o, like == nil || like.fitted)
+	if s.fitted {
+		s.origin.features = make([]float64, d.P)
+	}
 	s.candidates = append(s.candidates, simpleCandidates(f)...)
 	s.candidates = slices.DeleteFunc(s.candidates, func(c candidate) bool { return !o.has(c.name()) })
+	s.addSmoothed(o)
 	return s
 }
 
 // newLevelCandidate fits the one candidate that a service level is calibrated on. The fit starts
 // from near, which is the same fitted to other rows, when that is not nil.
-func newLevelCandidate(d *regress.Design, f featurizer, tau float64, near *candidateSet) *candidateSet {
-	s := &candidateSet{features: f}
+//
+// With few rows it is the global model.
+func (st *state) newLevelCandidate(d *regress.Design, tau float64, near *candidateSet) *candidateSet {
+	s := &candidateSet{features: st.features}
 	if d.Rows() < 3*d.P {
 		s.candidates = []candidate{persistence{}}
+		if s.useGlobal(st.history, st.opts) {
+			s.candidates = []candidate{globalEstimate{globalName, nearestLevel(tau)}}
+		}
 		return s
 	}
 	var start []float64
@@ -59,7 +75,7 @@ func newLevelCandidate(d *regress.Design, f featurizer, tau float64, near *candi
 	for i := range d.W {
 		d.W[i] = 1
 	}
-	s.candidates = []candidate{linear{"quantile regression", d.Quantile(tau, ridgeFor(d.Rows()), start)}}
+	s.candidates = []candidate{linear{regressionName, d.Quantile(tau, ridgeFor(d.Rows()), start)}}
 	return s
 }
 
@@ -102,6 +118,11 @@ func (s *candidateSet) estimates(h *history, i int, out []float64) []float64 {
 	if s.fitted {
 		s.features.fill(h, i, s.origin.features)
 	}
+	if s.globals != nil {
+		var inputs [global.Inputs]float64
+		s.inputs.fill(h, i, inputs[:])
+		s.origin.global = s.globals.Estimate(inputs[:])
+	}
 	out = out[:0]
 	for _, c := range s.candidates {
 		q := c.estimate(h, &s.origin)
@@ -109,6 +130,25 @@ func (s *candidateSet) estimates(h *history, i int, out []float64) []float64 {
 			q = 0
 		}
 		out = append(out, stats.Clamp(q, -s.features.bound, s.features.bound))
+	}
+	level := h.levelAt(i)
+	for k := range s.smoothed {
+		out = append(out, stats.Clamp(s.smoothed[k].next(level, out[s.smoothed[k].of]), -s.features.bound, s.features.bound))
+	}
+	return out
+}
+
+// size returns the number of candidates.
+func (s *candidateSet) size() int { return len(s.candidates) + len(s.smoothed) }
+
+// names returns the names of the candidates.
+func (s *candidateSet) names() []string {
+	out := make([]string, 0, s.size())
+	for _, c := range s.candidates {
+		out = append(out, c.name())
+	}
+	for _, c := range s.smoothed {
+		out = append(out, c.label)
 	}
 	return out
 }
@@ -145,32 +185,22 @@ func newDesign(h *history, f featurizer, end, most int) *regress.Design {
 // ridgeFor returns the ridge penalty for so many rows.
 func ridgeFor(rows int) float64 { return 1 + 0.002*float64(rows) }
 
-// tailFactor is the factor on 1 − tau between the quantile regressions at neighbouring levels.
+// tailFactor divides 1 − tau between the two levels of quantile regressions.
 const tailFactor = 2.7
 
-// fittedCandidates fits regressions around level tau, and forests if asked to.
-func fittedCandidates(d *regress.Design, f featurizer, tau float64, forests bool) []candidate {
+// fittedCandidates fits regressions at level tau and above it, and forests if asked to.
+func fittedCandidates(d *regress.Design, tau float64, forests bool) []candidate {
 	ridge := ridgeFor(d.Rows())
-	main := linear{"quantile regression", d.Quantile(tau, ridge, nil)}
-	low, high := math.Max(0.05, 1-tailFactor*(1-tau)), 1-(1-tau)/tailFactor
+	main := linear{regressionName, d.Quantile(tau, ridge, nil)}
 	out := []candidate{
 		main,
-		linear{"quantile regression, low", d.Quantile(low, ridge, main.beta)},
-		linear{"quantile regression, high", d.Quantile(high, ridge, main.beta)},
+		linear{regressionName + ", high", d.Quantile(1-(1-tau)/tailFactor, ridge, main.beta)},
 	}
 	if forests {
 		b := boost.New(d, tau)
 		out = append(out,
 			boosted{"trees on the regression", main.beta, b.Fit(main.beta)},
 			boosted{"trees", nil, b.Fit(nil)})
-	}
-	if f.day > 0 {
-		whole := slices.Clone(d.W)
-		for i := range d.W {
-			d.W[i] *= math.Exp2(-float64(i*d.Stride) / float64(4*f.day))
-		}
-		out = append(out, linear{"quantile regression, recent", d.Quantile(tau, ridge, main.beta)})
-		copy(d.W, whole)
 	}
 	return out
 }

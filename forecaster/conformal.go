@@ -113,7 +113,7 @@ func (s *state) compareServiceLevels(final *candidateSet, rows *regress.Design) 
 	}
 	final.keepErrors(rows)
 	for _, level := range baseLevels() {
-		b := &levelBase{level: level, final: newLevelCandidate(rows, s.features, level, final)}
+		b := &levelBase{level: level, final: s.newLevelCandidate(rows, level, final)}
 		b.final.keepErrors(rows)
 		s.served.bases = append(s.served.bases, b)
 	}

@@ -14,7 +14,7 @@ const (
 	// otherLoadShare is the weight of a cost from quiet times in busy times, and the reverse.
 	otherLoadShare = 0.35
 	// negligible is the excess cost, times the learning rate, from which on a weight is zero.
-	negligible = 20
+	negligible = 14
 )
 
 // halfLives returns the half-lives of the trailing costs, in days. Sometimes the best expert
@@ -29,16 +29,18 @@ func halfLives() []float64 { return []float64{0.25, 1, 4} }
 // above. What is noise in a busy hour is a multiple of demand in a quiet one, and a model may be
 // good at one of the two.
 type trailingCosts struct {
-	decay       float64 // factor on trailing costs per block
-	quiet, busy []float64
+	decay       float32 // factor on trailing costs per block
+	quiet, busy []float32
 }
 
 func newTrailingCosts(experts int, decay float64) trailingCosts {
-	return trailingCosts{decay: decay, quiet: make([]float64, experts), busy: make([]float64, experts)}
+	return trailingCosts{
+		decay: float32(decay), quiet: make([]float32, experts), busy: make([]float32, experts),
+	}
 }
 
 // byLoad returns the costs of times with the given load, and those of the other times.
-func (c *trailingCosts) byLoad(busy bool) (same, other []float64) {
+func (c *trailingCosts) byLoad(busy bool) (same, other []float32) {
 	if busy {
 		return c.busy, c.quiet
 	}
@@ -49,7 +51,7 @@ func (c *trailingCosts) byLoad(busy bool) (same, other []float64) {
 func (c *trailingCosts) add(busy bool, costs []float64) {
 	same, other := c.byLoad(busy)
 	for e, cost := range costs {
-		same[e] = same[e]*c.decay + cost
+		same[e] = same[e]*c.decay + float32(cost)
 		other[e] *= c.decay
 	}
 }
@@ -61,7 +63,7 @@ func (c *trailingCosts) addWeights(busy bool, otherLoadShare, total float64, wei
 	same, other := c.byLoad(busy)
 	least := math.Inf(1)
 	for e := range buffer { // the costs of all times, and then the weights
-		buffer[e] = same[e] + otherLoadShare*other[e]
+		buffer[e] = float64(same[e]) + otherLoadShare*float64(other[e])
 		least = min(least, buffer[e])
 	}
 	rate := learningRate / math.Max(least, 1e-9)

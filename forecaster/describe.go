@@ -62,9 +62,9 @@ func (s *state) models() []Weight {
 		return []Weight{{Model: s.served.scores.season.name(), Share: 1}}
 	}
 	var out []Weight
-	candidates := s.served.set.candidates
-	for c, w := range s.served.calibrator.candidateWeights(len(candidates)) {
-		out = append(out, Weight{Model: candidates[c].name(), Share: w})
+	names := s.served.set.names()
+	for c, w := range s.served.calibrator.candidateWeights(len(names)) {
+		out = append(out, Weight{Model: names[c], Share: w})
 	}
 	return out
 }

@@ -221,11 +221,11 @@ func (s *state) compareShortageCosts(trial *candidateSet) {
 	}
 	factors := marginFactors(least-comparedReach, most+comparedReach, comparedMargins)
 	x := &comparedExperts{
-		weightedExperts: *newExperts(s.opts, s.history, len(trial.candidates), s.periods.Day, factors),
+		weightedExperts: *newExperts(s.opts, s.history, trial.size(), s.periods.Day, factors),
 	}
 	s.served.compared = x
 	for k := range s.served.others {
-		own := newExperts(s.opts, s.history, len(trial.candidates), s.periods.Day, factors)
+		own := newExperts(s.opts, s.history, trial.size(), s.periods.Day, factors)
 		s.served.others[k].calibrator = &comparedCost{
 			experts: x, cost: s.served.others[k].contract.ShortageCost,
 			costs: own.costs, newest: own.newest, weights: own.weights,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster/internal/demand"
+	"headstart.dev/headstart/forecaster/internal/global"
 	"headstart.dev/headstart/forecaster/internal/values"
 )
 
@@ -26,6 +27,13 @@ func New(o Options) (*Forecaster, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("forecaster: %w", err)
+	}
+	if o.Global == nil {
+		shipped, err := global.Default()
+		if err != nil {
+			return nil, fmt.Errorf("forecaster: %w", err)
+		}
+		o.Global = shipped
 	}
 	return &Forecaster{opts: o}, nil
 }

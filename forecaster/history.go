@@ -36,6 +36,9 @@ type history struct {
 	windowMax []float64
 	level     []float64
 	observed  []bool
+
+	outcomeSums [][3]outcomeSum // as the others, before each step
+	outcomeKeep [3]float32
 }
 
 const (
@@ -65,6 +68,8 @@ func newHistory(start time.Time, o Options, raw []float64, capacity int, p seaso
 		x: make([]float64, 0, capacity), sums: make([]float64, 1, capacity+1),
 		windowMax: make([]float64, 0, capacity), level: make([]float64, 1, capacity+1),
 		observed: make([]bool, 0, capacity),
+
+		outcomeSums: make([][3]outcomeSum, 1, capacity+1), outcomeKeep: outcomeKeep(o.Step),
 	}
 	if unit <= 0 {
 		h.unit, h.zeros = 1, true
@@ -174,6 +179,7 @@ func (h *history) push(v float64) {
 	if n > h.lead {
 		h.windowMax = append(h.windowMax, h.log(stats.Max(h.x[n-1-h.lead-h.from:])))
 	}
+	h.addOutcome()
 }
 
 // normalise returns demand in units of its mean. It rounds, so that the same series in another unit
@@ -233,5 +239,6 @@ func (h *history) last() float64 {
 func (h *history) prefix(i int, view *history) *history {
 	view.x, view.sums, view.level, view.observed = h.x[:i], h.sums[:i+1], h.level[:i+1], h.observed[:i]
 	view.windowMax = h.windowMax[:max(0, min(i-h.lead, len(h.windowMax)))]
+	view.outcomeSums = h.outcomeSums[:i+1]
 	return view
 }

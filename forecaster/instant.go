@@ -12,7 +12,7 @@ const (
 
 	// A young series is fitted for the first time at firstFit steps, and again whenever it has
 	// grown by the factor growth. It is young for youngIntervals fit intervals.
-	firstFit, growth, youngIntervals = 60, 1.15, 4
+	firstFit, growth, youngIntervals = 12, 1.15, 4
 )
 
 // FitInterval returns the time between two regular fits of a series with this step. It is at least

@@ -8,6 +8,7 @@ import (
 
 	"headstart.dev/headstart/forecaster/internal/calendar"
 	"headstart.dev/headstart/forecaster/internal/demand"
+	"headstart.dev/headstart/forecaster/internal/global"
 )
 
 // DefaultMaxHistory is how many steps a fit looks back on by default: 28 days of minutes.
@@ -54,6 +55,10 @@ type Options struct {
 	// fitted for Contract alone. What the others decide from the candidates' estimates is learned for
 	// each: this takes a small part of the time of a fit. It does not change what Contract decides.
 	Compare []Contract
+
+	// Global is the global model; nil is the one that is shipped. Measurements set it to a model that
+	// has not seen the series.
+	Global *global.Model
 
 	lean    bool     // see Thrift.FewerModels
 	without []string // parts and candidates that an ablation leaves out, by name

@@ -79,6 +79,7 @@ func (h *history) shrink(raw *values.Given) {
 	h.from = from
 	h.x, h.sums, h.windowMax = tail(h.x, drop), tail(h.sums, drop), tail(h.windowMax, drop)
 	h.level, h.observed = tail(h.level, drop), tail(h.observed, drop)
+	h.outcomeSums = tail(h.outcomeSums, drop)
 }
 
 // tail copies what follows the first n values, with room for a block.

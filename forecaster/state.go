@@ -78,12 +78,14 @@ func (s *state) heldOut(n int) int {
 func (s *state) fitShortageCost() {
 	n := s.history.n()
 	from := n - s.heldOut(n)
-	trial := newShortageCandidates(s.history, s.features, from, trialRows, s.opts)
-	s.served.calibrator = newWeightedExperts(s.opts, s.history, len(trial.candidates), s.periods.Day)
+	trial := newShortageCandidates(s.history, s.features, from, trialRows, s.opts, nil)
+	x := newWeightedExperts(s.opts, s.history, trial.size(), s.periods.Day)
+	x.expect(trial.names(), s.opts.Step)
+	s.served.calibrator = x
 	s.compareShortageCosts(trial)
 	s.margin = 2 * s.replay(trial, from, n)
 	if trial.fitted {
-		s.served.set = newShortageCandidates(s.history, s.features, n, maxRows, s.opts)
+		s.served.set = newShortageCandidates(s.history, s.features, n, maxRows, s.opts, trial)
 	}
 }
 
@@ -94,7 +96,7 @@ func (s *state) fitServiceLevel() {
 	h, level := s.history, s.opts.Contract.ServiceLevel
 	n := h.n()
 	d := newDesign(h, s.features, n, maxRows)
-	final := newLevelCandidate(d, s.features, level, nil)
+	final := s.newLevelCandidate(d, level, nil)
 	s.served.calibrator = newConformalMargins(s.opts.Contract, h.lead, s.periods.Day, final.meanError(d))
 	s.compareServiceLevels(final, d)
 	hold := s.heldOut(n)
@@ -103,9 +105,9 @@ func (s *state) fitServiceLevel() {
 		from, to := n-hold+hold*k/folds, n-hold+hold*(k+1)/folds
 		others := d.Without(from-2*h.lead-1, to+h.lead+1)
 		for _, b := range s.served.bases {
-			b.set = newLevelCandidate(others, s.features, b.level, b.final)
+			b.set = s.newLevelCandidate(others, b.level, b.final)
 		}
-		errs += s.replay(newLevelCandidate(others, s.features, level, final), from, to)
+		errs += s.replay(s.newLevelCandidate(others, level, final), from, to)
 	}
 	s.margin = 2 * errs / folds
 	s.served.set = final

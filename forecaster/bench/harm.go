@@ -88,7 +88,7 @@ func harmTrace(t *closedloop.Trace, all []disturbance) harmResult {
 	c := forecaster.Contract{ShortageCost: closedloop.Penalty}
 	factor := t.Headroom(closedloop.Reactive)
 	mid := (t.Warm + len(t.Raw)) / 2
-	before, err := decide(t, t.Warm, mid, c)
+	before, err := decide(t, t.Warm, mid, c, nil)
 	if err != nil {
 		return harmResult{err: err}
 	}
@@ -101,7 +101,7 @@ func harmTrace(t *closedloop.Trace, all []disturbance) harmResult {
 		mixed := append(append([]float64(nil), t.Raw[:mid]...), raw[mid:]...)
 		scored := closedloop.New(t.Name, t.Start, t.Step, mixed, t.Lead, t.Warm)
 		seen.Capacity, scored.Capacity = t.Capacity, t.Capacity
-		after, err := decide(seen, mid, len(raw), c)
+		after, err := decide(seen, mid, len(raw), c, nil)
 		if err != nil {
 			return harmResult{err: err}
 		}

@@ -11,12 +11,13 @@ import (
 
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/internal/closedloop"
+	"headstart.dev/headstart/forecaster/internal/global"
 )
 
 // decide replays the steps [a, b) of a trace and returns a decision for each, in replicas. A
 // decision knows the steps before it.
-func decide(t *closedloop.Trace, a, b int, c forecaster.Contract) ([]float64, error) {
-	f, err := forecaster.New(forecaster.Options{Step: t.Step, Lead: t.Lead, Horizon: 1, Contract: c})
+func decide(t *closedloop.Trace, a, b int, c forecaster.Contract, model *global.Model) ([]float64, error) {
+	f, err := forecaster.New(forecaster.Options{Step: t.Step, Lead: t.Lead, Horizon: 1, Contract: c, Global: model})
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +60,7 @@ func loop(w io.Writer, args []string) ([]check, error) {
 	only := fs.String("only", "", "measure traces whose name contains this")
 	command := fs.String("headstart", "bin/headstart",
 		"the command that decides; empty to call the forecaster in this process, without Crane beside it")
+	tables := fs.String("tables", "", "folder of global models that have not seen a source, for calls in this process")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -72,12 +74,12 @@ func loop(w io.Writer, args []string) ([]check, error) {
 			cases = append(cases, c)
 		}
 	}
-	results := each(len(cases), func(i int) loopResult { return loopTrace(shared, cases[i], *command) })
+	results := each(len(cases), func(i int) loopResult { return loopTrace(shared, cases[i], *command, *tables) })
 	return loopChecks(w, cases, results)
 }
 
 // loopTrace replays one trace, by the command line or in this process.
-func loopTrace(shared string, c closedloop.Case, command string) loopResult {
+func loopTrace(shared string, c closedloop.Case, command, tables string) loopResult {
 	t, err := c.Open(shared)
 	if err != nil {
 		return loopResult{err: err}
@@ -88,7 +90,11 @@ func loopTrace(shared string, c closedloop.Case, command string) loopResult {
 	if command != "" {
 		decisions, r.tuned, err = reported(command, c.Path(shared), t)
 	} else {
-		decisions, err = decide(t, t.Warm, len(t.Raw), forecaster.Contract{ShortageCost: closedloop.Penalty})
+		var model *global.Model
+		if model, err = unseen(t, tables); err != nil {
+			return loopResult{err: err}
+		}
+		decisions, err = decide(t, t.Warm, len(t.Raw), forecaster.Contract{ShortageCost: closedloop.Penalty}, model)
 		for _, p := range []closedloop.Policy{closedloop.Reactive, closedloop.Yesterday} {
 			r.tuned = append(r.tuned, t.Score(t.Decisions(p(t, t.Warm, len(t.Raw)), t.Headroom(p))).J)
 		}

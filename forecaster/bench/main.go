@@ -5,7 +5,8 @@
 //	go run ./forecaster/bench m4           many-step forecasts of the M4 hourly series
 //	go run ./forecaster/bench calibration  coverage at service levels on the open traces
 //	go run ./forecaster/bench speed        processor time and memory
-//	go run ./forecaster/bench young        the same with hours of history
+//	go run ./forecaster/bench young        cost of decisions with hours of history
+//	go run ./forecaster/bench absurd       cost of decisions with absurd samples in the history
 //	go run ./forecaster/bench harm         cost of decisions on traces that break in the middle
 //
 // loop and m4 run the command line itself, bin/headstart unless -headstart names another. The
@@ -37,6 +38,7 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"speed", speed}, {"m4", m4}, {"calibration", calibration}, {"loop", loop}, {"young", young}, {"harm", harm},
+		{"absurd", absurd},
 	}
 }
 
@@ -47,7 +49,7 @@ func run(w io.Writer, args []string) error {
 	if len(args) > 0 {
 		k := slices.IndexFunc(all, func(m measurement) bool { return m.name == args[0] })
 		if k < 0 {
-			return fmt.Errorf("unknown measurement %q: use speed, m4, calibration, loop, young or harm, or none", args[0])
+			return fmt.Errorf("unknown measurement %q: use speed, m4, calibration, loop, young, harm or absurd, or none", args[0])
 		}
 		all, args = all[k:k+1], args[1:]
 	}

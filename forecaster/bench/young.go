@@ -42,6 +42,7 @@ type youngResult struct {
 func young(w io.Writer, args []string) ([]check, error) {
 	fs := flag.NewFlagSet("young", flag.ContinueOnError)
 	only := fs.String("only", "", "measure traces whose name contains this")
+	tables := fs.String("tables", "", "folder of global models that have not seen a source, SOURCE.json (default: the one that is shipped)")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -49,11 +50,15 @@ func young(w io.Writer, args []string) ([]check, error) {
 	if err != nil {
 		return nil, err
 	}
-	results := each(len(traces), func(i int) youngResult { return youngTrace(traces[i]) })
+	results := each(len(traces), func(i int) youngResult { return youngTrace(traces[i], *tables) })
 	return youngChecks(w, traces, results)
 }
 
-func youngTrace(t *closedloop.Trace) (r youngResult) {
+func youngTrace(t *closedloop.Trace, tables string) (r youngResult) {
+	model, err := unseen(t, tables)
+	if err != nil {
+		return youngResult{err: err}
+	}
 	for _, a := range ages() {
 		c, ok := t.Young(a.history, youngDays*24*time.Hour)
 		if !ok {
@@ -61,7 +66,7 @@ func youngTrace(t *closedloop.Trace) (r youngResult) {
 			continue
 		}
 		n := len(c.Raw)
-		decisions, err := decide(c, c.Warm, n, forecaster.Contract{ShortageCost: closedloop.Penalty})
+		decisions, err := decide(c, c.Warm, n, forecaster.Contract{ShortageCost: closedloop.Penalty}, model)
 		if err != nil {
 			return youngResult{err: err}
 		}

@@ -41,20 +41,20 @@ func (f *Forest) Value(row []float64) float64 {
 // A tree is a complete binary tree. Node k has the children 2k+1 and 2k+2.
 type tree struct {
 	feature [inner]int16
-	edge    [inner]float64 // a row goes left when its feature is at most this
-	leaf    [leaves]float64
+	edge    [inner]float32 // a row goes left when its feature is at most this
+	leaf    [leaves]float32
 }
 
 func (t *tree) value(row []float64) float64 {
 	k := 0
 	for range depth {
-		if row[t.feature[k]] <= t.edge[k] {
+		if float32(row[t.feature[k]]) <= t.edge[k] {
 			k = 2*k + 1
 		} else {
 			k = 2*k + 2
 		}
 	}
-	return t.leaf[k-inner]
+	return float64(t.leaf[k-inner])
 }
 
 // A Booster grows forests on one design. Its features are sorted into bins once.
@@ -153,7 +153,7 @@ func (b *Booster) grow() tree {
 	features := b.drawFeatures()
 	var t tree
 	for i := range t.edge {
-		t.edge[i] = math.Inf(1)
+		t.edge[i] = float32(math.Inf(1))
 	}
 	n := b.d.Rows()
 	bins := [inner]uint8{} // the bin that each split ends at
@@ -226,7 +226,7 @@ func (b *Booster) split(t *tree, bins *[inner]uint8, level int, features []int) 
 		bins[first+at] = math.MaxUint8
 		if s.gain > 0 {
 			t.feature[first+at] = int16(s.feature)
-			t.edge[first+at] = b.edges[s.feature][s.bin]
+			t.edge[first+at] = float32(b.edges[s.feature][s.bin])
 			bins[first+at] = s.bin
 		}
 	}
@@ -295,9 +295,9 @@ func (b *Booster) fillLeaves(t *tree) {
 		}
 		slices.Sort(v)
 		m := float64(count[k])
-		t.leaf[k] = rate * stats.Quantile(v, b.tau) * m / (m + leafPrior)
+		t.leaf[k] = float32(rate * stats.Quantile(v, b.tau) * m / (m + leafPrior))
 	}
 	for i := range b.resid {
-		b.resid[i] -= t.leaf[b.node[i]-inner]
+		b.resid[i] -= float64(t.leaf[b.node[i]-inner])
 	}
 }

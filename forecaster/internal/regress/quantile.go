@@ -29,6 +29,32 @@ func (d *Design) Quantile(tau, ridge float64, near []float64) []float64 {
 	return s.descend(beta, s.center(beta))
 }
 
+// Correction is Quantile for what an estimate from elsewhere leaves to explain. The ridge holds all
+// coefficients near zero, the intercept too, until many rows speak against it.
+func (d *Design) Correction(tau, ridge float64) []float64 {
+	beta := make([]float64, d.P)
+	if d.Rows() == 0 {
+		return beta
+	}
+	s := newSolver(d, ridge)
+	s.tau = tau
+	for k, v := range s.penalty {
+		s.penalty[k] = max(v, ridge*leastDeviation*leastDeviation)
+	}
+	s.penalty[0] = ridge * interceptRidge
+	band := s.center(beta)
+	beta[0] = 0
+	return s.descend(beta, band)
+}
+
+const (
+	// leastDeviation is the least standard deviation that a Correction takes a column to have. In a
+	// few rows a column may hardly vary, and say nothing of what it does later.
+	leastDeviation = 0.1
+	// interceptRidge is the ridge of a Correction's intercept, in units of that of the others.
+	interceptRidge = 0.05
+)
+
 const (
 	// startRows is about how many rows the least squares look at that a regression starts from.
 	startRows = 2500

@@ -74,3 +74,20 @@ func BenchmarkQuantile(b *testing.B) {
 		d.Quantile(0.85, 1, nil)
 	}
 }
+
+// A Correction by few rows stays near zero, and one by many finds what is to be explained.
+func TestCorrectionGrowsWithItsEvidence(t *testing.T) {
+	for rows, want := range map[int][2]float64{8: {-0.05, 0.12}, 20_000: {0.45, 0.55}} {
+		rng := rand.New(rand.NewPCG(5, 6))
+		d := &Design{P: 2, Stride: 1}
+		for range rows {
+			x := rng.NormFloat64()
+			d.X = append(d.X, 1, x)
+			d.Y = append(d.Y, 0.5*x+0.2*rng.NormFloat64())
+			d.W = append(d.W, 1)
+		}
+		if got := d.Correction(0.85, 250)[1]; got < want[0] || got > want[1] {
+			t.Errorf("%d rows: the slope is %.3f, want %g to %g", rows, got, want[0], want[1])
+		}
+	}
+}
