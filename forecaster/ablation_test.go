@@ -122,7 +122,9 @@ func TestAblationsAreKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := map[string]bool{"inner profile": true}
-	for _, part := range []string{partShifts, partGate, partBusyCosts, partHalfLives, partMargins, partReplicas, partGlobal, partSmoothed} {
+	for _, part := range []string{
+		partShifts, partGate, partBusyCosts, partHalfLives, partMargins, partReplicas, partGlobal, partSmoothed,
+	} {
 		known[part] = true
 	}
 	for _, c := range f.state.served.set.candidates {

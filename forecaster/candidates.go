@@ -6,6 +6,7 @@ import (
 
 	"headstart.dev/headstart/forecaster/internal/boost"
 	"headstart.dev/headstart/forecaster/internal/global"
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
@@ -13,7 +14,7 @@ import (
 // estimate is relative to the level at the origin, on the log scale.
 type candidate interface {
 	name() string
-	estimate(h *history, o *origin) float64
+	estimate(h *past.History, o *origin) float64
 }
 
 // An origin is the step from which an estimate is made. The steps before it are known.
@@ -26,8 +27,8 @@ type origin struct {
 // A persistence estimates that the level stays.
 type persistence struct{}
 
-func (persistence) name() string                       { return "level now" }
-func (persistence) estimate(*history, *origin) float64 { return 0 }
+func (persistence) name() string                            { return "level now" }
+func (persistence) estimate(*past.History, *origin) float64 { return 0 }
 
 // A linear is a linear quantile regression on the features (Koenker and Bassett 1978).
 type linear struct {
@@ -35,8 +36,8 @@ type linear struct {
 	beta  []float64
 }
 
-func (c linear) name() string                           { return c.label }
-func (c linear) estimate(_ *history, o *origin) float64 { return stats.Dot(o.features, c.beta) }
+func (c linear) name() string                                { return c.label }
+func (c linear) estimate(_ *past.History, o *origin) float64 { return stats.Dot(o.features, c.beta) }
 
 // A boosted is a forest, alone or added to a linear quantile regression.
 type boosted struct {
@@ -47,7 +48,7 @@ type boosted struct {
 
 func (c boosted) name() string { return c.label }
 
-func (c boosted) estimate(_ *history, o *origin) float64 {
+func (c boosted) estimate(_ *past.History, o *origin) float64 {
 	q := c.trees.Value(o.features)
 	if c.beta != nil {
 		q += stats.Dot(o.features, c.beta)
@@ -68,20 +69,20 @@ const profileLevel = 0.8
 
 func (c profile) name() string { return c.label }
 
-func (c profile) estimate(h *history, o *origin) float64 {
-	var buf [max(daysBack, weeksBack)]float64
+func (c profile) estimate(h *past.History, o *origin) float64 {
+	var buf [max(past.DaysBack, past.WeeksBack)]float64
 	seen := buf[:0]
-	shifted := h.levelShifts(o.step, c.season, c.lags)
+	shifted := h.LevelShifts(o.step, c.season, c.lags)
 	for _, lag := range c.lags {
-		if j := h.Back(o.step, lag); j >= 0 && j < h.windows() && j+h.lead < o.step {
-			seen = append(seen, h.windowMaxAt(j)+shifted.of(lag))
+		if j := h.Back(o.step, lag); j >= 0 && j < h.Windows() && j+h.Lead < o.step {
+			seen = append(seen, h.WindowMaxAt(j)+shifted.Of(lag))
 		}
 	}
 	if len(seen) == 0 {
 		return 0
 	}
 	slices.Sort(seen)
-	return stats.Quantile(seen, profileLevel) - h.levelAt(o.step)
+	return stats.Quantile(seen, profileLevel) - h.LevelAt(o.step)
 }
 
 // A seasonalGrowth estimates that demand rises as it did a season ago.
@@ -92,12 +93,12 @@ type seasonalGrowth struct {
 
 func (c seasonalGrowth) name() string { return c.label }
 
-func (c seasonalGrowth) estimate(h *history, o *origin) float64 {
+func (c seasonalGrowth) estimate(h *past.History, o *origin) float64 {
 	j := h.Back(o.step, c.lag)
-	if j < 0 || j >= h.windows() || j+h.lead >= o.step {
+	if j < 0 || j >= h.Windows() || j+h.Lead >= o.step {
 		return 0
 	}
-	return h.windowMaxAt(j) - h.levelAt(j)
+	return h.WindowMaxAt(j) - h.LevelAt(j)
 }
 
 // A dampedTrend estimates that demand rises over the lead window half as fast as it does now. It
@@ -106,12 +107,12 @@ type dampedTrend struct{}
 
 func (dampedTrend) name() string { return "trend, damped" }
 
-func (dampedTrend) estimate(h *history, o *origin) float64 {
+func (dampedTrend) estimate(h *past.History, o *origin) float64 {
 	i := o.step
-	if i <= h.levelSteps {
+	if i <= h.LevelSteps {
 		return 0
 	}
-	now := h.demandAt(i - 1)
-	slope := (now - h.demandAt(i-1-h.levelSteps)) / float64(h.levelSteps)
-	return h.log(now+math.Max(0, slope*float64(h.lead+1)/2)) - h.levelAt(i)
+	now := h.DemandAt(i - 1)
+	slope := (now - h.DemandAt(i-1-h.LevelSteps)) / float64(h.LevelSteps)
+	return h.Log(now+math.Max(0, slope*float64(h.Lead+1)/2)) - h.LevelAt(i)
 }

@@ -6,6 +6,7 @@ import (
 
 	"headstart.dev/headstart/forecaster/internal/boost"
 	"headstart.dev/headstart/forecaster/internal/global"
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/regress"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
@@ -33,7 +34,7 @@ const (
 // newShortageCandidates fits the candidates that a shortage cost chooses between. It fits to at
 // most rows of the lead windows that were complete before step end.
 // It fits the same candidates as like, when that is not nil.
-func newShortageCandidates(h *history, f featurizer, end, rows int, o Options, like *candidateSet) *candidateSet {
+func newShortageCandidates(h *past.History, f featurizer, end, rows int, o Options, like *candidateSet) *candidateSet {
 	s := &candidateSet{features: f}
 	d := newDesign(h, f, end, rows)
 	if d.Rows() >= 3*d.P && (like == nil || like.local) {
@@ -113,7 +114,7 @@ func (s *candidateSet) distance(from, to Contract) float64 {
 }
 
 // estimates writes the estimate of each candidate from step i on to out.
-func (s *candidateSet) estimates(h *history, i int, out []float64) []float64 {
+func (s *candidateSet) estimates(h *past.History, i int, out []float64) []float64 {
 	s.origin.step = i
 	if s.fitted {
 		s.features.fill(h, i, s.origin.features)
@@ -131,7 +132,7 @@ func (s *candidateSet) estimates(h *history, i int, out []float64) []float64 {
 		}
 		out = append(out, stats.Clamp(q, -s.features.bound, s.features.bound))
 	}
-	level := h.levelAt(i)
+	level := h.LevelAt(i)
 	for k := range s.smoothed {
 		out = append(out, stats.Clamp(s.smoothed[k].next(level, out[s.smoothed[k].of]), -s.features.bound, s.features.bound))
 	}
@@ -155,10 +156,10 @@ func (s *candidateSet) names() []string {
 
 // newDesign gathers at most most of the lead windows that were complete before step end, newest
 // first. A row is the features before a window, and how far its maximum rose above the level.
-func newDesign(h *history, f featurizer, end, most int) *regress.Design {
+func newDesign(h *past.History, f featurizer, end, most int) *regress.Design {
 	p := f.size()
 	first := f.first()
-	last := min(end-1-h.lead, h.windows()-1)
+	last := min(end-1-h.Lead, h.Windows()-1)
 	stride := max(1, (last-first+most)/most)
 	rows := max(0, (last-first)/stride+1)
 	d := &regress.Design{
@@ -167,16 +168,16 @@ func newDesign(h *history, f featurizer, end, most int) *regress.Design {
 	}
 	row := make([]float64, p)
 	for i := last; i >= first; i -= stride {
-		if !h.observedAt(i) {
+		if !h.ObservedAt(i) {
 			continue
 		}
 		f.fill(h, i, row)
 		d.X = append(d.X, row...)
 		d.At = append(d.At, int32(i))
-		d.Y = append(d.Y, round(stats.Clamp(h.windowMaxAt(i)-h.levelAt(i), -f.bound, f.bound)))
+		d.Y = append(d.Y, round(stats.Clamp(h.WindowMaxAt(i)-h.LevelAt(i), -f.bound, f.bound)))
 		// A missed unit costs the same at any hour, so busy hours count for more. They do not count
 		// in full proportion, since the fit would then depend on a few of them.
-		d.W = append(d.W, math.Exp(h.levelAt(i)/2))
+		d.W = append(d.W, math.Exp(h.LevelAt(i)/2))
 	}
 	d.NormaliseWeights()
 	return d

@@ -3,6 +3,7 @@ package forecaster
 import (
 	"math"
 
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/regress"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
@@ -59,7 +60,7 @@ func newConformalMargins(c Contract, lead, day int, meanError float64) *conforma
 }
 
 // part returns the part of the day that step i lies in.
-func (m *conformalMargins) part(h *history, i int) int {
+func (m *conformalMargins) part(h *past.History, i int) int {
 	if m.day < dayParts {
 		return 0
 	}
@@ -68,20 +69,20 @@ func (m *conformalMargins) part(h *history, i int) int {
 }
 
 // decide returns the estimate with its margins.
-func (m *conformalMargins) decide(h *history, i int, estimates []float64) float64 {
+func (m *conformalMargins) decide(h *past.History, i int, estimates []float64) float64 {
 	q := estimates[0] + m.all.margin + m.parts[m.part(h, i)].margin
-	m.pending[i%len(m.pending)] = h.levelAt(i) + q
+	m.pending[i%len(m.pending)] = h.LevelAt(i) + q
 	m.decisions++
-	return h.exp(h.levelAt(i) + q)
+	return h.Exp(h.LevelAt(i) + q)
 }
 
 // observe updates the margins by the window that step i completes.
-func (m *conformalMargins) observe(h *history, i int) {
+func (m *conformalMargins) observe(h *past.History, i int) {
 	from := i - m.lead
-	if m.decisions <= m.lead || from < 0 || !h.observedAt(i) || !h.observedAt(from) {
+	if m.decisions <= m.lead || from < 0 || !h.ObservedAt(i) || !h.ObservedAt(from) {
 		return
 	}
-	missed := h.windowMaxAt(from) > m.pending[from%len(m.pending)]
+	missed := h.WindowMaxAt(from) > m.pending[from%len(m.pending)]
 	m.all.update(missed)
 	m.parts[m.part(h, from)].update(missed)
 }
@@ -125,7 +126,7 @@ func (s *state) compareServiceLevels(final *candidateSet, rows *regress.Design) 
 				d.base, from, set = b, c, b.final
 			}
 		}
-		m := newConformalMargins(d.contract, s.history.lead, s.periods.Day, set.meanError(rows))
+		m := newConformalMargins(d.contract, s.history.Lead, s.periods.Day, set.meanError(rows))
 		m.all.margin = set.distance(from, d.contract)
 		d.calibrator = m
 	}

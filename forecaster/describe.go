@@ -40,12 +40,12 @@ func (f *Forecaster) Describe() Description {
 }
 
 func (s *state) describe(start time.Time, dropped int) Description {
-	h, n := s.history, s.history.n()
-	estimate := h.exp(h.levelAt(n) + s.served.estimates[0])
+	h, n := s.history, s.history.N()
+	estimate := h.Exp(h.LevelAt(n) + s.served.estimates[0])
 	d := Description{
 		FittedAt: start.Add(time.Duration(s.fittedAt-dropped) * s.opts.Step), Points: s.points,
 		Models: s.models(), Skill: s.served.scores.skill(), Coverage: s.served.scores.covered.share(),
-		Uncalibrated: h.unit * estimate * math.Exp(stats.Max(h.days.Between(n, n+h.lead+1))),
+		Uncalibrated: h.Unit * estimate * math.Exp(stats.Max(h.Days.Between(n, n+h.Lead+1))),
 		Warnings:     s.warnings,
 	}
 	for _, p := range []int{s.periods.Sub, s.periods.Day, s.periods.Week} {

@@ -3,6 +3,7 @@ package forecaster
 import (
 	"math"
 
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
@@ -35,7 +36,7 @@ type weightedExperts struct {
 
 // newWeightedExperts returns an expert for each candidate and margin. day is the length of a day in
 // steps; 0 when there is none.
-func newWeightedExperts(o Options, h *history, candidates, day int) *weightedExperts {
+func newWeightedExperts(o Options, h *past.History, candidates, day int) *weightedExperts {
 	x := newExperts(o, h, candidates, day, marginFactors(-marginReach, marginReach, marginCount))
 	x.leaveOut(o)
 	return x
@@ -52,11 +53,11 @@ func marginFactors(least, most float64, count int) []float64 {
 }
 
 // newExperts returns an expert for each candidate and factor.
-func newExperts(o Options, h *history, candidates, day int, factors []float64) *weightedExperts {
+func newExperts(o Options, h *past.History, candidates, day int, factors []float64) *weightedExperts {
 	n := candidates * len(factors)
 	x := &weightedExperts{
 		factors: factors,
-		fleets:  newFleets(o.Contract.ShortageCost, h, n), busy: make([]bool, h.lead+1),
+		fleets:  newFleets(o.Contract.ShortageCost, h, n), busy: make([]bool, h.Lead+1),
 		weights: make([]float64, n), covers: make([]float64, n), newest: make([]float64, n),
 		otherLoadShare: otherLoadShare,
 	}
@@ -94,10 +95,10 @@ func (x *weightedExperts) leaveOut(o Options) {
 }
 
 // decide returns the experts' weighted mean.
-func (x *weightedExperts) decide(h *history, i int, estimates []float64) float64 {
+func (x *weightedExperts) decide(h *past.History, i int, estimates []float64) float64 {
 	x.cover(h, i, estimates)
 	x.fleets.decide(i, x.covers)
-	busy := h.exp(h.levelAt(i)) > 1
+	busy := h.Exp(h.LevelAt(i)) > 1
 	x.busy[i%len(x.busy)] = busy
 	clear(x.weights)
 	for k := range x.costs {
@@ -107,19 +108,19 @@ func (x *weightedExperts) decide(h *history, i int, estimates []float64) float64
 }
 
 // cover sets what each expert provisions for.
-func (x *weightedExperts) cover(h *history, i int, estimates []float64) {
-	floor := h.last()
+func (x *weightedExperts) cover(h *past.History, i int, estimates []float64) {
+	floor := h.Last()
 	for c, q := range estimates {
-		cover := math.Exp(h.levelAt(i) + q)
+		cover := math.Exp(h.LevelAt(i) + q)
 		for k, f := range x.factors {
-			x.covers[c*len(x.factors)+k] = max(floor, cover*f-h.logOffset)
+			x.covers[c*len(x.factors)+k] = max(floor, cover*f-h.LogOffset)
 		}
 	}
 }
 
 // observe charges every expert at the end of a block, for what it decided a lead ago.
-func (x *weightedExperts) observe(h *history, i int) {
-	busy := x.busy[max(0, i-h.lead)%len(x.busy)]
+func (x *weightedExperts) observe(h *past.History, i int) {
+	busy := x.busy[max(0, i-h.Lead)%len(x.busy)]
 	if x.fleets.observe(h, i, x.newest) {
 		for k := range x.costs {
 			x.costs[k].add(busy, x.newest)
@@ -156,17 +157,17 @@ type comparedExperts struct {
 }
 
 // observe follows all fleets. It keeps what the next decision overwrites.
-func (x *comparedExperts) observe(h *history, i int) {
+func (x *comparedExperts) observe(h *past.History, i int) {
 	paid, need, ended := x.follow(h, i)
 	x.paid, x.need, x.ended = append(x.paid[:0], paid...), need, ended
-	x.wasBusy = x.busy[max(0, i-h.lead)%len(x.busy)]
+	x.wasBusy = x.busy[max(0, i-h.Lead)%len(x.busy)]
 }
 
 // decide sets what each expert provisions for.
-func (x *comparedExperts) decide(h *history, i int, estimates []float64) {
+func (x *comparedExperts) decide(h *past.History, i int, estimates []float64) {
 	x.cover(h, i, estimates)
 	x.fleets.decide(i, x.covers)
-	x.busy[i%len(x.busy)] = h.exp(h.levelAt(i)) > 1
+	x.busy[i%len(x.busy)] = h.Exp(h.LevelAt(i)) > 1
 }
 
 // A comparedCost is the calibrator of one compared shortage cost.
@@ -181,7 +182,7 @@ type comparedCost struct {
 	busy    bool
 }
 
-func (c *comparedCost) observe(*history, int) {
+func (c *comparedCost) observe(*past.History, int) {
 	x := c.experts
 	if !x.ended {
 		return
@@ -192,7 +193,7 @@ func (c *comparedCost) observe(*history, int) {
 	}
 }
 
-func (c *comparedCost) decide(_ *history, i int, _ []float64) float64 {
+func (c *comparedCost) decide(_ *past.History, i int, _ []float64) float64 {
 	x := c.experts
 	busy := x.busy[i%len(x.busy)]
 	if c.age++; c.age >= c.renew || busy != c.busy {

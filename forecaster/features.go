@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/season"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
@@ -26,9 +27,6 @@ func (c Contract) maxChange() float64 {
 }
 
 const (
-	daysBack  = 7 // short seasons that features look back on, at most
-	weeksBack = 6 // long seasons, likewise
-
 	singleDays, singleWeeks = 3, 2 // the latest seasons that have features of their own
 	dayOrder, weekOrder     = 2, 1 // harmonics of the seasons
 )
@@ -56,8 +54,8 @@ func newFeaturizer(p season.Periods, lead, steps int, bound float64) featurizer 
 			f.windows = append(f.windows, w)
 		}
 	}
-	f.days = lagsOf(day, daysBack, lead, steps)
-	f.weeks = lagsOf(week, weeksBack, lead, steps)
+	f.days = lagsOf(day, past.DaysBack, lead, steps)
+	f.weeks = lagsOf(week, past.WeeksBack, lead, steps)
 	if len(f.days) > 0 {
 		f.day = day
 	}
@@ -88,11 +86,11 @@ func lagsOf(season, most, lead, steps int) []int {
 }
 
 // levelShifts returns the level shifts since the lags, before step i.
-func (f *featurizer) levelShifts(h *history, i int) shifts {
+func (f *featurizer) levelShifts(h *past.History, i int) past.Shifts {
 	if f.day == 0 {
-		return shifts{}
+		return past.Shifts{}
 	}
-	return h.levelShifts(i, f.day, f.lags)
+	return h.LevelShifts(i, f.day, f.lags)
 }
 
 // size returns the number of features.
@@ -120,19 +118,19 @@ func (f *featurizer) first() int {
 func round(v float64) float64 { return math.Round(v*1e7) / 1e7 }
 
 // fill writes the features of step i to out. They are made from the steps before i.
-func (f *featurizer) fill(h *history, i int, out []float64) {
-	now := h.levelAt(i)
+func (f *featurizer) fill(h *past.History, i int, out []float64) {
+	now := h.LevelAt(i)
 	k := 0
 	add := func(v float64) { out[k] = round(stats.Clamp(v, -f.bound, f.bound)); k++ }
 	add(1)
 	for _, w := range f.windows {
-		add(h.log(h.mean(i, w)) - now)
+		add(h.Log(h.Mean(i, w)) - now)
 	}
-	largest, variation := h.recent(i)
-	add(h.log(largest) - now)
+	largest, variation := h.Recent(i)
+	add(h.Log(largest) - now)
 	add(variation)
-	add(h.levelAt(i) - h.levelAt(max(0, i-f.lead-1)))
-	add(math.Max(0, h.log(h.mean(i, 1))-now)) // a rise says more about the next maximum than a fall
+	add(h.LevelAt(i) - h.LevelAt(max(0, i-f.lead-1)))
+	add(math.Max(0, h.Log(h.Mean(i, 1))-now)) // a rise says more about the next maximum than a fall
 	shifted := f.levelShifts(h, i)
 	if f.day > 0 {
 		f.seasonal(h, i, f.days, singleDays, &shifted, add)
@@ -144,30 +142,8 @@ func (f *featurizer) fill(h *history, i int, out []float64) {
 	}
 }
 
-// maxRecent bounds how many steps recent looks at.
-const maxRecent = 720
-
-// recent returns the maximum over the two latest lead windows, and the mean change from step to
-// step relative to mean demand.
-func (h *history) recent(i int) (largest, variation float64) {
-	w := min(2*(h.lead+1), maxRecent)
-	recent := h.x[max(0, i-w)-h.from : i-h.from]
-	if len(recent) == 0 {
-		return 0, 0
-	}
-	changes, sum := 0.0, 0.0
-	for k, v := range recent {
-		largest = max(largest, v)
-		sum += v
-		if k > 0 {
-			changes += math.Abs(v - recent[k-1])
-		}
-	}
-	return largest, changes / (sum + h.logOffset*float64(len(recent)))
-}
-
 // harmonics adds the sines and cosines of the position within a season.
-func harmonics(h *history, i, season, order int, add func(float64)) {
+func harmonics(h *past.History, i, season, order int, add func(float64)) {
 	a := 2 * math.Pi * float64((i+h.Offset(i))%season) / float64(season)
 	for k := 1; k <= order; k++ {
 		sin, cos := math.Sincos(float64(k) * a)
@@ -179,18 +155,18 @@ func harmonics(h *history, i, season, order int, add func(float64)) {
 // seasonal adds how far the maximum of the lead window at each lag rose above the level then (its
 // rise), and how far it lies above the level now (its excess). It adds them singly for the latest
 // seasons, and averaged over all lags. A season before the history counts as the average.
-func (f *featurizer) seasonal(h *history, i int, lags []int, single int, shifted *shifts, add func(float64)) {
-	now := h.levelAt(i)
-	var rises, excesses [max(daysBack, weeksBack)]float64
+func (f *featurizer) seasonal(h *past.History, i int, lags []int, single int, shifted *past.Shifts, add func(float64)) {
+	now := h.LevelAt(i)
+	var rises, excesses [max(past.DaysBack, past.WeeksBack)]float64
 	n := 0
 	var sumRise, sumExcess, sumHinge, sumLevel float64
 	most := -f.bound
 	for _, lag := range lags {
 		j := h.Back(i, lag)
-		if j < 0 || j >= h.windows() || j+h.lead >= i {
+		if j < 0 || j >= h.Windows() || j+h.Lead >= i {
 			continue
 		}
-		largest, level, by := h.windowMaxAt(j), h.levelAt(j), shifted.of(lag)
+		largest, level, by := h.WindowMaxAt(j), h.LevelAt(j), shifted.Of(lag)
 		rise := stats.Clamp(largest-level, -f.bound, f.bound)
 		excess := stats.Clamp(largest+by-now, -f.bound, f.bound)
 		rises[n], excesses[n] = rise, excess

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
@@ -35,13 +36,13 @@ type fleets struct {
 }
 
 // newFleets returns n fleets that pay shortageCost for a missed unit.
-func newFleets(shortageCost float64, h *history, n int) fleets {
+func newFleets(shortageCost float64, h *past.History, n int) fleets {
 	f := fleets{
 		shortageCost: shortageCost, unit: 1.0 / fleetReplicas,
-		ready: make([]float32, n), block: (h.lead + maxBlocks) / maxBlocks,
+		ready: make([]float32, n), block: (h.Lead + maxBlocks) / maxBlocks,
 	}
 	wait := min(maxBlocks, int(fleetWait/h.Step)/f.block)
-	f.desired, f.requested = newRing(wait+1, n), newRing((h.lead+f.block-1)/f.block+1, n)
+	f.desired, f.requested = newRing(wait+1, n), newRing((h.Lead+f.block-1)/f.block+1, n)
 	return f
 }
 
@@ -83,7 +84,7 @@ func (f *fleets) decide(i int, covers []float64) {
 
 // observe looks at step i. When the step ends a block, observe writes what each fleet paid and
 // missed in it to costs, in replicas. It reports whether it did.
-func (f *fleets) observe(h *history, i int, costs []float64) bool {
+func (f *fleets) observe(h *past.History, i int, costs []float64) bool {
 	paid, need, ok := f.follow(h, i)
 	if ok {
 		f.charge(f.shortageCost, paid, need, costs)
@@ -93,11 +94,11 @@ func (f *fleets) observe(h *history, i int, costs []float64) bool {
 
 // follow looks at step i. When the step ends a block, follow returns what each fleet pays and what
 // is needed, in replicas, and sets what is ready.
-func (f *fleets) follow(h *history, i int) (paid []float32, need float32, ok bool) {
-	if h.observedAt(i) {
-		f.largest = math.Max(f.largest, h.demandAt(i))
+func (f *fleets) follow(h *past.History, i int) (paid []float32, need float32, ok bool) {
+	if h.ObservedAt(i) {
+		f.largest = math.Max(f.largest, h.DemandAt(i))
 	}
-	if (i+1)%f.block != 0 || f.decided < len(f.requested) || !h.observedAt(i) {
+	if (i+1)%f.block != 0 || f.decided < len(f.requested) || !h.ObservedAt(i) {
 		return nil, 0, false
 	}
 	newest := f.requested[(f.decided-1)%len(f.requested)]

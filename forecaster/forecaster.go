@@ -112,7 +112,7 @@ func (f *Forecaster) Shrink(kept Series) {
 		return
 	}
 	f.raw.Share(kept.Values, int(since/kept.Step))
-	f.state.history.shrink(&f.raw)
+	f.state.history.Shrink(&f.raw)
 }
 
 // Origin returns the end of the last known step: the instant at which the Outlook begins. It is

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster/internal/global"
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/season"
 	"headstart.dev/headstart/forecaster/internal/synthetic"
 )
@@ -18,7 +19,7 @@ func TestGlobalInputs(t *testing.T) {
 		day := int(24 * time.Hour / step)
 		o := Options{Step: step, Lead: max(1, int(10*time.Minute/step)), Contract: Contract{ShortageCost: 20}}
 		raw := synthetic.Wave(2*day, day, 3)
-		h := newHistory(epoch, o.withDefaults(), raw, len(raw), season.Periods{})
+		h := past.New(epoch, o.withDefaults().reading(), raw, len(raw), season.Periods{})
 		g := newGlobalInputs(step, o.Lead)
 		for i, want := range map[int]float64{day / 2: 0, 2*day - 1: 1} {
 			in := make([]float64, global.Inputs)
@@ -116,7 +117,7 @@ func TestSmoothed(t *testing.T) {
 // Before anything is known, the expert that usually costs the least has the most weight.
 func TestUsualCosts(t *testing.T) {
 	o := Options{Step: time.Minute, Lead: 10, Contract: Contract{ShortageCost: 20}}.withDefaults()
-	h := newHistory(epoch, o, nil, 0, season.Periods{})
+	h := past.New(epoch, o.reading(), nil, 0, season.Periods{})
 	names := []string{"level now", globalName, adaptedName, "of another kind"}
 	x := newWeightedExperts(o, h, len(names), 0)
 	x.expect(names, o.Step)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster/internal/global"
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/regress"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
@@ -16,8 +17,8 @@ type globalEstimate struct {
 	level int // index of global.Levels
 }
 
-func (c globalEstimate) name() string                           { return c.label }
-func (c globalEstimate) estimate(_ *history, o *origin) float64 { return o.global[c.level] }
+func (c globalEstimate) name() string                                { return c.label }
+func (c globalEstimate) estimate(_ *past.History, o *origin) float64 { return o.global[c.level] }
 
 // An adaptedGlobal is the global model's estimate, corrected by a regression on what it left to
 // explain in the series itself.
@@ -29,7 +30,7 @@ type adaptedGlobal struct {
 
 func (c adaptedGlobal) name() string { return c.label }
 
-func (c adaptedGlobal) estimate(_ *history, o *origin) float64 {
+func (c adaptedGlobal) estimate(_ *past.History, o *origin) float64 {
 	return o.global[c.level] + stats.Dot(o.features, c.beta)
 }
 
@@ -50,7 +51,7 @@ const (
 )
 
 // addGlobal adds the global model, and its corrections by the rows of d when adapt is set.
-func (s *candidateSet) addGlobal(h *history, d *regress.Design, o Options, adapt bool) {
+func (s *candidateSet) addGlobal(h *past.History, d *regress.Design, o Options, adapt bool) {
 	if !s.useGlobal(h, o) {
 		return
 	}
@@ -73,11 +74,11 @@ func (s *candidateSet) addGlobal(h *history, d *regress.Design, o Options, adapt
 
 // useGlobal makes the global model available to the candidates. It reports whether there is one for
 // steps of this length.
-func (s *candidateSet) useGlobal(h *history, o Options) bool {
+func (s *candidateSet) useGlobal(h *past.History, o Options) bool {
 	if o.Global == nil || !o.has(partGlobal) || h.Step > longestGlobal {
 		return false
 	}
-	s.globals, s.inputs = o.Global, newGlobalInputs(h.Step, h.lead)
+	s.globals, s.inputs = o.Global, newGlobalInputs(h.Step, h.Lead)
 	return true
 }
 
@@ -111,7 +112,7 @@ type explained struct {
 }
 
 // leftToExplain returns the global model's estimates for some rows of d.
-func (s *candidateSet) leftToExplain(h *history, d *regress.Design) []explained {
+func (s *candidateSet) leftToExplain(h *past.History, d *regress.Design) []explained {
 	stride := max(1, (d.Rows()+mostAdapted-1)/mostAdapted)
 	out := make([]explained, 0, d.Rows()/stride+1)
 	var inputs [global.Inputs]float64

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster/internal/global"
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
@@ -45,67 +46,67 @@ func indicator(is bool) float64 {
 
 // fill writes the inputs for step i to out, of global.Inputs numbers. They are made from the steps
 // before i.
-func (g *globalInputs) fill(h *history, i int, out []float64) {
+func (g *globalInputs) fill(h *past.History, i int, out []float64) {
 	w := inputWriter{out: out}
-	now := h.levelAt(i)
-	o := h.outcomes(i)
-	scale := 1 / (0.03 + 0.5*o.spread[1] + 0.25*o.spread[0] + 0.25*o.spread[2])
+	now := h.LevelAt(i)
+	o := h.Outcomes(i)
+	scale := 1 / (0.03 + 0.5*o.Spread[1] + 0.25*o.Spread[0] + 0.25*o.Spread[2])
 	for _, v := range g.fixed {
 		w.add(v)
 	}
 	for _, n := range g.means {
-		w.both(h.log(h.mean(i, n))-now, scale)
+		w.both(h.Log(h.Mean(i, n))-now, scale)
 	}
 	largest := g.largest(h, i)
 	for _, v := range largest {
-		w.both(h.log(v)-now, scale)
+		w.both(h.Log(v)-now, scale)
 	}
-	last := h.log(h.mean(i, 1))
-	w.rise(last-h.log(h.mean(max(0, i-1), 1)), scale)
-	w.rise(h.log(h.mean(i, g.ten))-h.log(h.mean(max(0, i-g.ten), g.ten)), scale)
-	for k, spread := range o.spread {
-		w.add(o.mean[k])
+	last := h.Log(h.Mean(i, 1))
+	w.rise(last-h.Log(h.Mean(max(0, i-1), 1)), scale)
+	w.rise(h.Log(h.Mean(i, g.ten))-h.Log(h.Mean(max(0, i-g.ten), g.ten)), scale)
+	for k, spread := range o.Spread {
+		w.add(o.Mean[k])
 		w.add(spread)
 	}
-	w.add(o.mean[0] * scale)
-	at := now - h.log(1)
+	w.add(o.Mean[0] * scale)
+	at := now - h.Log(1)
 	w.rise(at, scale)
-	w.add(o.spread[1] * at)
-	w.add(o.spread[1] * max(0, at))
-	w.add(max(0, h.log(largest[0])-now-o.spread[0]))
-	w.add(max(0, h.log(largest[1])-now-o.spread[1]))
-	w.add(max(0, h.log(largest[3])-now-o.spread[2]))
+	w.add(o.Spread[1] * at)
+	w.add(o.Spread[1] * max(0, at))
+	w.add(max(0, h.Log(largest[0])-now-o.Spread[0]))
+	w.add(max(0, h.Log(largest[1])-now-o.Spread[1]))
+	w.add(max(0, h.Log(largest[3])-now-o.Spread[2]))
 	g.yesterday(h, i, &w, scale)
 }
 
 // yesterday adds what followed at this time of the day before; zeros where that is not known.
-func (g *globalInputs) yesterday(h *history, i int, w *inputWriter, scale float64) {
+func (g *globalInputs) yesterday(h *past.History, i int, w *inputWriter, scale float64) {
 	j := h.Back(i, g.day)
-	if j < 1 || j >= h.windows() || j+max(h.lead, 3*g.hour) >= i {
+	if j < 1 || j >= h.Windows() || j+max(h.Lead, 3*g.hour) >= i {
 		for w.n < global.Inputs {
 			w.add(0)
 		}
 		return
 	}
-	now, level := h.levelAt(i), h.levelAt(j)
-	rise, excess := h.windowMaxAt(j)-level, h.windowMaxAt(j)-now
+	now, level := h.LevelAt(i), h.LevelAt(j)
+	rise, excess := h.WindowMaxAt(j)-level, h.WindowMaxAt(j)-now
 	w.add(1)
 	w.both(rise, scale)
 	w.both(excess, scale)
 	w.add(max(0, excess))
 	w.add(level - now)
-	w.add(h.log(h.mean(j+g.hour, g.hour)) - level)
-	w.add(h.log(h.mean(j+3*g.hour, 3*g.hour)) - level)
-	w.add(h.log(h.mean(j, g.hour)) - h.log(h.mean(i, g.hour)))
-	w.add(h.log(h.mean(i, g.day)) - now)
+	w.add(h.Log(h.Mean(j+g.hour, g.hour)) - level)
+	w.add(h.Log(h.Mean(j+3*g.hour, 3*g.hour)) - level)
+	w.add(h.Log(h.Mean(j, g.hour)) - h.Log(h.Mean(i, g.hour)))
+	w.add(h.Log(h.Mean(i, g.day)) - now)
 }
 
 // largest returns the largest demand of each of the maxima, which ascend in length.
-func (g *globalInputs) largest(h *history, i int) (out [4]float64) {
+func (g *globalInputs) largest(h *past.History, i int) (out [4]float64) {
 	top, j := 0.0, i-1
 	for k := range out {
 		for ; j >= max(0, i-g.maxima[k]); j-- {
-			top = max(top, h.demandAt(j))
+			top = max(top, h.DemandAt(j))
 		}
 		out[k] = top
 	}
@@ -134,57 +135,4 @@ func (w *inputWriter) both(v, scale float64) {
 func (w *inputWriter) rise(v, scale float64) {
 	w.both(v, scale)
 	w.add(max(0, v))
-}
-
-// outcomes are the mean and the spread of how far lead-window maxima rose above the level, with
-// exponential weights, in three memories.
-type outcomes struct{ mean, spread [3]float64 }
-
-// An outcomeSum is the weighted sums behind outcomes, in one memory.
-type outcomeSum struct{ weight, sum, squares float32 }
-
-// outcomeMemories are the time constants of the weights.
-func outcomeMemories() [3]time.Duration {
-	return [...]time.Duration{30 * time.Minute, 3 * time.Hour, 12 * time.Hour}
-}
-
-const (
-	// usualRise and usualSpread are expected of a window before any is known; priorWindows is for how
-	// long they count.
-	usualRise, usualSpread = 0.1, 0.2
-	priorWeight            = 20 * time.Minute
-)
-
-// outcomes returns the outcomes of the windows that are complete before step i.
-func (h *history) outcomes(i int) (o outcomes) {
-	prior := float64(priorWeight) / float64(h.Step)
-	for k, s := range h.outcomeSums[i-h.from] {
-		n := float64(s.weight) + prior
-		mean := (float64(s.sum) + prior*usualRise) / n
-		square := (float64(s.squares) + prior*(usualSpread*usualSpread+usualRise*usualRise)) / n
-		o.mean[k], o.spread[k] = mean, math.Sqrt(max(0, square-mean*mean))
-	}
-	return o
-}
-
-// addOutcome continues the sums by the window that the newest step completes.
-func (h *history) addOutcome() {
-	sums := h.outcomeSums[len(h.outcomeSums)-1]
-	i := h.n() - 1 - h.lead
-	if i >= 1 && h.observedAt(i) && h.observed[len(h.observed)-1] {
-		y := float32(stats.Clamp(h.windowMaxAt(i)-h.levelAt(i), -globalBound, globalBound))
-		for k := range sums {
-			s, keep := &sums[k], h.outcomeKeep[k]
-			s.weight, s.sum, s.squares = s.weight*keep+1, s.sum*keep+y, s.squares*keep+y*y
-		}
-	}
-	h.outcomeSums = append(h.outcomeSums, sums)
-}
-
-// outcomeKeep returns the factors on the sums per step.
-func outcomeKeep(step time.Duration) (keep [3]float32) {
-	for k, m := range outcomeMemories() {
-		keep[k] = float32(math.Exp(-float64(step) / float64(max(m, step))))
-	}
-	return keep
 }

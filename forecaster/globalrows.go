@@ -5,6 +5,7 @@ import (
 
 	"headstart.dev/headstart/forecaster/internal/demand"
 	"headstart.dev/headstart/forecaster/internal/global"
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/regress"
 	"headstart.dev/headstart/forecaster/internal/season"
 	"headstart.dev/headstart/forecaster/internal/stats"
@@ -15,18 +16,18 @@ import (
 func GlobalRows(o Options, s Series, from int) *regress.Design {
 	o = o.withDefaults()
 	raw, _, _ := demand.Screened(o.Step, s.Values)
-	h := newHistory(s.Start, o, raw, len(raw), season.Find(o.Step, nil, raw))
+	h := past.New(s.Start, o.reading(), raw, len(raw), season.Find(o.Step, nil, raw))
 	inputs := newGlobalInputs(o.Step, o.Lead)
 	d := &regress.Design{P: global.Inputs, Stride: 1}
 	var row [global.Inputs]float64
-	for i := max(1, from); i < h.windows(); i++ {
-		if !h.observedAt(i) || !h.observedAt(i-1) {
+	for i := max(1, from); i < h.Windows(); i++ {
+		if !h.ObservedAt(i) || !h.ObservedAt(i-1) {
 			continue
 		}
 		inputs.fill(h, i, row[:])
 		d.X = append(d.X, row[:]...)
-		d.Y = append(d.Y, stats.Clamp(h.windowMaxAt(i)-h.levelAt(i), -globalBound, globalBound))
-		d.W = append(d.W, math.Exp(h.levelAt(i)/2))
+		d.Y = append(d.Y, stats.Clamp(h.WindowMaxAt(i)-h.LevelAt(i), -globalBound, globalBound))
+		d.W = append(d.W, math.Exp(h.LevelAt(i)/2))
 	}
 	return d
 }

@@ -75,7 +75,7 @@ func (s *state) fitWeekShare() {
 // that is more.
 func (s *state) pathErrors(visit func(distance int, errs []float64)) {
 	day, week := s.periods.Day, s.periods.Week
-	n := s.history.n()
+	n := s.history.N()
 	for d := s.opts.Lead + 1; d < s.opts.Horizon && d < n/3; d *= 2 {
 		first := max(n/3, min(2*n/3, n-7*max(day, 1)))
 		last := n - d - s.opts.Lead - 1
@@ -85,7 +85,7 @@ func (s *state) pathErrors(visit func(distance int, errs []float64)) {
 		stride := max(1, (last-first)/maxOrigins)
 		var errs []float64
 		for o := first; o < last; o += stride {
-			errs = append(errs, s.history.windowMaxAt(o+d)-s.pathMax(o, d))
+			errs = append(errs, s.history.WindowMaxAt(o+d)-s.pathMax(o, d))
 		}
 		if len(errs) < minOrigins {
 			return

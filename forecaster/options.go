@@ -9,6 +9,7 @@ import (
 	"headstart.dev/headstart/forecaster/internal/calendar"
 	"headstart.dev/headstart/forecaster/internal/demand"
 	"headstart.dev/headstart/forecaster/internal/global"
+	"headstart.dev/headstart/forecaster/internal/past"
 )
 
 // DefaultMaxHistory is how many steps a fit looks back on by default: 28 days of minutes.
@@ -74,6 +75,13 @@ func (o Options) calendarDays() []calendar.Day {
 		days[i] = calendar.Day(d)
 	}
 	return days
+}
+
+// reading returns how demand is read.
+func (o Options) reading() past.Options {
+	return past.Options{
+		Step: o.Step, Location: o.Location, Lead: o.Lead, Days: o.calendarDays(), NoShifts: !o.has(partShifts),
+	}
 }
 
 func (o Options) withDefaults() Options {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
@@ -65,19 +66,19 @@ const (
 
 // outlook returns what a decider makes of a path, up to a lead window before its end.
 func (s *state) outlook(d *decider, path []float64) Outlook {
-	h, n, lead := s.history, s.history.n(), s.opts.Lead
+	h, n, lead := s.history, s.history.N(), s.opts.Lead
 	steps := len(path) - lead - 1
 	o := Outlook{
 		Median: make([]float64, steps), Cover: stats.SlidingMax(path[:steps+lead], lead+1),
-		Level: h.exp(h.levelAt(n)), Skilled: d.scores.skilled(),
+		Level: h.Exp(h.LevelAt(n)), Skilled: d.scores.skilled(),
 	}
-	margin := math.Log(d.cover+h.logOffset) - o.Cover[0] // of now
+	margin := math.Log(d.cover+h.LogOffset) - o.Cover[0] // of now
 	unmeasured := math.Max(margin, s.margin)
 	for i, largest := range o.Cover {
 		near := math.Exp(-float64(i) / float64(nearLeads*(lead+1)))
 		distant := d.margins.at(i, unmeasured)
-		o.Median[i] = h.exp(path[i])
-		o.Cover[i] = h.exp(largest + near*margin + (1-near)*distant)
+		o.Median[i] = h.Exp(path[i])
+		o.Cover[i] = h.Exp(largest + near*margin + (1-near)*distant)
 	}
 	o.Cover[0] = d.cover
 	o.Benchmarks = d.scores.benchmarks(n)
@@ -88,21 +89,21 @@ func (s *state) outlook(d *decider, path []float64) Outlook {
 // scaleOutlook bounds the outlook and turns it into the user's unit, with the effects of named
 // days.
 func (s *state) scaleOutlook(o *Outlook) {
-	h, n, window := s.history, s.history.n(), s.opts.Lead+1
-	effects := h.days.Between(n, n+len(o.Cover)+window-1)
+	h, n, window := s.history, s.history.N(), s.opts.Lead+1
+	effects := h.Days.Between(n, n+len(o.Cover)+window-1)
 	largest := stats.SlidingMax(effects, window)
 	for k := range o.Benchmarks {
-		o.Benchmarks[k] *= h.unit * factor(largest[0])
+		o.Benchmarks[k] *= h.Unit * factor(largest[0])
 	}
-	o.Level *= h.unit * factor(h.days.At(n-1))
+	o.Level *= h.Unit * factor(h.Days.At(n-1))
 	for i := range o.Cover {
-		o.Cover[i] = zeroIfTiny(math.Min(o.Cover[i], maxOverLargest*h.largest))
+		o.Cover[i] = zeroIfTiny(math.Min(o.Cover[i], maxOverLargest*h.Largest))
 		if s.isIdle(n, i) {
 			o.Cover[i] = 0
 		}
 		o.Median[i] = zeroIfTiny(o.Median[i])
-		o.Cover[i] *= h.unit * factor(largest[i])
-		o.Median[i] *= h.unit * factor(effects[i])
+		o.Cover[i] *= h.Unit * factor(largest[i])
+		o.Median[i] *= h.Unit * factor(effects[i])
 	}
 }
 
@@ -117,7 +118,7 @@ func factor(effect float64) float64 {
 // zeroIfTiny returns 0 for what counts as zero in the history. The small remainder that a logarithm
 // leaves would keep a replica up all night.
 func zeroIfTiny(v float64) float64 {
-	if v < tiny {
+	if v < past.Tiny {
 		return 0
 	}
 	return v
@@ -134,16 +135,16 @@ const (
 // which is learned from all hours, would keep a replica up all night.
 func (s *state) isIdle(n, i int) bool {
 	h := s.history
-	if s.periods.Day == 0 || n == 0 || !h.zeros || h.demandAt(n-1) > tiny {
+	if s.periods.Day == 0 || n == 0 || !h.Zeros || h.DemandAt(n-1) > past.Tiny {
 		return false
 	}
 	idle := 0
 	for k := 1; k <= maxIdleSeasons; k++ {
 		j := h.Back(n+i, k*s.periods.Day)
-		if j < 0 || j >= h.windows() {
+		if j < 0 || j >= h.Windows() {
 			continue
 		}
-		if h.exp(h.windowMaxAt(j)) > tiny {
+		if h.Exp(h.WindowMaxAt(j)) > past.Tiny {
 			return false
 		}
 		idle++

@@ -3,17 +3,18 @@ package forecaster
 import (
 	"math"
 
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
 // A path is the demand that is expected step by step from an origin on. It mixes yesterday and last
 // week. The present deviation from them fades within a quarter of a day.
 type path struct {
-	h       *history
+	h       *past.History
 	origin  int     // the first unknown step
 	now     float64 // log of the level at the origin
 	fade    float64 // in how many steps the deviation fades to 1/e
-	shifted *shifts
+	shifted *past.Shifts
 	seasons [2]pathSeason
 }
 
@@ -30,7 +31,7 @@ type pathSeason struct {
 // pathFrom returns the path from a step on, as expected before it.
 func (s *state) pathFrom(origin int) path {
 	p := path{
-		h: s.history, origin: origin, now: s.history.levelAt(origin), shifted: s.levelShifts(origin),
+		h: s.history, origin: origin, now: s.history.LevelAt(origin), shifted: s.levelShifts(origin),
 		fade: float64(max(1, s.periods.Day/4)),
 	}
 	p.seasons[0] = pathSeason{period: s.periods.Day, share: 1 - s.weekShare, before: -1}
@@ -52,16 +53,16 @@ func (p *path) at(i int) float64 {
 		}
 		if i >= s.lag || i < s.lag-s.period {
 			s.lag = s.period * (i/s.period + 1)
-			s.shift = p.shifted.of(s.lag)
+			s.shift = p.shifted.Of(s.lag)
 		}
 		j := h.Back(p.origin+i, s.lag)
 		if j < 0 || j >= p.origin {
 			continue
 		}
 		if before := max(0, j-i); before != s.before {
-			s.before, s.level = before, h.levelAt(before)
+			s.before, s.level = before, h.LevelAt(before)
 		}
-		sum += s.share * (h.log(h.demandAt(j)) + s.shift)
+		sum += s.share * (h.Log(h.DemandAt(j)) + s.shift)
 		level += s.share * (s.level + s.shift)
 		weights += s.share
 	}
@@ -74,7 +75,7 @@ func (p *path) at(i int) float64 {
 
 // expected returns the logs of the demand that is expected in the next steps.
 func (s *state) expected(steps int) []float64 {
-	p := s.pathFrom(s.history.n())
+	p := s.pathFrom(s.history.N())
 	out := make([]float64, steps)
 	for i := range out {
 		out[i] = p.at(i)
@@ -83,7 +84,7 @@ func (s *state) expected(steps int) []float64 {
 }
 
 // levelShifts returns the level shifts since earlier seasons, before step n.
-func (s *state) levelShifts(n int) *shifts {
+func (s *state) levelShifts(n int) *past.Shifts {
 	if s.shifts == nil || s.shiftsAt != n {
 		found := s.features.levelShifts(s.history, n)
 		s.shifts, s.shiftsAt = &found, n

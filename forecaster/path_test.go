@@ -23,7 +23,7 @@ func TestPathRemembersNothingWrong(t *testing.T) {
 	if err := f.Start(s); err != nil {
 		t.Fatal(err)
 	}
-	origin := f.state.history.n()
+	origin := f.state.history.N()
 	p := f.state.pathFrom(origin)
 	check := func(i int) {
 		alone := f.state.pathFrom(origin)

@@ -3,6 +3,7 @@ package forecaster
 import (
 	"math"
 
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/stats"
 )
 
@@ -45,11 +46,11 @@ type covers struct {
 // marginRate is how far a miss moves a benchmark's margin, on the log scale.
 const marginRate = 0.02
 
-func newScores(o Options, h *history, f featurizer) scores {
+func newScores(o Options, h *past.History, f featurizer) scores {
 	c := o.Contract
 	s := scores{
-		tau: c.level(), bound: c.maxChange(), lead: h.lead, season: persistence{},
-		pending: make([]covers, h.lead+1), ungated: !o.has(partGate),
+		tau: c.level(), bound: c.maxChange(), lead: h.Lead, season: persistence{},
+		pending: make([]covers, h.Lead+1), ungated: !o.has(partGate),
 	}
 	if f.day > 0 {
 		s.season = seasonalGrowth{"last season", f.days[0]}
@@ -66,12 +67,12 @@ func newScores(o Options, h *history, f featurizer) scores {
 
 // choose returns what is served from step i on: modelCover, the cover that the models decided, or
 // that of the last season.
-func (s *scores) choose(h *history, i int, modelCover float64) float64 {
+func (s *scores) choose(h *past.History, i int, modelCover float64) float64 {
 	q := stats.Clamp(s.season.estimate(h, &origin{step: i}), -s.bound, s.bound)
 	c := covers{served: modelCover, by: [rules]float64{
 		byModels: modelCover,
-		byLevel:  h.exp(h.levelAt(i) + s.margins[byLevel].margin),
-		bySeason: h.exp(h.levelAt(i) + q + s.margins[bySeason].margin),
+		byLevel:  h.Exp(h.LevelAt(i) + s.margins[byLevel].margin),
+		bySeason: h.Exp(h.LevelAt(i) + q + s.margins[bySeason].margin),
 	}}
 	if s.seasonIsBest() {
 		c.served = c.by[bySeason]
@@ -79,7 +80,7 @@ func (s *scores) choose(h *history, i int, modelCover float64) float64 {
 	s.pending[i%len(s.pending)] = c
 	if s.fleets != nil {
 		for k, v := range c.by {
-			s.provided[k] = math.Max(v, h.last())
+			s.provided[k] = math.Max(v, h.Last())
 		}
 		s.fleets.decide(i, s.provided[:])
 	}
@@ -98,7 +99,7 @@ func (s *scores) benchmarks(i int) [2]float64 {
 }
 
 // observe scores the window that step i completes, and the block of the fleets that it ends.
-func (s *scores) observe(h *history, i int) {
+func (s *scores) observe(h *past.History, i int) {
 	if s.fleets != nil {
 		var costs [rules]float64
 		if s.fleets.observe(h, i, costs[:]) {
@@ -108,11 +109,11 @@ func (s *scores) observe(h *history, i int) {
 		}
 	}
 	from := i - s.lead
-	if from < 1 || !h.observedAt(i) || !h.observedAt(from) {
+	if from < 1 || !h.ObservedAt(i) || !h.ObservedAt(from) {
 		return
 	}
 	c := s.pending[from%len(s.pending)]
-	largest := h.exp(h.windowMaxAt(from))
+	largest := h.Exp(h.WindowMaxAt(from))
 	if s.covered.n == 0 && c == (covers{}) {
 		return
 	}

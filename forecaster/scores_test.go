@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/season"
 )
 
@@ -79,13 +80,13 @@ func scoresAfter(c Contract, demand func(int) float64, factor float64) (s scores
 	}
 	o := Options{Step: 30 * time.Minute, Lead: lead, Horizon: day, Contract: c}.withDefaults()
 	periods := season.Periods{Day: day}
-	h := newHistory(time.Unix(0, 0).UTC(), o, raw, n, periods)
+	h := past.New(time.Unix(0, 0).UTC(), o.reading(), raw, n, periods)
 	s = newScores(Options{Contract: c}, h, newFeaturizer(periods, lead, n, c.maxChange()))
 	view := *h
 	for i := day; i+lead < n; i++ {
-		h.prefix(i, &view)
+		h.Prefix(i, &view)
 		s.observe(&view, i-1)
-		served = s.choose(&view, i, factor*h.exp(h.windowMaxAt(i)))
+		served = s.choose(&view, i, factor*h.Exp(h.WindowMaxAt(i)))
 		repeated = s.pending[i%len(s.pending)].by[bySeason]
 	}
 	return s, served, repeated

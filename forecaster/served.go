@@ -1,5 +1,7 @@
 package forecaster
 
+import "headstart.dev/headstart/forecaster/internal/past"
+
 // A servedEstimate is candidates, and what is decided from their estimates.
 type servedEstimate struct {
 	set       *candidateSet
@@ -21,17 +23,17 @@ type decider struct {
 }
 
 // step takes the newest step of the history into account and estimates the next.
-func (s *servedEstimate) step(h *history) {
-	s.estimates = s.set.estimates(h, h.n(), s.estimates)
+func (s *servedEstimate) step(h *past.History) {
+	s.estimates = s.set.estimates(h, h.N(), s.estimates)
 	s.decider.step(h, s.estimates)
 	if s.compared != nil {
-		if h.n() > 0 {
-			s.compared.observe(h, h.n()-1)
+		if h.N() > 0 {
+			s.compared.observe(h, h.N()-1)
 		}
-		s.compared.decide(h, h.n(), s.estimates)
+		s.compared.decide(h, h.N(), s.estimates)
 	}
 	for _, b := range s.bases {
-		b.estimates = b.set.estimates(h, h.n(), b.estimates)
+		b.estimates = b.set.estimates(h, h.N(), b.estimates)
 	}
 	for k := range s.others {
 		estimates := s.estimates
@@ -43,8 +45,8 @@ func (s *servedEstimate) step(h *history) {
 }
 
 // step takes the newest step of the history into account and decides for the next.
-func (d *decider) step(h *history, estimates []float64) {
-	n := h.n()
+func (d *decider) step(h *past.History, estimates []float64) {
+	n := h.N()
 	if n > 0 {
 		d.calibrator.observe(h, n-1)
 		d.scores.observe(h, n-1)
@@ -56,9 +58,9 @@ func (d *decider) step(h *history, estimates []float64) {
 // asks, and learns from the outcome.
 type calibrator interface {
 	// decide returns the demand to provision for from step i on. It looks at the steps before i.
-	decide(h *history, i int, estimates []float64) float64
+	decide(h *past.History, i int, estimates []float64) float64
 	// observe takes step i, just known, into account.
-	observe(h *history, i int)
+	observe(h *past.History, i int)
 	// candidateWeights returns the weight of each candidate in what is served.
 	candidateWeights(candidates int) []float64
 }

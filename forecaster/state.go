@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/forecaster/internal/demand"
+	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/season"
 )
 
@@ -13,7 +14,7 @@ type state struct {
 	opts      Options
 	fittedAt  int // step of the series that the fit ended at
 	points    int // steps the fit looked at
-	history   *history
+	history   *past.History
 	periods   season.Periods
 	features  featurizer
 	served    servedEstimate
@@ -22,7 +23,7 @@ type state struct {
 	warnings  []string
 	screen    demand.Screen // of the steps after the fit
 
-	shifts   *shifts // level shifts before step shiftsAt, kept for the next question
+	shifts   *past.Shifts // level shifts before step shiftsAt, kept for the next question
 	shiftsAt int
 }
 
@@ -32,7 +33,7 @@ func newState(o Options, start time.Time, raw []float64, slack int) *state {
 	raw, absurd, screen := demand.Screened(o.Step, raw)
 	s := &state{opts: o, points: n, screen: screen}
 	s.periods = season.Find(o.Step, o.Periods, raw)
-	s.history = newHistory(start, o, raw, n+slack, s.periods)
+	s.history = past.New(start, o.reading(), raw, n+slack, s.periods)
 	s.features = newFeaturizer(s.periods, o.Lead, n, o.Contract.maxChange())
 	s.served.decider = s.newDecider(o.Contract)
 	for _, c := range o.Compare {
@@ -76,7 +77,7 @@ func (s *state) heldOut(n int) int {
 // fitShortageCost replays the end of the history on candidates that were fitted to what came before
 // it, and then fits them to all of it.
 func (s *state) fitShortageCost() {
-	n := s.history.n()
+	n := s.history.N()
 	from := n - s.heldOut(n)
 	trial := newShortageCandidates(s.history, s.features, from, trialRows, s.opts, nil)
 	x := newWeightedExperts(s.opts, s.history, trial.size(), s.periods.Day)
@@ -94,16 +95,16 @@ func (s *state) fitShortageCost() {
 // than the one that will serve, and margins would be too wide by as much.
 func (s *state) fitServiceLevel() {
 	h, level := s.history, s.opts.Contract.ServiceLevel
-	n := h.n()
+	n := h.N()
 	d := newDesign(h, s.features, n, maxRows)
 	final := s.newLevelCandidate(d, level, nil)
-	s.served.calibrator = newConformalMargins(s.opts.Contract, h.lead, s.periods.Day, final.meanError(d))
+	s.served.calibrator = newConformalMargins(s.opts.Contract, h.Lead, s.periods.Day, final.meanError(d))
 	s.compareServiceLevels(final, d)
 	hold := s.heldOut(n)
 	errs := 0.0
 	for k := range folds {
 		from, to := n-hold+hold*k/folds, n-hold+hold*(k+1)/folds
-		others := d.Without(from-2*h.lead-1, to+h.lead+1)
+		others := d.Without(from-2*h.Lead-1, to+h.Lead+1)
 		for _, b := range s.served.bases {
 			b.set = s.newLevelCandidate(others, b.level, b.final)
 		}
@@ -123,9 +124,9 @@ func (s *state) replay(set *candidateSet, from, to int) float64 {
 	var errs, n float64
 	s.served.set = set
 	for i := from; i < to; i++ {
-		s.served.step(full.prefix(i, &view))
-		if i+full.lead < full.n() {
-			errs += math.Abs(full.windowMaxAt(i) - full.levelAt(i) - s.served.estimates[0])
+		s.served.step(full.Prefix(i, &view))
+		if i+full.Lead < full.N() {
+			errs += math.Abs(full.WindowMaxAt(i) - full.LevelAt(i) - s.served.estimates[0])
 			n++
 		}
 	}
@@ -137,6 +138,6 @@ func (s *state) push(v float64) {
 	if s.screen.Absurd(v) {
 		v = math.NaN()
 	}
-	s.history.push(v)
+	s.history.Push(v)
 	s.served.step(s.history)
 }

@@ -33,16 +33,11 @@ func (s *state) warn(raw []float64) {
 	if gaps*10 > len(raw) {
 		add("%.0f %% of the history is missing.", 100*float64(gaps)/float64(len(raw)))
 	}
-	unobserved := 0
-	for _, ok := range s.history.observed {
-		if !ok {
-			unobserved++
-		}
-	}
+	unobserved := s.history.Unobserved()
 	if unobserved > gaps {
 		add("%d steps at zero count as an outage: no model learns from them.", unobserved-gaps)
 	}
-	for _, name := range s.history.days.Unseen(len(raw)) {
+	for _, name := range s.history.Days.Unseen(len(raw)) {
 		add("The day %q has not occurred in the history: it is forecast as an ordinary day.", name)
 	}
 }

@@ -49,7 +49,8 @@ func run(w io.Writer, args []string) error {
 	if len(args) > 0 {
 		k := slices.IndexFunc(all, func(m measurement) bool { return m.name == args[0] })
 		if k < 0 {
-			return fmt.Errorf("unknown measurement %q: use speed, m4, calibration, loop, young, harm or absurd, or none", args[0])
+			return fmt.Errorf("unknown measurement %q: use speed, m4, calibration, loop, young, harm or absurd, or none",
+				args[0])
 		}
 		all, args = all[k:k+1], args[1:]
 	}

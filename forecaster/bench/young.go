@@ -42,7 +42,8 @@ type youngResult struct {
 func young(w io.Writer, args []string) ([]check, error) {
 	fs := flag.NewFlagSet("young", flag.ContinueOnError)
 	only := fs.String("only", "", "measure traces whose name contains this")
-	tables := fs.String("tables", "", "folder of global models that have not seen a source, SOURCE.json (default: the one that is shipped)")
+	tables := fs.String("tables", "",
+		"folder of global models that have not seen a source, SOURCE.json (default: the one that is shipped)")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}

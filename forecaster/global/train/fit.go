@@ -40,7 +40,7 @@ type net struct {
 	d           *regress.Design
 	mean, scale []float64
 	left        [][global.Outputs]float64 // what the regressions leave, of each row
-	weights     []float64                 // all of them: of each unit its inputs and then its outputs; then the output intercepts
+	weights     []float64                 // of each unit its inputs and its outputs; then the output intercepts
 	gradient    []float64
 	first       []float64
 	second      []float64

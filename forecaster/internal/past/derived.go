@@ -1,4 +1,4 @@
-package forecaster
+package past
 
 import (
 	"math"
@@ -7,10 +7,10 @@ import (
 	"headstart.dev/headstart/forecaster/internal/values"
 )
 
-// A past derives what a history knows about its early steps from the demand that was given, so that
+// A derived part tells what a history knows about its early steps from the demand that was given, so that
 // this need not be kept. It gives the same values to the last bit: a sum is continued from that of
 // its block, in the order in which the history added it up.
-type past struct {
+type derived struct {
 	raw     *values.Given
 	filled  values.Sparse // demand at the steps that were not observed
 	sums    []float64     // of all steps before a block
@@ -48,10 +48,10 @@ func (k *known) set(i int, v float64) {
 	k.values[i%knownSize], k.after[i%knownSize] = v, int32(i+1) //nolint:gosec // at most the steps of a history
 }
 
-// shrink keeps the newest steps only, as many as updates look at one by one, and derives the others
+// Shrink keeps the newest steps only, as many as updates look at one by one, and derives the others
 // from raw. It does so for whole blocks.
-func (h *history) shrink(raw *values.Given) {
-	from := h.n() - max(h.lead+1, min(2*(h.lead+1), maxRecent))
+func (h *History) Shrink(raw *values.Given) {
+	from := h.N() - max(h.Lead+1, min(2*(h.Lead+1), maxRecent))
 	if from-h.from < blockSteps {
 		return
 	}
@@ -60,18 +60,18 @@ func (h *history) shrink(raw *values.Given) {
 		p.knownSums, p.knownLargest = new(known), new(known)
 	}
 	for i := h.from; i < from; i++ {
-		if !h.observedAt(i) {
-			p.filled.Add(i, h.demandAt(i))
+		if !h.ObservedAt(i) {
+			p.filled.Add(i, h.DemandAt(i))
 		}
 	}
 	p.sums = slices.Grow(p.sums, (from+blockSteps-1)/blockSteps-len(p.sums))
 	for b := len(p.sums); b*blockSteps < from; b++ {
 		p.sums = append(p.sums, h.sumTo(b*blockSteps))
 	}
-	for b := len(p.largest); h.lead >= 2*blockSteps && (b+1)*blockSteps <= from; b++ {
+	for b := len(p.largest); h.Lead >= 2*blockSteps && (b+1)*blockSteps <= from; b++ {
 		largest := math.Inf(-1)
 		for i := b * blockSteps; i < (b+1)*blockSteps; i++ {
-			largest = max(largest, h.demandAt(i))
+			largest = max(largest, h.DemandAt(i))
 		}
 		p.largest = append(p.largest, largest)
 	}
@@ -88,20 +88,20 @@ func tail[T any](all []T, n int) []T {
 }
 
 // demandBefore is demandAt for a step before h.from.
-func (h *history) demandBefore(i int) float64 {
+func (h *History) demandBefore(i int) float64 {
 	// What was given may be a gap, a zero that counts as an outage, or an absurd sample.
 	if filled, ok := h.past.filled.At(i); ok {
 		return filled
 	}
 	v := h.past.raw.At(i)
-	if h.days != nil {
-		v *= math.Exp(-h.days.At(i))
+	if h.Days != nil {
+		v *= math.Exp(-h.Days.At(i))
 	}
 	return h.normalise(v)
 }
 
 // sumBefore is sumTo for a step before h.from.
-func (h *history) sumBefore(i int) float64 {
+func (h *History) sumBefore(i int) float64 {
 	p := &h.past
 	if sum, ok := p.knownSums.at(i); ok {
 		return sum
@@ -120,36 +120,36 @@ func (h *history) sumBefore(i int) float64 {
 }
 
 // levelBefore is levelAt for a step before h.from.
-func (h *history) levelBefore(i int) float64 { return h.log(h.mean(i, h.levelSteps)) }
+func (h *History) levelBefore(i int) float64 { return h.Log(h.Mean(i, h.LevelSteps)) }
 
 // windowMaxBefore is windowMaxAt for a step before h.from.
-func (h *history) windowMaxBefore(i int) float64 {
+func (h *History) windowMaxBefore(i int) float64 {
 	p := &h.past
 	largest, ok := p.knownLargest.at(i)
 	if ok {
-		return h.log(largest)
+		return h.Log(largest)
 	}
 	// The window has lost a step since the one before, and gained one.
 	largest, ok = p.knownLargest.at(i - 1)
-	if gained := h.demandAt(i + h.lead); ok && gained >= largest {
+	if gained := h.DemandAt(i + h.Lead); ok && gained >= largest {
 		largest = gained
-	} else if !ok || h.demandAt(i-1) >= largest {
+	} else if !ok || h.DemandAt(i-1) >= largest {
 		largest = h.largestFrom(i)
 	}
 	p.knownLargest.set(i, largest)
-	return h.log(largest)
+	return h.Log(largest)
 }
 
 // largestFrom returns the largest demand of the lead window that begins at step i.
-func (h *history) largestFrom(i int) float64 {
-	largest, end := math.Inf(-1), i+h.lead+1
+func (h *History) largestFrom(i int) float64 {
+	largest, end := math.Inf(-1), i+h.Lead+1
 	for i < end {
 		if h.past.largest != nil && i%blockSteps == 0 && i+blockSteps <= min(end, h.from) {
 			largest = max(largest, h.past.largest[i/blockSteps])
 			i += blockSteps
 			continue
 		}
-		largest = max(largest, h.demandAt(i))
+		largest = max(largest, h.DemandAt(i))
 		i++
 	}
 	return largest
