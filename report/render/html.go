@@ -215,7 +215,7 @@ func (p page) write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p.CSS = template.CSS(uplotCSS + pageCSS)                    //nolint:gosec // our own
+	p.CSS = template.CSS(Stylesheet())                          //nolint:gosec // our own
 	p.UPlot, p.Page = template.JS(uplotJS), template.JS(pageJS) //nolint:gosec // our own
 	p.License = uplotLicense
 	b := bufio.NewWriter(w)
