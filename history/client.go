@@ -47,6 +47,9 @@ func newClient(c SourceConfig) (*client, error) {
 		return nil, err
 	}
 	timeout := time.Duration(c.Timeout)
+	if c.Transport != nil {
+		return &client{http: c.Transport, base: base, timeout: timeout}, nil
+	}
 	rt, err := config.NewRoundTripperFromConfig(*c.HTTPClientConfig, "headstart",
 		config.WithUserAgent("headstart"), config.WithDialContextFunc(dialer(timeout)))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -33,6 +34,9 @@ type SourceConfig struct {
 	// authentication, headers, proxy. Relative file names are relative to the configuration file.
 	// Files are read again when they change.
 	HTTPClientConfig *config.HTTPClientConfig `yaml:"httpClientConfig"`
+	// Transport sends requests instead of HTTPClientConfig; nil uses that. No file can set it. Redirects
+	// are not followed.
+	Transport http.RoundTripper `yaml:"-"`
 	// Namespaces are those whose Forecasts may use the source; "*" is any. At least one is needed.
 	Namespaces []string `yaml:"namespaces"`
 	// EnforceNamespaceLabel, when set, is a label that every selector of a query must have, with
