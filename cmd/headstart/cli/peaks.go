@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/peaktext"
 	"headstart.dev/headstart/scheduler"
 	"headstart.dev/headstart/scheduler/manifest"
 )
@@ -44,7 +45,7 @@ together. The command reads only the files, so it does not know which Forecasts 
 	flags.StringVar(&o.from, "from", "",
 		"`TIME` to start at: 2026-11-09 or 2026-11-09T08:00 on the schedule's wall clock, or RFC 3339 (default now)")
 	flags.StringVar(&o.to, "to", "", "`TIME` to end before (default seven days after --from)")
-	flags.Float64Var(&o.forecast, "forecast", unknownForecast,
+	flags.Float64Var(&o.forecast, "forecast", peaktext.Unknown,
 		"`DEMAND` without peaks, to which the chart applies the peaks (default one above which they are seen)")
 	flags.Lookup("forecast").DefValue = "0" // the text has it
 	flags.Float64Var(&o.capacity, "capacity", 1, "`DEMAND` that one replica serves, for windows that declare replicas")
@@ -60,7 +61,7 @@ func (o *peaksOptions) run(streams Streams, now time.Time) error {
 	if o.output != "text" && o.output != "json" {
 		return fmt.Errorf("--output %q is unknown: use text or json", o.output)
 	}
-	known := o.forecast != unknownForecast
+	known := o.forecast != peaktext.Unknown
 	bad := func(demand float64) bool { return !(demand >= 0 && demand <= maxDemand) }
 	if o.limit < 1 || known && bad(o.forecast) || bad(o.capacity) {
 		return fmt.Errorf("--limit must be above 0, and --forecast and --capacity from 0 to %g", maxDemand)
@@ -73,19 +74,17 @@ func (o *peaksOptions) run(streams Streams, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	list := peaktext.Listing{Limit: o.limit, Forecast: o.forecast, Capacity: o.capacity}
 	if o.output == "json" {
-		return o.writeJSON(streams.Out, schedules, from, to)
+		return list.JSON(streams.Out, schedules, from, to)
 	}
 	for _, s := range schedules {
-		if err := o.writeTable(streams.Out, s, from, to); err != nil {
+		if err := list.Table(streams.Out, s, from, to); err != nil {
 			return err
 		}
 	}
-	return o.writeChart(streams.Out, schedules, from, to)
+	return list.Chart(streams.Out, schedules, from, to)
 }
-
-// unknownForecast stands for a forecast that is not given.
-const unknownForecast = -1
 
 // maxDemand is the largest value of --forecast and --capacity.
 const maxDemand = 1e15

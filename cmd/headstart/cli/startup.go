@@ -1,20 +1,13 @@
 package cli
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/starts"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/status"
-	"headstart.dev/headstart/controller"
-	"headstart.dev/headstart/gpuwarm"
-	"headstart.dev/headstart/planner"
 )
 
 func newStartupCommand(streams Streams) *cobra.Command {
@@ -45,33 +38,14 @@ list on pods and nodes. Without a name it lists the leads of all Forecasts.`,
 				status.WriteLeads(streams.Out, list)
 				return nil
 			}
-			return showStartup(cmd.Context(), streams.Out, c, &list[0], time.Now())
+			found, err := starts.Read(cmd.Context(), c, &list[0], time.Now())
+			if err != nil {
+				return err
+			}
+			return found.Render(streams.Out)
 		},
 	}
 	cluster = newClusterFlags(cmd.Flags())
 	cmd.ValidArgsFunction = cluster.complete(1)
 	return cmd
-}
-
-// showStartup writes the phases of the recent pod starts of a Forecast's target.
-func showStartup(ctx context.Context, w io.Writer, c client.Client, fc *v1alpha1.Forecast, now time.Time) error {
-	selector, err := controller.PodsOf(ctx, c, fc.Namespace, fc.Spec.TargetRef)
-	if err != nil {
-		return err
-	}
-	set, err := planner.ParseSpec(&fc.Spec)
-	if err != nil {
-		return fmt.Errorf("forecast %s/%s: %w", fc.Namespace, fc.Name, err)
-	}
-	opts := controller.LearnerOptions(set)
-	starts, err := gpuwarm.Collector{Reader: c, Events: c}.Collect(ctx, fc.Namespace, selector)
-	if err != nil {
-		return err
-	}
-	learner := gpuwarm.NewLearner(opts)
-	if fc.Status.LeadTime != nil {
-		learner = gpuwarm.Restore(opts, fc.Status.LeadTime.RecentStarts)
-	}
-	learner.Sync(now, starts)
-	return gpuwarm.NewBreakdown(fc.Namespace+"/"+fc.Name, starts, opts, learner.Lead(now), now).Render(w)
 }

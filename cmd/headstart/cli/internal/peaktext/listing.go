@@ -1,4 +1,4 @@
-package cli
+package peaktext
 
 import (
 	"encoding/json"
@@ -14,19 +14,31 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
+// Unknown is the Forecast of a Listing that is not given.
+const Unknown = -1
+
+// Listing writes the occurrences of PeakSchedules.
+type Listing struct {
+	// Limit is how many occurrences of each schedule are written.
+	Limit int
+	// Forecast is the demand without peaks, to which the chart applies the peaks, or Unknown.
+	// Capacity is what one replica serves.
+	Forecast, Capacity float64
+}
+
 // wallLayout is a wall clock with its offset. Without the offset, the two equal hours of the night
 // in which summer time ends would look the same.
 const wallLayout = "Mon 2006-01-02 15:04 -07:00"
 
-// writeTable lists the occurrences of one schedule, and what to know about it.
-func (o *peaksOptions) writeTable(out io.Writer, s *scheduler.Schedule, from, to time.Time) error {
+// Table lists the occurrences of one schedule, and what to know about it.
+func (l Listing) Table(out io.Writer, s *scheduler.Schedule, from, to time.Time) error {
 	state := ""
 	if s.Suspended() {
 		state = ", suspended: no window applies"
 	}
 	fmt.Fprintf(out, "%s (%s%s), from %s to %s\n", s.Name(), s.Location(), state,
 		from.In(s.Location()).Format(wallLayout), to.In(s.Location()).Format(wallLayout))
-	occurrences, complete := s.Between(from, to, o.limit)
+	occurrences, complete := s.Between(from, to, l.Limit)
 	w := terminal.NewTable(out)
 	if len(occurrences) > 0 {
 		fmt.Fprintln(w, "WINDOW\tSTART\tEND\tDURATION\tSTART (UTC)\tDEMAND")
@@ -34,7 +46,7 @@ func (o *peaksOptions) writeTable(out io.Writer, s *scheduler.Schedule, from, to
 	for _, x := range occurrences {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", x.Window, x.Start.Format(wallLayout), x.End.Format(wallLayout),
 			v1alpha1.FormatDuration(x.End.Sub(x.Start)), x.Start.UTC().Format("2006-01-02T15:04Z"),
-			demandText(x.Demand)+rampText(x))
+			Demand(x.Demand)+Ramps(x))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -43,7 +55,7 @@ func (o *peaksOptions) writeTable(out io.Writer, s *scheduler.Schedule, from, to
 	case len(occurrences) == 0:
 		fmt.Fprintln(out, "no window is active in this time")
 	case !complete:
-		fmt.Fprintf(out, "more occurrences follow: raise --limit, now %d, to list them\n", o.limit)
+		fmt.Fprintf(out, "more occurrences follow: raise --limit, now %d, to list them\n", l.Limit)
 	}
 	for _, warning := range s.Warnings() {
 		fmt.Fprintln(out, "warning:", warning)
@@ -55,47 +67,20 @@ func (o *peaksOptions) writeTable(out io.Writer, s *scheduler.Schedule, from, to
 	return nil
 }
 
-func demandText(d scheduler.Demand) string {
-	neutral := scheduler.Neutral()
-	switch {
-	case d.Multiply != neutral.Multiply:
-		return "× " + number(d.Multiply)
-	case d.Add != 0:
-		return "+ " + number(d.Add)
-	case d.Replicas != 0:
-		return fmt.Sprintf("at least %s replicas", number(d.Replicas))
-	case d.AtMost != neutral.AtMost:
-		return "at most " + number(d.AtMost)
-	default:
-		return "at least " + number(d.AtLeast)
-	}
-}
-
-func rampText(o scheduler.Occurrence) string {
-	text := ""
-	if o.RampUp > 0 {
-		text += ", ramp-up " + string(v1alpha1.FormatDuration(o.RampUp)) + " before"
-	}
-	if o.RampDown > 0 {
-		text += ", ramp-down " + string(v1alpha1.FormatDuration(o.RampDown)) + " after"
-	}
-	return text
-}
-
-// writeChart draws the demand of all schedules together. Each column shows the
+// Chart draws the demand of all schedules together. Each column shows the
 // largest demand of its time.
-func (o *peaksOptions) writeChart(out io.Writer, schedules []*scheduler.Schedule, from, to time.Time) error {
-	forecast := o.forecast
-	if forecast == unknownForecast {
-		forecast = o.quiet(schedules, from, to)
+func (l Listing) Chart(out io.Writer, schedules []*scheduler.Schedule, from, to time.Time) error {
+	forecast := l.Forecast
+	if forecast == Unknown {
+		forecast = l.quiet(schedules, from, to)
 	}
 	title := "Demand, if the forecast is " + number(forecast)
-	if o.capacity != 1 {
-		title += " and one replica serves " + number(o.capacity)
+	if l.Capacity != 1 {
+		title += " and one replica serves " + number(l.Capacity)
 	}
 	demand := termchart.Series{Name: "demand", Max: func(from, to time.Time) (float64, bool) {
 		largest := scheduler.Timeline(schedules, from, to.Sub(from), 1)[0]
-		return largest.Apply(forecast, o.capacity), true
+		return largest.Apply(forecast, l.Capacity), true
 	}}
 	chart := termchart.Chart{
 		Title: title, Start: from, End: to, Location: schedules[0].Location(), Area: demand,
@@ -108,12 +93,12 @@ func (o *peaksOptions) writeChart(out io.Writer, schedules []*scheduler.Schedule
 
 // quiet returns a forecast above which the peaks are seen: a quarter of the smallest demand that a
 // window asks for by itself, or 100 where every window adds to a forecast or multiplies it.
-func (o *peaksOptions) quiet(schedules []*scheduler.Schedule, from, to time.Time) float64 {
+func (l Listing) quiet(schedules []*scheduler.Schedule, from, to time.Time) float64 {
 	least := math.Inf(1)
 	for _, s := range schedules {
-		occurrences, _ := s.Between(from, to, o.limit)
+		occurrences, _ := s.Between(from, to, l.Limit)
 		for _, x := range occurrences {
-			if asks := max(x.Demand.AtLeast, x.Demand.Replicas*o.capacity); asks > 0 {
+			if asks := max(x.Demand.AtLeast, x.Demand.Replicas*l.Capacity); asks > 0 {
 				least = min(least, asks)
 			}
 		}
@@ -124,8 +109,8 @@ func (o *peaksOptions) quiet(schedules []*scheduler.Schedule, from, to time.Time
 	return least / 4
 }
 
-// writeJSON lists the occurrences of all schedules for programs.
-func (o *peaksOptions) writeJSON(out io.Writer, schedules []*scheduler.Schedule, from, to time.Time) error {
+// JSON lists the occurrences of all schedules for programs.
+func (l Listing) JSON(out io.Writer, schedules []*scheduler.Schedule, from, to time.Time) error {
 	type occurrence struct {
 		Schedule   string    `json:"schedule"`
 		Window     string    `json:"window"`
@@ -136,14 +121,14 @@ func (o *peaksOptions) writeJSON(out io.Writer, schedules []*scheduler.Schedule,
 	}
 	list := []occurrence{}
 	for _, s := range schedules {
-		occurrences, complete := s.Between(from, to, o.limit)
+		occurrences, complete := s.Between(from, to, l.Limit)
 		if !complete {
-			return fmt.Errorf("%s has more than %d occurrences in this time: raise --limit", s.Name(), o.limit)
+			return fmt.Errorf("%s has more than %d occurrences in this time: raise --limit", s.Name(), l.Limit)
 		}
 		for _, x := range occurrences {
 			list = append(list, occurrence{
 				Schedule: x.Schedule, Window: x.Window, LocalStart: x.Start.Format(time.RFC3339),
-				Start: x.Start.UTC(), End: x.End.UTC(), Demand: demandText(x.Demand),
+				Start: x.Start.UTC(), End: x.End.UTC(), Demand: Demand(x.Demand),
 			})
 		}
 	}
