@@ -14,9 +14,11 @@ import (
 	"github.com/prometheus/common/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/ui/whatif"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/history/csvfile"
 )
@@ -126,16 +128,7 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 		return nil, errors.New("--prometheus needs --query, PromQL that returns one series, " +
 			"such as 'sum(rate(http_requests_total[2m]))'")
 	}
-	options := history.SourceConfig{URL: f.prometheus}
-	if f.prometheusHTTP != "" {
-		loaded, _, err := config.LoadHTTPConfigFile(f.prometheusHTTP)
-		if err != nil {
-			return nil, fmt.Errorf("read --prometheus-http-config: %w", err)
-		}
-		loaded.SetDirectory(filepath.Dir(f.prometheusHTTP))
-		options.HTTPClientConfig = loaded
-	}
-	source, err := history.NewSource(options)
+	source, err := f.source(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +144,30 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 	}
 	read := inputSeries{NamedSeries: csvfile.NamedSeries{Series: series}, source: f.prometheus, notes: notes}
 	return []inputSeries{read}, err
+}
+
+// source returns the Prometheus that the flags name. With through, the name may be that of a Service
+// in the cluster, which is then reached through the API server.
+func (f *inputFlags) source(through *rest.Config) (*history.Source, error) {
+	options := history.SourceConfig{URL: f.prometheus}
+	if f.prometheusHTTP != "" {
+		loaded, _, err := config.LoadHTTPConfigFile(f.prometheusHTTP)
+		if err != nil {
+			return nil, fmt.Errorf("read --prometheus-http-config: %w", err)
+		}
+		loaded.SetDirectory(filepath.Dir(f.prometheusHTTP))
+		options.HTTPClientConfig = loaded
+	}
+	if through != nil && !strings.Contains(f.prometheus, "://") {
+		if f.prometheusHTTP != "" {
+			return nil, errors.New("--prometheus-http-config is for a URL: the API server is reached as by kubectl")
+		}
+		var err error
+		if options.URL, options.Transport, err = whatif.ThroughAPIServer(f.prometheus, through); err != nil {
+			return nil, err
+		}
+	}
+	return history.NewSource(options)
 }
 
 // stamp returns the timestamp of step i in the format of the input, or in RFC 3339 if the input has
