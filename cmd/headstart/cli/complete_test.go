@@ -35,6 +35,7 @@ func TestNamesAreCompleted(t *testing.T) {
 		"another": {"a name is given once", "status -n shop web", []string{"chat"}},
 		"all":     {"with their namespaces", "status -A", []string{"shop/chat", "shop/web"}},
 		"plot":    {"it takes one name", "plot -n shop web", nil},
+		"ui":      {"it takes none", "ui -n shop", nil},
 		"startup": {"as status", "startup -n shop", []string{"chat", "web"}},
 	} {
 		t.Run(name, func(t *testing.T) {
