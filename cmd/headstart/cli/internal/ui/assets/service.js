@@ -86,7 +86,7 @@ export class Service {
     part("pods", [s.leadTime, s.ready, s.wanted], () => this.readStarts());
     part("warm", s.warm, () => fill(f.warm.body, warm(s)));
     part("model", [s.model, s.accuracy, s.skill], () => fill(f.model.body, model(s)));
-    part("conditions", s.conditions, () => fill(f.conditions.body, conditions(s)));
+    part("conditions", [s.conditions, s.attention], () => fill(f.conditions.body, conditions(s)));
     this.whatIf.set(s);
   }
 
@@ -263,9 +263,10 @@ function model(s) {
 
 // conditions are shown in words. Those that are as they should be are folded.
 function conditions(s) {
+  const level = c => levels[(s.attention.find(i => i.condition === c.type) || {level: 3}).level];
   return (s.conditions || []).map(c => h("details", {class: "condition " + (c.wrong ? "wrong" : c.status === "Unknown" ? "unknown" : "good"),
     open: c.wrong},
-  h("summary", null, h("i", {class: "dot " + (c.wrong ? "bad" : c.status === "Unknown" ? "none" : "fine")}),
+  h("summary", null, h("i", {class: "dot " + (c.wrong ? level(c) : c.status === "Unknown" ? "none" : "fine")}),
     h("b", null, c.type), " ", h("span", {class: "muted"}, `${c.status}, ${c.reason}`)),
   h("p", null, c.message || "–"),
   c.meaning && h("p", {class: "muted"}, c.meaning[0].toUpperCase() + c.meaning.slice(1) + "."),

@@ -47,7 +47,7 @@ export class Week {
       !rows.length && h("p", {class: "muted"}, w.schedules && w.schedules.length ? "No PeakSchedule matches." :
         "There are no PeakSchedules that you may see."),
       rows.length > most && h("p", {class: "muted"}, `The first ${most} of ${rows.length} are shown. Filter to see others.`),
-      h("p", {class: "muted"}, h("i", {class: "key peak"}), "declared peak ", h("i", {class: "key day"}), "named day ",
+      h("p", {class: "muted"}, h("i", {class: "key pull"}), "declared peak ", h("i", {class: "key day"}), "named day ",
         h("i", {class: "key off"}), "no window starts on this day"));
   }
 
