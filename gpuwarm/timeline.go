@@ -77,6 +77,11 @@ func NewTimeline(encoded v1alpha1.Plan, o TimelineOptions) (Timeline, error) {
 	from := decoded.Start
 	for _, s := range decoded.Segments {
 		seg := segment{from: from, step: s.Step, replicas: c.replicas(s.Values), expected: c.replicas(s.Expected)}
+		for i, n := range c.replicas(s.Most) {
+			if n != noValue { // more than that is not served
+				seg.replicas[i] = min(seg.replicas[i], n)
+			}
+		}
 		for i, e := range seg.expected {
 			seg.expected[i] = min(max(e, 0), seg.replicas[i])
 		}

@@ -167,8 +167,8 @@ func (p *Publisher) change(now time.Time, published, fresh plan.Plan, lead time.
 	}
 	largest := 0.0
 	for at := now; !at.After(until); at = at.Add(step) {
-		was, had := published.At(at)
-		is, has := fresh.At(at)
+		was, had := served(published, at)
+		is, has := served(fresh, at)
 		switch {
 		case had != has && (was > 0 || is > 0):
 			return math.Inf(1)
@@ -177,4 +177,13 @@ func (p *Publisher) change(now time.Time, published, fresh plan.Plan, lead time.
 		}
 	}
 	return largest
+}
+
+// served returns what a plan has served at an instant, if it is not below what is observed.
+func served(p plan.Plan, at time.Time) (float64, bool) {
+	v, ok := p.At(at)
+	if most, bounded := p.MostAt(at); ok && bounded {
+		v = min(v, most)
+	}
+	return v, ok
 }

@@ -38,6 +38,12 @@ const (
 	// ConditionOverloaded is True while the server has too little memory to give the Forecast all
 	// that it gives others.
 	ConditionOverloaded = "Overloaded"
+	// ConditionFitsCluster is False while the plan needs more than this cluster can serve. What
+	// overflows is in status.overflow.
+	ConditionFitsCluster = "FitsCluster"
+	// ConditionOverflowRead is True while what does not fit into another cluster is known here, for
+	// a Forecast with spec.overflowOf.
+	ConditionOverflowRead = "OverflowRead"
 )
 
 // ForecastStatus is the observed state of a Forecast, and its plan. Only its owner, one of the
@@ -75,6 +81,14 @@ type ForecastStatus struct {
 	// plan is the demand to provision for, over time.
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
+	// overflow is the part of the plan that this cluster cannot serve. It is absent where all of the
+	// plan fits, and where that is not known: see the condition FitsCluster.
+	// +optional
+	Overflow *Overflow `json:"overflow,omitempty"`
+	// overflowOf is what was last read from the Forecast in spec.overflowOf. It is used while that
+	// cannot be read, until it ends.
+	// +optional
+	OverflowOf *OverflowSource `json:"overflowOf,omitempty"`
 	// accuracy compares the plans with the demand that followed.
 	// +optional
 	Accuracy *AccuracyStatus `json:"accuracy,omitempty"`
@@ -310,6 +324,77 @@ type Plan struct {
 	Segments []PlanSegment `json:"segments"`
 }
 
+// OverflowVersion is the version of the form of Overflow. A reader refuses another one.
+const OverflowVersion = 1
+
+// Overflow is the part of a plan that its cluster cannot serve.
+type Overflow struct {
+	// version of this form: 1.
+	// +required
+	Version int32 `json:"version"`
+	// unit of the values, as spec.unit names it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Unit string `json:"unit,omitempty"`
+	// from is when a part of the plan does not fit for the first time.
+	// +required
+	From metav1.Time `json:"from"`
+	// reason is what keeps that part from fitting then: MaxReplicas, Nodes, Pool, Quota, Shared
+	// (services of the same priority are short together) or Priority (the places go to a service of
+	// a higher priority).
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	Reason string `json:"reason"`
+	// peak is the largest part that does not fit, in the unit of demand.
+	// +required
+	Peak resource.Quantity `json:"peak"`
+	// peakReplicas is how many replicas that is here.
+	// +optional
+	PeakReplicas int32 `json:"peakReplicas,omitempty"`
+	// peakAt is when that is.
+	// +required
+	PeakAt metav1.Time `json:"peakAt"`
+	// lead is how far each value looks ahead: the value at t is for [t, t + lead].
+	// +required
+	Lead Duration `json:"lead"`
+	// timeline is that part over time, for machines, in the form of plan.
+	// +required
+	Timeline Plan `json:"timeline"`
+}
+
+// OverflowSource is what was read from a Forecast of another cluster.
+type OverflowSource struct {
+	// cluster and forecast are those of spec.overflowOf when this was read.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Cluster string `json:"cluster"`
+	// forecast is the namespace and name of the Forecast.
+	// +required
+	// +kubebuilder:validation:MaxLength=127
+	Forecast string `json:"forecast"`
+	// awaySince is when the cluster was last reached, while it cannot be reached.
+	// +optional
+	AwaySince *metav1.Time `json:"awaySince,omitempty"`
+	// clockSkew is how far the clock there is ahead of the one here, or behind it with a minus sign,
+	// where that is known. It is an estimate, to the second.
+	// +optional
+	// +kubebuilder:validation:MaxLength=33
+	ClockSkew string `json:"clockSkew,omitempty"`
+	// chain has the UIDs of the Forecasts that this one takes the overflow of, directly and through
+	// others. A cycle is found by it.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=64
+	Chain []string `json:"chain,omitempty"`
+	// lead is how far each value of timeline looks ahead.
+	// +optional
+	Lead Duration `json:"lead,omitempty"`
+	// timeline is what does not fit over there. It ends when nothing more is known.
+	// +optional
+	Timeline *Plan `json:"timeline,omitempty"`
+}
+
 // PlanSegment is a part of a plan. All its values have the same step.
 type PlanSegment struct {
 	// step is the time from one value to the next.
@@ -325,4 +410,9 @@ type PlanSegment struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=8192
 	Expected string `json:"expected,omitempty"`
+	// most is what is served at most in the same steps, whatever is observed, as decimal numbers and
+	// - for no bound. It holds a Forecast of a lower priority back.
+	// +optional
+	// +kubebuilder:validation:MaxLength=8192
+	Most string `json:"most,omitempty"`
 }

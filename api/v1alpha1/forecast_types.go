@@ -65,6 +65,23 @@ type ForecastSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="capacityPerReplica must be above 0"
 	CapacityPerReplica *resource.Quantity `json:"capacityPerReplica,omitempty"`
+	// unit names the unit of demand, such as requests/s. It is only a name: nothing is converted.
+	// Another cluster that plans what does not fit here refuses to add another unit to its own.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_./%-]*$`
+	Unit string `json:"unit,omitempty"`
+	// priority says which Forecast keeps its places when the ones that share the nodes of a WarmPool
+	// are short together: the one with the larger number. The others are held back to their minimum,
+	// and the rest of their plans overflows. Forecasts of one priority share what there is.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1000
+	// +kubebuilder:validation:Maximum=1000
+	Priority int32 `json:"priority,omitempty"`
+	// overflowOf names a Forecast of another cluster. What its cluster cannot serve is planned for
+	// here, in addition to the demand and the peaks of this Forecast.
+	// +optional
+	OverflowOf *OverflowReference `json:"overflowOf,omitempty"`
 	// serve says how the metric is served. It changes no plan.
 	// +optional
 	// +kubebuilder:default={unit: Demand}
@@ -133,6 +150,21 @@ type PrometheusQuery struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Source string `json:"source,omitempty"`
+}
+
+// OverflowReference names a Forecast of another cluster.
+type OverflowReference struct {
+	// cluster is the name of a cluster in the server's configuration of clusters.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Cluster string `json:"cluster"`
+	// forecast is the namespace and name of the Forecast there, such as shop/chat-model.
+	// +required
+	// +kubebuilder:validation:MaxLength=127
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	Forecast string `json:"forecast"`
 }
 
 // TargetReference names a scalable workload in the Forecast's namespace.

@@ -249,6 +249,43 @@ type WarmPoolStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Shared []WarmShared `json:"shared,omitempty"`
+	// rooms are what services can have together that share nodes, where that is known. Their
+	// Forecasts share it by spec.priority.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Rooms []WarmRoom `json:"rooms,omitempty"`
+}
+
+// WarmRoom is how much of a resource services can have together that share nodes.
+type WarmRoom struct {
+	// resource is the name of the shared resource, such as nvidia.com/gpu.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Resource string `json:"resource"`
+	// most is how much of it they can have together.
+	// +required
+	Most resource.Quantity `json:"most"`
+	// by is what bounds that: Nodes, Pool or Quota.
+	// +required
+	// +kubebuilder:validation:MaxLength=32
+	By string `json:"by"`
+	// members are the Forecasts, ordered by name, and what a replica of each takes.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Members []WarmRoomMember `json:"members"`
+}
+
+// WarmRoomMember is a Forecast that shares a resource.
+type WarmRoomMember struct {
+	// forecast is its name.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Forecast string `json:"forecast"`
+	// units is how much of the resource one replica takes.
+	// +required
+	Units resource.Quantity `json:"units"`
 }
 
 // WarmShared says what is held for several Forecasts that share a node pool.
@@ -318,6 +355,14 @@ type WarmForecast struct {
 	// pull, too.
 	// +optional
 	ImageNodesReady int32 `json:"imageNodesReady,omitempty"`
+	// most is the largest number of replicas that there can be if no other service needed any, where
+	// that is known.
+	// +optional
+	Most *int32 `json:"most,omitempty"`
+	// mostBy is what bounds most: Nodes, Pool or Quota.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	MostBy string `json:"mostBy,omitempty"`
 	// nodeLead is how far ahead of the plan a node is requested. It is given, learned or assumed.
 	// +optional
 	NodeLead Duration `json:"nodeLead,omitempty"`

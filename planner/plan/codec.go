@@ -23,6 +23,8 @@ const (
 	coarseValues = 288
 	// digits is how many significant digits a value keeps. It is rounded up by 0.1 % at most.
 	digits = 4
+	// mostDigits is the same for the upper bounds of what is served.
+	mostDigits = 6
 
 	// noValue stands for a step without a value.
 	noValue = "-"
@@ -43,10 +45,24 @@ func (p Plan) Encode() v1alpha1.Plan {
 	for _, s := range p.coarsen() {
 		out.Segments = append(out.Segments, v1alpha1.PlanSegment{
 			Step: v1alpha1.FormatDuration(s.Step), Values: formatValues(s.Values), Expected: formatValues(s.Expected),
+			Most: formatMost(s.Most),
 		})
 	}
 	out.End = metav1.NewTime(out.Start.Add(p.End().Sub(p.Start)))
 	return out
+}
+
+// formatMost returns upper bounds to the nearest of six digits: a bound is half a replica above the
+// whole number that it means.
+func formatMost(values []float64) string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = noValue
+		if !math.IsNaN(v) {
+			words[i] = strconv.FormatFloat(max(0, v), 'g', mostDigits, 64)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func formatValues(values []float64) string {
@@ -58,12 +74,15 @@ func formatValues(values []float64) string {
 }
 
 // coarsen cuts a plan of one segment into at most four. A plan of several segments stays as it is.
-func (p Plan) coarsen() []Segment {
+func (p Plan) coarsen() (out []Segment) {
 	if len(p.Segments) != 1 || len(p.Segments[0].Values) <= fineSteps {
 		return p.Segments
 	}
-	step, rest := p.Segments[0].Step, p.Segments[0].Values
-	out := []Segment{{Step: step, Values: rest[:fineSteps]}}
+	step, rest, most := p.Segments[0].Step, p.Segments[0].Values, p.Segments[0].Most
+	out = []Segment{{Step: step, Values: rest[:fineSteps]}}
+	if len(most) == len(rest) {
+		defer func() { setMost(out, most) }()
+	}
 	if e := p.Segments[0].Expected; len(e) >= fineSteps {
 		out[0].Expected = e[:fineSteps]
 	}
@@ -84,6 +103,30 @@ func (p Plan) coarsen() []Segment {
 		out = append(out, bucketed(rest, step, len(rest)))
 	}
 	return out
+}
+
+// setMost sets the upper bounds of segments that follow each other: of each coarse step the smallest
+// of its fine ones. Segments without a bound have none.
+func setMost(segments []Segment, most []float64) {
+	fine, step := 0, segments[0].Step
+	for k := range segments {
+		s := &segments[k]
+		bucket := int(s.Step / step)
+		bounds, bounded := make([]float64, len(s.Values)), false
+		for i := range bounds {
+			bounds[i] = math.NaN()
+			for _, v := range most[fine : fine+bucket] {
+				if v < bounds[i] || math.IsNaN(bounds[i]) {
+					bounds[i] = v
+				}
+			}
+			bounded = bounded || !math.IsNaN(bounds[i])
+			fine += bucket
+		}
+		if bounded {
+			s.Most = bounds
+		}
+	}
 }
 
 // bucketed merges each run of bucket values into their maximum.
@@ -131,7 +174,7 @@ func formatValue(v float64) string {
 
 // Decode reads a plan from a Forecast's status. It is the only decoder of plans. The error says
 // which segment is wrong and why; a plan of another version can be unreadable, for example.
-// Expected only qualifies the values: when it cannot be read it is left out.
+// Expected and Most only qualify the values: where they cannot be read they are left out.
 func Decode(in v1alpha1.Plan) (Plan, error) {
 	p := Plan{ComputedAt: in.ComputedAt.UTC(), Start: in.Start.UTC()}
 	if in.Start.IsZero() || len(in.Segments) == 0 {
@@ -152,6 +195,9 @@ func Decode(in v1alpha1.Plan) (Plan, error) {
 		segment := Segment{Step: step, Values: values}
 		if expected, err := parseValues(s.Expected); err == nil && len(expected) == len(values) {
 			segment.Expected = expected
+		}
+		if most, err := parseValues(s.Most); err == nil && len(most) == len(values) {
+			segment.Most = most
 		}
 		p.Segments = append(p.Segments, segment)
 	}

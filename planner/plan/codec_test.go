@@ -208,3 +208,35 @@ func TestEncodeExpected(t *testing.T) {
 
 // finite reports whether v is a demand that a plan can carry as it is.
 func finite(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }
+
+// TestMostSurvivesTheStatus has the upper bounds of a plan in every form of a segment: as they are,
+// and where steps are merged the smallest of them.
+func TestMostSurvivesTheStatus(t *testing.T) {
+	nan := math.NaN()
+	p := Plan{ComputedAt: origin, Start: origin, Segments: []Segment{{Step: time.Minute, Values: make([]float64, 1440)}}}
+	most := make([]float64, 1440)
+	for i := range most {
+		most[i] = nan
+	}
+	most[3], most[60], most[61], most[1439] = 12.5, 7.5, 2.5, 0
+	p.Segments[0].Most = most
+	got, err := Decode(p.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		minute int
+		want   float64
+	}{
+		"Fine": {3, 12.5}, "FineNone": {4, nan}, "Merged": {60, 2.5}, "MergedSame": {64, 2.5}, "None": {65, nan}, "Last": {1439, 0},
+	}
+	for name, tc := range cases {
+		v, bounded := got.MostAt(origin.Add(time.Duration(tc.minute) * time.Minute))
+		if bounded == math.IsNaN(tc.want) || bounded && v != tc.want {
+			t.Errorf("%s: at most %v (%v) in minute %d, want %v", name, v, bounded, tc.minute, tc.want)
+		}
+	}
+	if _, bounded := got.MostAt(got.End()); bounded {
+		t.Error("the end of the plan has a bound")
+	}
+}

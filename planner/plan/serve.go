@@ -30,6 +30,8 @@ const (
 	SourceObserved Source = "Observed"
 	SourceStatic   Source = "Static"
 	SourceBound    Source = "Bound"
+	// SourceHeldBack is the most that a service of a lower priority may have.
+	SourceHeldBack Source = "HeldBack"
 )
 
 // DefaultMaxObservedAge is three polls of 30 s. An older observation is not served, and is no lower
@@ -72,7 +74,8 @@ type Served struct {
 }
 
 // Serve returns the number that is served for a plan and the observed demand. In mode Active it is
-// the plan, and never less than what is observed. In the other modes it is what is observed. When
+// the plan, and never less than what is observed, but at most what the plan leaves to the service
+// beside those of a higher priority. In the other modes it is what is observed. When
 // the number is not known, Serve returns an error that wraps ErrNoPlan, ErrPlanExpired or
 // ErrNoObservation.
 func Serve(in ServeInput) (Served, error) {
@@ -93,6 +96,11 @@ func Serve(in ServeInput) (Served, error) {
 	base.FloorDropped = !fresh
 	if usable(in.Min) && in.Min > base.Value {
 		base.Value, base.Source = in.Min, SourceBound
+	}
+	if in.Plan != nil {
+		if most, bounded := in.Plan.MostAt(in.Now); bounded && usable(most) && most < base.Value {
+			base.Value, base.ComputedAt, base.Source = most, in.Plan.ComputedAt, SourceHeldBack
+		}
 	}
 	return base, nil
 }

@@ -20,6 +20,10 @@ func TestServe(t *testing.T) {
 		Segments: []Segment{{Step: time.Minute, Values: []float64{10, nan, 0}}},
 	}
 	seen := origin.Add(-10 * time.Second)
+	heldBack := &Plan{
+		ComputedAt: made, Start: origin,
+		Segments: []Segment{{Step: time.Minute, Values: []float64{10, 4}, Most: []float64{7.5, 7.5}}},
+	}
 	cases := map[string]struct {
 		reason string
 		in     ServeInput
@@ -116,6 +120,21 @@ func TestServe(t *testing.T) {
 				ObservedAt: origin.Add(3 * time.Minute), Now: origin.Add(3 * time.Minute),
 			},
 			want: Served{Value: 9, ComputedAt: origin.Add(3 * time.Minute), Source: SourceObserved},
+		},
+		"HeldBack": {
+			reason: "a service of a lower priority gets what is left to it, whatever is observed",
+			in:     ServeInput{Plan: heldBack, Observed: 12, ObservedAt: seen, Min: 11, Now: origin},
+			want:   Served{Value: 7.5, ComputedAt: made, Source: SourceHeldBack},
+		},
+		"HeldBackAbove": {
+			reason: "a bound above the plan changes nothing",
+			in:     ServeInput{Plan: heldBack, Observed: 3, ObservedAt: seen, Now: origin.Add(time.Minute)},
+			want:   Served{Value: 4, ComputedAt: made, Source: SourcePlan},
+		},
+		"HeldBackNotServed": {
+			reason: "nothing is held back in mode DryRun: the plan is not served",
+			in:     ServeInput{Plan: heldBack, Mode: v1alpha1.ForecastDryRun, Observed: 12, ObservedAt: seen, Now: origin},
+			want:   Served{Value: 12, ComputedAt: seen, Source: SourceObserved},
 		},
 		"DryRun": {
 			reason: "mode DryRun serves observed demand only, even below bounds.min",
