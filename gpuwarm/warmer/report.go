@@ -11,7 +11,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -49,6 +48,7 @@ type report struct {
 	totals                        totals
 	short                         []allocate.Shortage
 	shared                        []v1alpha1.WarmShared
+	rooms                         []v1alpha1.WarmRoom
 }
 
 // totals are over all Forecasts, also those that status does not name.
@@ -64,7 +64,7 @@ func newReport(
 ) *report {
 	r := &report{
 		pool: o.Pool, statuses: map[string]v1alpha1.WarmForecast{}, problems: map[about]problem{},
-		selected: len(d.Works), short: d.Short, shared: sharedStatus(d.Shared, errs, o.Now),
+		selected: len(d.Works), short: d.Short, shared: sharedStatus(d.Shared, errs, o.Now), rooms: roomStatus(d.Rooms),
 	}
 	applied := map[string]allocate.Applied{}
 	for _, w := range d.Works {
@@ -173,6 +173,9 @@ func (r *report) addMessages(status *v1alpha1.WarmForecast, w *allocate.Work, ou
 	if w.Holds() && status.Message == "" {
 		status.Message = clip(w.ShortMessage)
 	}
+	if w.Holds() && w.MostBy != "" {
+		status.Most, status.MostBy = new(int32(min(w.Most, math.MaxInt32))), boundNames[w.MostBy]
+	}
 	if w.Holds() && w.Target.LeftOut != "" {
 		status.Message = clip(strings.TrimPrefix(status.Message+"; ", "; ") + w.Target.LeftOut)
 	}
@@ -217,32 +220,11 @@ func (t *totals) add(s v1alpha1.WarmForecast, held allocate.Held) {
 	}
 }
 
-// sharedStatus returns what status says of services that share a node pool.
-func sharedStatus(groups []allocate.Shared, errs *gpuwarm.ForecastErrors, now time.Time) []v1alpha1.WarmShared {
-	units := func(v float64) resource.Quantity {
-		return *resource.NewMilliQuantity(int64(math.Round(1000*v)), resource.DecimalSI)
-	}
-	var out []v1alpha1.WarmShared
-	for _, g := range groups[:min(len(groups), mostGroups)] {
-		s := v1alpha1.WarmShared{
-			Forecasts: g.Forecasts[:min(mostShared, len(g.Forecasts))], Resource: string(g.Resource),
-			Hold: units(g.Joint.Units), Alone: units(g.Joint.Alone),
-			Correlation: v1alpha1.FormatDecimal(g.Correlation, 2), Samples: int32(g.Samples),
-		}
-		if g.Samples > 0 {
-			at := errs.MeasuredAt(g.Forecasts, now).Truncate(time.Hour) // so that status is not written for that alone
-			s.MeasuredAt = new(metav1.NewTime(at))
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
 // status returns the status of the WarmPool.
 func (r *report) status(works []*allocate.Work, now time.Time) *v1alpha1.WarmPoolStatus {
 	status := r.pool.Status.DeepCopy()
 	status.ObservedGeneration = r.pool.Generation
-	status.Placeholders, status.Shared, status.Forecasts = int32(r.placeholders), r.shared, nil
+	status.Placeholders, status.Shared, status.Rooms, status.Forecasts = int32(r.placeholders), r.shared, r.rooms, nil
 	for _, w := range works[:min(len(works), mostForecasts)] {
 		status.Forecasts = append(status.Forecasts, r.statuses[w.Forecast.Name])
 	}

@@ -38,6 +38,6 @@ func Decide(s *Snapshot, m Memory, o Options) *Desired {
 		w.Pull.Pods = l.podsOf(w.Key, names.RolePull)
 	}
 	d.Orphans = l.orphans()
-	d.Short = shortages(s, works)
+	d.Short, d.Rooms = shortages(s, works)
 	return d
 }

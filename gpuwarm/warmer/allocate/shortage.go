@@ -27,34 +27,57 @@ var remedies = map[string]string{
 	"quota": "raise the namespace's ResourceQuota",
 }
 
-// shortages compares what plans need with what there can be, one by one and together.
-func shortages(s *Snapshot, works []*Work) []Shortage {
+// Room is how much of a resource services can have together that share nodes.
+type Room struct {
+	Resource corev1.ResourceName
+	Most     float64
+	By       string
+	Members  []RoomMember
+}
+
+// RoomMember is a Forecast, and how much of the resource a replica of it takes.
+type RoomMember struct {
+	Forecast string
+	Units    float64
+}
+
+// shortages compares what plans need with what there can be, one by one and together. It returns
+// also what there can be together, where that is known.
+func shortages(s *Snapshot, works []*Work) (out []Shortage, rooms []Room) {
 	free := gpuwarm.FreeResources(s.Nodes, s.Pods, s.givesWay)
 	nodes := NodesOf(s.Nodes)
-	var out []Shortage
 	for _, g := range groupsOf(works) {
+		var together []Shortage
 		if len(g.works) > 1 {
-			if short := g.short(s, nodes, free); short != nil {
-				out = append(out, short...)
-				continue
+			if most, bound, ok := g.most(s, nodes, free); ok {
+				rooms = append(rooms, g.room(most, bound))
+				together = g.short(s, most, bound)
 			}
 		}
+		out = append(out, together...)
 		for _, w := range g.works {
-			if short, ok := w.short(s, nodes, free); ok {
-				out = append(out, short)
+			short, ok := w.short(s, nodes, free)
+			if ok && together == nil {
+				w.ShortMessage = short.message
+				out = append(out, short.Shortage)
 			}
 		}
 	}
-	return out
+	return out, rooms
+}
+
+// room returns how much the members can have together.
+func (g *group) room(most float64, bound string) Room {
+	r := Room{Resource: g.resource, Most: most, By: bound}
+	for i, w := range g.works {
+		r.Members = append(r.Members, RoomMember{w.Forecast.Name, g.members[i].Units})
+	}
+	return r
 }
 
 // short compares what the members of a group need together with what there can be of their
 // resource; nil where that is enough.
-func (g *group) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceList) []Shortage {
-	most, bound, ok := g.most(s, nodes, free)
-	if !ok {
-		return nil
-	}
+func (g *group) short(s *Snapshot, most float64, bound string) []Shortage {
 	short, ok := gpuwarm.FindShortage(g.members, s.Now, most)
 	if !ok {
 		return nil
@@ -118,8 +141,15 @@ func (g *group) most(
 	return most, bound, bound != ""
 }
 
-// short compares what one plan needs with what its service could have if nobody else needed any.
-func (w *Work) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceList) (Shortage, bool) {
+// aloneShort is a shortage of one service, and the message about it.
+type aloneShort struct {
+	Shortage
+	message string
+}
+
+// short compares what one plan needs with what its service could have if nobody else needed any. It
+// sets Most.
+func (w *Work) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceList) (aloneShort, bool) {
 	t := w.Target
 	c := gpuwarm.Capacity{
 		Fits:  t.fits(nodes, free, s.Pods),
@@ -131,16 +161,17 @@ func (w *Work) short(s *Snapshot, nodes Nodes, free map[string]corev1.ResourceLi
 	}
 	most, bound, ok := c.MaxReplicas(t.Replicas)
 	if !ok {
-		return Shortage{}, false
+		return aloneShort{}, false
 	}
+	w.Most, w.MostBy = most, bound
 	peak, at, planned := w.Plan.Max(s.Now, w.Plan.End())
 	if !planned || peak <= most {
-		return Shortage{}, false
+		return aloneShort{}, false
 	}
 	from, _ := w.Plan.FirstAbove(s.Now, most)
-	w.ShortMessage = fmt.Sprintf("the plan needs %d replicas %s and more than %d %s, but the %s can give %d: %s",
+	message := fmt.Sprintf("the plan needs %d replicas %s and more than %d %s, but the %s can give %d: %s",
 		peak, s.at(at), most, s.since(from), bound, most, remedies[bound])
-	return Shortage{w.Forecast.Name, peak - most, from, s.since(from)}, true
+	return aloneShort{Shortage{w.Forecast.Name, peak - most, from, s.since(from)}, message}, true
 }
 
 // fits returns how many more replicas the nodes that there are have room for, if nobody else needed

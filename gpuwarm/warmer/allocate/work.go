@@ -19,6 +19,8 @@ type Desired struct {
 	Orphans []corev1.Pod
 	// Short are the plans that need more than there can be.
 	Short []Shortage
+	// Rooms are what services can have together that share nodes, where that is known.
+	Rooms []Room
 	// Images and Overheads are to be remembered. See [Memory].
 	Images    map[ImageKey]Admission
 	Overheads map[string]corev1.ResourceList
@@ -67,6 +69,10 @@ type Work struct {
 	Weights *v1alpha1.WarmWeights
 	// ShortMessage says what the plan needs beyond what there can be; empty where it needs no more.
 	ShortMessage string
+	// Most is how many replicas there can be if no other service needed any, and MostBy what bounds
+	// that; empty where nothing that is known does.
+	Most   int
+	MostBy string
 }
 
 // HoldPlan is how nodes are to be held.
