@@ -40,6 +40,9 @@ type buildInput struct {
 	PeakBase float64
 	// Observed is the newest measured demand; NaN when it is not known.
 	Observed float64
+	// Beyond is what does not fit into another cluster, at each step from Start on. The plan ends
+	// with it. Nil is none.
+	Beyond []float64
 
 	// Capacity is the demand that one replica serves; 0 when it is not known. Ramp and MaxReplicas
 	// have no effect then.
@@ -100,6 +103,8 @@ func (in buildInput) validate() error {
 // forecast is one number for the whole window, so it is first divided among the steps of the window
 // in proportion to their medians.
 //
+// What does not fit into another cluster is added before the bounds.
+//
 // Observed demand is not part of the plan: [plan.Serve] never serves less than what is observed.
 //
 // Last, the plan is raised where the HPA could not add replicas fast enough to follow it.
@@ -109,6 +114,12 @@ func build(in buildInput) (plan.Plan, Notes, error) {
 	}
 	var notes Notes
 	values, expected := in.values()
+	if in.Beyond != nil {
+		values, expected = in.addBeyond(values, expected)
+	}
+	if len(values) == 0 {
+		return plan.Plan{}, Notes{}, errors.New("plan: nothing is known of any step")
+	}
 	for _, line := range [][]float64{values, expected} {
 		for i, v := range line {
 			if !math.IsNaN(v) {
@@ -135,6 +146,23 @@ func (in buildInput) values() (values, expected []float64) {
 		}
 	}
 	return in.peaksOnly(raisesDemand, math.NaN()), nil
+}
+
+// addBeyond adds what does not fit into another cluster. Where the plan has no value, observed demand
+// stands for the service's own.
+func (in buildInput) addBeyond(values, expected []float64) (all, allExpected []float64) {
+	n := min(len(values), len(in.Beyond))
+	values, expected = values[:n], expected[:min(n, len(expected))]
+	for i, over := range in.Beyond[:n] {
+		if math.IsNaN(values[i]) && over > 0 {
+			values[i] = nonNegative(in.Observed)
+		}
+		values[i] += over
+	}
+	for i := range expected {
+		expected[i] += in.Beyond[i]
+	}
+	return values, expected
 }
 
 // forecastWithPeaks applies the peaks to the forecast. The plan ends with the forecast. It is nil

@@ -56,6 +56,13 @@ type Settings struct {
 
 	// SpecCapacity is spec.capacityPerReplica; 0 when it is not set.
 	SpecCapacity float64
+	// Unit is the name of the unit of demand; empty when it has none.
+	Unit string
+	// Priority says which of several services that are short together keeps its places.
+	Priority int32
+	// OverflowOf is the Forecast of another cluster whose overflow is planned for; nil without one.
+	OverflowOf *OverflowOf
+
 	// InReplicas reports whether the metric is served in replicas, and not in demand.
 	InReplicas bool
 	// Lead says how the lead is known.
@@ -73,6 +80,9 @@ type Settings struct {
 	// Scaling is what the autoscalers that read the Forecast say.
 	Scaling Scaling
 }
+
+// OverflowOf names a Forecast of another cluster.
+type OverflowOf struct{ Cluster, Namespace, Name string }
 
 // LeadSettings say how the lead is known.
 type LeadSettings struct {
@@ -128,10 +138,10 @@ func (s Settings) ReadSpan() time.Duration {
 	return max(s.History, 4*every) + every
 }
 
-// DeclaresNothing reports whether the spec has no demand, no peak and no lower bound. For example,
+// DeclaresNothing reports whether the spec has no demand, no overflow, no peak and no lower bound. For example,
 // a selector may match no PeakSchedule, or the PeakSchedule does not exist yet.
 func (s Settings) DeclaresNothing(peaks Peaks) bool {
-	return !s.HasDemand && len(peaks.Schedules) == 0 && !(s.Min > 0)
+	return !s.HasDemand && s.OverflowOf == nil && len(peaks.Schedules) == 0 && !(s.Min > 0)
 }
 
 // Steps is the number of steps of a plan.
@@ -162,6 +172,7 @@ func ParseSpec(spec *v1alpha1.ForecastSpec) (Settings, error) {
 		Mode:         spec.Mode,
 		Expiry:       spec.OnPlanExpiry.Policy,
 		Static:       p.quantity("spec.onPlanExpiry.value", spec.OnPlanExpiry.Value, 0),
+		Unit:         spec.Unit, Priority: spec.Priority, OverflowOf: p.overflowOf(spec.OverflowOf),
 	}
 	if s.Mode == "" {
 		s.Mode = v1alpha1.ForecastActive

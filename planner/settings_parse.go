@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -70,6 +71,18 @@ func (p *specParser) location(field string, zone v1alpha1.TimeZone) *time.Locati
 		return time.UTC
 	}
 	return loc
+}
+
+func (p *specParser) overflowOf(of *v1alpha1.OverflowReference) *OverflowOf {
+	if of == nil {
+		return nil
+	}
+	namespace, name, found := strings.Cut(of.Forecast, "/")
+	if of.Cluster == "" || !found || namespace == "" || name == "" {
+		p.fail("spec.overflowOf: name a cluster, and a forecast of it as NAMESPACE/NAME")
+		return nil
+	}
+	return &OverflowOf{Cluster: of.Cluster, Namespace: namespace, Name: name}
 }
 
 // ContractFields are the names by which an error refers to the two contracts.

@@ -7,6 +7,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner/overflow"
 	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/scheduler"
 )
@@ -31,6 +32,11 @@ type StepInput struct {
 	Lead time.Duration
 	// Capacity is the demand that one replica serves; 0 when it is not known.
 	Capacity float64
+	// Limits are what bounds the service in its cluster, beside the autoscaler's maximum.
+	Limits overflow.Limits
+	// Beyond is what does not fit into another cluster and is planned for here; nil when there is
+	// nothing, or it is not known.
+	Beyond *Beyond
 	// MaxObservedAge is the largest age of an observation that may be served.
 	// [plan.DefaultMaxObservedAge] is used when it is 0.
 	MaxObservedAge time.Duration
@@ -64,6 +70,11 @@ const (
 	ForecastKept
 	// NothingDeclared means that the spec has no demand, no peak and no lower bound.
 	NothingDeclared
+	// OverflowUnknown means that the overflow of another cluster is all that the spec asks for, and
+	// that it was never read.
+	OverflowUnknown
+	// OverflowEnded means that nothing is known any more of the overflow of another cluster.
+	OverflowEnded
 	// BuildFailed means that no plan can be made from these settings; see StepOutput.Err.
 	BuildFailed
 )
@@ -75,6 +86,8 @@ type StepOutput struct {
 	Plan *plan.Plan
 	// Notes are about the plan, for the user. Conditions show them.
 	Notes Notes
+	// Overflow is the part of the plan that does not fit into the cluster; nil when that is not known.
+	Overflow *overflow.Timeline
 	// Err says why Outcome is BuildFailed.
 	Err error
 	// Latest is the newest forecast; nil when there is none.
@@ -127,6 +140,11 @@ func Decide(in StepInput, outlook *forecaster.Outlook, state State) StepOutput {
 		out.Outcome, out.Err = BuildFailed, err
 		return out
 	}
+	limits := in.Limits
+	limits.MaxReplicas = set.Scaling.MaxReplicas
+	if out.Overflow = overflow.Split(built, in.Capacity, limits); out.Overflow != nil {
+		built.Segments[0].Most = out.Overflow.Most
+	}
 	out.Plan, out.Notes = &built, notes
 	if state.Publisher != nil {
 		out.Publish = state.Publisher.Decide(in.Now, state.Published, built, in.Lead)
@@ -154,12 +172,16 @@ func (in StepInput) obstacle(outlook *forecaster.Outlook, published *plan.Plan) 
 	switch {
 	case set.Mode == v1alpha1.ForecastPaused:
 		return Paused
+	case in.Beyond != nil && !in.Now.Before(in.Beyond.Timeline.End()):
+		return OverflowEnded
 	case outlook != nil:
 		return Planned
-	case set.HasDemand && len(in.Peaks.Schedules) == 0:
+	case set.HasDemand && len(in.Peaks.Schedules) == 0 && in.Beyond == nil:
 		return NoForecast
 	case set.HasDemand && in.forecastLasts(published):
 		return ForecastKept
+	case set.OverflowOf != nil && in.Beyond == nil && !set.HasDemand && len(in.Peaks.Schedules) == 0:
+		return OverflowUnknown
 	case set.DeclaresNothing(in.Peaks) && (published == nil || in.Peaks.Invalid):
 		// A plan of 0 would scale the HPA to its minimum. That is right when the peaks of the
 		// published plan were removed. It is wrong when they cannot be evaluated any more.
@@ -182,8 +204,13 @@ func (in StepInput) planInput(out StepOutput) buildInput {
 	if out.Outlook != nil {
 		start = out.Outlook.Start
 	}
+	var beyond []float64
+	if in.Beyond != nil {
+		beyond = in.Beyond.values(start, set.Step, set.Steps(), in.Lead)
+	}
 	return buildInput{
-		Now: in.Now, Start: start, Step: set.Step, Horizon: set.Steps(), Lead: lead,
+		Beyond: beyond,
+		Now:    in.Now, Start: start, Step: set.Step, Horizon: set.Steps(), Lead: lead,
 		Outlook: out.Outlook, Peaks: in.Peaks.timeline(start, set.Step, set.Steps()+lead+1), PeaksAlone: !set.HasDemand,
 		PeakBase: in.peakBase(out.Outlook, start), Observed: out.Observed.Value,
 		Capacity: in.Capacity, Ramp: set.Scaling.Ramp, MaxReplicas: set.Scaling.MaxReplicas, Min: set.Min, Max: set.Max,

@@ -23,7 +23,7 @@ func newContest(c *Common, start time.Time, s plan.Segment, capacity float64, al
 	}
 	for _, m := range c.Others {
 		need := make([]int, len(s.Values))
-		for i, v := range resample(m.Plan, start, s.Step, len(s.Values)) {
+		for i, v := range Resample(m.Plan, start, s.Step, len(s.Values)) {
 			need[i] = plan.Replicas(v, m.Capacity)
 			if m.MaxReplicas > 0 {
 				need[i] = min(need[i], m.MaxReplicas)
@@ -35,35 +35,39 @@ func newContest(c *Common, start time.Time, s plan.Segment, capacity float64, al
 }
 
 // at returns how many replicas the service gets at step i, and what keeps it from having more. A
-// service keeps its minimum, whatever the others need.
-func (c *contest) at(i int) (replicas int, why Reason) {
+// service keeps its minimum, whatever the others need. takes reports whether it has what it needs
+// because services of a lower priority leave their places to it.
+func (c *contest) at(i int) (replicas int, why Reason, takes bool) {
 	total := 0.0
 	for k := range c.claims {
 		c.claims[k].Need = c.needs[k][i]
 		total += float64(c.claims[k].want()) * c.claims[k].Units
 	}
 	if total <= c.common.Most+slack {
-		return math.MaxInt32, ""
+		return math.MaxInt32, "", false
 	}
 	got, own := Share(c.common.Most, c.claims), c.claims[0]
 	if got[0] >= own.want() {
-		return math.MaxInt32, ""
+		for k, claim := range c.claims[1:] {
+			takes = takes || claim.Priority < own.Priority && got[k+1] < claim.want()
+		}
+		return math.MaxInt32, "", takes
 	}
 	why = c.common.By
 	for k, claim := range c.claims[1:] {
 		switch n := got[k+1]; {
 		case n > 0 && claim.Priority > own.Priority:
-			return max(got[0], own.Min), Priority
+			return max(got[0], own.Min), Priority, false
 		case n > 0:
 			why = Shared
 		}
 	}
-	return max(got[0], own.Min), why
+	return max(got[0], own.Min), why, false
 }
 
-// resample returns the largest value of a plan in each of n steps from start on; 0 where it has
+// Resample returns the largest value of a plan in each of n steps from start on; 0 where it has
 // none.
-func resample(p *plan.Plan, start time.Time, step time.Duration, n int) []float64 {
+func Resample(p *plan.Plan, start time.Time, step time.Duration, n int) []float64 {
 	out := make([]float64, n)
 	if p == nil || step <= 0 {
 		return out

@@ -87,6 +87,9 @@ type Timeline struct {
 	PeakAt     time.Time
 	PeakReason Reason
 	Replicas   int
+	// TakesFrom is when services of a lower priority first leave their places to this one; zero where
+	// they never do.
+	TakesFrom time.Time
 }
 
 // Fits reports whether the whole plan fits.
@@ -154,8 +157,12 @@ func (l Limits) most(start time.Time, s plan.Segment, capacity float64, out *Tim
 	}
 	c := newContest(l.Common, start, s, capacity, most)
 	for i := range most {
-		if n, why := c.at(i); n < most[i] {
+		n, why, takes := c.at(i)
+		if n < most[i] {
 			most[i], reasons[i] = n, why
+		}
+		if takes && out.TakesFrom.IsZero() {
+			out.TakesFrom = start.Add(time.Duration(i) * s.Step)
 		}
 	}
 	l.giveUp(s, capacity, most, reasons, out)

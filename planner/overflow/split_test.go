@@ -84,7 +84,7 @@ func TestSplit(t *testing.T) {
 			reason: "the higher priority keeps what it needs",
 			plan:   planOf(20, 20),
 			limits: Limits{Common: common(6, Claim{Name: "own", Priority: 9, Units: 1, Min: 1}, other(0, 20, 5))},
-			want:   &Timeline{Values: []float64{0, 0}},
+			want:   &Timeline{Values: []float64{0, 0}, TakesFrom: origin},
 		},
 		"LowerPriority": {
 			reason: "the lower priority is held back, as much earlier as it takes to give replicas up",

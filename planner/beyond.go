@@ -1,0 +1,63 @@
+package planner
+
+import (
+	"math"
+	"time"
+
+	"headstart.dev/headstart/planner/overflow"
+	"headstart.dev/headstart/planner/plan"
+)
+
+// Beyond is what does not fit into another cluster, and is planned for here.
+type Beyond struct {
+	// Timeline of that demand. Its value at t is for [t, t + Lead].
+	Timeline plan.Plan
+	// Lead of the Forecast in the other cluster.
+	Lead time.Duration
+}
+
+// values returns that demand at each of up to n steps from start on, as far as it is known, each for
+// the lead of this cluster.
+//
+// A longer lead than that of the other cluster needs the largest of so many more steps. A shorter one
+// waits: a rise that the other cluster sees a lead ahead is not needed here before the own lead. The
+// smallest of the steps before is never below what is needed then, since each step of the other
+// cluster covers its whole lead.
+//
+// Demand that comes back within a lead is not given up in between: to have it again would take that
+// long.
+func (b *Beyond) values(start time.Time, step time.Duration, n int, lead time.Duration) []float64 {
+	known := b.Timeline.End().Sub(start)
+	n = min(n, int((known+step-1)/step))
+	if n <= 0 {
+		return nil
+	}
+	longer := LeadSteps(lead, step) - LeadSteps(b.Lead, step)
+	if longer >= 0 {
+		return slidingMax(b.steps(start, step, n), n, longer+1)
+	}
+	shorter := -longer
+	all := b.steps(start.Add(-time.Duration(shorter)*step), step, n+shorter)
+	for i, v := range all {
+		all[i] = -v
+	}
+	out := slidingMax(all, n, shorter+1)
+	for i, v := range out {
+		out[i] = -v
+	}
+	return out
+}
+
+// steps returns the values of the timeline at each step. Before its start the first value counts,
+// because the clocks of the two clusters differ a little.
+func (b *Beyond) steps(start time.Time, step time.Duration, n int) []float64 {
+	out := overflow.Resample(&b.Timeline, start, step, n)
+	if first, ok := b.Timeline.At(b.Timeline.Start); ok && !math.IsNaN(first) {
+		for i := range out {
+			if !start.Add(time.Duration(i+1) * step).After(b.Timeline.Start) {
+				out[i] = first
+			}
+		}
+	}
+	return out
+}
