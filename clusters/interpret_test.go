@@ -1,0 +1,232 @@
+package clusters
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+var start = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+
+// remote returns a Forecast of another cluster, of which 7 overflow in the second minute.
+func remote() *v1alpha1.Forecast {
+	fc := &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{UID: "remote"}}
+	fc.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionFitsCluster, Status: metav1.ConditionFalse}}
+	fc.Status.Plan = &v1alpha1.Plan{Start: metav1.NewTime(start), End: metav1.NewTime(start.Add(2 * time.Minute))}
+	fc.Status.Overflow = &v1alpha1.Overflow{Version: 1, Lead: "5m", Timeline: v1alpha1.Plan{
+		Start: metav1.NewTime(start), Segments: []v1alpha1.PlanSegment{{Step: "1m", Values: "0 7"}},
+	}}
+	return fc
+}
+
+func TestInterpret(t *testing.T) {
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "forecasts"}, "", errors.New("no"))
+	cases := map[string]struct {
+		reason  string
+		change  func(*Reading)
+		unit    string
+		want    Kind
+		remedy  string // in the message
+		last    float64
+		unknown bool // whether there is no timeline
+	}{
+		"Read":   {reason: "what overflows is read", last: 7},
+		"Absent": {reason: "first nothing is known", change: func(r *Reading) { r.Forecast, r.Synced = nil, false }, want: NotReadYet, unknown: true},
+		"NotFound": {
+			reason: "a Forecast that does not exist", change: func(r *Reading) { r.Forecast = nil },
+			want: ForecastNotFound, remedy: "correct spec.overflowOf.forecast", unknown: true,
+		},
+		"Forbidden": {
+			reason: "the other cluster gives no right", change: func(r *Reading) { r.Forecast, r.Err = nil, forbidden },
+			want: ClusterForbidden, remedy: "apply the Role", unknown: true,
+		},
+		"ForbiddenLater": {
+			reason: "a right that was taken away ends nothing at once", change: func(r *Reading) { r.Err = forbidden },
+			want: ClusterForbidden, last: 7,
+		},
+		"NotServed": {
+			reason: "the other cluster has no such API",
+			change: func(r *Reading) { r.Forecast, r.Err = nil, apierrors.NewNotFound(schema.GroupResource{}, "") },
+			want:   OtherVersion, remedy: "the same version", unknown: true,
+		},
+		"Away": {
+			reason: "the last timeline counts while the link is away",
+			change: func(r *Reading) { r.Err, r.Since = errors.New("connection refused"), start },
+			want:   LinkAway, remedy: "since 2026-03-02T08:00:00Z", last: 7,
+		},
+		"OldHeadstart": {
+			reason: "a Forecast that does not say whether it fits is of an earlier release",
+			change: func(r *Reading) { r.Forecast.Status.Conditions, r.Forecast.Status.Overflow = nil, nil },
+			want:   OtherVersion, unknown: true,
+		},
+		"NewerForm": {
+			reason: "a form that is not known is not guessed",
+			change: func(r *Reading) { r.Forecast.Status.Overflow.Version = 2 }, want: OtherVersion, unknown: true,
+		},
+		"AllFits": {reason: "without an overflow all fits until the plan ends", change: func(r *Reading) { r.Forecast.Status.Overflow = nil }},
+		"NoPlan": {
+			reason: "without a plan nothing is known",
+			change: func(r *Reading) { r.Forecast.Status = v1alpha1.ForecastStatus{} }, want: NoPlanThere, unknown: true,
+		},
+		"Unit": {
+			reason: "another unit is not added", change: func(r *Reading) { r.Forecast.Spec.Unit = "tokens/s" }, unit: "requests/s",
+			want: UnitDiffers, remedy: "spec.unit", unknown: true,
+		},
+		"UnitOnOneSide": {
+			reason: "a unit that only one side names may be another", unit: "requests/s", want: UnitDiffers, unknown: true,
+		},
+		"Itself": {reason: "the shortest cycle", change: func(r *Reading) { r.Forecast.UID = "own" }, want: Cycle, unknown: true},
+		"Cycle": {
+			reason: "a cycle through others", want: Cycle, remedy: "remove spec.overflowOf", unknown: true,
+			change: func(r *Reading) {
+				r.Forecast.Status.OverflowOf = &v1alpha1.OverflowSource{Chain: []string{"third", "own"}}
+			},
+		},
+		"BadLead":   {reason: "a lead that cannot be read", change: func(r *Reading) { r.Forecast.Status.Overflow.Lead = "x" }, want: TimelineInvalid, unknown: true},
+		"BadValues": {reason: "values that cannot be read", change: func(r *Reading) { r.Forecast.Status.Overflow.Timeline.Segments[0].Values = "1 NaN" }, want: TimelineInvalid, unknown: true},
+		"TooMany": {
+			reason: "more values than a status has", want: TimelineInvalid, unknown: true,
+			change: func(r *Reading) {
+				r.Forecast.Status.Overflow.Timeline.Segments[0].Values = strings.Repeat("1 ", maxValues+1)
+			},
+		},
+		"TooLong": {
+			reason: "longer than any horizon", want: TimelineInvalid, unknown: true,
+			change: func(r *Reading) { r.Forecast.Status.Overflow.Timeline.Segments[0].Step = "1y" },
+		},
+		"SkewAhead": {
+			reason: "a clock that is wrong is told, and the overflow used",
+			change: func(r *Reading) { r.Skew, r.SkewKnown = time.Minute, true }, want: ClockSkew, remedy: "1m ahead", last: 7,
+		},
+		"SkewBehind": {
+			reason: "the same behind",
+			change: func(r *Reading) { r.Skew, r.SkewKnown = -time.Minute, true }, want: ClockSkew, remedy: "1m behind", last: 7,
+		},
+		"LittleSkew": {reason: "a second is nothing", change: func(r *Reading) { r.Skew, r.SkewKnown = time.Second, true }, last: 7},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := Reading{Forecast: remote(), Synced: true}
+			if tc.change != nil {
+				tc.change(&r)
+			}
+			got, err := Interpret(r, Reference{"a", "shop", "web"}, Own{UID: "own", Unit: tc.unit})
+			if KindOf(err) != tc.want {
+				t.Fatalf("%s: the problem is %v, want %q", tc.reason, err, tc.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), tc.remedy) {
+				t.Errorf("the message %q has no %q", err, tc.remedy)
+			}
+			if (got.Timeline == nil) != tc.unknown {
+				t.Fatalf("%s: the timeline is %v", tc.reason, got.Timeline)
+			}
+			if got.Timeline != nil {
+				if v, ok := got.Timeline.At(start.Add(time.Minute)); !ok || v != tc.last {
+					t.Errorf("%s: %v overflow in the second minute, want %v", tc.reason, v, tc.last)
+				}
+			}
+		})
+	}
+}
+
+// Every Forecast of a cycle finds it, and it stays found: what is refused still says its chain. When
+// one of them leaves, the others go on.
+func TestCycleIsFoundByAll(t *testing.T) {
+	names := []string{"a", "b", "c"}
+	of := map[string]string{"a": "c", "b": "a", "c": "b"}
+	chains := map[string][]string{}
+	round := func() map[string]Kind {
+		kinds := map[string]Kind{}
+		for _, name := range names {
+			from, ok := of[name]
+			if !ok {
+				chains[name] = nil
+				continue
+			}
+			fc := remote()
+			fc.UID = types.UID(from)
+			fc.Status.OverflowOf = &v1alpha1.OverflowSource{Chain: chains[from]}
+			got, err := Interpret(Reading{Forecast: fc, Synced: true}, Reference{}, Own{UID: types.UID(name)})
+			chains[name], kinds[name] = got.Chain, KindOf(err)
+		}
+		return kinds
+	}
+	for range 4 {
+		round()
+	}
+	if diff := cmp.Diff(map[string]Kind{"a": Cycle, "b": Cycle, "c": Cycle}, round()); diff != "" {
+		t.Errorf("-want, +got\n%s", diff)
+	}
+	delete(of, "a")
+	for range 4 {
+		round()
+	}
+	if diff := cmp.Diff(map[string]Kind{"b": "", "c": ""}, round()); diff != "" {
+		t.Errorf("after a has left: -want, +got\n%s", diff)
+	}
+}
+
+func TestRestore(t *testing.T) {
+	of := Reference{"a", "shop", "web"}
+	status := &v1alpha1.OverflowSource{
+		Cluster: "a", Forecast: "shop/web", Lead: "5m", Timeline: &remote().Status.Overflow.Timeline,
+	}
+	if got := Restore(status, of); got.Timeline == nil || got.Lead != 5*time.Minute {
+		t.Errorf("restored %+v", got)
+	}
+	for name, other := range map[string]Reference{
+		"Cluster": {"b", "shop", "web"}, "Forecast": {"a", "shop", "other"}, "Namespace": {"a", "chat", "web"},
+	} {
+		if got := Restore(status, other); got.Timeline != nil {
+			t.Errorf("%s: the timeline of another one is restored", name)
+		}
+	}
+}
+
+// FuzzInterpret has another cluster say anything: the result is a timeline within bounds, or a
+// problem.
+func FuzzInterpret(f *testing.F) {
+	f.Add("1m", "0 7 -", "5m", int32(1), "unit")
+	f.Add("1y", "1e308 1e308", "", int32(0), "")
+	f.Fuzz(func(t *testing.T, step, values, lead string, version int32, unit string) {
+		fc := remote()
+		fc.Spec.Unit, fc.Status.Overflow.Version, fc.Status.Overflow.Lead = unit, version, v1alpha1.Duration(lead)
+		fc.Status.Overflow.Timeline.Segments[0] = v1alpha1.PlanSegment{Step: v1alpha1.Duration(step), Values: values}
+		got, err := Interpret(Reading{Forecast: fc, Synced: true}, Reference{}, Own{UID: "own"})
+		if (got.Timeline == nil) != (err != nil) {
+			t.Fatalf("the timeline is %v, and the problem %v", got.Timeline, err)
+		}
+		if got.Timeline != nil && got.Timeline.End().Sub(start) > maxTimeline {
+			t.Fatalf("the timeline ends at %s", got.Timeline.End())
+		}
+	})
+}
+
+func TestSkew(t *testing.T) {
+	var s skew
+	for i := range 10 {
+		late := time.Duration(i%3) * time.Second // what the message took
+		at := start.Add(time.Duration(i) * time.Minute)
+		s.add(at.Add(40*time.Second), at.Add(late))
+		if _, known := s.estimate(); known != (i+1 >= minSkewSamples) {
+			t.Errorf("after %d samples, the skew is known: %v", i+1, known)
+		}
+	}
+	if got, _ := s.estimate(); got < 40*time.Second || got > 41*time.Second {
+		t.Errorf("the skew is %s, want 40s", got)
+	}
+	n := len(s.samples)
+	s.add(s.last, start.Add(time.Hour))
+	if len(s.samples) != n {
+		t.Error("the same status counts twice")
+	}
+}
