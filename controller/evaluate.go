@@ -72,6 +72,7 @@ func (e *evaluation) run(ctx context.Context) error {
 	e.setOverloadedCondition()
 	e.scoreAccuracy()
 	e.setServingCondition()
+	e.setOverflow()
 	before := e.state.step.Published
 	e.conditions.setReadyCondition(e.set.Mode, planner.BasisOf(before))
 	err = e.publish(ctx)
@@ -85,6 +86,7 @@ func (e *evaluation) stepInput(ctx context.Context) (planner.StepInput, error) {
 		Now: e.now, Settings: e.set, Lead: e.leadTime, Capacity: e.capacity,
 		MaxObservedAge: e.set.Settle + 3*e.set.Step,
 	}
+	in.Beyond = e.readOverflowOf()
 	if e.set.Mode == v1alpha1.ForecastPaused {
 		return in, nil
 	}
@@ -92,6 +94,11 @@ func (e *evaluation) stepInput(ctx context.Context) (planner.StepInput, error) {
 		return in, err
 	}
 	in.Peaks = e.peaks
+	limits, err := e.readLimits(ctx)
+	if err != nil {
+		return in, err
+	}
+	in.Limits = limits
 	if e.set.HasDemand && e.state.hasRead {
 		in.Series, in.Calendars = e.state.known(), e.calendars()
 	}

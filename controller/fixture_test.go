@@ -130,6 +130,7 @@ func newFixture(t testing.TB, histories map[string]*fakeHistory, objects ...clie
 		},
 	}
 	f.demand = demandStub{last: func() values.LastPoll { return values.LastPoll{SucceededAt: f.clock.Now()} }}
+	f.overflows = noClusters{}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = f.fetch.Start(ctx) }()

@@ -74,6 +74,7 @@ type ForecastReconciler struct {
 	free        freeCapacity
 	overload    *overload // Nil never goes without.
 	demand      DemandObserver
+	overflows   OverflowReader
 	// autoscalers knows those that read a Forecast.
 	autoscalers autoscalers.Reader
 
@@ -101,6 +102,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar), kube.WithGeneration()).
 		WatchesRawSource(source.Channel(r.fetch.done, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(r.demand.Changes(), &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(r.overflows.Changes(), &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(kube.ShardChanges(r.shard, func(ctx context.Context) []reconcile.Request {
 			return r.forecastsIn(ctx, "")
 		})).
@@ -181,6 +183,7 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 	delete(r.states, key)
 	r.mu.Unlock()
 	r.fetch.forget(key)
+	r.overflows.Forget(key)
 	r.metrics.forget(key)
 	r.poolWarmUps.Delete(key.Namespace, key.Name)
 }

@@ -25,6 +25,10 @@ type reconcilerMetrics struct {
 	accuracy   *prometheus.GaugeVec
 	partial    *prometheus.GaugeVec
 	warnings   *prometheus.GaugeVec
+	overflow   *prometheus.GaugeVec
+	share      *prometheus.GaugeVec
+	linkUp     *prometheus.GaugeVec
+	skew       *prometheus.GaugeVec
 }
 
 func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
@@ -48,6 +52,16 @@ func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
 			"Steps of the history that the source has answered in part only. They are read again."),
 		warnings: gauge("headstart_forecast_source_warnings",
 			"Warnings and infos of the source in the last read of history."),
+		overflow: gauge("headstart_forecast_overflow_demand",
+			"Part of the plan that does not fit into this cluster, in the unit of the Forecast's query: "+
+				"now, and a lead ahead.", "at"),
+		share: gauge("headstart_forecast_planned_share",
+			"Share of the planned demand that this cluster serves, and that overflows: now, and a lead ahead.",
+			"part", "at"),
+		linkUp: gauge("headstart_overflow_link_up",
+			"Whether the cluster in spec.overflowOf can be reached: 1 or 0."),
+		skew: gauge("headstart_overflow_clock_skew_seconds",
+			"How far the clock of the cluster in spec.overflowOf is ahead, estimated to the second."),
 		planEnd: gauge("headstart_forecast_plan_end_timestamp_seconds", "When the published plan ends."),
 		conditions: gauge("headstart_forecast_condition",
 			"Conditions of Forecasts, by type: 1 is True, 0 False, -1 Unknown.", "type"),
@@ -124,10 +138,11 @@ func (m *reconcilerMetrics) observeAccuracy(key types.NamespacedName, a *v1alpha
 // forget drops the series of a Forecast that is gone.
 func (m *reconcilerMetrics) forget(key types.NamespacedName) {
 	for _, g := range []*prometheus.GaugeVec{
-		m.observed, m.served, m.lead, m.skill, m.planEnd, m.partial, m.warnings,
+		m.observed, m.served, m.lead, m.skill, m.planEnd, m.partial, m.warnings, m.linkUp, m.skew,
 	} {
 		g.DeleteLabelValues(key.Namespace, key.Name)
 	}
 	m.conditions.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})
 	m.accuracy.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})
+	m.forgetShares(key)
 }

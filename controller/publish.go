@@ -33,6 +33,7 @@ func (e *evaluation) publish(ctx context.Context) error {
 	}
 	e.metrics.observe(client.ObjectKeyFromObject(e.fc), &e.next, e.leadTime)
 	e.metrics.observeNotes(client.ObjectKeyFromObject(e.fc), e.state.notes)
+	e.observeShares(current)
 	if !worth {
 		return nil
 	}
@@ -48,6 +49,7 @@ func (e *evaluation) worthAWrite(changed bool) bool {
 	if e.fc.Status.ObservedGeneration != e.fc.Generation {
 		return true
 	}
+	changed = changed || overflowChanged(e.fc.Status.Overflow, e.next.Overflow)
 	if changed && e.state.step.Publisher.Affords(e.now) {
 		return true
 	}
@@ -134,6 +136,9 @@ func (e *evaluation) setServingWithoutNewPlan() {
 	last, cause := e.state.step.Published, v1alpha1.ConditionHistoryReady
 	if !e.set.HasDemand {
 		cause = v1alpha1.ConditionPeaksValid
+	}
+	if e.out.Outcome == planner.OverflowUnknown || e.out.Outcome == planner.OverflowEnded {
+		cause = v1alpha1.ConditionOverflowRead
 	}
 	switch {
 	case last != nil && !e.now.Before(last.End()):

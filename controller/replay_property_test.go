@@ -404,6 +404,7 @@ func newReplayReconciler(objects []client.Object) *ForecastReconciler {
 		states: map[types.NamespacedName]*forecastState{},
 	}
 	r.demand = demandStub{last: func() values.LastPoll { return values.LastPoll{} }}
+	r.overflows = noClusters{}
 	return r
 }
 

@@ -22,6 +22,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"headstart.dev/headstart/adapter/values"
@@ -63,6 +64,8 @@ type Options struct {
 	ScaledObjects bool
 	// Demand polls observed demand. Its failures are in the condition Observed.
 	Demand DemandObserver
+	// Overflows reads what does not fit into other clusters; nil where there are none.
+	Overflows OverflowReader
 	// Memory says how much memory the process uses; [memory.OfProcess] when it is nil.
 	Memory func() memory.Use
 	// Registerer registers the metrics of this package.
@@ -95,6 +98,9 @@ func (o *Options) validate() error {
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
+	}
+	if o.Overflows == nil {
+		o.Overflows = noClusters{changes: make(chan event.GenericEvent)}
 	}
 	return nil
 }
@@ -131,7 +137,7 @@ func New(opts Options) (ctrl.Manager, error) {
 		compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
 		metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(),
 		overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
-		shard:    opts.Shard, demand: opts.Demand,
+		shard:    opts.Shard, demand: opts.Demand, overflows: opts.Overflows,
 		autoscalers: autoscalers.Reader{HPAs: mgr.GetClient(), ScaledObjects: scaled},
 		states:      map[types.NamespacedName]*forecastState{},
 	}

@@ -1,0 +1,60 @@
+package controller
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/clusters"
+	"headstart.dev/headstart/planner/plan"
+)
+
+// observeShares sets the metrics of what overflows, and of the planned share of each cluster. p is
+// the current plan.
+func (e *evaluation) observeShares(p *plan.Plan) {
+	key := client.ObjectKeyFromObject(e.fc)
+	fits := e.conditions.Get(v1alpha1.ConditionFitsCluster)
+	if p == nil || fits == nil || fits.Status == metav1.ConditionUnknown {
+		e.metrics.forgetShares(key)
+		return
+	}
+	over := plan.Plan{}
+	if e.next.Overflow != nil {
+		var err error
+		if over, err = plan.Decode(e.next.Overflow.Timeline); err != nil {
+			return
+		}
+	}
+	for at, t := range map[string]time.Time{"now": e.now, "lead": e.now.Add(e.leadTime)} {
+		shares := plan.SharesAt(p, &over, t)
+		if shares == nil {
+			continue
+		}
+		e.metrics.overflow.WithLabelValues(key.Namespace, key.Name, at).Set(shares.OverflowDemand)
+		e.metrics.share.WithLabelValues(key.Namespace, key.Name, "here", at).Set(shares.Here)
+		e.metrics.share.WithLabelValues(key.Namespace, key.Name, "overflow", at).Set(shares.Overflow)
+	}
+}
+
+// observeReading sets the metrics about the link to another cluster.
+func (m *reconcilerMetrics) observeReading(key types.NamespacedName, r clusters.Reading, away bool) {
+	up := 1.0
+	if away {
+		up = 0
+	}
+	m.linkUp.WithLabelValues(key.Namespace, key.Name).Set(up)
+	if r.SkewKnown {
+		m.skew.WithLabelValues(key.Namespace, key.Name).Set(r.Skew.Seconds())
+	}
+}
+
+// forgetShares drops the series of what overflows.
+func (m *reconcilerMetrics) forgetShares(key types.NamespacedName) {
+	labels := prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name}
+	m.overflow.DeletePartialMatch(labels)
+	m.share.DeletePartialMatch(labels)
+}
