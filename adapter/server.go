@@ -192,5 +192,8 @@ func install(config *genericapiserver.Config, opts Options, p *provider) (*gener
 	endpointmetrics.Register() // apiserver_request_*; EnableMetrics would do it too, but serve one registry only
 	gatherer := Union(opts.Gatherer, legacyregistry.DefaultGatherer)
 	generic.Handler.NonGoRestfulMux.Handle("/metrics", metricsHandler(gatherer))
+	if reader, ok := p.metrics.(SharesReader); ok {
+		generic.Handler.NonGoRestfulMux.HandlePrefix(sharesPath, sharesHandler(reader, opts.Clock))
+	}
 	return generic, nil
 }

@@ -55,7 +55,10 @@ type Plans struct {
 	watchers watchers
 }
 
-var _ adapter.Metrics = (*Plans)(nil)
+var (
+	_ adapter.Metrics      = (*Plans)(nil)
+	_ adapter.SharesReader = (*Plans)(nil)
+)
 
 // planEntry is immutable once stored.
 type planEntry struct {
@@ -66,6 +69,7 @@ type planEntry struct {
 	planErr  error   // the plan in status cannot be decoded
 	limit    float64 // of observed demand that a single poll is believed for
 	capacity float64 // the demand that one replica serves; 0 when nobody says
+	overflow overflowEntry
 }
 
 // NewPlans returns an empty store. It has demand poll for the Forecasts that it follows, and never
@@ -97,7 +101,7 @@ func (p *Plans) store(obj any) {
 	if !ok {
 		return
 	}
-	e := &planEntry{labels: fc.Labels}
+	e := &planEntry{labels: fc.Labels, overflow: overflowOf(fc)}
 	e.settings, e.specErr = p.parse(&fc.Spec)
 	if fc.Status.Plan != nil {
 		decoded, err := plan.Decode(*fc.Status.Plan)
