@@ -131,6 +131,11 @@ func TestChartEqualsOverlays(t *testing.T) {
 			resources: []string{"overlays/external-metrics"}, components: []string{"components/warm"},
 			values: "{createNamespace: true, warm: {enabled: true}}",
 		},
+		"overflow": {
+			reason:    "the component for the overflow of other clusters",
+			resources: []string{"overlays/external-metrics"}, components: []string{"components/overflow"},
+			values: "{createNamespace: true, clustersSecret: headstart-clusters}",
+		},
 		"everything": {
 			reason:     "components and monitoring together",
 			resources:  []string{"overlays/both", "monitoring"},

@@ -83,6 +83,12 @@ var chartValues = map[string]struct {
 		},
 	},
 	"credentials": {"{credentialsSecret: tokens}", map[string]string{pod + "spec.volumes.1.secret.secretName": "tokens"}},
+	"clusters": {"{clustersSecret: far}", map[string]string{
+		container + "args.8":              "--clusters-config=/etc/headstart-clusters/clusters.yaml",
+		container + "volumeMounts.2.name": "clusters", container + "volumeMounts.2.mountPath": "/etc/headstart-clusters",
+		container + "volumeMounts.2.readOnly": "true",
+		pod + "spec.volumes.2.name":           "clusters", pod + "spec.volumes.2.secret.secretName": "far",
+	}},
 	"arguments": {"{extraArgs: [--log-format=json, --plan-writes-per-hour=6]}", map[string]string{
 		container + "args.8": "--log-format=json", container + "args.9": "--plan-writes-per-hour=6",
 	}},

@@ -26,6 +26,7 @@ import (
 type options struct {
 	kubeconfig       string
 	prometheusConfig string
+	clustersConfig   string
 
 	namespace   string
 	serviceName string
@@ -186,6 +187,8 @@ func (o *options) registerControllers(f *pflag.FlagSet) {
 	f.StringVar(&o.namespace, "namespace", o.namespace, "`NAMESPACE` that headstart runs in (default $POD_NAMESPACE)")
 	f.StringVar(&o.prometheusConfig, "prometheus-config", o.prometheusConfig,
 		"`FILE` that lists the Prometheus sources")
+	f.StringVar(&o.clustersConfig, "clusters-config", o.clustersConfig,
+		"`FILE` that lists the clusters whose overflow Forecasts may name; without it there are none")
 	f.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect,
 		"share the planning with other replicas; without it, run one replica only")
 	f.BoolVar(&o.scaledObjects, "scaled-objects", o.scaledObjects,

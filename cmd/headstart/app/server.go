@@ -25,12 +25,14 @@ import (
 
 	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/adapter/values"
+	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/controller/shards"
 	"headstart.dev/headstart/history"
 )
 
-// sourcesReload is how often the file with the Prometheus sources is checked for changes.
+// sourcesReload is how often the files with the Prometheus sources and the clusters are checked for
+// changes.
 const sourcesReload = 30 * time.Second
 
 // Requests a second to the API server, of each of the clients: one for the controllers, one for
@@ -75,13 +77,19 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 	if err != nil {
 		return nil, err
 	}
+	others, err := clusters.New(clusters.Options{
+		Path: opts.clustersConfig, Reload: sourcesReload, Clock: now, Logger: logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read --clusters-config: %w", err)
+	}
 	demand := values.NewObserver(sources, opts.observeInterval, now, logger)
 	controllers := controller.Options{
 		Config: config, Namespace: opts.namespace, LeaderElection: opts.leaderElect,
 		WarmPools: opts.warmPools, WarmBounds: opts.warmBounds,
 		ScaledObjects: opts.scaledObjects,
 		Sources:       sources, Rates: opts.rates, Demand: demand, Registerer: registry, Logger: logger,
-		Clock: now,
+		Clock: now, Overflows: others,
 	}
 	members, err := membership(controllers, demand)
 	if err != nil {
@@ -99,6 +107,9 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 		if err := mgr.Add(members); err != nil {
 			return nil, fmt.Errorf("share the planning: %w", err)
 		}
+	}
+	if err := mgr.Add(others); err != nil {
+		return nil, fmt.Errorf("read other clusters: %w", err)
 	}
 	plans := values.NewPlans(demand, controller.ServedSettings)
 	if err := errors.Join(mgr.Add(demand), registry.Register(demand), registry.Register(plans)); err != nil {

@@ -50,6 +50,9 @@ are valid, while the old pods still run. */ -}}
 {{- $certificate := dict "name" "certificate" "secret" (dict "secretName" "headstart-certificate") -}}
 {{- $_ := set $spec "volumes" (append $spec.volumes $certificate) -}}
 {{- end -}}
+{{- with $values.clustersSecret -}}
+{{- $_ := set $spec "volumes" (append $spec.volumes (dict "name" "clusters" "secret" (dict "secretName" .))) -}}
+{{- end -}}
 {{- $_ := set $spec "volumes" (concat $spec.volumes $values.extraVolumes) -}}
 {{- end -}}
 
@@ -64,6 +67,9 @@ are valid, while the old pods still run. */ -}}
 {{- $mounts := $container.volumeMounts -}}
 {{- if $values.certManager.enabled -}}
 {{- $mounts = append $mounts (dict "name" "certificate" "mountPath" "/etc/headstart-certificate" "readOnly" true) -}}
+{{- end -}}
+{{- if $values.clustersSecret -}}
+{{- $mounts = append $mounts (dict "name" "clusters" "mountPath" "/etc/headstart-clusters" "readOnly" true) -}}
 {{- end -}}
 {{- $_ := set $container "volumeMounts" (concat $mounts $values.extraVolumeMounts) -}}
 {{- $_ := set $container "env" (concat $container.env $values.extraEnv) -}}
@@ -82,12 +88,13 @@ are valid, while the old pods still run. */ -}}
 {{- end -}}
 {{- end -}}
 {{- if $values.warm.enabled }}{{ $args = append $args "--warm-pools" }}{{ end -}}
+{{- if $values.clustersSecret }}{{ $args = append $args "--clusters-config=/etc/headstart-clusters/clusters.yaml" }}{{ end -}}
 {{- if $values.certManager.enabled -}}
 {{- $args = append $args "--tls-cert-file=/etc/headstart-certificate/tls.crt" -}}
 {{- $args = append $args "--tls-private-key-file=/etc/headstart-certificate/tls.key" -}}
 {{- $args = append $args "--inject-ca=false" -}}
 {{- end -}}
-{{- $flags := list "--external-metrics" "--custom-metrics" "--warm-pools" -}}
+{{- $flags := list "--external-metrics" "--custom-metrics" "--warm-pools" "--clusters-config" -}}
 {{- $flags = concat $flags (list "--external-scaler" "--external-scaler-ca-configmap" "--external-scaler-client-ca" "--scaled-objects") -}}
 {{- $flags = concat $flags (list "--tls-cert-file" "--tls-private-key-file" "--inject-ca") -}}
 {{- range $container.args }}{{ $flags = append $flags (splitList "=" . | first) }}{{ end -}}
