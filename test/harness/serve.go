@@ -115,6 +115,11 @@ func Serve(
 	return &Headstart{Process: p, Address: net.JoinHostPort(host, strconv.Itoa(o.Port)), c: c}, nil
 }
 
+// Get reads a path of this replica itself, with the rights of the control plane's administrator.
+func (h *Headstart) Get(ctx context.Context, path string) ([]byte, error) {
+	return fetch(ctx, insecure(), "https://"+h.Address+path, h.c.Config.BearerToken)
+}
+
 // AwaitReady waits until the replica is ready to serve, for at most the deadline.
 func (h *Headstart) AwaitReady(ctx context.Context, deadline time.Duration) error {
 	client := insecure()

@@ -24,6 +24,11 @@ type Service struct {
 	// ScaleDownWindow is the HPA's stabilizationWindowSeconds for scaling down.
 	ScaleDownWindow time.Duration
 
+	// Pool is the node pool of its pods; any when it is empty.
+	Pool string
+	// Priority of the Forecast.
+	Priority int
+
 	// Source of the Forecast's demand. The default is "default".
 	Source string
 	// Mode of the Forecast: Active, DryRun or Paused.
@@ -54,6 +59,10 @@ func (s Service) YAML() string {
 	if err != nil {
 		panic(err) // a map of strings
 	}
+	selector := "{}"
+	if s.Pool != "" {
+		selector = "{pool: " + s.Pool + "}"
+	}
 	source := s.Source
 	if source == "" {
 		source = "default"
@@ -64,7 +73,7 @@ func (s Service) YAML() string {
 		"$ANNOTATIONS", string(annotations), "$WINDOW", fmt.Sprint(int(s.ScaleDownWindow.Seconds())),
 		"$MODE", s.Mode, "$PROVISION", s.ProvisionFor, "$QUERY", s.Query(), "$SOURCE", source, "$STEP", promDuration(s.Step),
 		"$HISTORY", promDuration(s.History), "$HORIZON", promDuration(s.Horizon), "$LEAD", promDuration(s.DefaultLead),
-		"$SCALER", s.Scaler, "$PROMETHEUS", s.Prometheus,
+		"$SELECTOR", selector, "$PRIORITY", fmt.Sprint(s.Priority), "$SCALER", s.Scaler, "$PROMETHEUS", s.Prometheus,
 	).Replace(s.template())
 }
 
@@ -128,6 +137,7 @@ spec:
       annotations: $ANNOTATIONS
     spec:
       terminationGracePeriodSeconds: 0
+      nodeSelector: $SELECTOR
       automountServiceAccountToken: false
       containers:
       - name: model
@@ -147,6 +157,7 @@ spec:
   leadTime: {mode: Learned, percentile: 90, default: $LEAD}
   provisionFor: $PROVISION
   horizon: $HORIZON
+  priority: $PRIORITY
   mode: $MODE
 ---
 apiVersion: autoscaling/v2

@@ -39,6 +39,9 @@ type WorldOptions struct {
 	Sources []string
 	// Adapters is the number of replicas of headstart serve behind one port. The default is one.
 	Adapters int
+	// Components of the manifests to install beside the metrics APIs, and more flags of headstart
+	// serve.
+	Components, ServeArgs []string
 	// KEDA runs KEDA, which owns external.metrics.k8s.io. Headstart then serves KEDA only, each replica
 	// at an address of its own, and the services are ScaledObjects.
 	KEDA bool
@@ -200,7 +203,7 @@ func (w *World) startHeadstart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := Install(ctx, w.ControlPlane, w.Options.Layout, "both", ports[0]); err != nil {
+	if err := Install(ctx, w.ControlPlane, w.Options.Layout, "both", ports[0], w.Options.Components...); err != nil {
 		return err
 	}
 	sources := map[string]string{}
@@ -210,7 +213,7 @@ func (w *World) startHeadstart(ctx context.Context) error {
 	var addresses []string
 	for i, port := range ports[1:] {
 		o := CompressedTime(fmt.Sprintf("headstart-%d", i), port, sources)
-		o.HPASync = w.Options.ControlPlane.HPASyncPeriod
+		o.HPASync, o.Args = w.Options.ControlPlane.HPASyncPeriod, w.Options.ServeArgs
 		h, err := Serve(ctx, w.ControlPlane, w.Options.Layout, o)
 		if err != nil {
 			return err
