@@ -87,6 +87,8 @@ func (e *evaluation) stepInput(ctx context.Context) (planner.StepInput, error) {
 		MaxObservedAge: e.set.Settle + 3*e.set.Step,
 	}
 	in.Beyond = e.readOverflowOf()
+	e.set.Step = in.Beyond.FinerStep(e.set)
+	in.Settings = e.set
 	if e.set.Mode == v1alpha1.ForecastPaused {
 		return in, nil
 	}

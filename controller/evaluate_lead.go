@@ -29,7 +29,11 @@ const planTravel = time.Second
 // readLead learns from the target's pods how long a start takes, and sets the lead in status. A
 // fixed lead is used as it is.
 func (e *evaluation) readLead(ctx context.Context) error {
-	delay := gpuwarm.ControlLoop{HPASync: e.rates.HPASync, Refresh: planTravel, Settle: e.set.Settle}.Delay()
+	loop := gpuwarm.ControlLoop{HPASync: e.rates.HPASync, Refresh: planTravel}
+	if e.set.HasDemand || e.set.OverflowOf == nil {
+		loop.Settle = e.set.Settle
+	} // The overflow of another cluster has settled there.
+	delay := loop.Delay()
 	if fixed := e.set.Lead.Fixed; fixed != nil {
 		e.leadTime = *fixed
 		e.lead = gpuwarm.Lead{WarmUp: *fixed, Source: v1alpha1.LeadSourceConfigured}

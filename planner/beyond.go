@@ -48,6 +48,19 @@ func (b *Beyond) values(start time.Time, step time.Duration, n int, lead time.Du
 	return out
 }
 
+// FinerStep returns the step of a plan with these settings: that of the timeline where the Forecast
+// has no demand, and so no resolution of its own, and the timeline is finer. b may be nil.
+func (b *Beyond) FinerStep(set Settings) time.Duration {
+	if b == nil || set.HasDemand || len(b.Timeline.Segments) == 0 {
+		return set.Step
+	}
+	step := b.Timeline.Segments[0].Step
+	if step < time.Second || step >= set.Step || set.Horizon/step > MaxHorizonSteps {
+		return set.Step
+	}
+	return step
+}
+
 // steps returns the values of the timeline at each step. Before its start the first value counts,
 // because the clocks of the two clusters differ a little.
 func (b *Beyond) steps(start time.Time, step time.Duration, n int) []float64 {

@@ -129,3 +129,58 @@ func TestParseOverflowOf(t *testing.T) {
 		}
 	}
 }
+
+func TestFinerStep(t *testing.T) {
+	set := Settings{Step: time.Minute, Horizon: time.Hour}
+	long := Settings{Step: time.Minute, Horizon: 30 * 24 * time.Hour}
+	at := func(step time.Duration) *Beyond {
+		return &Beyond{Timeline: plan.Plan{Segments: []plan.Segment{{Step: step, Values: []float64{1}}}}}
+	}
+	cases := map[string]struct {
+		reason string
+		b      *Beyond
+		set    Settings
+		want   time.Duration
+	}{
+		"Finer":   {"a finer timeline is followed", at(15 * time.Second), set, 15 * time.Second},
+		"Coarser": {"a coarser one is not", at(5 * time.Minute), set, time.Minute},
+		"Demand": {
+			"demand has its own resolution", at(15 * time.Second),
+			Settings{Step: time.Minute, HasDemand: true}, time.Minute,
+		},
+		"TooFine": {
+			"another cluster does not choose how long a plan takes", at(time.Millisecond), set, time.Minute,
+		},
+		"TooMany":   {"nor how many steps it has", at(time.Second), long, time.Minute},
+		"NoBeyond":  {"nothing is known", nil, set, time.Minute},
+		"NoSegment": {"an empty timeline", &Beyond{}, set, time.Minute},
+	}
+	for name, tc := range cases {
+		if got := tc.b.FinerStep(tc.set); got != tc.want {
+			t.Errorf("%s: %s, want %s: %s", name, got, tc.want, tc.reason)
+		}
+	}
+}
+
+// BenchmarkStepWithBeyond is one evaluation of a Forecast that plans for another cluster's overflow
+// of a day, and is itself short.
+func BenchmarkStepWithBeyond(b *testing.B) {
+	values := make([]float64, 1440)
+	for i := range values {
+		values[i] = float64(i % 700)
+	}
+	set := Settings{
+		Step: time.Minute, Horizon: 24 * time.Hour, Max: math.Inf(1), OverflowOf: &OverflowOf{},
+		Scaling: Scaling{MaxReplicas: 50},
+	}
+	in := StepInput{
+		Now: beyondStart, Settings: set, Capacity: 10, Lead: 10 * time.Minute, Beyond: beyondOf(5*time.Minute, values...),
+	}
+	for b.Loop() {
+		out, _ := Step(in, State{})
+		if out.Outcome != Planned || out.Overflow.Fits() {
+			b.Fatalf("the outcome is %d, and %v", out.Outcome, out.Overflow)
+		}
+		_ = out.Plan.Encode()
+	}
+}

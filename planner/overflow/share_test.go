@@ -64,7 +64,7 @@ func drawClaims(t *rapid.T) []Claim {
 	for i := range rapid.IntRange(1, 6).Draw(t, "services") {
 		claims = append(claims, Claim{
 			Name:     string(rune('a' + i)),
-			Priority: int32(rapid.IntRange(-1, 2).Draw(t, "priority")), //nolint:gosec // small
+			Priority: rapid.Int32Range(-1, 2).Draw(t, "priority"),
 			Units:    rapid.SampledFrom([]float64{0.25, 1, 2, 8}).Draw(t, "units"),
 			Min:      rapid.IntRange(0, 3).Draw(t, "min"), Need: rapid.IntRange(0, 30).Draw(t, "need"),
 		})

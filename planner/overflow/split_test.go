@@ -35,7 +35,10 @@ func TestSplit(t *testing.T) {
 		want   *Timeline
 	}{
 		"NoLimit": {reason: "without any bound nothing is known", plan: planOf(10), want: nil},
-		"Fits":    {reason: "what fits, fits", plan: planOf(10, 20), limits: Limits{MaxReplicas: 4}, want: &Timeline{Values: []float64{0, 0}}},
+		"Fits": {
+			reason: "what fits, fits", plan: planOf(10, 20), limits: Limits{MaxReplicas: 4},
+			want: &Timeline{Values: []float64{0, 0}},
+		},
 		"MaxReplicas": {
 			reason: "beyond maxReplicas, in the unit of demand",
 			plan:   planOf(10, 23, 27, 10), limits: Limits{MaxReplicas: 4},
@@ -47,17 +50,26 @@ func TestSplit(t *testing.T) {
 		"SmallestBound": {
 			reason: "the smallest bound counts, and names the reason",
 			plan:   planOf(20), limits: Limits{MaxReplicas: 4, Alone: 3, By: Quota},
-			want: &Timeline{Values: []float64{5}, From: origin, Reason: Quota, Peak: 5, PeakAt: origin, PeakReason: Quota, Replicas: 1},
+			want: &Timeline{
+				Values: []float64{5}, From: origin, Reason: Quota, Peak: 5, PeakAt: origin, PeakReason: Quota,
+				Replicas: 1,
+			},
 		},
 		"NoRoomAtAll": {
 			reason: "a pool that can give nothing leaves all of the plan",
 			plan:   planOf(20), limits: Limits{By: Nodes},
-			want: &Timeline{Values: []float64{20}, From: origin, Reason: Nodes, Peak: 20, PeakAt: origin, PeakReason: Nodes, Replicas: 4},
+			want: &Timeline{
+				Values: []float64{20}, From: origin, Reason: Nodes, Peak: 20, PeakAt: origin,
+				PeakReason: Nodes, Replicas: 4,
+			},
 		},
 		"Gap": {
 			reason: "where the plan has no value, nothing is known",
 			plan:   planOf(25, nan, 20), limits: Limits{MaxReplicas: 4},
-			want: &Timeline{Values: []float64{5, nan, 0}, From: origin, Reason: MaxReplicas, Peak: 5, PeakAt: origin, PeakReason: MaxReplicas, Replicas: 1},
+			want: &Timeline{
+				Values: []float64{5, nan, 0}, From: origin, Reason: MaxReplicas, Peak: 5, PeakAt: origin,
+				PeakReason: MaxReplicas, Replicas: 1,
+			},
 		},
 		"WayBack": {
 			reason: "it comes back once demand is 5 % below what fits, and not at once",
@@ -78,7 +90,10 @@ func TestSplit(t *testing.T) {
 		"SharedEvenly": {
 			reason: "services of one priority share evenly, and none is held back",
 			plan:   planOf(20, 20), limits: Limits{Common: common(6, own, other(0, 20, 5))},
-			want: &Timeline{Values: []float64{5, 0}, From: origin, Reason: Shared, Peak: 5, PeakAt: origin, PeakReason: Shared, Replicas: 1},
+			want: &Timeline{
+				Values: []float64{5, 0}, From: origin, Reason: Shared, Peak: 5, PeakAt: origin,
+				PeakReason: Shared, Replicas: 1,
+			},
 		},
 		"HigherPriority": {
 			reason: "the higher priority keeps what it needs",
@@ -108,7 +123,10 @@ func TestSplit(t *testing.T) {
 			reason: "a service that is short though the others have nothing is bounded by the pool",
 			plan:   planOf(50),
 			limits: Limits{Common: common(6, own, Member{Claim: Claim{Name: "idle", Units: 1}, Capacity: 5})},
-			want:   &Timeline{Values: []float64{20}, From: origin, Reason: Pool, Peak: 20, PeakAt: origin, PeakReason: Pool, Replicas: 4},
+			want: &Timeline{
+				Values: []float64{20}, From: origin, Reason: Pool, Peak: 20, PeakAt: origin, PeakReason: Pool,
+				Replicas: 4,
+			},
 		},
 	}
 	for name, tc := range cases {
@@ -136,7 +154,7 @@ func TestSplitCoversThePlan(t *testing.T) {
 			l.Common = &Common{
 				Most: rapid.Float64Range(0, 60).Draw(t, "most"), By: Pool, Own: Claim{Name: "own", Units: 1, Min: 1},
 				Others: []Member{{
-					Claim: Claim{Name: "other", Units: 2, Priority: int32(rapid.IntRange(-1, 1).Draw(t, "priority"))}, //nolint:gosec // small
+					Claim: Claim{Name: "other", Units: 2, Priority: rapid.Int32Range(-1, 1).Draw(t, "priority")},
 					Plan:  &p, Capacity: capacity,
 				}},
 			}
