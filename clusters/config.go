@@ -133,7 +133,8 @@ func (c Config) load(dir string) (*cluster, error) {
 		&clientcmd.ClientConfigLoadingRules{ExplicitPath: c.Kubeconfig},
 		&clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("the kubeconfig cannot be used: %s", strings.TrimPrefix(err.Error(), "invalid configuration: "))
+		text := strings.TrimPrefix(err.Error(), "invalid configuration: ")
+		return nil, fmt.Errorf("the kubeconfig cannot be used: %s", text)
 	}
 	switch {
 	case config.ExecProvider != nil || config.AuthProvider != nil:

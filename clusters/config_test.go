@@ -1,6 +1,8 @@
 package clusters
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,19 +27,40 @@ func TestLoad(t *testing.T) {
 		reason, text, kubeconfig string
 		want                     string // in the error; empty for none
 	}{
-		"Good":           {reason: "a name relative to the file", text: one, kubeconfig: good},
-		"None":           {reason: "a server may know no cluster", text: "clusters: []", kubeconfig: good},
-		"UnknownField":   {"a mistyped field is told", "clusters:\n- {name: b, kubeconf: x}", good, "unknown field"},
-		"NoNamespaces":   {"nobody could use it", "clusters:\n- {name: b, kubeconfig: b.yaml}", good, "namespaces is empty"},
-		"BadName":        {"names are those that the API takes", "clusters:\n- {name: B_, kubeconfig: b.yaml}", good, "lower case"},
-		"NoKubeconfig":   {"", "clusters:\n- {name: b, namespaces: [shop]}", good, "kubeconfig is missing"},
-		"Twice":          {"", one + "- {name: b, kubeconfig: b.yaml, namespaces: [shop]}\n", good, "used twice"},
-		"BadRemote":      {"", "clusters:\n- {name: b, kubeconfig: b.yaml, namespaces: [shop], remoteNamespaces: {shop: [Shop]}}", good, "not the name of a namespace"},
-		"Exec":           {"a kubeconfig runs no program here", one, kubeconfig("", "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never}"), "refused"},
-		"Insecure":       {"the other cluster is verified", one, kubeconfig(", insecure-skip-tls-verify: true", "token: x"), "does not verify"},
-		"BadKubeconfig":  {"", one, "contexts: [", "cannot be used"},
-		"FileIsMissing":  {"", "clusters:\n- {name: b, kubeconfig: c.yaml, namespaces: [shop]}", good, "no such file"},
-		"NoSecretIsTold": {"a secret in the wrong place is not repeated", "clusters:\n- \"secret-token\"", good, "cannot unmarshal"},
+		"Good":         {reason: "a name relative to the file", text: one, kubeconfig: good},
+		"None":         {reason: "a server may know no cluster", text: "clusters: []", kubeconfig: good},
+		"UnknownField": {"a mistyped field is told", "clusters:\n- {name: b, kubeconf: x}", good, "unknown field"},
+		"NoNamespaces": {
+			"nobody could use it", "clusters:\n- {name: b, kubeconfig: b.yaml}", good, "namespaces is empty",
+		},
+		"BadName": {
+			"names are those that the API takes", "clusters:\n- {name: B_, kubeconfig: b.yaml}", good,
+			"lower case",
+		},
+		"NoKubeconfig": {"", "clusters:\n- {name: b, namespaces: [shop]}", good, "kubeconfig is missing"},
+		"Twice":        {"", one + "- {name: b, kubeconfig: b.yaml, namespaces: [shop]}\n", good, "used twice"},
+		"BadRemote": {
+			"",
+			"clusters:\n- {name: b, kubeconfig: b.yaml, namespaces: [shop], remoteNamespaces: {shop: [Shop]}}",
+			good, "not the name of a namespace",
+		},
+		"Exec": {
+			"a kubeconfig runs no program here", one,
+			kubeconfig("", "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never}"),
+			"refused",
+		},
+		"Insecure": {
+			"the other cluster is verified", one, kubeconfig(", insecure-skip-tls-verify: true", "token: x"),
+			"does not verify",
+		},
+		"BadKubeconfig": {"", one, "contexts: [", "cannot be used"},
+		"FileIsMissing": {
+			"", "clusters:\n- {name: b, kubeconfig: c.yaml, namespaces: [shop]}", good, "no such file",
+		},
+		"NoSecretIsTold": {
+			"a secret in the wrong place is not repeated", "clusters:\n- \"secret-token\"", good,
+			"cannot unmarshal",
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +87,9 @@ func TestLoad(t *testing.T) {
 // Tenants read what the configuration names, and by default the namespace of their own name.
 func TestAllowed(t *testing.T) {
 	c := &Clusters{clusters: map[string]*cluster{
-		"b":   {Config: Config{Namespaces: []string{"shop", "chat"}, RemoteNamespaces: map[string][]string{"chat": {"chat-eu"}}}},
+		"b": {
+			Config: Config{Namespaces: []string{"shop", "chat"}, RemoteNamespaces: map[string][]string{"chat": {"chat-eu"}}},
+		},
 		"any": {Config: Config{Namespaces: []string{"*"}}},
 	}}
 	cases := map[string]struct {
@@ -86,4 +111,9 @@ func TestAllowed(t *testing.T) {
 			t.Errorf("%s: %q, want %q: %s", name, got, tc.want, tc.reason)
 		}
 	}
+}
+
+// pemOf returns a certificate as a kubeconfig has it.
+func pemOf(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }

@@ -2,6 +2,7 @@ package clusters
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -56,8 +57,8 @@ func Interpret(r Reading, of Reference, own Own) (Overflow, error) {
 		return out, r.failed(of)
 	}
 	if skew := r.Skew; r.SkewKnown && skew.Abs() >= skewTold {
-		return out, errorf(ClockSkew, "the clock of cluster %q is %s: the overflow is planned for that much too %s; "+
-			"set the clocks of both clusters by NTP", of.Cluster, ahead(skew), map[bool]string{true: "late", false: "early"}[skew > 0])
+		return out, errorf(ClockSkew, "the clock of cluster %q is %s, and so is what is planned for it here: "+
+			"set the clocks of both clusters by NTP", of.Cluster, ahead(skew))
 	}
 	return out, nil
 }
@@ -87,13 +88,26 @@ func (r Reading) failed(of Reference) error {
 	switch kind := reasonOf(r.Err); kind {
 	case ClusterForbidden:
 		return errorf(kind, "cluster %q does not let headstart read the Forecasts of namespace %q: apply the Role of "+
-			"manifests/overflow/reader.yaml there, for the user of its kubeconfig: %v", of.Cluster, of.Namespace, r.Err)
+			"manifests/overflow/reader.yaml there, for the user of its kubeconfig: %s", of.Cluster, of.Namespace, short(r.Err))
 	case OtherVersion:
 		return errorf(kind, "cluster %q does not serve Forecasts as %s: install the same version of headstart in both "+
-			"clusters: %v", of.Cluster, v1alpha1.GroupVersion, r.Err)
+			"clusters: %s", of.Cluster, v1alpha1.GroupVersion, short(r.Err))
 	default:
-		return errorf(kind, "cluster %q cannot be reached since %s: %v", of.Cluster, r.Since.UTC().Format(time.RFC3339), r.Err)
+		return errorf(kind, "cluster %q cannot be reached since %s: %s",
+			of.Cluster, r.Since.UTC().Format(time.RFC3339), short(r.Err))
 	}
+}
+
+// maxCause bounds, in bytes, what a message repeats of an error of another cluster.
+const maxCause = 300
+
+// short returns the beginning of the text of an error.
+func short(err error) string {
+	text := err.Error()
+	if len(text) > maxCause {
+		text = strings.ToValidUTF8(text[:maxCause], "") + "..."
+	}
+	return text
 }
 
 // chainOf returns the chain that an overflow of a Forecast comes through, the Forecast included.
@@ -143,9 +157,10 @@ func (o *Overflow) read(fc *v1alpha1.Forecast, of Reference) error {
 		return errorf(OtherVersion, "the headstart of cluster %q does not say what overflows: install the same version "+
 			"in both clusters", of.Cluster)
 	case over == nil:
-		o.Encoded = &v1alpha1.Plan{ComputedAt: all.ComputedAt, Start: all.Start, End: all.End, Segments: []v1alpha1.PlanSegment{
-			{Step: v1alpha1.FormatDuration(all.End.Sub(all.Start.Time)), Values: "0"},
-		}}
+		nothing := v1alpha1.PlanSegment{Step: v1alpha1.FormatDuration(all.End.Sub(all.Start.Time)), Values: "0"}
+		o.Encoded = &v1alpha1.Plan{
+			ComputedAt: all.ComputedAt, Start: all.Start, End: all.End, Segments: []v1alpha1.PlanSegment{nothing},
+		}
 	case over.Version != v1alpha1.OverflowVersion:
 		return errorf(OtherVersion, "the overflow of cluster %q is of version %d, and this headstart reads %d: "+
 			"install the same version in both clusters", of.Cluster, over.Version, v1alpha1.OverflowVersion)

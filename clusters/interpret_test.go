@@ -1,6 +1,7 @@
 package clusters
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner/plan"
 )
 
 var start = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
@@ -39,8 +41,11 @@ func TestInterpret(t *testing.T) {
 		last    float64
 		unknown bool // whether there is no timeline
 	}{
-		"Read":   {reason: "what overflows is read", last: 7},
-		"Absent": {reason: "first nothing is known", change: func(r *Reading) { r.Forecast, r.Synced = nil, false }, want: NotReadYet, unknown: true},
+		"Read": {reason: "what overflows is read", last: 7},
+		"Absent": {
+			reason: "first nothing is known", change: func(r *Reading) { r.Forecast, r.Synced = nil, false },
+			want: NotReadYet, unknown: true,
+		},
 		"NotFound": {
 			reason: "a Forecast that does not exist", change: func(r *Reading) { r.Forecast = nil },
 			want: ForecastNotFound, remedy: "correct spec.overflowOf.forecast", unknown: true,
@@ -72,27 +77,42 @@ func TestInterpret(t *testing.T) {
 			reason: "a form that is not known is not guessed",
 			change: func(r *Reading) { r.Forecast.Status.Overflow.Version = 2 }, want: OtherVersion, unknown: true,
 		},
-		"AllFits": {reason: "without an overflow all fits until the plan ends", change: func(r *Reading) { r.Forecast.Status.Overflow = nil }},
+		"AllFits": {
+			reason: "without an overflow all fits until the plan ends",
+			change: func(r *Reading) { r.Forecast.Status.Overflow = nil },
+		},
 		"NoPlan": {
 			reason: "without a plan nothing is known",
 			change: func(r *Reading) { r.Forecast.Status = v1alpha1.ForecastStatus{} }, want: NoPlanThere, unknown: true,
 		},
 		"Unit": {
-			reason: "another unit is not added", change: func(r *Reading) { r.Forecast.Spec.Unit = "tokens/s" }, unit: "requests/s",
-			want: UnitDiffers, remedy: "spec.unit", unknown: true,
+			reason: "another unit is not added", unit: "requests/s",
+			change: func(r *Reading) { r.Forecast.Spec.Unit = "tokens/s" },
+			want:   UnitDiffers, remedy: "spec.unit", unknown: true,
 		},
 		"UnitOnOneSide": {
 			reason: "a unit that only one side names may be another", unit: "requests/s", want: UnitDiffers, unknown: true,
 		},
-		"Itself": {reason: "the shortest cycle", change: func(r *Reading) { r.Forecast.UID = "own" }, want: Cycle, unknown: true},
+		"Itself": {
+			reason: "the shortest cycle", change: func(r *Reading) { r.Forecast.UID = "own" }, want: Cycle,
+			unknown: true,
+		},
 		"Cycle": {
 			reason: "a cycle through others", want: Cycle, remedy: "remove spec.overflowOf", unknown: true,
 			change: func(r *Reading) {
 				r.Forecast.Status.OverflowOf = &v1alpha1.OverflowSource{Chain: []string{"third", "own"}}
 			},
 		},
-		"BadLead":   {reason: "a lead that cannot be read", change: func(r *Reading) { r.Forecast.Status.Overflow.Lead = "x" }, want: TimelineInvalid, unknown: true},
-		"BadValues": {reason: "values that cannot be read", change: func(r *Reading) { r.Forecast.Status.Overflow.Timeline.Segments[0].Values = "1 NaN" }, want: TimelineInvalid, unknown: true},
+		"BadLead": {
+			reason: "a lead that cannot be read",
+			change: func(r *Reading) { r.Forecast.Status.Overflow.Lead = "x" }, want: TimelineInvalid,
+			unknown: true,
+		},
+		"BadValues": {
+			reason: "values that cannot be read",
+			change: func(r *Reading) { r.Forecast.Status.Overflow.Timeline.Segments[0].Values = "1 NaN" },
+			want:   TimelineInvalid, unknown: true,
+		},
 		"TooMany": {
 			reason: "more values than a status has", want: TimelineInvalid, unknown: true,
 			change: func(r *Reading) {
@@ -111,7 +131,10 @@ func TestInterpret(t *testing.T) {
 			reason: "the same behind",
 			change: func(r *Reading) { r.Skew, r.SkewKnown = -time.Minute, true }, want: ClockSkew, remedy: "1m behind", last: 7,
 		},
-		"LittleSkew": {reason: "a second is nothing", change: func(r *Reading) { r.Skew, r.SkewKnown = time.Second, true }, last: 7},
+		"LittleSkew": {
+			reason: "a second is nothing",
+			change: func(r *Reading) { r.Skew, r.SkewKnown = time.Second, true }, last: 7,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -228,5 +251,36 @@ func TestSkew(t *testing.T) {
 	s.add(s.last, start.Add(time.Hour))
 	if len(s.samples) != n {
 		t.Error("the same status counts twice")
+	}
+}
+
+// BenchmarkRead is what one change of a Forecast there costs here, before its plan is made: its
+// JSON, with a plan of a day and all of its overflow, is decoded, cut down and read.
+func BenchmarkRead(b *testing.B) {
+	p := plan.Plan{Start: start, Segments: []plan.Segment{{Step: time.Minute, Values: make([]float64, 1440)}}}
+	for i := range p.Segments[0].Values {
+		p.Segments[0].Values[i] = float64(i) * 1.2345
+	}
+	fc := remote()
+	fc.Status.Plan = new(p.Encode())
+	fc.Status.Overflow.Timeline = p.Encode()
+	text, err := json.Marshal(fc)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(len(text)), "bytes")
+	for b.Loop() {
+		var got v1alpha1.Forecast
+		if err := json.Unmarshal(text, &got); err != nil {
+			b.Fatal(err)
+		}
+		kept, err := strip(&got)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r := Reading{Forecast: kept.(*v1alpha1.Forecast), Synced: true}
+		if _, err := Interpret(r, Reference{}, Own{UID: "own"}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
