@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,6 +15,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/overflow"
 	"headstart.dev/headstart/planner/plan"
@@ -160,11 +162,22 @@ func (e *evaluation) setOverflow() {
 		e.conditions.SetTrue(kind, "Fits", "the whole plan fits into this cluster")
 	default:
 		e.conditions.SetFalse(kind, string(over.Reason), "a part of the plan does not fit into this cluster from %s on, "+
-			"up to %d replicas at %s (%s): %s, or plan it in another cluster with spec.overflowOf",
+			"up to %d replicas at %s (%s): %s, or plan it in another cluster with spec.overflowOf%s",
 			over.From.UTC().Format(time.RFC3339), over.Replicas, over.PeakAt.UTC().Format(time.RFC3339), over.PeakReason,
-			overflowRemedies[over.Reason])
+			overflowRemedies[over.Reason], e.routedOnly())
 		e.next.Overflow = e.overflowStatus(over)
 	}
+}
+
+// routedOnly says, as the end of a message, that the query may see only what is routed to this
+// cluster. Such demand falls when another cluster takes its part, and then the plan fits again.
+func (e *evaluation) routedOnly() string {
+	places := history.PlaceLabels(e.set.Query)
+	if len(places) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; the query selects by %s, so it may see only what is routed here: "+
+		"measure the demand before it is split", strings.Join(places, ", "))
 }
 
 // overflowStatus returns the overflow as status carries it.

@@ -30,8 +30,10 @@ func peaksForecast(name string, priority int32) *v1alpha1.Forecast {
 func peaksHPA(name string, least, most int32) *autoscalingv2.HorizontalPodAutoscaler {
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
 	hpa.Spec = autoscalingv2.HorizontalPodAutoscalerSpec{
-		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "face-fusion"},
-		MinReplicas:    &least, MaxReplicas: most,
+		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{
+			APIVersion: "apps/v1", Kind: "Deployment", Name: "face-fusion",
+		},
+		MinReplicas: &least, MaxReplicas: most,
 		Metrics: []autoscalingv2.MetricSpec{{
 			Type: autoscalingv2.ExternalMetricSourceType,
 			External: &autoscalingv2.ExternalMetricSource{
@@ -191,8 +193,8 @@ func TestOverflowOf(t *testing.T) {
 	if since := f.get(t, "near").Status.OverflowOf.AwaySince; since == nil || !since.Time.Equal(away) {
 		t.Errorf("it is away since %v, want %s", since, away)
 	}
-	if c := f.condition(t, "near", v1alpha1.ConditionOverflowRead); !contains(c.Message, "since "+away.Format(time.RFC3339),
-		"counts until "+midnight.Add(24*time.Hour).Format(time.RFC3339)) {
+	since, until := "since "+away.Format(time.RFC3339), "until "+midnight.Add(24*time.Hour).Format(time.RFC3339)
+	if c := f.condition(t, "near", v1alpha1.ConditionOverflowRead); !contains(c.Message, since, until) {
 		t.Errorf("the message is %q", c.Message)
 	}
 
