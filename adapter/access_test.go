@@ -42,9 +42,15 @@ func TestAccess(t *testing.T) {
 		"ready for all":     {"the kubelet has no token", "", "/readyz", http.StatusOK},
 		"metrics":           {"with permission", goodToken, "/metrics", http.StatusOK},
 		"metrics anonymous": {"metrics are not public", "", "/metrics", http.StatusForbidden},
-		"shares":            {"nobody serves them here", goodToken, "/overflow/v1/namespaces/shop/forecasts/web", http.StatusNotFound},
-		"shares anonymous":  {"planned shares are not public", "", "/overflow/v1/namespaces/shop/forecasts/web", http.StatusForbidden},
-		"no profiling":      {"it is not served at all", goodToken, "/debug/pprof/", http.StatusNotFound},
+		"shares": {
+			"nobody serves them here", goodToken, "/overflow/v1/namespaces/shop/forecasts/web",
+			http.StatusNotFound,
+		},
+		"shares anonymous": {
+			"planned shares are not public", "", "/overflow/v1/namespaces/shop/forecasts/web",
+			http.StatusForbidden,
+		},
+		"no profiling": {"it is not served at all", goodToken, "/debug/pprof/", http.StatusNotFound},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -70,18 +70,14 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 	if err != nil {
 		return nil, fmt.Errorf("read --prometheus-config: %w", err)
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry := newRegistry()
 	now, err := processClock()
 	if err != nil {
 		return nil, err
 	}
-	others, err := clusters.New(clusters.Options{
-		Path: opts.clustersConfig, Reload: sourcesReload, Clock: now, Logger: logger,
-	})
+	others, err := otherClusters(opts, now, logger)
 	if err != nil {
-		return nil, fmt.Errorf("read --clusters-config: %w", err)
+		return nil, err
 	}
 	demand := values.NewObserver(sources, opts.observeInterval, now, logger)
 	controllers := controller.Options{
@@ -103,17 +99,12 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 	if err != nil {
 		return nil, err
 	}
-	if members != nil {
-		if err := mgr.Add(members); err != nil {
-			return nil, fmt.Errorf("share the planning: %w", err)
-		}
-	}
-	if err := mgr.Add(others); err != nil {
-		return nil, fmt.Errorf("read other clusters: %w", err)
+	if err := addShared(mgr, members, others, demand); err != nil {
+		return nil, err
 	}
 	plans := values.NewPlans(demand, controller.ServedSettings)
-	if err := errors.Join(mgr.Add(demand), registry.Register(demand), registry.Register(plans)); err != nil {
-		return nil, fmt.Errorf("poll observed demand: %w", err)
+	if err := errors.Join(registry.Register(demand), registry.Register(plans)); err != nil {
+		return nil, fmt.Errorf("count plans, and the polls of observed demand: %w", err)
 	}
 	s := &server{
 		opts: opts, logger: logger, clock: now, manager: mgr, plans: plans, sources: sources,
@@ -126,6 +117,38 @@ func newServer(ctx context.Context, opts options, logger *slog.Logger) (*server,
 		return nil, err
 	}
 	return s, errors.Join(mgr.Add(onEveryReplica{s.watchSources}), s.addPlainMetrics())
+}
+
+// addShared adds to the manager what the controllers and the doors share. members is nil where the
+// planning is not shared.
+func addShared(mgr ctrl.Manager, members *shards.Membership, others *clusters.Clusters, demand *values.Observer) error {
+	if members != nil {
+		if err := mgr.Add(members); err != nil {
+			return fmt.Errorf("share the planning: %w", err)
+		}
+	}
+	if err := errors.Join(mgr.Add(others), mgr.Add(demand)); err != nil {
+		return fmt.Errorf("poll observed demand, and read other clusters: %w", err)
+	}
+	return nil
+}
+
+// newRegistry returns a registry with the metrics of the process.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// otherClusters returns what reads the clusters of --clusters-config.
+func otherClusters(opts options, now clock.WithTicker, logger *slog.Logger) (*clusters.Clusters, error) {
+	c, err := clusters.New(clusters.Options{
+		Path: opts.clustersConfig, Reload: sourcesReload, Clock: now, Logger: logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read --clusters-config: %w", err)
+	}
+	return c, nil
 }
 
 // membership returns what shares the planning between replicas; nil without leader election, where
