@@ -145,6 +145,7 @@ func writeDetails(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
 	}
 	line("Plan", "%s", planLeft(fc, now))
 	line("Next peak", "%s", peakOf(fc, now))
+	writeOverflow(line, s)
 	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 	fmt.Fprintln(w, "Conditions:")
 	conditions := terminal.NewTable(w)
@@ -153,6 +154,17 @@ func writeDetails(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
 	}
 	conditions.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 	fmt.Fprintln(w)
+}
+
+// writeOverflow writes what does not fit into this cluster, and what is planned for another one.
+func writeOverflow(line row, s *v1alpha1.ForecastStatus) {
+	if o := s.Overflow; o != nil {
+		line("Overflow", "from %s on, up to %s (%d replicas) at %s",
+			Stamp(o.From), decimal(o.Peak), o.PeakReplicas, Stamp(o.PeakAt))
+	}
+	if o := s.OverflowOf; o != nil && o.Timeline != nil {
+		line("Overflow of", "%s of cluster %s, known until %s", o.Forecast, o.Cluster, Stamp(o.Timeline.End))
+	}
 }
 
 func writeModel(line row, m *v1alpha1.ModelStatus) {
