@@ -19,7 +19,10 @@ type tick struct {
 }
 
 // account has what was offered, and what was not served.
-type account struct{ offered, unserved, unservedReactive float64 }
+type account struct {
+	offered, unserved, unservedReactive float64
+	paidA                               float64 // replica-hours in A, which both have
+}
 
 // TestOverflow runs one day: A is full at noon, and B serves the rest. Its checks share the day.
 func TestOverflow(t *testing.T) {
@@ -37,12 +40,16 @@ func TestOverflow(t *testing.T) {
 	if _, err := harness.AwaitForecast(t.Context(), p.b, namespace, web, time.Minute, read); err != nil {
 		t.Fatalf("%v\nthe end of the log:\n%s", err, p.headstartB.Tail())
 	}
+	if _, err := harness.AwaitForecast(t.Context(), p.b, namespace, reactive, time.Minute, harness.Ready); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.AwaitStart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	begin := p.far.Accounts()
+	begin, beginA := p.far.Accounts(), p.Simulator.Accounts()[web]
 	ticks, sum := p.observe(t, 0, day)
 	end := p.far.Accounts()
+	sum.paidA = p.Simulator.Accounts()[web].Sub(beginA).ReplicaHours()
 	t.Run("AheadBeatsReactive", func(t *testing.T) {
 		checkVerdict(t, sum, end[web].Sub(begin[web]), end[reactive].Sub(begin[reactive]))
 		checkNight(t, ticks)
@@ -77,6 +84,10 @@ func (p *pair) observe(t *testing.T, from, to time.Duration) ([]tick, account) {
 		now := tick{at: at, b: p.far.State(web), reactive: p.far.State(reactive)}
 		now.stuck, now.iron = p.pods(t)
 		ticks = append(ticks, now)
+		if len(ticks)%10 == 1 {
+			t.Logf("%5.1f s: demand %3.0f, share here %.2f, A %d of %d, B %d of %d, reactive B %d of %d", at.Seconds(), demand,
+				share, a.Ready, a.Wanted, now.b.Ready, now.b.Wanted, now.reactive.Ready, now.reactive.Wanted)
+		}
 		readyA := float64(a.Ready) * capacity
 		sum.offered += demand
 		sum.unserved += over(demand*share, readyA) + over(demand*(1-share), float64(now.b.Ready)*capacity)
@@ -113,9 +124,13 @@ func (p *pair) pods(t *testing.T) (stuck, others int) {
 // checkVerdict compares the two services in B.
 func checkVerdict(t *testing.T, sum account, ahead, late simulator.Account) {
 	share, shareLate := sum.unserved/sum.offered, sum.unservedReactive/sum.offered
-	hours := ahead.ReplicaHours() / late.ReplicaHours()
-	t.Logf("unserved with B by plan %.3f %%, with a reactive B %.3f %%: %.3f of it, at %.3f times the replica-hours in B",
-		100*share, 100*shareLate, share/shareLate, hours)
+	hours := (sum.paidA + ahead.ReplicaHours()) / (sum.paidA + late.ReplicaHours())
+	t.Logf("unserved with B by plan %.3f %%, with a reactive B %.3f %%: %.3f of it, at %.3f times the replica-hours "+
+		"(%.3f times those in B)", 100*share, 100*shareLate, share/shareLate, hours,
+		ahead.ReplicaHours()/late.ReplicaHours())
+	if late.Paid <= late.Elapsed*3/2 {
+		t.Errorf("the reactive service had %.1f replicas on average: it does not scale", late.Paid.Seconds()/late.Elapsed.Seconds())
+	}
 	if shareLate < 0.01 {
 		t.Errorf("a reactive B leaves %.2f %% unserved: the scenario is too easy, want at least 1 %%", 100*shareLate)
 	}
@@ -130,7 +145,7 @@ func checkVerdict(t *testing.T, sum account, ahead, late simulator.Account) {
 // checkNight wants B at its minimum outside of the peak.
 func checkNight(t *testing.T, ticks []tick) {
 	for _, x := range ticks {
-		if night := x.at < 5*hour || x.at > 21*hour; night && x.b.Wanted != 1 {
+		if night := x.at < 4*hour || x.at > 22*hour+hour/2; night && x.b.Wanted != 1 {
 			t.Errorf("B has %d replicas %s into the day, want its minimum", x.b.Wanted, x.at)
 			return
 		}

@@ -24,7 +24,7 @@ const (
 	day         = 100 * time.Second
 	stepsPerDay = int(day / step)
 	hour        = day / 24
-	pastDays    = 20
+	pastDays    = 12
 	hpaSync     = 2 * time.Second
 	namespace   = "shop"
 
@@ -33,7 +33,7 @@ const (
 	low      = 40.0
 	high     = 1.5 * fits * capacity // one and a half of what A can hold
 
-	rise, top, fall, night = 34 * time.Second, 46 * time.Second, 62 * time.Second, 72 * time.Second
+	rise, top, fall, night = 34 * time.Second, 44 * time.Second, 76 * time.Second, 86 * time.Second
 )
 
 const (
@@ -98,7 +98,7 @@ func newPair(t *testing.T) *pair {
 	cp.Nodes = []controlplane.NodePool{nodes("web", fits), nodes("common", 9)} // 18 GPUs: room for 1.5 of two services
 	w, err := harness.NewWorld(t.Context(), harness.WorldOptions{
 		Layout: env.layout, Log: t.Output(), ControlPlane: cp, Step: step, Values: demand(),
-		Past: pastDays * stepsPerDay, SetUp: 120 * time.Second,
+		Past: pastDays * stepsPerDay, SetUp: 110 * time.Second,
 		Services: []harness.Service{
 			service(web, "web", 0, fits), service(gold, "common", 10, 20), service(iron, "common", 0, 20),
 		},
@@ -150,7 +150,7 @@ func (p *pair) startB(t *testing.T) {
 	for name, spec := range map[string]string{
 		web: `{overflowOf: {cluster: a, forecast: shop/web}, horizon: 200s, ` + common(web) + `}`,
 		reactive: fmt.Sprintf(`{mode: DryRun, demand: {prometheus: {query: 'clamp_min(sum(rate(simulator_requests_total`+
-			`{service="web"}[4s])) - %v, 0)'}, resolution: 2s, history: 10m, settle: 1s}, %s}`, fits*capacity, common(reactive)),
+			`{service="web"}[4s])) - %v, 0)'}, resolution: 2s, history: 10m, settle: 1s}, horizon: 200s, %s}`, fits*capacity, common(reactive)),
 	} {
 		must(p.b.Apply(ctx, farService(name, spec)))
 	}
