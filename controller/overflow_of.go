@@ -86,6 +86,14 @@ func (e *evaluation) overflowSource(
 	return out
 }
 
+// chainIn returns the chain of a status. Others find cycles by it, so a change of it is worth a write.
+func chainIn(s *v1alpha1.OverflowSource) []string {
+	if s == nil {
+		return nil
+	}
+	return s.Chain
+}
+
 // awaySince returns since when the other cluster cannot be reached: an earlier owner may have seen
 // it.
 func (e *evaluation) awaySince(r clusters.Reading) time.Time {

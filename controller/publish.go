@@ -49,7 +49,8 @@ func (e *evaluation) worthAWrite(changed bool) bool {
 	if e.fc.Status.ObservedGeneration != e.fc.Generation {
 		return true
 	}
-	changed = changed || overflowChanged(e.fc.Status.Overflow, e.next.Overflow)
+	changed = changed || overflowChanged(e.fc.Status.Overflow, e.next.Overflow) ||
+		!slices.Equal(chainIn(e.fc.Status.OverflowOf), chainIn(e.next.OverflowOf))
 	if changed && e.state.step.Publisher.Affords(e.now) {
 		return true
 	}

@@ -250,3 +250,19 @@ func TestLargest(t *testing.T) {
 		}
 	})
 }
+
+// What a plan holds back is not warmed for.
+func TestTimelineHeldBack(t *testing.T) {
+	encoded := v1alpha1.Plan{Start: metav1.NewTime(time.Unix(0, 0)), Segments: []v1alpha1.PlanSegment{
+		{Step: "1m", Values: "40 40 -", Most: "15 - 15"},
+	}}
+	got, err := NewTimeline(encoded, TimelineOptions{Capacity: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for minute, want := range []int{2, 4, 0} {
+		if n, _ := got.valuesAt(time.Unix(int64(60*minute), 0)); n != want {
+			t.Errorf("%d replicas in minute %d, want %d", n, minute, want)
+		}
+	}
+}

@@ -225,3 +225,26 @@ func TestNewPublisherRejectsInvalidOptions(t *testing.T) {
 		}
 	}
 }
+
+// A service that is held back, or no longer, is served another value, whatever its plan says.
+func TestPublisherTellsAtOnceWhoIsHeldBack(t *testing.T) {
+	p, err := NewPublisher(DefaultPublisherOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	free, held := flatPlan(origin, 100), flatPlan(origin, 100)
+	held.Segments[0].Most = make([]float64, len(held.Segments[0].Values))
+	for i := range held.Segments[0].Most {
+		held.Segments[0].Most[i] = 45
+	}
+	for name, tc := range map[string]struct{ published, fresh plan.Plan }{
+		"held": {free, held}, "free again": {held, free},
+	} {
+		if d := p.Decide(origin, &tc.published, tc.fresh, 10*time.Minute); !d.Publish {
+			t.Errorf("%s: not written, because %s", name, d.Reason)
+		}
+	}
+	if d := p.Decide(origin, &held, held, 10*time.Minute); d.Publish {
+		t.Errorf("nothing has changed, and it is written: %s", d.Reason)
+	}
+}

@@ -412,18 +412,19 @@ func TestShortfall(t *testing.T) {
 		more   []client.Object
 		short  string
 		says   string
+		most   string
 	}{
-		"Grows": {"Nodes come up on demand, as many as one likes.", pool(noImages), nil, "False Enough", ""},
+		"Grows": {"Nodes come up on demand, as many as one likes.", pool(noImages), nil, "False Enough", "", ""},
 		"Fixed": {
 			"Three nodes, five replicas.", pool(noImages, off), nil, "True PlanNeedsMore",
-			"from 2026-03-01T12:04:00Z on, but the nodes can give 3",
+			"from 2026-03-01T12:04:00Z on, but the nodes can give 3", "3 Nodes",
 		},
-		"Pool":     {"The pool grows to four.", pool(noImages, grow("4")), nil, "True PlanNeedsMore", "the pool can give 4"},
-		"PoolDoes": {"The pool grows to five.", pool(noImages, grow("5")), nil, "False Enough", ""},
+		"Pool":     {"The pool grows to four.", pool(noImages, grow("4")), nil, "True PlanNeedsMore", "the pool can give 4", "4 Pool"},
+		"PoolDoes": {"The pool grows to five.", pool(noImages, grow("5")), nil, "False Enough", "", "5 Pool"},
 		"Quota": {
 			"The quota allows three more than the one that runs.", pool(noImages),
 			[]client.Object{quota},
-			"True PlanNeedsMore", "raise the namespace's ResourceQuota",
+			"True PlanNeedsMore", "raise the namespace's ResourceQuota", "4 Quota",
 		},
 	}
 	for name, tc := range cases {
@@ -431,6 +432,13 @@ func TestShortfall(t *testing.T) {
 			w := newWorld(t, ramp, append(tc.more, tc.pool, node("a"), node("b"), node("c"))...)
 			w.replica("a")
 			s := w.look(0)
+			most := ""
+			if f := s.Forecasts[0]; f.Most != nil {
+				most = fmt.Sprintf("%d %s", *f.Most, f.MostBy)
+			}
+			if most != tc.most {
+				t.Errorf("there can be %q replicas, want %q", most, tc.most)
+			}
 			if got := reasonOf(s, v1alpha1.ConditionCapacityShort); got != tc.short ||
 				!strings.Contains(s.Forecasts[0].Message, tc.says) {
 				t.Errorf("\nReason: %s\nCapacityShort is %q, message %q", tc.reason, got, s.Forecasts[0].Message)

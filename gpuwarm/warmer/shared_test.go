@@ -96,22 +96,25 @@ func TestShortTogether(t *testing.T) {
 		more   []client.Object
 		short  string
 		says   string
+		room   string
 	}{
-		"Enough": {"Each needs 5, both together 10.", pool(noImages, grow("10")), nil, "False Enough", ""},
+		"Enough": {"Each needs 5, both together 10.", pool(noImages, grow("10")), nil, "False Enough", "", "10 Pool"},
 		"Pool": {
 			"Each would fit on its own.", pool(noImages, grow("8")), nil, "True PlanNeedsMore",
 			"needs 10 nvidia.com/gpu at 2026-03-01T12:04:00Z and more than 8 from 2026-03-01T12:04:00Z on, " +
 				"but the pool can give 8",
+			"8 Pool",
 		},
 		"Nodes": {
 			"Three nodes.", pool(noImages, func(p *v1alpha1.WarmPool) { p.Spec.Nodes.Policy = v1alpha1.WarmNodesOff }), nil,
-			"True PlanNeedsMore", "the nodes can give 3",
+			"True PlanNeedsMore", "the nodes can give 3", "3 Nodes",
 		},
 		"Quota": {
 			"Six more than the two that run.", pool(noImages),
 			[]client.Object{quota},
 			"True PlanNeedsMore",
 			"the quota can give 8",
+			"8 Quota",
 		},
 	}
 	for name, tc := range cases {
@@ -126,6 +129,12 @@ func TestShortTogether(t *testing.T) {
 			if got := reasonOf(s, v1alpha1.ConditionCapacityShort); got != tc.short ||
 				!strings.Contains(s.Forecasts[1].Message, tc.says) {
 				t.Errorf("\nReason: %s\nCapacityShort is %q, message %q", tc.reason, got, s.Forecasts[1].Message)
+			}
+			if len(s.Rooms) != 1 || len(s.Rooms[0].Members) != 2 {
+				t.Fatalf("the rooms are %+v", s.Rooms)
+			}
+			if got := s.Rooms[0].Most.String() + " " + s.Rooms[0].By; got != tc.room {
+				t.Errorf("both can have %s together, want %s", got, tc.room)
 			}
 		})
 	}
