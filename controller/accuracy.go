@@ -110,11 +110,10 @@ func (e *evaluation) setDriftingCondition(t *accuracy.Tracker) {
 
 // recordPromises records what was served, from the last recorded step up to now. The tracker scores
 // it once the lead windows are over. before is the plan that was published before this evaluation.
-// Steps without a value, because no forecast has skill, are not recorded, nor are plans that contain
-// the overflow of another cluster: the own demand does not say how good these are.
+// Steps without a value, because no forecast has skill, are not recorded.
 func (e *evaluation) recordPromises(before *plan.Plan) {
 	t := e.state.tracker
-	if t == nil || !e.set.HasDemand || e.set.OverflowOf != nil {
+	if t == nil || !e.set.HasDemand {
 		return
 	}
 	lead, current := planner.LeadSteps(e.leadTime, e.set.Step), history.FloorTo(e.now, e.set.Step)

@@ -76,7 +76,9 @@ func (e *evaluation) run(ctx context.Context) error {
 	before := e.state.step.Published
 	e.conditions.setReadyCondition(e.set.Mode, planner.BasisOf(before))
 	err = e.publish(ctx)
-	e.recordPromises(before)
+	if e.set.OverflowOf == nil { // The own demand does not say how good a plan with an overflow is.
+		e.recordPromises(before)
+	}
 	return err
 }
 

@@ -48,6 +48,9 @@ func (b *Beyond) values(start time.Time, step time.Duration, n int, lead time.Du
 	return out
 }
 
+// ended reports whether nothing is known any more at an instant. b may be nil.
+func (b *Beyond) ended(now time.Time) bool { return b != nil && !now.Before(b.Timeline.End()) }
+
 // FinerStep returns the step of a plan with these settings: that of the timeline where the Forecast
 // has no demand, and so no resolution of its own, and the timeline is finer. b may be nil.
 func (b *Beyond) FinerStep(set Settings) time.Duration {

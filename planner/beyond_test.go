@@ -145,8 +145,7 @@ func TestFinerStep(t *testing.T) {
 		"Finer":   {"a finer timeline is followed", at(15 * time.Second), set, 15 * time.Second},
 		"Coarser": {"a coarser one is not", at(5 * time.Minute), set, time.Minute},
 		"Demand": {
-			"demand has its own resolution", at(15 * time.Second),
-			Settings{Step: time.Minute, HasDemand: true}, time.Minute,
+			"demand has its own resolution", at(15 * time.Second), Settings{Step: time.Minute, HasDemand: true}, time.Minute,
 		},
 		"TooFine": {
 			"another cluster does not choose how long a plan takes", at(time.Millisecond), set, time.Minute,

@@ -172,7 +172,7 @@ func (in StepInput) obstacle(outlook *forecaster.Outlook, published *plan.Plan) 
 	switch {
 	case set.Mode == v1alpha1.ForecastPaused:
 		return Paused
-	case in.Beyond != nil && !in.Now.Before(in.Beyond.Timeline.End()):
+	case in.Beyond.ended(in.Now):
 		return OverflowEnded
 	case outlook != nil:
 		return Planned
@@ -180,7 +180,7 @@ func (in StepInput) obstacle(outlook *forecaster.Outlook, published *plan.Plan) 
 		return NoForecast
 	case set.HasDemand && in.forecastLasts(published):
 		return ForecastKept
-	case set.OverflowOf != nil && in.Beyond == nil && !set.HasDemand && len(in.Peaks.Schedules) == 0:
+	case in.lacksOverflow():
 		return OverflowUnknown
 	case set.DeclaresNothing(in.Peaks) && (published == nil || in.Peaks.Invalid):
 		// A plan of 0 would scale the HPA to its minimum. That is right when the peaks of the
@@ -188,6 +188,13 @@ func (in StepInput) obstacle(outlook *forecaster.Outlook, published *plan.Plan) 
 		return NothingDeclared
 	}
 	return Planned
+}
+
+// lacksOverflow reports whether the overflow of another cluster is all that the spec asks for, and not
+// known.
+func (in StepInput) lacksOverflow() bool {
+	set := in.Settings
+	return set.OverflowOf != nil && in.Beyond == nil && !set.HasDemand && len(in.Peaks.Schedules) == 0
 }
 
 // forecastLasts reports whether the published plan is made from a forecast and does not end within

@@ -228,9 +228,8 @@ func TestMostSurvivesTheStatus(t *testing.T) {
 		minute int
 		want   float64
 	}{
-		"Fine": {
-			3, 12.5}, "FineNone": {4, nan}, "Merged": {60, 2.5}, "MergedSame": {64, 2.5}, "None": {65,
-			nan}, "Last": {1439, 0},
+		"Fine": {3, 12.5}, "FineNone": {4, nan}, "Merged": {60, 2.5}, "MergedSame": {64, 2.5},
+		"None": {65, nan}, "Last": {1439, 0},
 	}
 	for name, tc := range cases {
 		v, bounded := got.MostAt(origin.Add(time.Duration(tc.minute) * time.Minute))
