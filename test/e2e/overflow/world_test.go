@@ -98,7 +98,7 @@ func newPair(t *testing.T) *pair {
 	cp.Nodes = []controlplane.NodePool{nodes("web", fits), nodes("common", 9)} // 18 GPUs: room for 1.5 of two services
 	w, err := harness.NewWorld(t.Context(), harness.WorldOptions{
 		Layout: env.layout, Log: t.Output(), ControlPlane: cp, Step: step, Values: demand(),
-		Past: pastDays * stepsPerDay, SetUp: 110 * time.Second,
+		Past: pastDays * stepsPerDay, SetUp: 100 * time.Second,
 		Services: []harness.Service{
 			service(web, "web", 0, fits), service(gold, "common", 10, 20), service(iron, "common", 0, 20),
 		},
