@@ -85,6 +85,9 @@ func New(o Options) (*Clusters, error) {
 	return c, err
 }
 
+// None returns Clusters of a server that knows no other cluster.
+func None() *Clusters { return &Clusters{changes: make(chan event.GenericEvent)} }
+
 // Changes has an event for each Forecast here whose Forecast there has changed, or whether that can
 // be read.
 func (c *Clusters) Changes() <-chan event.GenericEvent { return c.changes }

@@ -3,6 +3,8 @@ package clusters
 import (
 	"slices"
 	"time"
+
+	"headstart.dev/headstart/api/v1alpha1"
 )
 
 const (
@@ -30,6 +32,14 @@ func (s *skew) add(written, seen time.Time) {
 	if len(s.samples) > skewSamples {
 		s.samples = s.samples[1:]
 	}
+}
+
+// FormatSkew returns a skew as status has it: with a minus sign where the other clock is behind.
+func FormatSkew(skew time.Duration) string {
+	if skew < 0 {
+		return "-" + string(v1alpha1.FormatDuration(-skew))
+	}
+	return string(v1alpha1.FormatDuration(skew))
 }
 
 // estimate returns how far the other clock is ahead. It reports whether that is known.

@@ -25,6 +25,7 @@ import (
 
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller/autoscalers"
 	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/history"
@@ -130,7 +131,7 @@ func newFixture(t testing.TB, histories map[string]*fakeHistory, objects ...clie
 		},
 	}
 	f.demand = demandStub{last: func() values.LastPoll { return values.LastPoll{SucceededAt: f.clock.Now()} }}
-	f.overflows = noClusters{}
+	f.overflows = clusters.None()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = f.fetch.Start(ctx) }()

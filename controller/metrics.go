@@ -138,11 +138,12 @@ func (m *reconcilerMetrics) observeAccuracy(key types.NamespacedName, a *v1alpha
 // forget drops the series of a Forecast that is gone.
 func (m *reconcilerMetrics) forget(key types.NamespacedName) {
 	for _, g := range []*prometheus.GaugeVec{
-		m.observed, m.served, m.lead, m.skill, m.planEnd, m.partial, m.warnings, m.linkUp, m.skew,
+		m.observed, m.served, m.lead, m.skill, m.planEnd, m.partial, m.warnings,
 	} {
 		g.DeleteLabelValues(key.Namespace, key.Name)
 	}
 	m.conditions.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})
 	m.accuracy.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})
 	m.forgetShares(key)
+	m.forgetLink(key)
 }

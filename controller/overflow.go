@@ -129,16 +129,6 @@ func (e *evaluation) member(ctx context.Context, m v1alpha1.WarmRoomMember) (*ov
 	}, nil
 }
 
-// overflowRemedies say what to do about what does not fit.
-var overflowRemedies = map[overflow.Reason]string{
-	overflow.MaxReplicas: "raise the maximum of the autoscaler",
-	overflow.Nodes:       "add nodes, or let spec.nodes of the WarmPool bring them up",
-	overflow.Pool:        "let the node pool grow further, or correct spec.nodes.capacity of the WarmPool",
-	overflow.Quota:       "raise the namespace's ResourceQuota",
-	overflow.Shared:      "add nodes for the services that are short together, or set spec.priority",
-	overflow.Priority:    "add nodes: the places go to Forecasts with a higher spec.priority",
-}
-
 // setOverflow sets the condition FitsCluster and the overflow in status.
 func (e *evaluation) setOverflow() {
 	const kind = v1alpha1.ConditionFitsCluster
@@ -164,7 +154,7 @@ func (e *evaluation) setOverflow() {
 		e.conditions.SetFalse(kind, string(over.Reason), "a part of the plan does not fit into this cluster from %s on, "+
 			"up to %d replicas at %s (%s): %s, or plan it in another cluster with spec.overflowOf%s",
 			over.From.UTC().Format(time.RFC3339), over.Replicas, over.PeakAt.UTC().Format(time.RFC3339), over.PeakReason,
-			overflowRemedies[over.Reason], e.routedOnly())
+			over.Reason.Remedy(), e.routedOnly())
 		e.next.Overflow = e.overflowStatus(over)
 	}
 }

@@ -27,21 +27,13 @@ type OverflowReader interface {
 	Changes() <-chan event.GenericEvent
 }
 
-// noClusters is the reader of a server without other clusters.
-type noClusters struct{ changes chan event.GenericEvent }
-
-func (noClusters) Of(types.NamespacedName, clusters.Reference) (clusters.Reading, error) {
-	return clusters.Reading{}, &clusters.Error{Kind: clusters.ClusterUnknown, Message: "the server knows no other cluster"}
-}
-func (noClusters) Forget(types.NamespacedName)          {}
-func (n noClusters) Changes() <-chan event.GenericEvent { return n.changes }
-
 // readOverflowOf reads what does not fit into the cluster that spec.overflowOf names. It sets the
 // condition OverflowRead. It returns nil where nothing is to be planned for it.
 func (e *evaluation) readOverflowOf() *planner.Beyond {
 	key := client.ObjectKeyFromObject(e.fc)
 	if e.set.OverflowOf == nil || e.set.Mode == v1alpha1.ForecastPaused {
 		e.overflows.Forget(key)
+		e.metrics.forgetLink(key)
 		return nil
 	}
 	of := clusters.Reference(*e.set.OverflowOf)
@@ -78,7 +70,7 @@ func (e *evaluation) overflowSource(
 		out.Lead = v1alpha1.FormatDuration(over.Lead)
 	}
 	if r.SkewKnown {
-		out.ClockSkew = formatSkew(r.Skew)
+		out.ClockSkew = clusters.FormatSkew(r.Skew)
 	}
 	if kind == clusters.LinkAway {
 		out.AwaySince = new(kube.MetaTime(e.awaySince(r)))
@@ -101,13 +93,6 @@ func (e *evaluation) awaySince(r clusters.Reading) time.Time {
 		return old.AwaySince.Time
 	}
 	return r.Since
-}
-
-func formatSkew(skew time.Duration) string {
-	if skew < 0 {
-		return "-" + string(v1alpha1.FormatDuration(-skew))
-	}
-	return string(v1alpha1.FormatDuration(skew))
 }
 
 // setOverflowReadCondition says whether the overflow of the other cluster is known. err says why it

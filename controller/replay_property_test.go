@@ -23,6 +23,7 @@ import (
 
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller/autoscalers"
 	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
@@ -404,7 +405,7 @@ func newReplayReconciler(objects []client.Object) *ForecastReconciler {
 		states: map[types.NamespacedName]*forecastState{},
 	}
 	r.demand = demandStub{last: func() values.LastPoll { return values.LastPoll{} }}
-	r.overflows = noClusters{}
+	r.overflows = clusters.None()
 	return r
 }
 

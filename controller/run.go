@@ -22,11 +22,11 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller/autoscalers"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/controller/schedules"
@@ -100,7 +100,7 @@ func (o *Options) validate() error {
 		o.Clock = clock.RealClock{}
 	}
 	if o.Overflows == nil {
-		o.Overflows = noClusters{changes: make(chan event.GenericEvent)}
+		o.Overflows = clusters.None()
 	}
 	return nil
 }

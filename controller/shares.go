@@ -52,6 +52,12 @@ func (m *reconcilerMetrics) observeReading(key types.NamespacedName, r clusters.
 	}
 }
 
+// forgetLink drops the series about the link to another cluster.
+func (m *reconcilerMetrics) forgetLink(key types.NamespacedName) {
+	m.linkUp.DeleteLabelValues(key.Namespace, key.Name)
+	m.skew.DeleteLabelValues(key.Namespace, key.Name)
+}
+
 // forgetShares drops the series of what overflows.
 func (m *reconcilerMetrics) forgetShares(key types.NamespacedName) {
 	labels := prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name}

@@ -419,7 +419,9 @@ func TestShortfall(t *testing.T) {
 			"Three nodes, five replicas.", pool(noImages, off), nil, "True PlanNeedsMore",
 			"from 2026-03-01T12:04:00Z on, but the nodes can give 3", "3 Nodes",
 		},
-		"Pool":     {"The pool grows to four.", pool(noImages, grow("4")), nil, "True PlanNeedsMore", "the pool can give 4", "4 Pool"},
+		"Pool": {
+			"The pool grows to four.", pool(noImages, grow("4")), nil, "True PlanNeedsMore", "the pool can give 4", "4 Pool",
+		},
 		"PoolDoes": {"The pool grows to five.", pool(noImages, grow("5")), nil, "False Enough", "", "5 Pool"},
 		"Quota": {
 			"The quota allows three more than the one that runs.", pool(noImages),

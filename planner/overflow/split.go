@@ -27,6 +27,19 @@ const (
 	Priority Reason = "Priority"
 )
 
+// remedies say what to do about what does not fit.
+var remedies = map[Reason]string{
+	MaxReplicas: "raise the maximum of the autoscaler",
+	Nodes:       "add nodes, or let spec.nodes of the WarmPool bring them up",
+	Pool:        "let the node pool grow further, or correct spec.nodes.capacity of the WarmPool",
+	Quota:       "raise the namespace's ResourceQuota",
+	Shared:      "add nodes for the services that are short together, or set spec.priority",
+	Priority:    "add nodes: the places go to Forecasts with a higher spec.priority",
+}
+
+// Remedy says what to do.
+func (r Reason) Remedy() string { return remedies[r] }
+
 // margin is the hysteresis on the way back, as a share of what the cluster can serve: demand comes
 // back once it is that much below.
 const margin = 0.05

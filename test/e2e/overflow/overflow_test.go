@@ -129,7 +129,8 @@ func checkVerdict(t *testing.T, sum account, ahead, late simulator.Account) {
 		"(%.3f times those in B)", 100*share, 100*shareLate, share/shareLate, hours,
 		ahead.ReplicaHours()/late.ReplicaHours())
 	if late.Paid <= late.Elapsed*3/2 {
-		t.Errorf("the reactive service had %.1f replicas on average: it does not scale", late.Paid.Seconds()/late.Elapsed.Seconds())
+		t.Errorf("the reactive service had %.1f replicas on average: it does not scale",
+			late.Paid.Seconds()/late.Elapsed.Seconds())
 	}
 	if shareLate < 0.01 {
 		t.Errorf("a reactive B leaves %.2f %% unserved: the scenario is too easy, want at least 1 %%", 100*shareLate)

@@ -150,7 +150,8 @@ func (p *pair) startB(t *testing.T) {
 	for name, spec := range map[string]string{
 		web: `{overflowOf: {cluster: a, forecast: shop/web}, horizon: 200s, ` + common(web) + `}`,
 		reactive: fmt.Sprintf(`{mode: DryRun, demand: {prometheus: {query: 'clamp_min(sum(rate(simulator_requests_total`+
-			`{service="web"}[4s])) - %v, 0)'}, resolution: 2s, history: 10m, settle: 1s}, horizon: 200s, %s}`, fits*capacity, common(reactive)),
+			`{service="web"}[4s])) - %v, 0)'}, resolution: 2s, history: 10m, settle: 1s}, horizon: 200s, %s}`,
+			fits*capacity, common(reactive)),
 	} {
 		must(p.b.Apply(ctx, farService(name, spec)))
 	}
