@@ -37,7 +37,12 @@ type measurement struct {
 
 func measurements() []measurement {
 	return []measurement{
-		{"speed", speed}, {"m4", m4}, {"calibration", calibration}, {"loop", loop}, {"young", young}, {"harm", harm},
+		{"speed", speed},
+		{"m4", m4},
+		{"calibration", calibration},
+		{"loop", loop},
+		{"young", young},
+		{"harm", harm},
 		{"absurd", absurd},
 	}
 }

@@ -24,9 +24,14 @@ type source struct {
 func sources() []source {
 	m := time.Minute
 	return []source{
-		{"servegen", "llm_servegen_*", 10 * m}, {"azure", "llm_azure*", 10 * m}, {"burstgpt", "llm_burstgpt*", m},
-		{"tencent", "tencent_cpu_*", m}, {"worldcup", "web_worldcup*", m}, {"nasa", "web_nasa*", m},
-		{"elb", "web_aws_elb*", 5 * m}, {"tweets", "tweets_*", 5 * m},
+		{"servegen", "llm_servegen_*", 10 * m},
+		{"azure", "llm_azure*", 10 * m},
+		{"burstgpt", "llm_burstgpt*", m},
+		{"tencent", "tencent_cpu_*", m},
+		{"worldcup", "web_worldcup*", m},
+		{"nasa", "web_nasa*", m},
+		{"elb", "web_aws_elb*", 5 * m},
+		{"tweets", "tweets_*", 5 * m},
 	}
 }
 

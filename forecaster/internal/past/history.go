@@ -159,7 +159,7 @@ func (h *History) ObservedAt(i int) bool {
 // Log returns demand on the scale of the models.
 func (h *History) Log(v float64) float64 { return math.Log(v + h.LogOffset) }
 
-// exp is the inverse of log.
+// Exp is the inverse of Log.
 func (h *History) Exp(z float64) float64 { return max(0, math.Exp(min(z, maxLog))-h.LogOffset) }
 
 // Mean returns the mean of the w steps before step i, or of as many as there are.

@@ -3,8 +3,10 @@ package past
 import "headstart.dev/headstart/forecaster/internal/stats"
 
 const (
-	// DaysBack and WeeksBack are how many short and long seasons are looked back on, at most.
-	DaysBack, WeeksBack = 7, 6
+	// DaysBack is how many short seasons are looked back on, at most.
+	DaysBack = 7
+	// WeeksBack is how many long seasons are looked back on, at most.
+	WeeksBack = 6
 	// maxShift bounds a level shift, on the log scale.
 	maxShift = 2.0
 )
