@@ -30,6 +30,10 @@ type weightedExperts struct {
 	covers  []float64       // what each expert provisions for now
 	newest  []float64       // cost of each expert in the newest block; between blocks, room for weights
 
+	renew     int  // steps between two renewals of the weights
+	age       int  // of the weights, in steps
+	weighedAs bool // whether the weights are those of busy times
+
 	halfLife       float64 // the unit of halfLives, in steps
 	otherLoadShare float64 // see the constant; an ablation changes it
 }
@@ -41,6 +45,10 @@ func newWeightedExperts(o Options, h *past.History, candidates, day int) *weight
 	x.leaveOut(o)
 	return x
 }
+
+// servedWeightsPerHalfLife is how often the weights are renewed within the shortest half-life. With
+// steps of a minute, costs change little from one to the next, and the weights take most of the time.
+const servedWeightsPerHalfLife = 90
 
 // marginFactors returns so many margins from least to most, as factors.
 func marginFactors(least, most float64, count int) []float64 {
@@ -76,6 +84,8 @@ func newExperts(o Options, h *past.History, candidates, day int, factors []float
 	for e := range x.weights {
 		x.weights[e] = 1 / float64(n)
 	}
+	x.renew = max(1, int(halfLife*halfLives()[0]/servedWeightsPerHalfLife))
+	x.age = x.renew
 	return x
 }
 
@@ -100,9 +110,12 @@ func (x *weightedExperts) decide(h *past.History, i int, estimates []float64) fl
 	x.fleets.decide(i, x.covers)
 	busy := h.Exp(h.LevelAt(i)) > 1
 	x.busy[i%len(x.busy)] = busy
-	clear(x.weights)
-	for k := range x.costs {
-		x.costs[k].addWeights(busy, x.otherLoadShare, 1/float64(len(x.costs)), x.weights, x.newest)
+	if x.age++; x.age >= x.renew || busy != x.weighedAs {
+		x.age, x.weighedAs = 0, busy
+		clear(x.weights)
+		for k := range x.costs {
+			x.costs[k].addWeights(busy, x.otherLoadShare, 1/float64(len(x.costs)), x.weights, x.newest)
+		}
 	}
 	return stats.Dot(x.weights, x.covers)
 }

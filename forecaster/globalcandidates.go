@@ -45,7 +45,7 @@ const (
 	// longestGlobal is the longest step that the global model was trained on.
 	longestGlobal = 10 * time.Minute
 	// leastAdapted and mostAdapted bound the rows that a correction is fitted to.
-	leastAdapted, mostAdapted = 6, 2000
+	leastAdapted, mostAdapted = 6, 1200
 	// adaptedRidge holds a correction near zero: its own evidence takes over after about so many rows.
 	adaptedRidge = 250
 )
