@@ -7,11 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/status"
@@ -96,6 +98,8 @@ func (c *clusterFlags) client() (client.Client, error) {
 
 // restConfig limits the rate of requests, and how long one may take.
 func (c *clusterFlags) restConfig() (*rest.Config, error) {
+	// After half a minute, controller-runtime would write to the terminal that it has no log.
+	ctrllog.SetLogger(logr.Discard())
 	config, err := c.config.restConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no cluster is configured: give --kubeconfig or --context: %w", err)
