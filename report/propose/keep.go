@@ -18,6 +18,7 @@ func (b *builder) keep(fc *v1alpha1.Forecast) {
 	if unit := fc.Spec.Serve.Unit; unit != "" && unit != v1alpha1.ServeDemand {
 		b.serve = "\n  serve: {unit: " + scalar(string(unit)) + "}"
 	}
+	b.serve += keptOverflow(fc.Spec)
 	b.lead, b.seasonality = b.keptLead(fc.Spec.LeadTime), b.keptSeasonality(fc.Spec.Seasonality)
 	if d := fc.Spec.Demand; d != nil {
 		if d.Prometheus.Source != "" {
@@ -37,6 +38,20 @@ func (b *builder) keep(fc *v1alpha1.Forecast) {
 		}
 		b.expiry += "}"
 	}
+}
+
+// keptOverflow keeps what other clusters have to do with it.
+func keptOverflow(spec v1alpha1.ForecastSpec) (out string) {
+	if spec.Unit != "" {
+		out += "\n  unit: " + scalar(spec.Unit)
+	}
+	if spec.Priority != 0 {
+		out += fmt.Sprintf("\n  priority: %d", spec.Priority)
+	}
+	if o := spec.OverflowOf; o != nil {
+		out += "\n  overflowOf: {cluster: " + scalar(o.Cluster) + ", forecast: " + scalar(o.Forecast) + "}"
+	}
+	return out
 }
 
 // keptLead keeps all but a fixed lead, which is that of the dry run.
