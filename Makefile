@@ -49,7 +49,7 @@ build: ## Build bin/headstart and bin/kubectl-headstart.
 .PHONY: generate
 generate: ## Regenerate deepcopy code, CRDs, docs/api.md, gRPC code, and the Helm chart's copies of the manifests.
 	$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
-	$(TOOL) controller-gen crd paths=./api/... output:crd:artifacts:config=manifests/base/crds
+	hack/crds.sh
 	go run ./hack/apiref > docs/api.md.new && mv docs/api.md.new docs/api.md
 	go run -modfile=go.tools.mod adapter/externalscaler/pb/protoc.go adapter/externalscaler/pb/externalscaler.proto
 	hack/chart.sh

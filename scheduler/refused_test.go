@@ -124,6 +124,7 @@ var invalidFields = []struct{ name, kind, at, json, by, says string }{
 		`{"demand": {"atLeast": "-1"}}`,
 		byServer, "atLeast must not be below 0",
 	},
+	{"AtLeastExponent", "PeakSchedule", "window", `{"demand": {"atLeast": "1e-200"}}`, byServer, "atLeast"},
 	{"AtLeastWord", "PeakSchedule", "window", `{"demand": {"atLeast": "much"}}`, byServer, "atLeast"},
 	{
 		"AddNegative", "PeakSchedule", "window",

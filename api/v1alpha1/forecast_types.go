@@ -50,7 +50,7 @@ type ForecastList struct {
 // ForecastSpec is the desired behaviour of a Forecast.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.serve) || !has(self.serve.unit) || self.serve.unit != 'Replicas' || has(self.capacityPerReplica)",message="serve.unit Replicas needs capacityPerReplica: an averageValue of 1 does not say what one replica serves"
-// +kubebuilder:validation:XValidation:rule="!has(self.bounds) || !has(self.bounds.min) || !has(self.bounds.max) || quantity(string(self.bounds.min)).compareTo(quantity(string(self.bounds.max))) <= 0",message="bounds.min must not be above bounds.max"
+// +kubebuilder:validation:XValidation:rule="!has(self.bounds) || !has(self.bounds.min) || !has(self.bounds.max) || !string(self.bounds.min).matches('^[^eE]*([eE][+-]?[0-9]{1,2})?$') || !string(self.bounds.max).matches('^[^eE]*([eE][+-]?[0-9]{1,2})?$') || quantity(string(self.bounds.min)).compareTo(quantity(string(self.bounds.max))) <= 0",message="bounds.min must not be above bounds.max"
 type ForecastSpec struct {
 	// demand is the source of the demand series. Without it, the Forecast serves the declared peaks
 	// alone.
@@ -63,7 +63,7 @@ type ForecastSpec struct {
 	// capacityPerReplica is the demand that one ready replica serves, in the unit of demand.
 	// Without it, the averageValue of the HPA that reads this Forecast is used.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="capacityPerReplica must be above 0"
+	// +kubebuilder:validation:XValidation:rule="string(self).matches('^[+]?[0-9.]*[1-9]')",message="capacityPerReplica must be above 0"
 	CapacityPerReplica *resource.Quantity `json:"capacityPerReplica,omitempty"`
 	// unit names the unit of demand, such as requests/s. It is only a name: nothing is converted.
 	// Another cluster that plans what does not fit here refuses to add another unit to its own.
@@ -288,11 +288,11 @@ type Seasonality struct {
 type Bounds struct {
 	// min is the lower bound.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="bounds.min must not be below 0"
+	// +kubebuilder:validation:XValidation:rule="!string(self).startsWith('-')",message="bounds.min must not be below 0"
 	Min *resource.Quantity `json:"min,omitempty"`
 	// max is the upper bound. Observed demand may exceed it.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="bounds.max must not be below 0"
+	// +kubebuilder:validation:XValidation:rule="!string(self).startsWith('-')",message="bounds.max must not be below 0"
 	Max *resource.Quantity `json:"max,omitempty"`
 }
 
@@ -322,7 +322,7 @@ type OnPlanExpiry struct {
 	Policy ExpiryPolicy `json:"policy,omitempty"`
 	// value is what policy Static serves.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="value must not be below 0"
+	// +kubebuilder:validation:XValidation:rule="!string(self).startsWith('-')",message="value must not be below 0"
 	Value *resource.Quantity `json:"value,omitempty"`
 }
 

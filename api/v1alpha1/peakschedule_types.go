@@ -141,13 +141,13 @@ type PeakDemand struct {
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="atLeast must not be below 0"
+	// +kubebuilder:validation:XValidation:rule="!string(self).startsWith('-')",message="atLeast must not be below 0"
 	AtLeast *resource.Quantity `json:"atLeast,omitempty"`
 	// add is added to the forecast, in the unit of demand.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="add must not be below 0"
+	// +kubebuilder:validation:XValidation:rule="!string(self).startsWith('-')",message="add must not be below 0"
 	Add *resource.Quantity `json:"add,omitempty"`
 	// multiply is a factor for the forecast, as it would be without the peak.
 	// +optional
@@ -163,7 +163,7 @@ type PeakDemand struct {
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="atMost must not be below 0"
+	// +kubebuilder:validation:XValidation:rule="!string(self).startsWith('-')",message="atMost must not be below 0"
 	AtMost *resource.Quantity `json:"atMost,omitempty"`
 }
 

@@ -5,6 +5,7 @@ package crds_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -128,6 +129,47 @@ func TestInvalidFieldsAreRefused(t *testing.T) {
 	} {
 		if count[group] < 3 {
 			t.Errorf("%d objects: %s, want at least 3", count[group], group)
+		}
+	}
+}
+
+// The schemas that Kubernetes generates for quantities take any exponent, and one such as
+// 1e-2000000000 takes gigabytes to read.
+func TestQuantitiesAreBounded(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "manifests", "base", "crds", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	patterns := map[string]int{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			pattern, ok := strings.CutPrefix(strings.TrimSpace(line), "pattern: ")
+			if ok && strings.Contains(pattern, "KMGTPE") {
+				patterns[pattern]++
+			}
+		}
+	}
+	if len(patterns) != 1 {
+		t.Fatalf("the CRDs have %d patterns of quantities, want one: %v", len(patterns), patterns)
+	}
+	for pattern, n := range patterns {
+		if n < 15 {
+			t.Errorf("only %d quantities", n)
+		}
+		re := regexp.MustCompile(pattern)
+		for _, good := range []string{"0", "0.5", ".5", "1200", "2k", "1.5Gi", "1e3", "-1E-3", "+7.25e+2", "900m", "1n"} {
+			if !re.MatchString(good) {
+				t.Errorf("%q is refused", good)
+			}
+		}
+		for _, bad := range []string{"1e-2000000000", "1e999", "1e1.5", strings.Repeat("9", 31), "much", ""} {
+			if re.MatchString(bad) {
+				t.Errorf("%q is taken", bad)
+			}
 		}
 	}
 }
