@@ -64,7 +64,7 @@ func TestShutdown(t *testing.T) {
 	}
 	f.server, err = New(Options{
 		Forecasts: f.fakeForecasts, Lookup: f.lookup, Cert: f.authority, Listener: listener,
-		ShutdownDelay: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+		ShutdownDelay: 3 * time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
