@@ -14,22 +14,28 @@ type contest struct {
 	claims []Claim
 }
 
+// maxCount bounds the replicas of a claim. More is a mistake in units.
+const maxCount = 1 << 20
+
 // newContest returns the contest for the steps of a segment. alone is how many replicas the service
 // can have if no other needed any.
 func newContest(c *Common, start time.Time, s plan.Segment, capacity float64, alone []int) *contest {
 	out := &contest{common: c, needs: [][]int{make([]int, len(s.Values))}, claims: []Claim{c.Own}}
 	for i, v := range s.Values {
-		out.needs[0][i] = min(plan.Replicas(v, capacity), alone[i])
+		out.needs[0][i] = min(plan.Replicas(v, capacity), alone[i], maxCount)
 	}
 	for _, m := range c.Others {
 		need := make([]int, len(s.Values))
 		for i, v := range Resample(m.Plan, start, s.Step, len(s.Values)) {
-			need[i] = plan.Replicas(v, m.Capacity)
+			need[i] = min(plan.Replicas(v, m.Capacity), maxCount)
 			if m.MaxReplicas > 0 {
 				need[i] = min(need[i], m.MaxReplicas)
 			}
 		}
 		out.needs, out.claims = append(out.needs, need), append(out.claims, m.Claim)
+	}
+	for i := range out.claims {
+		out.claims[i].Min = min(out.claims[i].Min, maxCount)
 	}
 	return out
 }

@@ -67,13 +67,15 @@ func classEnd(claims []Claim, order []int, from int) int {
 	return to
 }
 
+// part is what a claim still wants: so many more replicas, of so many units each.
+type part struct {
+	claim, more int
+	units       float64
+}
+
 // fill raises got of one class towards goal, within left units, and returns how much that took. The
 // parts are max-min fair in units.
 func fill(left float64, claims []Claim, class []int, got []int, goal func(Claim) int) float64 {
-	type part struct {
-		claim, more int
-		units       float64
-	}
 	var parts []part
 	for _, i := range class {
 		if more := goal(claims[i]) - got[i]; more > 0 {
@@ -91,18 +93,36 @@ func fill(left float64, claims []Claim, class []int, got []int, goal func(Claim)
 		got[p.claim] += n
 		used += float64(n) * p.units
 	}
-	// What is left over is less than a replica for each of the largest parts.
-	for more := true; more; {
-		more = false
+	for i := range parts {
+		parts[i].more = goal(claims[parts[i].claim]) - got[parts[i].claim]
+	}
+	return takeTurns(left, used, parts, got)
+}
+
+// takeTurns gives what is left over in turns: in each, a replica to each part that it still fits. It
+// returns how much is used then. Units may differ so much that there are millions of turns. So all
+// but the last of those that reach every part are taken at once.
+func takeTurns(left, used float64, parts []part, got []int) float64 {
+	for {
+		parts = slices.DeleteFunc(parts, func(p part) bool { return p.more <= 0 || used+p.units > left+slack })
+		if len(parts) == 0 {
+			return used
+		}
+		least, all := math.MaxInt32, 0.0
 		for _, p := range parts {
-			if got[p.claim] < goal(claims[p.claim]) && used+p.units <= left+slack {
-				got[p.claim]++
-				used += p.units
-				more = true
+			least, all = min(least, p.more), all+p.units
+		}
+		n := min(least, wholes(left-used, all)-1)
+		for i := range parts {
+			p := &parts[i]
+			if n < 1 && used+p.units > left+slack {
+				continue
 			}
+			got[p.claim] += max(n, 1)
+			p.more -= max(n, 1)
+			used += float64(max(n, 1)) * p.units
 		}
 	}
-	return used
 }
 
 // wholes returns how many replicas of so many units fit into room.

@@ -60,13 +60,17 @@ func TestShare(t *testing.T) {
 }
 
 func drawClaims(t *rapid.T) []Claim {
+	units, most := []float64{0.25, 1, 2, 8}, 30
+	if rapid.Bool().Draw(t, "extreme") {
+		units, most = []float64{1e-9, 1e-3, 1, 1e9}, 1<<30
+	}
 	var claims []Claim
 	for i := range rapid.IntRange(1, 6).Draw(t, "services") {
 		claims = append(claims, Claim{
 			Name:     string(rune('a' + i)),
 			Priority: rapid.Int32Range(-1, 2).Draw(t, "priority"),
-			Units:    rapid.SampledFrom([]float64{0.25, 1, 2, 8}).Draw(t, "units"),
-			Min:      rapid.IntRange(0, 3).Draw(t, "min"), Need: rapid.IntRange(0, 30).Draw(t, "need"),
+			Units:    rapid.SampledFrom(units).Draw(t, "units"),
+			Min:      rapid.IntRange(0, 3).Draw(t, "min"), Need: rapid.IntRange(0, most).Draw(t, "need"),
 		})
 	}
 	return claims
@@ -86,7 +90,7 @@ func TestShareProperties(t *testing.T) {
 				t.Fatalf("%s gets %d of %d", c.Name, got[i], c.want())
 			}
 		}
-		if used > room+1e-6 {
+		if used > room+1e-6+slack*largest {
 			t.Fatalf("%v of %v are given", used, room)
 		}
 		for i, high := range claims {
@@ -129,4 +133,59 @@ func TestShareIgnoresOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+// One service takes a thousandth of a GPU for a replica, and one a million of them. What the second
+// leaves goes to the first, at each of many steps, without a turn for each replica.
+func TestShareOfDifferentUnits(t *testing.T) {
+	claims := []Claim{{Name: "a", Units: 0.001, Need: 1 << 30}, {Name: "b", Units: 1e6, Need: 1 << 30}}
+	for range 10_000 {
+		if diff := cmp.Diff([]int{999_999_000, 0}, Share(999_999, claims)); diff != "" {
+			t.Fatalf("-want, +got:\n%s", diff)
+		}
+	}
+}
+
+// Turns that are taken at once give the same as one after the other.
+func TestTakeTurns(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var parts []part
+		for i := range rapid.IntRange(1, 6).Draw(t, "parts") {
+			parts = append(parts, part{
+				claim: i, more: rapid.IntRange(0, 200).Draw(t, "more"),
+				units: rapid.SampledFrom([]float64{0.25, 1, 2, 8, 64}).Draw(t, "units"),
+			})
+		}
+		left := rapid.Float64Range(0, 500).Draw(t, "left")
+		want, used := make([]int, len(parts)), 0.0
+		for more := true; more; {
+			more = false
+			for i, p := range parts {
+				if want[i] < p.more && used+p.units <= left+slack {
+					want[i]++
+					used += p.units
+					more = true
+				}
+			}
+		}
+		got := make([]int, len(parts))
+		takeTurns(left, 0, parts, got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("-want, +got:\n%s", diff)
+		}
+	})
+}
+
+// Needs beyond any cluster are a mistake in units, and are bounded for all alike.
+func TestContestBoundsCounts(t *testing.T) {
+	huge := planOf(1e15)
+	c := newContest(&Common{
+		Most: 10, By: Pool, Own: Claim{Name: "own", Units: 1, Min: 1 << 30},
+		Others: []Member{{Claim: Claim{Name: "other", Units: 1, Min: 1 << 30}, Plan: &huge, Capacity: 1}},
+	}, huge.Start, huge.Segments[0], 1, []int{1 << 30})
+	for i, claim := range c.claims {
+		if claim.Min > maxCount || c.needs[i][0] > maxCount {
+			t.Errorf("%s keeps %d and needs %d", claim.Name, claim.Min, c.needs[i][0])
+		}
+	}
 }
