@@ -27,7 +27,7 @@ type Beyond struct {
 // Demand that comes back within a lead is not given up in between: to have it again would take that
 // long.
 func (b *Beyond) values(start time.Time, step time.Duration, n int, lead time.Duration) []float64 {
-	known := b.Timeline.End().Sub(start)
+	known, most := b.Timeline.End().Sub(start), n
 	n = min(n, int((known+step-1)/step))
 	if n <= 0 {
 		return nil
@@ -36,7 +36,7 @@ func (b *Beyond) values(start time.Time, step time.Duration, n int, lead time.Du
 	if longer >= 0 {
 		return slidingMax(b.steps(start, step, n), n, longer+1)
 	}
-	shorter := -longer
+	shorter := min(-longer, most) // Of fewer steps the smallest is no smaller, so nothing is missed.
 	all := b.steps(start.Add(-time.Duration(shorter)*step), step, n+shorter)
 	for i, v := range all {
 		all[i] = -v

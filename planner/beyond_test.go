@@ -2,6 +2,7 @@ package planner
 
 import (
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -181,5 +182,17 @@ func BenchmarkStepWithBeyond(b *testing.B) {
 			b.Fatalf("the outcome is %d, and %v", out.Outcome, out.Overflow)
 		}
 		_ = out.Plan.Encode()
+	}
+}
+
+// The memory for a plan does not grow with the lead that another cluster claims.
+func TestBeyondLeadIsBounded(t *testing.T) {
+	b := beyondOf(240*time.Hour, 0, 4, 4, 0)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := b.values(beyondStart, time.Second, 100, time.Minute)
+	runtime.ReadMemStats(&after)
+	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 1<<20 || len(got) != 100 {
+		t.Errorf("%d values take %d bytes", len(got), bytes)
 	}
 }
