@@ -32,6 +32,8 @@ const (
 	NoPlanThere Kind = "NoPlanThere"
 	// TimelineInvalid means that the timeline cannot be read.
 	TimelineInvalid Kind = "TimelineInvalid"
+	// TimelineEnded means that the timeline has ended, and that there is no later one.
+	TimelineEnded Kind = "TimelineEnded"
 	// UnitDiffers means that the two Forecasts name different units.
 	UnitDiffers Kind = "UnitDiffers"
 	// Cycle means that the overflow would come back to the cluster that it is of.
@@ -64,7 +66,13 @@ func KindOf(err error) Kind {
 
 // Refuses reports whether an overflow with this problem must not be planned for, even if it was
 // known before. With the other problems the last timeline counts until it ends.
-func (k Kind) Refuses() bool { return k == Cycle || k == ChainTooLong || k == UnitDiffers }
+func (k Kind) Refuses() bool {
+	switch k {
+	case Cycle, ChainTooLong, UnitDiffers, ClusterUnknown, NamespaceRefused:
+		return true
+	}
+	return false
+}
 
 // reasonOf returns what the error of a request means; empty for none.
 func reasonOf(err error) Kind {

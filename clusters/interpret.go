@@ -1,9 +1,12 @@
 package clusters
 
 import (
+	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,9 +20,18 @@ const (
 	maxChain = 16
 	// skewTold is from which skew on it is told. Below, it is no more than a fraction of a lead.
 	skewTold = 15 * time.Second
-	// maxTimeline and maxValues bound what is taken from another cluster.
+	// maxTimeline bounds how far a timeline reaches, in all and from now on, and maxAhead how far from
+	// now it may begin.
 	maxTimeline = 31 * 24 * time.Hour
-	maxValues   = 4 * 4096
+	maxAhead    = time.Hour
+	// maxLead is what the longest spec.leadTime.max and spec.demand.settle make, a day each, and what
+	// the control loops add.
+	maxLead = 49 * time.Hour
+	// The limits of the API, which refuses a whole status for the sake of one field.
+	maxSegments   = 4
+	maxValuesText = 8192
+	maxStepText   = 32
+	maxUID        = 64
 )
 
 // Own is what the reading Forecast says of itself.
@@ -41,8 +53,9 @@ type Overflow struct {
 }
 
 // Interpret returns what a reading says of the overflow. The error is an [*Error]. Beside an error
-// the overflow is what is still known.
-func Interpret(r Reading, of Reference, own Own) (Overflow, error) {
+// the overflow is what is still known. Nothing of it is the text of the other cluster: what is
+// understood is written anew.
+func Interpret(r Reading, of Reference, own Own, now time.Time) (Overflow, error) {
 	if r.Forecast == nil {
 		return Overflow{}, r.absent(of)
 	}
@@ -50,11 +63,15 @@ func Interpret(r Reading, of Reference, own Own) (Overflow, error) {
 	if err := check(r.Forecast, of, own, out.Chain); err != nil {
 		return out, err
 	}
-	if err := out.read(r.Forecast, of); err != nil {
+	if err := out.read(r.Forecast, of, now); err != nil {
 		return out, err
 	}
 	if r.Err != nil {
 		return out, r.failed(of)
+	}
+	if !now.Before(out.Timeline.End()) {
+		return out, errorf(TimelineEnded, "Forecast %s/%s of cluster %q has planned nothing new: "+
+			"see its conditions there, and whether headstart runs there", of.Namespace, of.Name, of.Cluster)
 	}
 	if skew := r.Skew; r.SkewKnown && skew.Abs() >= skewTold {
 		return out, errorf(ClockSkew, "the clock of cluster %q is %s, and so is what is planned for it here: "+
@@ -98,27 +115,54 @@ func (r Reading) failed(of Reference) error {
 	}
 }
 
-// maxCause bounds, in bytes, what a message repeats of an error of another cluster.
-const maxCause = 300
+// maxText bounds, in bytes, what a message repeats of another cluster.
+const maxText = 300
 
-// short returns the beginning of the text of an error.
+// short returns the beginning of the text of an error, without the address of the request: tenants
+// read it.
 func short(err error) string {
-	text := err.Error()
-	if len(text) > maxCause {
-		text = strings.ToValidUTF8(text[:maxCause], "") + "..."
+	if request, ok := errors.AsType[*url.Error](err); ok && request.Err != nil {
+		err = request.Err
+	}
+	return clip(err.Error())
+}
+
+// clip returns the beginning of a text, without what cannot be printed.
+func clip(text string) string {
+	cut := len(text) > maxText
+	if cut {
+		text = text[:maxText]
+	}
+	text = strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	if cut {
+		text += "..."
 	}
 	return text
 }
 
-// chainOf returns the chain that an overflow of a Forecast comes through, the Forecast included.
+// chainOf returns the chain that an overflow of a Forecast comes through, the Forecast included. What
+// cannot be a UID is left out: no Forecast of a cycle has it.
 func chainOf(fc *v1alpha1.Forecast) []string {
 	chain := []string{string(fc.UID)}
 	if of := fc.Status.OverflowOf; of != nil {
 		chain = append(chain, of.Chain...)
 	}
+	chain = slices.DeleteFunc(chain, func(uid string) bool { return !isUID(uid) })
 	slices.Sort(chain)
 	chain = slices.Compact(chain)
 	return chain[:min(len(chain), maxChain)]
+}
+
+// isUID reports whether a text can be a UID: letters, digits and dashes.
+func isUID(text string) bool {
+	return text != "" && len(text) <= maxUID && !strings.ContainsFunc(text, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
 }
 
 // check returns why an overflow must not be planned for.
@@ -142,11 +186,11 @@ func unitName(unit string) string {
 	if unit == "" {
 		return "a unit without a name"
 	}
-	return unit
+	return clip(unit)
 }
 
 // read sets the timeline.
-func (o *Overflow) read(fc *v1alpha1.Forecast, of Reference) error {
+func (o *Overflow) read(fc *v1alpha1.Forecast, of Reference, now time.Time) error {
 	fits := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionFitsCluster)
 	over, all := fc.Status.Overflow, fc.Status.Plan
 	switch {
@@ -158,53 +202,12 @@ func (o *Overflow) read(fc *v1alpha1.Forecast, of Reference) error {
 			"in both clusters", of.Cluster)
 	case over == nil:
 		nothing := v1alpha1.PlanSegment{Step: v1alpha1.FormatDuration(all.End.Sub(all.Start.Time)), Values: "0"}
-		o.Encoded = &v1alpha1.Plan{
-			ComputedAt: all.ComputedAt, Start: all.Start, End: all.End, Segments: []v1alpha1.PlanSegment{nothing},
-		}
+		return o.decode(v1alpha1.Plan{
+			ComputedAt: all.ComputedAt, Start: all.Start, Segments: []v1alpha1.PlanSegment{nothing},
+		}, "0s", of, now)
 	case over.Version != v1alpha1.OverflowVersion:
 		return errorf(OtherVersion, "the overflow of cluster %q is of version %d, and this headstart reads %d: "+
 			"install the same version in both clusters", of.Cluster, over.Version, v1alpha1.OverflowVersion)
-	default:
-		o.Encoded = &over.Timeline
-		lead, err := over.Lead.Parse()
-		if err != nil {
-			return errorf(TimelineInvalid, "the overflow of cluster %q cannot be read: lead: %v", of.Cluster, err)
-		}
-		o.Lead = lead
 	}
-	return o.decode(of)
-}
-
-// decode decodes the timeline, within bounds.
-func (o *Overflow) decode(of Reference) error {
-	decoded, err := plan.Decode(*o.Encoded)
-	if err != nil {
-		o.Encoded = nil
-		return errorf(TimelineInvalid, "the overflow of cluster %q cannot be read: %v", of.Cluster, err)
-	}
-	n := 0
-	for _, s := range decoded.Segments {
-		n += len(s.Values)
-	}
-	if n > maxValues || decoded.End().Sub(decoded.Start) > maxTimeline || decoded.End().Before(decoded.Start) {
-		o.Encoded = nil
-		return errorf(TimelineInvalid, "the overflow of cluster %q has %d values for %s, which is more than is read",
-			of.Cluster, n, decoded.End().Sub(decoded.Start))
-	}
-	o.Timeline = &decoded
-	return nil
-}
-
-// Restore returns what a Forecast's own status still knows of an overflow.
-func Restore(status *v1alpha1.OverflowSource, of Reference) Overflow {
-	if status == nil || status.Timeline == nil ||
-		status.Cluster != of.Cluster || status.Forecast != of.Namespace+"/"+of.Name {
-		return Overflow{}
-	}
-	out := Overflow{Encoded: status.Timeline, Chain: status.Chain}
-	if out.decode(of) != nil {
-		return Overflow{}
-	}
-	out.Lead, _ = status.Lead.Parse()
-	return out
+	return o.decode(over.Timeline, over.Lead, of, now)
 }

@@ -3,6 +3,8 @@ package clusters
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +38,7 @@ func TestInterpret(t *testing.T) {
 		reason  string
 		change  func(*Reading)
 		unit    string
+		late    time.Duration // since the start of the timeline
 		want    Kind
 		remedy  string // in the message
 		last    float64
@@ -116,12 +119,64 @@ func TestInterpret(t *testing.T) {
 		"TooMany": {
 			reason: "more values than a status has", want: TimelineInvalid, unknown: true,
 			change: func(r *Reading) {
-				r.Forecast.Status.Overflow.Timeline.Segments[0].Values = strings.Repeat("1 ", maxValues+1)
+				r.Forecast.Status.Overflow.Timeline.Segments[0].Values = strings.Repeat("1 ", maxValuesText/2+1)
 			},
 		},
 		"TooLong": {
 			reason: "longer than any horizon", want: TimelineInvalid, unknown: true,
 			change: func(r *Reading) { r.Forecast.Status.Overflow.Timeline.Segments[0].Step = "1y" },
+		},
+		"LongLead": {
+			reason: "a lead that is longer than any", want: TimelineInvalid, remedy: "more than 2d1h", unknown: true,
+			change: func(r *Reading) { r.Forecast.Status.Overflow.Lead = "50h" },
+		},
+		"Sum": {
+			reason: "segments whose sum overflows", want: TimelineInvalid, remedy: "longer than 31d", unknown: true,
+			change: func(r *Reading) {
+				r.Forecast.Status.Overflow.Timeline.Segments[0] = v1alpha1.PlanSegment{
+					Step: "31d", Values: strings.Repeat("1 ", 4000),
+				}
+			},
+		},
+		"Segments": {
+			reason: "more segments than the API here allows", want: TimelineInvalid, remedy: "5 segments", unknown: true,
+			change: func(r *Reading) {
+				s := &r.Forecast.Status.Overflow.Timeline.Segments
+				*s = append(*s, (*s)[0], (*s)[0], (*s)[0], (*s)[0])
+			},
+		},
+		"StepText": {
+			reason: "a step that the API here refuses", want: TimelineInvalid, unknown: true,
+			change: func(r *Reading) {
+				r.Forecast.Status.Overflow.Timeline.Segments[0].Step = v1alpha1.Duration(strings.Repeat("0", 40) + "1m")
+			},
+		},
+		"Early": {
+			reason: "a timeline of later", want: TimelineInvalid, remedy: "by NTP", unknown: true,
+			late: -maxAhead - time.Second,
+		},
+		"ALittleEarly": {reason: "clocks differ", late: -maxAhead, last: 7},
+		"Late": {
+			reason: "a timeline that ends too late", want: TimelineInvalid, remedy: "it ends at", unknown: true,
+			late: -time.Minute,
+			change: func(r *Reading) {
+				r.Forecast.Status.Overflow.Timeline.Segments[0] = v1alpha1.PlanSegment{Step: "31d", Values: "7"}
+			},
+		},
+		"LateAllFits": {
+			reason: "the same where all fits", want: TimelineInvalid, unknown: true,
+			change: func(r *Reading) {
+				r.Forecast.Status.Overflow = nil
+				r.Forecast.Status.Plan.End = metav1.NewTime(start.AddDate(200, 0, 0))
+			},
+		},
+		"Ended": {
+			reason: "a timeline that has ended is told", want: TimelineEnded, remedy: "see its conditions there",
+			late: 2 * time.Minute, last: 7,
+		},
+		"EndedAway": {
+			reason: "the cause is told first", want: LinkAway, late: 2 * time.Minute, last: 7,
+			change: func(r *Reading) { r.Err, r.Since = errors.New("connection refused"), start },
 		},
 		"SkewAhead": {
 			reason: "a clock that is wrong is told, and the overflow used",
@@ -142,7 +197,7 @@ func TestInterpret(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&r)
 			}
-			got, err := Interpret(r, Reference{"a", "shop", "web"}, Own{UID: "own", Unit: tc.unit})
+			got, err := Interpret(r, Reference{"a", "shop", "web"}, Own{UID: "own", Unit: tc.unit}, start.Add(tc.late))
 			if KindOf(err) != tc.want {
 				t.Fatalf("%s: the problem is %v, want %q", tc.reason, err, tc.want)
 			}
@@ -156,6 +211,57 @@ func TestInterpret(t *testing.T) {
 				if v, ok := got.Timeline.At(start.Add(time.Minute)); !ok || v != tc.last {
 					t.Errorf("%s: %v overflow in the second minute, want %v", tc.reason, v, tc.last)
 				}
+			}
+		})
+	}
+}
+
+// What another cluster says is neither copied nor repeated at length: a text that the API here
+// refuses would block the whole status.
+func TestInterpretCopiesNothing(t *testing.T) {
+	fc := remote()
+	fc.UID = types.UID(strings.Repeat("x", maxUID+1))
+	fc.Status.OverflowOf = &v1alpha1.OverflowSource{Chain: []string{"a b", "", "b-1", "b-1"}}
+	segment := &fc.Status.Overflow.Timeline.Segments[0]
+	*segment = v1alpha1.PlanSegment{Step: "1m", Values: "0  7.00001", Expected: strings.Repeat("x", 9000), Most: "1 1"}
+	got, err := Interpret(Reading{Forecast: fc, Synced: true}, Reference{}, Own{UID: "own"}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &v1alpha1.Plan{
+		ComputedAt: metav1.NewTime(start), Start: metav1.NewTime(start), End: metav1.NewTime(start.Add(2 * time.Minute)),
+		Segments: []v1alpha1.PlanSegment{{Step: "1m", Values: "0 7.001"}},
+	}
+	if diff := cmp.Diff(want, got.Encoded); diff != "" {
+		t.Errorf("-want, +got\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"b-1"}, got.Chain); diff != "" {
+		t.Errorf("the chain: -want, +got\n%s", diff)
+	}
+}
+
+// Messages have no long texts and no addresses of another cluster.
+func TestMessagesAreClipped(t *testing.T) {
+	long := strings.Repeat("x", 5000) + "\n\x1b"
+	cases := map[string]func(*Reading){
+		"Unit": func(r *Reading) { r.Forecast.Spec.Unit = long },
+		"Lead": func(r *Reading) { r.Forecast.Status.Overflow.Lead = v1alpha1.Duration(long) },
+		"Values": func(r *Reading) {
+			r.Forecast.Status.Overflow.Timeline.Segments[0].Values = "\x1b " + long
+		},
+		"Error": func(r *Reading) { r.Err = errors.New(long) },
+		"Address": func(r *Reading) {
+			r.Err = fmt.Errorf("list: %w", &url.Error{Op: "Get", URL: "https://10.1.2.3:6443", Err: errors.New("refused")})
+		},
+	}
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := Reading{Forecast: remote(), Synced: true, Since: start}
+			change(&r)
+			_, err := Interpret(r, Reference{"a", "shop", "web"}, Own{UID: "own"}, start)
+			if err == nil || len(err.Error()) > maxText+300 || strings.ContainsAny(err.Error(), "\x1b\n") ||
+				strings.Contains(err.Error(), "10.1.2.3") {
+				t.Errorf("the message is %v", err)
 			}
 		})
 	}
@@ -178,7 +284,7 @@ func TestCycleIsFoundByAll(t *testing.T) {
 			fc := remote()
 			fc.UID = types.UID(from)
 			fc.Status.OverflowOf = &v1alpha1.OverflowSource{Chain: chains[from]}
-			got, err := Interpret(Reading{Forecast: fc, Synced: true}, Reference{}, Own{UID: types.UID(name)})
+			got, err := Interpret(Reading{Forecast: fc, Synced: true}, Reference{}, Own{UID: types.UID(name)}, start)
 			chains[name], kinds[name] = got.Chain, KindOf(err)
 		}
 		return kinds
@@ -203,14 +309,26 @@ func TestRestore(t *testing.T) {
 	status := &v1alpha1.OverflowSource{
 		Cluster: "a", Forecast: "shop/web", Lead: "5m", Timeline: &remote().Status.Overflow.Timeline,
 	}
-	if got := Restore(status, of); got.Timeline == nil || got.Lead != 5*time.Minute {
+	if got := Restore(status, of, start); got.Timeline == nil || got.Lead != 5*time.Minute {
 		t.Errorf("restored %+v", got)
 	}
 	for name, other := range map[string]Reference{
 		"Cluster": {"b", "shop", "web"}, "Forecast": {"a", "shop", "other"}, "Namespace": {"a", "chat", "web"},
 	} {
-		if got := Restore(status, other); got.Timeline != nil {
+		if got := Restore(status, other, start); got.Timeline != nil {
 			t.Errorf("%s: the timeline of another one is restored", name)
+		}
+	}
+	for name, change := range map[string]func(*v1alpha1.OverflowSource){
+		"Lead":    func(s *v1alpha1.OverflowSource) { s.Lead = "292y" },
+		"NoLead":  func(s *v1alpha1.OverflowSource) { s.Lead = "x" },
+		"Ahead":   func(s *v1alpha1.OverflowSource) { s.Timeline.Start = metav1.NewTime(start.Add(2 * time.Hour)) },
+		"TooLong": func(s *v1alpha1.OverflowSource) { s.Timeline.Segments[0].Step = "31d" },
+	} {
+		bad := status.DeepCopy()
+		change(bad)
+		if got := Restore(bad, of, start); got.Timeline != nil {
+			t.Errorf("%s: restored %+v", name, got)
 		}
 	}
 }
@@ -224,12 +342,20 @@ func FuzzInterpret(f *testing.F) {
 		fc := remote()
 		fc.Spec.Unit, fc.Status.Overflow.Version, fc.Status.Overflow.Lead = unit, version, v1alpha1.Duration(lead)
 		fc.Status.Overflow.Timeline.Segments[0] = v1alpha1.PlanSegment{Step: v1alpha1.Duration(step), Values: values}
-		got, err := Interpret(Reading{Forecast: fc, Synced: true}, Reference{}, Own{UID: "own"})
+		got, err := Interpret(Reading{Forecast: fc, Synced: true}, Reference{}, Own{UID: "own"}, start)
 		if (got.Timeline == nil) != (err != nil) {
 			t.Fatalf("the timeline is %v, and the problem %v", got.Timeline, err)
 		}
-		if got.Timeline != nil && got.Timeline.End().Sub(start) > maxTimeline {
-			t.Fatalf("the timeline ends at %s", got.Timeline.End())
+		if got.Timeline == nil {
+			return
+		}
+		if got.Timeline.End().Sub(start) > maxTimeline || got.Lead > maxLead {
+			t.Fatalf("the timeline ends at %s, with a lead of %s", got.Timeline.End(), got.Lead)
+		}
+		for _, s := range got.Encoded.Segments {
+			if len(s.Values) > maxValuesText || len(s.Step) > maxStepText {
+				t.Fatalf("the API refuses a segment with %d bytes of values and the step %s", len(s.Values), s.Step)
+			}
 		}
 	})
 }
@@ -279,7 +405,7 @@ func BenchmarkRead(b *testing.B) {
 			b.Fatal(err)
 		}
 		r := Reading{Forecast: kept.(*v1alpha1.Forecast), Synced: true}
-		if _, err := Interpret(r, Reference{}, Own{UID: "own"}); err != nil {
+		if _, err := Interpret(r, Reference{}, Own{UID: "own"}, start); err != nil {
 			b.Fatal(err)
 		}
 	}

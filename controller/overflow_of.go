@@ -40,11 +40,11 @@ func (e *evaluation) readOverflowOf() *planner.Beyond {
 	reading, err := e.overflows.Of(key, of)
 	over := clusters.Overflow{}
 	if err == nil {
-		over, err = clusters.Interpret(reading, of, clusters.Own{UID: e.fc.UID, Unit: e.set.Unit})
+		over, err = clusters.Interpret(reading, of, clusters.Own{UID: e.fc.UID, Unit: e.set.Unit}, e.now)
 	}
 	kind := clusters.KindOf(err)
 	if over.Timeline == nil && !kind.Refuses() {
-		last := clusters.Restore(e.fc.Status.OverflowOf, of)
+		last := clusters.Restore(e.fc.Status.OverflowOf, of, e.now)
 		over.Timeline, over.Encoded, over.Lead = last.Timeline, last.Encoded, last.Lead
 		if over.Chain == nil {
 			over.Chain = last.Chain
