@@ -60,6 +60,33 @@ func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 	}
 }
 
+// The documentation contains every problem of an overflow.
+func TestProblemsOfOverflowsAreDocumented(t *testing.T) {
+	docs, err := os.ReadFile(filepath.Join("..", "docs", "conditions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("..", "clusters", "errors.go")
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for n := range ast.Preorder(file) {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 || stringOf(spec.Values[0]) == "" {
+			continue
+		}
+		found++
+		if reason := stringOf(spec.Values[0]); !strings.Contains(string(docs), "`"+reason+"`") {
+			t.Errorf("the reason %s is not in docs/conditions.md", reason)
+		}
+	}
+	if found < 15 {
+		t.Errorf("only %d problems were found in the code", found)
+	}
+}
+
 // reasonOf returns the reason in a call of conditions.Set.SetFalse or Scaling.find, if it is a
 // literal.
 func reasonOf(n ast.Node) string {

@@ -25,6 +25,8 @@ type evaluation struct {
 	found    scheduler.Selection // The PeakSchedules and Calendars of the Forecast.
 	peaks    planner.Peaks
 	out      planner.StepOutput
+	// overflowRefused says that the overflow of another cluster must not be planned for.
+	overflowRefused bool
 
 	conditions conditionSet
 	next       v1alpha1.ForecastStatus
@@ -63,6 +65,9 @@ func (e *evaluation) run(ctx context.Context) error {
 		return err
 	}
 	e.out, e.state.step = planner.Step(in, e.state.step)
+	if e.dropsPlan() {
+		e.state.step.Published = nil
+	}
 	if e.set.Mode == v1alpha1.ForecastPaused {
 		e.conditions.SetUnknown(v1alpha1.ConditionServing, "Paused", "mode is Paused: observed demand is served")
 		e.conditions.setReadyCondition(e.set.Mode, planner.BasisNone)

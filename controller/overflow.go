@@ -134,6 +134,7 @@ func (e *evaluation) setOverflow() {
 	const kind = v1alpha1.ConditionFitsCluster
 	over := e.out.Overflow
 	switch {
+	case e.dropsPlan():
 	case e.out.Plan == nil:
 		e.next.Overflow = e.fc.Status.Overflow
 		if old := meta.FindStatusCondition(e.fc.Status.Conditions, kind); old != nil {

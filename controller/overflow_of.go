@@ -52,11 +52,18 @@ func (e *evaluation) readOverflowOf() *planner.Beyond {
 	}
 	e.next.OverflowOf = e.overflowSource(of, over, reading, kind)
 	e.setOverflowReadCondition(over, err)
+	e.overflowRefused = kind.Refuses()
 	e.metrics.observeReading(key, reading, kind == clusters.LinkAway)
 	if over.Timeline == nil || kind.Refuses() {
 		return nil
 	}
 	return &planner.Beyond{Timeline: *over.Timeline, Lead: over.Lead}
+}
+
+// dropsPlan reports whether the published plan was made for an overflow that is refused now, and for
+// nothing else. It is dropped, since it would count until it ends.
+func (e *evaluation) dropsPlan() bool {
+	return e.overflowRefused && e.out.Outcome == planner.OverflowUnknown
 }
 
 // overflowSource returns what status keeps of a reading.

@@ -198,7 +198,14 @@ func TestOverflowOf(t *testing.T) {
 		t.Errorf("the message is %q", c.Message)
 	}
 
-	f.step(t, "near", 23*time.Hour)
+	f.step(t, "near", 21*time.Hour)
+	*reading = clusters.Reading{Forecast: farForecast(midnight), Synced: true}
+	f.step(t, "near", 2*time.Hour)
+	f.wantCondition(t, "near", v1alpha1.ConditionOverflowRead, metav1.ConditionFalse, "TimelineEnded")
+	ended := "ended at " + midnight.Add(24*time.Hour).Format(time.RFC3339)
+	if c := f.condition(t, "near", v1alpha1.ConditionOverflowRead); !contains(c.Message, ended, "onPlanExpiry") {
+		t.Errorf("the message is %q", c.Message)
+	}
 	f.wantCondition(t, "near", v1alpha1.ConditionServing, metav1.ConditionFalse, "PlanExpired")
 	if c := f.condition(t, "near", v1alpha1.ConditionServing); !contains(c.Message, "onPlanExpiry", "OverflowRead") {
 		t.Errorf("the message is %q", c.Message)
@@ -222,6 +229,33 @@ func (f *fixture) wantFarPlan(t *testing.T, midnight time.Time) {
 	}
 	if end := decoded.End(); !end.Equal(midnight.Add(24 * time.Hour)) {
 		t.Errorf("the plan ends at %s, not with the timeline", end)
+	}
+}
+
+// What the configuration no longer allows ends at once, with the plan and the timeline in status.
+func TestOverflowNotAllowedAnyMore(t *testing.T) {
+	for _, kind := range []clusters.Kind{clusters.ClusterUnknown, clusters.NamespaceRefused} {
+		t.Run(string(kind), func(t *testing.T) {
+			near := peaksForecast("near", 0)
+			near.Spec.OverflowOf = &v1alpha1.OverflowReference{Cluster: "far", Forecast: "shop/far"}
+			f := newFixture(t, nil, deployment(), near, peaksHPA("near", 1, 40))
+			midnight := epoch.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+			f.clock.SetTime(midnight)
+			reading := &clusters.Reading{Forecast: farForecast(midnight), Synced: true}
+			f.overflows = farClusters{reading: reading}
+			f.step(t, "near", time.Minute)
+			f.wantFarPlan(t, midnight)
+
+			f.overflows = farClusters{reading: &clusters.Reading{}, err: &clusters.Error{Kind: kind, Message: "no"}}
+			f.step(t, "near", time.Minute)
+			f.wantCondition(t, "near", v1alpha1.ConditionOverflowRead, metav1.ConditionFalse, string(kind))
+			f.wantCondition(t, "near", v1alpha1.ConditionServing, metav1.ConditionUnknown, "NoPlan")
+			status := f.get(t, "near").Status
+			if status.Plan != nil || status.Overflow != nil || status.OverflowOf.Timeline != nil {
+				t.Errorf("the plan is %v, its overflow %v, the timeline %v",
+					status.Plan, status.Overflow, status.OverflowOf.Timeline)
+			}
+		})
 	}
 }
 

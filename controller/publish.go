@@ -58,13 +58,14 @@ func (e *evaluation) worthAWrite(changed bool) bool {
 }
 
 // carryOver copies from the old status what this evaluation did not renew. A plan stays until it is
-// replaced, or the Forecast is paused.
+// replaced, the Forecast is paused, or what it was made for is refused.
 func (e *evaluation) carryOver() {
 	old := &e.fc.Status
-	if e.set.Mode != v1alpha1.ForecastPaused {
+	keeps := e.set.Mode != v1alpha1.ForecastPaused && !e.dropsPlan()
+	if keeps {
 		e.next.Plan = old.Plan
 	}
-	if e.out.Plan == nil && e.set.Mode != v1alpha1.ForecastPaused {
+	if e.out.Plan == nil && keeps {
 		e.next.NextPeak = old.NextPeak
 	}
 	if e.next.Model == nil {
