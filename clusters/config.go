@@ -8,11 +8,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 )
 
@@ -115,41 +113,3 @@ func load(path string) (map[string]*cluster, error) {
 	}
 	return out, nil
 }
-
-// load reads the kubeconfig. A kubeconfig may run programs and trust anybody. Neither is wanted of a
-// file that came with another cluster.
-func (c Config) load(dir string) (*cluster, error) {
-	if err := c.validate(); err != nil {
-		return nil, err
-	}
-	if !filepath.IsAbs(c.Kubeconfig) {
-		c.Kubeconfig = filepath.Join(dir, c.Kubeconfig)
-	}
-	text, err := os.ReadFile(c.Kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: c.Kubeconfig},
-		&clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
-	if err != nil {
-		text := strings.TrimPrefix(err.Error(), "invalid configuration: ")
-		return nil, fmt.Errorf("the kubeconfig cannot be used: %s", text)
-	}
-	switch {
-	case config.ExecProvider != nil || config.AuthProvider != nil:
-		return nil, errors.New("the kubeconfig runs a program to log in, which is refused: " +
-			"give it a token, a tokenFile or a client certificate")
-	case config.Insecure:
-		return nil, errors.New("the kubeconfig does not verify the cluster (insecure-skip-tls-verify): " +
-			"give it certificate-authority-data")
-	}
-	config.UserAgent, config.QPS, config.Burst = "headstart-overflow", clientQPS, clientBurst
-	return &cluster{Config: c, text: text, rest: config}, nil
-}
-
-// Requests a second to another cluster. A watch needs one every few minutes.
-const (
-	clientQPS   = 5
-	clientBurst = 20
-)
