@@ -42,13 +42,15 @@ type Options struct {
 	Path string
 	// Reload is how often the file is checked for changes.
 	Reload time.Duration
+	// Answer is how long another cluster may take to answer; 30 s when it is 0.
+	Answer time.Duration
 	Clock  clock.WithTicker
 	Logger *slog.Logger
 }
 
 func (o Options) validate() error {
-	if o.Reload <= 0 || o.Clock == nil || o.Logger == nil {
-		return errors.New("options of clusters: Reload, Clock and Logger are needed")
+	if o.Reload <= 0 || o.Answer < 0 || o.Clock == nil || o.Logger == nil {
+		return errors.New("options of clusters: Reload, Clock and Logger are needed, and Answer is not below 0")
 	}
 	return nil
 }
@@ -56,16 +58,19 @@ func (o Options) validate() error {
 // place is a namespace of a cluster.
 type place struct{ cluster, namespace string }
 
+func (r Reference) place() place { return place{r.Cluster, r.Namespace} }
+
 // Clusters follows Forecasts of other clusters. All methods are safe for concurrent use.
 type Clusters struct {
 	opts    Options
 	changes chan event.GenericEvent
 
-	mu        sync.Mutex
-	ctx       context.Context //nolint:containedctx // of Start: watches begin later, and end with it
-	clusters  map[string]*cluster
-	followers map[types.NamespacedName]Reference
-	watches   map[place]*namespaceWatch
+	mu       sync.Mutex
+	ctx      context.Context //nolint:containedctx // of Start: watches begin later, and end with it
+	clusters map[string]*cluster
+	followed followed
+	watches  map[place]*namespaceWatch
+	notices  *notices
 }
 
 // New reads the configuration. Run Start to watch.
@@ -73,9 +78,12 @@ func New(o Options) (*Clusters, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	if o.Answer == 0 {
+		o.Answer = answerTime
+	}
 	c := &Clusters{
-		opts: o, changes: make(chan event.GenericEvent),
-		followers: map[types.NamespacedName]Reference{}, watches: map[place]*namespaceWatch{},
+		opts: o, changes: make(chan event.GenericEvent), followed: newFollowed(),
+		watches: map[place]*namespaceWatch{}, notices: newNotices(o.Clock),
 	}
 	if o.Path == "" {
 		return c, nil
@@ -103,6 +111,9 @@ func (c *Clusters) Start(ctx context.Context) error {
 		w.run(ctx)
 	}
 	c.mu.Unlock()
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	sending.Go(func() { c.notices.run(ctx, c.send) })
 	tick := c.opts.Clock.NewTicker(c.opts.Reload)
 	defer tick.Stop()
 	for {
@@ -137,10 +148,12 @@ func (c *Clusters) reload() {
 		}
 	}
 	c.clusters = loaded
+	if changed {
+		c.notices.add(slices.Collect(maps.Keys(c.followed.of))...)
+	}
 	c.mu.Unlock()
 	if changed {
 		c.opts.Logger.Info("reloaded --clusters-config")
-		c.notify(func(Reference) bool { return true })
 	}
 }
 
@@ -153,29 +166,44 @@ func (c *Clusters) Of(key types.NamespacedName, of Reference) (Reading, error) {
 		c.unfollow(key)
 		return Reading{}, err
 	}
-	if c.followers[key] != of {
-		c.unfollow(key)
-		c.followers[key] = of
+	if old, had := c.followed.of[key]; old != of {
+		// The new one is followed first, so that a watch of both goes on.
+		c.followed.add(key, of)
+		if w := c.watches[of.place()]; w != nil {
+			w.count(of.Name, 1)
+		}
+		if had {
+			c.left(old)
+		}
 	}
-	at := place{of.Cluster, of.Namespace}
-	w := c.watches[at]
-	if w == nil {
-		var err error
-		logger := c.opts.Logger.With("cluster", of.Cluster, "namespace", of.Namespace)
-		w, err = newNamespaceWatch(c.clusters[of.Cluster].rest, of.Namespace, c.opts.Clock, logger, func(name string) {
-			c.notify(func(of Reference) bool {
-				return of.Cluster == at.cluster && of.Namespace == at.namespace && (name == "" || name == of.Name)
-			})
-		})
-		if err != nil {
-			return Reading{}, errorf(ClusterUnusable, "cluster %q cannot be used: %v: correct its kubeconfig", of.Cluster, err)
-		}
-		c.watches[at] = w
-		if c.ctx != nil {
-			w.run(c.ctx)
-		}
+	w, err := c.watch(of)
+	if err != nil {
+		return Reading{}, errorf(ClusterUnusable, "cluster %q cannot be used: %v: correct its kubeconfig", of.Cluster, err)
 	}
 	return w.get(of.Namespace, of.Name), nil
+}
+
+// watch returns the watch for a Forecast there, and begins it when it is the first. The caller holds
+// the lock.
+func (c *Clusters) watch(of Reference) (*namespaceWatch, error) {
+	at := of.place()
+	if w := c.watches[at]; w != nil {
+		return w, nil
+	}
+	logger := c.opts.Logger.With("cluster", of.Cluster, "namespace", of.Namespace)
+	w, err := newNamespaceWatch(c.clusters[of.Cluster].rest, of.Namespace, c.opts.Answer, c.opts.Clock, logger,
+		func(name string) { c.changed(at, name) })
+	if err != nil {
+		return nil, err
+	}
+	for name, keys := range c.followed.by[at] {
+		w.count(name, len(keys))
+	}
+	c.watches[at] = w
+	if c.ctx != nil {
+		w.run(c.ctx)
+	}
+	return w, nil
 }
 
 // allowed returns why a namespace may not read a Forecast; nil when it may.
@@ -186,9 +214,9 @@ func (c *Clusters) allowed(namespace string, of Reference) error {
 		return errorf(ClusterUnknown, "no cluster is named %q, and the server has none: "+
 			"give it a file with the flag --clusters-config", of.Cluster)
 	case config == nil:
-		return errorf(ClusterUnknown, "no cluster is named %q: the configuration file has %s; "+
+		return errorf(ClusterUnknown, "no cluster is named %q: the configuration file has %s for this namespace; "+
 			"correct spec.overflowOf.cluster, or add the cluster", of.Cluster,
-			strings.Join(slices.Sorted(maps.Keys(c.clusters)), ", "))
+			c.open(namespace))
 	case !config.admits(namespace):
 		return errorf(NamespaceRefused, "cluster %q is not open to namespace %q: add it to the namespaces of the cluster "+
 			"in the server's configuration", of.Cluster, namespace)
@@ -206,45 +234,61 @@ func (c *Clusters) Forget(key types.NamespacedName) {
 	c.unfollow(key)
 }
 
-// unfollow ends the watch that nobody else needs. The caller holds the lock.
-func (c *Clusters) unfollow(key types.NamespacedName) {
-	of, ok := c.followers[key]
-	if !ok {
-		return
-	}
-	delete(c.followers, key)
-	at := place{of.Cluster, of.Namespace}
-	for _, other := range c.followers {
-		if other.Cluster == at.cluster && other.Namespace == at.namespace {
-			return
+// open lists the clusters that a namespace may name. It is not told of the others.
+func (c *Clusters) open(namespace string) string {
+	var names []string
+	for name, config := range c.clusters {
+		if config.admits(namespace) {
+			names = append(names, name)
 		}
 	}
-	if w := c.watches[at]; w != nil {
-		w.stop()
-		delete(c.watches, at)
+	if len(names) == 0 {
+		return "none"
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// unfollow ends the watch that nobody else needs. The caller holds the lock.
+func (c *Clusters) unfollow(key types.NamespacedName) {
+	if of, ok := c.followed.of[key]; ok {
+		c.followed.remove(key)
+		c.notices.forget(key)
+		c.left(of)
 	}
 }
 
-// notify sends an event for each Forecast here that follows one of these.
-func (c *Clusters) notify(which func(Reference) bool) {
-	c.mu.Lock()
-	ctx := c.ctx
-	var keys []types.NamespacedName
-	for key, of := range c.followers {
-		if which(of) {
-			keys = append(keys, key)
-		}
+// left ends what a Forecast there needs no longer when one less follows it. The caller holds the lock.
+func (c *Clusters) left(of Reference) {
+	w := c.watches[of.place()]
+	switch {
+	case w == nil:
+	case len(c.followed.by[of.place()]) == 0:
+		w.stop()
+		delete(c.watches, of.place())
+	default:
+		w.count(of.Name, -1)
 	}
-	c.mu.Unlock()
-	if ctx == nil {
+}
+
+// changed notes that a Forecast there has changed, or all of a namespace where there is no name.
+func (c *Clusters) changed(at place, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if name != "" {
+		c.notices.add(slices.Collect(maps.Keys(c.followed.by[at][name]))...)
 		return
 	}
-	for _, key := range keys {
-		fc := &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
-		select {
-		case c.changes <- event.GenericEvent{Object: client.Object(fc)}:
-		case <-ctx.Done():
-			return
-		}
+	for _, keys := range c.followed.by[at] {
+		c.notices.add(slices.Collect(maps.Keys(keys))...)
+	}
+}
+
+// send sends an event for a Forecast here.
+func (c *Clusters) send(ctx context.Context, key types.NamespacedName) {
+	fc := &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	select {
+	case c.changes <- event.GenericEvent{Object: client.Object(fc)}:
+	case <-ctx.Done():
 	}
 }

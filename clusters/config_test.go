@@ -113,6 +113,17 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
+// A namespace is not told which clusters others may name.
+func TestUnknownTellsOnlyWhatIsOpen(t *testing.T) {
+	c := &Clusters{clusters: map[string]*cluster{
+		"shared": {Config: Config{Namespaces: []string{"*"}}}, "chats": {Config: Config{Namespaces: []string{"chat"}}},
+	}}
+	err := c.allowed("shop", Reference{"c", "shop", "web"})
+	if text := err.Error(); !strings.Contains(text, "shared") || strings.Contains(text, "chats") {
+		t.Errorf("namespace shop is told %q, want shared in it and not chats", text)
+	}
+}
+
 // pemOf returns a certificate as a kubeconfig has it.
 func pemOf(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})

@@ -113,11 +113,11 @@ func resolveFiles(file *clientcmdapi.Config, dir string) error {
 		if !filepath.IsAbs(full) {
 			full = filepath.Join(dir, full)
 		}
-		real, err := filepath.EvalSymlinks(full)
+		actual, err := filepath.EvalSymlinks(full)
 		if err != nil {
 			return fmt.Errorf("a file that the kubeconfig names cannot be read: %w", err)
 		}
-		if relative, err := filepath.Rel(inside, real); err != nil || !filepath.IsLocal(relative) {
+		if relative, err := filepath.Rel(inside, actual); err != nil || !filepath.IsLocal(relative) {
 			return fmt.Errorf("the kubeconfig names the file %s, which is outside its directory, and is refused: "+
 				"put the file beside the kubeconfig, or its contents into it", *name)
 		}

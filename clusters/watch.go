@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -31,17 +33,21 @@ type namespaceWatch struct {
 	changed func(name string)
 
 	mu    sync.Mutex
-	err   error     // of the last request; nil when it succeeded
-	since time.Time // when err began
+	names map[string]int // how many follow each Forecast
+	err   error          // of the last request; nil when it succeeded
+	since time.Time      // when err began
 	skew  skew
 }
 
-// forecastClient returns a client for the Forecasts of a cluster.
-func forecastClient(config *rest.Config) (rest.Interface, runtime.ParameterCodec, error) {
+// forecastClient returns a client for the Forecasts of a cluster, with bounds on its answers. It sets
+// full when a watch has had all that it may have.
+func forecastClient(config *rest.Config, full *atomic.Bool) (rest.Interface, runtime.ParameterCodec, error) {
 	scheme := runtime.NewScheme()
-	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	scheme.AddKnownTypeWithName(v1alpha1.GroupVersion.WithKind("Forecast"), &remoteForecast{})
+	scheme.AddKnownTypeWithName(v1alpha1.GroupVersion.WithKind("ForecastList"), &remoteList{})
 	metav1.AddToGroupVersion(scheme, v1alpha1.GroupVersion)
 	config = rest.CopyConfig(config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return limited{next: next, full: full} })
 	config.APIPath, config.GroupVersion = "/apis", &v1alpha1.GroupVersion
 	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
 	client, err := rest.RESTClientFor(config)
@@ -51,34 +57,18 @@ func forecastClient(config *rest.Config) (rest.Interface, runtime.ParameterCodec
 	return client, runtime.NewParameterCodec(scheme), nil
 }
 
-// newNamespaceWatch returns a watch that run runs.
+// newNamespaceWatch returns a watch that run runs. Its requests are answered within a time.
 func newNamespaceWatch(
-	config *rest.Config, namespace string, c clock.PassiveClock, logger *slog.Logger, changed func(string),
+	config *rest.Config, namespace string, answer time.Duration, c clock.PassiveClock, logger *slog.Logger,
+	changed func(string),
 ) (*namespaceWatch, error) {
-	client, codec, err := forecastClient(config)
+	w := &namespaceWatch{clock: c, logger: logger, changed: changed, names: map[string]int{}}
+	source, err := w.source(config, namespace, answer)
 	if err != nil {
 		return nil, err
 	}
-	w := &namespaceWatch{clock: c, logger: logger, changed: changed}
-	request := func(o metav1.ListOptions) *rest.Request {
-		return client.Get().Namespace(namespace).Resource("forecasts").VersionedParams(&o, codec)
-	}
-	source := &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			list := &v1alpha1.ForecastList{}
-			err := request(o).Do(ctx).Into(list)
-			w.answered(ctx, err)
-			return list, err
-		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.Watch = true
-			events, err := request(o).Watch(ctx)
-			w.answered(ctx, err)
-			return events, err
-		},
-	}
-	w.informer = cache.NewSharedIndexInformer(source, &v1alpha1.Forecast{}, 0, cache.Indexers{})
-	err = errors.Join(w.informer.SetTransform(strip), w.informer.SetWatchErrorHandlerWithContext(
+	w.informer = cache.NewSharedIndexInformer(source, &remoteForecast{}, 0, cache.Indexers{})
+	err = errors.Join(w.informer.SetTransform(keep), w.informer.SetWatchErrorHandlerWithContext(
 		func(_ context.Context, _ *cache.Reflector, err error) { logger.Debug("watch ended", "error", err) }))
 	if err != nil {
 		return nil, err
@@ -94,6 +84,45 @@ func newNamespaceWatch(
 		},
 	})
 	return w, err
+}
+
+// listed makes the informer begin with a list, which has a limit, and not with a watch.
+type listed struct{ *cache.ListWatch }
+
+// IsWatchListSemanticsUnSupported is what the reflector asks.
+func (listed) IsWatchListSemanticsUnSupported() bool { return true }
+
+// source returns how the Forecasts are listed and watched.
+func (w *namespaceWatch) source(config *rest.Config, namespace string, answer time.Duration) (cache.ListerWatcher, error) {
+	var full atomic.Bool
+	client, codec, err := forecastClient(config, &full)
+	if err != nil {
+		return nil, err
+	}
+	request := func(o metav1.ListOptions) *rest.Request {
+		return client.Get().Namespace(namespace).Resource("forecasts").VersionedParams(&o, codec)
+	}
+	return listed{&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			list := &remoteList{}
+			err := request(o).Timeout(answer).Do(ctx).Into(list)
+			w.answered(ctx, err)
+			return list, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			if full.Swap(false) {
+				return nil, apierrors.NewResourceExpired("the watch had too many events: list again")
+			}
+			o.Watch = true
+			most := watchAnswers * answer
+			if o.TimeoutSeconds != nil {
+				most += time.Duration(*o.TimeoutSeconds) * time.Second
+			}
+			events, err := startWatch(ctx, watchAnswers*answer, most, request(o).Watch)
+			w.answered(ctx, err)
+			return events, err
+		},
+	}}, nil
 }
 
 // run watches until ctx ends or stop is called.
@@ -133,12 +162,24 @@ func (w *namespaceWatch) seen(obj any, update bool) {
 	if !ok {
 		return
 	}
+	w.mu.Lock()
 	if writes := fc.Status.RecentWrites; update && len(writes) > 0 {
-		w.mu.Lock()
 		w.skew.add(writes[len(writes)-1].Time, w.clock.Now())
-		w.mu.Unlock()
 	}
-	w.changed(fc.Name)
+	wanted := w.names[fc.Name] > 0
+	w.mu.Unlock()
+	if wanted {
+		w.changed(fc.Name)
+	}
+}
+
+// count notes that one more follows a Forecast, or one less.
+func (w *namespaceWatch) count(name string, change int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.names[name] += change; w.names[name] <= 0 {
+		delete(w.names, name)
+	}
 }
 
 // get returns what is known of one Forecast.
@@ -153,32 +194,4 @@ func (w *namespaceWatch) get(namespace, name string) Reading {
 		r.Forecast, _ = obj.(*v1alpha1.Forecast)
 	}
 	return r
-}
-
-// strip keeps what is read of a Forecast of another cluster.
-func strip(obj any) (any, error) {
-	fc, ok := obj.(*v1alpha1.Forecast)
-	if !ok {
-		return obj, nil
-	}
-	out := &v1alpha1.Forecast{}
-	out.Namespace, out.Name, out.UID, out.ResourceVersion = fc.Namespace, fc.Name, fc.UID, fc.ResourceVersion
-	out.Spec.Unit = fc.Spec.Unit
-	s := &fc.Status
-	for _, c := range s.Conditions {
-		if c.Type == v1alpha1.ConditionFitsCluster {
-			out.Status.Conditions = []metav1.Condition{c}
-		}
-	}
-	if s.Plan != nil {
-		out.Status.Plan = &v1alpha1.Plan{ComputedAt: s.Plan.ComputedAt, Start: s.Plan.Start, End: s.Plan.End}
-	}
-	out.Status.Overflow = s.Overflow
-	if s.OverflowOf != nil {
-		out.Status.OverflowOf = &v1alpha1.OverflowSource{Chain: s.OverflowOf.Chain}
-	}
-	if n := len(s.RecentWrites); n > 0 {
-		out.Status.RecentWrites = s.RecentWrites[n-1:]
-	}
-	return out, nil
 }

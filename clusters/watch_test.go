@@ -1,6 +1,7 @@
 package clusters
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +27,8 @@ import (
 // apiServer answers lists and watches of Forecasts, counts them, and can be away.
 type apiServer struct {
 	*httptest.Server
+	// answer answers in place of the server, if it is not nil.
+	answer         func(w http.ResponseWriter, r *http.Request, watches bool)
 	mu             sync.Mutex
 	lists, watches int
 	away           bool
@@ -59,6 +64,10 @@ func (s *apiServer) setAway(away bool) {
 
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	watches := r.URL.Query().Get("watch") != ""
+	if s.answer != nil {
+		s.answer(w, r, watches)
+		return
+	}
 	initial := r.URL.Query().Get("sendInitialEvents") == "true"
 	s.mu.Lock()
 	away := s.away
@@ -102,6 +111,30 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // follow returns Clusters that know the server as cluster a.
 func (s *apiServer) follow(t *testing.T) *Clusters {
 	t.Helper()
+	c := s.configure(t, 0)
+	begin(t, c)
+	go func() {
+		for {
+			select {
+			case <-t.Context().Done():
+				return
+			case <-c.Changes():
+			}
+		}
+	}()
+	return c
+}
+
+// begin runs Start until the end of the test.
+func begin(t *testing.T, c *Clusters) {
+	done := make(chan struct{})
+	go func() { defer close(done); _ = c.Start(t.Context()) }()
+	t.Cleanup(func() { <-done })
+}
+
+// configure returns Clusters that know the server as cluster a. It may take so long to answer.
+func (s *apiServer) configure(t *testing.T, answer time.Duration) *Clusters {
+	t.Helper()
 	dir := t.TempDir()
 	config := clientcmdapi.NewConfig()
 	config.Clusters["a"] = &clientcmdapi.Cluster{Server: s.URL, CertificateAuthorityData: pemOf(s.Certificate())}
@@ -118,22 +151,11 @@ func (s *apiServer) follow(t *testing.T) *Clusters {
 	}
 	c, err := New(Options{
 		Path: path, Reload: 100 * time.Millisecond, Clock: clock.RealClock{}, Logger: slog.New(slog.DiscardHandler),
+		Answer: answer,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() { defer close(done); _ = c.Start(t.Context()) }()
-	go func() {
-		for {
-			select {
-			case <-t.Context().Done():
-				return
-			case <-c.Changes():
-			}
-		}
-	}()
-	t.Cleanup(func() { <-done })
 	return c
 }
 
@@ -216,4 +238,105 @@ func TestLinkAwayAndBack(t *testing.T) {
 	}
 	s.setAway(false)
 	eventually(t, "nobody notices that the link is back", func() bool { return read().Err == nil })
+}
+
+// A cluster that accepts requests and does not answer them, or not in a size that fits, is away.
+func TestBadAnswers(t *testing.T) {
+	list := []byte(`{"apiVersion":"headstart.dev/v1alpha1","kind":"ForecastList","metadata":{"resourceVersion":"1"},"items":[`)
+	endless := func(w http.ResponseWriter, r *http.Request, start []byte) {
+		w.Header().Set("Content-Type", "application/json")
+		part := bytes.Repeat([]byte(" "), 1<<20)
+		for _, err := w.Write(start); err == nil && r.Context().Err() == nil; _, err = w.Write(part) {
+		}
+	}
+	silent := func(_ http.ResponseWriter, r *http.Request, _ bool) { <-r.Context().Done() }
+	cases := map[string]struct {
+		reason string
+		answer func(w http.ResponseWriter, r *http.Request, watches bool)
+		want   string // in the error
+	}{
+		"Silent": {"it never answers", silent, "deadline"},
+		"SilentWatch": {"it lists, and never begins the watch", func(w http.ResponseWriter, r *http.Request, watches bool) {
+			if watches {
+				silent(w, r, watches)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(append(slices.Clone(list), "]}"...))
+		}, "no answer within"},
+		"EndlessList": {"a list without end", func(w http.ResponseWriter, r *http.Request, _ bool) {
+			endless(w, r, list)
+		}, "larger than 32 MiB"},
+		"Redirect": {"it leads elsewhere", func(w http.ResponseWriter, r *http.Request, _ bool) {
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
+		}, "redirects"},
+		"Elements": {"elements that decode to much", func(w http.ResponseWriter, _ *http.Request, _ bool) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(append(append(slices.Clone(list), bytes.Repeat([]byte("{},"), maxForecasts)...), "{}]}"...))
+		}, "more than 10000 elements"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newAPIServer(t)
+			s.answer = tc.answer
+			c := s.configure(t, time.Second)
+			begin(t, c)
+			of := Reference{"a", "shop", "web"}
+			told := make(chan struct{}, 1)
+			go func() {
+				for {
+					select {
+					case <-t.Context().Done():
+						return
+					case <-c.Changes():
+						select {
+						case told <- struct{}{}:
+						default:
+						}
+					}
+				}
+			}()
+			var err error
+			eventually(t, tc.reason+": it is not away", func() bool {
+				r, problem := c.Of(here(0), of)
+				if problem != nil {
+					t.Fatal(problem)
+				}
+				_, problem = Interpret(r, of, Own{})
+				err = r.Err
+				return KindOf(problem) == LinkAway
+			})
+			if !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%s: the error is %v, want %q in it", tc.reason, err, tc.want)
+			}
+			<-told
+		})
+	}
+}
+
+// Forecasts there that nobody follows cost nothing here, however often they change.
+func TestOthersAreNotTold(t *testing.T) {
+	s := newAPIServer(t, "web", "other")
+	c := s.configure(t, 0) // without Start nothing is sent, so that what waits is seen
+	if _, err := c.Of(here(0), Reference{"a", "shop", "web"}); err != nil {
+		t.Fatal(err)
+	}
+	w := c.watches[place{"a", "shop"}]
+	event := remote()
+	event.Name = "other"
+	c.mu.Lock() // seen would wait for it
+	w.seen(event, true)
+	c.mu.Unlock()
+	if now, _ := c.notices.due(); len(now) != 0 {
+		t.Errorf("told of a Forecast that nobody follows: %v", now)
+	}
+	event.Name = "web"
+	w.seen(event, true)
+	if now, _ := c.notices.due(); len(now) != 1 || now[0] != here(0) {
+		t.Errorf("told %v, want %v", now, here(0))
+	}
+	c.Forget(here(0))
+	if len(c.watches)+len(c.followed.of)+len(c.followed.by)+len(w.names) > 1 {
+		t.Errorf("something is left: %v %v", c.watches, c.followed)
+	}
 }
