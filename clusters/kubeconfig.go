@@ -53,7 +53,8 @@ func parseKubeconfig(text []byte, path, context string) (*rest.Config, error) {
 	if err := resolveFiles(file, filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	config, err := clientcmd.NewNonInteractiveClientConfig(*file, context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
+	overrides := &clientcmd.ConfigOverrides{}
+	config, err := clientcmd.NewNonInteractiveClientConfig(*file, context, overrides, nil).ClientConfig()
 	if err != nil {
 		return nil, unusable(err)
 	}

@@ -41,11 +41,13 @@ func TestKubeconfigIsNotTrusted(t *testing.T) {
 		want   string            // in the error; empty for none
 	}{
 		"TokenOutside": {
-			"the token of this server", map[string]string{"b.yaml": kubeconfig("", "tokenFile: "+outside+"/token")},
+			"the token of this server",
+			map[string]string{"b.yaml": kubeconfig("", "tokenFile: "+outside+"/token")},
 			"outside its directory",
 		},
 		"TokenAbove": {
-			"a name that leads out", map[string]string{"b.yaml": kubeconfig("", "tokenFile: ../token"), "../token": "x"},
+			"a name that leads out",
+			map[string]string{"b.yaml": kubeconfig("", "tokenFile: ../token"), "../token": "x"},
 			"outside its directory",
 		},
 		"LinkOutside": {
@@ -59,7 +61,8 @@ func TestKubeconfigIsNotTrusted(t *testing.T) {
 			"outside its directory",
 		},
 		"KeyOutside": {
-			"and its key", map[string]string{"b.yaml": kubeconfig("", "client-certificate: c, client-key: "+outside+"/token"), "c": ""},
+			"and its key",
+			map[string]string{"b.yaml": kubeconfig("", "client-certificate: c, client-key: "+outside+"/token"), "c": ""},
 			"outside its directory",
 		},
 		"AuthorityOutside": {
@@ -82,14 +85,19 @@ func TestKubeconfigIsNotTrusted(t *testing.T) {
 		"Empty": {"it does not become the cluster that this runs in", map[string]string{"b.yaml": ""}, "cannot be used"},
 		"ClearText": {
 			"the token is sent by TLS only",
-			map[string]string{"b.yaml": strings.Replace(kubeconfig("", "token: x"), "https://", "http://", 1)}, "without TLS",
+			map[string]string{"b.yaml": strings.Replace(kubeconfig("", "token: x"), "https://", "http://", 1)},
+			"without TLS",
 		},
 		"Proxy": {"a proxy may be named", map[string]string{"b.yaml": proxied("http://proxy:3128")}, ""},
 		"BadProxy": {
-			"its password is not repeated", map[string]string{"b.yaml": proxied("ftp://user:own-token@proxy")}, "proxy-url",
+			"its password is not repeated",
+			map[string]string{"b.yaml": proxied("ftp://user:own-token@proxy")},
+			"proxy-url",
 		},
 		"NoProxy": {
-			"nor where it is no URL at all", map[string]string{"b.yaml": proxied("http://user:own-token@proxy:port")}, "proxy-url",
+			"nor where it is no URL at all",
+			map[string]string{"b.yaml": proxied("http://user:own-token@proxy:port")},
+			"proxy-url",
 		},
 	}
 	for name, tc := range cases {

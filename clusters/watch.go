@@ -93,7 +93,9 @@ type listed struct{ *cache.ListWatch }
 func (listed) IsWatchListSemanticsUnSupported() bool { return true }
 
 // source returns how the Forecasts are listed and watched.
-func (w *namespaceWatch) source(config *rest.Config, namespace string, answer time.Duration) (cache.ListerWatcher, error) {
+func (w *namespaceWatch) source(
+	config *rest.Config, namespace string, answer time.Duration,
+) (cache.ListerWatcher, error) {
 	var full atomic.Bool
 	client, codec, err := forecastClient(config, &full)
 	if err != nil {
