@@ -12,7 +12,6 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
@@ -54,20 +53,17 @@ type Cluster struct {
 
 	mu      sync.Mutex
 	feeds   []*feed
-	targets map[schema.GroupVersionKind]bool // whose feeds are started
-	changed chan struct{}                    // closed at the next change
+	targets targets
+	changed chan struct{} // closed at the next change
 	tasks   sync.WaitGroup
 }
-
-// maxTargetKinds bounds the kinds of workloads that are followed.
-const maxTargetKinds = 16
 
 // Start follows the cluster until ctx ends. It returns at once; the objects arrive later.
 func Start(ctx context.Context, o Options) (*Cluster, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{o: o, targets: map[schema.GroupVersionKind]bool{}, changed: make(chan struct{})}
+	c := &Cluster{o: o, targets: newTargets(), changed: make(chan struct{})}
 	for _, k := range kinds() {
 		c.follow(ctx, k)
 	}
@@ -115,6 +111,7 @@ func (c *Cluster) runAll(ctx context.Context, k kind) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	all := c.add(k, "")
+	defer c.remove(all)
 	var once sync.Once
 	var wait sync.WaitGroup
 	defer wait.Wait()
@@ -126,7 +123,9 @@ func (c *Cluster) runAll(ctx context.Context, k kind) {
 }
 
 func (c *Cluster) run(ctx context.Context, k kind, namespace string) {
-	c.add(k, namespace).run(ctx, c.o.Retry, func(model.State) {})
+	f := c.add(k, namespace)
+	defer c.remove(f)
+	f.run(ctx, c.o.Retry, func(model.State) {})
 }
 
 func (c *Cluster) add(k kind, namespace string) *feed {
@@ -137,42 +136,10 @@ func (c *Cluster) add(k kind, namespace string) *feed {
 	return f
 }
 
-// followTargets starts to follow each kind of workload that a Forecast names.
-func (c *Cluster) followTargets(ctx context.Context) {
-	for ctx.Err() == nil {
-		changed := c.Changed()
-		for _, gvk := range c.targetKinds() {
-			c.mu.Lock()
-			start := !c.targets[gvk] && len(c.targets) < maxTargetKinds
-			if start {
-				c.targets[gvk] = true
-			}
-			c.mu.Unlock()
-			if start {
-				c.follow(ctx, targetKind(gvk))
-			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-changed:
-		}
-	}
-}
-
-// targetKinds are the kinds of the targets of all Forecasts.
-func (c *Cluster) targetKinds() []schema.GroupVersionKind {
-	seen := map[schema.GroupVersionKind]bool{}
-	var out []schema.GroupVersionKind
-	for _, o := range c.objects(forecasts) {
-		ref := o.(*v1alpha1.Forecast).Spec.TargetRef
-		gvk := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)
-		if !seen[gvk] && ref.Kind != "" {
-			seen[gvk] = true
-			out = append(out, gvk)
-		}
-	}
-	slices.SortFunc(out, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.String(), b.String()) })
-	return out
+func (c *Cluster) remove(f *feed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.feeds = slices.DeleteFunc(c.feeds, func(other *feed) bool { return other == f })
 }
 
 // objects returns the objects of a kind. Two feeds may have the same object.

@@ -3,6 +3,7 @@ package watch_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,24 @@ import (
 type rules struct {
 	mu     sync.Mutex
 	answer func(verb, kind, namespace string) error
+	// watching reports whether Forecasts are watched. The client keeps no change for a later watch.
+	watching bool
+}
+
+// awaitWatch waits until a change of a Forecast would arrive.
+func (r *rules) awaitWatch(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		r.mu.Lock()
+		watching := r.watching
+		r.mu.Unlock()
+		if watching {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("Forecasts are not watched after a minute")
+		}
+	}
 }
 
 func (r *rules) set(answer func(verb, kind, namespace string) error) {
@@ -80,7 +99,13 @@ func cluster(objects ...client.Object) (client.WithWatch, *rules) {
 			if err := check("watch", l, opts); err != nil {
 				return nil, err
 			}
-			return c.Watch(ctx, l, opts...)
+			w, err := c.Watch(ctx, l, opts...)
+			if typeName(l) == "ForecastList" && err == nil {
+				r.mu.Lock()
+				r.watching = true
+				r.mu.Unlock()
+			}
+			return w, err
 		},
 	}), r
 }
@@ -259,9 +284,10 @@ func TestChangesArrive(t *testing.T) {
 	replicas := int32(4)
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a"}}
 	deployment.Spec.Replicas, deployment.Status.ReadyReplicas = &replicas, 3
-	c, _ := cluster(forecast("shop", "a"), deployment)
+	c, r := cluster(forecast("shop", "a"), deployment)
 	got := follow(t, c)
 	await(t, got, "the first one is listed", func(o model.Objects) bool { return names(o) == "shop/a" })
+	r.awaitWatch(t)
 	if err := c.Create(t.Context(), forecast("shop", "c")); err != nil {
 		t.Fatal(err)
 	}
@@ -273,6 +299,73 @@ func TestChangesArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, got, "one is gone", func(o model.Objects) bool { return names(o) == "shop/c" })
+}
+
+// The editor of a Forecast names the kind of its target. That must not make the page of somebody with
+// more rights read Secrets.
+func TestCoreKindsAreNotRead(t *testing.T) {
+	secret := forecast("shop", "a")
+	secret.Spec.TargetRef = v1alpha1.TargetReference{APIVersion: "v1", Kind: "Secret", Name: "a"}
+	odd := forecast("shop", "b")
+	odd.Spec.TargetRef = v1alpha1.TargetReference{APIVersion: "/v1", Kind: "Secret", Name: "a"}
+	old := forecast("shop", "c")
+	old.Spec.TargetRef = v1alpha1.TargetReference{APIVersion: "v1", Kind: "ReplicationController", Name: "c"}
+	c, r := cluster(secret, odd, old, forecast("shop", "d"))
+	var mu sync.Mutex
+	asked := false
+	r.set(func(_, kind, _ string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = asked || kind == "Secret"
+		return nil
+	})
+	got := follow(t, c)
+	await(t, got, "the others are followed", func(o model.Objects) bool {
+		core, _ := state(o, "replicationcontrollers.", "")
+		apps, _ := state(o, "deployments.apps", "")
+		return core == model.Live && apps == model.Live
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if asked {
+		t.Error("Secrets are read")
+	}
+}
+
+// Kinds that do not exist, or that no Forecast names any longer, keep no place from others.
+func TestKindsGiveTheirPlace(t *testing.T) {
+	c, r := cluster()
+	r.set(func(_, kind, _ string) error {
+		if strings.HasPrefix(kind, "Absent") {
+			return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Kind: kind}}
+		}
+		return nil
+	})
+	for i := range 20 {
+		fc := forecast("shop", fmt.Sprintf("a-%d", i))
+		fc.Spec.TargetRef.APIVersion, fc.Spec.TargetRef.Kind = "a.example/v1", fmt.Sprintf("Absent%d", i)
+		if err := c.Create(t.Context(), fc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fc := forecast("shop", "z")
+	if err := c.Create(t.Context(), fc); err != nil {
+		t.Fatal(err)
+	}
+	got := follow(t, c)
+	live := func(o model.Objects) bool {
+		is, _ := state(o, "deployments.apps", "")
+		return is == model.Live
+	}
+	await(t, got, "a kind that exists is followed", live)
+	r.awaitWatch(t)
+	if err := c.Delete(t.Context(), fc); err != nil {
+		t.Fatal(err)
+	}
+	await(t, got, "one that is no longer named is not", func(o model.Objects) bool {
+		is, _ := state(o, "deployments.apps", "")
+		return is == ""
+	})
 }
 
 // A permission that is given later is noticed.
