@@ -72,7 +72,7 @@ func TestBadAnswers(t *testing.T) {
 				if problem != nil {
 					t.Fatal(problem)
 				}
-				_, problem = Interpret(r, of, Own{})
+				_, problem = Interpret(r, of, Own{}, start)
 				err = r.Err
 				return KindOf(problem) == LinkAway
 			})
