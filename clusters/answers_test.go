@@ -16,7 +16,9 @@ func TestBadAnswers(t *testing.T) {
 	endless := func(w http.ResponseWriter, r *http.Request, start []byte) {
 		w.Header().Set("Content-Type", "application/json")
 		part := bytes.Repeat([]byte(" "), 1<<20)
-		for _, err := w.Write(start); err == nil && r.Context().Err() == nil; _, err = w.Write(part) {
+		_, err := w.Write(start)
+		for err == nil && r.Context().Err() == nil {
+			_, err = w.Write(part)
 		}
 	}
 	silent := func(_ http.ResponseWriter, r *http.Request, _ bool) { <-r.Context().Done() }
