@@ -53,8 +53,8 @@ type Overflow struct {
 }
 
 // Interpret returns what a reading says of the overflow. The error is an [*Error]. Beside an error
-// the overflow is what is still known. Nothing of it is the text of the other cluster: what is
-// understood is written anew.
+// the overflow is what is still known. It holds no text of the other cluster: the timeline is
+// decoded, and encoded again.
 func Interpret(r Reading, of Reference, own Own, now time.Time) (Overflow, error) {
 	if r.Forecast == nil {
 		return Overflow{}, r.absent(of)

@@ -47,7 +47,7 @@ func peaksHPA(name string, least, most int32) *autoscalingv2.HorizontalPodAutosc
 	return hpa
 }
 
-// A plan beyond maxReplicas says from when, how much and why, for people and as a timeline.
+// A plan beyond maxReplicas says from when, how much and why, in words and as a timeline.
 func TestOverflowInStatus(t *testing.T) {
 	f := newFixture(t, nil, deployment(), peaksForecast("fc", 0), peaksHPA("fc", 1, 40), noonPeak("fc"))
 	f.step(t, "fc", 8*time.Hour)

@@ -105,7 +105,7 @@ func (f *Forecaster) SetLead(lead int) error {
 // beside its models, and uses the values of kept where they agree with what it was given. So their
 // owner must not change them. Results stay the same to the last bit, while updates take longer.
 //
-// A fit needs the memory again: whoever wants to be spared that calls Shrink after each update.
+// A fit needs the memory again. To keep it small, call Shrink after each update.
 func (f *Forecaster) Shrink(kept Series) {
 	since := f.start.Sub(kept.Start)
 	if f.state == nil || kept.Step != f.opts.Step || since%kept.Step != 0 {

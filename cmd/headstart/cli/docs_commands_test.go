@@ -107,7 +107,7 @@ func TestCommandsOf(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason, line, want string
 	}{
-		"comment": {"it is for people", "make demo   # watch", "make,demo"},
+		"comment": {"a shell ignores it", "make demo   # watch", "make,demo"},
 		"pipe": {
 			"each part is a command", "kubectl get x -o yaml | kubectl headstart convert - > a.yaml",
 			"kubectl,get,x,-o,yaml kubectl,headstart,convert,-",

@@ -167,7 +167,7 @@ func (f *feed) objects() []client.Object {
 	return out
 }
 
-// notifyingStore keeps the objects of a feed, and tells of each change.
+// notifyingStore keeps the objects of a feed, and reports each change.
 type notifyingStore struct {
 	cache.Store
 	feed *feed
@@ -193,7 +193,7 @@ func (s *notifyingStore) Replace(all []any, version string) error {
 	return s.changed(s.Store.Replace(all, version))
 }
 
-// changed tells of a change. What changes is live.
+// changed reports a change, and marks the kind as live.
 func (s *notifyingStore) changed(err error) error {
 	s.feed.set(model.Live, "")
 	s.feed.notify()
