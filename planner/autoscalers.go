@@ -95,6 +95,9 @@ type Scaling struct {
 	Ramp Ramp
 	// ScaleDownStabilization is the scale-down stabilization window of that HPA.
 	ScaleDownStabilization time.Duration
+	// HoldsFor is the same where the HPA states it itself; 0 where the flag of its controller counts,
+	// and for a ScaledObject, since KEDA goes to 0 replicas by a time of its own.
+	HoldsFor time.Duration
 	// Findings are what keeps the HPAs from following the Forecast.
 	Findings []Finding
 	// Count is how many metrics of HPAs and triggers of ScaledObjects read the Forecast.
@@ -181,6 +184,10 @@ func (s *Scaling) read(r metricReference, fc *v1alpha1.Forecast, sync time.Durat
 			s.MinReplicas = int(*spec.MinReplicas)
 		}
 		s.Ramp, s.ScaleDownStabilization = rampOf(spec.Behavior, sync), stabilizationOf(spec.Behavior)
+		if b := spec.Behavior; r.kind != ScaledObjectKind.Kind && b != nil && b.ScaleDown != nil &&
+			b.ScaleDown.StabilizationWindowSeconds != nil {
+			s.HoldsFor = s.ScaleDownStabilization
+		}
 		if r.kind == ScaledObjectKind.Kind && s.MinReplicas == 0 {
 			s.Ramp.FromZero = s.Ramp.sync() + r.fromZero
 		}

@@ -48,6 +48,31 @@ func (b *Beyond) values(start time.Time, step time.Duration, n int, lead time.Du
 	return out
 }
 
+// Own returns what the fine steps of a published plan, which was made with that demand, have for the
+// service's own demand: the rest. Where bounds.max cuts the plan, that is to the account of the own
+// demand. It returns nil for a plan without a forecast, which says nothing of the own demand. b may
+// be nil: then the plan itself is returned.
+func (b *Beyond) Own(p *plan.Plan, lead time.Duration) *plan.Plan {
+	if b == nil || p == nil {
+		return p
+	}
+	if len(p.Segments) == 0 || len(p.Segments[0].Expected) == 0 {
+		return nil
+	}
+	fine := p.Segments[0]
+	over := b.values(p.Start, fine.Step, int(p.End().Sub(p.Start)/fine.Step), lead)
+	own := make([]float64, min(len(fine.Values), len(over)))
+	for i := range own {
+		own[i] = max(0, fine.Values[i]-over[i]) // NaN stays NaN
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	return &plan.Plan{
+		ComputedAt: p.ComputedAt, Start: p.Start, Segments: []plan.Segment{{Step: fine.Step, Values: own}},
+	}
+}
+
 // ended reports whether nothing is known any more at an instant. b may be nil.
 func (b *Beyond) ended(now time.Time) bool { return b != nil && !now.Before(b.Timeline.End()) }
 

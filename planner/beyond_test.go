@@ -66,6 +66,43 @@ func TestBeyondValues(t *testing.T) {
 	}
 }
 
+// What is left of a plan without the overflow is what the plan would have without it.
+func TestBeyondOwn(t *testing.T) {
+	planOf := func(expected bool, values ...float64) *plan.Plan {
+		s := plan.Segment{Step: time.Minute, Values: values}
+		if expected {
+			s.Expected = values
+		}
+		coarse := plan.Segment{Step: 5 * time.Minute, Values: []float64{99}}
+		return &plan.Plan{Start: beyondStart, Segments: []plan.Segment{s, coarse}}
+	}
+	b := beyondOf(time.Minute, 0, 4, 4, 0, 6, 6, 6)
+	cases := map[string]struct {
+		reason string
+		of     *Beyond
+		plan   *plan.Plan
+		lead   time.Duration
+		want   []float64
+	}{
+		"None":      {reason: "without an overflow all is the own demand", plan: planOf(true, 7, 7), want: []float64{7, 7}},
+		"Rest":      {reason: "the rest", of: b, plan: planOf(true, 5, 9, 7, 5), lead: time.Minute, want: []float64{5, 5, 3, 5}},
+		"LaterStep": {reason: "of its own lead, also at its end", of: b, plan: planOf(true, 5, 5), lead: 4 * time.Minute, want: []float64{1, 0}},
+		"NoSkill":   {reason: "a plan without a forecast says nothing of the own demand", of: b, plan: planOf(false, 5, 9)},
+		"Unknown":   {reason: "what ended before the plan tells nothing", of: beyondOf(0), plan: planOf(true, 5)},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var got []float64
+			if own := tc.of.Own(tc.plan, tc.lead); own != nil {
+				got = own.Segments[0].Values
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("\n%s\n-want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
 // Whatever the two leads are, each step covers the demand of its own lead, which the other cluster
 // has widened by its lead.
 func TestBeyondCoversItsLead(t *testing.T) {

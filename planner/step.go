@@ -145,6 +145,7 @@ func Decide(in StepInput, outlook *forecaster.Outlook, state State) StepOutput {
 	if out.Overflow = overflow.Split(built, in.Capacity, limits); out.Overflow != nil {
 		built.Segments[0].Most = out.Overflow.Most
 	}
+	built.Segments[0].Values = in.releaseEarly(built.Segments[0].Values)
 	out.Plan, out.Notes = &built, notes
 	if state.Publisher != nil {
 		out.Publish = state.Publisher.Decide(in.Now, state.Published, built, in.Lead)
