@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/accuracy"
@@ -108,8 +109,22 @@ func (e *evaluation) setDriftingCondition(t *accuracy.Tracker) {
 	}
 }
 
-// recordPromises records what was served, from the last recorded step up to now. The tracker scores
-// it once the lead windows are over. before is the plan that was published before this evaluation.
+// ownPart returns the part of the published plan that is for the service's own demand. What overflows
+// from another cluster is that cluster's forecast, and is known here as status has it.
+func (e *evaluation) ownPart(published *plan.Plan) *plan.Plan {
+	if e.set.OverflowOf == nil || !e.set.HasDemand {
+		return published
+	}
+	over := clusters.Restore(e.fc.Status.OverflowOf, clusters.Reference(*e.set.OverflowOf), e.now)
+	if over.Timeline == nil {
+		return published
+	}
+	return (&planner.Beyond{Timeline: *over.Timeline, Lead: over.Lead}).Own(published, e.leadTime)
+}
+
+// recordPromises records what was served for the service's own demand, from the last recorded step up
+// to now. The tracker scores it once the lead windows are over. before is that part of the plan that
+// was published before this evaluation.
 // Steps without a value, because no forecast has skill, are not recorded.
 func (e *evaluation) recordPromises(before *plan.Plan) {
 	t := e.state.tracker
@@ -130,10 +145,11 @@ func (e *evaluation) recordPromises(before *plan.Plan) {
 			}
 		}
 	}
-	if e.state.step.Published != nil {
-		if v, ok := e.state.step.Published.At(current); ok {
-			if observed := e.out.Observed.Value; !math.IsNaN(observed) {
-				v = math.Max(v, observed)
+	if own := e.ownPart(e.state.step.Published); own != nil {
+		if v, ok := own.At(current); ok {
+			all, _ := e.state.step.Published.At(current)
+			if observed := e.out.Observed.Value; observed > all { // false for NaN
+				v += observed - all
 			}
 			t.Promise(accuracy.Promise{At: current, Lead: lead, Served: v})
 		}

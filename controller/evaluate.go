@@ -78,12 +78,10 @@ func (e *evaluation) run(ctx context.Context) error {
 	e.scoreAccuracy()
 	e.setServingCondition()
 	e.setOverflow()
-	before := e.state.step.Published
-	e.conditions.setReadyCondition(e.set.Mode, planner.BasisOf(before))
+	before := e.ownPart(e.state.step.Published)
+	e.conditions.setReadyCondition(e.set.Mode, planner.BasisOf(e.state.step.Published))
 	err = e.publish(ctx)
-	if e.set.OverflowOf == nil { // The own demand does not say how good a plan with an overflow is.
-		e.recordPromises(before)
-	}
+	e.recordPromises(before)
 	return err
 }
 

@@ -26,6 +26,9 @@ type reconcilerMetrics struct {
 	partial    *prometheus.GaugeVec
 	warnings   *prometheus.GaugeVec
 	overflow   *prometheus.GaugeVec
+	overStart  *prometheus.GaugeVec
+	overPeak   *prometheus.GaugeVec
+	timeline   *prometheus.GaugeVec
 	share      *prometheus.GaugeVec
 	linkUp     *prometheus.GaugeVec
 	skew       *prometheus.GaugeVec
@@ -55,6 +58,12 @@ func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
 		overflow: gauge("headstart_forecast_overflow_demand",
 			"Part of the plan that does not fit into this cluster, in the unit of the Forecast's query: "+
 				"now, and a lead ahead.", "at"),
+		overStart: gauge("headstart_forecast_overflow_start_timestamp_seconds",
+			"When a part of the plan does not fit into this cluster for the first time; absent while all of it fits."),
+		overPeak: gauge("headstart_forecast_overflow_peak_demand",
+			"Largest part of the plan that does not fit into this cluster; absent while all of it fits."),
+		timeline: gauge("headstart_overflow_timeline_timestamp_seconds",
+			"When the cluster in spec.overflowOf planned what was last read of it."),
 		share: gauge("headstart_forecast_planned_share",
 			"Share of the planned demand that this cluster serves, and that overflows: now, and a lead ahead.",
 			"part", "at"),

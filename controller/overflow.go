@@ -173,11 +173,15 @@ func (e *evaluation) routedOnly() string {
 
 // overflowStatus returns the overflow as status carries it.
 func (e *evaluation) overflowStatus(over *overflow.Timeline) *v1alpha1.Overflow {
+	step := e.out.Plan.Segments[0].Step
 	timeline := plan.Plan{ComputedAt: e.now, Start: e.out.Plan.Start, Segments: []plan.Segment{{
-		Step: e.out.Plan.Segments[0].Step, Values: over.Values,
+		Step: step, Values: over.Values,
 	}}}
+	// What the values look ahead: whole steps. A lead rounded down would have the other cluster begin a
+	// step too early.
+	lead := time.Duration(planner.LeadSteps(e.leadTime, step)) * step
 	return &v1alpha1.Overflow{
-		Version: v1alpha1.OverflowVersion, Unit: e.set.Unit, Lead: v1alpha1.FormatDuration(e.leadTime.Round(time.Second)),
+		Version: v1alpha1.OverflowVersion, Unit: e.set.Unit, Lead: v1alpha1.FormatDuration(lead),
 		From: kube.MetaTime(over.From), Reason: string(over.Reason),
 		Peak: kube.QuantityOf(over.Peak), PeakAt: kube.MetaTime(over.PeakAt),
 		PeakReplicas: int32(min(over.Replicas, math.MaxInt32)), //nolint:gosec // bounded

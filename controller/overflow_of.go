@@ -53,7 +53,7 @@ func (e *evaluation) readOverflowOf() *planner.Beyond {
 	e.next.OverflowOf = e.overflowSource(of, over, reading, kind)
 	e.setOverflowReadCondition(over, err)
 	e.overflowRefused = kind.Refuses()
-	e.metrics.observeReading(key, reading, kind == clusters.LinkAway)
+	e.metrics.observeReading(key, reading, over.Timeline, kind == clusters.LinkAway)
 	if over.Timeline == nil || kind.Refuses() {
 		return nil
 	}

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"errors"
+	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +51,9 @@ func peaksHPA(name string, least, most int32) *autoscalingv2.HorizontalPodAutosc
 
 // A plan beyond maxReplicas says from when, how much and why, in words and as a timeline.
 func TestOverflowInStatus(t *testing.T) {
-	f := newFixture(t, nil, deployment(), peaksForecast("fc", 0), peaksHPA("fc", 1, 40), noonPeak("fc"))
+	fc := peaksForecast("fc", 0)
+	fc.Spec.LeadTime.Fixed = new(v1alpha1.Duration("10m20s"))
+	f := newFixture(t, nil, deployment(), fc, peaksHPA("fc", 1, 40), noonPeak("fc"))
 	f.step(t, "fc", 8*time.Hour)
 	f.wantCondition(t, "fc", v1alpha1.ConditionFitsCluster, metav1.ConditionFalse, "MaxReplicas")
 	over := f.get(t, "fc").Status.Overflow
@@ -58,6 +62,13 @@ func TestOverflowInStatus(t *testing.T) {
 	}
 	if over.Version != 1 || over.Unit != "requests/s" || over.Peak.String() != "100" || over.PeakReplicas != 10 {
 		t.Errorf("the overflow is %+v, want 100 requests/s, which are 10 replicas", over)
+	}
+	if over.Lead != "11m" {
+		t.Errorf("its values look %s ahead, want the lead in whole steps", over.Lead)
+	}
+	start := gaugeValue(t, f.metrics.overStart.WithLabelValues("shop", "fc"))
+	if start != float64(over.From.Unix()) || gaugeValue(t, f.metrics.overPeak.WithLabelValues("shop", "fc")) != 100 {
+		t.Errorf("by the metrics it overflows from %v on, want %s, and a peak of 100", start, over.From)
 	}
 	decoded, err := plan.Decode(over.Timeline)
 	if err != nil {
@@ -95,6 +106,9 @@ func TestOverflowInStatus(t *testing.T) {
 	f.wantCondition(t, "fc", v1alpha1.ConditionFitsCluster, metav1.ConditionTrue, "Fits")
 	if over := f.get(t, "fc").Status.Overflow; over != nil {
 		t.Errorf("what fits still overflows: %+v", over)
+	}
+	if n := collected(f.metrics.overStart) + collected(f.metrics.overPeak); n != 0 {
+		t.Errorf("%d series are left of what does not overflow any more", n)
 	}
 }
 
@@ -150,7 +164,7 @@ func farForecast(midnight time.Time) *v1alpha1.Forecast {
 	fc.UID = "far-uid"
 	fc.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionFitsCluster, Status: metav1.ConditionFalse}}
 	fc.Status.Overflow = &v1alpha1.Overflow{Version: 1, Unit: "requests/s", Lead: "10m", Timeline: v1alpha1.Plan{
-		Start: metav1.NewTime(midnight), Segments: []v1alpha1.PlanSegment{
+		ComputedAt: metav1.NewTime(midnight), Start: metav1.NewTime(midnight), Segments: []v1alpha1.PlanSegment{
 			{Step: "2h", Values: "0 0 0 0 0 0 70 0 0 0 0 0"},
 		},
 	}}
@@ -179,6 +193,9 @@ func TestOverflowOf(t *testing.T) {
 	f.wantCondition(t, "near", v1alpha1.ConditionOverflowRead, metav1.ConditionTrue, "Read")
 	f.wantReady(t, "near")
 	f.wantFarPlan(t, midnight)
+	if at := gaugeValue(t, f.metrics.timeline.WithLabelValues("shop", "near")); at != float64(midnight.Unix()) {
+		t.Errorf("the timeline is of %v by its metric, want %d", at, midnight.Unix())
+	}
 	if diff := cmp.Diff([]string{"far-uid"}, f.get(t, "near").Status.OverflowOf.Chain); diff != "" {
 		t.Errorf("the chain: -want, +got\n%s", diff)
 	}
@@ -229,6 +246,43 @@ func (f *fixture) wantFarPlan(t *testing.T, midnight time.Time) {
 	}
 	if end := decoded.End(); !end.Equal(midnight.Add(24 * time.Hour)) {
 		t.Errorf("the plan ends at %s, not with the timeline", end)
+	}
+}
+
+// What overflows from another cluster is that cluster's promise: the accuracy of a Forecast that plans
+// it beside its own demand is the same as without it.
+func TestAccuracyIsOfTheOwnDemand(t *testing.T) {
+	record := func(overflow bool) *v1alpha1.AccuracyStatus {
+		near := fiveMinuteForecast()
+		near.Spec.Unit = "requests/s"
+		if overflow {
+			near.Spec.OverflowOf = &v1alpha1.OverflowReference{Cluster: "far", Forecast: "shop/far"}
+		}
+		f := newFixture(t, dailyHistory(0.05), near, deployment())
+		reading := &clusters.Reading{Synced: true}
+		f.overflows = farClusters{reading: reading}
+		for range 400 {
+			far := farForecast(f.clock.Now().UTC().Truncate(24 * time.Hour))
+			day := &far.Status.Overflow.Timeline.Segments[0]
+			day.Values += " " + day.Values // and the next day, so that a day is known at any time
+			reading.Forecast = far
+			f.step(t, "fc", 5*time.Minute)
+		}
+		return f.get(t, "fc").Status.Accuracy
+	}
+	alone, with := record(false), record(true)
+	if alone == nil || with == nil || with.LastWeek.Windows < 350 {
+		t.Fatalf("accuracy = %+v, and without the overflow %+v", with, alone)
+	}
+	for name, figures := range map[string][2]string{
+		"coverage": {alone.LastWeek.Coverage, with.LastWeek.Coverage}, "bias": {alone.LastWeek.Bias, with.LastWeek.Bias},
+		"skill": {alone.LastWeek.Skill, with.LastWeek.Skill},
+	} {
+		was, err := strconv.ParseFloat(figures[0], 64)
+		is, err2 := strconv.ParseFloat(figures[1], 64)
+		if err != nil || err2 != nil || math.Abs(is-was) > 0.02 {
+			t.Errorf("%s is %s, and %s without the overflow", name, figures[1], figures[0])
+		}
 	}
 }
 

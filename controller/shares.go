@@ -23,11 +23,15 @@ func (e *evaluation) observeShares(p *plan.Plan) {
 		return
 	}
 	over := plan.Plan{}
-	if e.next.Overflow != nil {
+	e.metrics.overStart.DeleteLabelValues(key.Namespace, key.Name)
+	e.metrics.overPeak.DeleteLabelValues(key.Namespace, key.Name)
+	if next := e.next.Overflow; next != nil {
 		var err error
-		if over, err = plan.Decode(e.next.Overflow.Timeline); err != nil {
+		if over, err = plan.Decode(next.Timeline); err != nil {
 			return
 		}
+		e.metrics.overStart.WithLabelValues(key.Namespace, key.Name).Set(float64(next.From.Unix()))
+		e.metrics.overPeak.WithLabelValues(key.Namespace, key.Name).Set(next.Peak.AsApproximateFloat64())
 	}
 	for at, t := range map[string]time.Time{"now": e.now, "lead": e.now.Add(e.leadTime)} {
 		shares := plan.SharesAt(p, &over, t)
@@ -40,8 +44,16 @@ func (e *evaluation) observeShares(p *plan.Plan) {
 	}
 }
 
-// observeReading sets the metrics about the link to another cluster.
-func (m *reconcilerMetrics) observeReading(key types.NamespacedName, r clusters.Reading, away bool) {
+// observeReading sets the metrics about the link to another cluster. timeline is what is known of its
+// overflow; nil where nothing is.
+func (m *reconcilerMetrics) observeReading(
+	key types.NamespacedName, r clusters.Reading, timeline *plan.Plan, away bool,
+) {
+	if timeline != nil {
+		m.timeline.WithLabelValues(key.Namespace, key.Name).Set(float64(timeline.ComputedAt.Unix()))
+	} else {
+		m.timeline.DeleteLabelValues(key.Namespace, key.Name)
+	}
 	up := 1.0
 	if away {
 		up = 0
@@ -55,12 +67,15 @@ func (m *reconcilerMetrics) observeReading(key types.NamespacedName, r clusters.
 // forgetLink drops the series about the link to another cluster.
 func (m *reconcilerMetrics) forgetLink(key types.NamespacedName) {
 	m.linkUp.DeleteLabelValues(key.Namespace, key.Name)
+	m.timeline.DeleteLabelValues(key.Namespace, key.Name)
 	m.skew.DeleteLabelValues(key.Namespace, key.Name)
 }
 
 // forgetShares drops the series of what overflows.
 func (m *reconcilerMetrics) forgetShares(key types.NamespacedName) {
 	labels := prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name}
+	m.overStart.DeletePartialMatch(labels)
+	m.overPeak.DeletePartialMatch(labels)
 	m.overflow.DeletePartialMatch(labels)
 	m.share.DeletePartialMatch(labels)
 }

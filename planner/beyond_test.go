@@ -84,11 +84,16 @@ func TestBeyondOwn(t *testing.T) {
 		lead   time.Duration
 		want   []float64
 	}{
-		"None":      {reason: "without an overflow all is the own demand", plan: planOf(true, 7, 7), want: []float64{7, 7}},
-		"Rest":      {reason: "the rest", of: b, plan: planOf(true, 5, 9, 7, 5), lead: time.Minute, want: []float64{5, 5, 3, 5}},
-		"LaterStep": {reason: "of its own lead, also at its end", of: b, plan: planOf(true, 5, 5), lead: 4 * time.Minute, want: []float64{1, 0}},
-		"NoSkill":   {reason: "a plan without a forecast says nothing of the own demand", of: b, plan: planOf(false, 5, 9)},
-		"Unknown":   {reason: "what ended before the plan tells nothing", of: beyondOf(0), plan: planOf(true, 5)},
+		"None": {reason: "without an overflow all is the own demand", plan: planOf(true, 7, 7), want: []float64{7, 7}},
+		"Rest": {
+			reason: "the rest", of: b, plan: planOf(true, 5, 9, 7, 5), lead: time.Minute, want: []float64{5, 5, 3, 5},
+		},
+		"LaterStep": {
+			reason: "of its own lead, also at its end", of: b, plan: planOf(true, 5, 5), lead: 4 * time.Minute,
+			want: []float64{1, 0},
+		},
+		"NoSkill": {reason: "a plan without a forecast says nothing of the own demand", of: b, plan: planOf(false, 5, 9)},
+		"Unknown": {reason: "what ended before the plan tells nothing", of: beyondOf(0), plan: planOf(true, 5)},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

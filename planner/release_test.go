@@ -49,9 +49,18 @@ func TestReleaseEarly(t *testing.T) {
 			in:     releasing(10*time.Minute, 2), values: []float64{9, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 			want: []float64{9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 		},
-		"End":     {reason: "what comes after the plan is not known", in: releasing(150*time.Second, 5), values: []float64{9, 9, 9, 0}, want: []float64{9, 9, 9, 0}},
-		"NoHold":  {reason: "without a window nothing is held", in: releasing(0, 5), values: []float64{9, 9, 0, 0, 0}, want: []float64{9, 9, 0, 0, 0}},
-		"OneStep": {reason: "a window within a step holds for none", in: releasing(time.Minute, 5), values: []float64{9, 9, 0, 0, 0}, want: []float64{9, 9, 0, 0, 0}},
+		"End": {
+			reason: "what comes after the plan is not known", in: releasing(150*time.Second, 5),
+			values: []float64{9, 9, 9, 0}, want: []float64{9, 9, 9, 0},
+		},
+		"NoHold": {
+			reason: "without a window nothing is held", in: releasing(0, 5),
+			values: []float64{9, 9, 0, 0, 0}, want: []float64{9, 9, 0, 0, 0},
+		},
+		"OneStep": {
+			reason: "a window within a step holds for none", in: releasing(time.Minute, 5),
+			values: []float64{9, 9, 0, 0, 0}, want: []float64{9, 9, 0, 0, 0},
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
