@@ -208,6 +208,21 @@ func readDashboard(t *testing.T) (d dashboard) {
 	return d
 }
 
+// TestDashboardShowsOverflow: from when on a plan does not fit, how much of it, the share of each
+// cluster, and how old the other cluster's plan is.
+func TestDashboardShowsOverflow(t *testing.T) {
+	all := strings.Join(dashboardExprs(t, readDashboard(t)), "\n")
+	for _, metric := range []string{
+		"headstart_forecast_overflow_start_timestamp_seconds", "headstart_forecast_overflow_demand",
+		"headstart_forecast_overflow_peak_demand", "headstart_forecast_planned_share",
+		"headstart_overflow_timeline_timestamp_seconds", "headstart_overflow_clock_skew_seconds",
+	} {
+		if !strings.Contains(all, metric+"{") {
+			t.Errorf("no panel shows %s", metric)
+		}
+	}
+}
+
 var (
 	variable    = regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`)
 	labelValues = regexp.MustCompile(`label_values\((.*), \w+\)`)
