@@ -48,7 +48,7 @@ func (s *conditionSet) setReadyCondition(mode v1alpha1.ForecastMode, basis plann
 		s.SetTrue(v1alpha1.ConditionReady, "ServingObserved",
 			"observed demand and the peaks of the last plan are served; no new plan can be made: %s", s.whyNoNewPlan())
 	case skilled != nil && skilled.Reason == reasonNotAsked:
-		s.SetTrue(v1alpha1.ConditionReady, "ServingPlan", "the peaks are served")
+		s.SetTrue(v1alpha1.ConditionReady, "ServingPlan", "the plan is served; spec.demand is not set")
 	case skilled != nil && skilled.Status != metav1.ConditionTrue:
 		s.SetTrue(v1alpha1.ConditionReady, "ServingObserved",
 			"observed demand and peaks are served: %s", skilled.Message)

@@ -21,7 +21,7 @@ import (
 func (e *evaluation) setHistoryConditions() {
 	if !e.set.HasDemand {
 		e.conditions.SetTrue(v1alpha1.ConditionHistoryReady, reasonNotAsked,
-			"spec.demand is not set: the peaks alone are served")
+			"spec.demand is not set: no history is needed")
 		e.conditions.SetUnknown(v1alpha1.ConditionSkilled, reasonNotAsked, "spec.demand is not set")
 		return
 	}

@@ -11,6 +11,9 @@ import (
 	"headstart.dev/headstart/test/simulator"
 )
 
+// Image is what the pods of a Service run.
+const Image = "example.com/model:1"
+
 // Service is a Deployment with one GPU for each replica, its HPA in the recommended form, and the
 // Forecast that the HPA reads. All three have the same name.
 type Service struct {
@@ -68,7 +71,8 @@ func (s Service) YAML() string {
 		source = "default"
 	}
 	return strings.NewReplacer(
-		"$NAMESPACE", s.Namespace, "$NAME", s.Name, "$LABEL", simulator.ServiceLabel, "$CAPACITY", fmt.Sprint(s.Capacity),
+		"$NAMESPACE", s.Namespace, "$NAME", s.Name, "$IMAGE", Image, "$LABEL", simulator.ServiceLabel,
+		"$CAPACITY", fmt.Sprint(s.Capacity),
 		"$REPLICAS", fmt.Sprint(s.Replicas), "$MIN", fmt.Sprint(s.Min), "$MAX", fmt.Sprint(s.Max),
 		"$ANNOTATIONS", string(annotations), "$WINDOW", fmt.Sprint(int(s.ScaleDownWindow.Seconds())),
 		"$MODE", s.Mode, "$PROVISION", s.ProvisionFor, "$QUERY", s.Query(), "$SOURCE", source, "$STEP", promDuration(s.Step),
@@ -141,7 +145,7 @@ spec:
       automountServiceAccountToken: false
       containers:
       - name: model
-        image: example.com/model:1
+        image: $IMAGE
         resources: {limits: {nvidia.com/gpu: 1}}
 ---
 apiVersion: headstart.dev/v1alpha1

@@ -4,6 +4,8 @@
 //
 // It runs on the real control plane and a real Prometheus, with 28 days of history at one minute.
 // With several numbers of Forecasts, it prints what one more costs.
+//
+// With -overflow it measures instead, on two control planes, what overflow to a second cluster costs.
 package main
 
 import (
@@ -30,6 +32,8 @@ type options struct {
 	memory    string
 	rssLimit  int // MiB; 0 is none
 	args      []string
+	overflow  bool
+	settle    time.Duration
 }
 
 func main() { os.Exit(run()) }
@@ -54,6 +58,10 @@ func parse() (options, error) {
 	flag.StringVar(&o.memory, "memory-limit", "", "`GOMEMLIMIT` of each replica, such as 460MiB")
 	flag.IntVar(&o.rssLimit, "rss-limit", 0, "`MIB` that a container would have: GOMEMLIMIT is nine tenths of it, "+
 		"a replica that needs more counts as killed, and what is served is checked; 0 for none")
+	flag.BoolVar(&o.overflow, "overflow", false, "measure instead what it costs that so many Forecasts overflow to a "+
+		"second cluster: their plans are of peaks alone, and each flag about faults, memory and replicas is left aside")
+	flag.DurationVar(&o.settle, "settle", 10*time.Minute, "with -overflow: how long to wait once all are planned; "+
+		"plans are written every five minutes, spread evenly after a while")
 	flag.Parse()
 	o.args = flag.Args()
 	for text := range strings.SplitSeq(*numbers, ",") {
@@ -80,6 +88,9 @@ func measureAll(ctx context.Context) error {
 	layout, err := binaries.FindLayout()
 	if err != nil {
 		return err
+	}
+	if o.overflow {
+		return measureOverflow(ctx, layout, o)
 	}
 	var rows []row
 	for _, n := range o.forecasts {

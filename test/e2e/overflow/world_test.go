@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -73,6 +74,8 @@ type pair struct {
 	b          *controlplane.ControlPlane
 	headstartB *harness.Headstart
 	far        *simulator.Simulator // the services in B
+	// nodes of the two services in B.
+	nodes, nodesReactive *nodePool
 }
 
 // newPair starts both clusters. The second one begins once the first is up, in the time before the
@@ -134,13 +137,15 @@ func (p *pair) startB(t *testing.T) {
 	must(p.Apply(ctx, read(t, "manifests/overflow/reader.yaml")))
 	cp := controlplane.DefaultOptions(env.layout.Bin)
 	cp.StateRoot, cp.Log, cp.HPASyncPeriod = t.TempDir(), io.Discard, hpaSync
+	cp.Nodes = nil // B is cold: beside a node for the minimum, its nodes come up when they are needed.
 	var err error
 	p.b, err = controlplane.Start(ctx, cp)
 	must(err)
 	t.Cleanup(p.b.Stop)
+	p.startNodes(t)
 	ports, err := controlplane.FreePorts(1)
 	must(err)
-	must(harness.Install(ctx, p.b, env.layout, "both", ports[0], "overflow"))
+	must(harness.Install(ctx, p.b, env.layout, "both", ports[0], "overflow", "warm"))
 	o := harness.CompressedTime("headstart-b", ports[0], map[string]string{"default": p.Sources["default"].URL})
 	o.HPASync, o.Args = hpaSync, []string{"--clusters-config=" + p.clustersFile(t)}
 	p.headstartB, err = harness.Serve(ctx, p.b, env.layout, o)
@@ -155,6 +160,8 @@ func (p *pair) startB(t *testing.T) {
 	} {
 		must(p.b.Apply(ctx, farService(name, spec)))
 	}
+	must(p.b.Apply(ctx, farPoolYAML+"---\n"+read(t, "manifests/examples/warm-namespace.yaml")))
+	p.startWarmer(t)
 	p.far, err = simulator.New(namespace, simulator.Service{Name: web, Capacity: capacity},
 		simulator.Service{Name: reactive, Capacity: capacity})
 	must(err)
@@ -169,24 +176,73 @@ func (p *pair) startB(t *testing.T) {
 	})
 }
 
+// farPoolYAML is the WarmPool of B: it holds nodes for what overflows, and not for the service that only
+// reacts. All nodes have the image. The lead of nodes is what a node takes, and what cannot be shortened here: the scheduler, which tries
+// again after up to four seconds, the taint of a new node, and steps of two seconds.
+const farPoolYAML = `
+apiVersion: headstart.dev/v1alpha1
+kind: WarmPool
+metadata: {name: far, namespace: shop}
+spec:
+  forecastSelector: {matchLabels: {warm: "true"}}
+  limits: {nvidia.com/gpu: "12"}
+  nodes: {policy: Placeholders, lead: 9s, capacity: {nvidia.com/gpu: "12"}}
+  images: {lead: 1s}
+`
+
+// startNodes runs the node autoscaler of B.
+func (p *pair) startNodes(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	p.nodes, p.nodesReactive = newNodePool(p.b, web), newNodePool(p.b, reactive)
+	ended := make(chan struct{})
+	go func() { defer close(ended); runNodePools(ctx, p.b, p.nodes, p.nodesReactive) }()
+	t.Cleanup(func() { cancel(); <-ended })
+}
+
+// startWarmer runs the part of Headstart that acts on WarmPools, with the rights that the manifests
+// give. It looks at them every half a second: the 15 s of an installation are hours of this day.
+func (p *pair) startWarmer(t *testing.T) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "warmer")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./gpuwarm/warmer/internal/standalone")
+	build.Dir = env.layout.Root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the warmer: %v\n%s", err, out)
+	}
+	kubeconfig, err := p.b.ServiceAccountKubeconfig(t.Context(), harness.Namespace, harness.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-cluster=" + kubeconfig, "-interval=500ms"}
+	if _, err := p.b.Run("warmer", binary, args, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // common is the part of the spec that both services in B have.
 func common(name string) string {
 	return fmt.Sprintf(`targetRef: {apiVersion: apps/v1, kind: Deployment, name: %s}, `+
 		`leadTime: {mode: Learned, default: 16s}, provisionFor: {serviceLevel: "0.9"}`, name)
 }
 
-// farService returns a service in B. Its pods take twice as long to start as those in A.
+// farService returns a service in B. Its pods take twice as long to start as those in A, and the first
+// ones wait for their nodes beside.
 func farService(name, spec string) string {
 	yaml := harness.Service{
 		Namespace: namespace, Name: name, Mode: "Active", Capacity: capacity, Replicas: 1, Min: 1, Max: 12,
-		WarmUp:          controlplane.WarmUp{Create: 4 * time.Second, Load: 8 * time.Second},
+		Pool: name, WarmUp: controlplane.WarmUp{Create: 4 * time.Second, Load: 8 * time.Second},
 		ScaleDownWindow: 6 * time.Second, ProvisionFor: `{serviceLevel: "0.9"}`, Step: step, Horizon: 2 * day, History: day,
 		DefaultLead: 16 * time.Second,
 	}.YAML()
 	before, rest, _ := strings.Cut(yaml, "---\napiVersion: headstart.dev/v1alpha1")
 	_, after, _ := strings.Cut(rest, "---\napiVersion: autoscaling/v2")
-	return before + "---\napiVersion: headstart.dev/v1alpha1\nkind: Forecast\nmetadata: {name: " + name +
-		", namespace: " + namespace + "}\nspec: " + spec + "\n---\napiVersion: autoscaling/v2" + after
+	return before + fmt.Sprintf(`---
+apiVersion: headstart.dev/v1alpha1
+kind: Forecast
+metadata: {name: %s, namespace: %s, labels: {warm: "%t"}}
+spec: %s
+---
+apiVersion: autoscaling/v2`, name, namespace, name == web, spec) + after
 }
 
 // clustersFile writes the configuration of the clusters that B may read: A, B itself for a cycle,
