@@ -109,8 +109,8 @@ func (e *evaluation) setDriftingCondition(t *accuracy.Tracker) {
 	}
 }
 
-// ownPart returns the part of the published plan that is for the service's own demand. What overflows
-// from another cluster is that cluster's forecast, and is known here as status has it.
+// ownPart returns the part of the published plan that is for the service's own demand. What
+// overflows from another cluster is that cluster's forecast, and is known here as status has it.
 func (e *evaluation) ownPart(published *plan.Plan) *plan.Plan {
 	if e.set.OverflowOf == nil || !e.set.HasDemand {
 		return published
@@ -122,10 +122,10 @@ func (e *evaluation) ownPart(published *plan.Plan) *plan.Plan {
 	return (&planner.Beyond{Timeline: *over.Timeline, Lead: over.Lead}).Own(published, e.leadTime)
 }
 
-// recordPromises records what was served for the service's own demand, from the last recorded step up
-// to now. The tracker scores it once the lead windows are over. before is that part of the plan that
-// was published before this evaluation.
-// Steps without a value, because no forecast has skill, are not recorded.
+// recordPromises records what was served for the service's own demand, from the last recorded step
+// up to now. The tracker scores it once the lead windows are over. before is that part of the plan
+// that was published before this evaluation. Steps without a value, because no forecast has skill,
+// are not recorded.
 func (e *evaluation) recordPromises(before *plan.Plan) {
 	t := e.state.tracker
 	if t == nil || !e.set.HasDemand {

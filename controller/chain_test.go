@@ -25,8 +25,8 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
-// forecastServer serves the Forecasts of a fixture as an API server does: lists, and watches without
-// end.
+// forecastServer serves the Forecasts of a fixture as an API server does: lists, and watches
+// without end.
 type forecastServer struct {
 	fixture *fixture
 	done    <-chan struct{}
@@ -87,8 +87,8 @@ func (c fixtureClock) Since(t time.Time) time.Duration { return c.Now().Sub(t) }
 // ring is clusters in a ring: each can read the Forecasts of the one before, from its API server.
 type ring []*fixture
 
-// newRing returns one cluster for each of these Forecasts, in each of which up to 20 replicas of 10 fit.
-// The first one has a peak of 500.
+// newRing returns one cluster for each of these Forecasts, in each of which up to 20 replicas of 10
+// fit. The first one has a peak of 500.
 func newRing(t *testing.T, all ...*v1alpha1.Forecast) ring {
 	t.Helper()
 	done, servers := make(chan struct{}), []*httptest.Server{}
@@ -170,8 +170,8 @@ func (r ring) until(t *testing.T, check func(cluster int, f *fixture) error) {
 	}
 }
 
-// awaitPeaks waits until the overflow is read and this is planned at the peak in each cluster, of which
-// up to 200 fit.
+// awaitPeaks waits until the overflow is read and this is planned at the peak in each cluster, of
+// which up to 200 fit.
 func (r ring) awaitPeaks(t *testing.T, want ...float64) {
 	t.Helper()
 	r.until(t, func(i int, f *fixture) error {
@@ -205,9 +205,9 @@ func (f *fixture) setOverflowOf(t *testing.T, of *v1alpha1.OverflowReference) {
 	}
 }
 
-// Three clusters in a chain, of which each reads the one before from its API server: each serves what
-// fits, and the next one plans the rest. When the first one takes the overflow of the last, all three
-// refuse it and say so, and go on once the cycle is broken.
+// Three clusters in a chain, of which each reads the one before from its API server: each serves
+// what fits, and the next one plans the rest. When the first one takes the overflow of the last,
+// all three refuse it and say so, and go on once the cycle is broken.
 func TestChainAndCycleOfThreeClusters(t *testing.T) {
 	before := &v1alpha1.OverflowReference{Cluster: "before", Forecast: "shop/web"}
 	var all []*v1alpha1.Forecast

@@ -177,8 +177,8 @@ func (e *evaluation) overflowStatus(over *overflow.Timeline) *v1alpha1.Overflow 
 	timeline := plan.Plan{ComputedAt: e.now, Start: e.out.Plan.Start, Segments: []plan.Segment{{
 		Step: step, Values: over.Values,
 	}}}
-	// What the values look ahead: whole steps. A lead rounded down would have the other cluster begin a
-	// step too early.
+	// What the values look ahead: whole steps. A lead rounded down would have the other cluster
+	// begin a step too early.
 	lead := time.Duration(planner.LeadSteps(e.leadTime, step)) * step
 	return &v1alpha1.Overflow{
 		Version: v1alpha1.OverflowVersion, Unit: e.set.Unit, Lead: v1alpha1.FormatDuration(lead),

@@ -249,8 +249,8 @@ func (f *fixture) wantFarPlan(t *testing.T, midnight time.Time) {
 	}
 }
 
-// What overflows from another cluster is that cluster's promise: the accuracy of a Forecast that plans
-// it beside its own demand is the same as without it.
+// What overflows from another cluster is that cluster's promise: the accuracy of a Forecast that
+// plans it beside its own demand is the same as without it.
 func TestAccuracyIsOfTheOwnDemand(t *testing.T) {
 	record := func(overflow bool) *v1alpha1.AccuracyStatus {
 		near := fiveMinuteForecast()

@@ -44,8 +44,8 @@ func (e *evaluation) observeShares(p *plan.Plan) {
 	}
 }
 
-// observeReading sets the metrics about the link to another cluster. timeline is what is known of its
-// overflow; nil where nothing is.
+// observeReading sets the metrics about the link to another cluster. timeline is what is known of
+// its overflow; nil where nothing is.
 func (m *reconcilerMetrics) observeReading(
 	key types.NamespacedName, r clusters.Reading, timeline *plan.Plan, away bool,
 ) {

@@ -95,8 +95,8 @@ type Scaling struct {
 	Ramp Ramp
 	// ScaleDownStabilization is the scale-down stabilization window of that HPA.
 	ScaleDownStabilization time.Duration
-	// HoldsFor is the same where the HPA states it itself; 0 where the flag of its controller counts,
-	// and for a ScaledObject, since KEDA goes to 0 replicas by a time of its own.
+	// HoldsFor is the same where the HPA states it itself; 0 where the flag of its controller
+	// counts, and for a ScaledObject, since KEDA goes to 0 replicas by a time of its own.
 	HoldsFor time.Duration
 	// Findings are what keeps the HPAs from following the Forecast.
 	Findings []Finding

@@ -48,10 +48,10 @@ func (b *Beyond) values(start time.Time, step time.Duration, n int, lead time.Du
 	return out
 }
 
-// Own returns what the fine steps of a published plan, which was made with that demand, have for the
-// service's own demand: the rest. Where bounds.max cuts the plan, that is to the account of the own
-// demand. It returns nil for a plan without a forecast, which says nothing of the own demand. b may
-// be nil: then the plan itself is returned.
+// Own returns what the fine steps of a published plan, which was made with that demand, have for
+// the service's own demand: the rest. Where bounds.max cuts the plan, that is to the account of the
+// own demand. It returns nil for a plan without a forecast, which says nothing of the own demand. b
+// may be nil: then the plan itself is returned.
 func (b *Beyond) Own(p *plan.Plan, lead time.Duration) *plan.Plan {
 	if b == nil || p == nil {
 		return p

@@ -12,8 +12,8 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
-// The compressed day of the end-to-end test of overflow, in seconds: demand is low, but for a flat top
-// around noon of one and a half times what cluster A can hold.
+// The compressed day of the end-to-end test of overflow, in seconds: demand is low, but for a flat
+// top around noon of one and a half times what cluster A can hold.
 const (
 	daySeconds  = 100
 	dayStep     = 2
@@ -132,9 +132,9 @@ func (d *dayPlanner) served(t *testing.T, now float64) float64 {
 	return v
 }
 
-// A day in which A is full at noon: B by plan drops at most a fifth of what a reactive B drops, at no
-// more than 1.3 times its replica-hours. B's lead is the warm-up of its pods, and what the loops add; or
-// a second and a half more, as it is before it is learned well.
+// A day in which A is full at noon: B by plan drops at most a fifth of what a reactive B drops, at
+// no more than 1.3 times its replica-hours. B's lead is the warm-up of its pods, and what the loops
+// add; or a second and a half more, as it is before it is learned well.
 func TestOverflowDay(t *testing.T) {
 	demand := dayDemand()
 	at := func(now float64) float64 { return demand[int(now)/dayStep] }

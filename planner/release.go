@@ -4,14 +4,16 @@ import (
 	"time"
 )
 
-// releaseEarly lowers a plan for what overflows from another cluster before the demand ends, where the
-// HPA keeps the replicas until then all the same. values is the plan; it returns the values to serve.
+// releaseEarly lowers a plan for what overflows from another cluster before the demand ends, where
+// the HPA keeps the replicas until then all the same. values is the plan; it returns the values to
+// serve.
 //
-// An HPA keeps the replicas of a recommendation for its scale-down window. So what is served may fall
-// that much earlier, less one sync, and the replicas end with the demand and not a window later. This
-// holds where
+// An HPA keeps the replicas of a recommendation for its scale-down window. So what is served may
+// fall that much earlier, less one sync, and the replicas end with the demand and not a window
+// later. This holds where
 //   - the HPA states its window. Else the flag of its controller counts, which nobody can read;
-//   - demand stays low for a window afterwards. Else the HPA would have kept the replicas in between;
+//   - demand stays low for a window afterwards. Else the HPA would have kept the replicas in
+//     between;
 //   - what falls was served for a sync at least, so that the HPA has seen it. Each rise of a plan
 //     lasts for a lead, so the plan falls early by less than a lead, and a sync less. Replicas that
 //     are requested later than that would not be ready in time anyway.

@@ -11,7 +11,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// releasing is the step of a Forecast that plans the overflow of another cluster, in steps of a minute.
+// releasing is the step of a Forecast that plans the overflow of another cluster, in steps of a
+// minute.
 func releasing(window time.Duration, lead int) StepInput {
 	in := StepInput{Lead: time.Duration(lead) * time.Minute}
 	in.Settings = Settings{Step: time.Minute, OverflowOf: &OverflowOf{}}
@@ -77,8 +78,8 @@ func TestReleaseEarly(t *testing.T) {
 	}
 }
 
-// Whenever the HPA syncs, it has the replicas that the whole plan asks for at that instant, and it does
-// not keep more than with the whole plan.
+// Whenever the HPA syncs, it has the replicas that the whole plan asks for at that instant, and it
+// does not keep more than with the whole plan.
 func TestReleaseEarlyKeepsWhatIsNeeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lead := rapid.IntRange(0, 8).Draw(t, "lead")

@@ -5,7 +5,8 @@
 // It runs on the real control plane and a real Prometheus, with 28 days of history at one minute.
 // With several numbers of Forecasts, it prints what one more costs.
 //
-// With -overflow it measures instead, on two control planes, what overflow to a second cluster costs.
+// With -overflow it measures instead, on two control planes, what overflow to a second cluster
+// costs.
 package main
 
 import (

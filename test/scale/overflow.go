@@ -72,8 +72,8 @@ func measureOverflow(ctx context.Context, layout binaries.Layout, o options) err
 	return nil
 }
 
-// start starts a cluster without nodes, whose controller manager scales nothing: what autoscalers ask
-// of Headstart is the same with and without overflow.
+// start starts a cluster without nodes, whose controller manager scales nothing: what autoscalers
+// ask of Headstart is the same with and without overflow.
 func (s *site) start(ctx context.Context, layout binaries.Layout) error {
 	opts := controlplane.DefaultOptions(layout.Bin)
 	opts.Log, opts.Nodes = os.Stderr, nil
@@ -126,8 +126,8 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
 subjects: [{kind: ServiceAccount, name: headstart, namespace: headstart-system}]
 `
 
-// create makes n Forecasts, anew. With short, a third of each peak does not fit; with reads, each plans
-// what does not fit into cluster a.
+// create makes n Forecasts, anew. With short, a third of each peak does not fit; with reads, each
+// plans what does not fit into cluster a.
 func (s *site) create(ctx context.Context, n int, short, reads bool) error {
 	config := rest.CopyConfig(s.control.Config)
 	config.QPS = -1

@@ -37,8 +37,8 @@ func (c overflowCost) String() string {
 		c.writesA, c.writesB)
 }
 
-// measureCost waits until all Forecasts are planned, and for two refreshes of the plans more, and then
-// measures for o.steady.
+// measureCost waits until all Forecasts are planned, and for two refreshes of the plans more, and
+// then measures for o.steady.
 func measureCost(ctx context.Context, o options, n int, a, b *site, overflows bool) (overflowCost, error) {
 	c := overflowCost{n: n, overflows: overflows}
 	for _, s := range []*site{a, b} {
@@ -86,7 +86,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// awaitPlans waits until a replica has planned all Forecasts, and in cluster b has read what overflows.
+// awaitPlans waits until a replica has planned all Forecasts, and in cluster b has read what
+// overflows.
 func (s *site) awaitPlans(ctx context.Context, o options, n int, overflows bool) error {
 	printed := time.Now()
 	for end := time.Now().Add(o.within); time.Now().Before(end); {
@@ -116,7 +117,8 @@ func (s *site) awaitPlans(ctx context.Context, o options, n int, overflows bool)
 	return errNotPlanned
 }
 
-// overflowSample has the metrics of an instant: of headstart in both clusters, and of a's API server.
+// overflowSample has the metrics of an instant: of headstart in both clusters, and of a's API
+// server.
 type overflowSample struct{ a, b, api metrics }
 
 func sampleOverflow(ctx context.Context, a, b *site) (s overflowSample, err error) {
@@ -135,8 +137,8 @@ func sampleOverflow(ctx context.Context, a, b *site) (s overflowSample, err erro
 	return s, nil
 }
 
-// requests returns how many requests for the Forecasts of one namespace a's API server has had. Its own
-// headstart reads those of all namespaces.
+// requests returns how many requests for the Forecasts of one namespace a's API server has had. Its
+// own headstart reads those of all namespaces.
 func (s overflowSample) requests(verb string) float64 {
 	scope := "namespace"
 	if verb == "GET" {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Requests for the Forecasts of one namespace are those of the other cluster: the cluster's own are for
-// all namespaces.
+// Requests for the Forecasts of one namespace are those of the other cluster: the cluster's own are
+// for all namespaces.
 func TestOverflowRequests(t *testing.T) {
 	s := overflowSample{api: parseMetrics(
 		`apiserver_request_total{code="200",resource="forecasts",scope="namespace",verb="LIST"} 10

@@ -22,8 +22,9 @@ import (
 	"headstart.dev/headstart/test/harness"
 )
 
-// TestDocs does what docs/overflow.md says, as a new user with two clusters does: the page's commands in
-// their order, and its files. At the end, munich plans what does not fit into frankfurt.
+// TestDocs does what docs/overflow.md says, as a new user with two clusters does: the page's
+// commands in their order, and its files. At the end, munich plans what does not fit into
+// frankfurt.
 func TestDocs(t *testing.T) {
 	u := newUser(t)
 	for _, b := range pageBlocks(t, "Set it up") {
@@ -226,7 +227,8 @@ func (u *user) shell(t *testing.T, text string) string {
 	return string(out)
 }
 
-// mount writes the Secret that the user made as the kubelet does, and returns the configuration file.
+// mount writes the Secret that the user made as the kubelet does, and returns the configuration
+// file.
 func (u *user) mount(t *testing.T) string {
 	t.Helper()
 	secret, err := u.munich.Client.CoreV1().Secrets(harness.Namespace).Get(t.Context(), "headstart-clusters",

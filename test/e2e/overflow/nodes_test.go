@@ -20,9 +20,9 @@ const (
 	nodeIsEmpty = 4 * time.Second
 )
 
-// nodePool is a small node autoscaler for the pods that select one pool: one node of one GPU at least, and
-// one for each pod that waits for one. Like real ones, it makes no node for a pod that waits for preempted
-// pods to end. Its nodes have the image from the start.
+// nodePool is a small node autoscaler for the pods that select one pool: one node of one GPU at
+// least, and one for each pod that waits for one. Like real ones, it makes no node for a pod that
+// waits for preempted pods to end. Its nodes have the image from the start.
 type nodePool struct {
 	*controlplane.ControlPlane
 	name  string

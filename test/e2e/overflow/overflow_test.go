@@ -68,7 +68,8 @@ func TestOverflow(t *testing.T) {
 	t.Run("LinkAway", p.testLinkAway)
 }
 
-// leadOf returns the lead of the service in a cluster, and logs it, since it explains the replica-hours.
+// leadOf returns the lead of the service in a cluster, and logs it, since it explains the
+// replica-hours.
 func leadOf(t *testing.T, name string, c *controlplane.ControlPlane) time.Duration {
 	t.Helper()
 	f, err := harness.GetForecast(t.Context(), c, namespace, web)
@@ -190,8 +191,8 @@ func checkVerdict(t *testing.T, sum account, ahead, late simulator.Account) {
 	}
 }
 
-// nominalLead is the lead of B on a machine that is fast enough: 12 s of a pod, the HPA's sync, a second
-// for the plan to travel, and what the default of 16 s still adds after a few starts.
+// nominalLead is the lead of B on a machine that is fast enough: 12 s of a pod, the HPA's sync, a
+// second for the plan to travel, and what the default of 16 s still adds after a few starts.
 const nominalLead = 17 * time.Second
 
 // checkNight wants B at its minimum outside of the peak, and of the lead before it.
@@ -204,7 +205,8 @@ func checkNight(t *testing.T, ticks []tick, lead time.Duration) {
 	}
 }
 
-// checkHeld wants the WarmPool to hold nodes before the replicas come, and none at the end of the day.
+// checkHeld wants the WarmPool to hold nodes before the replicas come, and none at the end of the
+// day.
 func checkHeld(t *testing.T, ticks []tick) {
 	most := 0
 	for _, x := range ticks {

@@ -176,9 +176,10 @@ func (p *pair) startB(t *testing.T) {
 	})
 }
 
-// farPoolYAML is the WarmPool of B: it holds nodes for what overflows, and not for the service that only
-// reacts. All nodes have the image. The lead of nodes is what a node takes, and what cannot be shortened here: the scheduler, which tries
-// again after up to four seconds, the taint of a new node, and steps of two seconds.
+// farPoolYAML is the WarmPool of B: it holds nodes for what overflows, and not for the service that
+// only reacts. All nodes have the image. The lead of nodes is what a node takes, and what cannot be
+// shortened here: the scheduler, which tries again after up to four seconds, the taint of a new
+// node, and steps of two seconds.
 const farPoolYAML = `
 apiVersion: headstart.dev/v1alpha1
 kind: WarmPool
@@ -225,8 +226,8 @@ func common(name string) string {
 		`leadTime: {mode: Learned, default: 16s}, provisionFor: {serviceLevel: "0.9"}`, name)
 }
 
-// farService returns a service in B. Its pods take twice as long to start as those in A, and the first
-// ones wait for their nodes beside.
+// farService returns a service in B. Its pods take twice as long to start as those in A, and wait
+// for their nodes too where none is held.
 func farService(name, spec string) string {
 	yaml := harness.Service{
 		Namespace: namespace, Name: name, Mode: "Active", Capacity: capacity, Replicas: 1, Min: 1, Max: 12,
