@@ -67,8 +67,8 @@ func measureOverflow(ctx context.Context, layout binaries.Layout, o options) err
 		a.serving.Kill()
 		b.serving.Kill()
 	}
-	fmt.Printf("overflow of %d Forecasts takes %.4f of a core in a, which says what overflows, and %.4f in b, which plans it\n",
-		n, costs[1].cpuA-costs[0].cpuA, costs[1].cpuB-costs[0].cpuB)
+	fmt.Printf("overflow of %d Forecasts takes %.4f of a core in a, which says what overflows, and %.4f in b, "+
+		"which plans it\n", n, costs[1].cpuA-costs[0].cpuA, costs[1].cpuB-costs[0].cpuB)
 	return nil
 }
 

@@ -38,7 +38,8 @@ func TestDocs(t *testing.T) {
 			u.serve(t, &u.munich, "--clusters-config="+u.mount(t))
 		case strings.Contains(b.text, "headstart status"):
 			u.awaitRead(t)
-			if out := u.shell(t, b.text); !strings.Contains(out, `planned for here`) || !strings.Contains(out, "cluster frankfurt") {
+			out := u.shell(t, b.text)
+			if !strings.Contains(out, "planned for here") || !strings.Contains(out, "cluster frankfurt") {
 				t.Errorf("the status says nothing of the overflow:\n%s", out)
 			}
 		default:
@@ -286,7 +287,8 @@ func (u *user) checkShares(t *testing.T) {
 			t.Fatalf("the shares are %d %s", status, body)
 		}
 	}
-	if status, _ := u.get(t, "/overflow/v1/namespaces/other/forecasts/face-fusion", token); status != http.StatusForbidden {
+	status, _ := u.get(t, "/overflow/v1/namespaces/other/forecasts/face-fusion", token)
+	if status != http.StatusForbidden {
 		t.Errorf("another namespace is answered with %d, want that it is forbidden", status)
 	}
 }

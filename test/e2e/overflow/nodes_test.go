@@ -109,7 +109,8 @@ func (p *nodePool) reconcile(
 		if since, ok := p.empty[name]; !ok {
 			p.empty[name] = now
 		} else if now.Sub(since) >= nodeIsEmpty {
-			if err := p.Client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{}); err == nil || apierrors.IsNotFound(err) {
+			err := p.Client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
+			if err == nil || apierrors.IsNotFound(err) {
 				free--
 				delete(p.empty, name)
 			}
