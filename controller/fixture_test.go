@@ -27,6 +27,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller/autoscalers"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
@@ -120,8 +121,8 @@ func newFixture(t testing.TB, histories map[string]*fakeHistory, objects ...clie
 		client: c, compiler: schedules.NewCompiler(c),
 		autoscalers: autoscalers.Reader{HPAs: c}, recorder: f.events, rates: DefaultRates(), clock: passive{f.clock},
 		logger: slog.New(slog.DiscardHandler), metrics: newReconcilerMetrics(prometheus.NewRegistry()),
-		fetch: newFetcher(), states: map[types.NamespacedName]*forecastState{},
-		open: func(_ string, set planner.Settings) (seriesReader, error) {
+		fetch: reads.New(), states: map[types.NamespacedName]*forecastState{},
+		open: func(_ string, set planner.Settings) (reads.SeriesReader, error) {
 			r, ok := histories[set.Query]
 			if !ok {
 				return nil, &history.Error{Kind: history.ErrSourceUnknown, Message: "no such source"}
@@ -171,15 +172,15 @@ func (f *fixture) step(t *testing.T, name string, d time.Duration) {
 	f.clock.SetTime(f.clock.Now().Add(d))
 	for range 2 {
 		f.reconcile(t, name)
-		if !f.fetch.busy(named(name)) {
+		if !f.fetch.Busy(reads.Key{Forecast: named(name), Part: reads.Demand}) {
 			select {
-			case <-f.fetch.done:
+			case <-f.fetch.Done():
 				continue // The read has ended already.
 			default:
 				return
 			}
 		}
-		<-f.fetch.done
+		<-f.fetch.Done()
 	}
 }
 
@@ -212,7 +213,7 @@ func (f *fixture) changeLeader() { f.states = map[types.NamespacedName]*forecast
 // hangReads changes the leader. Its reads of history do not answer.
 func (f *fixture) hangReads() {
 	f.changeLeader()
-	f.open = func(string, planner.Settings) (seriesReader, error) { return hangingReader{}, nil }
+	f.open = func(string, planner.Settings) (reads.SeriesReader, error) { return hangingReader{}, nil }
 }
 
 func (f *fixture) get(t testing.TB, name string) *v1alpha1.Forecast {

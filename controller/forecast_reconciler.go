@@ -21,6 +21,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller/autoscalers"
 	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/internal/conditions"
@@ -58,7 +59,7 @@ type Rates struct {
 // status.
 type ForecastReconciler struct {
 	client   client.Client
-	open     func(namespace string, set planner.Settings) (seriesReader, error)
+	open     func(namespace string, set planner.Settings) (reads.SeriesReader, error)
 	compiler *schedules.Compiler
 	recorder events.EventRecorder
 	rates    Rates
@@ -66,7 +67,7 @@ type ForecastReconciler struct {
 	logger   *slog.Logger
 	metrics  *reconcilerMetrics
 	starts   *gpuwarm.Metrics
-	fetch    *fetcher
+	fetch    *reads.Fetcher
 	live     client.Reader // Reads Events, which are too many for the cache. Nil reads none.
 
 	shard       kube.Shard // Nil owns everything.
@@ -100,7 +101,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	return b.Watches(&v1alpha1.Forecast{}, r.forecastEvents()).
 		Watches(&v1alpha1.PeakSchedule{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfPeaks), kube.WithGeneration()).
 		Watches(&v1alpha1.Calendar{}, handler.EnqueueRequestsFromMapFunc(r.forecastsOfCalendar), kube.WithGeneration()).
-		WatchesRawSource(source.Channel(r.fetch.done, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(r.fetch.Done(), &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(r.demand.Changes(), &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(r.overflows.Changes(), &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(kube.ShardChanges(r.shard, func(ctx context.Context) []reconcile.Request {
@@ -162,7 +163,7 @@ func (r *ForecastReconciler) state(key types.NamespacedName, fc *v1alpha1.Foreca
 	}
 	r.mu.Unlock()
 	if recreated {
-		r.fetch.forget(key)
+		r.fetch.Forget(key)
 	}
 	s.adopt(fc.Status.Plan)
 	return s
@@ -182,7 +183,7 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 	r.mu.Lock()
 	delete(r.states, key)
 	r.mu.Unlock()
-	r.fetch.forget(key)
+	r.fetch.Forget(key)
 	r.overflows.Forget(key)
 	r.metrics.forget(key)
 	r.poolWarmUps.Delete(key.Namespace, key.Name)

@@ -157,7 +157,7 @@ func TestFailedWriteIsAnError(t *testing.T) {
 		},
 	})
 	f.reconcile(t, "fc")
-	<-f.fetch.done
+	<-f.fetch.Done()
 	if _, err := f.Reconcile(t.Context(), ctrl.Request{NamespacedName: named("fc")}); !errors.Is(err, failed) {
 		t.Errorf("error = %v, want that of the write", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 )
@@ -56,7 +57,7 @@ func keptPerForecast(tb testing.TB, n int, provision v1alpha1.ProvisionFor) int 
 		objects = append(objects, fc)
 	}
 	f := newFixture(tb, nil, append(objects, deployment())...)
-	f.open = func(_ string, set planner.Settings) (seriesReader, error) {
+	f.open = func(_ string, set planner.Settings) (reads.SeriesReader, error) {
 		return &growingHistory{clock: f.clock, set: set, demand: daily(0.1)}, nil
 	}
 	for range 3 {
@@ -84,10 +85,10 @@ func (f *fixture) settle(tb testing.TB, name string) {
 		if _, err := f.Reconcile(tb.Context(), ctrl.Request{NamespacedName: named(name)}); err != nil {
 			tb.Fatal(err)
 		}
-		if !f.fetch.busy(named(name)) {
+		if !f.fetch.Busy(reads.Key{Forecast: named(name), Part: reads.Demand}) {
 			return
 		}
-		<-f.fetch.done
+		<-f.fetch.Done()
 	}
 }
 

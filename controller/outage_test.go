@@ -10,6 +10,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 )
@@ -79,17 +80,17 @@ func TestPausedIsReady(t *testing.T) {
 func TestNoRetryWithinTenSeconds(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason string
-		open   func(string, planner.Settings) (seriesReader, error)
+		open   func(string, planner.Settings) (reads.SeriesReader, error)
 	}{
 		"UnknownSource": {
 			"somebody must change the spec or the sources first",
-			func(string, planner.Settings) (seriesReader, error) {
+			func(string, planner.Settings) (reads.SeriesReader, error) {
 				return nil, &history.Error{Kind: history.ErrSourceUnknown, Message: "no such source"}
 			},
 		},
 		"NoAnswer": {
 			"the end of a read requeues the Forecast",
-			func(string, planner.Settings) (seriesReader, error) { return hangingReader{}, nil },
+			func(string, planner.Settings) (reads.SeriesReader, error) { return hangingReader{}, nil },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

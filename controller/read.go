@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 )
@@ -20,15 +21,15 @@ func (r *ForecastReconciler) read(
 ) (wait bool) {
 	readerKey := fmt.Sprintf("%s|%s|%s|%s|%s", set.Source, set.Query, set.Step, set.History, set.Settle)
 	if state.readerKey != readerKey {
-		r.fetch.forget(key)
+		r.fetch.Forget(key)
 		state.readerKey, state.hasRead, state.nextRead = readerKey, false, time.Time{}
 		state.series, state.notes = history.Series{}, history.Notes{}
 		state.step.Model.Forget()
 		state.reader, state.readErr = r.open(key.Namespace, set)
 	}
-	if got, ok := r.fetch.take(key); ok {
+	if got, ok := r.fetch.Take(reads.Key{Forecast: key, Part: reads.Demand}); ok {
 		state.record(got)
-		if kind := history.KindOf(got.err); kind != "" && !kind.Temporary() {
+		if kind := history.KindOf(got.Err); kind != "" && !kind.Temporary() {
 			state.nextRead = now.Add(max(set.Step, permanentErrorRetry))
 		}
 		return false
@@ -40,7 +41,7 @@ func (r *ForecastReconciler) read(
 			return false
 		}
 	}
-	if r.fetch.busy(key) {
+	if r.fetch.Busy(reads.Key{Forecast: key, Part: reads.Demand}) {
 		if !now.Before(state.nextRead) {
 			// The read lasts longer than a step. Without a later time, the Forecast would be
 			// requeued at once, again and again.
@@ -52,13 +53,13 @@ func (r *ForecastReconciler) read(
 		return false
 	}
 	state.nextRead, state.requestedAt = nextRead(key, set, now), now
-	r.fetch.request(key, set.Source, state.reader)
+	r.fetch.Request(reads.Key{Forecast: key, Part: reads.Demand}, set.Source, state.reader)
 	return true
 }
 
 // openFrom returns a function that makes readers for the configured sources.
-func openFrom(sources *history.Sources, c history.Clock) func(string, planner.Settings) (seriesReader, error) {
-	return func(namespace string, set planner.Settings) (seriesReader, error) {
+func openFrom(sources *history.Sources, c history.Clock) func(string, planner.Settings) (reads.SeriesReader, error) {
+	return func(namespace string, set planner.Settings) (reads.SeriesReader, error) {
 		src, err := sources.For(namespace, set.Source)
 		if err != nil {
 			return nil, err
@@ -66,7 +67,7 @@ func openFrom(sources *history.Sources, c history.Clock) func(string, planner.Se
 		config := history.ReaderConfig{Query: set.Query, Step: set.Step, History: set.ReadSpan(), Settle: set.Settle}
 		reader, err := history.NewReader(src, config, c)
 		if err != nil {
-			return nil, err // Not reader: a nil *Reader is not a nil seriesReader.
+			return nil, err // Not reader: a nil *Reader is not a nil SeriesReader.
 		}
 		return reader, nil
 	}

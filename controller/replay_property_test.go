@@ -25,6 +25,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller/autoscalers"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/history"
@@ -374,7 +375,7 @@ func (c *replayCase) serve(ctx context.Context) ([]plan.Plan, error) {
 			return nil, err
 		}
 		state := r.state(key, &fc)
-		state.record(result{series: history.Series{Start: c.at(begin), Step: c.step, Values: c.series.Values[begin:k]}})
+		state.record(reads.Result{Series: history.Series{Start: c.at(begin), Step: c.step, Values: c.series.Values[begin:k]}})
 		e := r.newEvaluation(&fc, state, set, now)
 		if err := e.run(ctx); err != nil {
 			return nil, err
@@ -401,7 +402,7 @@ func newReplayReconciler(objects []client.Object) *ForecastReconciler {
 		client: api, compiler: schedules.NewCompiler(api),
 		autoscalers: autoscalers.Reader{HPAs: api}, recorder: events.NewFakeRecorder(1000),
 		rates: DefaultRates(), clock: passive{clock},
-		logger: slog.New(slog.DiscardHandler), metrics: newReconcilerMetrics(prometheus.NewRegistry()), fetch: newFetcher(),
+		logger: slog.New(slog.DiscardHandler), metrics: newReconcilerMetrics(prometheus.NewRegistry()), fetch: reads.New(),
 		states: map[types.NamespacedName]*forecastState{},
 	}
 	r.demand = demandStub{last: func() values.LastPoll { return values.LastPoll{} }}

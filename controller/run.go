@@ -29,6 +29,7 @@ import (
 	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller/autoscalers"
 	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/gpuwarm/warmer"
@@ -135,7 +136,7 @@ func New(opts Options) (ctrl.Manager, error) {
 	forecasts := &ForecastReconciler{
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), open: openFrom(opts.Sources, opts.Clock),
 		compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
-		metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: newFetcher(),
+		metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: reads.New(),
 		overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
 		shard:    opts.Shard, demand: opts.Demand, overflows: opts.Overflows,
 		autoscalers: autoscalers.Reader{HPAs: mgr.GetClient(), ScaledObjects: scaled},

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/accuracy"
 	"headstart.dev/headstart/gpuwarm"
@@ -26,7 +27,7 @@ type forecastState struct {
 	uid types.UID
 
 	readerKey   string
-	reader      seriesReader
+	reader      reads.SeriesReader
 	nextRead    time.Time
 	requestedAt time.Time // When the newest read was requested.
 	series      history.Series
@@ -83,10 +84,10 @@ func (s *forecastState) waitUntil(set planner.Settings) time.Time {
 }
 
 // record stores the result of a read. After an error the old series stays.
-func (s *forecastState) record(r result) {
-	s.readErr, s.notes = r.err, r.notes
-	if r.err == nil {
-		s.series, s.hasRead = r.series, true
+func (s *forecastState) record(r reads.Result) {
+	s.readErr, s.notes = r.Err, r.Notes
+	if r.Err == nil {
+		s.series, s.hasRead = r.Series, true
 	}
 }
 

@@ -1,4 +1,4 @@
-package controller
+package reads
 
 import (
 	"context"
@@ -12,6 +12,41 @@ import (
 
 	"headstart.dev/headstart/history"
 )
+
+// demandOf returns the key of a Forecast's demand.
+func demandOf(namespace, name string) Key {
+	return Key{Forecast: types.NamespacedName{Namespace: namespace, Name: name}, Part: Demand}
+}
+
+// hangingReader is a reader that does not answer until its context ends.
+type hangingReader struct{}
+
+func (hangingReader) Notes() history.Notes { return history.Notes{} }
+
+func (hangingReader) Read(ctx context.Context) (history.Series, int, error) {
+	<-ctx.Done()
+	return history.Series{}, 0, ctx.Err()
+}
+
+// A Forecast that forgets a part keeps the others, and two parts are read side by side.
+func TestPartsAreIndependent(t *testing.T) {
+	f := New()
+	demand := demandOf("shop", "fc")
+	latency := Key{demand.Forecast, Latency}
+	f.Request(demand, "default", hangingReader{})
+	f.Request(latency, "default", hangingReader{})
+	if keyOfItem(latency.item()) != latency {
+		t.Errorf("%v in a queue is %v", latency, keyOfItem(latency.item()))
+	}
+	f.Forget(demand.Forecast, Latency)
+	if !f.Busy(demand) || f.Busy(latency) {
+		t.Errorf("demand pending: %t, latency: %t; only the latency was to be forgotten", f.Busy(demand), f.Busy(latency))
+	}
+	f.Request(latency, "default", hangingReader{})
+	if f.Forget(demand.Forecast); f.Busy(demand) || f.Busy(latency) {
+		t.Error("a Forecast that is forgotten has a pending read")
+	}
+}
 
 // blockingReader is a reader that reads until it is cancelled. Its channels report the begin and
 // the end.
@@ -32,21 +67,21 @@ func (r blockingReader) Read(ctx context.Context) (history.Series, int, error) {
 // A running read is cancelled when its Forecast is deleted. It would occupy a worker of its source
 // for minutes. Its result is dropped.
 func TestForgetCancelsARunningRead(t *testing.T) {
-	f := newFetcher()
+	f := New()
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); _ = f.Start(ctx) }()
 	t.Cleanup(func() { cancel(); <-stopped })
-	key := named("fc")
+	key := demandOf("shop", "fc")
 	r := blockingReader{make(chan struct{}), make(chan error, 1)}
-	f.request(key, "default", r)
+	f.Request(key, "default", r)
 	<-r.begun
-	f.forget(key)
+	f.Forget(key.Forecast)
 	if err := <-r.ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the read ended with %v, want %v", err, context.Canceled)
 	}
-	<-f.done
-	if got, ok := f.take(key); ok || f.busy(key) {
+	<-f.Done()
+	if got, ok := f.Take(key); ok || f.Busy(key) {
 		t.Errorf("after forget there is a result %+v, or a pending read", got)
 	}
 }
@@ -54,11 +89,11 @@ func TestForgetCancelsARunningRead(t *testing.T) {
 // A worker of the old source must not use the reader of the new source: a reader is not safe for
 // concurrent use.
 func TestWorkerOfOldSourceIgnoresNewRead(t *testing.T) {
-	f := newFetcher()
-	key := named("fc")
-	f.request(key, "old", hangingReader{})
-	f.forget(key)
-	f.request(key, "new", hangingReader{})
+	f := New()
+	key := demandOf("shop", "fc")
+	f.Request(key, "old", hangingReader{})
+	f.Forget(key.Forecast)
+	f.Request(key, "new", hangingReader{})
 	f.ctx, f.done = t.Context(), nil
 	ended := make(chan struct{})
 	go func() { f.read("old", key); close(ended) }()
@@ -67,7 +102,7 @@ func TestWorkerOfOldSourceIgnoresNewRead(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("a worker of the old source reads with the reader of the new source")
 	}
-	if !f.busy(key) {
+	if !f.Busy(key) {
 		t.Error("the read of the new source is gone")
 	}
 }
@@ -91,19 +126,19 @@ func TestSlowReadsOfOneNamespaceDelayNoOther(t *testing.T) {
 	for name, slow := range map[string]time.Duration{"slow": 4 * time.Minute, "never answered": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFetcher()
+				f := New()
 				ctx, cancel := context.WithCancel(t.Context())
 				stopped := make(chan struct{})
 				go func() { defer close(stopped); _ = f.Start(ctx) }()
 				ask := func() {
 					for i := range 80 {
-						f.request(types.NamespacedName{Namespace: "slow", Name: fmt.Sprint(i)}, "s", slowReader(slow))
+						f.Request(demandOf("slow", fmt.Sprint(i)), "s", slowReader(slow))
 					}
 				}
 				go func() { // the reconciler, which asks again
 					for {
 						select {
-						case <-f.done:
+						case <-f.Done():
 						case <-ctx.Done():
 							return
 						}
@@ -113,9 +148,9 @@ func TestSlowReadsOfOneNamespaceDelayNoOther(t *testing.T) {
 				time.Sleep(time.Minute)
 				for step := range 120 {
 					ask()
-					f.request(named("fc"), "s", slowReader(100*time.Millisecond))
+					f.Request(demandOf("shop", "fc"), "s", slowReader(100*time.Millisecond))
 					time.Sleep(time.Second)
-					if _, ok := f.take(named("fc")); !ok {
+					if _, ok := f.Take(demandOf("shop", "fc")); !ok {
 						t.Fatalf("step %d: the neighbour's history was not read within a second", step)
 					}
 					time.Sleep(59 * time.Second)

@@ -1,7 +1,8 @@
-package controller
+package reads
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,57 +24,88 @@ const readersPerSource = 4
 // readHalfLife is how soon a namespace's use of a source's readers counts half.
 const readHalfLife = 5 * time.Minute
 
-// seriesReader reads a demand series: all of it at first, and later what is new.
-type seriesReader interface {
+// SeriesReader reads a demand series: all of it at first, and later what is new.
+type SeriesReader interface {
 	Read(ctx context.Context) (history.Series, int, error)
 	// Notes returns what there is to know about the series and the last read.
 	Notes() history.Notes
+}
+
+// Part is what is read for a Forecast.
+type Part string
+
+// The parts of what is read for a Forecast.
+const (
+	Demand   Part = "demand"
+	Latency  Part = "latency"
+	Replicas Part = "replicas"
+)
+
+// Key names a read. There is at most one pending read of a key.
+type Key struct {
+	Forecast types.NamespacedName
+	Part     Part
+}
+
+// item is the key as the queues know it, which share workers by namespace. No name of a Forecast has
+// a slash.
+func (k Key) item() types.NamespacedName {
+	return types.NamespacedName{Namespace: k.Forecast.Namespace, Name: k.Forecast.Name + "/" + string(k.Part)}
+}
+
+// keyOfItem returns the key of an item of a queue.
+func keyOfItem(item types.NamespacedName) Key {
+	name, part, _ := strings.Cut(item.Name, "/")
+	return Key{Forecast: types.NamespacedName{Namespace: item.Namespace, Name: name}, Part: Part(part)}
 }
 
 // pendingRead is a read that waits in a queue or is running. When a Forecast changes its source,
 // the queue of the old source may still contain it.
 type pendingRead struct {
 	source string
-	reader seriesReader
+	reader SeriesReader
 	cancel context.CancelFunc // Cancels the read; nil until it runs.
 }
 
-// result is the result of a read.
-type result struct {
-	series history.Series
-	notes  history.Notes
-	err    error
+// Result is the result of a read.
+type Result struct {
+	Series history.Series
+	Notes  history.Notes
+	Err    error
 }
 
-// fetcher reads history outside of the reconciler's workers. Each source has workers of its own, so
+// Fetcher reads history outside of the reconciler's workers. Each source has workers of its own, so
 // a Prometheus that never answers delays only the Forecasts that use it. Namespaces share the
-// workers of a source fairly.
-type fetcher struct {
-	// done has an event for each Forecast whose read has ended.
+// workers of a source fairly. Its methods are safe for concurrent use.
+type Fetcher struct {
 	done chan event.GenericEvent
 
 	mu      sync.Mutex
 	ctx     context.Context //nolint:containedctx // the context of Start; nil before
 	queues  map[string]*fairqueue.Queue
-	pending map[types.NamespacedName]*pendingRead
-	results map[types.NamespacedName]result
+	pending map[Key]*pendingRead
+	results map[Key]Result
 	wg      sync.WaitGroup
 }
 
-func newFetcher() *fetcher {
-	return &fetcher{
+// New returns a Fetcher. It reads once Start is called.
+func New() *Fetcher {
+	return &Fetcher{
 		done:    make(chan event.GenericEvent, 1024),
 		queues:  map[string]*fairqueue.Queue{},
-		pending: map[types.NamespacedName]*pendingRead{},
-		results: map[types.NamespacedName]result{},
+		pending: map[Key]*pendingRead{},
+		results: map[Key]Result{},
 	}
 }
 
+// Done has an event for each Forecast of which a read has ended.
+func (f *Fetcher) Done() <-chan event.GenericEvent { return f.done }
+
 // NeedLeaderElection is false: the owner of a Forecast reads its history.
-func (f *fetcher) NeedLeaderElection() bool { return false }
+func (f *Fetcher) NeedLeaderElection() bool { return false }
 
 // Start runs the workers until ctx ends.
-func (f *fetcher) Start(ctx context.Context) error {
+func (f *Fetcher) Start(ctx context.Context) error {
 	f.mu.Lock()
 	f.ctx = ctx
 	for source, q := range f.queues {
@@ -90,9 +122,9 @@ func (f *fetcher) Start(ctx context.Context) error {
 	return nil
 }
 
-// request adds a read to the queue of a source, unless one for this Forecast is already pending.
+// Request adds a read to the queue of a source, unless one for this Forecast is already pending.
 // The Forecast is reconciled again when the read has ended.
-func (f *fetcher) request(key types.NamespacedName, source string, r seriesReader) {
+func (f *Fetcher) Request(key Key, source string, r SeriesReader) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, pending := f.pending[key]; pending {
@@ -107,19 +139,19 @@ func (f *fetcher) request(key types.NamespacedName, source string, r seriesReade
 			f.startWorkers(source, q)
 		}
 	}
-	q.Add(key)
+	q.Add(key.item())
 }
 
-func (f *fetcher) startWorkers(source string, q *fairqueue.Queue) {
+func (f *Fetcher) startWorkers(source string, q *fairqueue.Queue) {
 	for range readersPerSource {
 		f.wg.Go(func() {
 			for {
-				key, shutdown := q.Get()
+				item, shutdown := q.Get()
 				if shutdown {
 					return
 				}
-				f.read(source, key)
-				q.Done(key)
+				f.read(source, keyOfItem(item))
+				q.Done(item)
 			}
 		})
 	}
@@ -127,7 +159,7 @@ func (f *fetcher) startWorkers(source string, q *fairqueue.Queue) {
 
 // read runs the pending read of a Forecast, if it is still for this source. A reader is not safe
 // for concurrent use, and the workers of the new source may use it.
-func (f *fetcher) read(source string, key types.NamespacedName) {
+func (f *Fetcher) read(source string, key Key) {
 	f.mu.Lock()
 	p, ctx := f.pending[key], f.ctx
 	if p == nil || p.reader == nil || p.source != source {
@@ -143,19 +175,19 @@ func (f *fetcher) read(source string, key types.NamespacedName) {
 	f.mu.Lock()
 	if f.pending[key] == p { // Otherwise the read was cancelled.
 		delete(f.pending, key)
-		f.results[key] = result{series, notes, err}
+		f.results[key] = Result{series, notes, err}
 	}
 	f.mu.Unlock()
 	fc := &v1alpha1.Forecast{}
-	fc.Namespace, fc.Name = key.Namespace, key.Name
+	fc.Namespace, fc.Name = key.Forecast.Namespace, key.Forecast.Name
 	select {
 	case f.done <- event.GenericEvent{Object: fc}:
 	case <-ctx.Done():
 	}
 }
 
-// take returns and removes the result of a read. It reports false when there is none.
-func (f *fetcher) take(key types.NamespacedName) (result, bool) {
+// Take returns and removes the result of a read. It reports false when there is none.
+func (f *Fetcher) Take(key Key) (Result, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r, ok := f.results[key]
@@ -163,22 +195,28 @@ func (f *fetcher) take(key types.NamespacedName) (result, bool) {
 	return r, ok
 }
 
-// busy reports whether a read is pending.
-func (f *fetcher) busy(key types.NamespacedName) bool {
+// Busy reports whether a read is pending.
+func (f *Fetcher) Busy(key Key) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, ok := f.pending[key]
 	return ok
 }
 
-// forget drops the read and the result of a Forecast. A running read is cancelled, so that its
-// worker is free for others.
-func (f *fetcher) forget(key types.NamespacedName) {
+// Forget drops the reads and the results of a Forecast: those of the parts, or all. A running read is
+// cancelled, so that its worker is free for others.
+func (f *Fetcher) Forget(forecast types.NamespacedName, parts ...Part) {
+	if len(parts) == 0 {
+		parts = []Part{Demand, Latency, Replicas}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if p := f.pending[key]; p != nil && p.cancel != nil {
-		p.cancel()
+	for _, part := range parts {
+		key := Key{forecast, part}
+		if p := f.pending[key]; p != nil && p.cancel != nil {
+			p.cancel()
+		}
+		delete(f.pending, key)
+		delete(f.results, key)
 	}
-	delete(f.pending, key)
-	delete(f.results, key)
 }
