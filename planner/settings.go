@@ -20,7 +20,7 @@ const (
 	DefaultMaxLead    = 30 * time.Minute
 	DefaultPercentile = 90
 	// DefaultSource is the name of the Prometheus source that is read when a spec names none.
-	DefaultSource = "default"
+	DefaultSource = v1alpha1.DefaultSource
 )
 
 // Settings is everything that a Forecast and the autoscalers that read it say about planning. All
@@ -54,8 +54,10 @@ type Settings struct {
 	// Contract is the service level or the shortage cost.
 	Contract forecaster.Contract
 
-	// SpecCapacity is spec.capacityPerReplica; 0 when it is not set.
+	// SpecCapacity is spec.capacityPerReplica or spec.capacity.default; 0 when neither is set.
 	SpecCapacity float64
+	// Learn says how the capacity is learned; nil where it is not.
+	Learn *LearnSettings
 	// Unit is the name of the unit of demand; empty when it has none.
 	Unit string
 	// Priority says which of several services that are short together keeps its places.
@@ -110,23 +112,12 @@ func NewSettings(fc *v1alpha1.Forecast, all Autoscalers, sync time.Duration) (Se
 // Parse reads a Forecast without the autoscalers that read it.
 func Parse(fc *v1alpha1.Forecast) (Settings, error) {
 	s, err := ParseSpec(&fc.Spec)
+	s.Learn.setDefaults(fc)
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(fc.Namespace + "/" + fc.Name))
 	seconds := max(1, uint64(forecaster.FitInterval(s.Step)/time.Second)) //nolint:gosec // above 0
 	s.FitOffset = time.Duration(h.Sum64()%seconds) * time.Second          //nolint:gosec // below a week
 	return s, err
-}
-
-// Capacity is the demand that one replica serves, and the autoscaler that says so; the name is
-// empty when the spec does. It is 0 when nobody says.
-func (s Settings) Capacity() (capacity float64, autoscaler string) {
-	switch {
-	case s.SpecCapacity > 0:
-		return s.SpecCapacity, ""
-	case s.Scaling.Capacity > 0 && !math.IsInf(s.Scaling.Capacity, 0):
-		return s.Scaling.Capacity, s.Scaling.CapacityName
-	}
-	return 0, ""
 }
 
 // ReadSpan is how much of the series to read: what a fit uses, and the time between two fits. So
@@ -165,7 +156,7 @@ func ParseSpec(spec *v1alpha1.ForecastSpec) (Settings, error) {
 		Calendars:    spec.Seasonality.Calendars,
 		Contract:     p.contract(spec.ProvisionFor),
 		Lead:         p.lead(spec.LeadTime),
-		SpecCapacity: p.quantity("spec.capacityPerReplica", spec.CapacityPerReplica, 0),
+		SpecCapacity: p.specCapacity(spec),
 		InReplicas:   spec.Serve.Unit == v1alpha1.ServeReplicas,
 		Min:          p.quantity("spec.bounds.min", spec.Bounds.Min, 0),
 		Max:          p.quantity("spec.bounds.max", spec.Bounds.Max, math.Inf(1)),
@@ -184,14 +175,12 @@ func ParseSpec(spec *v1alpha1.ForecastSpec) (Settings, error) {
 		s.Periods = append(s.Periods, p.duration("spec.seasonality.periods", d, 0))
 	}
 	if d := spec.Demand; d != nil {
-		s.HasDemand, s.Query, s.Source = true, d.Prometheus.Query, d.Prometheus.Source
-		if s.Source == "" {
-			s.Source = DefaultSource
-		}
+		s.HasDemand, s.Query, s.Source = true, p.demandQuery(d), d.SourceName()
 		s.Step = p.duration("spec.demand.resolution", d.Resolution, DefaultResolution)
 		s.History = p.duration("spec.demand.history", d.History, DefaultHistory)
 		s.Settle = p.duration("spec.demand.settle", d.Settle, DefaultSettle)
 	}
+	s.Learn = p.learn(spec, s)
 	p.relations(s)
 	return s, errors.Join(p.errs...)
 }

@@ -191,8 +191,8 @@ func (p *specParser) relations(s Settings) {
 	}
 	p.leadBounds(s)
 	if s.InReplicas && !(s.SpecCapacity > 0) {
-		p.errs = append(p.errs, errors.New("spec.serve.unit: Replicas needs spec.capacityPerReplica, "+
-			"the demand that one replica serves"))
+		p.errs = append(p.errs, errors.New("spec.serve.unit: Replicas needs spec.capacityPerReplica or "+
+			"spec.capacity.default, the demand that one replica serves"))
 	}
 	if s.Min > s.Max {
 		p.fail("spec.bounds: min %v is above max %v", s.Min, s.Max)

@@ -44,6 +44,9 @@ const (
 	// ConditionOverflowRead is True while what does not fit into another cluster is known here, for
 	// a Forecast with spec.overflowOf.
 	ConditionOverflowRead = "OverflowRead"
+	// ConditionCapacityKnown is True while the capacity of a replica is learned, for a Forecast with
+	// spec.capacity in mode Learned. While it is not, the configured one counts.
+	ConditionCapacityKnown = "CapacityKnown"
 )
 
 // ForecastStatus is the observed state of a Forecast, and its plan. Only its owner, one of the
@@ -72,6 +75,10 @@ type ForecastStatus struct {
 	// figure.
 	// +optional
 	CapacityPerReplica *CapacityStatus `json:"capacityPerReplica,omitempty"`
+	// capacity is what was learned about what one ready replica serves, where spec.capacity asks for
+	// that.
+	// +optional
+	Capacity *LearnedCapacity `json:"capacity,omitempty"`
 	// model describes the forecasting model.
 	// +optional
 	Model *ModelStatus `json:"model,omitempty"`
@@ -186,9 +193,9 @@ type CapacityStatus struct {
 	// value is the demand, in the unit of demand.
 	// +required
 	Value resource.Quantity `json:"value"`
-	// source is Spec, HorizontalPodAutoscaler or ScaledObject.
+	// source is Spec, HorizontalPodAutoscaler, ScaledObject or Learned.
 	// +required
-	// +kubebuilder:validation:Enum=Spec;HorizontalPodAutoscaler;ScaledObject
+	// +kubebuilder:validation:Enum=Spec;HorizontalPodAutoscaler;ScaledObject;Learned
 	Source string `json:"source"`
 	// name is the name of the HorizontalPodAutoscaler or ScaledObject.
 	// +optional

@@ -49,7 +49,9 @@ type ForecastList struct {
 
 // ForecastSpec is the desired behaviour of a Forecast.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.serve) || !has(self.serve.unit) || self.serve.unit != 'Replicas' || has(self.capacityPerReplica)",message="serve.unit Replicas needs capacityPerReplica: an averageValue of 1 does not say what one replica serves"
+// +kubebuilder:validation:XValidation:rule="!has(self.serve) || !has(self.serve.unit) || self.serve.unit != 'Replicas' || has(self.capacityPerReplica) || has(self.capacity) && has(self.capacity.default)",message="serve.unit Replicas needs capacityPerReplica, or capacity.default: an averageValue of 1 does not say what one replica serves"
+// +kubebuilder:validation:XValidation:rule="!has(self.capacityPerReplica) || !has(self.capacity) || !has(self.capacity.default)",message="give one of capacityPerReplica and capacity.default, not both: they mean the same"
+// +kubebuilder:validation:XValidation:rule="!has(self.capacity) || self.capacity.mode != 'Learned' || has(self.demand)",message="capacity.mode Learned needs demand: the capacity is learned from demand and latency"
 // +kubebuilder:validation:XValidation:rule="!has(self.bounds) || !has(self.bounds.min) || !has(self.bounds.max) || !string(self.bounds.min).matches('^[^eE]*([eE][+-]?[0-9]{1,2})?$') || !string(self.bounds.max).matches('^[^eE]*([eE][+-]?[0-9]{1,2})?$') || quantity(string(self.bounds.min)).compareTo(quantity(string(self.bounds.max))) <= 0",message="bounds.min must not be above bounds.max"
 type ForecastSpec struct {
 	// demand is the source of the demand series. Without it, the Forecast serves the declared peaks
@@ -65,6 +67,11 @@ type ForecastSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="string(self).matches('^[+]?[0-9.]*[1-9]')",message="capacityPerReplica must be above 0"
 	CapacityPerReplica *resource.Quantity `json:"capacityPerReplica,omitempty"`
+	// capacity lets the demand that one ready replica serves be learned, from demand, ready replicas
+	// and latency. Until there is enough of that, capacityPerReplica counts, or capacity.default, or
+	// the averageValue of the HPA.
+	// +optional
+	Capacity *Capacity `json:"capacity,omitempty"`
 	// unit names the unit of demand, such as requests/s. It is only a name: nothing is converted.
 	// Another cluster that plans what does not fit here refuses to add another unit to its own.
 	// +optional
@@ -118,40 +125,6 @@ type ForecastSpec struct {
 	OnPlanExpiry OnPlanExpiry `json:"onPlanExpiry,omitempty"`
 }
 
-// DemandSource is the source of the demand series of a service.
-type DemandSource struct {
-	// prometheus is a PromQL query that returns exactly one series.
-	// +required
-	Prometheus PrometheusQuery `json:"prometheus"`
-	// resolution is the step of the series.
-	// +optional
-	// +kubebuilder:default="1m"
-	Resolution Duration `json:"resolution,omitempty"`
-	// history is how far back the series is read.
-	// +optional
-	// +kubebuilder:default="28d"
-	History Duration `json:"history,omitempty"`
-	// settle is how old a sample must be before it is read. Newer samples are still incomplete.
-	// +optional
-	// +kubebuilder:default="30s"
-	Settle Duration `json:"settle,omitempty"`
-}
-
-// PrometheusQuery is a query and the Prometheus that answers it.
-type PrometheusQuery struct {
-	// query is PromQL that returns one series: the demand, in the user's unit.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=4096
-	Query string `json:"query"`
-	// source is the name of a Prometheus in the server's configuration file.
-	// +optional
-	// +kubebuilder:default=default
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	Source string `json:"source,omitempty"`
-}
-
 // OverflowReference names a Forecast of another cluster.
 type OverflowReference struct {
 	// cluster is the name of a cluster in the server's configuration of clusters.
@@ -189,8 +162,8 @@ type TargetReference struct {
 // Serve says how the metric is served.
 type Serve struct {
 	// unit is Demand (the unit of demand; the averageValue of the HPA is what one replica serves) or
-	// Replicas (demand divided by capacityPerReplica; the averageValue of the HPA is "1"). With
-	// Replicas, nobody has to change the HPA when the capacity changes.
+	// Replicas (demand divided by what one replica serves; the averageValue of the HPA is "1"). With
+	// Replicas, nobody has to change the HPA when the capacity changes, also where it is learned.
 	// +optional
 	// +kubebuilder:default=Demand
 	Unit ServeUnit `json:"unit,omitempty"`

@@ -139,7 +139,7 @@ func (b *Builder) Service(o Objects, id string, now time.Time) (Service, bool) {
 		Notes: some(missing(o.Access, fc.Namespace)),
 	}
 	if d := fc.Spec.Demand; d != nil {
-		s.Query = d.Prometheus.Query
+		s.Query = d.PromQL()
 		if step := seconds(d.Resolution); step != nil {
 			s.Step = *step
 		}
