@@ -1,0 +1,99 @@
+package capacity
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	binCount  = 160  // together they cover loads from the highest down to a 24th of it
+	binRatio  = 1.02 // of the bounds of a bin
+	cellCount = 48
+	cellRatio = 1.125 // of the bounds of a cell
+	topCell   = 36    // the first cell above the objective
+	halfLife  = 7 * 24 * time.Hour
+	// heaviest is the weight of a sample at which all weights are divided by it. Weights grow with
+	// time instead of shrinking, so that a sample costs the same however many bins there are.
+	heaviest = 1 << 20
+)
+
+// A summary holds, by bins of load per replica, how often the objective was met and missed, and a
+// histogram of latencies. What is older counts less: half as much each week.
+type summary struct {
+	began  time.Time
+	used   bool
+	anchor float64 // load at the lower bound of bin 0 in absolute numbering
+	lowest int     // absolute number of bins[0]
+	weight float64 // of a sample now
+	bins   [binCount]bin
+}
+
+// bin is the evidence at one load.
+type bin struct {
+	met, missed float32
+	cells       [cellCount]float32 // latencies relative to the objective, in logs
+}
+
+func (s *summary) forget(now time.Time) {
+	if !s.used {
+		s.began, s.weight = now, 1
+		return
+	}
+	s.weight = math.Exp2(float64(now.Sub(s.began)) / float64(halfLife))
+	if s.weight < heaviest {
+		return
+	}
+	for i := range s.bins {
+		b := &s.bins[i]
+		b.met, b.missed = float32(float64(b.met)/s.weight), float32(float64(b.missed)/s.weight)
+		for c := range b.cells {
+			b.cells[c] = float32(float64(b.cells[c]) / s.weight)
+		}
+	}
+	s.began, s.weight = now, 1
+}
+
+// add counts a step with a load per replica and a latency relative to the objective.
+func (s *summary) add(load, latency float64) {
+	if !s.used {
+		s.used, s.anchor, s.lowest = true, load, -binCount+binCount/8
+	}
+	ratio := min(max(load/s.anchor, 1e-300), 1e300)
+	i := int(math.Floor(math.Log(ratio)/math.Log(binRatio))) - s.lowest
+	if i >= binCount {
+		s.shift(i - binCount + 1)
+		i = binCount - 1
+	}
+	if i < 0 {
+		return // a load so low says nothing about the limit
+	}
+	b := &s.bins[i]
+	if latency <= 1 {
+		b.met += float32(s.weight)
+	} else {
+		b.missed += float32(s.weight)
+	}
+	b.cells[cellOf(latency)] += float32(s.weight)
+}
+
+// shift makes room for n bins at the top.
+func (s *summary) shift(n int) {
+	kept := 0
+	if n < binCount {
+		kept = copy(s.bins[:], s.bins[n:])
+	}
+	clear(s.bins[kept:])
+	s.lowest += n
+}
+
+// load returns the lower bound of bin i; that of bin i+1 is its upper one.
+func (s *summary) load(i int) float64 {
+	return s.anchor * math.Exp(float64(i+s.lowest)*math.Log(binRatio))
+}
+
+// cellOf returns the cell of a latency relative to the objective. What is exactly at the objective
+// is below it.
+func cellOf(latency float64) int {
+	c := math.Ceil(math.Log(max(latency, 1e-300))/math.Log(cellRatio)) + topCell - 1
+	return int(min(max(c, 0), cellCount-1))
+}

@@ -1,0 +1,143 @@
+package capacity
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// A Sample is what was measured in one step.
+type Sample struct {
+	At       time.Time // start of the step
+	Load     float64   // demand in the step, of all replicas together
+	Replicas float64   // ready replicas, the mean over the step
+	// Settled reports whether the step says something about the steady state: no replica started or
+	// stopped, warmed up, or changed its release in it or shortly before.
+	Settled bool
+	Latency float64 // NaN where it was not measured
+}
+
+// An Estimator holds what the samples so far say. It is not safe for concurrent use.
+type Estimator struct {
+	opts  Options
+	first time.Time // the first sample
+	since time.Time // the first sample that counts
+	last  Sample    // the newest one
+	any   bool      // whether there was a sample
+	seen  seen
+	trail trail
+	bins  summary
+}
+
+// seen counts what the samples had, to say what is missing.
+type seen struct {
+	samples, loads, replicas, latencies int
+	low, high                           float64 // the latencies
+}
+
+// New returns an Estimator without evidence. It fails on Options that are not valid.
+func New(o Options) (*Estimator, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("capacity: %w", err)
+	}
+	e := &Estimator{opts: o, trail: newTrail(o.Step)}
+	e.seen.low, e.seen.high = math.Inf(1), math.Inf(-1)
+	return e, nil
+}
+
+// Clone returns a copy that shares nothing with e.
+func (e *Estimator) Clone() *Estimator {
+	c := *e
+	return &c
+}
+
+// Add takes the next sample. A sample that is not later than the last one is ignored. So is what is
+// not a finite number, or is below zero: it teaches nothing, and harms nothing.
+func (e *Estimator) Add(s Sample) {
+	if e.any && !s.At.After(e.last.At) {
+		return
+	}
+	before, had := e.last, e.any
+	e.last = s
+	if !e.any {
+		e.any, e.first, e.since = true, s.At, s.At
+	}
+	e.seen.add(s)
+	if !had || s.At.Sub(before.At) > e.opts.Step*3/2 || !measured(s.Load) || !measured(s.Replicas) ||
+		s.Replicas == 0 || s.Replicas != before.Replicas || !s.Settled {
+		e.trail.reset()
+		return
+	}
+	load, full := e.trail.add(s.Load / s.Replicas)
+	if !full || !measured(s.Latency) || load == 0 {
+		return
+	}
+	e.learn(s.At, load, s.Latency)
+}
+
+// learn takes a step that tells about the steady state at a load per replica.
+func (e *Estimator) learn(at time.Time, load, latency float64) {
+	e.bins.forget(at)
+	e.bins.add(load, latency/e.opts.AtMost)
+}
+
+// Release says that the service changed at this time: another image, another accelerator. What was
+// learned before no longer counts.
+func (e *Estimator) Release(at time.Time) {
+	e.bins = summary{}
+	e.trail.reset()
+	e.since = at
+}
+
+func measured(v float64) bool { return v >= 0 && v <= math.MaxFloat64 }
+
+func (n *seen) add(s Sample) {
+	n.samples++
+	if measured(s.Load) && s.Load > 0 {
+		n.loads++
+	}
+	if measured(s.Replicas) && s.Replicas > 0 {
+		n.replicas++
+	}
+	if measured(s.Latency) {
+		n.latencies++
+		n.low, n.high = min(n.low, s.Latency), max(n.high, s.Latency)
+	}
+}
+
+// A trail is the load per replica of the last few minutes without a scale event. Queues remember:
+// the latency of a step is due to the load of the steps before it too. The mean over some minutes
+// also says more about what a replica was given than one noisy step.
+type trail struct {
+	loads  [maxTrail]float64
+	length int // steps of a full trail
+	n      int // steps since the last scale event
+}
+
+const (
+	maxTrail     = 10
+	trailMinutes = 5 * time.Minute
+)
+
+func newTrail(step time.Duration) trail {
+	return trail{length: int(min(max(trailMinutes/step, 1), maxTrail))}
+}
+
+func (t *trail) reset() { t.n = 0 }
+
+// add appends a step. It returns the mean load over the trail, and reports whether that is full.
+func (t *trail) add(load float64) (mean float64, full bool) {
+	t.loads[t.n%t.length] = load
+	t.n++
+	if t.n < t.length {
+		return 0, false
+	}
+	if t.n >= 2*t.length {
+		t.n -= t.length
+	}
+	for _, l := range t.loads[:t.length] {
+		mean += l / float64(t.length)
+	}
+	return mean, true
+}

@@ -1,0 +1,164 @@
+package capacity
+
+import (
+	"math"
+	"time"
+)
+
+// An Estimate is what the samples so far say about the capacity of one replica.
+type Estimate struct {
+	Used     float64 // what to plan with: within Min and Max, and never worse than configured
+	Capacity float64 // the estimate itself; NaN without evidence
+	Lower    float64 // its lower confidence bound; NaN without evidence
+	// AtLeast reports whether the service was never near its limit. Capacity is then only what it
+	// carried at least.
+	AtLeast bool
+	Carried float64   // the largest load that was really carried with the objective met; 0 if none was
+	Source  Source    // where Used comes from
+	Steps   float64   // steps that taught; older ones count less
+	Missed  float64   // of them, steps that missed the objective
+	Since   time.Time // the first sample that counts: the first of all, or since the last change
+	Missing Missing   // what a better answer needs
+}
+
+// Source says where the capacity that is used comes from.
+type Source string
+
+// The sources.
+const (
+	// SourceDefault is the configured default, for want of evidence.
+	SourceDefault Source = "Default"
+	// SourceAtLeast is evidence from loads that were never near the limit: the default, or what was
+	// really carried if that is more.
+	SourceAtLeast Source = "AtLeast"
+	// SourceLearned is an estimate from loads near the limit.
+	SourceLearned Source = "Learned"
+)
+
+// Missing says what a better estimate needs. It is empty where nothing is missing.
+type Missing string
+
+// What can be missing.
+const (
+	MissingNothing Missing = ""
+	// MissingLoad: no sample had a load above zero.
+	MissingLoad Missing = "NoLoad"
+	// MissingReplicas: no sample had ready replicas.
+	MissingReplicas Missing = "NoReplicas"
+	// MissingLatency: no sample had a latency.
+	MissingLatency Missing = "NoLatency"
+	// MissingSteps: too few steps without a scale event, a warm-up or a gap.
+	MissingSteps Missing = "FewSteps"
+	// MissingVariation: the latency is the same number in all samples.
+	MissingVariation Missing = "ConstantLatency"
+	// MissingMet: the objective was missed at all loads. It is too strict, or in another unit than
+	// the latency.
+	MissingMet Missing = "ObjectiveNeverMet"
+	// MissingBusy: the load was never near the limit.
+	MissingBusy Missing = "NeverBusy"
+)
+
+const (
+	enoughSteps   = 60 // that teach, for an estimate
+	enoughCarried = 30 // at a load or above it, to say that it was carried
+)
+
+// Estimate returns what the samples so far say. It is cheap enough to call at each step.
+func (e *Estimator) Estimate() Estimate {
+	met, missed := e.bins.counts()
+	out := Estimate{
+		Used: e.bounded(e.opts.Default), Capacity: math.NaN(), Lower: math.NaN(), Source: SourceDefault,
+		Steps: met + missed, Missed: missed, Since: e.since,
+	}
+	if out.Missing = e.missing(met, missed); out.Missing != MissingNothing {
+		return out
+	}
+	out.Carried = e.bins.carried(e.opts.Attain)
+	limit, seen := e.bins.limit(e.opts.Attain)
+	if !seen {
+		out.AtLeast, out.Source, out.Missing = true, SourceAtLeast, MissingBusy
+		out.Capacity, out.Lower = out.Carried, out.Carried
+		out.Used = e.bounded(max(e.opts.Default, out.Carried))
+		return out
+	}
+	out.Source, out.Capacity, out.Lower = SourceLearned, limit, min(limit, out.Carried)
+	out.Used = e.bounded(min(limit, max(e.opts.Default, out.Carried)))
+	return out
+}
+
+func (e *Estimator) bounded(capacity float64) float64 {
+	return min(max(capacity, e.opts.Min), e.opts.Max)
+}
+
+func (e *Estimator) missing(met, missed float64) Missing {
+	switch n := e.seen; {
+	case n.loads == 0:
+		return MissingLoad
+	case n.replicas == 0:
+		return MissingReplicas
+	case n.latencies == 0:
+		return MissingLatency
+	case met+missed < enoughSteps:
+		return MissingSteps
+	case n.low == n.high:
+		return MissingVariation
+	case met < enoughCarried:
+		return MissingMet
+	}
+	return MissingNothing
+}
+
+// counts returns the steps that met and that missed the objective.
+func (s *summary) counts() (met, missed float64) {
+	for i := range s.bins {
+		met += float64(s.bins[i].met)
+		missed += float64(s.bins[i].missed)
+	}
+	if s.weight == 0 {
+		return 0, 0
+	}
+	return met / s.weight, missed / s.weight
+}
+
+// carried returns the largest load such that the steps there and above are enough, and met the
+// objective as often as it asks. Steps above are worse, so this says less than it could.
+func (s *summary) carried(attain float64) float64 {
+	met, missed, largest := 0.0, 0.0, 0.0
+	for i := binCount - 1; i >= 0; i-- {
+		met += float64(s.bins[i].met)
+		missed += float64(s.bins[i].missed)
+		if n := met + missed; n >= enoughCarried*s.weight && met >= attain*n {
+			return max(largest, s.load(i))
+		}
+	}
+	return largest
+}
+
+// limit returns the load above which the objective is missed too often, by a monotone regression of
+// the share of misses on the load. It reports whether there is one.
+func (s *summary) limit(attain float64) (load float64, seen bool) {
+	type pool struct {
+		met, missed float64
+		first       int
+	}
+	share := func(p pool) float64 { return p.missed / (p.met + p.missed) }
+	var pools []pool
+	for i := range s.bins {
+		p := pool{float64(s.bins[i].met), float64(s.bins[i].missed), i}
+		if p.met+p.missed == 0 {
+			continue
+		}
+		for n := len(pools); n > 0 && share(pools[n-1]) >= share(p); n-- {
+			last := pools[n-1]
+			p = pool{p.met + last.met, p.missed + last.missed, last.first}
+			pools = pools[:n-1]
+		}
+		pools = append(pools, p)
+	}
+	for _, p := range pools {
+		if share(p) > 1-attain && p.met+p.missed >= 10*s.weight {
+			return s.load(p.first), true
+		}
+	}
+	return 0, false
+}
