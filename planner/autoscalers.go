@@ -148,7 +148,7 @@ func ReadAutoscalers(all Autoscalers, fc *v1alpha1.Forecast, sync time.Duration)
 			served = served || r.targetServed
 		}
 	}
-	if served && out.Capacity == 0 && fc.Spec.CapacityPerReplica == nil {
+	if served && out.Capacity == 0 && configuredCapacity(&fc.Spec) == nil {
 		out.find("NoCapacity", "nobody says what one replica serves, so KEDA gets no target: "+
 			"set spec.capacityPerReplica, or metadata.targetValue of the trigger")
 	}
@@ -206,7 +206,7 @@ func (s *Scaling) checkCapacity(r metricReference, fc *v1alpha1.Forecast) {
 	if r.target.AverageValue == nil {
 		return
 	}
-	capacity, own := r.target.AverageValue.AsApproximateFloat64(), fc.Spec.CapacityPerReplica
+	capacity, own := r.target.AverageValue.AsApproximateFloat64(), configuredCapacity(&fc.Spec)
 	if fc.Spec.Serve.Unit == v1alpha1.ServeReplicas {
 		if capacity != 1 {
 			s.find("TargetNotOne", "%s counts one replica for every %s of the metric (%s), and spec.serve.unit of "+
@@ -225,6 +225,10 @@ func (s *Scaling) checkCapacity(r metricReference, fc *v1alpha1.Forecast) {
 		s.find("CapacityDisagrees", "%s read the forecast with %v and %v (%s), "+
 			"but a replica has only one capacity: make them equal",
 			both(metricReference{kind: s.CapacityKind, name: s.CapacityName}, r), s.Capacity, capacity, fields)
+	}
+	if learns(&fc.Spec) {
+		s.checkLearned(r, fc)
+		return
 	}
 	if own != nil && own.Cmp(*r.target.AverageValue) != 0 {
 		remedy := "make the two equal, or leave spec.capacityPerReplica out"

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
@@ -197,5 +199,38 @@ func (l *LearnSettings) setDefaults(fc *v1alpha1.Forecast) {
 		return
 	}
 	// Two copies of kube-state-metrics say the same.
-	l.ReplicasQuery = fmt.Sprintf("max(%s{namespace=%q,%s=%q})", metric[0], fc.Namespace, metric[1], fc.Spec.TargetRef.Name)
+	l.ReplicasQuery = fmt.Sprintf("max(%s{namespace=%q,%s=%q})",
+		metric[0], fc.Namespace, metric[1], fc.Spec.TargetRef.Name)
+}
+
+// configuredCapacity returns what a spec says that one replica serves; nil where it does not.
+func configuredCapacity(spec *v1alpha1.ForecastSpec) *resource.Quantity {
+	if c := spec.Capacity; c != nil && c.Default != nil {
+		return c.Default
+	}
+	return spec.CapacityPerReplica
+}
+
+// learns reports whether a spec asks for the capacity to be learned.
+func learns(spec *v1alpha1.ForecastSpec) bool {
+	return spec.Capacity != nil && spec.Capacity.Mode != v1alpha1.CapacityFixed
+}
+
+// targetTolerance is how far, relatively, the target of an autoscaler may be from what was learned.
+const targetTolerance = 0.1
+
+// checkLearned compares the target of a metric in demand with the learned capacity. The autoscaler
+// divides by its target, whatever is learned.
+func (s *Scaling) checkLearned(r metricReference, fc *v1alpha1.Forecast) {
+	status := fc.Status.CapacityPerReplica
+	if status == nil || status.Source != CapacityFromLearning {
+		return
+	}
+	target, learned := r.target.AverageValue.AsApproximateFloat64(), status.Value.AsApproximateFloat64()
+	if math.Abs(target-learned) <= targetTolerance*learned {
+		return
+	}
+	s.find("TargetNotLearned", "%s counts one replica for every %s of demand (%s), and a replica was learned to "+
+		"serve %s: set spec.serve.unit of the forecast to Replicas and that target to \"1\", so that nobody has to "+
+		"follow the capacity", r.who(), r.target.AverageValue, fieldNames(r.kind).Capacity, &status.Value)
 }
