@@ -59,6 +59,9 @@ func (e *evaluation) run(ctx context.Context) error {
 	if err := e.readLead(ctx); err != nil {
 		return err
 	}
+	if err := e.observeReplicas(ctx); err != nil {
+		return err
+	}
 	e.setObservedCondition()
 	in, err := e.stepInput(ctx)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller/autoscalers"
+	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
@@ -61,14 +62,16 @@ type ForecastReconciler struct {
 	client   client.Client
 	open     func(namespace string, set planner.Settings) (reads.SeriesReader, error)
 	compiler *schedules.Compiler
-	recorder events.EventRecorder
-	rates    Rates
-	clock    clock.Clock
-	logger   *slog.Logger
-	metrics  *reconcilerMetrics
-	starts   *gpuwarm.Metrics
-	fetch    *reads.Fetcher
-	live     client.Reader // Reads Events, which are too many for the cache. Nil reads none.
+	// openEvidence opens what a capacity is learned from.
+	openEvidence evidence.Open
+	recorder     events.EventRecorder
+	rates        Rates
+	clock        clock.Clock
+	logger       *slog.Logger
+	metrics      *reconcilerMetrics
+	starts       *gpuwarm.Metrics
+	fetch        *reads.Fetcher
+	live         client.Reader // Reads Events, which are too many for the cache. Nil reads none.
 
 	shard       kube.Shard // Nil owns everything.
 	poolWarmUps gpuwarm.PoolWarmUps

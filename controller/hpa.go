@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/planner"
 )
 
@@ -24,16 +23,7 @@ func (e *evaluation) readAutoscalers(ctx context.Context) error {
 		return err
 	}
 	setHPALintedCondition(&e.conditions, e.set.Scaling, e.fc, others)
-	capacity, autoscaler := e.set.Capacity()
-	switch e.capacity = capacity; {
-	case capacity <= 0:
-	case autoscaler == "":
-		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: kube.QuantityOf(capacity), Source: "Spec"}
-	default:
-		e.next.CapacityPerReplica = &v1alpha1.CapacityStatus{
-			Value: kube.QuantityOf(capacity), Source: e.set.Scaling.CapacityKind, Name: autoscaler,
-		}
-	}
+	e.useCapacity()
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/history"
 )
 
@@ -32,6 +33,7 @@ type reconcilerMetrics struct {
 	share      *prometheus.GaugeVec
 	linkUp     *prometheus.GaugeVec
 	skew       *prometheus.GaugeVec
+	evidence   *evidence.Metrics
 }
 
 func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
@@ -71,7 +73,8 @@ func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
 			"Whether the cluster in spec.overflowOf can be reached: 1 or 0."),
 		skew: gauge("headstart_overflow_clock_skew_seconds",
 			"How far the clock of the cluster in spec.overflowOf is ahead, estimated to the second."),
-		planEnd: gauge("headstart_forecast_plan_end_timestamp_seconds", "When the published plan ends."),
+		evidence: evidence.NewMetrics(r),
+		planEnd:  gauge("headstart_forecast_plan_end_timestamp_seconds", "When the published plan ends."),
 		conditions: gauge("headstart_forecast_condition",
 			"Conditions of Forecasts, by type: 1 is True, 0 False, -1 Unknown.", "type"),
 		accuracy: gauge("headstart_forecast_accuracy",
@@ -155,4 +158,5 @@ func (m *reconcilerMetrics) forget(key types.NamespacedName) {
 	m.accuracy.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})
 	m.forgetShares(key)
 	m.forgetLink(key)
+	m.evidence.Forget(key)
 }

@@ -116,7 +116,7 @@ func (e *evaluation) member(ctx context.Context, m v1alpha1.WarmRoomMember) (*ov
 		return nil, err
 	}
 	set, err := planner.NewSettings(&fc, all, e.rates.HPASync)
-	capacity, _ := set.Capacity()
+	capacity := set.CapacityIn(fc.Status.CapacityPerReplica)
 	if err != nil || !isActive(&fc) || fc.Status.Plan == nil || capacity <= 0 {
 		return nil, nil //nolint:nilerr // its own condition has the error
 	}

@@ -50,6 +50,7 @@ func (e *evaluation) worthAWrite(changed bool) bool {
 		return true
 	}
 	changed = changed || overflowChanged(e.fc.Status.Overflow, e.next.Overflow) ||
+		capacityChanged(e.fc.Status.CapacityPerReplica, e.next.CapacityPerReplica) ||
 		!slices.Equal(chainIn(e.fc.Status.OverflowOf), chainIn(e.next.OverflowOf))
 	if changed && e.state.step.Publisher.Affords(e.now) {
 		return true

@@ -28,6 +28,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller/autoscalers"
+	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
@@ -135,7 +136,8 @@ func New(opts Options) (ctrl.Manager, error) {
 	}
 	forecasts := &ForecastReconciler{
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), open: openFrom(opts.Sources, opts.Clock),
-		compiler: compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
+		openEvidence: evidence.Sources(opts.Sources),
+		compiler:     compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
 		metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: reads.New(),
 		overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
 		shard:    opts.Shard, demand: opts.Demand, overflows: opts.Overflows,
@@ -230,6 +232,10 @@ func ServedSettings(spec *v1alpha1.ForecastSpec) (values.Settings, error) {
 	served := values.Settings{
 		Mode: set.Mode, Expiry: set.Expiry, Static: set.Static, Min: set.Min, Capacity: set.SpecCapacity,
 		InReplicas: set.InReplicas,
+	}
+	if l := set.Learn; l != nil {
+		served.Capacity = set.CapacityIn(nil)
+		served.Learned = &values.Bounds{Min: l.Min, Max: l.Max}
 	}
 	if set.HasDemand {
 		served.Demand = &values.Query{Expr: set.Query, Source: set.Source, Settle: set.Settle}

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/accuracy"
@@ -38,7 +39,8 @@ type forecastState struct {
 	level memory.Level // What the newest evaluation goes without,
 	use   memory.Use   // and why.
 
-	learner *gpuwarm.Learner
+	learner  *gpuwarm.Learner
+	evidence *evidence.Learner // Of the capacity; nil where it is not learned.
 
 	tracker  *accuracy.Tracker
 	promised time.Time // The newest step that recordPromises has handled.

@@ -58,12 +58,23 @@ func noCapacity(key types.NamespacedName) error {
 			"or targetValue in the metadata of the trigger", key)}
 }
 
+// learned is the source of a capacity in status that was learned.
+const learned = "Learned"
+
 // capacityOf returns the demand that one replica serves: what status says, unless the spec has
-// changed since. It is 0 when nobody says.
+// changed since. What was learned counts also then, since it does not follow from the spec. It is 0
+// when nobody says.
 func capacityOf(fc *v1alpha1.Forecast, settings Settings) float64 {
-	current := fc.Status.ObservedGeneration == fc.Generation
-	if s := fc.Status.CapacityPerReplica; s != nil && (current || settings.Capacity == 0) {
-		return s.Value.AsApproximateFloat64()
+	s := fc.Status.CapacityPerReplica
+	if s == nil {
+		return settings.Capacity
+	}
+	value := s.Value.AsApproximateFloat64()
+	if bounds := settings.Learned; bounds != nil && s.Source == learned && value > 0 {
+		return min(max(value, bounds.Min), bounds.Max)
+	}
+	if current := fc.Status.ObservedGeneration == fc.Generation; current || settings.Capacity == 0 {
+		return value
 	}
 	return settings.Capacity
 }

@@ -1,0 +1,202 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/capacity"
+	"headstart.dev/headstart/controller/reads"
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/learning"
+)
+
+const (
+	// retryAfter is the wait after a read that may succeed the next time.
+	retryAfter = 30 * time.Second
+	// stoppedAfter is how long there may be demand without a latency before that is told.
+	stoppedAfter = 24 * time.Hour
+)
+
+// Fetcher reads beside the work of the reconcilers. A [reads.Fetcher] is one.
+type Fetcher interface {
+	Request(key reads.Key, source string, r reads.SeriesReader)
+	Take(key reads.Key) (reads.Result, bool)
+	Busy(key reads.Key) bool
+	Forget(forecast types.NamespacedName, parts ...reads.Part)
+}
+
+// Learner learns the capacity of one Forecast's replicas. The zero value knows nothing. It is not safe
+// for concurrent use.
+type Learner struct {
+	key  string
+	feed *learning.Feed
+	err  error // why there is no feed
+
+	from, to  time.Time // what is being read
+	reading   bool
+	results   map[reads.Part]reads.Result // of the read, as far as they are there
+	notBefore time.Time                   // of the next read
+
+	current bool // whether the feed has once had all steps that were due
+
+	latencyErr, replicasErr error     // of the newest read
+	latencyAt               time.Time // the newest step with a latency
+	counts                  counts
+	releases                releases
+}
+
+// Input is what a Learner needs to know at each evaluation.
+type Input struct {
+	Forecast types.NamespacedName
+	Settings planner.Settings // with Learn
+	Demand   *forecaster.Series
+	// Status is what an earlier owner has learned; nil without one.
+	Status *v1alpha1.LearnedCapacity
+	Now    time.Time
+}
+
+// Update takes what was read, and asks for what is to be read next.
+func (l *Learner) Update(in Input, fetch Fetcher, open Open) {
+	l.configure(in, fetch)
+	if l.feed == nil || in.Demand == nil {
+		return
+	}
+	if l.reading && l.take(in, fetch) {
+		l.add(in)
+	}
+	if l.reading || in.Now.Before(l.notBefore) {
+		return
+	}
+	from, to, more := l.feed.Next(*in.Demand)
+	if !more {
+		l.current = l.current || !l.feed.Until().IsZero()
+		return
+	}
+	l.from, l.to, l.reading, l.results = from, to, true, map[reads.Part]reads.Result{}
+	for part, q := range l.queries(in.Settings) {
+		fetch.Request(reads.Key{Forecast: in.Forecast, Part: part}, q.Source, span{
+			open: open, namespace: in.Forecast.Namespace, name: q.Source, query: q.Query,
+			from: from, to: to, step: in.Settings.Step,
+		})
+	}
+}
+
+// queries returns what is read for each part.
+func (l *Learner) queries(set planner.Settings) map[reads.Part]v1alpha1.SeriesQuery {
+	out := map[reads.Part]v1alpha1.SeriesQuery{
+		reads.Latency: {Query: set.Learn.Query, Source: set.Learn.Source},
+	}
+	if set.Learn.ReplicasQuery != "" {
+		out[reads.Replicas] = v1alpha1.SeriesQuery{Query: set.Learn.ReplicasQuery, Source: set.Learn.ReplicasSource}
+	}
+	return out
+}
+
+// configure begins anew where the settings say something else than before.
+func (l *Learner) configure(in Input, fetch Fetcher) {
+	set := in.Settings
+	configured, _ := set.Capacity()
+	key := fmt.Sprint(set.Query, set.Source, set.Step, *set.Learn, configured)
+	if l.key == key {
+		return
+	}
+	if l.key != "" {
+		fetch.Forget(in.Forecast, reads.Latency, reads.Replicas)
+	}
+	*l = Learner{key: key, counts: l.counts, releases: l.releases}
+	l.feed, l.err = learning.New(set)
+	if !l.releases.known() && in.Status != nil {
+		l.releases.restore(in.Status)
+	}
+	if at := l.releases.at; l.feed != nil && !at.IsZero() {
+		l.feed.Release(at)
+	}
+}
+
+// take collects the results of the read. It reports whether all are there.
+func (l *Learner) take(in Input, fetch Fetcher) bool {
+	all := true
+	for part := range l.queries(in.Settings) {
+		if _, have := l.results[part]; have {
+			continue
+		}
+		key := reads.Key{Forecast: in.Forecast, Part: part}
+		got, ok := fetch.Take(key)
+		switch {
+		case ok:
+			l.results[part] = got
+		case fetch.Busy(key):
+			all = false
+		default: // Somebody else has forgotten the read.
+			l.reading = false
+			return false
+		}
+	}
+	return all
+}
+
+// add adds what was read. After an error that may go away by itself, the same is read again.
+func (l *Learner) add(in Input) {
+	l.reading = false
+	latency, replicas := l.results[reads.Latency], l.results[reads.Replicas]
+	l.results = nil
+	l.latencyErr, l.replicasErr = latency.Err, replicas.Err
+	for _, r := range []reads.Result{latency, replicas} {
+		if history.KindOf(r.Err).Temporary() {
+			l.notBefore = in.Now.Add(max(retryAfter, in.Settings.Step))
+			return
+		}
+	}
+	step := in.Settings.Step
+	values := func(r reads.Result) []float64 {
+		return learning.Between(forecaster.Series{Start: l.from, Step: step, Values: r.Series.Values}, l.from, l.to)
+	}
+	latencies, counted := values(latency), values(replicas)
+	l.counts.fill(counted, l.from, step)
+	l.feed.Add(l.from, learning.Between(*in.Demand, l.from, l.to), latencies, counted)
+	l.current = l.current || l.feed.CaughtUp(*in.Demand)
+	for i, v := range latencies {
+		if !math.IsNaN(v) {
+			l.latencyAt = l.from.Add(time.Duration(i) * step)
+		}
+	}
+}
+
+// Saw tells which pods are ready now.
+func (l *Learner) Saw(now time.Time, pods Pods, step time.Duration) {
+	l.counts.saw(now, pods.Ready, step)
+	if l.releases.saw(now, pods) && l.feed != nil {
+		l.feed.Release(l.releases.at)
+	}
+}
+
+// Use returns the capacity to plan and serve with. inUse is that of status. It stays until the past is
+// read: after a restart, and while the source does not answer.
+func (l *Learner) Use(inUse float64) float64 {
+	if !l.current {
+		return inUse
+	}
+	return l.feed.Use(inUse)
+}
+
+// Known returns what was learned. It reports false while nothing was read yet.
+func (l *Learner) Known() (capacity.Estimate, bool) {
+	if l.feed == nil || l.feed.Until().IsZero() {
+		return capacity.Estimate{}, false
+	}
+	return l.feed.Estimate(), true
+}
+
+// Until returns the end of the newest step that was read; the zero time before the first.
+func (l *Learner) Until() time.Time {
+	if l.feed == nil {
+		return time.Time{}
+	}
+	return l.feed.Until()
+}

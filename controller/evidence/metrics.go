@@ -1,0 +1,80 @@
+package evidence
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/types"
+
+	"headstart.dev/headstart/api/v1alpha1"
+)
+
+// Metrics are about the capacities that this replica learns.
+type Metrics struct{ capacity, steps, learned *prometheus.GaugeVec }
+
+// NewMetrics registers the metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help},
+			append([]string{"namespace", "forecast"}, labels...))
+	}
+	m := &Metrics{
+		capacity: gauge("headstart_forecast_capacity",
+			"Demand that one replica serves, where that is learned: the figure used, the newest estimate, its lower "+
+				"bound, and the most that was carried with the objective met.", "figure"),
+		steps: gauge("headstart_forecast_capacity_steps",
+			"Steps that the capacity is learned from, and those of them that missed the objective.", "steps"),
+		learned: gauge("headstart_forecast_capacity_learned",
+			"Whether the capacity that is used is learned from loads near the limit: 1 or 0."),
+	}
+	if r != nil {
+		r.MustRegister(m)
+	}
+	return m
+}
+
+// Observe sets the metrics of a learned capacity.
+func (m *Metrics) Observe(key types.NamespacedName, c *v1alpha1.LearnedCapacity) {
+	if c == nil {
+		m.Forget(key)
+		return
+	}
+	figures := map[string]*resource.Quantity{
+		"used": &c.Value, "estimate": c.Estimate, "lower": c.Lower, "carried": c.Carried,
+	}
+	for figure, q := range figures {
+		if q == nil {
+			m.capacity.DeleteLabelValues(key.Namespace, key.Name, figure)
+			continue
+		}
+		m.capacity.WithLabelValues(key.Namespace, key.Name, figure).Set(q.AsApproximateFloat64())
+	}
+	m.steps.WithLabelValues(key.Namespace, key.Name, "taught").Set(float64(c.Steps))
+	m.steps.WithLabelValues(key.Namespace, key.Name, "missed").Set(float64(c.Missed))
+	learned := 0.0
+	if c.Source == v1alpha1.CapacitySourceLearned {
+		learned = 1
+	}
+	m.learned.WithLabelValues(key.Namespace, key.Name).Set(learned)
+}
+
+// Forget drops the series of a learned capacity.
+func (m *Metrics) Forget(key types.NamespacedName) {
+	labels := prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name}
+	m.capacity.DeletePartialMatch(labels)
+	m.steps.DeletePartialMatch(labels)
+	m.learned.DeletePartialMatch(labels)
+}
+
+// Describe implements [prometheus.Collector].
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, g := range []*prometheus.GaugeVec{m.capacity, m.steps, m.learned} {
+		g.Describe(ch)
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	for _, g := range []*prometheus.GaugeVec{m.capacity, m.steps, m.learned} {
+		g.Collect(ch)
+	}
+}
