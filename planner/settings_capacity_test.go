@@ -139,11 +139,13 @@ func TestCapacityInStatus(t *testing.T) {
 		"learned":          {nil, status(CapacityFromLearning, "7.5"), 7.5},
 		"of the spec":      {nil, status(CapacityFromSpec, "4"), 5},
 		"bounded": {
-			func(s *v1alpha1.ForecastSpec) { s.Capacity.Max = new(resource.MustParse("6")) }, status(CapacityFromLearning, "7"), 6,
+			func(s *v1alpha1.ForecastSpec) { s.Capacity.Max = new(resource.MustParse("6")) },
+			status(CapacityFromLearning, "7"), 6,
 		},
 		"bounded default": {func(s *v1alpha1.ForecastSpec) { s.Capacity.Min = new(resource.MustParse("6")) }, nil, 6},
 		"no longer learns": {
-			func(s *v1alpha1.ForecastSpec) { s.Capacity.Mode = v1alpha1.CapacityFixed }, status(CapacityFromLearning, "7"), 5,
+			func(s *v1alpha1.ForecastSpec) { s.Capacity.Mode = v1alpha1.CapacityFixed },
+			status(CapacityFromLearning, "7"), 5,
 		},
 		"a bad value":      {nil, status(CapacityFromLearning, "0"), 5},
 	} {
