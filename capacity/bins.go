@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	binCount  = 160  // together they cover loads from the highest down to a 24th of it
+	binCount  = 128  // together they cover loads from the highest down to a 12th of it
 	binRatio  = 1.02 // of the bounds of a bin
-	cellCount = 48
-	cellRatio = 1.125 // of the bounds of a cell
-	topCell   = 36    // the first cell above the objective
+	cellCount = 36
+	cellRatio = 1.15 // of the bounds of a cell
+	topCell   = 27   // the first cell above the objective
 	halfLife  = 7 * 24 * time.Hour
 	// heaviest is the weight of a sample at which all weights are divided by it. Weights grow with
 	// time instead of shrinking, so that a sample costs the same however many bins there are.

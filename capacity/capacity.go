@@ -41,7 +41,7 @@ func New(o Options) (*Estimator, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("capacity: %w", err)
 	}
-	e := &Estimator{opts: o, trail: newTrail(o.Step)}
+	e := &Estimator{opts: o, trail: trail{step: o.Step}}
 	e.seen.low, e.seen.high = math.Inf(1), math.Inf(-1)
 	return e, nil
 }
@@ -106,38 +106,57 @@ func (n *seen) add(s Sample) {
 	}
 }
 
-// A trail is the load per replica of the last few minutes without a scale event. Queues remember:
-// the latency of a step is due to the load of the steps before it too. The mean over some minutes
-// also says more about what a replica was given than one noisy step.
+// A trail is the load per replica since the last scale event, some minutes of it. Queues remember:
+// the latency of a step is due to the load of the steps before it too. And what arrives in one step
+// says little about the load: with 60 requests, it is off by an eighth. So the trail is as long as
+// the noise of the steps asks for.
 type trail struct {
-	loads  [maxTrail]float64
-	length int // steps of a full trail
-	n      int // steps since the last scale event
+	step  time.Duration
+	loads [maxTrail]float64
+	next  int     // place of the next step in loads
+	n     int     // steps since the last scale event, at most maxTrail
+	noise float64 // variance of the load of a step around the mean, relative to the square of that
+	seen  float64 // weight of the differences that noise is the mean of
 }
 
 const (
-	maxTrail     = 10
-	trailMinutes = 5 * time.Minute
+	maxTrail     = 30
+	shortTrail   = 5 * time.Minute
+	longTrail    = 30 * time.Minute
+	trailNoise   = 0.02      // what a trail should be off by at most
+	noiseForgets = 1 / 500.0 // weight of the next difference
 )
-
-func newTrail(step time.Duration) trail {
-	return trail{length: int(min(max(trailMinutes/step, 1), maxTrail))}
-}
 
 func (t *trail) reset() { t.n = 0 }
 
-// add appends a step. It returns the mean load over the trail, and reports whether that is full.
-func (t *trail) add(load float64) (mean float64, full bool) {
-	t.loads[t.n%t.length] = load
-	t.n++
-	if t.n < t.length {
+// add appends a step. It returns the mean load over the trail, and reports whether that is long
+// enough to teach.
+func (t *trail) add(load float64) (mean float64, enough bool) {
+	if t.n > 0 {
+		t.learnNoise(t.loads[(t.next+maxTrail-1)%maxTrail], load)
+	}
+	t.loads[t.next] = load
+	t.next = (t.next + 1) % maxTrail
+	t.n = min(t.n+1, maxTrail)
+	shortest := int(min(max(shortTrail/t.step, 1), maxTrail))
+	if t.n < shortest {
 		return 0, false
 	}
-	if t.n >= 2*t.length {
-		t.n -= t.length
-	}
-	for _, l := range t.loads[:t.length] {
-		mean += l / float64(t.length)
+	longest := int(min(max(longTrail/t.step, 1), maxTrail))
+	n := min(max(int(math.Ceil(t.noise/(trailNoise*trailNoise))), shortest), longest, t.n)
+	for i := 1; i <= n; i++ {
+		mean += t.loads[(t.next+maxTrail-i)%maxTrail] / float64(n)
 	}
 	return mean, true
+}
+
+// learnNoise takes the difference of two steps in a row. What is between them besides noise is small
+// from minute to minute.
+func (t *trail) learnNoise(before, load float64) {
+	if before+load == 0 {
+		return
+	}
+	d := (load - before) / ((load + before) / 2)
+	t.seen += noiseForgets * (1 - t.seen)
+	t.noise += noiseForgets / t.seen * (d*d/2 - t.noise)
 }

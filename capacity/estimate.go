@@ -74,16 +74,35 @@ func (e *Estimator) Estimate() Estimate {
 		return out
 	}
 	out.Carried = e.bins.carried(e.opts.Attain)
-	limit, seen := e.bins.limit(e.opts.Attain)
-	if !seen {
+	limit, near := e.limit()
+	if !near {
 		out.AtLeast, out.Source, out.Missing = true, SourceAtLeast, MissingBusy
 		out.Capacity, out.Lower = out.Carried, out.Carried
 		out.Used = e.bounded(max(e.opts.Default, out.Carried))
 		return out
 	}
-	out.Source, out.Capacity, out.Lower = SourceLearned, limit, min(limit, out.Carried)
-	out.Used = e.bounded(min(limit, max(e.opts.Default, out.Carried)))
+	out.Source, out.Capacity, out.Lower = SourceLearned, limit.load, limit.lower
+	out.Used = e.bounded(min(limit.load, max(e.opts.Default, out.Carried)))
 	return out
+}
+
+// limit returns the load at which the objective is met as often as it must be. It reports whether
+// the loads came near enough to tell.
+func (e *Estimator) limit() (crossing, bool) {
+	groups := e.bins.groups(e.opts.Attain)
+	if len(groups) == 0 {
+		return crossing{}, false
+	}
+	highest := groups[len(groups)-1].load
+	missed, seen := e.bins.limit(e.opts.Attain)
+	law, ok := cross(groups)
+	switch {
+	case ok && law.upper <= farthest*highest:
+		return law, true
+	case seen:
+		return crossing{missed, missed, missed}, true
+	}
+	return crossing{}, false
 }
 
 func (e *Estimator) bounded(capacity float64) float64 {
@@ -106,6 +125,17 @@ func (e *Estimator) missing(met, missed float64) Missing {
 		return MissingMet
 	}
 	return MissingNothing
+}
+
+// together is how many steps in a row are about as good as one: neighbours share their bursts.
+const together = 3
+
+// atLeastShare returns the lower bound of a share that was seen in n steps: Wilson's, at 90 %.
+func atLeastShare(share, n float64) float64 {
+	const z = 1.2816
+	middle := share + z*z/(2*n)
+	half := z * math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
+	return (middle - half) / (1 + z*z/n)
 }
 
 // counts returns the steps that met and that missed the objective.
@@ -156,7 +186,8 @@ func (s *summary) limit(attain float64) (load float64, seen bool) {
 		pools = append(pools, p)
 	}
 	for _, p := range pools {
-		if share(p) > 1-attain && p.met+p.missed >= 10*s.weight {
+		n := (p.met + p.missed) / s.weight
+		if atLeastShare(share(p), n/together) > 1-attain {
 			return s.load(p.first), true
 		}
 	}
