@@ -37,6 +37,10 @@ type Forecast struct {
 			Start  metav1.Time `json:"start"`
 			End    metav1.Time `json:"end"`
 		} `json:"nextPeak"`
+		CapacityPerReplica *struct {
+			Value  resource.Quantity `json:"value"`
+			Source string            `json:"source"`
+		} `json:"capacityPerReplica"`
 		Plan *Plan `json:"plan"`
 	} `json:"status"`
 }

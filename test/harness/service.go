@@ -27,6 +27,12 @@ type Service struct {
 	// ScaleDownWindow is the HPA's stabilizationWindowSeconds for scaling down.
 	ScaleDownWindow time.Duration
 
+	// Objective is the latency in seconds at the capacity, for a service with a queue. Its metric is then
+	// served in replicas, and the HPA's averageValue is "1".
+	Objective float64
+	// Learned lets Headstart learn the capacity of such a service, beginning with Capacity.
+	Learned bool
+
 	// Pool is the node pool of its pods; any when it is empty.
 	Pool string
 	// Priority of the Forecast.
@@ -77,8 +83,33 @@ func (s Service) YAML() string {
 		"$ANNOTATIONS", string(annotations), "$WINDOW", fmt.Sprint(int(s.ScaleDownWindow.Seconds())),
 		"$MODE", s.Mode, "$PROVISION", s.ProvisionFor, "$QUERY", s.Query(), "$SOURCE", source, "$STEP", promDuration(s.Step),
 		"$HISTORY", promDuration(s.History), "$HORIZON", promDuration(s.Horizon), "$LEAD", promDuration(s.DefaultLead),
-		"$SELECTOR", selector, "$PRIORITY", fmt.Sprint(s.Priority), "$SCALER", s.Scaler, "$PROMETHEUS", s.Prometheus,
+		"$SELECTOR", selector, "$LEARN", s.capacitySpec(), "$TARGET", s.target(), "$PRIORITY", fmt.Sprint(s.Priority), "$SCALER", s.Scaler, "$PROMETHEUS", s.Prometheus,
 	).Replace(s.template())
+}
+
+// target returns the averageValue of the HPA.
+func (s Service) target() string {
+	if s.Objective > 0 {
+		return "1"
+	}
+	return fmt.Sprint(s.Capacity)
+}
+
+// capacitySpec returns the lines about the capacity of a service with a queue.
+func (s Service) capacitySpec() string {
+	const unit = "  serve: {unit: Replicas}\n"
+	switch {
+	case s.Objective == 0:
+		return ""
+	case !s.Learned:
+		return fmt.Sprintf("%s  capacityPerReplica: %q\n", unit, fmt.Sprint(s.Capacity))
+	}
+	return fmt.Sprintf(`%s  capacity:
+    objective: {query: 'simulator_latency_seconds{service=%q}', atMost: %q}
+    attain: "0.95"
+    replicas: {query: 'simulator_replicas_ready{service=%q}'}
+    default: %q
+`, unit, s.Name, fmt.Sprint(s.Objective), s.Name, fmt.Sprint(s.Capacity))
 }
 
 // template returns the objects, with the autoscaler of the door.
@@ -163,7 +194,7 @@ spec:
   horizon: $HORIZON
   priority: $PRIORITY
   mode: $MODE
----
+$LEARN---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata: {name: $NAME, namespace: $NAMESPACE}
@@ -173,7 +204,7 @@ spec:
   maxReplicas: $MAX
   metrics:
   - type: External
-    external: {metric: {name: $NAME}, target: {type: AverageValue, averageValue: "$CAPACITY"}}
+    external: {metric: {name: $NAME}, target: {type: AverageValue, averageValue: "$TARGET"}}
   behavior:
     scaleUp:
       tolerance: "0"

@@ -146,7 +146,7 @@ func (w *World) Failed() error { return w.ControlPlane.Failed() }
 func (w *World) startSimulator(ctx context.Context) error {
 	services := make([]simulator.Service, len(w.Options.Services))
 	for i, s := range w.Options.Services {
-		services[i] = simulator.Service{Name: s.Name, Capacity: s.Capacity}
+		services[i] = simulator.Service{Name: s.Name, Capacity: s.Capacity, Objective: s.Objective}
 	}
 	sim, err := simulator.New(w.Options.Services[0].Namespace, services...)
 	if err != nil {
@@ -180,7 +180,8 @@ func (w *World) startPrometheus(ctx context.Context) error {
 			Name:    "prometheus-" + name,
 			Targets: map[string][]string{simulator.Job: {w.Simulator.Address()}},
 			History: func(path string) error {
-				return simulator.WriteHistory(path, w.Demand, w.Simulator.Names(), w.Simulator.Address(), time.Now(), time.Second)
+				return simulator.WriteHistory(path, w.Demand, w.Simulator.Names(), w.Simulator.Address(), time.Now(), time.Second,
+					w.queues()...)
 			},
 		})
 		if err != nil {
@@ -189,6 +190,17 @@ func (w *World) startPrometheus(ctx context.Context) error {
 		w.Sources[name] = p
 	}
 	return nil
+}
+
+// queues returns the services with a queue.
+func (w *World) queues() []simulator.Service {
+	var out []simulator.Service
+	for _, s := range w.Options.Services {
+		if s.Objective > 0 {
+			out = append(out, simulator.Service{Name: s.Name, Capacity: s.Capacity, Objective: s.Objective})
+		}
+	}
+	return out
 }
 
 func (w *World) startDoor(ctx context.Context) error {

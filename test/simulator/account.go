@@ -12,12 +12,17 @@ type Account struct {
 	// Paid is the sum over all replicas of the time from creation to end. Ready is the sum of the
 	// time in which they served.
 	Paid, Ready time.Duration
+	// Missed is the part of Elapsed in which the latency was above the objective of the service.
+	Missed time.Duration
 	// Capacity of one replica in requests per second.
 	Capacity float64
 }
 
 // Unserved returns the share of the requests that was dropped.
 func (a Account) Unserved() float64 { return share(a.Dropped, a.Offered) }
+
+// Attained returns the share of the time in which the objective was met.
+func (a Account) Attained() float64 { return 1 - share(a.Missed.Seconds(), a.Elapsed.Seconds()) }
 
 // ReplicaHours returns Paid in hours.
 func (a Account) ReplicaHours() float64 { return a.Paid.Hours() }
@@ -34,6 +39,7 @@ func (a Account) Sub(b Account) Account {
 	a.DroppingTime -= b.DroppingTime
 	a.Paid -= b.Paid
 	a.Ready -= b.Ready
+	a.Missed -= b.Missed
 	return a
 }
 

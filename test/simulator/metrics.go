@@ -5,7 +5,8 @@ import "github.com/prometheus/client_golang/prometheus"
 var (
 	requestsDesc = desc(metricRequests+"_total", "Requests that the service was offered.")
 	droppedDesc  = desc(metricDropped+"_total", "Requests that no ready replica had capacity for.")
-	readyDesc    = desc("simulator_replicas_ready", "Replicas that serve.")
+	readyDesc    = desc(metricReady, "Replicas that serve.")
+	latencyDesc  = desc(metricLatency, "Latency of the service's queue.")
 	wantedDesc   = desc("simulator_replicas_wanted", "Desired replicas of the Deployment.")
 )
 
@@ -15,7 +16,7 @@ func desc(name, help string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (s *Simulator) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, droppedDesc, readyDesc, wantedDesc} {
+	for _, d := range []*prometheus.Desc{requestsDesc, droppedDesc, readyDesc, wantedDesc, latencyDesc} {
 		ch <- d
 	}
 }
@@ -31,5 +32,8 @@ func (s *Simulator) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, svc.account.Dropped, name)
 		ch <- prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, float64(svc.ready()), name)
 		ch <- prometheus.MustNewConstMetric(wantedDesc, prometheus.GaugeValue, float64(svc.wanted), name)
+		if svc.Objective > 0 {
+			ch <- prometheus.MustNewConstMetric(latencyDesc, prometheus.GaugeValue, svc.latency(s.last, s.demand), name)
+		}
 	}
 }

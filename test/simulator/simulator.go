@@ -29,6 +29,9 @@ type Service struct {
 	Name string
 	// Capacity of one ready replica in requests per second.
 	Capacity float64
+	// Objective is the latency in seconds that a replica has at its capacity. With one, the service has a
+	// queue, whose latency is exposed, and its account says how long the objective was missed.
+	Objective float64
 }
 
 // State of a service at an instant.
@@ -58,6 +61,7 @@ type Simulator struct {
 
 type service struct {
 	Service
+	queue   queue
 	pods    map[string]bool // by namespace/name: whether it serves
 	wanted  int
 	account Account
@@ -199,8 +203,29 @@ func (s *Simulator) updateAccounts() {
 	offered := s.demand.Total(now) - s.demand.Total(s.last)
 	for _, svc := range s.services {
 		svc.account.add(now.Sub(s.last), offered, svc.ready(), len(svc.pods))
+		if svc.Objective > 0 {
+			svc.queue.add(now.Sub(s.last), s.demand.At(s.last), svc.ready(), svc.Capacity)
+			if svc.latency(s.last, s.demand) > svc.Objective {
+				svc.account.Missed += now.Sub(s.last)
+			}
+		}
 	}
 	s.last = now
+}
+
+// latency returns the latency of a service at an instant, in seconds.
+func (svc *service) latency(at time.Time, d *Demand) float64 {
+	return svc.queue.latency(at, d.At(at), svc.ready(), svc.Capacity, svc.Objective)
+}
+
+// SetCapacity changes what a replica of a service serves, as longer requests do.
+func (s *Simulator) SetCapacity(name string, capacity float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.updateAccounts()
+	if svc := s.services[name]; svc != nil {
+		svc.Capacity, svc.account.Capacity = capacity, capacity
+	}
 }
 
 func (svc *service) ready() int {
