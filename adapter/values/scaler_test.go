@@ -191,3 +191,37 @@ func TestServedInReplicas(t *testing.T) {
 		})
 	}
 }
+
+// A learned capacity in status counts at every door, also while the spec has just been changed, and
+// within the bounds of the spec.
+func TestLearnedCapacity(t *testing.T) {
+	cases := map[string]struct {
+		reason     string
+		learned    *Bounds
+		source     string
+		value      string
+		generation int64 // of the spec; status is of 1
+		capacity   float64
+		want       float64
+	}{
+		"learned":         {"it is what status says", &Bounds{0, 100}, "Learned", "8", 1, 5, 8},
+		"a changed spec":  {"it does not follow from the spec", &Bounds{0, 100}, "Learned", "8", 2, 5, 8},
+		"above the bound": {"a new bound counts at once", &Bounds{0, 6}, "Learned", "8", 2, 5, 6},
+		"below the bound": {"a new bound counts at once", &Bounds{10, 60}, "Learned", "8", 1, 5, 10},
+		"no longer asked": {"the spec was changed to a fixed capacity", nil, "Learned", "8", 2, 5, 5},
+		"not yet learned": {"the configured one counts", &Bounds{0, 100}, "Spec", "4", 2, 5, 5},
+		"zero":            {"a capacity of 0 is none", &Bounds{0, 100}, "Learned", "0", 2, 5, 5},
+		"small":           {"no rounding to thousandths", &Bounds{0, 100}, "Learned", "0.000123", 1, 5, 0.000123},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			fc := withPlan(forecast(), 80, time.Hour)
+			fc.Generation, fc.Status.ObservedGeneration = tc.generation, 1
+			fc.Status.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: resource.MustParse(tc.value), Source: tc.source}
+			got := capacityOf(fc, Settings{Capacity: tc.capacity, Learned: tc.learned, InReplicas: true})
+			if diff := got - tc.want; diff > 1e-12 || diff < -1e-12 {
+				t.Errorf("%s: %v, want %v", tc.reason, got, tc.want)
+			}
+		})
+	}
+}

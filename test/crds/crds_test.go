@@ -173,3 +173,77 @@ func TestQuantitiesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// forecastWith returns a Forecast with these fields of its spec in YAML, beside those that it needs.
+func forecastWith(t *testing.T, fields string) map[string]any {
+	t.Helper()
+	text, err := yaml.YAMLToJSON([]byte(`
+apiVersion: headstart.dev/v1alpha1
+kind: Forecast
+metadata: {name: chat, namespace: shop}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: chat}
+` + fields))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object map[string]any
+	if err := kubejson.Unmarshal(text, &object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+// TestCapacityAndDemand checks the rules about capacity and demand. What was stored before there was
+// spec.capacity stays valid.
+func TestCapacityAndDemand(t *testing.T) {
+	const (
+		demand  = "  demand: {prometheus: {query: up}}\n"
+		learned = "  capacity: {objective: {query: latency, atMost: \"0.5\"}, %}\n"
+	)
+	learn := func(more string) string { return strings.Replace(learned, "%", more, 1) }
+	v := newCRDValidator(t, "headstart.dev_forecasts.yaml")
+	for name, tc := range map[string]struct{ fields, message string }{
+		"without both":         {"", ""},
+		"stored before":        {demand + "  capacityPerReplica: \"5\"\n  serve: {unit: Replicas}\n", ""},
+		"learned":              {demand + learn(`default: "5"`), ""},
+		"learned, by the HPA":  {demand + learn(`attain: "0.9"`), ""},
+		"learned, in replicas": {demand + learn(`default: "5"`) + "  serve: {unit: Replicas}\n", ""},
+		"learned, with the old field": {
+			demand + learn(`min: "2", max: 20, mode: Learned`) + "  capacityPerReplica: 5\n  serve: {unit: Replicas}\n", "",
+		},
+		"all fields": {
+			demand + learn(`default: 500m, replicas: {query: ready, source: second}`), "",
+		},
+		"fixed":        {demand + "  capacity: {mode: Fixed, default: \"5\"}\n", ""},
+		"terms":        {"  demand: {terms: [{query: a, weight: \"0.25\"}, {query: b, weight: \"1\"}], source: llm}\n", ""},
+		"no objective": {demand + "  capacity: {default: \"5\"}\n", "mode Learned needs objective"},
+		"no demand":    {learn(`default: "5"`), "capacity.mode Learned needs demand"},
+		"two defaults": {demand + learn(`default: "5"`) + "  capacityPerReplica: 5\n", "give one of capacityPerReplica"},
+		"in replicas without a default": {
+			demand + learn(`min: "1"`) + "  serve: {unit: Replicas}\n", "serve.unit Replicas needs capacityPerReplica, or",
+		},
+		"bounds":         {demand + learn(`min: "3", max: "2"`), "capacity.min must not be above capacity.max"},
+		"default of 0":   {demand + learn(`default: "0"`), "capacity.default must be above 0"},
+		"attain":         {demand + learn(`attain: "1"`), "attain must be from 0.5 to 0.9999"},
+		"atMost":         {demand + strings.Replace(learn(`default: "5"`), `"0.5"`, `"0.0"`, 1), "atMost must be above 0"},
+		"a huge default": {demand + learn(`default: "1e999"`), "default"},
+		"no query":       {"  demand: {resolution: 1m}\n", "give exactly one of prometheus"},
+		"query and terms": {
+			"  demand: {prometheus: {query: up}, terms: [{query: a, weight: \"1\"}]}\n", "give exactly one of prometheus",
+		},
+		"no terms":          {"  demand: {terms: []}\n", "terms"},
+		"a weight of 0":     {"  demand: {terms: [{query: a, weight: \"0.0\"}]}\n", "weight must be above 0"},
+		"source of a query": {"  demand: {prometheus: {query: up}, source: llm}\n", "source is that of terms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := v.validate(t, forecastWith(t, tc.fields))
+			switch {
+			case tc.message == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case tc.message != "" && (err == nil || !strings.Contains(err.Error(), tc.message)):
+				t.Errorf("the API server says %v, want something with %q", err, tc.message)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bufio"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,5 +96,37 @@ func TestWriteHistory(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("history (-want +got):\n%s", diff)
+	}
+}
+
+// At the capacity the latency is the objective, it rises with the load, and what has piled up is served
+// before it falls again.
+func TestQueue(t *testing.T) {
+	const capacity, objective = 10.0, 0.5
+	at := func(load float64, q *queue) float64 {
+		sum := 0.0
+		for i := range 100 {
+			sum += q.latency(time.Unix(int64(i), 0), load*2*capacity, 2, capacity, objective) / 100
+		}
+		return sum
+	}
+	var q queue
+	for _, load := range []float64{0, 0.5, 0.9, 1, 1.2} {
+		got := at(load, &q)
+		want := objective * (1 - 1/1.25) / (1 - load/1.25)
+		if math.Abs(got-want) > 0.02*want {
+			t.Errorf("at %v of the capacity the latency is %.3f, want %.3f", load, got, want)
+		}
+	}
+	q.add(10*time.Second, 40, 2, capacity)
+	if piled := at(1, &q); piled < 2*objective {
+		t.Errorf("after 10 s above what is full the latency is %.3f", piled)
+	}
+	q.add(time.Minute, 20, 2, capacity)
+	if got := at(1, &q); math.Abs(got-objective) > 0.02 {
+		t.Errorf("once all is served the latency is %.3f, want %.1f", got, objective)
+	}
+	if got := q.latency(time.Unix(0, 0), 1, 0, capacity, objective); got != slowest {
+		t.Errorf("without a replica the latency is %v", got)
 	}
 }
