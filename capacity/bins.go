@@ -53,13 +53,51 @@ func (s *summary) forget(now time.Time) {
 	s.began, s.weight = now, 1
 }
 
+// doubt makes all that was learned so far count less: the service changed. It still says more than
+// nothing, until there is something newer.
+func (s *summary) doubt() {
+	const factor = 50
+	for i := range s.bins {
+		b := &s.bins[i]
+		b.met, b.missed = b.met/factor, b.missed/factor
+		for c := range b.cells {
+			b.cells[c] /= factor
+		}
+	}
+}
+
+// rank returns the share of the latencies seen at about a load that are below a latency. It reports
+// whether they are enough to tell.
+func (s *summary) rank(load, latency float64) (float64, bool) {
+	const about, enough = 2, 100
+	if !s.used {
+		return 0, false
+	}
+	i, cell := s.bin(load), cellOf(latency)
+	below, all := 0.0, 0.0
+	for j := max(i-about, 0); j <= min(i+about, binCount-1); j++ {
+		b := &s.bins[j]
+		for c := range cell {
+			below += float64(b.cells[c])
+		}
+		below += float64(b.cells[cell]) / 2
+		all += b.steps()
+	}
+	return below / max(all, 1e-300), all >= enough*s.weight
+}
+
+// bin returns the place of a load in bins, which may be outside.
+func (s *summary) bin(load float64) int {
+	ratio := min(max(load/s.anchor, 1e-300), 1e300)
+	return int(math.Floor(math.Log(ratio)/math.Log(binRatio))) - s.lowest
+}
+
 // add counts a step with a load per replica and a latency relative to the objective.
 func (s *summary) add(load, latency float64) {
 	if !s.used {
 		s.used, s.anchor, s.lowest = true, load, -binCount+binCount/8
 	}
-	ratio := min(max(load/s.anchor, 1e-300), 1e300)
-	i := int(math.Floor(math.Log(ratio)/math.Log(binRatio))) - s.lowest
+	i := s.bin(load)
 	if i >= binCount {
 		s.shift(i - binCount + 1)
 		i = binCount - 1

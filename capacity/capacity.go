@@ -27,6 +27,11 @@ type Estimator struct {
 	seen  seen
 	trail trail
 	bins  summary
+	guard guard
+	// carried is the largest load that was carried before the last rise of the capacity.
+	carried float64
+	cached  Estimate // of the summary
+	fresh   int      // steps that the summary got since
 }
 
 // seen counts what the samples had, to say what is missing.
@@ -43,6 +48,7 @@ func New(o Options) (*Estimator, error) {
 	}
 	e := &Estimator{opts: o, trail: trail{step: o.Step}}
 	e.seen.low, e.seen.high = math.Inf(1), math.Inf(-1)
+	e.summarise()
 	return e, nil
 }
 
@@ -69,25 +75,63 @@ func (e *Estimator) Add(s Sample) {
 		e.trail.reset()
 		return
 	}
-	load, full := e.trail.add(s.Load / s.Replicas)
-	if !full || !measured(s.Latency) || load == 0 {
+	load, n := e.trail.add(s.Load / s.Replicas)
+	if !measured(s.Latency) || load == 0 {
 		return
 	}
-	e.learn(s.At, load, s.Latency)
+	e.watch(s.At, load, s.Latency/e.opts.AtMost, n)
+	if n >= e.trail.shortest() {
+		e.bins.forget(s.At)
+		e.bins.add(load, s.Latency/e.opts.AtMost)
+		e.fresh++
+	}
+	if e.fresh >= refreshRarely || e.fresh >= refresh && e.cached.Steps < 1000 || e.fresh > 0 && e.cached.Steps < enoughSteps {
+		e.summarise()
+	}
 }
 
-// learn takes a step that tells about the steady state at a load per replica.
-func (e *Estimator) learn(at time.Time, load, latency float64) {
+// refresh is the number of steps that teach after which the summary is read again. Between them only
+// the guard moves. It is counted in samples, so that it does not matter when somebody asks.
+const refresh, refreshRarely = 15, 60
+
+// watch looks for a change of the service. It looks at steps that are too short after a scale event
+// to teach too: after a change, waiting costs the most.
+func (e *Estimator) watch(at time.Time, load, latency float64, n int) {
+	base := e.cached.Used
+	used := base
+	if e.guard.bound > 0 {
+		used = min(base, e.guard.bound)
+	}
+	v := e.guard.step(load, latency, used, 1-e.opts.Attain)
+	if e.guard.bound >= base {
+		e.guard.bound = 0
+	}
+	if v == usual && n >= e.trail.shortest() {
+		if rank, ok := e.bins.rank(load, latency); ok {
+			v = e.guard.compare(rank)
+		}
+	}
+	switch v {
+	case dropped:
+		e.carried = 0
+	case risen:
+		e.carried = max(e.carried, e.bins.carried(e.opts.Attain))
+	default:
+		return
+	}
 	e.bins.forget(at)
-	e.bins.add(load, latency/e.opts.AtMost)
+	e.bins.doubt()
+	e.since = at
+	e.summarise()
 }
 
 // Release says that the service changed at this time: another image, another accelerator. What was
 // learned before no longer counts.
 func (e *Estimator) Release(at time.Time) {
-	e.bins = summary{}
+	e.bins, e.guard, e.carried = summary{}, guard{}, 0
 	e.trail.reset()
 	e.since = at
+	e.summarise()
 }
 
 func measured(v float64) bool { return v >= 0 && v <= math.MaxFloat64 }
@@ -129,26 +173,24 @@ const (
 
 func (t *trail) reset() { t.n = 0 }
 
-// add appends a step. It returns the mean load over the trail, and reports whether that is long
-// enough to teach.
-func (t *trail) add(load float64) (mean float64, enough bool) {
+// add appends a step. It returns the mean load over the trail, and the steps in it.
+func (t *trail) add(load float64) (mean float64, steps int) {
 	if t.n > 0 {
 		t.learnNoise(t.loads[(t.next+maxTrail-1)%maxTrail], load)
 	}
 	t.loads[t.next] = load
 	t.next = (t.next + 1) % maxTrail
 	t.n = min(t.n+1, maxTrail)
-	shortest := int(min(max(shortTrail/t.step, 1), maxTrail))
-	if t.n < shortest {
-		return 0, false
-	}
-	longest := int(min(max(longTrail/t.step, 1), maxTrail))
-	n := min(max(int(math.Ceil(t.noise/(trailNoise*trailNoise))), shortest), longest, t.n)
+	n := max(int(math.Ceil(t.noise/(trailNoise*trailNoise))), t.shortest())
+	n = min(n, int(min(max(longTrail/t.step, 1), maxTrail)), t.n)
 	for i := 1; i <= n; i++ {
 		mean += t.loads[(t.next+maxTrail-i)%maxTrail] / float64(n)
 	}
-	return mean, true
+	return mean, n
 }
+
+// shortest is the number of steps of a trail from which a step teaches.
+func (t *trail) shortest() int { return int(min(max(shortTrail/t.step, 1), maxTrail)) }
 
 // learnNoise takes the difference of two steps in a row. What is between them besides noise is small
 // from minute to minute.

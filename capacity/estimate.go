@@ -59,21 +59,45 @@ const (
 )
 
 const (
-	enoughSteps   = 60 // that teach, for an estimate
+	enoughSteps = 60 // that teach, for an estimate
+	// nearRise is the rise of latency from which loads count as near the limit. Below it, laws of many
+	// shapes fit alike.
+	nearRise      = 0.3
 	enoughCarried = 30 // at a load or above it, to say that it was carried
 )
 
 // Estimate returns what the samples so far say. It is cheap enough to call at each step.
 func (e *Estimator) Estimate() Estimate {
+	out := e.cached
+	if b := e.guard.bound; b > 0 && b < out.Used {
+		out.Used, out.Source = e.bounded(b), SourceLearned
+		if !(out.Capacity <= b) {
+			out.Capacity, out.Lower, out.AtLeast, out.Missing = b, min(b, out.Lower), false, MissingNothing
+			if out.Lower != out.Lower {
+				out.Lower = b
+			}
+		}
+	}
+	out.Since = e.since
+	if out.Steps < enoughSteps { // what is missing may change without a step that teaches
+		out.Missing = e.missing(e.bins.counts())
+	}
+	return out
+}
+
+// summarise reads the summary again.
+func (e *Estimator) summarise() { e.cached, e.fresh = e.fromSummary(), 0 }
+
+func (e *Estimator) fromSummary() Estimate {
 	met, missed := e.bins.counts()
 	out := Estimate{
 		Used: e.bounded(e.opts.Default), Capacity: math.NaN(), Lower: math.NaN(), Source: SourceDefault,
-		Steps: met + missed, Missed: missed, Since: e.since,
+		Steps: met + missed, Missed: missed,
 	}
+	out.Carried = max(e.bins.carried(e.opts.Attain), e.carried)
 	if out.Missing = e.missing(met, missed); out.Missing != MissingNothing {
 		return out
 	}
-	out.Carried = e.bins.carried(e.opts.Attain)
 	limit, near := e.limit()
 	if !near {
 		out.AtLeast, out.Source, out.Missing = true, SourceAtLeast, MissingBusy
@@ -82,7 +106,11 @@ func (e *Estimator) Estimate() Estimate {
 		return out
 	}
 	out.Source, out.Capacity, out.Lower = SourceLearned, limit.load, limit.lower
-	out.Used = e.bounded(min(limit.load, max(e.opts.Default, out.Carried)))
+	used := min(limit.load, max(e.opts.Default, out.Carried))
+	if used < e.opts.Default && !e.bins.missedNear(limit.load, e.opts.Default, 1-e.opts.Attain) {
+		used = e.opts.Default
+	}
+	out.Used = e.bounded(used)
 	return out
 }
 
@@ -97,10 +125,10 @@ func (e *Estimator) limit() (crossing, bool) {
 	missed, seen := e.bins.limit(e.opts.Attain)
 	law, ok := cross(groups)
 	switch {
-	case ok && law.upper <= farthest*highest:
+	case ok && law.upper <= farthest*highest && law.rise >= nearRise:
 		return law, true
 	case seen:
-		return crossing{missed, missed, missed}, true
+		return crossing{load: missed, lower: missed}, true
 	}
 	return crossing{}, false
 }
@@ -192,4 +220,17 @@ func (s *summary) limit(attain float64) (load float64, seen bool) {
 		}
 	}
 	return 0, false
+}
+
+// missedNear reports whether the objective was really missed at loads about a limit and up to the
+// default. Without that, a law alone does not lower the default.
+func (s *summary) missedNear(limit, usual, allowed float64) bool {
+	met, missed := 0.0, 0.0
+	for i := range s.bins {
+		if s.load(i+1) >= 0.9*limit && s.load(i) <= usual {
+			met += float64(s.bins[i].met)
+			missed += float64(s.bins[i].missed)
+		}
+	}
+	return missed >= s.weight && missed >= allowed/10*(met+missed)
 }

@@ -78,6 +78,9 @@ type crossing struct {
 	load  float64
 	lower float64 // a tenth of the weight of the laws lies below
 	upper float64 // a fifth of it lies above
+	// rise is how far latency has risen at the highest loads, as a share of the way from that of a
+	// service without load to the objective.
+	rise float64
 }
 
 // cross fits laws of many shapes to the groups, and returns where they meet the objective. Each law
@@ -93,21 +96,28 @@ func cross(groups []group) (crossing, bool) {
 	groups = groups[:top]
 	highest := groups[top-1].load
 	var laws []fitted
-	best := math.Inf(1)
-	for _, p := range []float64{1, 2, 4, 8} {
+	best := fitted{loss: math.Inf(1)}
+	for _, p := range []int{1, 2, 4, 8} {
 		for _, ahead := range []float64{
-			0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.28, 0.4, 0.55, 0.8, 1.2, 2, 4, 10,
+			0.01, 0.03, 0.05, 0.08, 0.12, 0.18, 0.26, 0.4, 0.6, 1, 2, 8,
 		} {
 			if l, ok := fit(groups, highest*(1+ahead), p); ok {
 				laws = append(laws, l)
-				best = min(best, l.loss)
+				if l.loss < best.loss {
+					best = l
+				}
 			}
 		}
 	}
 	if len(laws) == 0 {
 		return crossing{}, false
 	}
-	return average(laws, best, highest, len(groups)), true
+	out := average(laws, best.loss, highest, len(groups))
+	out.rise = 1
+	if best.a < 1 {
+		out.rise = (best.at(highest) - best.a) / (1 - best.a)
+	}
+	return out, true
 }
 
 // average weighs the laws by how well they fit.

@@ -9,17 +9,24 @@ import "math"
 // The first part is the time of a request alone. The second is what others in the same batch add.
 // The third is waiting, which grows without bound towards saturation at c.
 type fitted struct {
-	a, d, b, c, p float64
-	loss          float64
+	a, d, b, c float64
+	p          int // a power of two
+	loss       float64
 }
 
 func (l *fitted) at(load float64) float64 { return l.a + l.d*load + l.b*waiting(load/l.c, l.p) }
 
-func waiting(x, p float64) float64 { return math.Pow(x, p) / (1 - x) }
+func waiting(x float64, p int) float64 {
+	power := x
+	for ; p > 1; p /= 2 {
+		power *= power
+	}
+	return power / (1 - x)
+}
 
 // fit finds a, d and b, at least 0, by least squares on relative errors. Groups far from the limit
 // count less: the law is to be right near it.
-func fit(groups []group, c, p float64) (fitted, bool) {
+func fit(groups []group, c float64, p int) (fitted, bool) {
 	law := fitted{c: c, p: p}
 	highest := groups[len(groups)-1].load
 	weight := func(g group) float64 {
@@ -57,7 +64,7 @@ func (l *fitted) cross(highest float64) float64 {
 	if l.at(high) <= 1 {
 		return high
 	}
-	for range 40 {
+	for high-low > 1e-4*highest {
 		mid := (low + high) / 2
 		if l.at(mid) <= 1 {
 			low = mid

@@ -1,0 +1,97 @@
+package capacity
+
+import "math"
+
+// A guard reacts to misses at once, while the summary still believes what was true before. It holds
+// a bound on what is used. The bound falls with misses in a row, and rises again with steps that met
+// the objective.
+type guard struct {
+	score   float64 // evidence of misses at loads that should be carried, as a log-likelihood ratio
+	bound   float64 // on what is used; 0 without one
+	bad     float64 // the lowest load that was missed since the bound began
+	began   float64 // load at which it began
+	changed bool    // the summary was told about this change
+	rise    float64 // evidence of latencies far below what was usual at the load
+}
+
+const (
+	// alarm is the score at which misses are no accident: about three in a row, or four with others
+	// between them.
+	alarm = 8
+	// A step that misses is this likely after a change.
+	missesAfter = 0.5
+	// lowest is how far one alarm lowers the bound at most, relative to the load at its beginning. A
+	// further one begins when the load per replica has changed.
+	lowest = 0.35
+	// A bound rises by quick per step that met the objective, and by slow near loads that missed it.
+	quick, slow = 0.01, 0.001
+	nearBad     = 0.85
+	busy        = 0.8 // of the bound: at lower loads a met objective says nothing
+	// riseAlarm is the score at which latencies are no longer what they were: about 20 steps in a row
+	// below nearly all that were seen at such loads.
+	riseAlarm = 60
+)
+
+// A verdict says what a step means for the summary.
+type verdict int
+
+const (
+	usual verdict = iota
+	dropped
+	risen
+)
+
+// step takes a step with its load per replica, its latency relative to the objective, and what is
+// used now. allowed is the share of steps that may miss.
+func (g *guard) step(load, latency, used, allowed float64) verdict {
+	expected := min(3*allowed, missesAfter/2) // neighbours miss together, so more than allowed
+	switch {
+	case latency > 1 && load <= used*1.02:
+		g.score = min(g.score+math.Log(missesAfter/expected), 2*alarm)
+	case latency <= 1 && load >= busy*used:
+		g.score = max(g.score-math.Log((1-expected)/(1-missesAfter)), 0)
+	}
+	switch {
+	case latency > 1 && g.score >= alarm:
+		return g.lower(load, latency, used)
+	case latency <= 1 && g.bound > 0 && load >= busy*g.bound && g.score < alarm:
+		g.raise()
+	}
+	return usual
+}
+
+// lower reacts to a miss during an alarm: the further beyond the objective, the more.
+func (g *guard) lower(load, latency, used float64) verdict {
+	if g.bound == 0 {
+		g.bound, g.bad, g.began, g.changed = used, load, load, false
+	}
+	if load < g.began/1.15 {
+		g.began = load // the remedy came, and was not enough
+	}
+	g.bad = min(g.bad, load)
+	factor := min(max(1/math.Sqrt(latency), 0.7), 0.97)
+	g.bound = min(g.bound, max(min(g.bound, load)*factor, lowest*g.began))
+	if !g.changed && g.bound < 0.8*used {
+		g.changed = true
+		return dropped
+	}
+	return usual
+}
+
+func (g *guard) raise() {
+	if g.bound < nearBad*g.bad {
+		g.bound *= 1 + quick
+	} else {
+		g.bound *= 1 + slow
+	}
+}
+
+// compare takes the rank of a latency among those seen at such loads, from 0 to 1.
+func (g *guard) compare(rank float64) verdict {
+	g.rise = max(0, g.rise-math.Log(max(rank, 0.005))-2)
+	if g.rise < riseAlarm {
+		return usual
+	}
+	g.rise = 0
+	return risen
+}
