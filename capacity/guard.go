@@ -11,6 +11,7 @@ type guard struct {
 	bad     float64 // the lowest load that was missed since the bound began
 	began   float64 // load at which it began
 	changed bool    // the summary was told about this change
+	missed  float64 // load of the last miss
 	rise    float64 // evidence of latencies far below what was usual at the load
 }
 
@@ -48,7 +49,8 @@ func (g *guard) step(load, latency, used, allowed float64) verdict {
 	switch {
 	case latency > 1 && load <= used*1.02:
 		g.score = min(g.score+math.Log(missesAfter/expected), 2*alarm)
-	case latency <= 1 && load >= busy*used:
+		g.missed = load
+	case latency <= 1 && load >= busy*min(used, g.missed):
 		g.score = max(g.score-math.Log((1-expected)/(1-missesAfter)), 0)
 	}
 	switch {
