@@ -36,6 +36,7 @@ type Feed struct {
 	estimator   *capacity.Estimator
 	estimate    capacity.Estimate
 	step, every time.Duration
+	offset      time.Duration // of the batches, so that not all Forecasts read at once
 	until       time.Time // end of the newest step that was added
 	replicas    float64   // in that step
 	unchanged   int       // how many steps in a row had these
@@ -58,7 +59,11 @@ func New(set planner.Settings) (*Feed, error) {
 		return nil, fmt.Errorf("spec.capacity: %w", err)
 	}
 	batch := min(max((batchTime+set.Step-1)/set.Step, 1), maxBatch)
-	return &Feed{estimator: e, estimate: e.Estimate(), step: set.Step, every: batch * set.Step, replicas: math.NaN()}, nil
+	every := batch * set.Step
+	return &Feed{
+		estimator: e, estimate: e.Estimate(), step: set.Step, every: every, replicas: math.NaN(),
+		offset: set.FitOffset % every / set.Step * set.Step,
+	}, nil
 }
 
 // Clone returns a copy that shares nothing with f.
@@ -74,7 +79,7 @@ func (f *Feed) Next(demand forecaster.Series) (from, to time.Time, ok bool) {
 	to = f.newest(demand)
 	from = later(later(f.until, demand.Start), floorTo(to.Add(-Span), f.step))
 	if most := from.Add(maxSteps * f.step); most.Before(to) {
-		to = floorTo(most, f.every)
+		to = f.batchUntil(most)
 	}
 	to = from.Add(to.Sub(from) / f.step * f.step) // Whole steps, wherever the series begins.
 	return from, to, from.Before(to)
@@ -89,8 +94,11 @@ func (f *Feed) CaughtUp(demand forecaster.Series) bool {
 // newest returns the instant up to which steps are due.
 func (f *Feed) newest(demand forecaster.Series) time.Time {
 	known := planner.Settled(demand)
-	return floorTo(known.Start.Add(time.Duration(len(known.Values))*known.Step), f.every)
+	return f.batchUntil(known.Start.Add(time.Duration(len(known.Values)) * known.Step))
 }
+
+// batchUntil returns the end of the last batch that ends by t.
+func (f *Feed) batchUntil(t time.Time) time.Time { return floorTo(t.Add(-f.offset), f.every).Add(f.offset) }
 
 // Until returns the end of the newest step that was added; the zero time before the first.
 func (f *Feed) Until() time.Time { return f.until }

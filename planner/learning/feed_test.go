@@ -94,6 +94,29 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// Forecasts of different names read at different steps.
+func TestBatchesAreSpread(t *testing.T) {
+	ends := map[time.Duration]int{}
+	for offset := range 300 {
+		set := settings(time.Minute)
+		set.FitOffset = time.Duration(offset) * time.Second
+		f, err := New(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := f.batchUntil(epoch.Add(time.Hour))
+		if end.After(epoch.Add(time.Hour)) || end.Add(f.every).Sub(epoch) <= time.Hour || end.Sub(epoch)%time.Minute != 0 {
+			t.Fatalf("with an offset of %s the batch by 1:00 ends at %s", set.FitOffset, end)
+		}
+		ends[end.Sub(epoch)]++
+	}
+	for end, n := range ends {
+		if n != 60 || len(ends) != 5 {
+			t.Errorf("%d of 300 Forecasts read until %s, and there are %d such times; want 60 and 5", n, end, len(ends))
+		}
+	}
+}
+
 // The past is read in parts of bounded size, from two weeks ago on.
 func TestThePastIsReadInParts(t *testing.T) {
 	f := newFeed(t, time.Minute)
