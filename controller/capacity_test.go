@@ -328,7 +328,8 @@ func TestANewImageIsLearnedAnew(t *testing.T) {
 	if s := f.get(t, "fc").Status.Capacity; s.Release != before.Release || s.Steps < before.Steps {
 		t.Errorf("a rollout that has not ended counts already: %+v", s)
 	}
-	if err := f.client.Delete(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "old"}}); err != nil {
+	old := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "old"}}
+	if err := f.client.Delete(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
 	f.learnFor(t, 30*time.Minute)

@@ -135,9 +135,9 @@ func TestCapacityInStatus(t *testing.T) {
 		status *v1alpha1.CapacityStatus
 		want   float64
 	}{
-		"nothing learned":  {nil, nil, 5},
-		"learned":          {nil, status(CapacityFromLearning, "7.5"), 7.5},
-		"of the spec":      {nil, status(CapacityFromSpec, "4"), 5},
+		"nothing learned": {nil, nil, 5},
+		"learned":         {nil, status(CapacityFromLearning, "7.5"), 7.5},
+		"of the spec":     {nil, status(CapacityFromSpec, "4"), 5},
 		"bounded": {
 			func(s *v1alpha1.ForecastSpec) { s.Capacity.Max = new(resource.MustParse("6")) },
 			status(CapacityFromLearning, "7"), 6,
@@ -147,7 +147,7 @@ func TestCapacityInStatus(t *testing.T) {
 			func(s *v1alpha1.ForecastSpec) { s.Capacity.Mode = v1alpha1.CapacityFixed },
 			status(CapacityFromLearning, "7"), 5,
 		},
-		"a bad value":      {nil, status(CapacityFromLearning, "0"), 5},
+		"a bad value": {nil, status(CapacityFromLearning, "0"), 5},
 	} {
 		s, err := Parse(learningForecast(tc.change))
 		if got := s.CapacityIn(tc.status); err != nil || got != tc.want {

@@ -198,7 +198,9 @@ func TestCount(t *testing.T) {
 		{Ready: at(50), Key: b}, {Ready: at(20), Key: a}, {Ready: at(10), Key: gpuwarm.Key{Image: "1", Pool: "z"}},
 		{Key: a}, {Ready: at(1), Ended: at(2), Key: a},
 	})
-	if got.Ready != 3 || len(got.Releases) != 2 || !got.Releases[0].Since.Equal(at(10)) || !got.Releases[1].Since.Equal(at(50)) {
+	want := []time.Time{at(10), at(50)}
+	if got.Ready != 3 || len(got.Releases) != 2 || !got.Releases[0].Since.Equal(want[0]) ||
+		!got.Releases[1].Since.Equal(want[1]) {
 		t.Errorf("%+v, want 3 ready pods of two releases: a pool is none", got)
 	}
 }
@@ -217,9 +219,19 @@ func TestReleases(t *testing.T) {
 		want bool
 	}
 	for name, looks := range map[string][]look{
-		"a rollout":            {{1, pods("a"), false}, {2, pods("a", "b"), false}, {3, pods("b"), true}, {4, pods("b"), false}},
-		"none ready":           {{1, pods("a"), false}, {2, pods(), false}, {3, pods("a"), false}},
-		"two accelerators":     {{1, pods("a"), false}, {2, pods("a", "b"), false}, {9, pods("b"), false}, {10, pods("a"), false}},
+		"a rollout": {
+			{1, pods("a"), false},
+			{2, pods("a", "b"), false},
+			{3, pods("b"), true},
+			{4, pods("b"), false},
+		},
+		"none ready": {{1, pods("a"), false}, {2, pods(), false}, {3, pods("a"), false}},
+		"two accelerators": {
+			{1, pods("a"), false},
+			{2, pods("a", "b"), false},
+			{9, pods("b"), false},
+			{10, pods("a"), false},
+		},
 		"back again":           {{1, pods("a"), false}, {2, pods("b"), true}, {3, pods("a"), true}},
 		"replaced in one look": {{1, pods("a"), false}, {2, pods("b", "c"), true}},
 	} {

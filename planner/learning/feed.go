@@ -37,11 +37,11 @@ type Feed struct {
 	estimate    capacity.Estimate
 	step, every time.Duration
 	offset      time.Duration // of the batches, so that not all Forecasts read at once
-	until       time.Time // end of the newest step that was added
-	replicas    float64   // in that step
-	unchanged   int       // how many steps in a row had these
-	released    time.Time // the release that counts
-	pending     time.Time // a release to come; zero without one
+	until       time.Time     // end of the newest step that was added
+	replicas    float64       // in that step
+	unchanged   int           // how many steps in a row had these
+	released    time.Time     // the release that counts
+	pending     time.Time     // a release to come; zero without one
 }
 
 // New returns a Feed that knows nothing yet. set.Learn is not nil. It fails with [ErrNoDefault] where
@@ -98,7 +98,9 @@ func (f *Feed) newest(demand forecaster.Series) time.Time {
 }
 
 // batchUntil returns the end of the last batch that ends by t.
-func (f *Feed) batchUntil(t time.Time) time.Time { return floorTo(t.Add(-f.offset), f.every).Add(f.offset) }
+func (f *Feed) batchUntil(t time.Time) time.Time {
+	return floorTo(t.Add(-f.offset), f.every).Add(f.offset)
+}
 
 // Until returns the end of the newest step that was added; the zero time before the first.
 func (f *Feed) Until() time.Time { return f.until }

@@ -83,7 +83,8 @@ func (s Service) YAML() string {
 		"$ANNOTATIONS", string(annotations), "$WINDOW", fmt.Sprint(int(s.ScaleDownWindow.Seconds())),
 		"$MODE", s.Mode, "$PROVISION", s.ProvisionFor, "$QUERY", s.Query(), "$SOURCE", source, "$STEP", promDuration(s.Step),
 		"$HISTORY", promDuration(s.History), "$HORIZON", promDuration(s.Horizon), "$LEAD", promDuration(s.DefaultLead),
-		"$SELECTOR", selector, "$LEARN", s.capacitySpec(), "$TARGET", s.target(), "$PRIORITY", fmt.Sprint(s.Priority), "$SCALER", s.Scaler, "$PROMETHEUS", s.Prometheus,
+		"$SELECTOR", selector, "$LEARN", s.capacitySpec(), "$TARGET", s.target(),
+		"$PRIORITY", fmt.Sprint(s.Priority), "$SCALER", s.Scaler, "$PROMETHEUS", s.Prometheus,
 	).Replace(s.template())
 }
 
