@@ -80,7 +80,7 @@ func (e *evaluation) observeReplicas(ctx context.Context) error {
 	}
 	e.next.Capacity = e.state.evidence.Status(e.capacity, e.fc.Status.Capacity)
 	e.state.evidence.SetCondition(&e.conditions.Set, e.capacity, e.set.Learn.AtMost, e.state.hasRead)
-	e.metrics.evidence.Observe(client.ObjectKeyFromObject(e.fc), e.next.Capacity)
+	e.metrics.evidence.Observe(client.ObjectKeyFromObject(e.fc), e.next.Capacity, e.set.CapacityIn(nil))
 	return nil
 }
 

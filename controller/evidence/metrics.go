@@ -19,8 +19,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		capacity: gauge("headstart_forecast_capacity",
-			"Demand that one replica serves, where that is learned: the figure used, the newest estimate, its lower "+
-				"bound, and the most that was carried with the objective met.", "figure"),
+			"Demand that one replica serves, where that is learned: the figure used, the one configured, the newest "+
+				"estimate, its lower bound, and the most that was carried with the objective met.", "figure"),
 		steps: gauge("headstart_forecast_capacity_steps",
 			"Steps that the capacity is learned from, and those of them that missed the objective.", "steps"),
 		learned: gauge("headstart_forecast_capacity_learned",
@@ -32,8 +32,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-// Observe sets the metrics of a learned capacity.
-func (m *Metrics) Observe(key types.NamespacedName, c *v1alpha1.LearnedCapacity) {
+// Observe sets the metrics of a learned capacity. configured is what counts without evidence.
+func (m *Metrics) Observe(key types.NamespacedName, c *v1alpha1.LearnedCapacity, configured float64) {
 	if c == nil {
 		m.Forget(key)
 		return
@@ -48,6 +48,7 @@ func (m *Metrics) Observe(key types.NamespacedName, c *v1alpha1.LearnedCapacity)
 		}
 		m.capacity.WithLabelValues(key.Namespace, key.Name, figure).Set(q.AsApproximateFloat64())
 	}
+	m.capacity.WithLabelValues(key.Namespace, key.Name, "configured").Set(configured)
 	m.steps.WithLabelValues(key.Namespace, key.Name, "taught").Set(float64(c.Steps))
 	m.steps.WithLabelValues(key.Namespace, key.Name, "missed").Set(float64(c.Missed))
 	learned := 0.0
