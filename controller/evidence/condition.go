@@ -34,10 +34,14 @@ func (l *Learner) SetCondition(set *conditions.Set, inUse, atMost float64, hasDe
 		set.SetUnknown(kind, "NoHistory", "there is no history of demand yet; %s", counts)
 	case !ok || !l.current:
 		set.SetUnknown(kind, "Reading", "latency and ready replicas are being read; %s", counts)
-	case known.Source == capacity.SourceLearned && known.Missing == capacity.MissingNothing:
+	case known.Source == capacity.SourceLearned:
+		few := ""
+		if known.Missing != capacity.MissingNothing { // since the change that was found last
+			few = "; it follows a change, of which more steps will say more"
+		}
 		set.SetTrue(kind, "Learned", "a replica is taken to serve %s: learned from %.0f steps since %s, of which %.0f "+
-			"missed the objective; estimate %s, lower bound %s", figure(inUse), known.Steps,
-			known.Since.UTC().Format(time.RFC3339), known.Missed, figure(known.Capacity), figure(known.Lower))
+			"missed the objective; estimate %s, lower bound %s%s", figure(inUse), known.Steps,
+			known.Since.UTC().Format(time.RFC3339), known.Missed, figure(known.Capacity), figure(known.Lower), few)
 	case known.Missing == capacity.MissingBusy || known.Missing == capacity.MissingNothing:
 		set.SetUnknown(kind, "NeverBusy", "the service was never near its limit: a replica has carried %s with the "+
 			"objective met, and may carry more; a replica is taken to serve %s; there is nothing to do, and a load test "+
