@@ -53,10 +53,9 @@ func (s *summary) forget(now time.Time) {
 	s.began, s.weight = now, 1
 }
 
-// doubt makes all that was learned so far count less: the service changed. It still says more than
-// nothing, until there is something newer.
+// doubt makes all that was learned so far count for next to nothing: the service changed.
 func (s *summary) doubt() {
-	const factor = 50
+	const factor = 1000
 	for i := range s.bins {
 		b := &s.bins[i]
 		b.met, b.missed = b.met/factor, b.missed/factor
@@ -84,6 +83,16 @@ func (s *summary) rank(load, latency float64) (float64, bool) {
 		all += b.steps()
 	}
 	return below / max(all, 1e-300), all >= enough*s.weight
+}
+
+// top returns the highest bin with evidence, or the lowest where there is none.
+func (s *summary) top() int {
+	for i := binCount - 1; i > 0; i-- {
+		if s.bins[i].steps() > 0 {
+			return i
+		}
+	}
+	return 0
 }
 
 // bin returns the place of a load in bins, which may be outside.

@@ -31,6 +31,7 @@ type Estimator struct {
 	// carried is the largest load that was carried before the last rise of the capacity.
 	carried float64
 	cached  Estimate // of the summary
+	wild    int      // absurd loads in a row
 	fresh   int      // steps that the summary got since
 }
 
@@ -75,6 +76,10 @@ func (e *Estimator) Add(s Sample) {
 		e.trail.reset()
 		return
 	}
+	if e.absurd(s.Load / s.Replicas) {
+		e.trail.reset()
+		return
+	}
 	load, n := e.trail.add(s.Load / s.Replicas)
 	if !measured(s.Latency) || load == 0 {
 		return
@@ -93,6 +98,18 @@ func (e *Estimator) Add(s Sample) {
 // refresh is the number of steps that teach after which the summary is read again. Between them only
 // the guard moves. It is counted in samples, so that it does not matter when somebody asks.
 const refresh, refreshRarely = 15, 60
+
+// absurd reports whether a load is far above all that was seen, and not seen for long enough: a
+// counter that was reset, or a mistaken unit.
+func (e *Estimator) absurd(load float64) bool {
+	const times, believed = 4, 5
+	if !e.bins.used || load <= times*e.bins.load(e.bins.top()+1) {
+		e.wild = 0
+		return false
+	}
+	e.wild++
+	return e.wild < believed
+}
 
 // watch looks for a change of the service. It looks at steps that are too short after a scale event
 // to teach too: after a change, waiting costs the most.

@@ -79,6 +79,12 @@ func (e *Estimator) Estimate() Estimate {
 		}
 	}
 	out.Since = e.since
+	if e.guard.hopeless() {
+		out = Estimate{
+			Used: e.bounded(e.opts.Default), Capacity: math.NaN(), Lower: math.NaN(), Carried: out.Carried,
+			Source: SourceDefault, Steps: out.Steps, Missed: out.Missed, Since: e.since, Missing: MissingMet,
+		}
+	}
 	if out.Steps < enoughSteps { // what is missing may change without a step that teaches
 		out.Missing = e.missing(e.bins.counts())
 	}
@@ -149,88 +155,8 @@ func (e *Estimator) missing(met, missed float64) Missing {
 		return MissingSteps
 	case n.low == n.high:
 		return MissingVariation
-	case met < enoughCarried:
+	case met < enoughCarried || e.guard.hopeless():
 		return MissingMet
 	}
 	return MissingNothing
-}
-
-// together is how many steps in a row are about as good as one: neighbours share their bursts.
-const together = 3
-
-// atLeastShare returns the lower bound of a share that was seen in n steps: Wilson's, at 90 %.
-func atLeastShare(share, n float64) float64 {
-	const z = 1.2816
-	middle := share + z*z/(2*n)
-	half := z * math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
-	return (middle - half) / (1 + z*z/n)
-}
-
-// counts returns the steps that met and that missed the objective.
-func (s *summary) counts() (met, missed float64) {
-	for i := range s.bins {
-		met += float64(s.bins[i].met)
-		missed += float64(s.bins[i].missed)
-	}
-	if s.weight == 0 {
-		return 0, 0
-	}
-	return met / s.weight, missed / s.weight
-}
-
-// carried returns the largest load such that the steps there and above are enough, and met the
-// objective as often as it asks. Steps above are worse, so this says less than it could.
-func (s *summary) carried(attain float64) float64 {
-	met, missed, largest := 0.0, 0.0, 0.0
-	for i := binCount - 1; i >= 0; i-- {
-		met += float64(s.bins[i].met)
-		missed += float64(s.bins[i].missed)
-		if n := met + missed; n >= enoughCarried*s.weight && met >= attain*n {
-			return max(largest, s.load(i))
-		}
-	}
-	return largest
-}
-
-// limit returns the load above which the objective is missed too often, by a monotone regression of
-// the share of misses on the load. It reports whether there is one.
-func (s *summary) limit(attain float64) (load float64, seen bool) {
-	type pool struct {
-		met, missed float64
-		first       int
-	}
-	share := func(p pool) float64 { return p.missed / (p.met + p.missed) }
-	var pools []pool
-	for i := range s.bins {
-		p := pool{float64(s.bins[i].met), float64(s.bins[i].missed), i}
-		if p.met+p.missed == 0 {
-			continue
-		}
-		for n := len(pools); n > 0 && share(pools[n-1]) >= share(p); n-- {
-			last := pools[n-1]
-			p = pool{p.met + last.met, p.missed + last.missed, last.first}
-			pools = pools[:n-1]
-		}
-		pools = append(pools, p)
-	}
-	for _, p := range pools {
-		n := (p.met + p.missed) / s.weight
-		if atLeastShare(share(p), n/together) > 1-attain {
-			return s.load(p.first), true
-		}
-	}
-	return 0, false
-}
-
-// missedNear reports whether the objective was really missed at loads about a limit and up to the
-// default. Without that, a law alone does not lower the default.
-func (s *summary) missedNear(limit, usual, allowed float64) bool {
-	met, missed := 0.0, 0.0
-	for i := range s.bins {
-		if s.load(i+1) >= 0.9*limit && s.load(i) <= usual {
-			met += float64(s.bins[i].met)
-			missed += float64(s.bins[i].missed)
-		}
-	}
-	return missed >= s.weight && missed >= allowed/10*(met+missed)
 }

@@ -12,6 +12,8 @@ type guard struct {
 	began   float64 // load at which it began
 	changed bool    // the summary was told about this change
 	missed  float64 // load of the last miss
+	met     int     // steps that met the objective, up to proven
+	inARow  int     // steps that missed it since the last one that met it
 	rise    float64 // evidence of latencies far below what was usual at the load
 }
 
@@ -19,6 +21,10 @@ const (
 	// alarm is the score at which misses are no accident: about three in a row, or four with others
 	// between them.
 	alarm = 8
+	// proven is how many steps must have met the objective before a miss is taken for a load too high.
+	proven = 10
+	// hopelessSteps is how many steps in a row that miss the objective are no longer a matter of load.
+	hopelessSteps = 180
 	// A step that misses is this likely after a change.
 	missesAfter = 0.5
 	// lowest is how far one alarm lowers the bound at most, relative to the load at its beginning. A
@@ -33,6 +39,10 @@ const (
 	riseAlarm = 60
 )
 
+// hopeless reports whether the objective is missed whatever the load. More replicas would not help:
+// the latency may be in another unit since its exporter changed.
+func (g *guard) hopeless() bool { return g.inARow >= hopelessSteps }
+
 // A verdict says what a step means for the summary.
 type verdict int
 
@@ -45,6 +55,15 @@ const (
 // step takes a step with its load per replica, its latency relative to the objective, and what is
 // used now. allowed is the share of steps that may miss.
 func (g *guard) step(load, latency, used, allowed float64) verdict {
+	if latency <= 1 {
+		g.met, g.inARow = min(g.met+1, proven), 0
+	} else {
+		g.inARow++
+	}
+	if g.met < proven || g.hopeless() {
+		g.score, g.bound = 0, 0
+		return usual
+	}
 	expected := min(3*allowed, missesAfter/2) // neighbours miss together, so more than allowed
 	switch {
 	case latency > 1 && load <= used*1.02:

@@ -38,7 +38,7 @@ func Worlds() []World {
 	return []World{
 		{
 			Name: "chat", Latency: "p95 time to first token", AtMost: 4, Attain: 0.99, patience: 60, few: 20,
-			Capacity: 1.4, Longer: 1.7, Shorter: 0.55,
+			Capacity: 1.4, Longer: 1.465, Shorter: 0.545,
 			replica: model(modelServer{
 				prompt: t["chat prompt"], answer: t["chat answer"], perPrompt: 0.00035, iteration: 0.015,
 				perRunning: 0.0004, slots: 48,
@@ -46,7 +46,7 @@ func Worlds() []World {
 		},
 		{
 			Name: "code", Latency: "p95 time to first token, prompts in chunks", AtMost: 6, Attain: 0.99,
-			Capacity: 0.66, Longer: 1.7, Shorter: 0.55, patience: 60, few: 20,
+			Capacity: 0.66, Longer: 1.38, Shorter: 0.645, patience: 60, few: 20,
 			replica: model(modelServer{
 				prompt: t["code prompt"], answer: t["code answer"], perPrompt: 0.00035, iteration: 0.015,
 				perRunning: 0.0004, slots: 48, chunk: 512,
@@ -54,7 +54,7 @@ func Worlds() []World {
 		},
 		{
 			Name: "cache", Latency: "p95 time to first token, with a prefix cache", AtMost: 3, Attain: 0.99,
-			Capacity: 1.47, Longer: 1.7, Shorter: 0.55, Cached: 0.4, patience: 60, few: 20,
+			Capacity: 1.47, Longer: 1.38, Shorter: 0.593, Cached: 0.4, patience: 60, few: 20,
 			replica: model(modelServer{
 				prompt: t["chat prompt"], answer: t["chat answer"], perPrompt: 0.0005, iteration: 0.015,
 				perRunning: 0.0004, slots: 64, chunk: 1024,
@@ -62,7 +62,7 @@ func Worlds() []World {
 		},
 		{
 			Name: "decode", Latency: "mean time per output token, decode alone", AtMost: 0.06, Attain: 0.99,
-			Capacity: 1.837, Longer: 2, Shorter: 0.5, patience: 60, few: 10, mean: true,
+			Capacity: 1.837, Longer: 1.97, Shorter: 0.512, patience: 60, few: 10, mean: true,
 			replica: model(modelServer{
 				prompt: t["chat prompt"], answer: t["chat answer"], iteration: 0.02, perRunning: 0.0015, slots: 128,
 				measure: perToken,
@@ -70,14 +70,14 @@ func Worlds() []World {
 		},
 		{
 			Name: "web", Latency: "p95, four workers", AtMost: 5, Attain: 0.99,
-			Capacity: 4.02, Longer: 1.7, Shorter: 0.55, patience: 60, few: 20,
+			Capacity: 4.02, Longer: 1.57, Shorter: 0.561, patience: 60, few: 20,
 			replica: func(out *finished) replica {
 				return &workers{mean: 0.8, free: make([]float64, 4), pending: pending{out: out}}
 			},
 		},
 		{
 			Name: "diffusion", Latency: "mean, batches of four", AtMost: 20, Attain: 0.99,
-			Capacity: 0.453, Longer: 1.7, Shorter: 0.55, patience: 120, few: 5, mean: true,
+			Capacity: 0.453, Longer: 1.634, Shorter: 0.54, patience: 120, few: 5, mean: true,
 			replica: func(out *finished) replica {
 				return &batcher{setup: 3, each: 1.2, size: 4, length: 1, pending: pending{out: out}}
 			},
