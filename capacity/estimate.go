@@ -131,7 +131,7 @@ func (e *Estimator) limit() (crossing, bool) {
 	missed, seen := e.bins.limit(e.opts.Attain)
 	law, ok := cross(groups)
 	switch {
-	case ok && law.upper <= farthest*highest && law.rise >= nearRise:
+	case ok && law.load >= groups[0].load && law.upper <= farthest*highest && law.rise >= nearRise:
 		return law, true
 	case seen:
 		return crossing{load: missed, lower: missed}, true

@@ -7,6 +7,7 @@ import "math"
 // the objective.
 type guard struct {
 	score   float64 // evidence of misses at loads that should be carried, as a log-likelihood ratio
+	slow    float64 // the same for a share of misses that is higher than allowed, and not high
 	bound   float64 // on what is used; 0 without one
 	bad     float64 // the lowest load that was missed since the bound began
 	began   float64 // load at which it began
@@ -27,9 +28,14 @@ const (
 	hopelessSteps = 180
 	// A step that misses is this likely after a change.
 	missesAfter = 0.5
-	// lowest is how far one alarm lowers the bound at most, relative to the load at its beginning. A
-	// further one begins when the load per replica has changed.
+	// lowest is how far a bound falls at most, relative to the load at its beginning. Few requests at
+	// night may miss an objective at any load, and no number of replicas would help.
 	lowest = 0.35
+	// A step that misses is this likely after a change that shows in few steps only. slowAlarm is
+	// reached by a tenth of the steps missing for two hours.
+	missesSlowly = 0.1
+	slowAlarm    = 10
+	slowFactor   = 0.85 // on what is used, at a slow alarm
 	// A bound rises by quick per step that met the objective, and by slow near loads that missed it.
 	quick, slow = 0.01, 0.001
 	nearBad     = 0.85
@@ -61,7 +67,7 @@ func (g *guard) step(load, latency, used, allowed float64) verdict {
 		g.inARow++
 	}
 	if g.met < proven || g.hopeless() {
-		g.score, g.bound = 0, 0
+		g.score, g.slow, g.bound = 0, 0, 0
 		return usual
 	}
 	expected := min(3*allowed, missesAfter/2) // neighbours miss together, so more than allowed
@@ -72,6 +78,9 @@ func (g *guard) step(load, latency, used, allowed float64) verdict {
 	case latency <= 1 && load >= busy*min(used, g.missed):
 		g.score = max(g.score-math.Log((1-expected)/(1-missesAfter)), 0)
 	}
+	if v := g.slowly(load, latency, used, allowed); v != usual {
+		return v
+	}
 	switch {
 	case latency > 1 && g.score >= alarm:
 		return g.lower(load, latency, used)
@@ -81,13 +90,32 @@ func (g *guard) step(load, latency, used, allowed float64) verdict {
 	return usual
 }
 
+// slowly looks for a share of misses that stays too high without many in a row.
+func (g *guard) slowly(load, latency, used, allowed float64) verdict {
+	expected := min(2*allowed, missesSlowly/2)
+	switch {
+	case latency > 1 && load <= used*1.02:
+		g.slow += math.Log(missesSlowly / expected)
+	case latency <= 1 && load >= busy*min(used, g.missed):
+		g.slow = max(g.slow-math.Log((1-expected)/(1-missesSlowly)), 0)
+	}
+	if g.slow < slowAlarm || g.score >= alarm {
+		g.slow = min(g.slow, slowAlarm)
+		return usual
+	}
+	g.slow = 0
+	if g.bound == 0 {
+		g.bound, g.bad, g.began = used, load, load
+	}
+	g.changed = true
+	g.bound = min(g.bound, max(used*slowFactor, lowest*g.began))
+	return dropped
+}
+
 // lower reacts to a miss during an alarm: the further beyond the objective, the more.
 func (g *guard) lower(load, latency, used float64) verdict {
 	if g.bound == 0 {
 		g.bound, g.bad, g.began, g.changed = used, load, load, false
-	}
-	if load < g.began/1.15 {
-		g.began = load // the remedy came, and was not enough
 	}
 	g.bad = min(g.bad, load)
 	factor := min(max(1/math.Sqrt(latency), 0.7), 0.97)

@@ -48,11 +48,15 @@ func (s *summary) carried(attain float64) float64 {
 }
 
 // limit returns the load from which the objective is missed too often for certain. It reports
-// whether there is one.
+// whether there is one: where no lower load is better, fewer replicas are not the reason.
 func (s *summary) limit(attain float64) (load float64, seen bool) {
+	better := 0.0
 	for _, p := range s.pools() {
 		n := (p.met + p.missed) / s.weight
-		if atLeastShare(p.share(), n/together) > 1-attain {
+		if p.share() <= 1-attain {
+			better += n
+		}
+		if better >= enoughCarried && atLeastShare(p.share(), n/together) > 1-attain {
 			return s.load(p.first), true
 		}
 	}
@@ -92,5 +96,5 @@ func (s *summary) missedNear(limit, usual, allowed float64) bool {
 			missed += float64(s.bins[i].missed)
 		}
 	}
-	return missed >= s.weight && missed >= allowed/10*(met+missed)
+	return missed >= 3*s.weight && missed >= allowed/5*(met+missed)
 }

@@ -46,6 +46,10 @@ func (l loop) demand() []float64 {
 	return out
 }
 
+type capEstimate = capacity.Estimate
+
+var trace func(int, capEstimate)
+
 func (l loop) run(t *testing.T) outcome {
 	t.Helper()
 	usual := l.usual
@@ -92,6 +96,9 @@ func (l loop) run(t *testing.T) outcome {
 				At: at, Load: m.Load, Replicas: m.Replicas, Settled: quiet >= 2, Latency: m.Latency,
 			})
 			used = e.Estimate().Used
+			if trace != nil {
+				trace(i, e.Estimate())
+			}
 		}
 		out.missed = append(out.missed, miss)
 		out.estimate = append(out.estimate, used)
@@ -128,6 +135,45 @@ func TestLoop(t *testing.T) {
 				}
 				t.Logf("   day %d used %.2f %.2f %.2f %.2f missed %d", d, o.estimate[d*1440+360]/w.Capacity, o.estimate[d*1440+720]/w.Capacity, o.estimate[d*1440+960]/w.Capacity, o.estimate[d*1440+1439]/w.Capacity, miss)
 			}
+		}
+	}
+}
+
+func TestChange(t *testing.T) {
+	const at = 3*1440 + 13*60 // two hours before the maximum of the day
+	step := func(to float64) func(int) float64 {
+		return func(i int) float64 {
+			if i < at {
+				return 1
+			}
+			return to
+		}
+	}
+	ramp := func(to float64) func(int) float64 {
+		return func(i int) float64 {
+			return math.Exp(math.Log(to) * min(max(float64(i-at)/120, 0), 1))
+		}
+	}
+	for _, w := range queues.Worlds() {
+		for name, f := range map[string]func(int) float64{
+			"halves at once": step(w.Longer), "halves in two hours": ramp(w.Longer), "doubles": step(w.Shorter),
+		} {
+			o := loop{world: w, seed: 1, days: 5, replicas: 8, usual: 1 * w.Capacity, lengths: f}.run(t)
+			count := func(from, to int) int {
+				n := 0
+				for _, m := range o.missed[from:to] {
+					if m {
+						n++
+					}
+				}
+				return n
+			}
+			var moved []float64
+			for _, k := range []int{-10, 5, 10, 20, 30, 60, 120, 180, 240, 480, 720, 1440} {
+				moved = append(moved, math.Round(100*o.estimate[at+k]/w.Capacity)/100)
+			}
+			t.Logf("%-9s %-20s missed before %.4f, in 2 h %d, next 2 h %d, rest %.4f; used %v", w.Name, name, float64(count(0, at))/at,
+				count(at, at+120), count(at+120, at+240), float64(count(at+240, len(o.missed)))/float64(len(o.missed)-at-240), moved)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func Worlds() []World {
 	t := tables()
 	return []World{
 		{
-			Name: "chat", Latency: "p95 time to first token", AtMost: 4, Attain: 0.99, patience: 60, few: 20,
+			Name: "chat", Latency: "p95 time to first token", AtMost: 4, Attain: 0.99, patience: 60, few: 50,
 			Capacity: 1.4, Longer: 1.465, Shorter: 0.545,
 			replica: model(modelServer{
 				prompt: t["chat prompt"], answer: t["chat answer"], perPrompt: 0.00035, iteration: 0.015,
@@ -46,7 +46,7 @@ func Worlds() []World {
 		},
 		{
 			Name: "code", Latency: "p95 time to first token, prompts in chunks", AtMost: 6, Attain: 0.99,
-			Capacity: 0.66, Longer: 1.38, Shorter: 0.645, patience: 60, few: 20,
+			Capacity: 0.66, Longer: 1.38, Shorter: 0.645, patience: 60, few: 50,
 			replica: model(modelServer{
 				prompt: t["code prompt"], answer: t["code answer"], perPrompt: 0.00035, iteration: 0.015,
 				perRunning: 0.0004, slots: 48, chunk: 512,
@@ -54,7 +54,7 @@ func Worlds() []World {
 		},
 		{
 			Name: "cache", Latency: "p95 time to first token, with a prefix cache", AtMost: 3, Attain: 0.99,
-			Capacity: 1.47, Longer: 1.38, Shorter: 0.593, Cached: 0.4, patience: 60, few: 20,
+			Capacity: 1.47, Longer: 1.38, Shorter: 0.593, Cached: 0.4, patience: 60, few: 50,
 			replica: model(modelServer{
 				prompt: t["chat prompt"], answer: t["chat answer"], perPrompt: 0.0005, iteration: 0.015,
 				perRunning: 0.0004, slots: 64, chunk: 1024,
@@ -70,7 +70,7 @@ func Worlds() []World {
 		},
 		{
 			Name: "web", Latency: "p95, four workers", AtMost: 5, Attain: 0.99,
-			Capacity: 4.02, Longer: 1.57, Shorter: 0.561, patience: 60, few: 20,
+			Capacity: 4.02, Longer: 1.57, Shorter: 0.561, patience: 60, few: 50,
 			replica: func(out *finished) replica {
 				return &workers{mean: 0.8, free: make([]float64, 4), pending: pending{out: out}}
 			},
