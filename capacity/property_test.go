@@ -39,7 +39,7 @@ func someOptions(t *rapid.T) Options {
 	o.Attain = rapid.SampledFrom([]float64{0.5, 0.9, 0.95, 0.99, 0.999, 0.9999}).Draw(t, "attain")
 	o.Default = rapid.Float64Range(1, 20).Draw(t, "default")
 	o.Min = rapid.Float64Range(0, 3).Draw(t, "min")
-	o.Max = rapid.Float64Range(o.Min, 30).Draw(t, "max")
+	o.Max = rapid.Float64Range(max(o.Min, 0.5), 30).Draw(t, "max")
 	return o
 }
 
