@@ -90,14 +90,23 @@ func (e *Estimator) Add(s Sample) {
 		e.bins.add(load, s.Latency/e.opts.AtMost)
 		e.fresh++
 	}
-	if e.fresh >= refreshRarely || e.fresh >= refresh && e.cached.Steps < 1000 || e.fresh > 0 && e.cached.Steps < enoughSteps {
+	if e.fresh > 0 && e.fresh >= refresh(e.cached.Steps) {
 		e.summarise()
 	}
 }
 
-// refresh is the number of steps that teach after which the summary is read again. Between them only
-// the guard moves. It is counted in samples, so that it does not matter when somebody asks.
-const refresh, refreshRarely = 15, 60
+// refresh returns the number of steps that teach after which the summary is read again: fewer while
+// it has few. Between them only the guard moves. It is counted in samples, so that it does not matter
+// when somebody asks.
+func refresh(steps float64) int {
+	switch {
+	case steps < enoughSteps:
+		return 1
+	case steps < 1000:
+		return 15
+	}
+	return 60
+}
 
 // absurd reports whether a load is far above all that was seen, and not seen for long enough: a
 // counter that was reset, or a mistaken unit.

@@ -43,8 +43,8 @@ func follow(t *testing.T, p *queues.Replay, o capacity.Options, highest float64)
 // capacity give it within 7 % below and 3 % above; a cycle that reaches half of it gives the default.
 func TestEstimateOfKnownCapacities(t *testing.T) {
 	for _, w := range queues.Worlds() {
-		if !*bars && w.Name != "diffusion" && w.Name != "decode" {
-			continue // the others take seconds each
+		if !*bars && !normally(w) {
+			continue
 		}
 		seeds, recorded, slack := 5, 500, 0.05
 		if *bars {
