@@ -37,6 +37,7 @@ type Service struct {
 	replicas []replica // the first ones are ready, the others finish what they have
 	ready    int
 	next     int
+	burst    float64 // see SetBurst
 	out      *finished
 }
 
@@ -44,7 +45,8 @@ type Service struct {
 func (w World) Start(seed uint64, replicas int) *Service {
 	s := &Service{
 		world: w, rand: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), work: work{length: 1, cached: w.Cached},
-		out: &finished{patience: w.patience},
+		burst: 1,
+		out:   &finished{patience: w.patience},
 	}
 	s.Scale(replicas)
 	return s
@@ -64,6 +66,10 @@ func (s *Service) SetLength(length float64) { s.work.length = length }
 // SetCached sets the share of the tokens of prompts that a cache has from now on.
 func (s *Service) SetCached(share float64) { s.work.cached = share }
 
+// SetBurst lets so many times the mean load arrive in the first quarter of each step, up to 4, and the
+// rest of it evenly after that.
+func (s *Service) SetBurst(times float64) { s.burst = times }
+
 // A Measurement is what is measured in a step.
 type Measurement struct {
 	Load     float64 // requests per second that arrived, at all replicas together
@@ -76,7 +82,11 @@ func (s *Service) Step(rate float64, step time.Duration) Measurement {
 	end := s.now + step.Seconds()
 	arrived := 0
 	for at := s.now; ; arrived++ {
-		at += s.rand.ExpFloat64() / max(rate, 1e-12)
+		now := rate * s.burst
+		if at-s.now >= step.Seconds()/4 {
+			now = rate * (4 - s.burst) / 3
+		}
+		at += s.rand.ExpFloat64() / max(now, 1e-12)
 		if at >= end {
 			break
 		}
