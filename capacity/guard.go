@@ -11,6 +11,7 @@ type guard struct {
 	bound   float64 // on what is used; 0 without one
 	bad     float64 // the lowest load that was missed since the bound began
 	began   float64 // load at which it began
+	below   int     // steps that missed the objective well below that
 	changed bool    // the summary was told about this change
 	missed  float64 // load of the last miss
 	met     int     // steps that met the objective, up to proven
@@ -36,6 +37,10 @@ const (
 	missesSlowly = 0.1
 	slowAlarm    = 10
 	slowFactor   = 0.85 // on what is used, at a slow alarm
+	// A change is confirmed, and what was learned before forgotten, by so many steps that miss the
+	// objective well below the load at which the bound began. One burst is not a change.
+	confirmed = 3
+	wellBelow = 0.85
 	// A bound rises by quick per step that met the objective, and by slow near loads that missed it.
 	quick, slow = 0.01, 0.001
 	nearBad     = 0.85
@@ -105,7 +110,7 @@ func (g *guard) slowly(load, latency, used, allowed float64) verdict {
 	}
 	g.slow = 0
 	if g.bound == 0 {
-		g.bound, g.bad, g.began = used, load, load
+		g.bound, g.bad, g.began, g.below = used, load, load, 0
 	}
 	g.changed = true
 	g.bound = min(g.bound, max(used*slowFactor, lowest*g.began))
@@ -115,12 +120,15 @@ func (g *guard) slowly(load, latency, used, allowed float64) verdict {
 // lower reacts to a miss during an alarm: the further beyond the objective, the more.
 func (g *guard) lower(load, latency, used float64) verdict {
 	if g.bound == 0 {
-		g.bound, g.bad, g.began, g.changed = used, load, load, false
+		g.bound, g.bad, g.began, g.below, g.changed = used, load, load, 0, false
+	}
+	if load < wellBelow*g.began {
+		g.below++
 	}
 	g.bad = min(g.bad, load)
 	factor := min(max(1/math.Sqrt(latency), 0.7), 0.97)
 	g.bound = min(g.bound, max(min(g.bound, load)*factor, lowest*g.began))
-	if !g.changed && g.bound < 0.8*used {
+	if !g.changed && g.below >= confirmed {
 		g.changed = true
 		return dropped
 	}
