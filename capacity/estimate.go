@@ -51,8 +51,8 @@ const (
 	MissingSteps Missing = "FewSteps"
 	// MissingVariation: the latency is the same number in all samples.
 	MissingVariation Missing = "ConstantLatency"
-	// MissingMet: the objective was missed at all loads. It is too strict, or in another unit than
-	// the latency.
+	// MissingMet: the objective was missed too often at all loads. It is too strict, or in another unit
+	// than the latency.
 	MissingMet Missing = "ObjectiveNeverMet"
 	// MissingBusy: the load was never near the limit.
 	MissingBusy Missing = "NeverBusy"
@@ -105,6 +105,10 @@ func (e *Estimator) fromSummary() Estimate {
 		return out
 	}
 	limit, near := e.limit()
+	if !near && out.Carried == 0 {
+		out.Missing = MissingMet // not often enough at any load
+		return out
+	}
 	if !near {
 		out.AtLeast, out.Source, out.Missing = true, SourceAtLeast, MissingBusy
 		out.Capacity, out.Lower = out.Carried, out.Carried

@@ -78,8 +78,8 @@ type crossing struct {
 	load  float64
 	lower float64 // a tenth of the weight of the laws lies below
 	upper float64 // a fifth of it lies above
-	// rise is how far latency has risen at the highest loads, as a share of the way from that of a
-	// service without load to the objective.
+	// rise is how far latency has risen at the highest loads, as a share of the way from the
+	// lowest that was seen to the objective.
 	rise float64
 }
 
@@ -113,9 +113,13 @@ func cross(groups []group) (crossing, bool) {
 		return crossing{}, false
 	}
 	out := average(laws, best.loss, highest, len(groups))
+	base := groups[0].quantile
+	for _, g := range groups {
+		base = min(base, g.quantile)
+	}
 	out.rise = 1
-	if best.a < 1 {
-		out.rise = (best.at(highest) - best.a) / (1 - best.a)
+	if base < 1 {
+		out.rise = (best.at(highest) - base) / (1 - base)
 	}
 	return out, true
 }

@@ -179,6 +179,9 @@ func TestMoreMissesNeverRaise(t *testing.T) {
 			}
 		}
 		after := run(t, o, worse)
+		if after.Missing == MissingMet && after.Used == min(max(o.Default, o.Min), o.Max) {
+			return // where no load meets the objective, the default counts
+		}
 		if after.Used > before.Used*1.001 {
 			t.Fatalf("with more misses %+v, before %+v", after, before)
 		}

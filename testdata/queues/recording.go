@@ -68,14 +68,17 @@ func (r *Recording) Missed() (loads, shares []float64) {
 func (r *Recording) Capacity() float64 {
 	loads, shares := r.Missed()
 	allowed := 1 - r.World.Attain
-	var n, sx, sy, sxx, sxy float64
-	for i, p := range shares {
-		if p < allowed/3 || p > allowed*3 || loads[i] < r.World.Capacity*0.7 {
-			continue
+	var n, points, sx, sy, sxx, sxy float64
+	for wide := 3.0; points < 3 && wide < 100; wide *= 1.5 {
+		n, points, sx, sy, sxx, sxy = 0, 0, 0, 0, 0, 0
+		for i, p := range shares {
+			if p < allowed/wide || p > allowed*wide || loads[i] < r.World.Capacity*0.7 {
+				continue
+			}
+			w := math.Sqrt(p)
+			x, y := loads[i], math.Log(p)
+			n, points, sx, sy, sxx, sxy = n+w, points+1, sx+w*x, sy+w*y, sxx+w*x*x, sxy+w*x*y
 		}
-		w := math.Sqrt(p)
-		x, y := loads[i], math.Log(p)
-		n, sx, sy, sxx, sxy = n+w, sx+w*x, sy+w*y, sxx+w*x*x, sxy+w*x*y
 	}
 	slope := (n*sxy - sx*sy) / (n*sxx - sx*sx)
 	return (math.Log(allowed) - (sy-slope*sx)/n) / slope
