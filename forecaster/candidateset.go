@@ -51,6 +51,9 @@ func newShortageCandidates(h *past.History, f featurizer, end, rows int, o Optio
 	s.candidates = append(s.candidates, simpleCandidates(f)...)
 	s.candidates = slices.DeleteFunc(s.candidates, func(c candidate) bool { return !o.has(c.name()) })
 	s.addSmoothed(o)
+	if like != nil {
+		s.continueAverages(like)
+	}
 	return s
 }
 

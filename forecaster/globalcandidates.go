@@ -164,6 +164,18 @@ func (s *candidateSet) smooth(k int, label string, shares ...float64) {
 	}
 }
 
+// continueAverages lets averages go on where those of an earlier fit, which saw the same steps, are.
+func (s *candidateSet) continueAverages(earlier *candidateSet) {
+	for k := range s.smoothed {
+		c := &s.smoothed[k]
+		for _, before := range earlier.smoothed {
+			if before.label == c.label && before.share == c.share {
+				c.value = before.value
+			}
+		}
+	}
+}
+
 // index returns the index of the candidate with a name; −1 without one.
 func (s *candidateSet) index(name string) int {
 	return slices.IndexFunc(s.candidates, func(c candidate) bool { return c.name() == name })

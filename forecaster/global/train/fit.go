@@ -17,6 +17,11 @@ const (
 	batch  = 128
 	pace   = 2e-3 // of Adam (Kingma and Ba 2015); it falls to zero along a cosine
 	decay  = 1e-4 // of the weights, each step
+	// nets are trained from different starts, and their mean is the model: what one of them took from
+	// chance mostly cancels.
+	nets = 2
+	// units are the hidden units of one of them.
+	units = global.Hidden / nets
 )
 
 // train fits a model: the regressions first, and then the network on what they leave.
@@ -26,12 +31,21 @@ func train(d *regress.Design, without string) *global.Model {
 	for k, level := range levels {
 		m.Linear[k] = d.Quantile(level, 30, nil)
 	}
-	n := newNet(d, m)
-	before := n.loss()
-	n.train()
-	n.into(m)
-	fmt.Fprintf(os.Stderr, "without %q: %d rows, loss %.5f by the regressions, %.5f with the network\n",
-		without, d.Rows(), before, n.loss())
+	for k := range m.Out {
+		m.Out[k] = make([]float64, global.Hidden)
+	}
+	linear := *m
+	for k := range linear.Linear {
+		linear.Linear[k] = slices.Clone(m.Linear[k])
+	}
+	for i := range nets {
+		n := newNet(d, &linear, uint64(i))
+		before := n.loss()
+		n.train(uint64(i))
+		n.into(m, i)
+		fmt.Fprintf(os.Stderr, "without %q: %d rows, loss %.5f by the regressions, %.5f with network %d\n",
+			without, d.Rows(), before, n.loss(), i+1)
+	}
 	return m
 }
 
@@ -49,7 +63,7 @@ type net struct {
 
 const unit = global.Inputs + global.Outputs
 
-func newNet(d *regress.Design, m *global.Model) *net {
+func newNet(d *regress.Design, m *global.Model, seed uint64) *net {
 	n := &net{d: d, mean: make([]float64, d.P), scale: make([]float64, d.P)}
 	for i := range d.Rows() {
 		for k, v := range d.Row(i) {
@@ -70,11 +84,11 @@ func newNet(d *regress.Design, m *global.Model) *net {
 		}
 		n.left = append(n.left, left)
 	}
-	size := global.Hidden*unit + global.Outputs
+	size := units*unit + global.Outputs
 	n.weights, n.gradient = make([]float64, size), make([]float64, size)
 	n.first, n.second = make([]float64, size), make([]float64, size)
-	rng := rand.New(rand.NewPCG(3, 5))
-	for j := range global.Hidden {
+	rng := rand.New(rand.NewPCG(3, 5+seed))
+	for j := range units {
 		w := n.weights[j*unit:]
 		for k := range global.Inputs {
 			w[k] = rng.NormFloat64() * math.Sqrt(2.0/global.Inputs)
@@ -94,8 +108,8 @@ func (n *net) standardised(i int, out []float64) {
 }
 
 // forward returns the outputs, and sets the hidden units.
-func (n *net) forward(x []float64, hidden *[global.Hidden]float64) (out [global.Outputs]float64) {
-	copy(out[:], n.weights[global.Hidden*unit:])
+func (n *net) forward(x []float64, hidden *[units]float64) (out [global.Outputs]float64) {
+	copy(out[:], n.weights[units*unit:])
 	for j := range hidden {
 		w := n.weights[j*unit : (j+1)*unit]
 		hidden[j] = max(0, stats.Dot(x, w[:global.Inputs]))
@@ -111,7 +125,7 @@ func (n *net) forward(x []float64, hidden *[global.Hidden]float64) (out [global.
 // loss returns the mean loss over all rows.
 func (n *net) loss() float64 {
 	var x [global.Inputs]float64
-	var hidden [global.Hidden]float64
+	var hidden [units]float64
 	levels, sum := global.Levels(), 0.0
 	for i := range n.d.Rows() {
 		n.standardised(i, x[:])
@@ -122,8 +136,8 @@ func (n *net) loss() float64 {
 	return sum / float64(n.d.Rows())
 }
 
-func (n *net) train() {
-	rng := rand.New(rand.NewPCG(17, 19))
+func (n *net) train(seed uint64) {
+	rng := rand.New(rand.NewPCG(17, 19+seed))
 	total := float64(epochs * (n.d.Rows() / batch))
 	for range epochs {
 		order := rng.Perm(n.d.Rows())
@@ -141,7 +155,7 @@ func (n *net) train() {
 // backward adds the gradient of a row's loss.
 func (n *net) backward(i int) {
 	var x [global.Inputs]float64
-	var hidden [global.Hidden]float64
+	var hidden [units]float64
 	n.standardised(i, x[:])
 	out, levels := n.forward(x[:], &hidden), global.Levels()
 	var slope [global.Outputs]float64
@@ -151,7 +165,7 @@ func (n *net) backward(i int) {
 			slope[k] = 1 - levels[k]
 		}
 		slope[k] *= n.d.W[i] / batch
-		n.gradient[global.Hidden*unit+k] += slope[k]
+		n.gradient[units*unit+k] += slope[k]
 	}
 	for j, v := range hidden {
 		if v <= 0 {
@@ -181,21 +195,20 @@ func (n *net) step(rate float64) {
 	}
 }
 
-// into writes the weights to a model, for inputs as they are.
-func (n *net) into(m *global.Model) {
+// into adds network i of nets to a model, for inputs as they are.
+func (n *net) into(m *global.Model, i int) {
 	for k := range m.Out {
-		m.Out[k] = make([]float64, global.Hidden)
-		m.Linear[k][0] += n.weights[global.Hidden*unit+k]
+		m.Linear[k][0] += n.weights[units*unit+k] / nets
 	}
-	for j := range global.Hidden {
-		w := n.weights[j*unit : (j+1)*unit]
-		m.In[j] = make([]float64, global.Inputs)
+	for j := range units {
+		w, at := n.weights[j*unit:(j+1)*unit], i*units+j
+		m.In[at] = make([]float64, global.Inputs)
 		for k := range global.Inputs {
-			m.In[j][k] = w[k] * n.scale[k]
-			m.In[j][0] -= w[k] * n.scale[k] * n.mean[k]
+			m.In[at][k] = w[k] * n.scale[k]
+			m.In[at][0] -= w[k] * n.scale[k] * n.mean[k]
 		}
 		for k := range m.Out {
-			m.Out[k][j] = w[global.Inputs+k]
+			m.Out[k][at] = w[global.Inputs+k] / nets
 		}
 	}
 }

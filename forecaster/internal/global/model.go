@@ -22,7 +22,7 @@ const (
 	// Outputs is the number of estimates of a Model: one for each of the Levels.
 	Outputs = 3
 	// Hidden is the number of hidden units of a Model.
-	Hidden = 32
+	Hidden = 64
 )
 
 // A Model is a linear quantile regression for each level, and a network with one hidden layer of
