@@ -27,6 +27,9 @@ type Input struct {
 
 // Track is how the capacity moved.
 type Track struct {
+	// Start is the start of the first step of the demand, and Step the length of a step.
+	Start time.Time
+	Step  time.Duration
 	// InUse is what the server would have planned with at the start of each step of the demand. There is
 	// one more, for the end.
 	InUse []float64
@@ -37,9 +40,6 @@ type Track struct {
 	Estimate capacity.Estimate
 	Points   []capacity.Point
 	Moves    []Move
-
-	start time.Time
-	step  time.Duration
 }
 
 // Move is a change of the capacity in use.
@@ -74,7 +74,7 @@ func Replay(ctx context.Context, in Input) (*Track, error) {
 	if !in.Released.IsZero() {
 		feed.Release(in.Released)
 	}
-	t := &Track{start: in.Demand.Start, step: in.Demand.Step, InUse: make([]float64, 0, len(in.Demand.Values)+1)}
+	t := &Track{Start: in.Demand.Start, Step: in.Demand.Step, InUse: make([]float64, 0, len(in.Demand.Values)+1)}
 	var epochs []epoch
 	inUse := 0.0
 	for k := range len(in.Demand.Values) + 1 {
@@ -102,7 +102,7 @@ func Replay(ctx context.Context, in Input) (*Track, error) {
 }
 
 // at returns the start of step k.
-func (t *Track) at(k int) time.Time { return t.start.Add(time.Duration(k) * t.step) }
+func (t *Track) at(k int) time.Time { return t.Start.Add(time.Duration(k) * t.Step) }
 
 // hindsight sets what is known of each step from the changes that were found.
 func (t *Track) hindsight(epochs []epoch) {

@@ -130,7 +130,7 @@ func TestLacks(t *testing.T) {
 
 // Every step is scored with what was known of its own time: a change divides the track.
 func TestHindsight(t *testing.T) {
-	track := Track{start: start, step: time.Hour, InUse: make([]float64, 6)}
+	track := Track{Start: start, Step: time.Hour, InUse: make([]float64, 6)}
 	track.hindsight([]epoch{{start.Add(time.Hour), 8}, {start.Add(3 * time.Hour), 4}})
 	if want := []float64{8, 8, 8, 4, 4}; !slices.Equal(track.Known, want) {
 		t.Errorf("%v, want %v", track.Known, want)

@@ -111,7 +111,10 @@ func isRemark(row []string) bool { return len(row) <= 2 }
 
 // Wrap breaks a text into lines of at most 100 columns. The first line begins with the label, and
 // the others are indented by its width.
-func Wrap(label, text string) []string {
+func Wrap(label, text string) []string { return WrapTo(columns, label, text) }
+
+// WrapTo is Wrap for another width. A word that is longer stays whole.
+func WrapTo(columns int, label, text string) []string {
 	var out []string
 	indent := utf8.RuneCountInString(label)
 	line, used := label, indent

@@ -31,12 +31,13 @@ func TestNamesAreCompleted(t *testing.T) {
 		reason, line string
 		want         []string
 	}{
-		"status":  {"all of the namespace, sorted", "status -n shop", []string{"chat", "web"}},
-		"another": {"a name is given once", "status -n shop web", []string{"chat"}},
-		"all":     {"with their namespaces", "status -A", []string{"shop/chat", "shop/web"}},
-		"plot":    {"it takes one name", "plot -n shop web", nil},
-		"ui":      {"it takes none", "ui -n shop", nil},
-		"startup": {"as status", "startup -n shop", []string{"chat", "web"}},
+		"status":   {"all of the namespace, sorted", "status -n shop", []string{"chat", "web"}},
+		"another":  {"a name is given once", "status -n shop web", []string{"chat"}},
+		"all":      {"with their namespaces", "status -A", []string{"shop/chat", "shop/web"}},
+		"plot":     {"it takes one name", "plot -n shop web", nil},
+		"ui":       {"it takes none", "ui -n shop", nil},
+		"startup":  {"as status", "startup -n shop", []string{"chat", "web"}},
+		"capacity": {"as status", "capacity -n shop", []string{"chat", "web"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, stderr, _ := headstart(t, "__complete "+tc.line+" --kubeconfig", config, "")

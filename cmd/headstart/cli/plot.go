@@ -4,25 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/plot"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/spec"
-	"headstart.dev/headstart/cmd/headstart/cli/internal/status"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
-	"headstart.dev/headstart/forecaster"
-	"headstart.dev/headstart/history"
-	"headstart.dev/headstart/planner"
-	"headstart.dev/headstart/planner/plan"
-	"headstart.dev/headstart/report/render"
-	"headstart.dev/headstart/report/termchart"
 )
 
 // plotOptions holds the flags of plot.
@@ -86,158 +76,47 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 	if err != nil {
 		return err
 	}
-	p := plot{forecast: &list[0], now: now, back: time.Duration(o.back), ahead: time.Duration(o.ahead)}
-	if p.ahead == 0 {
-		p.ahead = p.defaultAhead(o.in.prometheus != "")
+	p := plot.Plot{
+		Forecast: &list[0], Now: now, Back: time.Duration(o.back), Ahead: time.Duration(o.ahead),
+		HowTo: "to see the demand too, give --prometheus with an address that you can reach, such as " + portForward,
 	}
-	if p.spec, err = p.readSpec(ctx, c); err != nil {
-		return fmt.Errorf("forecast %s/%s: %w", p.forecast.Namespace, p.forecast.Name, err)
+	if p.Ahead == 0 {
+		p.Ahead = p.DefaultAhead(o.in.prometheus != "")
+	}
+	if p.Spec, err = readSpec(ctx, c, p.Forecast); err != nil {
+		return err
 	}
 	if o.in.prometheus != "" {
-		if err := p.readDemand(ctx, o.in, streams); err != nil {
+		if err := readPlotDemand(ctx, &p, o.in, streams); err != nil {
 			return err
 		}
 	}
-	return p.draw(streams.Out, min(100, terminal.Columns(streams.Out, o.width)), o.height, colour)
+	return p.Draw(streams.Out, min(100, terminal.Columns(streams.Out, o.width)), o.height, colour)
 }
 
-// plot is what to draw. demand and expected are nil without --prometheus.
-type plot struct {
-	forecast    *v1alpha1.Forecast
-	spec        spec.Spec
-	now         time.Time
-	back, ahead time.Duration
-	demand      *history.Series
-	expected    *forecaster.Outlook
-}
-
-// defaultAhead returns how much of the future to draw: the rest of the plan, or a day beside a day of
-// history.
-func (p *plot) defaultAhead(history bool) time.Duration {
-	const day = 24 * time.Hour
-	if published := p.forecast.Status.Plan; !history && published != nil {
-		if left := published.End.Sub(p.now); left > 0 {
-			return max(left, time.Minute)
-		}
-	}
-	return day
-}
-
-// readSpec reads what the cluster says about the Forecast.
-func (p *plot) readSpec(ctx context.Context, c client.Reader) (spec.Spec, error) {
+// readSpec reads what the cluster says about a Forecast.
+func readSpec(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast) (spec.Spec, error) {
 	ctx, cancel := context.WithTimeout(ctx, clusterWait)
 	defer cancel()
-	return spec.Read(ctx, c, p.forecast, nil)
+	found, err := spec.Read(ctx, c, fc, nil)
+	if err != nil {
+		return found, fmt.Errorf("forecast %s/%s: %w", fc.Namespace, fc.Name, err)
+	}
+	return found, nil
 }
 
-// readDemand reads the history and fits the forecast to it, as the server does.
-func (p *plot) readDemand(ctx context.Context, in inputFlags, streams Streams) error {
-	set := p.spec.Settings
+// readPlotDemand reads the history of the Forecast for a plot.
+func readPlotDemand(ctx context.Context, p *plot.Plot, in inputFlags, streams Streams) error {
+	set := p.Spec.Settings
 	if !set.HasDemand {
 		return fmt.Errorf("forecast %s/%s has no query, so it serves only its peaks: leave out --prometheus",
-			p.forecast.Namespace, p.forecast.Name)
+			p.Forecast.Namespace, p.Forecast.Name)
 	}
 	in.query, in.step, in.history = set.Query, promDuration(set.Step), promDuration(set.ReadSpan())
-	all, err := in.read(ctx, streams, p.now)
+	all, err := in.read(ctx, streams, p.Now)
 	if err != nil {
 		return explainUnreachable(err)
 	}
 	all[0].tell(streams.Err)
-	p.demand = &all[0].Series
-	set.Horizon = max(set.Horizon, p.ahead)
-	known := forecaster.Series(*p.demand)
-	var model planner.Model
-	p.expected = model.Advance(planner.StepInput{
-		Now: p.now, Settings: set, Series: &known, Lead: spec.Lead(set, p.forecast),
-		Peaks: planner.Peaks{Schedules: p.spec.Peaks.Schedules}, Calendars: p.spec.Calendars(),
-	})
-	return model.Err()
-}
-
-// draw writes the chart and the notes about it.
-func (p *plot) draw(w io.Writer, width, height int, colour bool) error {
-	chart, notes, err := p.chart()
-	if err != nil {
-		return fmt.Errorf("forecast %s/%s: %w", p.forecast.Namespace, p.forecast.Name, err)
-	}
-	chart.Width, chart.Height, chart.Colour = width, height, colour
-	lines := chart.Lines()
-	for _, n := range notes {
-		lines = append(lines, render.Wrap("note: ", n)...)
-	}
-	_, err = fmt.Fprintln(w, strings.Join(lines, "\n"))
-	return err
-}
-
-// chart returns the chart, and notes about what is missing in it.
-func (p *plot) chart() (termchart.Chart, []string, error) {
-	fc := p.forecast
-	notes := slices.Clone(p.spec.Peaks.Warnings)
-	chart := termchart.Chart{Title: p.title(), Start: p.now, End: p.now.Add(p.ahead), Now: p.now}
-	if zone, err := fc.Spec.Seasonality.TimeZone.Location(); err == nil && fc.Spec.Seasonality.TimeZone != "" {
-		chart.Location = zone
-	}
-	if p.demand != nil {
-		chart.Start = p.now.Add(-p.back)
-		chart.Area = termchart.SeriesOf("demand", p.demand.Start, p.demand.Step, p.demand.Values)
-		chart.Dots = termchart.SeriesOf("expected", p.expected.Start, p.expected.Step, p.expected.Median)
-		if !p.expected.Skilled {
-			notes = append(notes, "the forecast has no skill on this history: it is drawn, but the server serves "+
-				"observed demand instead")
-		}
-	} else {
-		notes = append(notes,
-			"to see the demand too, give --prometheus with an address that you can reach, such as "+portForward)
-	}
-	line, note, err := p.plan()
-	if chart.Line = line; note != "" {
-		notes = append(notes, note)
-	}
-	if len(p.spec.Peaks.Schedules) > 0 {
-		chart.Lanes = []termchart.Lane{termchart.PeakLane(p.spec.Peaks.Schedules)}
-	}
-	return chart, notes, err
-}
-
-// plan returns the plan in the status, and a note if there is none or it has expired.
-func (p *plot) plan() (termchart.Series, string, error) {
-	fc := p.forecast
-	if fc.Status.Plan == nil {
-		note := fmt.Sprintf("there is no plan: kubectl headstart status %s/%s says why", fc.Namespace, fc.Name)
-		return termchart.Series{}, note, nil
-	}
-	plan, err := plan.Decode(*fc.Status.Plan)
-	if err != nil {
-		return termchart.Series{}, "", err
-	}
-	note := ""
-	if !plan.End().After(p.now) {
-		note = fmt.Sprintf("the plan expired at %s: kubectl headstart status %s/%s says why there is no newer one",
-			status.Stamp(fc.Status.Plan.End), fc.Namespace, fc.Name)
-	}
-	return termchart.Series{Name: "plan: demand to provision for", Max: func(from, to time.Time) (float64, bool) {
-		return plan.Max(from, to.Add(-time.Nanosecond))
-	}}, note, nil
-}
-
-// title returns one line with the state of the Forecast.
-func (p *plot) title() string {
-	fc := p.forecast
-	parts := []string{fmt.Sprintf("%s/%s (%s)", fc.Namespace, fc.Name, fc.Spec.Mode)}
-	if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionReady); c != nil && c.Status != "True" {
-		parts = append(parts, "not ready: "+c.Reason)
-	}
-	if fc.Status.Observed != nil {
-		parts = append(parts, "observed "+status.Sample(fc.Status.Observed))
-	}
-	if fc.Status.Served != nil {
-		parts = append(parts, "served "+status.Sample(fc.Status.Served))
-	}
-	if fc.Status.LeadTime != nil {
-		parts = append(parts, "lead "+string(fc.Status.LeadTime.Value))
-	}
-	if s := status.SkillOf(fc); s != "-" {
-		parts = append(parts, "skill "+s)
-	}
-	return strings.Join(parts, ", ")
+	return p.Expect(&all[0].Series)
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/plot"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/spec"
 	"headstart.dev/headstart/controller"
 	"headstart.dev/headstart/forecaster"
@@ -46,10 +47,10 @@ func planned(now time.Time) *v1alpha1.Forecast {
 }
 
 // drawn returns the chart. It must fit 100 columns and have no colours.
-func drawn(t *testing.T, p plot) string {
+func drawn(t *testing.T, p plot.Plot) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := p.draw(&b, 100, 16, false); err != nil {
+	if err := p.Draw(&b, 100, 16, false); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(b.String()) {
@@ -80,12 +81,12 @@ spec:
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := plot{
-		forecast: planned(now), now: now, back: 24 * time.Hour, ahead: 24 * time.Hour,
-		spec: spec.Spec{Settings: set, Peaks: noon},
+	whole := plot.Plot{
+		Forecast: planned(now), Now: now, Back: 24 * time.Hour, Ahead: 24 * time.Hour,
+		Spec: spec.Spec{Settings: set, Peaks: noon},
 	}
 	in := inputFlags{prometheus: server.URL}
-	if err := whole.readDemand(t.Context(), in, Streams{Err: &bytes.Buffer{}}); err != nil {
+	if err := readPlotDemand(t.Context(), &whole, in, Streams{Err: &bytes.Buffer{}}); err != nil {
 		t.Fatal(err)
 	}
 	text := drawn(t, whole)
@@ -98,7 +99,7 @@ spec:
 	}
 	// The demand swings between 40 and 160, so the forecast for the next day must too.
 	var least, most float64 = 1e9, 0
-	for _, v := range whole.expected.Median[:144] {
+	for _, v := range whole.Expected.Median[:144] {
 		least, most = min(least, v), max(most, v)
 	}
 	if least < 30 || least > 60 || most < 140 || most > 175 {
@@ -129,7 +130,7 @@ func TestPlotWithoutDemand(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fc := planned(now)
 			tc.change(fc)
-			text := drawn(t, plot{forecast: fc, now: now, ahead: 24 * time.Hour})
+			text := drawn(t, plot.Plot{Forecast: fc, Now: now, Ahead: 24 * time.Hour, HowTo: "kubectl port-forward"})
 			if !strings.Contains(text, tc.says) {
 				t.Errorf("%q is missing in\n%s", tc.says, text)
 			}
@@ -137,8 +138,8 @@ func TestPlotWithoutDemand(t *testing.T) {
 	}
 	bad := planned(now)
 	bad.Status.Plan.Segments[0].Values = "50 many"
-	p := plot{forecast: bad, now: now, ahead: time.Hour}
-	if err := p.draw(&bytes.Buffer{}, 100, 16, false); err == nil || !strings.Contains(err.Error(), "many") {
+	p := plot.Plot{Forecast: bad, Now: now, Ahead: time.Hour}
+	if err := p.Draw(&bytes.Buffer{}, 100, 16, false); err == nil || !strings.Contains(err.Error(), "many") {
 		t.Errorf("a plan that cannot be read: %v", err)
 	}
 }
@@ -162,8 +163,8 @@ func TestPlotDrawsTheRestOfThePlan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fc := planned(now)
 			fc.Status.Plan.End = metav1.NewTime(now.Add(tc.left))
-			p := plot{forecast: fc, now: now}
-			if got := p.defaultAhead(tc.history); got != tc.want {
+			p := plot.Plot{Forecast: fc, Now: now}
+			if got := p.DefaultAhead(tc.history); got != tc.want {
 				t.Errorf("%s: %s, want %s", tc.reason, got, tc.want)
 			}
 		})
@@ -180,12 +181,12 @@ func TestPlotForecastsAsTheServerDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := plot{forecast: fc, now: now, back: 24 * time.Hour, ahead: 24 * time.Hour, spec: found}
+	p := plot.Plot{Forecast: fc, Now: now, Back: 24 * time.Hour, Ahead: 24 * time.Hour, Spec: found}
 	in := inputFlags{prometheus: server.URL}
-	if err := p.readDemand(t.Context(), in, Streams{Err: &bytes.Buffer{}}); err != nil {
+	if err := readPlotDemand(t.Context(), &p, in, Streams{Err: &bytes.Buffer{}}); err != nil {
 		t.Fatal(err)
 	}
-	got, want := p.demand.End().Sub(p.demand.Start), found.Settings.ReadSpan()
+	got, want := p.Demand.End().Sub(p.Demand.Start), found.Settings.ReadSpan()
 	if got < want-20*time.Minute || got > want+20*time.Minute {
 		t.Errorf("a history of %s is read, want %s as in the server", got, want)
 	}
@@ -196,10 +197,10 @@ func TestPlotForecastsAsTheServerDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := served.Start(planner.Settled(forecaster.Series(*p.demand))); err != nil {
+	if err := served.Start(planner.Settled(forecaster.Series(*p.Demand))); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(served.Outlook(), *p.expected); diff != "" {
+	if diff := cmp.Diff(served.Outlook(), *p.Expected); diff != "" {
 		t.Errorf("-server +plot:\n%s", diff)
 	}
 }

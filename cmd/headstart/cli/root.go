@@ -84,6 +84,7 @@ A command exits with 0, or with 1 after an error. Errors, notes and warnings go 
 	addGroup(root, groupOffline, newReportCommand(streams), newForecastCommand(streams), newPeaksCommand(streams),
 		newCalendarCommand(streams), newConvertCommand(streams))
 	addGroup(root, groupCluster, newStatusCommand(streams), newUICommand(streams), newPlotCommand(streams),
+		newCapacityCommand(streams),
 		newStartupCommand(streams), newExplainCommand(streams), newPreflightCommand(streams))
 	addGroup(root, groupServer, serve)
 	root.AddCommand(newVersionCommand(version))

@@ -28,6 +28,11 @@ func statusForecasts(now time.Time) []v1alpha1.Forecast {
 	s.CapacityPerReplica = &v1alpha1.CapacityStatus{
 		Value: resource.MustParse("5"), Source: "HorizontalPodAutoscaler", Name: "web",
 	}
+	estimate, lower := resource.MustParse("5500m"), resource.MustParse("5200m")
+	s.Capacity = &v1alpha1.LearnedCapacity{
+		Value: resource.MustParse("5"), Source: v1alpha1.CapacitySourceLearned, Estimate: &estimate, Lower: &lower,
+		Steps: 4032, Missed: 21,
+	}
 	s.Model = &v1alpha1.ModelStatus{
 		Skill: "0.42", Coverage: "0.96", Periods: []v1alpha1.Duration{"1d", "7d"}, Points: 4032,
 		Weights:  []v1alpha1.ModelWeight{{Name: "daily", Weight: "0.7"}, {Name: "level", Weight: "0.3"}},

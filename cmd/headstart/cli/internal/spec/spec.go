@@ -107,10 +107,10 @@ func Lead(set planner.Settings, fc *v1alpha1.Forecast) time.Duration {
 	return set.Lead.Default
 }
 
-// Capacity returns the demand that one replica serves; 0 if it is not known. If the user may not
-// read the HPA, it is the figure in the status.
+// Capacity returns the demand that one replica serves: the learned figure or the configured one; 0 if
+// neither is known. If the user may not read the HPA, it is the figure in the status.
 func Capacity(set planner.Settings, fc *v1alpha1.Forecast) float64 {
-	if capacity, _ := set.Capacity(); capacity > 0 {
+	if capacity := set.CapacityIn(fc.Status.CapacityPerReplica); capacity > 0 {
 		return capacity
 	}
 	if fc.Status.CapacityPerReplica != nil {

@@ -133,6 +133,7 @@ func writeDetails(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
 	if c := s.CapacityPerReplica; c != nil {
 		line("Capacity per replica", "%s (%s)", decimal(c.Value), strings.TrimSpace(c.Source+" "+c.Name))
 	}
+	writeLearned(line, s.Capacity)
 	writeModel(line, s.Model)
 	if a := s.Accuracy; a != nil {
 		unit := "lead windows"
@@ -165,6 +166,24 @@ func writeOverflow(line row, s *v1alpha1.ForecastStatus) {
 	if o := s.OverflowOf; o != nil && o.Timeline != nil {
 		line("Overflow of", "%s of cluster %s, known until %s", o.Forecast, o.Cluster, Stamp(o.Timeline.End))
 	}
+}
+
+// writeLearned writes what was learned about the capacity, where that is asked for.
+func writeLearned(line row, c *v1alpha1.LearnedCapacity) {
+	if c == nil {
+		return
+	}
+	text := "nothing yet"
+	if c.Estimate != nil {
+		text = "estimate " + decimal(*c.Estimate)
+		if c.AtLeast {
+			text = "at least " + decimal(*c.Estimate)
+		}
+		if c.Lower != nil {
+			text += ", lower bound " + decimal(*c.Lower)
+		}
+	}
+	line("Capacity learned", "%s, from %d steps (%d missed the objective); source %s", text, c.Steps, c.Missed, c.Source)
 }
 
 func writeModel(line row, m *v1alpha1.ModelStatus) {
