@@ -152,7 +152,8 @@ func TestExamplesAreFollowed(t *testing.T) {
 			if got.Count == 0 && !slices.Contains(alone, filepath.ToSlash(file)) {
 				t.Errorf("%s: nothing reads the Forecast %s", file, fc.Name)
 			}
-			if got.Capacity == 0 && fc.Spec.CapacityPerReplica == nil && got.Count > 0 {
+			learned := fc.Spec.Capacity != nil && fc.Spec.Capacity.Default != nil
+			if got.Capacity == 0 && fc.Spec.CapacityPerReplica == nil && !learned && got.Count > 0 {
 				t.Errorf("%s: nobody says what one replica of %s serves", file, fc.Name)
 			}
 		}
@@ -166,6 +167,12 @@ var exported = map[string]string{
 	"vllm:request_success_total": "vLLM: requests that ended, by finished_reason",
 	"vllm:num_requests_running":  "vLLM: requests in execution",
 	"vllm:num_requests_waiting":  "vLLM: requests that wait",
+	// vLLM's histograms, vllm/v1/metrics/loggers.py.
+	"vllm:request_prompt_tokens_sum":          "vLLM: prompt tokens of requests that ended",
+	"vllm:request_prompt_tokens_count":        "vLLM: the requests of these",
+	"vllm:request_generation_tokens_sum":      "vLLM: generated tokens of requests that ended",
+	"vllm:request_generation_tokens_count":    "vLLM: the requests of these",
+	"vllm:time_to_first_token_seconds_bucket": "vLLM: time to the first token",
 	// SGLang, docs/references/production_metrics.md.
 	"sglang:num_requests_total": "SGLang: requests that were processed",
 	"sglang:num_running_reqs":   "SGLang: requests in execution",
@@ -197,26 +204,9 @@ func TestExampleQueries(t *testing.T) {
 			if !ok || fc.Spec.Demand == nil {
 				continue
 			}
-			expr, err := parser.NewParser(parser.Options{}).ParseExpr(fc.Spec.Demand.Prometheus.Query)
-			if err != nil {
-				t.Errorf("%s: %v", file, err)
-				continue
+			for _, query := range queriesOf(fc) {
+				checkQuery(t, file, query, used)
 			}
-			parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
-				s, ok := node.(*parser.VectorSelector)
-				if !ok {
-					return nil
-				}
-				used[s.Name] = true
-				if exported[s.Name] == "" {
-					t.Errorf("%s: who exports %s?", file, s.Name)
-				}
-				label := modelLabel[serverOf.FindString(s.Name)]
-				if label != "" && !strings.Contains(s.String(), label+"=") {
-					t.Errorf("%s: %s selects no model by %s", file, s, label)
-				}
-				return nil
-			})
 		}
 	}
 	for name := range exported {
@@ -224,4 +214,41 @@ func TestExampleQueries(t *testing.T) {
 			t.Errorf("no example reads %s", name)
 		}
 	}
+}
+
+// queriesOf returns the queries of a Forecast.
+func queriesOf(fc *v1alpha1.Forecast) []string {
+	out := []string{fc.Spec.Demand.PromQL()}
+	if c := fc.Spec.Capacity; c != nil {
+		out = append(out, c.Objective.Query)
+		if c.Replicas != nil {
+			out = append(out, c.Replicas.Query)
+		}
+	}
+	return out
+}
+
+// checkQuery notes the metrics that a query reads.
+func checkQuery(t *testing.T, file, query string, used map[string]bool) {
+	t.Helper()
+	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
+	if err != nil {
+		t.Errorf("%s: %v", file, err)
+		return
+	}
+	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		s, ok := node.(*parser.VectorSelector)
+		if !ok {
+			return nil
+		}
+		used[s.Name] = true
+		if exported[s.Name] == "" {
+			t.Errorf("%s: who exports %s?", file, s.Name)
+		}
+		label := modelLabel[serverOf.FindString(s.Name)]
+		if label != "" && !strings.Contains(s.String(), label+"=") {
+			t.Errorf("%s: %s selects no model by %s", file, s, label)
+		}
+		return nil
+	})
 }
