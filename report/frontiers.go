@@ -70,7 +70,7 @@ func (r *runner) headstartFrontier(own *Replay) frontier.Line {
 	slices.SortFunc(all, func(a, b Compared) int { return cmp.Compare(knob(a.Contract), knob(b.Contract)) })
 	var points []frontier.Point
 	add := func(c Compared, headroom float64) {
-		point := r.point(knob(c.Contract), r.servedReplicas(c.Served, headroom), r.t.stabilization)
+		point := r.point(knob(c.Contract), r.t.servedReplicas(c.Served, headroom, r.t.planned), r.t.stabilization)
 		point.Contract, point.ShortageCost = contractName(c.Contract), c.Contract.ShortageCost
 		if headroom != 1 {
 			point.Headroom = headroom
@@ -98,13 +98,14 @@ func contractName(c forecaster.Contract) string {
 	return "service level " + format.Plain(c.ServiceLevel)
 }
 
-// servedReplicas returns the replicas for a served demand, times a headroom.
-func (r *runner) servedReplicas(served []float64, headroom float64) []float64 {
+// servedReplicas returns the replicas for a served demand, times a headroom, by the capacity of each
+// step.
+func (t *trace) servedReplicas(served []float64, headroom float64, capacity func(step int) float64) []float64 {
 	desired := make([]float64, len(served))
-	current := r.t.replicas(0)
+	current := t.replicas(0)
 	for i, v := range served {
 		if !math.IsNaN(v) {
-			current = r.t.replicas(headroom * v)
+			current = t.replicasAt(headroom*v, capacity(t.from+i))
 		}
 		desired[i] = current
 	}

@@ -31,7 +31,7 @@ func TestFrontiersAreMonotone(t *testing.T) {
 			served[i] = rapid.Float64Range(0, 500).Draw(t, "served")
 		}
 		line := run.headstartFrontier(&Replay{Served: served})
-		own := run.point(1, run.servedReplicas(served, 1), run.t.stabilization)
+		own := run.point(1, run.t.servedReplicas(served, 1, run.t.planned), run.t.stabilization)
 		if hours, ok := line.HoursAt(own.Unserved); !ok || hours > own.ReplicaHours+1e-9 {
 			t.Fatalf("the replay %v lies below its frontier %v", own, line)
 		}

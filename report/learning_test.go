@@ -41,15 +41,15 @@ func lifted(peak func(at time.Time, demand float64) float64) history.Series {
 
 func noon(at time.Time) bool { return at.Hour() == 12 || at.Hour() == 13 }
 
-// learned is the result of a replay. expects and serves are what the models expect and what the
+// lesson is the result of a replay. expects and serves are what the models expect and what the
 // plan serves, from 12:00 to 14:00 of each replayed day, as multiples of the ordinary demand.
 // skilled is the share of the steps at which the forecast was served.
-type learned struct {
+type lesson struct {
 	expects, serves [2]float64
 	skilled         float64
 }
 
-func learn(t *testing.T, s history.Series, peaks string) learned {
+func learn(t *testing.T, s history.Series, peaks string) lesson {
 	t.Helper()
 	var declared Peaks
 	if peaks != "" {
@@ -63,7 +63,7 @@ func learn(t *testing.T, s history.Series, peaks string) learned {
 	replay := served(t, s, learningFrom, func(o *Options) {
 		o.Contract, o.Capacity, o.Peaks = forecaster.Contract{ServiceLevel: 0.9}, 5, declared.Schedules
 	})
-	out := learned{skilled: float64(replay.Skilled) / float64(len(replay.Served))}
+	out := lesson{skilled: float64(replay.Skilled) / float64(len(replay.Served))}
 	var n [2]float64
 	for i := range replay.Served {
 		at := learningStart.Add(time.Duration(learningFrom+i) * learningStep)
@@ -90,7 +90,7 @@ type learningCase struct {
 	expects, serves float64
 	// undeclared reports whether the result without the declaration is different. If it never is,
 	// the test cannot fail.
-	undeclared func(learned) bool
+	undeclared func(lesson) bool
 }
 
 // times returns the series with the demand multiplied at some times.
@@ -115,7 +115,7 @@ func recurringCases() map[string]learningCase {
 		"RecurringFactor": {
 			"the history already shows the ×3: it is applied once, and not to itself",
 			times(3, noon), daily(`{multiply: "3"}`), 1, 3,
-			func(l learned) bool { return l.expects[0] > 2.5 },
+			func(l lesson) bool { return l.expects[0] > 2.5 },
 		},
 		"RecurringAddition": {
 			"the history already shows the addition",
@@ -126,12 +126,12 @@ func recurringCases() map[string]learningCase {
 				return d
 			}),
 			daily(`{add: "300"}`), 1, 3.1,
-			func(l learned) bool { return l.expects[0] > 2.5 },
+			func(l lesson) bool { return l.expects[0] > 2.5 },
 		},
 		"RecurringMinimum": {
 			"the forecast knows the peak, and the larger of the two counts",
 			times(3, noon), daily(`{atLeast: "400"}`), 3, 3.1,
-			func(l learned) bool { return l.serves[0] > 2.9 },
+			func(l lesson) bool { return l.serves[0] > 2.9 },
 		},
 	}
 }
@@ -148,25 +148,25 @@ func singleCases() map[string]learningCase {
 			times(10, mondays),
 			window(`{name: a, start: "2026-06-08T12:00", duration: 2h, demand: {multiply: "10"}}, ` +
 				`{name: b, start: "2026-06-15T12:00", duration: 2h, demand: {multiply: "10"}}`), 1, 1.1,
-			func(l learned) bool { return l.skilled < 1 || l.expects[0] > 1.1 },
+			func(l lesson) bool { return l.skilled < 1 || l.expects[0] > 1.1 },
 		},
 		"OnceYesterday": {
 			"a sale yesterday does not mean a sale today",
 			times(4, yesterday),
 			window(`{name: a, start: "2026-06-21T12:00", duration: 2h, demand: {multiply: "4"}}`), 1, 1.1,
-			func(l learned) bool { return l.skilled < 1 || l.expects[0] > 1.2 },
+			func(l lesson) bool { return l.skilled < 1 || l.expects[0] > 1.2 },
 		},
 		"FromNowOn": {
 			"a recurring peak that begins today is not removed from a history without it",
 			times(3, fromNow),
 			daily(`{multiply: "3"}`) + "  only: {dates: [\"2026-06-22/2199-12-31\"]}\n", 1, 3.1,
-			func(l learned) bool { return l.skilled < 1 || l.serves[0] < 2.9 },
+			func(l lesson) bool { return l.skilled < 1 || l.serves[0] < 2.9 },
 		},
 		"SaleUnderWay": {
 			"a ×3 sale that is under way stays ×3",
 			times(3, sale),
 			window(`{name: sale, start: "2026-06-22T00:00", duration: 2d, demand: {multiply: "3"}}`), 1, 3.1,
-			func(l learned) bool { return l.expects[0] > 2.5 }, // the sale looks like a new level
+			func(l lesson) bool { return l.expects[0] > 2.5 }, // the sale looks like a new level
 		},
 	}
 }

@@ -1,6 +1,10 @@
 package report
 
-import "math"
+import (
+	"math"
+
+	"headstart.dev/headstart/report/internal/slide"
+)
 
 // Model describes the forecast at the end of the replay, and how well the plan kept the contract.
 type Model struct {
@@ -47,7 +51,7 @@ func (r *Report) model() *Model {
 // Steps without a value are not counted, nor are windows that reach beyond the input.
 func (r *Report) coverage() (windowShare, stepShare, windows float64) {
 	t := r.trace
-	largest := forwardMax(t.filled[t.from:], t.lead) // in each lead window
+	largest := slide.ForwardMax(t.filled[t.from:], t.lead) // in each lead window
 	var windowsCovered, steps, stepsCovered float64
 	for i, served := range r.replay.Served {
 		demand := t.raw[t.from+i]

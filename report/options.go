@@ -8,6 +8,7 @@ import (
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/plan"
+	"headstart.dev/headstart/report/learned"
 	"headstart.dev/headstart/scheduler"
 	"headstart.dev/headstart/scheduler/door"
 )
@@ -39,6 +40,8 @@ type Options struct {
 	Lead time.Duration
 	// Capacity is the demand that one replica serves.
 	Capacity float64
+	// Learn lets the capacity be learned, and Capacity counts without evidence. Nil replays Capacity.
+	Learn *learned.Evidence
 	// Contract is what the served demand must meet.
 	Contract forecaster.Contract
 	// MinReplicas and MaxReplicas are those of the HPA. 0 is no limit.
@@ -104,6 +107,9 @@ type Options struct {
 	// Progress is called from time to time with the number of steps that are done, and of all steps
 	// to do. It may be nil.
 	Progress func(done, total int)
+
+	// track is how the capacity moved. It is nil where it is not learned.
+	track *learned.Track
 
 	// alone leaves out the frontier of Headstart, for which another contract is replayed too.
 	alone bool

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/report/internal/peers"
+	"headstart.dev/headstart/report/internal/slide"
 )
 
 // The names of the policies.
@@ -193,7 +194,7 @@ func timed(t *trace, from, to int) ([]float64, bool) {
 	for i := range plan {
 		plan[i] = profile[(from+i)%week/hour]
 	}
-	return forwardMax(plan, t.lead)[:to-from], true
+	return slide.ForwardMax(plan, t.lead)[:to-from], true
 }
 
 // lastWeek is the largest demand of the same lead window a week ago.
@@ -203,7 +204,7 @@ func lastWeek(t *trace, from, to int) ([]float64, bool) {
 		return nil, false
 	}
 	out := make([]float64, to-from)
-	copy(out, forwardMax(t.filled[:to], t.lead)[from-week:])
+	copy(out, slide.ForwardMax(t.filled[:to], t.lead)[from-week:])
 	return out, true
 }
 
@@ -219,7 +220,7 @@ func yesterday(t *trace, from, to int) ([]float64, bool) {
 	for i, v := range t.filled {
 		sums[i+1] = sums[i] + v
 	}
-	largest := forwardMax(t.filled, t.lead)
+	largest := slide.ForwardMax(t.filled, t.lead)
 	out := make([]float64, to-from)
 	for i := range out {
 		k := from + i

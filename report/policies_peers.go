@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/report/internal/peers"
+	"headstart.dev/headstart/report/internal/slide"
 )
 
 // crane returns the larger of observed demand and of the largest prediction within the lead window.
@@ -24,7 +25,7 @@ func crane(t *trace, from, to int) ([]float64, bool) {
 		for i := range predicted {
 			predicted[i] = period[i%len(period)]
 		}
-		for i, v := range forwardMax(predicted, t.lead)[:end-fit] {
+		for i, v := range slide.ForwardMax(predicted, t.lead)[:end-fit] {
 			out[fit-from+i] = math.Max(out[fit-from+i], v)
 		}
 	}
@@ -127,7 +128,7 @@ func kedaCron(t *trace, from, to int) ([]float64, bool) {
 			schedule[i] = level
 		}
 	}
-	out := forwardMax(schedule, t.lead)[:to-from]
+	out := slide.ForwardMax(schedule, t.lead)[:to-from]
 	for i := range out {
 		out[i] = math.Max(out[i], t.filled[from+i-1])
 	}

@@ -79,7 +79,7 @@ const maxRampReplicas = 4096
 // input returns what the server would have known at the start of step k.
 func (r *replayer) input(k int) planner.StepInput {
 	in := r.base
-	in.Now = r.o.at(k)
+	in.Now, in.Capacity = r.o.at(k), r.t.planned(k)
 	in.Series = &forecaster.Series{Start: r.t.start, Step: r.t.step, Values: r.t.raw[:k:k]}
 	in.Observed = &planner.Observation{Value: math.NaN()}
 	if i := r.t.lastKnown[min(k, len(r.t.lastKnown)-1)]; i >= 0 {
@@ -113,7 +113,7 @@ func (r *replayer) run(ctx context.Context, enter func() (leave func()), progres
 				out.Skilled++
 			}
 			if !math.IsNaN(served) {
-				current = r.t.replicas(served)
+				current = r.t.replicasAt(served, r.t.planned(k))
 			}
 			out.Served, out.Desired = append(out.Served, served), append(out.Desired, current)
 			out.Expected = append(out.Expected, expectedAt(outlook, r.o.at(k)))

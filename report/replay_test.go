@@ -15,6 +15,7 @@ import (
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/history/csvfile"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/report/internal/slide"
 )
 
 // sharedData returns the folder of real traces next to the repository, or "" if there is none.
@@ -70,7 +71,7 @@ func served(t *testing.T, s history.Series, from int, change func(*Options)) *Re
 	o.Series, o.From, o.Lead, o.Contract = s, from, max(10*time.Minute, s.Step), forecaster.Contract{ShortageCost: 20}
 	o.Policies = []string{PolicyHeadstart}
 	sum := 0.0
-	for _, v := range fillGaps(s.Values[:from]) {
+	for _, v := range slide.FillGaps(s.Values[:from]) {
 		sum += v
 	}
 	o.Capacity = sum / float64(from) / 20 // as the yardstick defines it

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/report/frontier"
+	"headstart.dev/headstart/report/learned"
 	"headstart.dev/headstart/report/propose"
 	"headstart.dev/headstart/report/verdict"
 )
@@ -31,6 +32,9 @@ type Report struct {
 	Baseline *Today `json:"baseline,omitempty"`
 	// Changes compares the main figures of that policy and of Headstart.
 	Changes []Change `json:"changes,omitempty"`
+	// Capacity is what was learned about a replica, and what it is worth. It is nil where the capacity
+	// is not learned.
+	Capacity *learned.Summary `json:"capacity,omitempty"`
 	// Gain is what Headstart saves, as a whole and by week.
 	Gain *Gain `json:"gain,omitempty"`
 	// Policies are the results, in the order of Options.Policies.

@@ -3,11 +3,13 @@ package report
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/report/internal/work"
+	"headstart.dev/headstart/report/learned"
 )
 
 // Run replays the series with each policy, and compares the results.
@@ -19,6 +21,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		o.Policies = DefaultPolicies()
 	}
 	absurd := o.leaveOutAbsurd()
+	if o.Learn != nil {
+		var err error
+		if o.track, err = learned.Replay(ctx, o.learning()); err != nil {
+			return nil, err
+		}
+	}
 	pool := newPool(o)
 	leads := o.otherLeads()
 	reports, errs := make([]*Report, 1+len(leads)), make([]error, 1+len(leads))
@@ -38,13 +46,14 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r := reports[0]
 	r.Notes = append(append(r.Notes, absurd...), o.Notes...)
 	r.Steps = r.steps()
+	r.capacity()
 	r.sweep(reports[1:])
 	r.conclude()
 	return r, nil
 }
 
 // runPolicies runs the policies at one lead.
-func runPolicies(ctx context.Context, o Options, pool *pool) (*Report, error) {
+func runPolicies(ctx context.Context, o Options, pool *work.Pool) (*Report, error) {
 	run := newRunner(o, pool)
 	r := &Report{
 		Schema: Schema, Input: inputOf(o, run.t, run.scored), Policies: make([]Result, len(o.Policies)),
@@ -58,7 +67,7 @@ func runPolicies(ctx context.Context, o Options, pool *pool) (*Report, error) {
 		}
 		wait.Go(func() {
 			if policies[name].demand != nil {
-				defer pool.enter()() // a replay enters the pool itself, once for each stretch
+				defer pool.Enter()() // a replay enters the pool itself, once for each stretch
 			}
 			r.Policies[i], errs[i] = run.policy(ctx, name)
 		})
@@ -85,38 +94,16 @@ func (o Options) sameAsHeadstart(policy string) bool {
 	return policy == PolicyHeadstartNoPeaks && len(o.Peaks) == 0 && slices.Contains(o.Policies, PolicyHeadstart)
 }
 
-// pool limits how much runs at the same time, and reports the progress.
-type pool struct {
-	slots  chan struct{}
-	done   atomic.Int64
-	total  int
-	report func(done, total int)
-}
-
-func newPool(o Options) *pool {
-	p := &pool{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), report: o.Progress}
+// newPool returns what limits how much runs at the same time. Only replays count as progress.
+func newPool(o Options) *work.Pool {
 	scored := len(o.Series.Values) - o.From
+	total := len(o.otherLeads()) * scored
 	for _, name := range o.Policies {
 		if policies[name].demand == nil && name != PolicyOracle && !o.sameAsHeadstart(name) {
-			p.total += scored
+			total += scored
 		}
 	}
-	p.total += len(o.otherLeads()) * scored
-	return p
-}
-
-// enter waits for a free slot, and returns the function that frees it.
-func (p *pool) enter() (leave func()) {
-	p.slots <- struct{}{}
-	return func() { <-p.slots }
-}
-
-// add counts replayed steps.
-func (p *pool) add(steps int) {
-	done := p.done.Add(int64(steps))
-	if p.report != nil {
-		p.report(int(done), p.total)
-	}
+	return work.NewPool(total, o.Progress)
 }
 
 // otherLeads returns the leads of the sweep other than Lead, rounded up to whole steps, without
@@ -132,4 +119,35 @@ func (o Options) otherLeads() []time.Duration {
 		}
 	}
 	return out
+}
+
+// learning returns what the capacity is learned from.
+func (o Options) learning() learned.Input {
+	return learned.Input{Settings: o.settings(), Demand: forecaster.Series(o.Series), Evidence: *o.Learn}
+}
+
+// capacity sets what was learned about a replica, and what a plan by the configured capacity would
+// have cost.
+func (r *Report) capacity() {
+	t := r.trace
+	if t.track == nil {
+		return
+	}
+	s := t.track.Summarise(r.options.learning())
+	r.Capacity = &s
+	if r.replay == nil {
+		return
+	}
+	scored := t.span(t.from, len(t.raw))
+	configured := t.servedReplicas(r.replay.Served, 1, func(int) float64 { return t.capacity })
+	cost := func(desired []float64) *learned.Cost {
+		f := scored.score(desired, t.stabilization)
+		_, ready := scored.follow(desired, t.stabilization)
+		c := &learned.Cost{ReplicaHours: f.ReplicaHours, Money: f.Money, Unserved: f.Unserved}
+		if met, ok := s.Met(t.raw[t.from:], ready, t.track.Known[t.from:]); ok {
+			c.Met = &met
+		}
+		return c
+	}
+	s.AtConfigured, s.AtLearned = cost(configured), cost(r.replay.Desired)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/report/internal/work"
 )
 
 // runner runs the policies at one lead.
@@ -18,10 +19,10 @@ type runner struct {
 	oracleReplicas []float64
 	// replay is set when the policy headstart is run.
 	replay *Replay
-	pool   *pool
+	pool   *work.Pool
 }
 
-func newRunner(o Options, pool *pool) *runner {
+func newRunner(o Options, pool *work.Pool) *runner {
 	t := newTrace(o)
 	scored := t.span(t.from, len(t.raw))
 	oracle := scored.oracle()
@@ -82,8 +83,8 @@ func (r *runner) headstart(ctx context.Context, name string) (*Replay, error) {
 		return nil, err
 	}
 	last := 0
-	replay, err := player.run(ctx, r.pool.enter, func(done int) {
-		r.pool.add(done - last)
+	replay, err := player.run(ctx, r.pool.Enter, func(done int) {
+		r.pool.Add(done - last)
 		last = done
 	})
 	if err == nil && name == PolicyHeadstart {
@@ -164,7 +165,7 @@ func (r *runner) weeks(desired []float64, stabilization int) []float64 {
 	}
 	var out []float64
 	for a := 0; a+week <= len(desired); a += week {
-		part := span{t: r.t, demand: r.scored.demand[a : a+week], known: r.scored.known[a : a+week]}
+		part := r.t.span(r.t.from+a, r.t.from+a+week)
 		if !slices.Contains(part.known, true) {
 			continue
 		}

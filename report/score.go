@@ -3,6 +3,8 @@ package report
 import (
 	"math"
 	"time"
+
+	"headstart.dev/headstart/report/internal/slide"
 )
 
 // Figures measures one policy over the replayed steps. Steps without a value are not counted.
@@ -46,6 +48,7 @@ const shortBy = 1e-9
 // span is a part of a trace.
 type span struct {
 	t      *trace
+	first  int       // the first step
 	demand []float64 // a gap has the last known value
 	known  []bool
 }
@@ -56,22 +59,22 @@ func (t *trace) span(a, b int) span {
 	for i := range known {
 		known[i] = !math.IsNaN(t.raw[a+i])
 	}
-	return span{t: t, demand: t.filled[a:b], known: known}
+	return span{t: t, first: a, demand: t.filled[a:b], known: known}
 }
 
 // follow returns the replicas that are paid, and the replicas that serve, for the desired replicas
 // of a policy. stab is the stabilisation window in steps.
 func (s span) follow(desired []float64, stab int) (paid, ready []float64) {
-	paid = backwardMax(desired, stab)
-	return paid, backwardMin(paid, s.t.lead)
+	paid = slide.BackwardMax(desired, stab)
+	return paid, slide.BackwardMin(paid, s.t.lead)
 }
 
 // score returns the figures for the desired replicas of a policy.
 func (s span) score(desired []float64, stab int) Figures {
 	paid, ready := s.follow(desired, stab)
 	var f Figures
-	var steps, demand, unserved, short, paidSteps float64
-	run, longest := 0, 0 // lengths of runs of short steps
+	var steps, demand, unserved, lost, short, paidSteps, paidDemand float64 // lost is in replica-steps
+	run, longest := 0, 0                                                    // lengths of runs of short steps
 	for i, d := range s.demand {
 		if i > 0 && paid[i] != paid[i-1] {
 			f.Scalings++
@@ -79,11 +82,14 @@ func (s span) score(desired []float64, stab int) Figures {
 		if !s.known[i] {
 			continue
 		}
-		missing := max(0, d-ready[i]*s.t.capacity)
+		capacity := s.t.serves(s.first + i)
+		missing := max(0, d-ready[i]*capacity)
 		steps++
 		demand += d
 		unserved += missing
+		lost += missing / capacity
 		paidSteps += paid[i]
+		paidDemand += paid[i] * capacity
 		f.PeakReplicas = max(f.PeakReplicas, paid[i])
 		run++
 		if missing <= shortBy {
@@ -97,7 +103,7 @@ func (s span) score(desired []float64, stab int) Figures {
 		longest = max(longest, run)
 	}
 	f.Unserved, f.Short, f.MeanReplicas = ratio(unserved, demand), ratio(short, steps), ratio(paidSteps, steps)
-	f.Utilisation = ratio(demand, paidSteps*s.t.capacity)
+	f.Utilisation = ratio(demand, paidDemand)
 	f.LongestShortfallSeconds = (time.Duration(longest) * s.t.step).Seconds()
 	f.MeanShortfallSeconds = ratio(short, float64(f.Shortfalls)) * s.t.step.Seconds()
 	f.ReplicaHours = paidSteps * s.t.step.Hours()
@@ -105,7 +111,7 @@ func (s span) score(desired []float64, stab int) Figures {
 	if f.Money = f.ReplicaHours * s.t.price; s.t.gpus > 0 {
 		f.Money = f.GPUHours * s.t.price
 	}
-	f.Cost = paidSteps + s.t.shortageCost*unserved/s.t.capacity
+	f.Cost = paidSteps + s.t.shortageCost*lost
 	return f
 }
 
@@ -130,10 +136,10 @@ func (s span) oracle() []float64 {
 	need := make([]float64, len(s.demand))
 	for i, d := range s.demand {
 		if s.known[i] {
-			need[i] = math.Ceil(d / s.t.capacity)
+			need[i] = math.Ceil(d / s.t.serves(s.first+i))
 		}
 	}
-	need = forwardMax(need, s.t.lead)
+	need = slide.ForwardMax(need, s.t.lead)
 	for i, n := range need {
 		need[i] = max(float64(s.t.minReplicas), n)
 	}

@@ -122,30 +122,6 @@ func TestFiguresByHand(t *testing.T) {
 	}
 }
 
-func TestFillGaps(t *testing.T) {
-	nan := math.NaN()
-	if diff := cmp.Diff([]float64{2, 2, 2, 3, 3}, fillGaps([]float64{nan, 2, nan, 3, nan})); diff != "" {
-		t.Errorf("-want, +got:\n%s", diff)
-	}
-}
-
-func TestSlidingMax(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		x := rapid.SliceOfN(rapid.Float64Range(-5, 5), 0, 40).Draw(t, "x")
-		back, ahead := rapid.IntRange(0, 50).Draw(t, "back"), rapid.IntRange(0, 50).Draw(t, "ahead")
-		smallest := slidingMax(x, back, ahead, -1)
-		for i, got := range slidingMax(x, back, ahead, 1) {
-			high, low := math.Inf(-1), math.Inf(1)
-			for k := max(0, i-back); k <= min(len(x)-1, i+ahead); k++ {
-				high, low = max(high, x[k]), min(low, x[k])
-			}
-			if got != high || smallest[i] != low {
-				t.Fatalf("at %d: %v and %v, want %v and %v", i, got, smallest[i], high, low)
-			}
-		}
-	})
-}
-
 func TestHPAFollow(t *testing.T) {
 	cases := map[string]struct {
 		reason string

@@ -14,7 +14,7 @@ import (
 func (o *Options) UseSettings(set planner.Settings) {
 	o.Contract, o.Horizon, o.History = set.Contract, set.Horizon, set.History
 	o.Location, o.Periods, o.FitOffset = set.Location, set.Periods, set.FitOffset
-	o.Capacity, _ = set.Capacity()
+	o.Capacity, _ = set.Capacity() // also where it is learned: this one counts without evidence
 	o.MinDemand, o.MaxDemand = set.Min, set.Max
 	if s := set.Scaling; s.Name != "" {
 		o.Ramp, o.Stabilization = s.Ramp, s.ScaleDownStabilization
@@ -40,6 +40,9 @@ func (o Options) settings() planner.Settings {
 	}
 	if set.Max == 0 {
 		set.Max = math.Inf(1)
+	}
+	if o.Learn != nil {
+		set.Learn = &o.Learn.Objective
 	}
 	for _, c := range o.Calendars.Named {
 		set.Calendars = append(set.Calendars, c.Name())

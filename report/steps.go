@@ -20,8 +20,10 @@ type Steps struct {
 	// models expected, for each replayed step. NaN is unknown. Both are nil if the policy headstart
 	// was not run.
 	Served, Expected []float64
-	// Capacity is the demand that one replica serves.
-	Capacity float64
+	// Capacity is the demand that one replica serves. Where that is learned, Capacities has it for each
+	// replayed step, and Capacity is the configured one.
+	Capacity   float64
+	Capacities []float64
 	// Location is the time zone of the daily cycle. It is never nil.
 	Location *time.Location
 	// Peaks are the declared peaks.
@@ -37,6 +39,9 @@ func (r *Report) steps() Steps {
 		Location: r.options.location(), Peaks: r.options.Peaks,
 	}
 	s.Days = r.options.Calendars.Days(s.Location, s.Start, s.End())
+	if t := r.trace.track; t != nil {
+		s.Capacities = t.Known[r.trace.from:]
+	}
 	if r.replay != nil {
 		s.Served, s.Expected = r.replay.Served, r.replay.Expected
 	}
@@ -52,11 +57,19 @@ func (s Steps) End() time.Time { return s.At(len(s.Demand)) }
 // Replayed returns the demand of the replayed steps.
 func (s Steps) Replayed() []float64 { return s.Demand[s.From:] }
 
+// CapacityAt returns the demand that one replica serves in a replayed step.
+func (s Steps) CapacityAt(i int) float64 {
+	if s.Capacities == nil {
+		return s.Capacity
+	}
+	return s.Capacities[i]
+}
+
 // CanServe returns the demand that a policy's ready replicas can serve, at each replayed step.
 func (s Steps) CanServe(r Result) []float64 {
 	out := make([]float64, len(r.Ready))
 	for i, n := range r.Ready {
-		out[i] = n * s.Capacity
+		out[i] = n * s.CapacityAt(i)
 	}
 	return out
 }

@@ -32,6 +32,10 @@ type Summary struct {
 	// AtMost is the objective in the unit of the latency, and Attain the share of steps that must meet it.
 	AtMost float64 `json:"atMost"`
 	Attain float64 `json:"attain"`
+	// AtConfigured and AtLearned are what the replayed plan costs when replicas are counted by the
+	// configured capacity, and by the learned one. They are nil without a replay.
+	AtConfigured *Cost `json:"atConfigured,omitempty"`
+	AtLearned    *Cost `json:"atLearned,omitempty"`
 	// Curve is latency at loads per replica, and Moves are changes of the capacity in use.
 	Curve []CurvePoint `json:"curve,omitempty"`
 	Moves []Move       `json:"moves,omitempty"`
@@ -45,6 +49,17 @@ type CurvePoint struct {
 	Quantile float64 `json:"quantile"`
 	Steps    float64 `json:"steps"`
 	Missed   float64 `json:"missed"`
+}
+
+// Cost is what a plan costs at a capacity.
+type Cost struct {
+	ReplicaHours float64 `json:"replicaHours"`
+	Money        float64 `json:"money,omitempty"`
+	// Unserved is the share of the demand that was not served.
+	Unserved float64 `json:"unserved"`
+	// Met is the share of the steps that meet the objective, by how often steps at the same load per
+	// replica met it. It is nil where no limit was seen.
+	Met *float64 `json:"met,omitempty"`
 }
 
 // MaxMoves bounds the moves of a Summary.

@@ -19,8 +19,15 @@ type Input struct {
 	// Settings have Learn, and a configured capacity.
 	Settings planner.Settings
 	Demand   forecaster.Series
-	Latency  forecaster.Series
-	Replicas forecaster.Series
+	Evidence
+}
+
+// Evidence is what a capacity is learned from, beside the demand.
+type Evidence struct {
+	// Objective says what is learned.
+	Objective planner.LearnSettings
+	Latency   forecaster.Series
+	Replicas  forecaster.Series
 	// Released is when the target began to serve with its present release; zero if that is not known.
 	Released time.Time
 }

@@ -130,7 +130,8 @@ func (o *capacityOptions) learn(ctx context.Context, streams Streams, view *lear
 		return err
 	}
 	input := replay.Input{
-		Settings: set, Demand: forecaster.Series(all[0].Series), Latency: evidence.Latency, Replicas: evidence.Replicas,
+		Settings: set, Demand: forecaster.Series(all[0].Series),
+		Evidence: replay.Evidence{Objective: *set.Learn, Latency: evidence.Latency, Replicas: evidence.Replicas},
 	}
 	if s := view.Forecast.Status.Capacity; s != nil && s.ReleasedAt != nil {
 		input.Released = s.ReleasedAt.Time
