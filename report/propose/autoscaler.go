@@ -79,7 +79,7 @@ func (b *builder) hpa() []string {
 
 // averageValue is what one replica serves, in the unit of the metric.
 func (b *builder) averageValue() string {
-	if fc := b.Existing; fc != nil && fc.Spec.Serve.Unit == v1alpha1.ServeReplicas {
+	if fc := b.Existing; strings.HasPrefix(b.serve, inReplicas) || fc != nil && fc.Spec.Serve.Unit == v1alpha1.ServeReplicas {
 		return "1"
 	}
 	return format.Plain(b.Capacity)

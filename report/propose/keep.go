@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/report/internal/format"
 )
 
 // keep takes over what an existing Forecast says. Applying a manifest removes the fields that it
@@ -18,17 +21,13 @@ func (b *builder) keep(fc *v1alpha1.Forecast) {
 	if unit := fc.Spec.Serve.Unit; unit != "" && unit != v1alpha1.ServeDemand {
 		b.serve = "\n  serve: {unit: " + scalar(string(unit)) + "}"
 	}
+	b.keepCapacity(fc.Spec)
 	b.serve += keptOverflow(fc.Spec)
 	b.lead, b.seasonality = b.keptLead(fc.Spec.LeadTime), b.keptSeasonality(fc.Spec.Seasonality)
 	if d := fc.Spec.Demand; d != nil {
-		if d.Prometheus.Source != "" {
-			b.source = "\n      source: " + quoteYAML(d.Prometheus.Source)
-		}
+		b.keepDemand(d)
 		if d.Settle != "" {
 			b.settle = "\n    settle: " + scalar(string(d.Settle))
-		}
-		if b.Query == "" && d.Prometheus.Query != "" {
-			b.query = quoteYAML(d.Prometheus.Query) + " # as it is: check that the dry run read the same demand"
 		}
 	}
 	if e := fc.Spec.OnPlanExpiry; e.Policy != "" {
@@ -38,6 +37,50 @@ func (b *builder) keep(fc *v1alpha1.Forecast) {
 		}
 		b.expiry += "}"
 	}
+}
+
+// keepDemand keeps where the demand comes from. The query is that of the dry run, if it had one.
+func (b *builder) keepDemand(d *v1alpha1.DemandSource) {
+	if len(d.Terms) > 0 {
+		b.demand = "\n    terms:" + nested(d.Terms, 4)
+		if d.Source != "" {
+			b.demand += "\n    source: " + quoteYAML(d.Source)
+		}
+		return
+	}
+	if b.Query == "" && d.Prometheus.Query != "" {
+		b.demand = prometheusOf(quoteYAML(d.Prometheus.Query) + " # as it is: check that the dry run read the same demand")
+	}
+	if d.Prometheus.Source != "" {
+		b.demand += "\n      source: " + quoteYAML(d.Prometheus.Source)
+	}
+}
+
+// keepCapacity keeps how the capacity is known. A learned one is served in replicas.
+func (b *builder) keepCapacity(spec v1alpha1.ForecastSpec) {
+	c := spec.Capacity
+	if c == nil {
+		return
+	}
+	kept := "\n  capacity:" + nested(c, 4)
+	if c.Default != nil {
+		b.capacity = kept // says the same as capacityPerReplica
+	} else {
+		b.capacity = "\n  capacityPerReplica: " + quoteYAML(format.Plain(b.Capacity)) + kept
+	}
+	if c.Mode != v1alpha1.CapacityFixed {
+		b.serve = inReplicas
+	}
+}
+
+// nested returns a value as YAML on lines of its own, behind an indent.
+func nested(value any, indent int) string {
+	text, err := yaml.Marshal(value)
+	if err != nil {
+		return " {}" // types of the API are always written
+	}
+	margin := "\n" + strings.Repeat(" ", indent)
+	return margin + strings.ReplaceAll(strings.TrimRight(string(text), "\n"), "\n", margin)
 }
 
 // keptOverflow keeps what other clusters have to do with it.

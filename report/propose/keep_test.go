@@ -31,13 +31,18 @@ func everyField() *v1alpha1.Forecast {
 			},
 			TargetRef:          v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "1e3"},
 			CapacityPerReplica: quantity("20"),
-			Unit:               "requests/s",
-			Priority:           -5,
-			OverflowOf:         &v1alpha1.OverflowReference{Cluster: "404", Forecast: "shop/1e3"},
-			Serve:              v1alpha1.Serve{Unit: v1alpha1.ServeReplicas},
-			LeadTime:           v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeLearned, Percentile: 75, Default: &lead, Max: "1h"},
-			ProvisionFor:       v1alpha1.ProvisionFor{ShortageCost: &cost},
-			Horizon:            "1d",
+			Capacity: &v1alpha1.Capacity{
+				Mode: v1alpha1.CapacityLearned, Attain: "0.95", Min: quantity("2"), Max: quantity("60"),
+				Objective: &v1alpha1.Objective{Query: "max(y) # it's a latency\n", Source: "on", AtMost: "0.5"},
+				Replicas:  &v1alpha1.SeriesQuery{Query: "max(ready)", Source: "1e3"},
+			},
+			Unit:         "requests/s",
+			Priority:     -5,
+			OverflowOf:   &v1alpha1.OverflowReference{Cluster: "404", Forecast: "shop/1e3"},
+			Serve:        v1alpha1.Serve{Unit: v1alpha1.ServeReplicas},
+			LeadTime:     v1alpha1.LeadTime{Mode: v1alpha1.LeadTimeLearned, Percentile: 75, Default: &lead, Max: "1h"},
+			ProvisionFor: v1alpha1.ProvisionFor{ShortageCost: &cost},
+			Horizon:      "1d",
 			Seasonality: v1alpha1.Seasonality{
 				TimeZone: "Europe/Berlin", Calendars: []string{"2026", "off"}, Periods: []v1alpha1.Duration{"1d"},
 			},
@@ -82,7 +87,9 @@ func empty(path string, v reflect.Value) []string {
 // must be kept too.
 func TestProposalKeepsEveryField(t *testing.T) {
 	existing := everyField()
-	alternatives := []string{"spec.LeadTime.Fixed", "spec.ProvisionFor.ServiceLevel"}
+	alternatives := []string{
+		"spec.Demand.Terms", "spec.Demand.Source", "spec.Capacity.Default", "spec.LeadTime.Fixed", "spec.ProvisionFor.ServiceLevel",
+	}
 	if diff := cmp.Diff(alternatives, empty("spec", reflect.ValueOf(existing.Spec))); diff != "" {
 		t.Fatalf("give each field of the test's Forecast a value: -want, +got empty:\n%s", diff)
 	}
@@ -99,6 +106,57 @@ func TestProposalKeepsEveryField(t *testing.T) {
 				t.Errorf("%s/%s, -existing, +proposed:\n%s", got.Namespace, got.Name, diff)
 			}
 		})
+	}
+}
+
+// The other ways to say the same are kept too.
+func TestProposalKeepsAlternatives(t *testing.T) {
+	existing := everyField()
+	existing.Spec.Demand.Prometheus = v1alpha1.PrometheusQuery{}
+	existing.Spec.Demand.Terms = []v1alpha1.DemandTerm{{Query: "sum(a) # it's\n", Weight: "0.1"}, {Query: "b", Weight: "1"}}
+	existing.Spec.Demand.Source = "1e3"
+	existing.Spec.Capacity.Default, existing.Spec.CapacityPerReplica = existing.Spec.CapacityPerReplica, nil
+	in := input(t, existing)
+	in.Query = existing.Spec.Demand.PromQL()
+	proposal := Manifests(in)
+	var got v1alpha1.Forecast
+	if err := yaml.UnmarshalStrict([]byte(proposal.Forecast), &got); err != nil {
+		t.Fatalf("%v in\n%s", err, proposal.Forecast)
+	}
+	if diff := cmp.Diff(existing.Spec, got.Spec); diff != "" {
+		t.Errorf("-existing, +proposed:\n%s", diff)
+	}
+}
+
+// A new Forecast learns where the dry run did, and is served in replicas.
+func TestProposalLearns(t *testing.T) {
+	in := input(t, everyField())
+	in.Existing, in.Learn = nil, &Objective{Query: "histogram_quantile(0.95, x)", AtMost: 0.5, Attain: 0.99}
+	for _, query := range []string{in.Learn.Query, ""} {
+		in.Learn.Query = query
+		proposal := Manifests(in)
+		var got v1alpha1.Forecast
+		if err := yaml.UnmarshalStrict([]byte(proposal.Forecast), &got); err != nil {
+			t.Fatalf("%v in\n%s", err, proposal.Forecast)
+		}
+		c := got.Spec.Capacity
+		if c == nil || c.Objective.Query != query || c.Objective.AtMost != "0.5" || c.Attain != "0.99" ||
+			got.Spec.CapacityPerReplica.String() != "20" || got.Spec.Serve.Unit != v1alpha1.ServeReplicas {
+			t.Errorf("it does not learn at 0.5 from %q:\n%s", query, proposal.Forecast)
+		}
+		if !strings.Contains(proposal.HPA, "averageValue: '1'}") {
+			t.Errorf("the target is not 1:\n%s", proposal.HPA)
+		}
+	}
+}
+
+// A learned capacity is served in replicas, so that nobody follows it by hand.
+func TestProposalServesReplicasWhereLearned(t *testing.T) {
+	fc := everyField()
+	fc.Spec.Serve.Unit = v1alpha1.ServeDemand
+	proposal := Manifests(input(t, fc))
+	if !strings.Contains(proposal.Forecast, "serve: {unit: Replicas}") || !strings.Contains(proposal.HPA, "averageValue: '1'}") {
+		t.Errorf("not in replicas:\n%s\n%s", proposal.Forecast, proposal.HPA)
 	}
 }
 
@@ -133,6 +191,7 @@ func TestManifestsAreYAMLOfTheSameNames(t *testing.T) {
 // Where a Forecast is served in replicas, one of the metric is one replica.
 func TestProposalInReplicas(t *testing.T) {
 	fc := everyField()
+	fc.Spec.Capacity = nil
 	for unit, want := range map[v1alpha1.ServeUnit]string{v1alpha1.ServeReplicas: "'1'", v1alpha1.ServeDemand: "'20'"} {
 		fc.Spec.Serve.Unit = unit
 		if got := Manifests(input(t, fc)).HPA; !strings.Contains(got, "averageValue: "+want+"}") {

@@ -36,6 +36,9 @@ type Input struct {
 	Lead time.Duration
 	// Capacity is the demand that one replica serves.
 	Capacity float64
+	// Learn is the objective at which the capacity is learned; nil where it is not. Capacity then counts
+	// without evidence.
+	Learn *Objective
 	// Contract is what the served demand must meet, and Horizon that of a plan.
 	Contract forecaster.Contract
 	Horizon  time.Duration
@@ -56,6 +59,14 @@ type Input struct {
 	Door door.Door
 	// Kubernetes is the version that the autoscaler is for.
 	Kubernetes door.Kubernetes
+}
+
+// Objective is a latency that a replica has to keep.
+type Objective struct {
+	// Query is PromQL for the latency; "" leaves a place for it. Replicas is that for the ready replicas;
+	// "" stands for that of kube-state-metrics.
+	Query, Replicas string
+	AtMost, Attain  float64
 }
 
 // Autoscaler is an autoscaler in the cluster.
@@ -90,7 +101,7 @@ type builder struct {
 	// noZero reports whether 0 replicas were asked for, and cannot be proposed.
 	noZero bool
 
-	name, metadata, query, source, settle, target, serve, lead, seasonality, mode, expiry string
+	name, metadata, demand, settle, target, capacity, serve, lead, seasonality, mode, expiry string
 }
 
 // fillIn sets the parts of a new Forecast, and then those that an existing one already has.
@@ -101,11 +112,17 @@ func (b *builder) fillIn() {
 	b.lead = "{mode: Learned, default: " + duration(b.Lead) + "}"
 	b.mode = "DryRun # change it to Active when you agree with the plan"
 	b.seasonality = "{timeZone: " + scalar(b.Location.String()) + "}"
-	b.query = quoteYAML(b.Query)
+	query := quoteYAML(b.Query)
 	if b.Query == "" {
 		// An empty query is refused by the API server. An invented one might be in another unit than the
 		// capacity, and be accepted.
-		b.query += " # fill in: the PromQL of this demand, in the unit of capacityPerReplica"
+		query += " # fill in: the PromQL of this demand, in the unit of capacityPerReplica"
+	}
+	b.demand = prometheusOf(query)
+	b.capacity = "\n  capacityPerReplica: " + quoteYAML(format.Plain(b.Capacity))
+	if b.Learn != nil {
+		b.capacity += b.learned()
+		b.serve = inReplicas
 	}
 	if b.Existing != nil {
 		b.keep(b.Existing)
@@ -125,13 +142,11 @@ func (b *builder) forecast() string {
 		"kind: Forecast",
 		"metadata:" + b.metadata,
 		"spec:",
-		"  demand:",
-		"    prometheus:",
-		"      query: " + b.query + b.source,
+		"  demand:" + b.demand,
 		"    resolution: " + duration(b.Step),
 		"    history: " + duration(b.History) + b.settle,
 		"  targetRef: " + b.target,
-		"  capacityPerReplica: " + quoteYAML(format.Plain(b.Capacity)) + b.serve,
+		strings.TrimPrefix(b.capacity, "\n") + b.serve,
 		"  leadTime: " + b.lead,
 		"  provisionFor: " + contract,
 		"  horizon: " + duration(b.Horizon),
@@ -140,6 +155,27 @@ func (b *builder) forecast() string {
 		"  mode: " + b.mode + b.expiry,
 		"",
 	}, "\n")
+}
+
+// prometheusOf returns the source of a demand with one query.
+func prometheusOf(query string) string { return "\n    prometheus:\n      query: " + query }
+
+// inReplicas serves replicas: the target of an HPA need not follow a learned capacity.
+const inReplicas = "\n  serve: {unit: Replicas}"
+
+// learned returns how the capacity is learned. Until then, capacityPerReplica counts.
+func (b *builder) learned() string {
+	l := b.Learn
+	query := quoteYAML(l.Query)
+	if l.Query == "" {
+		query += " # fill in: the PromQL of the latency that was replayed"
+	}
+	out := " # until the capacity is learned\n  capacity:\n    objective:\n      query: " + query +
+		"\n      atMost: " + quoteYAML(format.Plain(l.AtMost)) + "\n    attain: " + quoteYAML(format.Plain(l.Attain))
+	if l.Replicas != "" {
+		out += "\n    replicas: {query: " + quoteYAML(l.Replicas) + "}"
+	}
+	return out
 }
 
 // bounds returns the existing bounds, or else what the HPA can serve at most.
