@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"headstart.dev/headstart/capacity"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/report/internal/format"
+	"headstart.dev/headstart/report/learned"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -44,11 +47,36 @@ func fixed(t *testing.T) *Report {
 	addInventedHeadstart(r)
 	r.Model = r.model()
 	r.Notes = []string{"a note of the input"}
+	r.Capacity = inventedCapacity(r.options.at(r.trace.from))
 	head, _ := r.Result(PolicyHeadstart)
 	reactive, _ := r.Result(PolicyReactive)
 	r.Sweep = []SweepPoint{{LeadSeconds: 600, LeadSteps: 1, Headstart: *head.Figures, Reactive: *reactive.Figures}}
 	r.conclude()
 	return r
+}
+
+// inventedCapacity has a value in every field.
+func inventedCapacity(since time.Time) *learned.Summary {
+	s := &learned.Summary{
+		Configured: 26, Used: 20, Source: capacity.SourceLearned, Estimate: new(21.2), Lower: new(19.6), Carried: new(20.4),
+		Steps: 1204, Missed: 17, Since: &since, AtMost: 0.5, Attain: 0.99,
+		AtConfigured: &learned.Cost{ReplicaHours: 400, Money: 2000, Unserved: 0.031, Met: new(0.874)},
+		AtLearned:    &learned.Cost{ReplicaHours: 512.5, Money: 2562.5, Unserved: 0.002, Met: new(0.993)},
+		Moves: []learned.Move{
+			{At: since.Add(-24 * time.Hour), Capacity: 26, Source: capacity.SourceDefault},
+			{At: since, Capacity: 20, Source: capacity.SourceLearned},
+		},
+	}
+	for i := range 24 {
+		load := float64(i + 2)
+		p := learned.CurvePoint{Load: load, Median: 0.1 + 0.2*math.Pow(load/20, 6), Steps: 50}
+		p.Quantile = 1.5 * p.Median
+		if p.Quantile > s.AtMost {
+			p.Missed = 5
+		}
+		s.Curve = append(s.Curve, p)
+	}
+	return s
 }
 
 func addInventedHeadstart(r *Report) {

@@ -121,6 +121,7 @@ func checkFirstScreen(t *testing.T, b *browser) {
 	if colours[0] != colours[1] || colours[0] == "none" {
 		t.Errorf("Headstart has the colours %v", colours)
 	}
+	checkCapacityPicture(t, b)
 	b.eval(`document.querySelector(".copy").click()`, nil)
 	var copied bool
 	b.eval(`getSelection().toString().trim().startsWith("apiVersion: headstart.dev/v1alpha1")`, &copied)
@@ -128,6 +129,37 @@ func checkFirstScreen(t *testing.T, b *browser) {
 		t.Errorf("the button says %q, and the manifest is selected: %v", label, copied)
 	}
 	b.eval(`getSelection().removeAllRanges()`, nil)
+}
+
+// checkCapacityPicture looks at the picture of latency against load per replica.
+func checkCapacityPicture(t *testing.T, b *browser) {
+	t.Helper()
+	var shown int
+	b.eval(`Array.from(document.querySelectorAll("svg.capacity"))
+		.filter(s => s.clientWidth > 0)
+		.filter(s => s.querySelectorAll("polyline").length === 2 && s.querySelectorAll("line.objective").length === 1)
+		.length`, &shown)
+	if shown != 1 {
+		t.Errorf("%d pictures of the capacity are shown", shown)
+	}
+	var outside []string
+	b.eval(`Array.from(document.querySelectorAll("svg.capacity")).filter(s => s.clientWidth > 0).flatMap(s => {
+		const page = s.getBoundingClientRect();
+		return Array.from(s.querySelectorAll("text"), e => [e, e.getBoundingClientRect()])
+			.filter(([, r]) => r.left < page.left - 1 || r.right > page.right + 1 || r.bottom > page.bottom + 1)
+			.map(([e]) => e.textContent);
+	})`, &outside)
+	if len(outside) > 0 {
+		t.Errorf("these words are cut: %q", outside)
+	}
+	var strokes []string
+	b.eval(`["line.objective", "line.estimate", "polyline.quantile"]
+		.map(s => getComputedStyle(document.querySelector(".capacity " + s)).stroke)`, &strokes)
+	for _, stroke := range strokes {
+		if stroke == "none" || stroke == "" {
+			t.Errorf("a line has no colour: %q", strokes)
+		}
+	}
 }
 
 // The page of the default policies prints on two pages.

@@ -65,6 +65,10 @@ type section struct {
 	// Wide and Narrow are the picture of the frontiers in two sizes, and Chips its legend.
 	Wide, Narrow template.HTML
 	Chips        []chip
+	// Capacity is what was learned about a replica, in words, with a picture in two sizes and a table.
+	Capacity                     []string
+	CapacityWide, CapacityNarrow template.HTML
+	CapacityRows                 [][]string
 	// Baseline says where the policy of today comes from. Unit is what is paid, and Served is the
 	// table of what some services cost.
 	Baseline, Unit string
@@ -150,6 +154,10 @@ func newSection(r *report.Report) (section, error) {
 	}
 	if r.Baseline != nil {
 		out.Baseline = baselineNote(r)
+	}
+	if c := r.Capacity; c != nil {
+		out.Capacity, out.CapacityRows = capacityWords(r), capacityRows(r)
+		out.CapacityWide, out.CapacityNarrow = capacityPicture(c, 760), capacityPicture(c, 352)
 	}
 	return out, err
 }

@@ -38,6 +38,7 @@ func examplePage(t *testing.T) (*report.Report, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Capacity = golden(t).Capacity
 	var b bytes.Buffer
 	if err := Report(r).HTML(&b); err != nil {
 		t.Fatal(err)
@@ -56,6 +57,7 @@ func TestHTMLIsSelfContained(t *testing.T) {
 	for _, want := range []string{
 		"Permission is hereby granted", "uPlot", html.EscapeString(sentence(r.Decision.Reasons[0])),
 		"kind: HorizontalPodAutoscaler", "headroom",
+		"What a replica serves", "objective: at most 0.5", "estimate 21.2", "lower bound 19.6", "met in 99.3 % of the steps",
 	} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("the page does not contain %q", want)

@@ -70,6 +70,7 @@ func (p *printer) report(r *report.Report, o TextOptions) {
 	p.head(r.Input)
 	p.verdict(r)
 	p.changes(r)
+	p.capacity(r)
 	if !o.NoChart {
 		p.chart(r, o.Day)
 	}
@@ -138,6 +139,22 @@ func (p *printer) changes(r *report.Report) {
 	}
 	p.table(rows)
 	p.line("")
+}
+
+// capacity writes what was learned about a replica, and what it is worth.
+func (p *printer) capacity(r *report.Report) {
+	if r.Capacity == nil {
+		return
+	}
+	p.line("What a replica serves")
+	for _, words := range capacityWords(r) {
+		p.wrap("  ", words)
+	}
+	p.line("")
+	if rows := capacityRows(r); rows != nil {
+		p.table(rows)
+		p.line("")
+	}
 }
 
 // comparison writes the table of all policies, and explains its columns and rows.

@@ -17,13 +17,16 @@ type timeline struct {
 	Step  float64 `json:"step"`
 	// From is the index of the first replayed step. Demand begins at the first step, and all other
 	// data at From.
-	From     int            `json:"from"`
-	Capacity float64        `json:"capacity"` // of one replica
-	Zone     string         `json:"zone"`
-	Demand   demand         `json:"demand"`
-	Served   numbers        `json:"served,omitempty"`
-	Expected numbers        `json:"expected,omitempty"`
-	Policies []timelineLine `json:"policies"`
+	From     int     `json:"from"`
+	Capacity float64 `json:"capacity"` // of one replica
+	// Capacities are those of the replayed steps where they are learned, as pairs: a capacity, and how
+	// many steps it lasts.
+	Capacities []float64      `json:"capacities,omitempty"`
+	Zone       string         `json:"zone"`
+	Demand     demand         `json:"demand"`
+	Served     numbers        `json:"served,omitempty"`
+	Expected   numbers        `json:"expected,omitempty"`
+	Policies   []timelineLine `json:"policies"`
 	// Worst is the day that the charts show at first, with its ends in seconds since 1970.
 	Worst [2]int64 `json:"worst"`
 	// Main are the lines of replicas that are visible at first.
@@ -50,7 +53,7 @@ func newTimeline(r *report.Report) timeline {
 	s := r.Steps
 	out := timeline{
 		Start: s.Start.Unix(), Step: s.Step.Seconds(), From: s.From, Capacity: s.Capacity, Zone: s.Location.String(),
-		Demand: demand{s.Demand, s.Capacity}, Served: s.Served, Expected: s.Expected, Marks: marks(s),
+		Demand: demand{s}, Capacities: capacityRuns(s.Capacities), Served: s.Served, Expected: s.Expected, Marks: marks(s),
 	}
 	out.Policies = policyLines(r)
 	first, second := chartedPolicies(r)
@@ -97,6 +100,19 @@ func runLengths(x []float64) []int {
 	return out
 }
 
+// capacityRuns returns the runs of equal capacities, as pairs of the capacity and the length.
+func capacityRuns(x []float64) []float64 {
+	var out []float64
+	for i, v := range x {
+		if i > 0 && v == x[i-1] {
+			out[len(out)-1]++
+			continue
+		}
+		out = append(out, v, 1)
+	}
+	return out
+}
+
 // maxMarks bounds the size of the page for schedules with many short windows.
 const maxMarks = 500
 
@@ -124,23 +140,26 @@ func marks(s report.Steps) []mark {
 // demand is the demand of the steps, in JSON as numbers. A value that needs other replicas once it
 // is rounded has all its digits: the page computes needed replicas and shortfalls from it, and they
 // must be those of the table.
-type demand struct {
-	values   []float64
-	capacity float64
-}
+type demand struct{ steps report.Steps }
 
 // MarshalJSON implements json.Marshaler.
 func (d demand) MarshalJSON() ([]byte, error) {
-	return list(d.values, func(v float64) int {
-		if d.needed(format.Rounded(v)) != d.needed(v) {
+	return list(d.steps.Demand, func(i int, v float64) int {
+		if d.needed(i, format.Rounded(v)) != d.needed(i, v) {
 			return -1
 		}
 		return pageDigits
 	}), nil
 }
 
-// needed returns the replicas that serve a demand, as page.js does.
-func (d demand) needed(v float64) float64 { return math.Ceil(v/d.capacity - 1e-9) }
+// needed returns the replicas that serve a demand in a step, as page.js does.
+func (d demand) needed(i int, v float64) float64 {
+	capacity := d.steps.Capacity
+	if k := i - d.steps.From; k >= 0 {
+		capacity = d.steps.CapacityAt(k)
+	}
+	return math.Ceil(v/capacity - 1e-9)
+}
 
 // pageDigits are the significant digits of the numbers of the charts.
 const pageDigits = 5
@@ -151,11 +170,11 @@ type numbers []float64
 
 // MarshalJSON implements json.Marshaler.
 func (n numbers) MarshalJSON() ([]byte, error) {
-	return list(n, func(float64) int { return pageDigits }), nil
+	return list(n, func(int, float64) int { return pageDigits }), nil
 }
 
 // list writes numbers in JSON with some digits. -1 stands for all of them.
-func list(values []float64, digits func(v float64) int) []byte {
+func list(values []float64, digits func(i int, v float64) int) []byte {
 	b := []byte{'['}
 	for i, v := range values {
 		if i > 0 {
@@ -164,7 +183,7 @@ func list(values []float64, digits func(v float64) int) []byte {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			b = append(b, "null"...)
 		} else {
-			b = strconv.AppendFloat(b, v, 'g', digits(v), 64)
+			b = strconv.AppendFloat(b, v, 'g', digits(i, v), 64)
 		}
 	}
 	return append(b, ']')

@@ -20,11 +20,14 @@
       return fromReplay(out);
     };
     const n = data.demand.length, {start, step} = data;
+    // A capacity that was learned differs from step to step.
+    const learned = data.capacities ? unpack(data.capacities) : [];
+    const serves = i => learned[i] || data.capacity;
     return {
       n, start, step, end: start + n * step, replayStart: start + data.from * step, zone: data.zone,
       times: Array.from({length: n}, (_, i) => start + i * step),
       demand: data.demand, served: fromReplay(data.served), expected: fromReplay(data.expected),
-      needed: data.demand.map(v => v === null ? null : Math.ceil(v / data.capacity - 1e-9)),
+      needed: data.demand.map((v, i) => v === null ? null : Math.ceil(v / serves(i) - 1e-9)),
       policies: data.policies.map(p => ({name: p.policy, ready: unpack(p.ready)})),
       capacity: data.capacity, main: data.main || [], worst: data.worst, marks: data.marks || [], short: [],
     };
