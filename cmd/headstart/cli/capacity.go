@@ -133,9 +133,7 @@ func (o *capacityOptions) learn(ctx context.Context, streams Streams, view *lear
 		Settings: set, Demand: forecaster.Series(all[0].Series),
 		Evidence: replay.Evidence{Objective: *set.Learn, Latency: evidence.Latency, Replicas: evidence.Replicas},
 	}
-	if s := view.Forecast.Status.Capacity; s != nil && s.ReleasedAt != nil {
-		input.Released = s.ReleasedAt.Time
-	}
+	input.Released = learned.ReleasedAt(view.Forecast)
 	if view.Track, err = replay.Replay(ctx, input); err != nil {
 		return err
 	}

@@ -142,3 +142,80 @@ func TestCapacityRefuses(t *testing.T) {
 		})
 	}
 }
+
+// busyFiles writes twelve days of a service like that of busyPrometheus, with other replicas each
+// hour.
+func busyFiles(t *testing.T) (demand, latency, replicas string) {
+	t.Helper()
+	var files [3]strings.Builder
+	for i := range files {
+		files[i].WriteString("timestamp,value\n")
+	}
+	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	for k := range 12 * 144 {
+		at := start.Add(time.Duration(k) * 10 * time.Minute).Format(time.RFC3339)
+		ready := float64(3 + k/6%2)
+		load := 2.3 - 2*math.Cos(2*math.Pi*float64(k)/144) + 0.05*math.Sin(float64(k))
+		for i, v := range []float64{load * ready, 0.1 + 0.4*math.Pow(load/4, 8), ready} {
+			fmt.Fprintf(&files[i], "%s,%.5f\n", at, v)
+		}
+	}
+	return file(t, "demand.csv", files[0].String()), file(t, "latency.csv", files[1].String()),
+		file(t, "replicas.csv", files[2].String())
+}
+
+// A report on files learns the capacity from a latency and the ready replicas.
+func TestReportLearns(t *testing.T) {
+	demand, latency, replicas := busyFiles(t)
+	stdout, stderr, code := headstart(t, "report --lead 10m --capacity 6 --shortage-cost 20 --policies headstart,oracle "+
+		"--headroom=false --at-most 0.5 --from 9d -o json", "--input", demand, "--latency", latency, "--replicas", replicas)
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	var got struct {
+		Capacity struct {
+			Configured, Used float64
+			Source           string
+			AtConfigured     struct{ Met *float64 }
+			AtLearned        struct{ Met *float64 }
+		}
+		Proposal struct{ Forecast, HPA string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	c := got.Capacity
+	if c.Configured != 6 || c.Source != "Learned" || c.Used < 3 || c.Used > 4.2 || c.AtConfigured.Met == nil ||
+		*c.AtConfigured.Met >= *c.AtLearned.Met {
+		t.Errorf("%+v", c)
+	}
+	for _, part := range []string{"atMost: '0.5'", "serve: {unit: Replicas}", "fill in: the PromQL of the latency"} {
+		if !strings.Contains(got.Proposal.Forecast, part) {
+			t.Errorf("%q is missing in\n%s", part, got.Proposal.Forecast)
+		}
+	}
+	if !strings.Contains(got.Proposal.HPA, "averageValue: '1'") {
+		t.Errorf("the target is not 1 in\n%s", got.Proposal.HPA)
+	}
+}
+
+func TestReportLearnsRefuses(t *testing.T) {
+	demand, latency, replicas := busyFiles(t)
+	two := file(t, "two.csv", "series,timestamp,value\na,2026-03-02T00:00:00Z,1\nb,2026-03-02T00:00:00Z,1\n")
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"objective":  {[]string{"--latency", latency, "--replicas", replicas}, "--at-most"},
+		"latency":    {[]string{"--at-most", "0.5"}, "--latency"},
+		"replicas":   {[]string{"--at-most", "0.5", "--latency", latency}, "--replicas"},
+		"attain":     {[]string{"--at-most", "0.5", "--latency", latency, "--replicas", replicas, "--attain", "2"}, "--attain"},
+		"no file":    {[]string{"--at-most", "0.5", "--latency", "gone.csv", "--replicas", replicas}, "gone.csv"},
+		"two series": {[]string{"--at-most", "0.5", "--latency", two, "--replicas", replicas}, "2 series"},
+	} {
+		_, stderr, code := headstart(t, "report --lead 10m --capacity 6 --shortage-cost 20 --input "+demand, tc.args...)
+		if code == 0 || !strings.Contains(stderr, tc.want) {
+			t.Errorf("%s: exit %d, %q", name, code, stderr)
+		}
+	}
+}

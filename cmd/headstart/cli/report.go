@@ -70,6 +70,9 @@ func (o *reportOptions) run(
 	}
 	if o.forecast.one(args) == "" {
 		if f, err := o.fleet(); f != nil || err != nil {
+			if err == nil && o.learn.Given() {
+				err = errors.New("--latency, --replicas and --at-most are for a report on one service")
+			}
 			if err != nil {
 				return err
 			}
@@ -182,6 +185,9 @@ func (o *reportOptions) prepare(
 	}
 	in.options.Series, in.options.Row = in.series.Series, in.series.row
 	in.options.Notes = append(slices.Clone(peaks.Warnings), in.series.notes.List()...)
+	if err := o.readEvidence(ctx, streams, &in.options, fc); err != nil {
+		return in, err
+	}
 	in.options.Doubts = in.series.doubts()
 	if in.options.Name = in.series.Name; in.options.Name == "" {
 		in.options.Name = in.series.source

@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/learned"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/report"
 )
 
 // portForward says how to reach a Prometheus that runs in a cluster.
@@ -28,6 +31,33 @@ func (o *reportOptions) readDemand(
 	}
 	series, err = selectSeries(all, o.in.series)
 	return series, readErr, err
+}
+
+// readEvidence reads what the capacity is learned from, where the flags or the Forecast ask for that.
+func (o *reportOptions) readEvidence(
+	ctx context.Context, streams Streams, options *report.Options, fc *v1alpha1.Forecast,
+) error {
+	var source learned.Source
+	if o.in.prometheus != "" {
+		prometheus, err := o.in.source(nil)
+		if err != nil {
+			return err
+		}
+		source = prometheus
+	}
+	bar := terminal.NewProgress(streams.Err, "reading latency and replicas")
+	evidence, notes, err := o.learn.Evidence(ctx, o.forecast.settings, source, options.Series, bar.Show)
+	bar.End()
+	options.Notes = append(options.Notes, notes...)
+	if err != nil || evidence == nil {
+		return err
+	}
+	options.Learn = evidence
+	if set := o.forecast.settings; set != nil && !o.overrides("capacity") && set.CapacityIn(nil) > 0 {
+		options.Capacity = set.CapacityIn(nil)
+	}
+	evidence.Released = learned.ReleasedAt(fc)
+	return nil
 }
 
 // explainUnreachable adds to a network error how to reach a Prometheus that runs in a cluster.

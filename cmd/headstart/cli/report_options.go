@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/learned"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/scheduler"
@@ -25,6 +26,7 @@ type reportOptions struct {
 	lead         promDuration
 	capacity     float64
 	capacities   string
+	learn        learned.Flags
 	queries      string
 	from         string
 	peaks        string
@@ -74,6 +76,7 @@ func (o *reportOptions) register(cmd *cobra.Command) {
 func (o *reportOptions) registerReplay(flags *pflag.FlagSet) {
 	flags.Var(&o.lead, "lead", "time from requesting a replica until it serves")
 	flags.Float64Var(&o.capacity, "capacity", 0, "`DEMAND` that one replica serves")
+	o.learn.Register(flags)
 	flags.StringVar(&o.capacities, "capacities", "",
 		"CSV `FILE` with the columns service and capacity, for a report on several services; --capacity is that of the "+
 			"others")

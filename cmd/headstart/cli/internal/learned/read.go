@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
@@ -55,4 +56,13 @@ func Read(
 		*part.into = forecaster.Series(series)
 	}
 	return out, nil
+}
+
+// ReleasedAt returns since when the target of a Forecast serves with its present release; zero if that
+// is not known. fc may be nil.
+func ReleasedAt(fc *v1alpha1.Forecast) time.Time {
+	if fc == nil || fc.Status.Capacity == nil || fc.Status.Capacity.ReleasedAt == nil {
+		return time.Time{}
+	}
+	return fc.Status.Capacity.ReleasedAt.Time
 }
