@@ -173,6 +173,7 @@ var exported = map[string]string{
 	"vllm:request_generation_tokens_sum":      "vLLM: generated tokens of requests that ended",
 	"vllm:request_generation_tokens_count":    "vLLM: the requests of these",
 	"vllm:time_to_first_token_seconds_bucket": "vLLM: time to the first token",
+	"vllm:time_to_first_token_seconds_count":  "vLLM: first tokens",
 	// SGLang, docs/references/production_metrics.md.
 	"sglang:num_requests_total": "SGLang: requests that were processed",
 	"sglang:num_running_reqs":   "SGLang: requests in execution",
