@@ -57,9 +57,8 @@ func (r *Report) proposed(head Figures) propose.Input {
 		Stabilization: o.Stabilization, Door: o.Door, Kubernetes: o.Kubernetes,
 	}
 	if l := o.Learn; l != nil {
-		in.Learn = &propose.Objective{
-			Query: l.Objective.Query, Replicas: l.Objective.ReplicasQuery, AtMost: l.Objective.AtMost, Attain: l.Objective.Attain,
-		}
+		q := l.Objective
+		in.Learn = &propose.Objective{Query: q.Query, Replicas: q.ReplicasQuery, AtMost: q.AtMost, Attain: q.Attain}
 	}
 	if h := o.HPA; h != nil {
 		in.Today = propose.Autoscaler{HPA: h.Name, ScaledObject: h.ScaledObject, ReadsForecast: h.ReadsForecast}

@@ -53,7 +53,8 @@ func TestMetRisesWithReplicas(t *testing.T) {
 		for range rapid.IntRange(1, 20).Draw(t, "points") {
 			load += rapid.Float64Range(0.01, 3).Draw(t, "load")
 			steps := rapid.Float64Range(0, 50).Draw(t, "steps")
-			s.Curve = append(s.Curve, CurvePoint{Load: load, Steps: steps, Missed: steps * rapid.Float64Range(0, 1).Draw(t, "missed")})
+			missed := steps * rapid.Float64Range(0, 1).Draw(t, "missed")
+			s.Curve = append(s.Curve, CurvePoint{Load: load, Steps: steps, Missed: missed})
 		}
 		demand := rapid.Float64Range(0.1, 100).Draw(t, "demand")
 		last := 0.0

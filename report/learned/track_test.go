@@ -105,15 +105,22 @@ func TestLacks(t *testing.T) {
 		want   capacity.Missing
 		says   string
 	}{
-		"NoLatency":  {"the query gives nothing", func(in *Input) { in.Latency = none }, capacity.MissingLatency, "objective.query"},
-		"NoReplicas": {"no kube-state-metrics", func(in *Input) { in.Replicas = none }, capacity.MissingReplicas, "kube-state-metrics"},
+		"NoLatency": {
+			"the query gives nothing", func(in *Input) { in.Latency = none }, capacity.MissingLatency, "objective.query",
+		},
+		"NoReplicas": {
+			"nobody counts them", func(in *Input) { in.Replicas = none }, capacity.MissingReplicas, "kube-state-metrics",
+		},
 		"Unit": {
 			"milliseconds against seconds", func(in *Input) { in.Settings.Learn.AtMost = 0.0005 }, capacity.MissingMet, "unit",
 		},
 		"Constant": {"a gauge that stands still", func(in *Input) {
 			in.Latency.Values = slices.Repeat([]float64{0.2}, len(in.Latency.Values))
 		}, capacity.MissingVariation, "no measurement"},
-		"Short": {"an hour teaches little", func(in *Input) { in.Demand.Values = in.Demand.Values[:30] }, capacity.MissingSteps, "Wait"},
+		"Short": {
+			"half an hour teaches little", func(in *Input) { in.Demand.Values = in.Demand.Values[:30] },
+			capacity.MissingSteps, "Wait",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := all
@@ -140,7 +147,8 @@ func TestHindsight(t *testing.T) {
 func TestNewestMoves(t *testing.T) {
 	var track Track
 	for i := range 1000 {
-		track.Moves = append(track.Moves, Move{At: start.Add(time.Duration(i) * time.Hour), Capacity: 5 + math.Sin(float64(i)/9)})
+		at := start.Add(time.Duration(i) * time.Hour)
+		track.Moves = append(track.Moves, Move{At: at, Capacity: 5 + math.Sin(float64(i)/9)})
 	}
 	got := track.NewestMoves(12)
 	if len(got) != 12 || got[0] != track.Moves[0] || got[1].At.Before(start.Add(900*time.Hour)) {

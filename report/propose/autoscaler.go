@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/report/internal/format"
 	"headstart.dev/headstart/scheduler/door"
 )
@@ -79,7 +78,7 @@ func (b *builder) hpa() []string {
 
 // averageValue is what one replica serves, in the unit of the metric.
 func (b *builder) averageValue() string {
-	if fc := b.Existing; strings.HasPrefix(b.serve, inReplicas) || fc != nil && fc.Spec.Serve.Unit == v1alpha1.ServeReplicas {
+	if strings.HasPrefix(b.serve, inReplicas) {
 		return "1"
 	}
 	return format.Plain(b.Capacity)

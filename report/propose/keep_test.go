@@ -88,7 +88,8 @@ func empty(path string, v reflect.Value) []string {
 func TestProposalKeepsEveryField(t *testing.T) {
 	existing := everyField()
 	alternatives := []string{
-		"spec.Demand.Terms", "spec.Demand.Source", "spec.Capacity.Default", "spec.LeadTime.Fixed", "spec.ProvisionFor.ServiceLevel",
+		"spec.Demand.Terms", "spec.Demand.Source", "spec.Capacity.Default", "spec.LeadTime.Fixed",
+		"spec.ProvisionFor.ServiceLevel",
 	}
 	if diff := cmp.Diff(alternatives, empty("spec", reflect.ValueOf(existing.Spec))); diff != "" {
 		t.Fatalf("give each field of the test's Forecast a value: -want, +got empty:\n%s", diff)
@@ -113,7 +114,9 @@ func TestProposalKeepsEveryField(t *testing.T) {
 func TestProposalKeepsAlternatives(t *testing.T) {
 	existing := everyField()
 	existing.Spec.Demand.Prometheus = v1alpha1.PrometheusQuery{}
-	existing.Spec.Demand.Terms = []v1alpha1.DemandTerm{{Query: "sum(a) # it's\n", Weight: "0.1"}, {Query: "b", Weight: "1"}}
+	existing.Spec.Demand.Terms = []v1alpha1.DemandTerm{
+		{Query: "sum(a) # it's\n", Weight: "0.1"}, {Query: "b", Weight: "1"},
+	}
 	existing.Spec.Demand.Source = "1e3"
 	existing.Spec.Capacity.Default, existing.Spec.CapacityPerReplica = existing.Spec.CapacityPerReplica, nil
 	in := input(t, existing)
@@ -155,7 +158,8 @@ func TestProposalServesReplicasWhereLearned(t *testing.T) {
 	fc := everyField()
 	fc.Spec.Serve.Unit = v1alpha1.ServeDemand
 	proposal := Manifests(input(t, fc))
-	if !strings.Contains(proposal.Forecast, "serve: {unit: Replicas}") || !strings.Contains(proposal.HPA, "averageValue: '1'}") {
+	if !strings.Contains(proposal.Forecast, "serve: {unit: Replicas}") ||
+		!strings.Contains(proposal.HPA, "averageValue: '1'}") {
 		t.Errorf("not in replicas:\n%s\n%s", proposal.Forecast, proposal.HPA)
 	}
 }

@@ -24,7 +24,8 @@ func capacityWords(r *report.Report) []string {
 		return out
 	}
 	text := fmt.Sprintf("By the configured %s the same plan takes %s %s, and by the learned %s it takes %s",
-		format.Significant(c.Configured), r.Paid(at.ReplicaHours), r.Unit(), format.Significant(c.Used), r.Paid(own.ReplicaHours))
+		format.Significant(c.Configured), r.Paid(at.ReplicaHours), r.Unit(), format.Significant(c.Used),
+		r.Paid(own.ReplicaHours))
 	if change := format.Change(own.ReplicaHours, at.ReplicaHours); change != "as many" {
 		text += " (" + change + ")"
 	}
@@ -89,8 +90,8 @@ func capacityPicture(c *learned.Summary, width float64) template.HTML {
 	}
 	p := &capacityChart{c: c, width: width, height: 300, left: 56, bottom: 46}
 	p.fit()
-	fmt.Fprintf(&p.svg, `<svg class="frontier capacity w%.0f" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img" `+
-		`aria-label="Latency against load per ready replica, with the objective and the estimate">`,
+	fmt.Fprintf(&p.svg, `<svg class="frontier capacity w%.0f" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" `+
+		`role="img" aria-label="Latency against load per ready replica, with the objective and the estimate">`,
 		width, width, p.height, width, p.height)
 	p.axes()
 	p.line(func(q learned.CurvePoint) float64 { return q.Median }, "median")
@@ -132,15 +133,18 @@ func (p *capacityChart) axes() {
 	for v := 0.0; v <= p.maxY; v += step {
 		y := p.y(v)
 		fmt.Fprintf(&p.svg, `<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, p.left, y, right, y)
-		fmt.Fprintf(&p.svg, `<text class="tick" x="%.1f" y="%.1f" text-anchor="end">%s</text>`, p.left-6, y+4, tick(v, step))
+		fmt.Fprintf(&p.svg, `<text class="tick" x="%.1f" y="%.1f" text-anchor="end">%s</text>`, p.left-6, y+4,
+			tick(v, step))
 	}
 	step = niceStep(p.maxX / max(4, p.width/120))
 	for v := 0.0; v <= p.maxX; v += step {
 		x := p.x(v)
 		fmt.Fprintf(&p.svg, `<line class="grid" x1="%.1f" y1="18" x2="%.1f" y2="%.1f"/>`, x, x, low)
-		fmt.Fprintf(&p.svg, `<text class="tick" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x, low+16, tick(v, step))
+		fmt.Fprintf(&p.svg, `<text class="tick" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x, low+16,
+			tick(v, step))
 	}
-	fmt.Fprintf(&p.svg, `<text class="axis" x="%.1f" y="%.1f" text-anchor="end">load per ready replica →</text>`, right, low+36)
+	fmt.Fprintf(&p.svg, `<text class="axis" x="%.1f" y="%.1f" text-anchor="end">load per ready replica →</text>`,
+		right, low+36)
 	fmt.Fprintf(&p.svg, `<text class="axis" x="4" y="10">latency: half of the steps, and %s of them</text>`,
 		format.Share(p.c.Attain))
 }
@@ -153,9 +157,9 @@ func (p *capacityChart) line(of func(learned.CurvePoint) float64, class string) 
 	}
 	fmt.Fprintf(&p.svg, `<polyline class="%s" points="%s"/>`, class, strings.Join(points, " "))
 	for _, q := range p.c.Curve {
-		fmt.Fprintf(&p.svg, `<circle class="%s" cx="%.1f" cy="%.1f" r="2.5"><title>%s at %s: %s, from %s steps</title></circle>`,
-			class, p.x(q.Load), p.y(of(q)), class, format.Significant(q.Load), format.Significant(of(q)),
-			format.Whole(math.Ceil(q.Steps)))
+		fmt.Fprintf(&p.svg, `<circle class="%s" cx="%.1f" cy="%.1f" r="2.5">`, class, p.x(q.Load), p.y(of(q)))
+		fmt.Fprintf(&p.svg, `<title>%s at %s: %s, from %s steps</title></circle>`, class, format.Significant(q.Load),
+			format.Significant(of(q)), format.Whole(math.Ceil(q.Steps)))
 	}
 }
 

@@ -206,10 +206,12 @@ func TestReportLearnsRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"objective":  {[]string{"--latency", latency, "--replicas", replicas}, "--at-most"},
-		"latency":    {[]string{"--at-most", "0.5"}, "--latency"},
-		"replicas":   {[]string{"--at-most", "0.5", "--latency", latency}, "--replicas"},
-		"attain":     {[]string{"--at-most", "0.5", "--latency", latency, "--replicas", replicas, "--attain", "2"}, "--attain"},
+		"objective": {[]string{"--latency", latency, "--replicas", replicas}, "--at-most"},
+		"latency":   {[]string{"--at-most", "0.5"}, "--latency"},
+		"replicas":  {[]string{"--at-most", "0.5", "--latency", latency}, "--replicas"},
+		"attain": {
+			[]string{"--at-most", "0.5", "--latency", latency, "--replicas", replicas, "--attain", "2"}, "--attain",
+		},
 		"no file":    {[]string{"--at-most", "0.5", "--latency", "gone.csv", "--replicas", replicas}, "gone.csv"},
 		"two series": {[]string{"--at-most", "0.5", "--latency", two, "--replicas", replicas}, "2 series"},
 	} {

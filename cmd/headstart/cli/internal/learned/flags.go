@@ -27,7 +27,8 @@ func (f *Flags) Register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.latency, "latency", "",
 		"learn the capacity from this latency: a CSV `FILE` beside --input, PromQL beside --prometheus")
 	flags.StringVar(&f.replicas, "replicas", "", "ready replicas, for --latency: a CSV `FILE` or PromQL")
-	flags.Float64Var(&f.atMost, "at-most", 0, "objective: the `LATENCY` that a step must not exceed, in the unit of --latency")
+	flags.Float64Var(&f.atMost, "at-most", 0,
+		"objective: the `LATENCY` that a step must not exceed, in the unit of --latency")
 	flags.Float64Var(&f.attain, "attain", 0,
 		"`SHARE` of the steps that must meet --at-most (default that of the Forecast, or 0.99)")
 }
@@ -60,7 +61,8 @@ func (f *Flags) Evidence(
 		if f.Given() {
 			return nil, nil, errors.New("--at-most needs --latency and --replicas, the files to learn from")
 		}
-		return nil, []string{"the capacity is not learned in this report: give --latency and --replicas, two files beside --input"}, nil
+		note := "the capacity is not learned in this report: give --latency and --replicas, two files beside --input"
+		return nil, []string{note}, nil
 	}
 	// A file has no query to propose.
 	out.Objective.Query, out.Objective.ReplicasQuery = "", ""

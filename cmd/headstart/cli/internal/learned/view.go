@@ -112,11 +112,14 @@ func (v View) curve(l Layout) []string {
 	if s.AtLeast {
 		name = "at least "
 	}
+	mark := func(at float64, sign rune, name string) {
+		c.Marks = append(c.Marks, termchart.CurveMark{At: at, Sign: sign, Name: name + learned.Figure(at)})
+	}
 	if s.Lower != nil && (s.Estimate == nil || *s.Lower < *s.Estimate) {
-		c.Marks = append(c.Marks, termchart.CurveMark{At: *s.Lower, Sign: '╎', Name: "lower bound " + learned.Figure(*s.Lower)})
+		mark(*s.Lower, '╎', "lower bound ")
 	}
 	if s.Estimate != nil {
-		c.Marks = append(c.Marks, termchart.CurveMark{At: *s.Estimate, Sign: '┃', Name: name + learned.Figure(*s.Estimate)})
+		mark(*s.Estimate, '┃', name)
 	}
 	return c.Lines()
 }
