@@ -191,6 +191,9 @@ type dashboard struct {
 		} `json:"list"`
 	} `json:"templating"`
 	Panels []struct {
+		GridPos struct {
+			X, Y, W, H int
+		} `json:"gridPos"`
 		Title       string `json:"title"`
 		Type        string `json:"type"`
 		Description string `json:"description"`
@@ -284,4 +287,17 @@ func read(t *testing.T, file string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// TestPanelsDoNotOverlap: Grafana draws panels that lie on each other somewhere else.
+func TestPanelsDoNotOverlap(t *testing.T) {
+	panels := readDashboard(t).Panels
+	for i, a := range panels {
+		for _, b := range panels[:i] {
+			p, q := a.GridPos, b.GridPos
+			if p.X < q.X+q.W && q.X < p.X+p.W && p.Y < q.Y+q.H && q.Y < p.Y+p.H {
+				t.Errorf("%q lies on %q", a.Title, b.Title)
+			}
+		}
+	}
 }
