@@ -193,13 +193,14 @@ func (c *frontierChart) arrows() {
 			(x+c.x(*h))/2, y-6, atService(*today.Figures))
 	}
 	if u := today.HeadstartUnserved; u != nil && math.Abs(c.y(*u)-y) > 14 {
-		c.arrow(x, y, x, c.y(*u))
+		end := math.Max(c.y(*u), c.y(c.maxY)) // an arrow beyond the axis ends at its top
+		c.arrow(x, y, x, end)
 		side, anchor := 6.0, "start"
 		if x > c.width-wordsWidth {
 			side, anchor = -6, "end" // beside the right edge, it would be cut
 		}
 		fmt.Fprintf(&c.svg, `<text class="arrow" x="%.1f" y="%.1f" text-anchor="%s">%s instead of %s</text>`,
-			x+side, (y+c.y(*u))/2+4, anchor, format.Share(*u), format.Share(today.Unserved))
+			x+side, (y+end)/2+4, anchor, format.Share(*u), format.Share(today.Unserved))
 	}
 }
 

@@ -185,7 +185,7 @@
       const shown = this.charts.map(u => u.series.map(s => s.show));
       for (const u of this.charts) u.destroy();
       this.charts = [demandLines(this.data), replicaLines(this.data)].map(({series, columns, bands}, i) => {
-        const label = [printing ? "demand" : "demand, in the unit of the input", "ready replicas"][i];
+        const label = [printing || width < 600 ? "demand" : "demand, in the unit of the input", "ready replicas"][i];
         const options = this.options(width, height, series, bands, label);
         return new uPlot(options, [this.data.times].concat(columns), this.places[i]);
       });
