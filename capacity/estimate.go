@@ -62,7 +62,7 @@ const (
 	enoughSteps = 60 // that teach, for an estimate
 	// nearRise is the rise of latency from which loads count as near the limit. Below it, laws of many
 	// shapes fit alike.
-	nearRise      = 0.3
+	nearRise      = 0.25
 	enoughCarried = 30 // at a load or above it, to say that it was carried
 )
 

@@ -78,8 +78,8 @@ type crossing struct {
 	load  float64
 	lower float64 // a tenth of the weight of the laws lies below
 	upper float64 // a fifth of it lies above
-	// rise is how far latency has risen at the highest loads, as a share of the way from the
-	// lowest that was seen to the objective.
+	// rise is how far latency has risen at the last group but one, so that no single group decides. It
+	// is a share of the way from the lowest that was seen to the objective.
 	rise float64
 }
 
@@ -119,7 +119,7 @@ func cross(groups []group) (crossing, bool) {
 	}
 	out.rise = 1
 	if base < 1 {
-		out.rise = (best.at(highest) - base) / (1 - base)
+		out.rise = (best.at(groups[top-2].load) - base) / (1 - base)
 	}
 	return out, true
 }
