@@ -217,6 +217,25 @@ func TestDropIsFollowedAtOnce(t *testing.T) {
 	}
 }
 
+// TestOverTheLimitAllDay replays a team whose figure is too high: no replica comes, whatever is used.
+func TestOverTheLimitAllDay(t *testing.T) {
+	o := valid()
+	o.Default = 12
+	got := estimate(t, o, day(3, 11, func(i int, s *Sample) {
+		s.Load = 4 * (9 + s.Load/4/11*2.5) // 9.5 … 11.5 per replica, of which 9 is carried
+		if i%120 < 12 {
+			s.Load = 4 * 7
+		}
+		s.Latency = 0.5
+		if s.Load > 4*8.9 {
+			s.Latency = 2 + 0.1*math.Sin(float64(i))
+		}
+	}))
+	if got.Used < 6 || got.Used > 9.5 {
+		t.Errorf("uses %.2f, want a little less than the lowest load that was missed: %+v", got.Used, got)
+	}
+}
+
 func TestRiseIsNoticed(t *testing.T) {
 	o := valid()
 	const change = 3 * 1440

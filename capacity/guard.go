@@ -11,6 +11,7 @@ type guard struct {
 	bound   float64 // on what is used; 0 without one
 	bad     float64 // the lowest load that was missed since the bound began
 	began   float64 // load at which it began
+	waited  int     // steps that missed it before the load per replica fell
 	below   int     // steps that missed the objective well below that
 	changed bool    // the summary was told about this change
 	missed  float64 // load of the last miss
@@ -41,6 +42,9 @@ const (
 	// objective well below the load at which the bound began. One burst is not a change.
 	confirmed = 3
 	wellBelow = 0.85
+	// helps is how many steps the replicas that a bound asks for may take to help. In a replay they
+	// never come.
+	helps = 45
 	// A bound rises by quick per step that met the objective, and by slow near loads that missed it.
 	quick, slow = 0.01, 0.001
 	nearBad     = 0.85
@@ -111,6 +115,7 @@ func (g *guard) slowly(load, latency, used, allowed float64) verdict {
 	g.slow = 0
 	if g.bound == 0 {
 		g.bound, g.bad, g.began, g.below = used, load, load, 0
+		g.waited = 0
 	}
 	g.changed = true
 	g.bound = min(g.bound, max(used*slowFactor, lowest*g.began))
@@ -121,9 +126,16 @@ func (g *guard) slowly(load, latency, used, allowed float64) verdict {
 func (g *guard) lower(load, latency, used float64) verdict {
 	if g.bound == 0 {
 		g.bound, g.bad, g.began, g.below, g.changed = used, load, load, 0, false
+		g.waited = 0
 	}
-	if load < wellBelow*g.began {
+	switch {
+	case load < wellBelow*g.began:
 		g.below++
+	case load > g.bound/wellBelow:
+		if g.waited++; g.waited > helps { // no help came, so that a lower bound says no more
+			g.bound = max(g.bound, min(g.bound*(1+quick), nearBad*g.bad))
+			return usual
+		}
 	}
 	g.bad = min(g.bad, load)
 	factor := min(max(1/math.Sqrt(latency), 0.7), 0.97)
