@@ -39,7 +39,15 @@ type Estimator struct {
 type seen struct {
 	samples, loads, replicas, latencies int
 	low, high                           float64 // the latencies
+	// A run of equal latencies: how many, and the lowest and the highest load of them.
+	same              int
+	last              float64
+	sameLow, sameHigh float64
 }
+
+// constant reports whether the latency stays the same while the load does not: the query may have
+// stopped to measure.
+func (n *seen) constant() bool { return n.same >= 100 && n.sameHigh >= 1.5*n.sameLow }
 
 // New returns an Estimator without evidence. It fails on Options that are not valid.
 func New(o Options) (*Estimator, error) {
@@ -71,23 +79,21 @@ func (e *Estimator) Add(s Sample) {
 		e.any, e.first, e.since = true, s.At, s.At
 	}
 	e.seen.add(s)
-	if !had || s.At.Sub(before.At) > e.opts.Step*3/2 || !measured(s.Load) || !measured(s.Replicas) ||
-		s.Replicas == 0 || s.Replicas != before.Replicas || !s.Settled {
+	each := s.Load / s.Replicas
+	if !had || s.At.Sub(before.At) > e.opts.Step*3/2 || !whole(s.Replicas) || s.Replicas != before.Replicas ||
+		!s.Settled || !(each >= 0 && each <= largestLoad) || e.absurd(each) {
 		e.trail.reset()
 		return
 	}
-	if e.absurd(s.Load / s.Replicas) {
-		e.trail.reset()
+	load, n := e.trail.add(each)
+	if !measured(s.Latency) || load == 0 || e.seen.constant() {
 		return
 	}
-	load, n := e.trail.add(s.Load / s.Replicas)
-	if !measured(s.Latency) || load == 0 {
-		return
-	}
-	e.watch(s.At, load, s.Latency/e.opts.AtMost, n)
+	latency := min(s.Latency/e.opts.AtMost, largestLatency)
+	e.watch(s.At, load, latency, n)
 	if n >= e.trail.shortest() {
 		e.bins.forget(s.At)
-		e.bins.add(load, s.Latency/e.opts.AtMost)
+		e.bins.add(load, latency)
 		e.fresh++
 	}
 	if e.fresh > 0 && e.fresh >= refresh(e.cached.Steps) {
@@ -111,7 +117,7 @@ func refresh(steps float64) int {
 // absurd reports whether a load is far above all that was seen, and not seen for long enough: a
 // counter that was reset, or a mistaken unit.
 func (e *Estimator) absurd(load float64) bool {
-	const times, believed = 4, 5
+	const times, believed = 4, 60
 	if !e.bins.used || load <= times*e.bins.load(e.bins.top()+1) {
 		e.wild = 0
 		return false
@@ -155,12 +161,21 @@ func (e *Estimator) watch(at time.Time, load, latency float64, n int) {
 // learned before no longer counts.
 func (e *Estimator) Release(at time.Time) {
 	e.bins, e.guard, e.carried = summary{}, guard{}, 0
+	e.seen.low, e.seen.high, e.seen.same = math.Inf(1), math.Inf(-1), 0
 	e.trail.reset()
 	e.since = at
 	e.summarise()
 }
 
 func measured(v float64) bool { return v >= 0 && v <= math.MaxFloat64 }
+
+// whole reports whether a number of replicas is one: a mean between two numbers is a scale event.
+func whole(replicas float64) bool { return replicas >= 1 && replicas == math.Trunc(replicas) }
+
+const (
+	largestLoad    = 1e200
+	largestLatency = 1e6 // relative to the objective
+)
 
 func (n *seen) add(s Sample) {
 	n.samples++
@@ -173,7 +188,21 @@ func (n *seen) add(s Sample) {
 	if measured(s.Latency) {
 		n.latencies++
 		n.low, n.high = min(n.low, s.Latency), max(n.high, s.Latency)
+		n.repeat(s)
 	}
+}
+
+// repeat follows the run of equal latencies.
+func (n *seen) repeat(s Sample) {
+	if !measured(s.Load) {
+		return
+	}
+	if n.same == 0 || s.Latency != n.last {
+		n.same, n.last, n.sameLow, n.sameHigh = 1, s.Latency, s.Load, s.Load
+		return
+	}
+	n.same++
+	n.sameLow, n.sameHigh = min(n.sameLow, s.Load), max(n.sameHigh, s.Load)
 }
 
 // A trail is the load per replica since the last scale event, some minutes of it. Queues remember:

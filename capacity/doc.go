@@ -8,7 +8,8 @@
 // bits, so a replay over history gives what a live controller gave. An estimate at one instant
 // depends on nothing later.
 //
-// The estimate that is used never makes a service worse off than the configured default. It rises
-// above the default only as far as loads were really carried with the objective met. It falls below
-// the default only where the objective was missed below it. Without evidence the default counts.
+// What is used rises above the configured default only as far as loads were really carried with the
+// objective met. It falls below the default only where the objective was missed below it. Without
+// evidence the default counts. Misses never raise it again: an objective that is missed for hours
+// leaves what was used before, if that is below the default.
 package capacity

@@ -80,10 +80,10 @@ func (e *Estimator) Estimate() Estimate {
 	}
 	out.Since = e.since
 	if e.guard.hopeless() {
-		out = Estimate{
-			Used: e.bounded(e.opts.Default), Capacity: math.NaN(), Lower: math.NaN(), Carried: out.Carried,
-			Source: SourceDefault, Steps: out.Steps, Missed: out.Missed, Since: e.since, Missing: MissingMet,
-		}
+		out.Missing = MissingMet
+	}
+	if e.seen.constant() {
+		out.Missing = MissingVariation
 	}
 	if out.Steps < enoughSteps { // what is missing may change without a step that teaches
 		out.Missing = e.missing(e.bins.counts())
@@ -102,12 +102,12 @@ func (e *Estimator) fromSummary() Estimate {
 	}
 	out.Carried = max(e.bins.carried(e.opts.Attain), e.carried)
 	if out.Missing = e.missing(met, missed); out.Missing != MissingNothing {
-		return out
+		return e.neverRaised(out)
 	}
 	limit, near := e.limit()
 	if !near && out.Carried == 0 {
 		out.Missing = MissingMet // not often enough at any load
-		return out
+		return e.neverRaised(out)
 	}
 	if !near {
 		out.AtLeast, out.Source, out.Missing = true, SourceAtLeast, MissingBusy
@@ -121,6 +121,15 @@ func (e *Estimator) fromSummary() Estimate {
 		used = e.opts.Default
 	}
 	out.Used = e.bounded(used)
+	return out
+}
+
+// neverRaised returns the default for want of an objective that is met. If less was used before,
+// misses are no reason to use more.
+func (e *Estimator) neverRaised(out Estimate) Estimate {
+	if out.Missing == MissingMet && e.cached.Used > 0 {
+		out.Used = min(out.Used, e.cached.Used)
+	}
 	return out
 }
 
@@ -159,7 +168,7 @@ func (e *Estimator) missing(met, missed float64) Missing {
 		return MissingSteps
 	case n.low == n.high:
 		return MissingVariation
-	case met < enoughCarried || e.guard.hopeless():
+	case met < enoughCarried:
 		return MissingMet
 	}
 	return MissingNothing

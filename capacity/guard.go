@@ -2,7 +2,7 @@ package capacity
 
 import "math"
 
-// A guard reacts to misses at once, while the summary still believes what was true before. It holds
+// A guard reacts to misses at once. The summary needs much more evidence against what it learned. It holds
 // a bound on what is used. The bound falls with misses in a row, and rises again with steps that met
 // the objective.
 type guard struct {
@@ -26,7 +26,7 @@ const (
 	alarm = 8
 	// proven is how many steps must have met the objective before a miss is taken for a load too high.
 	proven = 10
-	// hopelessSteps is how many steps in a row that miss the objective are no longer a matter of load.
+	// hopelessSteps is how many steps in a row that miss the objective teach no more.
 	hopelessSteps = 180
 	// A step that misses is this likely after a change.
 	missesAfter = 0.5
@@ -54,8 +54,8 @@ const (
 	riseAlarm = 60
 )
 
-// hopeless reports whether the objective is missed whatever the load. More replicas would not help:
-// the latency may be in another unit since its exporter changed.
+// hopeless reports whether the objective was missed for so long that nothing more is to be learned:
+// the latency may be in another unit since its exporter changed, or no more replicas can come.
 func (g *guard) hopeless() bool { return g.inARow >= hopelessSteps }
 
 // A verdict says what a step means for the summary.
@@ -76,8 +76,7 @@ func (g *guard) step(load, latency, used, allowed float64) verdict {
 		g.inARow++
 	}
 	if g.met < proven || g.hopeless() {
-		g.score, g.slow, g.bound = 0, 0, 0
-		return usual
+		return usual // the bound stays where it is
 	}
 	expected := min(3*allowed, missesAfter/2) // neighbours miss together, so more than allowed
 	switch {

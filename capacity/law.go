@@ -62,7 +62,7 @@ func (s *summary) groups(attain float64) []group {
 func (b *bin) steps() float64 { return float64(b.met) + float64(b.missed) }
 
 // tail returns the quantile of the latency at a level. Where the steps are too few for that level,
-// it is extrapolated in the log of the latency, from the highest level that they tell.
+// it is extrapolated in the log of the latency, from the highest level for which they are enough.
 func (b *bin) tail(level, weight float64) float64 {
 	told := 1 - 3*weight/b.steps()
 	if level <= told {

@@ -17,15 +17,15 @@ type Options struct {
 	// Attain is the share of the steps that must meet the objective, from 0.5 to 0.9999.
 	Attain float64
 	// Min and Max bound the capacity that is used. The zero value of Min bounds nothing. A Max of 0
-	// or +Inf bounds nothing.
+	// or +Inf means four times the default: what is farther off is more likely a mistaken unit.
 	Min, Max float64
 	// Default counts where there is no evidence. It is above 0.
 	Default float64
 }
 
 func (o Options) withDefaults() Options {
-	if o.Max == 0 {
-		o.Max = math.Inf(1)
+	if o.Max == 0 || math.IsInf(o.Max, 1) {
+		o.Max = max(4*o.Default, o.Min)
 	}
 	return o
 }
