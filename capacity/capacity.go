@@ -86,7 +86,7 @@ func (e *Estimator) Add(s Sample) {
 		return
 	}
 	load, n := e.trail.add(each)
-	if !measured(s.Latency) || load == 0 || e.seen.constant() {
+	if !measured(s.Latency) || load == 0 || e.seen.same > repeats {
 		return
 	}
 	latency := min(s.Latency/e.opts.AtMost, largestLatency)
@@ -138,7 +138,7 @@ func (e *Estimator) watch(at time.Time, load, latency float64, n int) {
 	if e.guard.bound >= base {
 		e.guard.bound = 0
 	}
-	if v == usual && n >= e.trail.shortest() {
+	if v == usual && n >= e.trail.shortest() && e.seen.same == 1 {
 		if rank, ok := e.bins.rank(load, latency); ok {
 			v = e.guard.compare(rank)
 		}
@@ -173,6 +173,8 @@ func measured(v float64) bool { return v >= 0 && v <= math.MaxFloat64 }
 func whole(replicas float64) bool { return replicas >= 1 && replicas == math.Trunc(replicas) }
 
 const (
+	// repeats is how many equal latencies in a row teach.
+	repeats        = 5
 	largestLoad    = 1e200
 	largestLatency = 1e6 // relative to the objective
 )

@@ -164,10 +164,10 @@ func (e *Estimator) missing(met, missed float64) Missing {
 		return MissingReplicas
 	case n.latencies == 0:
 		return MissingLatency
+	case n.low == n.high && n.latencies >= enoughSteps:
+		return MissingVariation
 	case met+missed < enoughSteps:
 		return MissingSteps
-	case n.low == n.high:
-		return MissingVariation
 	case met < enoughCarried:
 		return MissingMet
 	}
