@@ -37,6 +37,7 @@ func (e *evaluation) useCapacity() {
 	case e.capacity != configured:
 		status = &v1alpha1.CapacityStatus{
 			Value: evidence.QuantityOf(e.capacity), Source: planner.CapacityFromLearning, Name: e.set.Scaling.CapacityName,
+			DemandHash: e.set.Learn.DemandHash, ObjectiveHash: e.set.Learn.ObjectiveHash,
 		}
 	case autoscaler != "":
 		status.Source, status.Name = e.set.Scaling.CapacityKind, autoscaler
@@ -78,7 +79,7 @@ func (e *evaluation) observeReplicas(ctx context.Context) error {
 		}
 		e.state.evidence.Saw(e.now, evidence.Count(pods), e.set.Step)
 	}
-	e.next.Capacity = e.state.evidence.Status(e.capacity, e.fc.Status.Capacity)
+	e.next.Capacity = e.state.evidence.Status(e.capacity, e.set.Learn.DemandHash, e.fc.Status.Capacity)
 	e.state.evidence.SetCondition(&e.conditions.Set, e.capacity, e.set.Learn.AtMost, e.state.hasRead)
 	e.metrics.evidence.Observe(client.ObjectKeyFromObject(e.fc), e.next.Capacity, e.set.CapacityIn(nil))
 	return nil

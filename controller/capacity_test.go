@@ -176,6 +176,35 @@ func TestLearnedCapacityOutlivesARestart(t *testing.T) {
 	f.wantCondition(t, "fc", v1alpha1.ConditionCapacityKnown, metav1.ConditionTrue, "Learned")
 }
 
+// A figure that was learned of requests must not divide tokens: at another demand the configured
+// capacity counts at once, also after a restart, and nothing of the old figure is told.
+func TestAnotherDemandIsLearnedAnew(t *testing.T) {
+	m := measurements{"latency": latency(trueCapacity), readyQuery: ready}
+	f := learningFixture(t, m, learningForecast(tooHigh))
+	f.learnFor(t, time.Hour)
+	fc := f.get(t, "fc")
+	if s := fc.Status.CapacityPerReplica; s == nil || s.Source != planner.CapacityFromLearning {
+		t.Fatalf("nothing was learned: %+v", s)
+	}
+	fc.Spec.Demand.Prometheus.Query, fc.Generation = "sum(rate(tokens_total[5m]))", fc.Generation+1
+	fc.Spec.Capacity.Default = new(resource.MustParse("7000"))
+	if err := f.client.Update(t.Context(), fc); err != nil {
+		t.Fatal(err)
+	}
+	m["latency"] = func(time.Time) (float64, error) { return 0, errUnreachable() }
+	for _, when := range []string{"at once", "after a restart"} {
+		f.learnFor(t, 10*time.Minute)
+		fc = f.get(t, "fc")
+		if s := fc.Status.CapacityPerReplica; s == nil || s.Source != planner.CapacityFromSpec || s.Value.String() != "7k" {
+			t.Errorf("%s: the capacity of another demand counts: %+v", when, s)
+		}
+		if s := fc.Status.Capacity; s == nil || s.Steps != 0 || s.Estimate != nil {
+			t.Errorf("%s: status tells what was learned of another demand: %+v", when, s)
+		}
+		f.changeLeader()
+	}
+}
+
 // Bad input leaves the default as it is, with a condition that says what to do.
 func TestCapacityThatCannotBeLearned(t *testing.T) {
 	failing := func(kind history.Kind) func(time.Time) (float64, error) {

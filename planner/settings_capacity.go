@@ -3,6 +3,7 @@ package planner
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"strconv"
 
@@ -23,6 +24,8 @@ type LearnSettings struct {
 	ReplicasQuery, ReplicasSource string
 	// Min and Max bound the capacity that is used. Max is +Inf without a bound.
 	Min, Max float64
+	// DemandHash and ObjectiveHash are those of [v1alpha1.CapacityStatus].
+	DemandHash, ObjectiveHash string
 }
 
 // DefaultAttain is the share of steps that must meet the objective when a spec names none.
@@ -48,14 +51,27 @@ func (s Settings) Capacity() (capacity float64, autoscaler string) {
 }
 
 // CapacityIn is the demand that one replica serves by a status: what was learned, where the spec asks
-// for that, and otherwise the configured capacity, within the bounds of what is learned. status may be
-// nil.
+// for that, and otherwise the configured capacity, within the bounds of what is learned. What was
+// learned of another demand does not count, and what was learned for another objective only lowers the
+// configured capacity. status may be nil.
 func (s Settings) CapacityIn(status *v1alpha1.CapacityStatus) float64 {
-	if learned := s.Learn.in(status); learned > 0 {
-		return learned
-	}
 	capacity, _ := s.Capacity()
-	return s.Learn.bound(capacity)
+	capacity = s.Learn.bound(capacity)
+	learned := s.Learn.in(status)
+	switch {
+	case !(learned > 0) || status.DemandHash != s.Learn.DemandHash:
+		return capacity
+	case status.ObjectiveHash != s.Learn.ObjectiveHash && capacity > 0:
+		return min(learned, capacity)
+	}
+	return learned
+}
+
+// shortHash returns a hash of texts for status.
+func shortHash(texts ...any) string {
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%q", texts)
+	return strconv.FormatUint(h.Sum64(), 16)
 }
 
 // bound returns a capacity within the bounds; one of 0 is not known, and stays so. l may be nil.
@@ -160,6 +176,10 @@ func (p *specParser) learn(spec *v1alpha1.ForecastSpec, s Settings) *LearnSettin
 			l.ReplicasSource = r.Source
 		}
 	}
+	target := spec.TargetRef
+	l.DemandHash = shortHash(s.Query, s.Source, s.Step.String())
+	l.ObjectiveHash = shortHash(target.Kind, target.Name, l.Query, l.Source, fmt.Sprint(l.AtMost, l.Attain),
+		l.ReplicasQuery, l.ReplicasSource)
 	return l
 }
 

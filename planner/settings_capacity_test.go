@@ -41,7 +41,10 @@ func TestLearnSettings(t *testing.T) {
 		Query: "latency", Source: "second", AtMost: 0.5, Attain: 0.99, Max: math.Inf(1), ReplicasSource: "second",
 		ReplicasQuery: `max(kube_deployment_status_replicas_ready{namespace="shop",deployment="model"})`,
 	}
-	if s.Learn == nil || *s.Learn != want || s.SpecCapacity != 5 {
+	if l := s.Learn; l != nil {
+		want.DemandHash, want.ObjectiveHash = l.DemandHash, l.ObjectiveHash
+	}
+	if s.Learn == nil || s.Learn.DemandHash == "" || s.Learn.ObjectiveHash == "" || *s.Learn != want || s.SpecCapacity != 5 {
 		t.Errorf("%+v and a default of %v, want %+v and 5", s.Learn, s.SpecCapacity, want)
 	}
 	for name, change := range map[string]func(*v1alpha1.ForecastSpec){
@@ -127,14 +130,41 @@ func TestDemandOfTerms(t *testing.T) {
 }
 
 func TestCapacityInStatus(t *testing.T) {
+	before, err := Parse(learningForecast(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
 	status := func(source, value string) *v1alpha1.CapacityStatus {
-		return &v1alpha1.CapacityStatus{Value: resource.MustParse(value), Source: source}
+		return &v1alpha1.CapacityStatus{
+			Value: resource.MustParse(value), Source: source,
+			DemandHash: before.Learn.DemandHash, ObjectiveHash: before.Learn.ObjectiveHash,
+		}
 	}
 	for name, tc := range map[string]struct {
 		change func(*v1alpha1.ForecastSpec)
 		status *v1alpha1.CapacityStatus
 		want   float64
 	}{
+		"another query of demand": {
+			func(s *v1alpha1.ForecastSpec) { s.Demand.Prometheus.Query = "tokens" },
+			status(CapacityFromLearning, "7"), 5,
+		},
+		"another source of demand": {
+			func(s *v1alpha1.ForecastSpec) { s.Demand.Prometheus.Source = "third" },
+			status(CapacityFromLearning, "7"), 5,
+		},
+		"another objective raises nothing": {
+			func(s *v1alpha1.ForecastSpec) { s.Capacity.Objective.AtMost = "0.1" },
+			status(CapacityFromLearning, "7"), 5,
+		},
+		"another objective, a lower figure": {
+			func(s *v1alpha1.ForecastSpec) { s.Capacity.Attain = "0.9" },
+			status(CapacityFromLearning, "3"), 3,
+		},
+		"another default does not matter": {
+			func(s *v1alpha1.ForecastSpec) { s.Capacity.Default = new(resource.MustParse("4")) },
+			status(CapacityFromLearning, "7"), 7,
+		},
 		"nothing learned": {nil, nil, 5},
 		"learned":         {nil, status(CapacityFromLearning, "7.5"), 7.5},
 		"of the spec":     {nil, status(CapacityFromSpec, "4"), 5},

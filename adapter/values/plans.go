@@ -36,15 +36,20 @@ type Settings struct {
 	Min float64
 	// Capacity is the demand that one replica serves, as the spec says; 0 when it does not.
 	Capacity float64
-	// Learned bounds the learned capacity in status, which counts before Capacity; nil where it is not
+	// Learned says when the learned capacity in status counts before Capacity; nil where it is not
 	// learned.
-	Learned *Bounds
+	Learned *Learned
 	// InReplicas reports whether the replicas that the demand needs are served, and not the demand.
 	InReplicas bool
 }
 
-// Bounds are the least and the most that a capacity may be. Max is +Inf without a bound.
-type Bounds struct{ Min, Max float64 }
+// Learned is what a learned capacity in status must fit.
+type Learned struct {
+	// Min and Max are the least and the most that it may be. Max is +Inf without a bound.
+	Min, Max float64
+	// DemandHash and ObjectiveHash are those of [v1alpha1.CapacityStatus], by the spec.
+	DemandHash, ObjectiveHash string
+}
 
 // ParseFunc reads the settings of a spec. Its error says what is wrong with the spec.
 type ParseFunc func(*v1alpha1.ForecastSpec) (Settings, error)

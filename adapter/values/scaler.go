@@ -58,25 +58,38 @@ func noCapacity(key types.NamespacedName) error {
 			"or targetValue in the metadata of the trigger", key)}
 }
 
-// learned is the source of a capacity in status that was learned.
-const learned = "Learned"
+// sourceLearned is the source of a capacity in status that was learned.
+const sourceLearned = "Learned"
 
 // capacityOf returns the demand that one replica serves: what status says, unless the spec has
-// changed since. What was learned counts also then, since it does not follow from the spec. It is 0
-// when nobody says.
+// changed since. What was learned counts also then, unless the spec now measures another demand. It is
+// 0 when nobody says.
 func capacityOf(fc *v1alpha1.Forecast, settings Settings) float64 {
 	s := fc.Status.CapacityPerReplica
 	if s == nil {
 		return settings.Capacity
 	}
 	value := s.Value.AsApproximateFloat64()
-	if bounds := settings.Learned; bounds != nil && s.Source == learned && value > 0 {
-		return min(max(value, bounds.Min), bounds.Max)
+	if l := settings.Learned; l != nil && s.Source == sourceLearned && value > 0 {
+		return l.capacity(s, value, settings.Capacity)
 	}
 	if current := fc.Status.ObservedGeneration == fc.Generation; current || settings.Capacity == 0 {
 		return value
 	}
 	return settings.Capacity
+}
+
+// capacity returns a learned capacity within the bounds, or the configured one where the learned one
+// is of another demand. For another objective the lower one of the two counts.
+func (l *Learned) capacity(s *v1alpha1.CapacityStatus, learned, configured float64) float64 {
+	learned = min(max(learned, l.Min), l.Max)
+	switch {
+	case s.DemandHash != l.DemandHash:
+		return configured
+	case s.ObjectiveHash != l.ObjectiveHash && configured > 0:
+		return min(learned, configured)
+	}
+	return learned
 }
 
 // Watch returns a channel that has an element after each change of a Forecast, and a function that

@@ -1,6 +1,7 @@
 package values
 
 import (
+	"cmp"
 	"errors"
 	"testing"
 	"time"
@@ -195,29 +196,81 @@ func TestServedInReplicas(t *testing.T) {
 // A learned capacity in status counts at every door, also while the spec has just been changed, and
 // within the bounds of the spec.
 func TestLearnedCapacity(t *testing.T) {
+	bounds := func(low, high float64) *Learned {
+		return &Learned{Min: low, Max: high, DemandHash: "d", ObjectiveHash: "o"}
+	}
 	cases := map[string]struct {
 		reason     string
-		learned    *Bounds
+		learned    *Learned
 		source     string
 		value      string
 		generation int64 // of the spec; status is of 1
 		capacity   float64
 		want       float64
+		demand     string // the hash in status; "d" where it is empty
+		objective  string // the hash in status; "o" where it is empty
 	}{
-		"learned":         {"it is what status says", &Bounds{0, 100}, "Learned", "8", 1, 5, 8},
-		"a changed spec":  {"it does not follow from the spec", &Bounds{0, 100}, "Learned", "8", 2, 5, 8},
-		"above the bound": {"a new bound counts at once", &Bounds{0, 6}, "Learned", "8", 2, 5, 6},
-		"below the bound": {"a new bound counts at once", &Bounds{10, 60}, "Learned", "8", 1, 5, 10},
-		"no longer asked": {"the spec was changed to a fixed capacity", nil, "Learned", "8", 2, 5, 5},
-		"not yet learned": {"the configured one counts", &Bounds{0, 100}, "Spec", "4", 2, 5, 5},
-		"zero":            {"a capacity of 0 is none", &Bounds{0, 100}, "Learned", "0", 2, 5, 5},
-		"small":           {"no rounding to thousandths", &Bounds{0, 100}, "Learned", "0.000123", 1, 5, 0.000123},
+		"learned": {
+			reason: "it is what status says", learned: bounds(0, 100), source: "Learned", value: "8",
+			generation: 1, capacity: 5, want: 8,
+		},
+		"a changed spec": {
+			reason: "it does not follow from the spec", learned: bounds(0, 100), source: "Learned", value: "8",
+			generation: 2, capacity: 5, want: 8,
+		},
+		"another demand": {
+			reason: "tokens are no requests", learned: bounds(0, 10000), source: "Learned", value: "8",
+			generation: 2, capacity: 5000, want: 5000, demand: "other",
+		},
+		"another demand, status written": {
+			reason: "a figure of another demand is wrong whoever writes it", learned: bounds(0, 10000),
+			source: "Learned", value: "8", generation: 1, capacity: 5000, want: 5000, demand: "other",
+		},
+		"another demand, nothing configured": {
+			reason: "no number is better than one of another demand", learned: bounds(0, 10000), source: "Learned",
+			value: "8", generation: 2, capacity: 0, want: 0, demand: "other",
+		},
+		"another objective, higher": {
+			reason: "what was carried with another objective raises nothing", learned: bounds(0, 100),
+			source: "Learned", value: "8", generation: 2, capacity: 5, want: 5, objective: "other",
+		},
+		"another objective, lower": {
+			reason: "the lower figure is the safer one", learned: bounds(0, 100), source: "Learned", value: "3",
+			generation: 2, capacity: 5, want: 3, objective: "other",
+		},
+		"above the bound": {
+			reason: "a new bound counts at once", learned: bounds(0, 6), source: "Learned", value: "8",
+			generation: 2, capacity: 5, want: 6,
+		},
+		"below the bound": {
+			reason: "a new bound counts at once", learned: bounds(10, 60), source: "Learned", value: "8",
+			generation: 1, capacity: 5, want: 10,
+		},
+		"no longer asked": {
+			reason: "the spec was changed to a fixed capacity", source: "Learned", value: "8",
+			generation: 2, capacity: 5, want: 5,
+		},
+		"not yet learned": {
+			reason: "the configured one counts", learned: bounds(0, 100), source: "Spec", value: "4",
+			generation: 2, capacity: 5, want: 5,
+		},
+		"zero": {
+			reason: "a capacity of 0 is none", learned: bounds(0, 100), source: "Learned", value: "0",
+			generation: 2, capacity: 5, want: 5,
+		},
+		"small": {
+			reason: "no rounding to thousandths", learned: bounds(0, 100), source: "Learned", value: "0.000123",
+			generation: 2, capacity: 5, want: 0.000123,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			fc := withPlan(forecast(), 80, time.Hour)
 			fc.Generation, fc.Status.ObservedGeneration = tc.generation, 1
-			fc.Status.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: resource.MustParse(tc.value), Source: tc.source}
+			fc.Status.CapacityPerReplica = &v1alpha1.CapacityStatus{
+				Value: resource.MustParse(tc.value), Source: tc.source,
+				DemandHash: cmp.Or(tc.demand, "d"), ObjectiveHash: cmp.Or(tc.objective, "o"),
+			}
 			got := capacityOf(fc, Settings{Capacity: tc.capacity, Learned: tc.learned, InReplicas: true})
 			if diff := got - tc.want; diff > 1e-12 || diff < -1e-12 {
 				t.Errorf("%s: %v, want %v", tc.reason, got, tc.want)

@@ -132,7 +132,7 @@ type LearnedCapacity struct {
 	// steps is how many steps taught something.
 	// +optional
 	Steps int32 `json:"steps,omitempty"`
-	// missed is how many of them missed the objective.
+	// missed is how many of steps missed the objective.
 	// +optional
 	Missed int32 `json:"missed,omitempty"`
 	// since is the first step that counts: the last change that was found, or the first step read.
@@ -141,11 +141,16 @@ type LearnedCapacity struct {
 	// until is the end of the newest step that was read.
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
+	// demandHash is a short hash of the demand that this was learned of: its query, source and step.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	DemandHash string `json:"demandHash,omitempty"`
 	// release is a short hash of the image and accelerator of the target's newest ready pods.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16
 	Release string `json:"release,omitempty"`
-	// releasedAt is when the first pod of release was ready. What was learned before counts less.
+	// releasedAt is when the first pod of release was ready. What was learned before is a guide only: it
+	// counts less with every step that teaches since.
 	// +optional
 	ReleasedAt *metav1.Time `json:"releasedAt,omitempty"`
 }

@@ -200,6 +200,17 @@ type CapacityStatus struct {
 	// name is the name of the HorizontalPodAutoscaler or ScaledObject.
 	// +optional
 	Name string `json:"name,omitempty"`
+	// demandHash is a short hash of the demand that value was learned of: its query, source and step.
+	// Once spec.demand is another one, value no longer counts, and the configured capacity does.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	DemandHash string `json:"demandHash,omitempty"`
+	// objectiveHash is a short hash of the objective that value was learned for: spec.targetRef, and the
+	// objective, attain and replicas of spec.capacity. Once these are others, value counts only where it
+	// is below the configured capacity.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	ObjectiveHash string `json:"objectiveHash,omitempty"`
 }
 
 // ModelStatus describes a forecasting model.

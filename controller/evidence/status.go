@@ -11,19 +11,22 @@ import (
 )
 
 // Status returns what status says about the capacity, of which inUse is used; nil where that is not
-// known. Until the past is read after a restart, it is what an earlier owner has learned.
-func (l *Learner) Status(inUse float64, before *v1alpha1.LearnedCapacity) *v1alpha1.LearnedCapacity {
+// known. Until the past is read after a restart, it is what an earlier owner has learned, if that was
+// of the demand of demandHash.
+func (l *Learner) Status(
+	inUse float64, demandHash string, before *v1alpha1.LearnedCapacity,
+) *v1alpha1.LearnedCapacity {
 	if !(inUse > 0) {
 		return nil
 	}
 	out := &v1alpha1.LearnedCapacity{Source: v1alpha1.CapacitySourceDefault}
-	if known, ok := l.Known(); before != nil && !l.current {
+	if known, ok := l.Known(); before != nil && before.DemandHash == demandHash && !l.current {
 		out = before.DeepCopy()
 	} else if ok {
 		out = describe(known)
 		out.Until = new(kube.MetaTime(l.Until()))
 	}
-	out.Value = QuantityOf(inUse)
+	out.Value, out.DemandHash = QuantityOf(inUse), demandHash
 	out.Release, out.ReleasedAt = l.releases.current, nil
 	if at := l.releases.at; !at.IsZero() {
 		out.ReleasedAt = new(kube.MetaTime(at))
