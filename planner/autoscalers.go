@@ -65,6 +65,16 @@ func describesForecast(m *autoscalingv2.ObjectMetricSource) bool {
 		m.Metric.Name == ObjectMetric
 }
 
+// holdsFor returns the scale-down stabilization window that an HPA states itself; 0 without one.
+func (r metricReference) holdsFor() time.Duration {
+	b := r.spec.Behavior
+	if r.kind == ScaledObjectKind.Kind || b == nil || b.ScaleDown == nil ||
+		b.ScaleDown.StabilizationWindowSeconds == nil {
+		return 0
+	}
+	return stabilizationOf(b)
+}
+
 // ForecastNames lists the names of the Forecasts that an HPA may read, each once.
 func ForecastNames(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 	var names []string
@@ -95,8 +105,9 @@ type Scaling struct {
 	Ramp Ramp
 	// ScaleDownStabilization is the scale-down stabilization window of that HPA.
 	ScaleDownStabilization time.Duration
-	// HoldsFor is the same where the HPA states it itself; 0 where the flag of its controller
-	// counts, and for a ScaledObject, since KEDA goes to 0 replicas by a time of its own.
+	// HoldsFor is the shortest such window of all that read the Forecast, if each states its own; 0
+	// where the flag of the HPA controller counts for one of them, and with a ScaledObject, since KEDA
+	// goes to 0 replicas by a time of its own.
 	HoldsFor time.Duration
 	// Findings are what keeps the HPAs from following the Forecast.
 	Findings []Finding
@@ -143,6 +154,11 @@ func ReadAutoscalers(all Autoscalers, fc *v1alpha1.Forecast, sync time.Duration)
 	out, served := Scaling{targets: map[string]string{}}, false
 	for _, r := range references {
 		if r.forecast == fc.Name && r.namespace == fc.Namespace {
+			holds := r.holdsFor()
+			if out.Count > 0 {
+				holds = min(holds, out.HoldsFor)
+			}
+			out.HoldsFor = holds
 			out.Count++
 			out.read(r, fc, sync)
 			served = served || r.targetServed
@@ -184,10 +200,6 @@ func (s *Scaling) read(r metricReference, fc *v1alpha1.Forecast, sync time.Durat
 			s.MinReplicas = int(*spec.MinReplicas)
 		}
 		s.Ramp, s.ScaleDownStabilization = rampOf(spec.Behavior, sync), stabilizationOf(spec.Behavior)
-		if b := spec.Behavior; r.kind != ScaledObjectKind.Kind && b != nil && b.ScaleDown != nil &&
-			b.ScaleDown.StabilizationWindowSeconds != nil {
-			s.HoldsFor = s.ScaleDownStabilization
-		}
 		if r.kind == ScaledObjectKind.Kind && s.MinReplicas == 0 {
 			s.Ramp.FromZero = s.Ramp.sync() + r.fromZero
 		}

@@ -127,4 +127,20 @@ func TestHoldsFor(t *testing.T) {
 	if s := ReadHPAs([]autoscalingv2.HorizontalPodAutoscaler{hpa}, fc, 0); s.HoldsFor != time.Minute {
 		t.Errorf("an HPA with a window of a minute holds for %s", s.HoldsFor)
 	}
+	longer, unstated := *hpa.DeepCopy(), hpaReading("a", "web", func(*autoscalingv2.HorizontalPodAutoscaler) {})
+	longer.Name = "a" // First by name.
+	longer.Spec.Behavior.ScaleDown.StabilizationWindowSeconds = new(int32(600))
+	for name, tc := range map[string]struct {
+		second autoscalingv2.HorizontalPodAutoscaler
+		want   time.Duration
+	}{
+		"the shorter window of two is sure": {longer, time.Minute},
+		"one that states none is not known": {unstated, 0},
+	} {
+		for _, all := range [][]autoscalingv2.HorizontalPodAutoscaler{{hpa, tc.second}, {tc.second, hpa}} {
+			if s := ReadHPAs(all, fc, 0); s.HoldsFor != tc.want {
+				t.Errorf("%s: %s, want %s", name, s.HoldsFor, tc.want)
+			}
+		}
+	}
 }
