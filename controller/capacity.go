@@ -9,6 +9,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/planner"
 )
@@ -28,6 +29,7 @@ func (e *evaluation) useCapacity() {
 		configured, e.capacity = e.set.CapacityIn(nil), e.learnCapacity()
 	} else if e.state.evidence != nil {
 		e.state.evidence = nil
+		e.fetch.Forget(client.ObjectKeyFromObject(e.fc), reads.Latency, reads.Replicas)
 		e.metrics.evidence.Forget(client.ObjectKeyFromObject(e.fc))
 	}
 	status := &v1alpha1.CapacityStatus{Value: kube.QuantityOf(e.capacity), Source: planner.CapacityFromSpec}

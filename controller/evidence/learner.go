@@ -129,6 +129,10 @@ func (l *Learner) take(in Input, fetch Fetcher) bool {
 		key := reads.Key{Forecast: in.Forecast, Part: part}
 		got, ok := fetch.Take(key)
 		switch {
+		case ok && !l.answers(got, in.Settings.Step): // It is of another span: read again.
+			fetch.Forget(in.Forecast, reads.Latency, reads.Replicas)
+			l.reading, l.notBefore = false, in.Now.Add(max(retryAfter, in.Settings.Step))
+			return false
 		case ok:
 			l.results[part] = got
 		case fetch.Busy(key):
@@ -139,6 +143,12 @@ func (l *Learner) take(in Input, fetch Fetcher) bool {
 		}
 	}
 	return all
+}
+
+// answers reports whether a result is of the span that is being read. Sources begin at whole steps.
+func (l *Learner) answers(r reads.Result, step time.Duration) bool {
+	return r.Err != nil || r.Series.Step == step && r.Series.Start.Sub(l.from).Abs() < step &&
+		len(r.Series.Values) == int(l.to.Sub(l.from)/step)
 }
 
 // add adds what was read. After an error that may go away by itself, the same is read again.

@@ -191,6 +191,35 @@ func TestADroppedReadIsRepeated(t *testing.T) {
 	}
 }
 
+// A result of another span is not taken for that of the span that is read: its values would be at
+// wrong times.
+func TestAResultOfAnotherSpanIsRejected(t *testing.T) {
+	for name, change := range map[string]func(*history.Series){
+		"an earlier start": func(s *history.Series) { s.Start = s.Start.Add(-time.Hour) },
+		"fewer values":     func(s *history.Series) { s.Values = s.Values[1:] },
+		"another step":     func(s *history.Series) { s.Step *= 2 },
+	} {
+		var l Learner
+		in, f, s := input(1), newFetcher(), &flat{value: 1}
+		l.Update(in, f, s.open)
+		key := reads.Key{Forecast: in.Forecast, Part: reads.Latency}
+		r := f.results[key]
+		change(&r.Series)
+		f.results[key] = r
+		l.Update(in, f, s.open)
+		if !l.Until().IsZero() {
+			t.Errorf("%s: the steps until %s were learned from it", name, l.Until())
+		}
+		in.Now = in.Now.Add(2 * time.Minute)
+		for range 2 {
+			l.Update(in, f, s.open)
+		}
+		if l.Until().IsZero() {
+			t.Errorf("%s: nothing was read again", name)
+		}
+	}
+}
+
 func TestCount(t *testing.T) {
 	at := func(s int) time.Time { return epoch.Add(time.Duration(s) * time.Second) }
 	a, b := gpuwarm.Key{Image: "1", Pool: "x"}, gpuwarm.Key{Image: "1", Pool: "y", Accelerator: "h100"}
