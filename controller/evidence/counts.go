@@ -53,12 +53,15 @@ func (c *counts) during(from, to time.Time) float64 {
 	return math.NaN()
 }
 
-// fill puts what was counted where replicas are not known.
+// fill puts what was counted before what the query says, which is for the past. A query that gives
+// no whole number of at least 1 does not measure replicas, and where no pod was found the query counts.
 func (c *counts) fill(replicas []float64, from time.Time, step time.Duration) {
 	for i, n := range replicas {
-		if math.IsNaN(n) {
-			at := from.Add(time.Duration(i) * step)
-			replicas[i] = c.during(at, at.Add(step))
+		at := from.Add(time.Duration(i) * step)
+		if counted := c.during(at, at.Add(step)); counted > 0 {
+			replicas[i] = counted
+		} else if !(n >= 1) || n != math.Trunc(n) || math.IsInf(n, 0) {
+			replicas[i] = math.NaN()
 		}
 	}
 }

@@ -307,6 +307,34 @@ func TestCountsHold(t *testing.T) {
 	})
 }
 
+func TestCountedPodsWinOverTheQuery(t *testing.T) {
+	var c counts
+	for i := range 5 {
+		c.saw(epoch.Add(time.Duration(i)*time.Minute), 10, time.Minute)
+	}
+	nan := math.NaN()
+	for name, tc := range map[string]struct{ counted, query, want float64 }{
+		"counted pods are what serves":        {10, 0.5, 10},
+		"a wrong query does not count":        {10, 7, 10},
+		"the query knows the past":            {0, 7, 7},
+		"a fraction is no number of replicas": {0, 0.5, nan},
+		"an average is none either":           {0, 2.5, nan},
+		"none teach nothing":                  {0, 0, nan},
+		"infinitely many are none":            {0, math.Inf(1), nan},
+		"not known":                           {0, nan, nan},
+	} {
+		at := epoch
+		if tc.counted == 0 {
+			at = epoch.Add(-time.Hour)
+		}
+		got := []float64{tc.query}
+		c.fill(got, at, time.Minute)
+		if got[0] != tc.want && !(math.IsNaN(got[0]) && math.IsNaN(tc.want)) {
+			t.Errorf("%s: %v, want %v", name, got[0], tc.want)
+		}
+	}
+}
+
 // recorded answers queries from series.
 type recorded map[string]forecaster.Series
 
