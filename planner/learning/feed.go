@@ -162,8 +162,14 @@ func (f *Feed) Advance(demand, latency, replicas forecaster.Series) {
 	}
 }
 
-// Use returns the capacity to plan and serve with after inUse, which is 0 at first.
-func (f *Feed) Use(inUse float64) float64 { return planner.SettleCapacity(inUse, f.estimate.Used) }
+// Use returns the capacity to plan and serve with after inUse, which is 0 at first. Without evidence a
+// lower one stays: somebody has learned it, such as before a restart.
+func (f *Feed) Use(inUse float64) float64 {
+	if f.estimate.Source == capacity.SourceDefault && inUse > 0 && inUse < f.estimate.Used {
+		return inUse
+	}
+	return planner.SettleCapacity(inUse, f.estimate.Used)
+}
 
 // Between returns the values of the steps of [from, to), NaN where s does not reach.
 func Between(s forecaster.Series, from, to time.Time) []float64 {

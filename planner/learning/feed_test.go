@@ -244,3 +244,23 @@ func TestUseIsUsable(t *testing.T) {
 		}
 	})
 }
+
+// Lack of evidence, such as after a restart without a past, never raises what is in use.
+func TestALowerCapacityStaysWithoutEvidence(t *testing.T) {
+	set := planner.Settings{Step: time.Minute, SpecCapacity: 10, Learn: &planner.LearnSettings{
+		AtMost: 0.5, Attain: 0.99, Max: math.Inf(1),
+	}}
+	for name, tc := range map[string]struct{ inUse, want float64 }{
+		"a lower one was learned":     {4, 4},
+		"a higher one needs evidence": {20, 10},
+		"nothing is in use":           {0, 10},
+	} {
+		f, err := New(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Use(tc.inUse); got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}
