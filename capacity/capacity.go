@@ -80,8 +80,8 @@ func (e *Estimator) Add(s Sample) {
 	}
 	e.seen.add(s)
 	each := s.Load / s.Replicas
-	if !had || s.At.Sub(before.At) > e.opts.Step*3/2 || !whole(s.Replicas) || s.Replicas != before.Replicas ||
-		!s.Settled || !(each >= 0 && each <= largestLoad) || e.absurd(each) {
+	follows := had && s.At.Sub(before.At) <= e.opts.Step*3/2 && s.Replicas == before.Replicas
+	if !follows || !s.Settled || !whole(s.Replicas) || e.absurd(each) {
 		e.trail.reset()
 		return
 	}
@@ -117,6 +117,9 @@ func refresh(steps float64) int {
 // absurd reports whether a load is far above all that was seen, and not seen for long enough: a
 // counter that was reset, or a mistaken unit.
 func (e *Estimator) absurd(load float64) bool {
+	if !(load >= 0 && load <= largestLoad) {
+		return true // a number that nothing may depend on
+	}
 	const times, believed = 4, 60
 	if !e.bins.used || load <= times*e.bins.load(e.bins.top()+1) {
 		e.wild = 0

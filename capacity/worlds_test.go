@@ -53,13 +53,13 @@ func TestEstimateOfKnownCapacities(t *testing.T) {
 		t.Run(w.Name, func(t *testing.T) {
 			r := w.Record(1, recorded)
 			truth := r.Capacity()
-			var errors, lower, used, carried []float64
+			var errors, lower, carried []float64
 			atLeast, usual := 0, 0
 			for seed := range seeds {
 				high := follow(t, r.Replay(uint64(seed)), options(w, truth), 0.9*truth)
 				errors, lower = append(errors, high.Capacity/truth-1), append(lower, high.Lower/truth-1)
 				low := follow(t, r.Replay(uint64(seed)), options(w, 0.6*truth), 0.5*truth)
-				used, carried = append(used, high.Used/truth-1), append(carried, high.Carried/truth-1)
+				carried = append(carried, high.Carried/truth-1)
 				if low.AtLeast {
 					atLeast++
 				}
