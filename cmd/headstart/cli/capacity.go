@@ -67,10 +67,10 @@ func (o *capacityOptions) run(ctx context.Context, streams Streams, names []stri
 	if err != nil {
 		return err
 	}
-	switch {
-	case o.output != "text" && o.output != "json" && o.output != "yaml":
-		return fmt.Errorf("--output %q is unknown: use text, json or yaml", o.output)
-	case o.height < 4 || o.width != 0 && o.width < 40 || o.history <= 0:
+	if err := learned.CheckOutput(o.output); err != nil {
+		return err
+	}
+	if o.height < 4 || o.width != 0 && o.width < 40 || o.history <= 0 {
 		return errors.New("--height must be at least 4, --width at least 40, and --history above 0")
 	}
 	c, list, err := o.cluster.forecasts(ctx, names)
@@ -78,12 +78,7 @@ func (o *capacityOptions) run(ctx context.Context, streams Streams, names []stri
 		return err
 	}
 	if len(names) == 0 {
-		list = learned.Learns(list)
-		if o.output != "text" {
-			return learned.Encode(streams.Out, o.output, learned.Outputs(list))
-		}
-		learned.WriteList(streams.Out, list)
-		return nil
+		return learned.ShowList(streams.Out, o.output, learned.Learns(list))
 	}
 	fc := &list[0]
 	found, err := readSpec(ctx, c, fc)

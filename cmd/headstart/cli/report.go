@@ -70,9 +70,6 @@ func (o *reportOptions) run(
 	}
 	if o.forecast.one(args) == "" {
 		if f, err := o.fleet(); f != nil || err != nil {
-			if err == nil && o.learn.Given() {
-				err = errors.New("--latency, --replicas and --at-most are for a report on one service")
-			}
 			if err != nil {
 				return err
 			}

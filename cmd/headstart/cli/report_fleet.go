@@ -135,8 +135,8 @@ func (f *fleet) knows(capacities map[string]float64) error {
 func (o *reportOptions) runFleet(
 	ctx context.Context, streams Streams, now time.Time, f *fleet, write func(render.Document) error,
 ) error {
-	if o.decisions != "" || o.plans != "" {
-		return errors.New("--decisions and --plans need one service: choose it with --series")
+	if o.decisions != "" || o.plans != "" || o.learn.Given() {
+		return errors.New("--decisions, --plans and --latency need one service: choose it with --series")
 	}
 	capacities, err := fleets.OpenCapacities(o.capacities)
 	if err != nil {

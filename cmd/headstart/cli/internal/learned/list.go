@@ -59,6 +59,15 @@ func WriteList(w io.Writer, list []v1alpha1.Forecast) {
 	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 }
 
+// ShowList writes the Forecasts as text, JSON or YAML.
+func ShowList(w io.Writer, output string, list []v1alpha1.Forecast) error {
+	if output != "text" {
+		return Encode(w, output, Outputs(list))
+	}
+	WriteList(w, list)
+	return nil
+}
+
 // Outputs returns the list for programs.
 func Outputs(list []v1alpha1.Forecast) []Output {
 	out := make([]Output, len(list))

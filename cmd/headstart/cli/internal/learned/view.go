@@ -182,6 +182,14 @@ func (v View) Output() Output {
 	return out
 }
 
+// CheckOutput refuses a value of --output that is unknown.
+func CheckOutput(output string) error {
+	if output != "text" && output != "json" && output != "yaml" {
+		return fmt.Errorf("--output %q is unknown: use text, json or yaml", output)
+	}
+	return nil
+}
+
 // Encode writes a value as JSON or YAML.
 func Encode(w io.Writer, output string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
