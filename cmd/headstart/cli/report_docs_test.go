@@ -85,7 +85,8 @@ func TestReportDocsExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"latency.csv": twoWeeks(), "replicas.csv": twoWeeks(), "demand.csv": twoWeeks(), "exports/web.csv": twoWeeks(), "all.csv": twoServices(),
+		"latency.csv": twoWeeks(), "replicas.csv": twoWeeks(),
+		"demand.csv": twoWeeks(), "exports/web.csv": twoWeeks(), "all.csv": twoServices(),
 		"capacities.csv": "service,capacity\nweb,4\n", "queries.txt": "checkout: sum(rate(x[2m]))\n",
 	} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
