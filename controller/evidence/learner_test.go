@@ -224,8 +224,11 @@ func TestCount(t *testing.T) {
 	at := func(s int) time.Time { return epoch.Add(time.Duration(s) * time.Second) }
 	a, b := gpuwarm.Key{Image: "1", Pool: "x"}, gpuwarm.Key{Image: "1", Pool: "y", Accelerator: "h100"}
 	got := Count([]gpuwarm.Start{
-		{Ready: at(50), Key: b}, {Ready: at(20), Key: a}, {Ready: at(10), Key: gpuwarm.Key{Image: "1", Pool: "z"}},
-		{Key: a}, {Ready: at(1), Ended: at(2), Key: a},
+		{Ready: at(50), Key: b},
+		{Ready: at(20), Key: a},
+		{Ready: at(10), Key: gpuwarm.Key{Image: "1", Pool: "z"}},
+		{Key: a},
+		{Ready: at(1), Ended: at(2), Key: a},
 	})
 	want := []time.Time{at(10), at(50)}
 	if got.Ready != 3 || len(got.Releases) != 2 || !got.Releases[0].Since.Equal(want[0]) ||
