@@ -86,7 +86,7 @@ func (e *Estimator) Add(s Sample) {
 		return
 	}
 	load, n := e.trail.add(each)
-	if !measured(s.Latency) || load == 0 || e.seen.same > repeats {
+	if !measured(s.Latency) || load == 0 || e.stuck(s.Latency) {
 		return
 	}
 	latency := min(s.Latency/e.opts.AtMost, largestLatency)
@@ -99,6 +99,13 @@ func (e *Estimator) Add(s Sample) {
 	if e.fresh > 0 && e.fresh >= refresh(e.cached.Steps) {
 		e.summarise()
 	}
+}
+
+// stuck reports whether a latency is the same number again and again although it meets the
+// objective: then the query measures nothing. Above the objective the same number says that the
+// service is overloaded, and that its histogram ends there.
+func (e *Estimator) stuck(latency float64) bool {
+	return e.seen.same > repeats && latency <= e.opts.AtMost
 }
 
 // refresh returns the number of steps that teach after which the summary is read again: fewer while

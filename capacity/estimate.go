@@ -82,7 +82,7 @@ func (e *Estimator) Estimate() Estimate {
 	if e.guard.hopeless() {
 		out.Missing = MissingMet
 	}
-	if e.seen.constant() {
+	if e.seen.constant() && e.stuck(e.seen.last) {
 		out.Missing = MissingVariation
 	}
 	if out.Steps < enoughSteps { // what is missing may change without a step that teaches

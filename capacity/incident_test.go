@@ -53,6 +53,10 @@ func TestIncidents(t *testing.T) {
 			change: func(_ int, s *Sample) { s.Latency, s.Load = 0.1, s.Load*3 },
 			low:    8, high: 9.5, miss: MissingVariation,
 		},
+		"an overload beyond the end of the histogram": {
+			reason: "the same number above the objective is a miss, each time", usual: 20,
+			change: func(_ int, s *Sample) { s.Latency, s.Load = 10, s.Load*2 }, low: 2, high: 9.3, miss: MissingMet,
+		},
 		"total time-outs": {
 			reason: "busy steps without latency teach nothing", usual: 20,
 			change: func(_ int, s *Sample) { s.Latency, s.Load = math.NaN(), s.Load*3 }, low: 8, high: 9.5,
