@@ -17,8 +17,14 @@ import (
 )
 
 const (
-	// retryAfter is the wait after a read that may succeed the next time.
-	retryAfter = 30 * time.Second
+	// A read that failed is made again after retryAfter, and after twice as long each time, up to
+	// maxRetryAfter.
+	retryAfter, maxRetryAfter = 30 * time.Second, 15 * time.Minute
+	// countsAlone is after how many failures in a row the counted pods have to do for the replicas.
+	countsAlone = 3
+	// patience is after how many failures in a row, about four hours, the steps of a read count as
+	// unknown. Until then somebody may mend the query or the credentials.
+	patience = 20
 	// stoppedAfter is how long there may be demand without a latency before that is told.
 	stoppedAfter = 24 * time.Hour
 )
@@ -42,6 +48,7 @@ type Learner struct {
 	reading   bool
 	results   map[reads.Part]reads.Result // of the read, as far as they are there
 	notBefore time.Time                   // of the next read
+	failures  int                         // of the read in a row
 
 	current bool // whether the feed has once had all steps that were due
 
@@ -82,7 +89,7 @@ func (l *Learner) Update(in Input, fetch Fetcher, open Open) {
 	for part, q := range l.queries(in.Settings) {
 		fetch.Request(reads.Key{Forecast: in.Forecast, Part: part}, q.Source, span{
 			open: open, namespace: in.Forecast.Namespace, name: q.Source, query: q.Query,
-			from: from, to: to, step: in.Settings.Step,
+			from: from, to: to, step: in.Settings.Step, whole: part == reads.Replicas,
 		})
 	}
 }
@@ -131,7 +138,8 @@ func (l *Learner) take(in Input, fetch Fetcher) bool {
 		switch {
 		case ok && !l.answers(got, in.Settings.Step): // It is of another span: read again.
 			fetch.Forget(in.Forecast, reads.Latency, reads.Replicas)
-			l.reading, l.notBefore = false, in.Now.Add(max(retryAfter, in.Settings.Step))
+			l.reading = false
+			l.wait(in)
 			return false
 		case ok:
 			l.results[part] = got
@@ -151,18 +159,34 @@ func (l *Learner) answers(r reads.Result, step time.Duration) bool {
 		len(r.Series.Values) == int(l.to.Sub(l.from)/step)
 }
 
-// add adds what was read. After an error that may go away by itself, the same is read again.
+// wait puts off the next read.
+func (l *Learner) wait(in Input) {
+	after := min(retryAfter<<min(l.failures, 10), maxRetryAfter)
+	l.failures++
+	l.notBefore = in.Now.Add(max(after, in.Settings.Step))
+}
+
+// again reports whether a read is to be made again, and not to be taken as it is.
+func (l *Learner) again(latency, replicas error) bool {
+	if replicas != nil && history.KindOf(replicas).Temporary() && l.failures < countsAlone {
+		return true
+	}
+	return latency != nil && history.KindOf(latency) != history.ErrNoSeries &&
+		(history.KindOf(latency).Temporary() || l.failures < patience)
+}
+
+// add adds what was read. After an error, the same is read again. Otherwise a restart with wrong
+// credentials would leave the past unknown for good.
 func (l *Learner) add(in Input) {
 	l.reading = false
 	latency, replicas := l.results[reads.Latency], l.results[reads.Replicas]
 	l.results = nil
 	l.latencyErr, l.replicasErr = latency.Err, replicas.Err
-	for _, r := range []reads.Result{latency, replicas} {
-		if history.KindOf(r.Err).Temporary() {
-			l.notBefore = in.Now.Add(max(retryAfter, in.Settings.Step))
-			return
-		}
+	if l.again(latency.Err, replicas.Err) {
+		l.wait(in)
+		return
 	}
+	l.failures = 0
 	step := in.Settings.Step
 	values := func(r reads.Result) []float64 {
 		return learning.Between(forecaster.Series{Start: l.from, Step: step, Values: r.Series.Values}, l.from, l.to)

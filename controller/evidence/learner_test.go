@@ -147,12 +147,45 @@ func TestErrors(t *testing.T) {
 	}
 	var bad Learner
 	s.err = &history.Error{Kind: history.ErrBadQuery}
-	for range 2 {
+	asked := f.asked
+	for range 30 { // half an hour
 		bad.Update(in, f, s.open)
+		in.Now = in.Now.Add(time.Minute)
 	}
 	p := bad.problem()
-	if bad.Until().IsZero() || p == nil || !errors.Is(p.err, history.ErrBadQuery) || p.part != reads.Latency {
-		t.Errorf("until %s, problem %+v; want the bad query", bad.Until(), p)
+	if !bad.Until().IsZero() || p == nil || !errors.Is(p.err, history.ErrBadQuery) || p.part != reads.Latency {
+		t.Errorf("until %s, problem %+v; want the bad query, and its steps not yet unknown", bad.Until(), p)
+	}
+	if n := f.asked - asked; n > 16 {
+		t.Errorf("%d reads within half an hour, want longer waits after each failure", n)
+	}
+	for range 5 * 60 {
+		bad.Update(in, f, s.open)
+		in.Now = in.Now.Add(time.Minute)
+	}
+	if bad.Until().IsZero() {
+		t.Error("after hours the steps of a read that fails are still not given up")
+	}
+}
+
+// TestReplicasAway: without the query for replicas, the counted pods have to do.
+func TestReplicasAway(t *testing.T) {
+	var l Learner
+	in, f := input(1), newFetcher()
+	latency, replicas := &flat{value: 1}, &flat{err: &history.Error{Kind: history.ErrUnreachable}}
+	in.Settings.Learn.ReplicasQuery, in.Settings.Learn.ReplicasSource = "replicas", "other"
+	open := func(namespace, name string) (Source, error) {
+		if name == "other" {
+			return replicas.open(namespace, name)
+		}
+		return latency.open(namespace, name)
+	}
+	for range 15 {
+		l.Update(in, f, open)
+		in.Now = in.Now.Add(time.Minute)
+	}
+	if l.Until().IsZero() {
+		t.Error("nothing is learned while the source of the replicas is away")
 	}
 }
 

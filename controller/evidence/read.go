@@ -35,6 +35,7 @@ type span struct {
 	query           string
 	from, to        time.Time
 	step            time.Duration
+	whole           bool // whether an answer in part is an error
 }
 
 // Notes implements reads.SeriesReader.
@@ -47,7 +48,7 @@ func (s span) Read(ctx context.Context) (history.Series, int, error) {
 		return history.Series{}, 0, err
 	}
 	series, notes, err := source.Range(ctx, s.query, s.from, s.to, s.step, nil)
-	if err == nil && notes.Partial > 0 {
+	if err == nil && s.whole && notes.Partial > 0 {
 		// Latencies of some replicas are better than none, but a part of the replicas is a wrong count.
 		err = &history.Error{Kind: history.ErrPartial, Source: s.name, Message: "the source answers in part only: " +
 			"bring the missing stores back"}
