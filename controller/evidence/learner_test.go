@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 
@@ -430,5 +431,23 @@ func TestServingLearnsWhatAReplayLearns(t *testing.T) {
 	})
 	if learned < 1000 {
 		t.Errorf("only at %d steps another capacity than the configured one was used", learned)
+	}
+}
+
+// TestQuantityOf: a Quantity of 1e21 is written as 1.
+func TestQuantityOf(t *testing.T) {
+	for _, c := range []float64{1e-6, 0.5, 12.3457, 1e6, 1e15, 1e21, 1e24} {
+		q := QuantityOf(c)
+		text, err := q.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read resource.Quantity
+		if err := read.UnmarshalJSON(text); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := read.AsApproximateFloat64(), min(c, 1e15); math.Abs(got/want-1) > 1e-5 {
+			t.Errorf("%g is written as %s", c, text)
+		}
 	}
 }

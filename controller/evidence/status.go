@@ -8,6 +8,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/capacity"
 	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/history"
 )
 
 // Status returns what status says about the capacity, of which inUse is used; nil where that is not
@@ -55,6 +56,7 @@ func knownQuantity(c float64) *resource.Quantity {
 // QuantityOf returns a capacity with six digits: the replicas of a demand follow from it, so it
 // is not rounded to thousandths as a demand is.
 func QuantityOf(c float64) resource.Quantity {
+	c = min(c, history.MaxDemand) // a Quantity above 1e18 is written wrongly
 	q, err := resource.ParseQuantity(string(v1alpha1.FormatDecimal(c, 6)))
 	if err != nil || q.Sign() <= 0 {
 		return kube.QuantityOf(c)
