@@ -96,3 +96,16 @@ func capacityChanged(old, now *v1alpha1.CapacityStatus) bool {
 	}
 	return old == nil || now == nil || old.Value.Cmp(now.Value) != 0
 }
+
+// capacityLacks returns which share of replicas more a newly learned capacity asks for. Too few
+// replicas cannot wait for a write as long as too many can.
+func capacityLacks(old, now *v1alpha1.CapacityStatus) float64 {
+	if old == nil || !capacityChanged(old, now) || now == nil {
+		return 0
+	}
+	before, after := old.Value.AsApproximateFloat64(), now.Value.AsApproximateFloat64()
+	if !(before > 0) || !(after > 0) {
+		return 0
+	}
+	return max(0, before/after-1)
+}

@@ -55,6 +55,10 @@ func (e *evaluation) worthAWrite(changed bool) bool {
 	if changed && e.state.step.Publisher.Affords(e.now) {
 		return true
 	}
+	lacks := capacityLacks(e.fc.Status.CapacityPerReplica, e.next.CapacityPerReplica)
+	if e.state.step.Publisher.AffordsChange(e.now, lacks) {
+		return true
+	}
 	return e.out.Publish.Publish
 }
 

@@ -102,6 +102,13 @@ func (p *Publisher) Affords(now time.Time) bool {
 	return p.remaining(now) > p.opts.Writes/3
 }
 
+// AffordsChange reports whether a relative change of what is served, for another reason than the plan,
+// is worth a write. A change of the plan needs as much.
+func (p *Publisher) AffordsChange(now time.Time, change float64) bool {
+	remaining := p.remaining(now)
+	return remaining > 0 && change > p.threshold(remaining)
+}
+
 // equalInStatus reports whether two plans are written in the same way in status, except for
 // ComputedAt. Plans from the same end of a series are equal, so an outage of Prometheus does not
 // use up the writes that the first plan after it needs.

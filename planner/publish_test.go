@@ -248,3 +248,32 @@ func TestPublisherTellsAtOnceWhoIsHeldBack(t *testing.T) {
 		t.Errorf("nothing has changed, and it is written: %s", d.Reason)
 	}
 }
+
+// A change of the capacity is worth the writes that a change of the plan is worth.
+func TestAffordsChange(t *testing.T) {
+	opts := DefaultPublisherOptions()
+	for _, test := range []struct {
+		reason string
+		writes int
+		change float64
+		want   bool
+	}{
+		{"a small change waits for the next plan", 0, 0.03, false},
+		{"a change above the threshold is written at once", 0, 0.06, true},
+		{"with few writes left, a small change waits", 11, 0.3, false},
+		{"a capacity that halves takes even the last write", 11, 1, true},
+		{"there is no write left", 12, 1, false},
+	} {
+		p, err := NewPublisher(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+		for range test.writes {
+			p.Wrote(now)
+		}
+		if got := p.AffordsChange(now, test.change); got != test.want {
+			t.Errorf("%s: got %v", test.reason, got)
+		}
+	}
+}

@@ -171,8 +171,12 @@ func (l *Learner) again(latency, replicas error) bool {
 	if replicas != nil && history.KindOf(replicas).Temporary() && l.failures < countsAlone {
 		return true
 	}
-	return latency != nil && history.KindOf(latency) != history.ErrNoSeries &&
-		(history.KindOf(latency).Temporary() || l.failures < patience)
+	switch kind := history.KindOf(latency); kind {
+	case history.ErrNoSeries, history.ErrNotFinite: // There were no requests.
+		return false
+	default:
+		return latency != nil && (kind.Temporary() || l.failures < patience)
+	}
 }
 
 // add adds what was read. After an error, the same is read again. Otherwise a restart with wrong
