@@ -80,7 +80,7 @@ func (e *Estimator) Add(s Sample) {
 	}
 	e.seen.add(s)
 	each := s.Load / s.Replicas
-	follows := had && s.At.Sub(before.At) <= e.opts.Step*3/2 && s.Replicas == before.Replicas
+	follows := had && s.follows(before, e.opts.Step)
 	if !follows || !s.Settled || !whole(s.Replicas) || e.absurd(each) {
 		e.trail.reset()
 		return
@@ -99,6 +99,11 @@ func (e *Estimator) Add(s Sample) {
 	if e.fresh > 0 && e.fresh >= refresh(e.cached.Steps) {
 		e.summarise()
 	}
+}
+
+// follows reports whether a sample comes right after another one, with the same replicas.
+func (s Sample) follows(before Sample, step time.Duration) bool {
+	return s.At.Sub(before.At) <= step*3/2 && s.Replicas == before.Replicas
 }
 
 // stuck reports whether a latency is the same number again and again although it meets the

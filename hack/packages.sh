@@ -27,8 +27,8 @@ quick) tests | grep -v "$builds" | cut -d' ' -f1 ;;
 smoke) echo "$smoke" ;;
 full)
 	all=$(tests | grep "$builds" | cut -d' ' -f1 | grep -vx "$smoke")
-	for slow in /e2e/warm /e2e/storm /e2e /e2e/keda /e2e/overflow /e2e/kinds /e2e/release; do grep "$slow\$" <<<"$all"; done
-	grep -vE '/e2e/(warm|storm|keda|overflow|kinds|release)$|/e2e$' <<<"$all"
+	for slow in /e2e/warm /e2e/storm /e2e /e2e/capacity /e2e/keda /e2e/overflow /e2e/kinds /e2e/release; do grep "$slow\$" <<<"$all"; done
+	grep -vE '/e2e/(warm|storm|capacity|keda|overflow|kinds|release)$|/e2e$' <<<"$all"
 	;;
 *)
 	echo "usage: hack/packages.sh race|plain|quick|smoke|full" >&2
