@@ -32,7 +32,8 @@ type Capacity struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="string(self).matches('^[+]?[0-9.]*[1-9]')",message="capacity.min must be above 0"
 	Min *resource.Quantity `json:"min,omitempty"`
-	// max is the most that a replica is taken to serve, whatever is learned.
+	// max is the most that a replica is taken to serve, whatever is learned. Without it, that is four
+	// times the configured capacity.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="string(self).matches('^[+]?[0-9.]*[1-9]')",message="capacity.max must be above 0"
 	Max *resource.Quantity `json:"max,omitempty"`
