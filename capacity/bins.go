@@ -11,8 +11,6 @@ const (
 	cellCount = 36
 	cellRatio = 1.15 // of the bounds of a cell
 	topCell   = 27   // the first cell above the objective
-	// comesDown is how many steps in a row below all bins bring these down.
-	comesDown = 60
 	halfLife  = 7 * 24 * time.Hour
 	// heaviest is the weight of a sample at which all weights are divided by it. Weights grow with
 	// time instead of shrinking, so that a sample costs the same however many bins there are.
@@ -27,8 +25,10 @@ type summary struct {
 	anchor float64 // load at the lower bound of bin 0 in absolute numbering
 	lowest int     // absolute number of bins[0]
 	weight float64 // of a sample now
-	below  int     // steps in a row at loads below all bins
 	bins   [binCount]bin
+	// below counts the steps in a row with loads below all bins, since belowSince.
+	below      int
+	belowSince time.Time
 }
 
 // bin is the evidence at one load.
@@ -114,13 +114,8 @@ func (s *summary) add(load, latency float64) {
 		s.shift(i - binCount + 1)
 		i = binCount - 1
 	}
-	if i >= 0 {
-		s.below = 0
-	} else if s.below++; s.below < comesDown {
+	if i < 0 {
 		return // a load so low says nothing about the limit
-	} else {
-		s.lower(binCount - binCount/8 - i)
-		i = binCount - binCount/8
 	}
 	b := &s.bins[i]
 	if latency <= 1 {
@@ -139,16 +134,6 @@ func (s *summary) shift(n int) {
 	}
 	clear(s.bins[kept:])
 	s.lowest += n
-}
-
-// lower makes room for n bins at the bottom. What was at the top was an incident, or is long ago.
-func (s *summary) lower(n int) {
-	if n < binCount {
-		copy(s.bins[n:], s.bins[:binCount-n])
-	}
-	clear(s.bins[:min(n, binCount)])
-	s.lowest -= n
-	s.below = 0
 }
 
 // load returns the lower bound of bin i; that of bin i+1 is its upper one.

@@ -31,7 +31,7 @@ type Estimator struct {
 	// carried is the largest load that was carried before the last rise of the capacity.
 	carried float64
 	cached  Estimate // of the summary
-	wild    int      // absurd loads in a row
+	wild    float64  // steps with absurd loads; older ones count less
 	fresh   int      // steps that the summary got since
 }
 
@@ -93,6 +93,7 @@ func (e *Estimator) Add(s Sample) {
 	e.watch(s.At, load, latency, n)
 	if n >= e.trail.shortest() {
 		e.bins.forget(s.At)
+		e.bins.comeDown(s.At, load)
 		e.bins.add(load, latency)
 		e.fresh++
 	}
@@ -124,21 +125,6 @@ func refresh(steps float64) int {
 		return 15
 	}
 	return 60
-}
-
-// absurd reports whether a load is far above all that was seen, and not seen for long enough: a
-// counter that was reset, or a mistaken unit.
-func (e *Estimator) absurd(load float64) bool {
-	if !(load >= 0 && load <= largestLoad) {
-		return true // a number that nothing may depend on
-	}
-	const times, believed = 4, 60
-	if !e.bins.used || load <= times*e.bins.load(e.bins.top()+1) {
-		e.wild = 0
-		return false
-	}
-	e.wild++
-	return e.wild < believed
 }
 
 // watch looks for a change of the service. It looks at steps that are too short after a scale event

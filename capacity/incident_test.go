@@ -46,7 +46,7 @@ func TestIncidents(t *testing.T) {
 					s.Load *= 1000
 				}
 			},
-			low: 5, high: 20,
+			low: 5, high: 9.5, miss: MissingBusy, // ten hours after that
 		},
 		"a latency that stays the same": {
 			reason: "a query that stopped to measure meets every objective", usual: 20,
@@ -124,3 +124,35 @@ func TestWithoutMaximumFourTimesTheDefault(t *testing.T) {
 }
 
 func minutes(n int) time.Duration { return time.Duration(n) * time.Minute }
+
+// TestLoadsThatLastAreBelieved is the other side: what was learned at high loads outlives the long
+// times of low ones, and a high load that is no incident teaches.
+func TestLoadsThatLastAreBelieved(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason string
+		load   func(i int) float64 // of each replica, at a minute
+	}{
+		"a launch":        {"a day of nearly nothing, then the real load", func(i int) float64 { return pick(i >= 1440, 6, 0.1) }},
+		"quiet nights":    {"one replica idles from the evening on", func(i int) float64 { return pick(i%1440 < 600, 6, 0.15) }},
+		"an hour a day":   {"a batch has 40 times the load of the day", func(i int) float64 { return pick(i%1440 < 60, 6, 0.15) }},
+		"a quiet weekend": {"nothing but workdays", func(i int) float64 { return pick(i/1440%7 < 5 && i%1440 < 600, 6, 0.15) }},
+	} {
+		var samples []Sample
+		for i := range 14*1440 - 1 {
+			samples = append(samples, Sample{
+				At: monday.Add(minutes(i)), Load: 4 * tc.load(i), Replicas: 4, Settled: true,
+				Latency: 0.4 + 0.02*math.Sin(float64(i)*12.9898),
+			})
+		}
+		if got := estimate(t, valid(), samples); math.Abs(got.Carried/6-1) > 0.05 {
+			t.Errorf("%s: %+v, want about 6 carried\nReason: %s", name, got, tc.reason)
+		}
+	}
+}
+
+func pick(first bool, a, b float64) float64 {
+	if first {
+		return a
+	}
+	return b
+}
