@@ -132,10 +132,18 @@ func TestLoadsThatLastAreBelieved(t *testing.T) {
 		reason string
 		load   func(i int) float64 // of each replica, at a minute
 	}{
-		"a launch":        {"a day of nearly nothing, then the real load", func(i int) float64 { return pick(i >= 1440, 6, 0.1) }},
-		"quiet nights":    {"one replica idles from the evening on", func(i int) float64 { return pick(i%1440 < 600, 6, 0.15) }},
-		"an hour a day":   {"a batch has 40 times the load of the day", func(i int) float64 { return pick(i%1440 < 60, 6, 0.15) }},
-		"a quiet weekend": {"nothing but workdays", func(i int) float64 { return pick(i/1440%7 < 5 && i%1440 < 600, 6, 0.15) }},
+		"a launch": {
+			"a day of nearly nothing, then the real load", func(i int) float64 { return pick(i >= 1440, 6, 0.1) },
+		},
+		"quiet nights": {
+			"one replica idles from the evening on", func(i int) float64 { return pick(i%1440 < 600, 6, 0.15) },
+		},
+		"an hour a day": {
+			"a batch has 40 times the load of the day", func(i int) float64 { return pick(i%1440 < 60, 6, 0.15) },
+		},
+		"a quiet weekend": {
+			"nothing but workdays", func(i int) float64 { return pick(i/1440%7 < 5 && i%1440 < 600, 6, 0.15) },
+		},
 	} {
 		var samples []Sample
 		for i := range 14*1440 - 1 {
