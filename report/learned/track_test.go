@@ -62,7 +62,7 @@ func TestReplay(t *testing.T) {
 		from, to float64
 		source   capacity.Source
 	}{
-		"Higher": {"the configured 5 may be too low", service(5, steady(8), 1.1), 5, 8.4, capacity.SourceLearned},
+		"Higher": {"the configured 5 may be too low", service(5, steady(8), 1.1), 7.4, 8.4, capacity.SourceLearned},
 		"Lower":  {"the configured 5 is too high", service(5, steady(3), 1.1), 2.4, 3.2, capacity.SourceLearned},
 		"Quiet":  {"never near the limit", service(5, steady(8), 0.4), 5, 5, capacity.SourceAtLeast},
 	}
