@@ -204,23 +204,28 @@ func (p *specParser) objective(atMost v1alpha1.Decimal) float64 {
 	return limit
 }
 
-// readyMetrics are the metrics of kube-state-metrics with the ready replicas of a workload, and the
-// label with its name.
-var readyMetrics = map[string][2]string{
-	"Deployment":  {"kube_deployment_status_replicas_ready", "deployment"},
-	"StatefulSet": {"kube_statefulset_status_replicas_ready", "statefulset"},
-	"ReplicaSet":  {"kube_replicaset_status_ready_replicas", "replicaset"},
+// readyMetric returns the metric of kube-state-metrics with the ready replicas of a workload, and the
+// label with its name. They are empty for a kind without such a metric.
+func readyMetric(kind string) (metric, label string) {
+	switch kind {
+	case "Deployment":
+		return "kube_deployment_status_replicas_ready", "deployment"
+	case "StatefulSet":
+		return "kube_statefulset_status_replicas_ready", "statefulset"
+	case "ReplicaSet":
+		return "kube_replicaset_status_ready_replicas", "replicaset"
+	}
+	return "", ""
 }
 
 // setDefaults sets what follows from the name of the target. l may be nil.
 func (l *LearnSettings) setDefaults(fc *v1alpha1.Forecast) {
-	metric, known := readyMetrics[fc.Spec.TargetRef.Kind]
-	if l == nil || l.ReplicasQuery != "" || !known {
+	metric, label := readyMetric(fc.Spec.TargetRef.Kind)
+	if l == nil || l.ReplicasQuery != "" || metric == "" {
 		return
 	}
 	// Two copies of kube-state-metrics say the same.
-	l.ReplicasQuery = fmt.Sprintf("max(%s{namespace=%q,%s=%q})",
-		metric[0], fc.Namespace, metric[1], fc.Spec.TargetRef.Name)
+	l.ReplicasQuery = fmt.Sprintf("max(%s{namespace=%q,%s=%q})", metric, fc.Namespace, label, fc.Spec.TargetRef.Name)
 }
 
 // configuredCapacity returns what a spec says that one replica serves; nil where it does not.

@@ -208,7 +208,7 @@ func (in StepInput) forecastLasts(published *plan.Plan) bool {
 // planInput returns the input for the build of the plan.
 func (in StepInput) planInput(out StepOutput) buildInput {
 	set, lead := in.Settings, in.leadSteps()
-	start := floorTo(in.Now, set.Step)
+	start := FloorTo(in.Now, set.Step)
 	if out.Outlook != nil {
 		start = out.Outlook.Start
 	}
@@ -268,9 +268,9 @@ func BasisOf(p *plan.Plan) Basis {
 	return BasisForecast
 }
 
-// floorTo returns the start of the step that t lies in. Steps begin at multiples of their length
+// FloorTo returns the start of the step that t lies in. Steps begin at multiples of their length
 // since the Unix epoch, as those of a series do.
-func floorTo(t time.Time, step time.Duration) time.Time {
+func FloorTo(t time.Time, step time.Duration) time.Time {
 	n := t.UnixNano()
 	r := n % int64(step)
 	if r < 0 {

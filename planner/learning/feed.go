@@ -77,7 +77,7 @@ func (f *Feed) Clone() *Feed {
 // false when there is none.
 func (f *Feed) Next(demand forecaster.Series) (from, to time.Time, ok bool) {
 	to = f.newest(demand)
-	from = later(later(f.until, demand.Start), floorTo(to.Add(-Span), f.step))
+	from = later(later(f.until, demand.Start), planner.FloorTo(to.Add(-Span), f.step))
 	if most := from.Add(maxSteps * f.step); most.Before(to) {
 		to = f.batchUntil(most)
 	}
@@ -99,7 +99,7 @@ func (f *Feed) newest(demand forecaster.Series) time.Time {
 
 // batchUntil returns the end of the last batch that ends by t.
 func (f *Feed) batchUntil(t time.Time) time.Time {
-	return floorTo(t.Add(-f.offset), f.every).Add(f.offset)
+	return planner.FloorTo(t.Add(-f.offset), f.every).Add(f.offset)
 }
 
 // Until returns the end of the newest step that was added; the zero time before the first.
@@ -199,14 +199,4 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// floorTo returns the last multiple of d since the Unix epoch that is not after t.
-func floorTo(t time.Time, d time.Duration) time.Time {
-	n := t.UnixNano()
-	r := n % int64(d)
-	if r < 0 {
-		r += int64(d)
-	}
-	return time.Unix(0, n-r).UTC()
 }
