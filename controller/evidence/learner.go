@@ -105,7 +105,7 @@ func (l *Learner) queries(set planner.Settings) map[reads.Part]v1alpha1.SeriesQu
 	return out
 }
 
-// configure begins anew where the settings say something else than before.
+// configure forgets what was learned when the settings change.
 func (l *Learner) configure(in Input, fetch Fetcher) {
 	set := in.Settings
 	configured, _ := set.Capacity()

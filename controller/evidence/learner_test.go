@@ -190,7 +190,7 @@ func TestReplicasAway(t *testing.T) {
 	}
 }
 
-// Other settings begin anew, and the reads of before are dropped.
+// When the settings change, what was learned is forgotten, and so are the reads that are under way.
 func TestOtherSettings(t *testing.T) {
 	var l Learner
 	in, f, s := input(1), newFetcher(), &flat{value: 1}

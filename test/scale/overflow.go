@@ -126,8 +126,8 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
 subjects: [{kind: ServiceAccount, name: headstart, namespace: headstart-system}]
 `
 
-// create makes n Forecasts, anew. With short, a third of each peak does not fit; with reads, each
-// plans what does not fit into cluster a.
+// create makes n Forecasts. With short, a third of each peak does not fit. With reads, each plans what
+// does not fit into cluster a.
 func (s *site) create(ctx context.Context, n int, short, reads bool) error {
 	config := rest.CopyConfig(s.control.Config)
 	config.QPS = -1
