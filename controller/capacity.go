@@ -12,6 +12,7 @@ import (
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // useCapacity sets the demand that one replica serves: the configured one, or the one that is learned.
@@ -38,7 +39,7 @@ func (e *evaluation) useCapacity() {
 		return
 	case e.capacity != configured:
 		status = &v1alpha1.CapacityStatus{
-			Value: evidence.QuantityOf(e.capacity), Source: planner.CapacityFromLearning, Name: e.set.Scaling.CapacityName,
+			Value: evidence.QuantityOf(e.capacity), Source: plan.CapacityFromLearning, Name: e.set.Scaling.CapacityName,
 			DemandHash: e.set.Learn.DemandHash, ObjectiveHash: e.set.Learn.ObjectiveHash,
 		}
 	case autoscaler != "":
@@ -90,7 +91,7 @@ func (e *evaluation) observeReplicas(ctx context.Context) error {
 // capacityChanged reports whether the doors should know of a newly learned capacity. Small changes do
 // not come this far.
 func capacityChanged(old, now *v1alpha1.CapacityStatus) bool {
-	learned := func(s *v1alpha1.CapacityStatus) bool { return s != nil && s.Source == planner.CapacityFromLearning }
+	learned := func(s *v1alpha1.CapacityStatus) bool { return s != nil && s.Source == plan.CapacityFromLearning }
 	if !learned(old) && !learned(now) {
 		return false
 	}

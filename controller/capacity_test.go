@@ -20,6 +20,7 @@ import (
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // measurements answer queries by functions of time, for the tests of a learned capacity.
@@ -122,7 +123,7 @@ func TestCapacityIsLearned(t *testing.T) {
 	f.learnFor(t, time.Hour)
 	fc := f.get(t, "fc")
 	used := fc.Status.CapacityPerReplica
-	if used == nil || used.Source != planner.CapacityFromLearning {
+	if used == nil || used.Source != plan.CapacityFromLearning {
 		t.Fatalf("%+v, %+v, %+v", used, fc.Status.Capacity, f.condition(t, "fc", v1alpha1.ConditionCapacityKnown))
 	}
 	if c := used.Value.AsApproximateFloat64(); c < 0.85*trueCapacity || c > 1.05*trueCapacity {
@@ -183,7 +184,7 @@ func TestAnotherDemandIsLearnedAnew(t *testing.T) {
 	f := learningFixture(t, m, learningForecast(tooHigh))
 	f.learnFor(t, time.Hour)
 	fc := f.get(t, "fc")
-	if s := fc.Status.CapacityPerReplica; s == nil || s.Source != planner.CapacityFromLearning {
+	if s := fc.Status.CapacityPerReplica; s == nil || s.Source != plan.CapacityFromLearning {
 		t.Fatalf("nothing was learned: %+v", s)
 	}
 	fc.Spec.Demand.Prometheus.Query, fc.Generation = "sum(rate(tokens_total[5m]))", fc.Generation+1
@@ -400,7 +401,7 @@ func TestCapacityChangesAreWorthAWrite(t *testing.T) {
 	status := func(source, value string) *v1alpha1.CapacityStatus {
 		return &v1alpha1.CapacityStatus{Source: source, Value: resource.MustParse(value)}
 	}
-	learned, spec := planner.CapacityFromLearning, planner.CapacityFromSpec
+	learned, spec := plan.CapacityFromLearning, planner.CapacityFromSpec
 	for name, tc := range map[string]struct {
 		old, now *v1alpha1.CapacityStatus
 		want     bool

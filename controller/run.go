@@ -235,9 +235,7 @@ func ServedSettings(spec *v1alpha1.ForecastSpec) (values.Settings, error) {
 	}
 	if l := set.Learn; l != nil {
 		served.Capacity = set.CapacityIn(nil)
-		served.Learned = &values.Learned{
-			Min: l.Min, Max: l.Max, DemandHash: l.DemandHash, ObjectiveHash: l.ObjectiveHash,
-		}
+		served.Learned = new(l.InStatus())
 	}
 	if set.HasDemand {
 		served.Demand = &values.Query{Expr: set.Query, Source: set.Source, Settle: set.Settle}

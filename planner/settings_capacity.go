@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // LearnSettings say how the capacity of a replica is learned.
@@ -31,11 +32,9 @@ type LearnSettings struct {
 // DefaultAttain is the share of steps that must meet the objective when a spec names none.
 const DefaultAttain = 0.99
 
-// The sources of a capacity in status, beside the kinds of autoscalers.
-const (
-	CapacityFromSpec     = "Spec"
-	CapacityFromLearning = "Learned"
-)
+// CapacityFromSpec is the source of a capacity in status that the spec says. Others are
+// [plan.CapacityFromLearning] and the kinds of autoscalers.
+const CapacityFromSpec = "Spec"
 
 // Capacity is the configured demand that one replica serves, and the autoscaler that says so; the
 // name is empty when the spec does. It is 0 when nobody says. Where the capacity is learned, this is
@@ -50,21 +49,19 @@ func (s Settings) Capacity() (capacity float64, autoscaler string) {
 	return 0, ""
 }
 
-// CapacityIn is the demand that one replica serves by a status: what was learned, where the spec asks
-// for that, and otherwise the configured capacity, within the bounds of what is learned. What was
-// learned of another demand does not count, and what was learned for another objective only lowers the
-// configured capacity. status may be nil.
+// CapacityIn is the demand that one replica serves by a status: the configured capacity, or the learned
+// one where the spec asks for that; see [plan.LearnedCapacity]. status may be nil.
 func (s Settings) CapacityIn(status *v1alpha1.CapacityStatus) float64 {
-	capacity, _ := s.Capacity()
-	capacity = s.Learn.bound(capacity)
-	learned := s.Learn.in(status)
-	switch {
-	case !(learned > 0) || status.DemandHash != s.Learn.DemandHash:
-		return capacity
-	case status.ObjectiveHash != s.Learn.ObjectiveHash && capacity > 0:
-		return min(learned, capacity)
+	configured, _ := s.Capacity()
+	if s.Learn == nil {
+		return configured
 	}
-	return learned
+	return s.Learn.InStatus().Use(status, configured)
+}
+
+// InStatus says which learned capacity in status counts.
+func (l *LearnSettings) InStatus() plan.LearnedCapacity {
+	return plan.LearnedCapacity{Min: l.Min, Max: l.Max, DemandHash: l.DemandHash, ObjectiveHash: l.ObjectiveHash}
 }
 
 // shortHash returns a hash of texts for status.
@@ -72,27 +69,6 @@ func shortHash(texts ...any) string {
 	h := fnv.New64a()
 	_, _ = fmt.Fprintf(h, "%q", texts)
 	return strconv.FormatUint(h.Sum64(), 16)
-}
-
-// bound returns a capacity within the bounds; one of 0 is not known, and stays so. l may be nil.
-func (l *LearnSettings) bound(capacity float64) float64 {
-	if l == nil || !(capacity > 0) {
-		return capacity
-	}
-	return min(max(capacity, l.Min), l.Max)
-}
-
-// in returns the learned capacity in a status, within the bounds; 0 where there is none. l and status
-// may be nil.
-func (l *LearnSettings) in(status *v1alpha1.CapacityStatus) float64 {
-	if l == nil || status == nil || status.Source != CapacityFromLearning {
-		return 0
-	}
-	v := status.Value.AsApproximateFloat64()
-	if !(v > 0) || math.IsInf(v, 0) {
-		return 0
-	}
-	return l.bound(v)
 }
 
 // lowerBy and raiseBy are the relative changes from which on a newly learned capacity is used. A
@@ -248,7 +224,7 @@ const targetTolerance = 0.1
 // divides by its target, whatever is learned.
 func (s *Scaling) checkLearned(r metricReference, fc *v1alpha1.Forecast) {
 	status := fc.Status.CapacityPerReplica
-	if status == nil || status.Source != CapacityFromLearning {
+	if status == nil || status.Source != plan.CapacityFromLearning {
 		return
 	}
 	target, learned := r.target.AverageValue.AsApproximateFloat64(), status.Value.AsApproximateFloat64()

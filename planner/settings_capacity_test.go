@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // learning is a Forecast whose capacity is learned.
@@ -148,37 +149,37 @@ func TestCapacityInStatus(t *testing.T) {
 	}{
 		"another query of demand": {
 			func(s *v1alpha1.ForecastSpec) { s.Demand.Prometheus.Query = "tokens" },
-			status(CapacityFromLearning, "7"), 5,
+			status(plan.CapacityFromLearning, "7"), 5,
 		},
 		"another source of demand": {
 			func(s *v1alpha1.ForecastSpec) { s.Demand.Prometheus.Source = "third" },
-			status(CapacityFromLearning, "7"), 5,
+			status(plan.CapacityFromLearning, "7"), 5,
 		},
 		"another objective raises nothing": {
 			func(s *v1alpha1.ForecastSpec) { s.Capacity.Objective.AtMost = "0.1" },
-			status(CapacityFromLearning, "7"), 5,
+			status(plan.CapacityFromLearning, "7"), 5,
 		},
 		"another objective, a lower figure": {
 			func(s *v1alpha1.ForecastSpec) { s.Capacity.Attain = "0.9" },
-			status(CapacityFromLearning, "3"), 3,
+			status(plan.CapacityFromLearning, "3"), 3,
 		},
 		"another default does not matter": {
 			func(s *v1alpha1.ForecastSpec) { s.Capacity.Default = new(resource.MustParse("4")) },
-			status(CapacityFromLearning, "7"), 7,
+			status(plan.CapacityFromLearning, "7"), 7,
 		},
 		"nothing learned": {nil, nil, 5},
-		"learned":         {nil, status(CapacityFromLearning, "7.5"), 7.5},
+		"learned":         {nil, status(plan.CapacityFromLearning, "7.5"), 7.5},
 		"of the spec":     {nil, status(CapacityFromSpec, "4"), 5},
 		"bounded": {
 			func(s *v1alpha1.ForecastSpec) { s.Capacity.Max = new(resource.MustParse("6")) },
-			status(CapacityFromLearning, "7"), 6,
+			status(plan.CapacityFromLearning, "7"), 6,
 		},
 		"bounded default": {func(s *v1alpha1.ForecastSpec) { s.Capacity.Min = new(resource.MustParse("6")) }, nil, 6},
 		"no longer learns": {
 			func(s *v1alpha1.ForecastSpec) { s.Capacity.Mode = v1alpha1.CapacityFixed },
-			status(CapacityFromLearning, "7"), 5,
+			status(plan.CapacityFromLearning, "7"), 5,
 		},
-		"a bad value": {nil, status(CapacityFromLearning, "0"), 5},
+		"a bad value": {nil, status(plan.CapacityFromLearning, "0"), 5},
 	} {
 		s, err := Parse(learningForecast(tc.change))
 		if got := s.CapacityIn(tc.status); err != nil || got != tc.want {
@@ -213,13 +214,13 @@ func TestLintOfALearnedCapacity(t *testing.T) {
 		unit                    v1alpha1.ServeUnit
 		want                    string
 	}{
-		"near":             {"5", "5.4", CapacityFromLearning, v1alpha1.ServeDemand, ""},
-		"far":              {"5", "7", CapacityFromLearning, v1alpha1.ServeDemand, "TargetNotLearned"},
-		"too high":         {"8", "7", CapacityFromLearning, v1alpha1.ServeDemand, "TargetNotLearned"},
+		"near":             {"5", "5.4", plan.CapacityFromLearning, v1alpha1.ServeDemand, ""},
+		"far":              {"5", "7", plan.CapacityFromLearning, v1alpha1.ServeDemand, "TargetNotLearned"},
+		"too high":         {"8", "7", plan.CapacityFromLearning, v1alpha1.ServeDemand, "TargetNotLearned"},
 		"nothing learned":  {"5", "7", CapacityFromSpec, v1alpha1.ServeDemand, ""},
-		"in replicas":      {"1", "7", CapacityFromLearning, v1alpha1.ServeReplicas, ""},
-		"not one replica":  {"5", "7", CapacityFromLearning, v1alpha1.ServeReplicas, "TargetNotOne"},
-		"default and HPA ": {"4", "4", CapacityFromLearning, v1alpha1.ServeDemand, ""},
+		"in replicas":      {"1", "7", plan.CapacityFromLearning, v1alpha1.ServeReplicas, ""},
+		"not one replica":  {"5", "7", plan.CapacityFromLearning, v1alpha1.ServeReplicas, "TargetNotOne"},
+		"default and HPA ": {"4", "4", plan.CapacityFromLearning, v1alpha1.ServeDemand, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fc := learningForecast(func(s *v1alpha1.ForecastSpec) { s.Serve.Unit = tc.unit })

@@ -36,19 +36,11 @@ type Settings struct {
 	Min float64
 	// Capacity is the demand that one replica serves, as the spec says; 0 when it does not.
 	Capacity float64
-	// Learned says when the learned capacity in status counts before Capacity; nil where it is not
+	// Learned says which learned capacity in status counts before Capacity; nil where it is not
 	// learned.
-	Learned *Learned
+	Learned *plan.LearnedCapacity
 	// InReplicas reports whether the replicas that the demand needs are served, and not the demand.
 	InReplicas bool
-}
-
-// Learned is what a learned capacity in status must fit.
-type Learned struct {
-	// Min and Max are the least and the most that it may be. Max is +Inf without a bound.
-	Min, Max float64
-	// DemandHash and ObjectiveHash are those of [v1alpha1.CapacityStatus], by the spec.
-	DemandHash, ObjectiveHash string
 }
 
 // ParseFunc reads the settings of a spec. Its error says what is wrong with the spec.

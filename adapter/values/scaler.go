@@ -9,6 +9,7 @@ import (
 
 	"headstart.dev/headstart/adapter"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/planner/plan"
 )
 
 // What the external scaler needs beside a value: activity ahead of time, the target, and changes.
@@ -58,9 +59,6 @@ func noCapacity(key types.NamespacedName) error {
 			"or targetValue in the metadata of the trigger", key)}
 }
 
-// sourceLearned is the source of a capacity in status that was learned.
-const sourceLearned = "Learned"
-
 // capacityOf returns the demand that one replica serves: what status says, unless the spec has
 // changed since. What was learned counts also then, unless the spec now measures another demand. It is
 // 0 when nobody says.
@@ -69,27 +67,13 @@ func capacityOf(fc *v1alpha1.Forecast, settings Settings) float64 {
 	if s == nil {
 		return settings.Capacity
 	}
-	value := s.Value.AsApproximateFloat64()
-	if l := settings.Learned; l != nil && s.Source == sourceLearned && value > 0 {
-		return l.capacity(s, value, settings.Capacity)
+	if l := settings.Learned; l != nil && s.Source == plan.CapacityFromLearning {
+		return l.Use(s, settings.Capacity)
 	}
 	if current := fc.Status.ObservedGeneration == fc.Generation; current || settings.Capacity == 0 {
-		return value
+		return s.Value.AsApproximateFloat64()
 	}
 	return settings.Capacity
-}
-
-// capacity returns a learned capacity within the bounds, or the configured one where the learned one
-// is of another demand. For another objective the lower one of the two counts.
-func (l *Learned) capacity(s *v1alpha1.CapacityStatus, learned, configured float64) float64 {
-	learned = min(max(learned, l.Min), l.Max)
-	switch {
-	case s.DemandHash != l.DemandHash:
-		return configured
-	case s.ObjectiveHash != l.ObjectiveHash && configured > 0:
-		return min(learned, configured)
-	}
-	return learned
 }
 
 // Watch returns a channel that has an element after each change of a Forecast, and a function that

@@ -196,12 +196,12 @@ func TestServedInReplicas(t *testing.T) {
 // A learned capacity in status counts at every door, also while the spec has just been changed, and
 // within the bounds of the spec.
 func TestLearnedCapacity(t *testing.T) {
-	bounds := func(low, high float64) *Learned {
-		return &Learned{Min: low, Max: high, DemandHash: "d", ObjectiveHash: "o"}
+	bounds := func(low, high float64) *plan.LearnedCapacity {
+		return &plan.LearnedCapacity{Min: low, Max: high, DemandHash: "d", ObjectiveHash: "o"}
 	}
 	cases := map[string]struct {
 		reason     string
-		learned    *Learned
+		learned    *plan.LearnedCapacity
 		source     string
 		value      string
 		generation int64 // of the spec; status is of 1
