@@ -119,7 +119,7 @@ func TestTokenFloodDelaysNoFrontProxyRequest(t *testing.T) {
 		t.Errorf("%d token reviews in %s for one address, want at most %d", reviews, took, most)
 	}
 	// The machine may stand still in between. A request that waits for a review waits for a minute.
-	if slowest > 2*time.Second {
+	if slowest > 20*time.Second {
 		t.Errorf("a front-proxy request took %s", slowest)
 	}
 	if f.served.Load() > 0 {

@@ -99,7 +99,7 @@ func TestWorkerOfOldSourceIgnoresNewRead(t *testing.T) {
 	go func() { f.read("old", key); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("a worker of the old source reads with the reader of the new source")
 	}
 	if !f.Busy(key) {
