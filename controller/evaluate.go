@@ -67,7 +67,7 @@ func (e *evaluation) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.out, e.state.step = planner.Step(in, e.state.step)
+	e.fits.Run(func() { e.out, e.state.step = planner.Step(in, e.state.step) })
 	if e.dropsPlan() {
 		e.state.step.Published = nil
 	}

@@ -21,6 +21,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller/autoscalers"
 	"headstart.dev/headstart/controller/evidence"
+	"headstart.dev/headstart/controller/internal/background"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
@@ -29,8 +30,8 @@ import (
 	"headstart.dev/headstart/planner"
 )
 
-// PlanWorkers is how many Forecasts are fitted and planned at once. A fit uses one core. A
-// namespace that is alone has two of them, and one beside others.
+// PlanWorkers is how many Forecasts are planned at once. A namespace that is alone has two of them,
+// and one beside others. Of their fits, fewer run at once where there are few cores.
 const PlanWorkers = 3
 
 // maxReadWait bounds how long an evaluation waits for a read.
@@ -71,6 +72,7 @@ type ForecastReconciler struct {
 	metrics      *reconcilerMetrics
 	starts       *gpuwarm.Metrics
 	fetch        *reads.Fetcher
+	fits         *background.Computations
 	live         client.Reader // Reads Events, which are too many for the cache. Nil reads none.
 
 	shard       kube.Shard // Nil owns everything.

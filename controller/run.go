@@ -29,6 +29,7 @@ import (
 	"headstart.dev/headstart/clusters"
 	"headstart.dev/headstart/controller/autoscalers"
 	"headstart.dev/headstart/controller/evidence"
+	"headstart.dev/headstart/controller/internal/background"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
@@ -138,7 +139,7 @@ func New(opts Options) (ctrl.Manager, error) {
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), open: openFrom(opts.Sources, opts.Clock),
 		openEvidence: evidence.Sources(opts.Sources),
 		compiler:     compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
-		metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: reads.New(),
+		metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: reads.New(), fits: background.New(PlanWorkers),
 		overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
 		shard:    opts.Shard, demand: opts.Demand, overflows: opts.Overflows,
 		autoscalers: autoscalers.Reader{HPAs: mgr.GetClient(), ScaledObjects: scaled},

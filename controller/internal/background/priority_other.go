@@ -1,0 +1,6 @@
+//go:build !linux
+
+package background
+
+// lowerPriority does nothing: threads have a priority of their own on Linux only.
+func lowerPriority() {}
