@@ -34,8 +34,10 @@ const (
 	testPort    = 8080 // the test-adapter always receives values on this port
 	protobuf    = "application/vnd.kubernetes.protobuf"
 	namespace   = "bench"
-	// patience is how long a target may take to answer one more request than before.
-	patience = 2 * time.Minute
+	// patience is how long a target may take to answer one more request than before. Forecasts are not
+	// planned in the order in which they are requested, so each of them adds a little.
+	patience  = 2 * time.Minute
+	perMetric = 50 * time.Millisecond
 	// nowhere is the URL of a Prometheus that nobody asks.
 	nowhere = "http://127.0.0.1:1"
 )
@@ -258,7 +260,7 @@ func writeMetric(b *testing.B, name string, value int) {
 func await(b *testing.B, t target) {
 	b.Helper()
 	began := time.Now()
-	if err := t.await(b.Context(), patience); err != nil {
+	if err := t.await(b.Context(), patience+time.Duration(t.size)*perMetric); err != nil {
 		b.Fatal(err)
 	}
 	fmt.Fprintf(os.Stderr, "%s answers %d requests after %.1f s\n", t.name, t.size, time.Since(began).Seconds())
