@@ -24,6 +24,14 @@ const readersPerSource = 4
 // readHalfLife is how soon a namespace's use of a source's readers counts half.
 const readHalfLife = 5 * time.Minute
 
+// A result with more than largeResult new values occupies the worker that read it until it is
+// taken, for handOver at most. Otherwise reads would run ahead of the fits that need them after a
+// start. Then it is seen too late that memory is short, see condition Overloaded.
+const (
+	largeResult = 4096
+	handOver    = 30 * time.Second
+)
+
 // SeriesReader reads a demand series: all of it at first, and later what is new.
 type SeriesReader interface {
 	Read(ctx context.Context) (history.Series, int, error)
@@ -74,6 +82,12 @@ type Result struct {
 	Err    error
 }
 
+// untaken is a result until it is taken or dropped.
+type untaken struct {
+	Result
+	gone chan struct{} // closed when it is taken or dropped
+}
+
 // Fetcher reads history outside of the reconciler's workers. Each source has workers of its own, so
 // a Prometheus that never answers delays only the Forecasts that use it. Namespaces share the
 // workers of a source fairly. Its methods are safe for concurrent use.
@@ -84,7 +98,7 @@ type Fetcher struct {
 	ctx     context.Context //nolint:containedctx // the context of Start; nil before
 	queues  map[string]*fairqueue.Queue
 	pending map[Key]*pendingRead
-	results map[Key]Result
+	results map[Key]untaken
 	wg      sync.WaitGroup
 }
 
@@ -94,7 +108,7 @@ func New() *Fetcher {
 		done:    make(chan event.GenericEvent, 1024),
 		queues:  map[string]*fairqueue.Queue{},
 		pending: map[Key]*pendingRead{},
-		results: map[Key]Result{},
+		results: map[Key]untaken{},
 	}
 }
 
@@ -169,13 +183,17 @@ func (f *Fetcher) read(source string, key Key) {
 	bounded, cancel := context.WithTimeout(ctx, readTimeout)
 	p.cancel = cancel
 	f.mu.Unlock()
-	series, _, err := p.reader.Read(bounded)
+	series, fresh, err := p.reader.Read(bounded)
 	notes := p.reader.Notes()
 	cancel()
 	f.mu.Lock()
+	result := untaken{Result{series, notes, err}, make(chan struct{})}
 	if f.pending[key] == p { // Otherwise the read was cancelled.
 		delete(f.pending, key)
-		f.results[key] = Result{series, notes, err}
+		f.drop(key)
+		f.results[key] = result
+	} else {
+		close(result.gone)
 	}
 	f.mu.Unlock()
 	fc := &v1alpha1.Forecast{}
@@ -184,6 +202,23 @@ func (f *Fetcher) read(source string, key Key) {
 	case f.done <- event.GenericEvent{Object: fc}:
 	case <-ctx.Done():
 	}
+	if fresh > largeResult {
+		wait := time.NewTimer(handOver)
+		defer wait.Stop()
+		select {
+		case <-result.gone:
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// drop removes the result of a read, if there is one. The caller holds mu.
+func (f *Fetcher) drop(key Key) {
+	if r, ok := f.results[key]; ok {
+		delete(f.results, key)
+		close(r.gone)
+	}
 }
 
 // Take returns and removes the result of a read. It reports false when there is none.
@@ -191,8 +226,8 @@ func (f *Fetcher) Take(key Key) (Result, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r, ok := f.results[key]
-	delete(f.results, key)
-	return r, ok
+	f.drop(key)
+	return r.Result, ok
 }
 
 // Busy reports whether a read is pending.
@@ -217,6 +252,6 @@ func (f *Fetcher) Forget(forecast types.NamespacedName, parts ...Part) {
 			p.cancel()
 		}
 		delete(f.pending, key)
-		delete(f.results, key)
+		f.drop(key)
 	}
 }
