@@ -74,7 +74,7 @@ test: bin ## Run every test once. Builds the control plane into bin/ where it is
 # End-to-end tests mostly wait. What they leave of the processor is enough for the unit tests.
 .PHONY: beside
 beside:
-	@nice -n 10 $(MAKE) --no-print-directory -j1 plain race
+	@nice -n 19 $(MAKE) --no-print-directory -j1 plain race
 
 .PHONY: vet
 vet: ## Run go vet over all modules.
