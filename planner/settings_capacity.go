@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/history/promql"
 	"headstart.dev/headstart/planner/plan"
 )
 
@@ -109,8 +110,8 @@ func (p *specParser) demandQuery(d *v1alpha1.DemandSource) string {
 		if w, err := t.Weight.Parse(); err != nil || !(w > 0) || math.IsInf(w, 0) {
 			p.fail("spec.demand.terms[%d].weight: %q must be a number above 0, such as \"0.25\"", i, string(t.Weight))
 		}
-		if t.Query == "" {
-			p.fail("spec.demand.terms[%d].query: give the PromQL of what is weighted", i)
+		if err := promql.Operand(t.Query); err != nil {
+			p.fail("spec.demand.terms[%d].query: %w: give the PromQL of what is weighted, whole by itself", i, err)
 		}
 	}
 	return d.PromQL()

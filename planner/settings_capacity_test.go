@@ -109,6 +109,18 @@ func TestCapacityRefused(t *testing.T) {
 				s.Demand = &v1alpha1.DemandSource{Terms: []v1alpha1.DemandTerm{{Query: "x", Weight: "0.0"}}}
 			}, "terms[0].weight",
 		},
+		"a term without a query": {
+			func(s *v1alpha1.ForecastSpec) {
+				s.Demand = &v1alpha1.DemandSource{Terms: []v1alpha1.DemandTerm{{Query: "x", Weight: "1"}, {Weight: "1"}}}
+			}, "terms[1].query: there is no expression",
+		},
+		"a term that leaves its parentheses": {
+			func(s *v1alpha1.ForecastSpec) {
+				s.Demand = &v1alpha1.DemandSource{Terms: []v1alpha1.DemandTerm{
+					{Query: "x", Weight: "1"}, {Query: "vector(1)) * 1000 + sum(vector(1)", Weight: "1"},
+				}}
+			}, "terms[1].query: the ) at byte 10",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Parse(learningForecast(tc.change)); err == nil || !strings.Contains(err.Error(), tc.want) {
