@@ -131,6 +131,19 @@ func badQueries() map[string]badAnswer {
 			server: apiErrorAnswer(422, "execution", "found duplicate series for the match group"),
 			kind:   history.ErrBadQuery, want: "found duplicate series",
 		},
+		"too many samples": {
+			server: apiErrorAnswer(422, "execution", "query processing would load too many samples into memory in query "+
+				"execution"),
+			kind: history.ErrTooLarge, want: "read a shorter time",
+		},
+		"Mimir's limit of a span": {
+			server: apiErrorAnswer(400, "bad_data", "the query time range exceeds the limit (query length: 744h, limit: 721h)"),
+			kind:   history.ErrTooLarge, want: "query length: 744h",
+		},
+		"VictoriaMetrics' limit": {
+			server: apiErrorAnswer(422, "422", "cannot select more than -search.maxSamplesPerQuery=1000000000 samples"),
+			kind:   history.ErrTooLarge, want: "maxSamplesPerQuery",
+		},
 		"stopped": {
 			server: apiErrorAnswer(503, "timeout", "query timed out in expression evaluation"),
 			kind:   history.ErrTimeout, want: "recording rule",

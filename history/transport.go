@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -37,21 +38,26 @@ func statusError(resp *http.Response, body []byte) *Error {
 // apiError explains an error that Prometheus itself reports, with its type and its text.
 func apiError(kind, text string) *Error {
 	text = abridgeTo(text, maxServerMessage)
-	switch kind {
-	case "bad_data":
-		if strings.Contains(text, "invalid expression type") {
-			return errf(ErrWrongType, "the query gives no instant vector: %s", text)
-		}
+	switch {
+	case kind == "bad_data" && strings.Contains(text, "invalid expression type"):
+		return errf(ErrWrongType, "the query gives no instant vector: %s", text)
+	case (kind == "bad_data" || kind == "execution" || kind == "422") && tooMuch.MatchString(text):
+		return errf(ErrTooLarge, "the query takes more than the source allows: %s; record it with a recording rule, read "+
+			"a shorter time, or raise that limit", text)
+	case kind == "bad_data", kind == "execution":
 		return badQuery(text)
-	case "execution":
-		return badQuery(text)
-	case "timeout", "canceled":
+	case kind == "timeout", kind == "canceled":
 		return errf(ErrTimeout, "Prometheus stopped the query: %s; simplify it, or record it with a recording rule",
 			text)
 	}
 	return errf(ErrUnavailable, "Prometheus cannot answer now (%s: %s): check that it is up and not overloaded",
 		abridge(kind), text)
 }
+
+// tooMuch matches what Prometheus, Thanos, Mimir and VictoriaMetrics say of a query that asks for too
+// much at once.
+var tooMuch = regexp.MustCompile(`(?i)too many (samples|points)|would load too many|exceeds? the limit|` +
+	`exceeded the (maximum|limit|aggregated)|exceeded maximum resolution|hit the max number|-search\.max[A-Z]`)
 
 // notPrometheus is about a server that is not a Prometheus; does says what it does instead.
 func notPrometheus(does string) *Error {
