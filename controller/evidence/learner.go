@@ -48,7 +48,10 @@ type Learner struct {
 	reading   bool
 	results   map[reads.Part]reads.Result // of the read, as far as they are there
 	notBefore time.Time                   // of the next read
-	failures  int                         // of the read in a row
+	failures  int                         // of reads in a row of which no step was answered
+	pace      pace
+	// alone is set while the past is read without the replicas, for which no read is short enough.
+	alone bool
 
 	current bool // whether the feed has once had all steps that were due
 
@@ -80,9 +83,10 @@ func (l *Learner) Update(in Input, fetch Fetcher, open Open) {
 	if l.reading || in.Now.Before(l.notBefore) {
 		return
 	}
-	from, to, more := l.feed.Next(*in.Demand)
+	from, to, more := l.feed.Next(*in.Demand, l.pace.most)
 	if !more {
 		l.current = l.current || !l.feed.Until().IsZero()
+		l.pace, l.alone = pace{}, false
 		return
 	}
 	l.from, l.to, l.reading, l.results = from, to, true, map[reads.Part]reads.Result{}
@@ -99,7 +103,7 @@ func (l *Learner) queries(set planner.Settings) map[reads.Part]v1alpha1.SeriesQu
 	out := map[reads.Part]v1alpha1.SeriesQuery{
 		reads.Latency: {Query: set.Learn.Query, Source: set.Learn.Source},
 	}
-	if set.Learn.ReplicasQuery != "" {
+	if set.Learn.ReplicasQuery != "" && !l.alone {
 		out[reads.Replicas] = v1alpha1.SeriesQuery{Query: set.Learn.ReplicasQuery, Source: set.Learn.ReplicasSource}
 	}
 	return out
@@ -166,9 +170,10 @@ func (l *Learner) wait(in Input) {
 	l.notBefore = in.Now.Add(max(after, in.Settings.Step))
 }
 
-// again reports whether a read is to be made again, and not to be taken as it is.
-func (l *Learner) again(latency, replicas error) bool {
-	if replicas != nil && history.KindOf(replicas).Temporary() && l.failures < countsAlone {
+// again reports whether a read is to be made again, and not to be taken as it is. shorter reports
+// whether fewer steps are read then, since there were too many.
+func (l *Learner) again(latency, replicas error, shorter bool) bool {
+	if shorter || history.KindOf(replicas).Temporary() && l.failures < countsAlone {
 		return true
 	}
 	switch kind := history.KindOf(latency); kind {
@@ -179,25 +184,47 @@ func (l *Learner) again(latency, replicas error) bool {
 	}
 }
 
-// add adds what was read. After an error, the same is read again. Otherwise a restart with wrong
-// credentials would leave the past unknown for good.
+// add adds what was read. After an error, the steps that were not answered are read again, and fewer at
+// once if there were too many. Otherwise a restart with wrong credentials would leave the past unknown
+// for good.
 func (l *Learner) add(in Input) {
 	l.reading = false
 	latency, replicas := l.results[reads.Latency], l.results[reads.Replicas]
 	l.results = nil
 	l.latencyErr, l.replicasErr = latency.Err, replicas.Err
-	if l.again(latency.Err, replicas.Err) {
+	step := in.Settings.Step
+	steps := int(l.to.Sub(l.from) / step)
+	shorter := (tooLong(latency.Err) || tooLong(replicas.Err)) && l.pace.tooLong(steps)
+	if l.again(latency.Err, replicas.Err, shorter) {
+		n := min(answered(latency, l.from, step, steps), answered(replicas, l.from, step, steps))
+		if n > 0 {
+			l.failures = 0
+			l.learn(in, latency, replicas, l.from.Add(time.Duration(n)*step))
+		}
 		l.wait(in)
 		return
 	}
 	l.failures = 0
+	switch {
+	case tooLong(latency.Err): // It is given up.
+		_, l.to, _ = l.feed.Next(*in.Demand, 0)
+	case tooLong(replicas.Err): // The counted pods have to do. The latency alone may be read faster.
+		l.alone, l.pace = true, pace{}
+	default:
+		l.pace.fits()
+	}
+	l.learn(in, latency, replicas, l.to)
+}
+
+// learn adds the steps up to an instant of what was read.
+func (l *Learner) learn(in Input, latency, replicas reads.Result, until time.Time) {
 	step := in.Settings.Step
 	values := func(r reads.Result) []float64 {
-		return learning.Between(forecaster.Series{Start: l.from, Step: step, Values: r.Series.Values}, l.from, l.to)
+		return learning.Between(forecaster.Series{Start: l.from, Step: step, Values: r.Series.Values}, l.from, until)
 	}
 	latencies, counted := values(latency), values(replicas)
 	l.counts.fill(counted, l.from, step)
-	l.feed.Add(l.from, learning.Between(*in.Demand, l.from, l.to), latencies, counted)
+	l.feed.Add(l.from, learning.Between(*in.Demand, l.from, until), latencies, counted)
 	l.current = l.current || l.feed.CaughtUp(*in.Demand)
 	for i, v := range latencies {
 		if !math.IsNaN(v) {

@@ -140,11 +140,11 @@ func TestErrors(t *testing.T) {
 	}
 	in.Now = in.Now.Add(2 * time.Minute)
 	s.err, s.value = nil, 2
-	for range 2 {
+	for range 3 {
 		l.Update(in, f, s.open)
 	}
-	if f.asked != 4 || l.Until().IsZero() || l.problem() != nil {
-		t.Errorf("%d reads, until %s, problem %+v; want 4 and none", f.asked, l.Until(), l.problem())
+	if f.asked != 6 || !l.Until().Equal(in.Demand.Start.AddDate(0, 0, 1)) || l.problem() != nil {
+		t.Errorf("%d reads, until %s, problem %+v; want 6, of half a day each, and none", f.asked, l.Until(), l.problem())
 	}
 	var bad Learner
 	s.err = &history.Error{Kind: history.ErrBadQuery}

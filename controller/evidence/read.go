@@ -48,8 +48,11 @@ func (s span) Read(ctx context.Context) (history.Series, int, error) {
 		return history.Series{}, 0, err
 	}
 	series, notes, err := source.Range(ctx, s.query, s.from, s.to, s.step, nil)
+	// Latencies of some replicas are better than none, but a part of the replicas is a wrong count.
+	if s.whole && notes.Partial > 0 {
+		series = history.Series{}
+	}
 	if err == nil && s.whole && notes.Partial > 0 {
-		// Latencies of some replicas are better than none, but a part of the replicas is a wrong count.
 		err = &history.Error{Kind: history.ErrPartial, Source: s.name, Message: "the source answers in part only: " +
 			"bring the missing stores back"}
 	}

@@ -2,6 +2,8 @@ package reads
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -184,6 +186,10 @@ func (f *Fetcher) read(source string, key Key) {
 	p.cancel = cancel
 	f.mu.Unlock()
 	series, fresh, err := p.reader.Read(bounded)
+	if err != nil && errors.Is(bounded.Err(), context.DeadlineExceeded) && history.KindOf(err) == "" {
+		err = &history.Error{Kind: history.ErrTimeout, Source: source, Message: fmt.Sprintf("the whole answer takes longer "+
+			"than %s: record the query with a recording rule, or read a shorter time", readTimeout)}
+	}
 	notes := p.reader.Notes()
 	cancel()
 	f.mu.Lock()

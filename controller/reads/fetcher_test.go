@@ -161,3 +161,23 @@ func TestSlowReadsOfOneNamespaceDelayNoOther(t *testing.T) {
 		})
 	}
 }
+
+// A read that a source answers request by request, and never ends, is a timeout: whoever asked may ask
+// for less.
+func TestAReadThatNeverEndsIsATimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New()
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan struct{})
+		go func() { defer close(stopped); _ = f.Start(ctx) }()
+		f.Request(demandOf("shop", "fc"), "main", hangingReader{})
+		<-f.Done()
+		got, ok := f.Take(demandOf("shop", "fc"))
+		e, own := errors.AsType[*history.Error](got.Err)
+		if !ok || !own || e.Kind != history.ErrTimeout || e.Source != "main" {
+			t.Errorf("a result: %t, with %v", ok, got.Err)
+		}
+		cancel()
+		<-stopped
+	})
+}

@@ -74,11 +74,15 @@ func (f *Feed) Clone() *Feed {
 }
 
 // Next returns the steps [from, to) to read and add next, when demand is known as given. It reports
-// false when there is none.
-func (f *Feed) Next(demand forecaster.Series) (from, to time.Time, ok bool) {
+// false when there is none. They are at most so many, or about that; 0 leaves it to the Feed.
+func (f *Feed) Next(demand forecaster.Series, steps int) (from, to time.Time, ok bool) {
+	if steps <= 0 || steps > maxSteps {
+		steps = maxSteps
+	}
+	steps = max(steps, 2*maxBatch) // So that a batch ends within them.
 	to = f.newest(demand)
 	from = later(later(f.until, demand.Start), planner.FloorTo(to.Add(-Span), f.step))
-	if most := from.Add(maxSteps * f.step); most.Before(to) {
+	if most := from.Add(time.Duration(steps) * f.step); most.Before(to) {
 		to = f.batchUntil(most)
 	}
 	to = from.Add(to.Sub(from) / f.step * f.step) // Whole steps, wherever the series begins.
@@ -87,7 +91,7 @@ func (f *Feed) Next(demand forecaster.Series) (from, to time.Time, ok bool) {
 
 // CaughtUp reports whether all steps that are due are added, when demand is known as given.
 func (f *Feed) CaughtUp(demand forecaster.Series) bool {
-	_, _, more := f.Next(demand)
+	_, _, more := f.Next(demand, 0)
 	return !more
 }
 
@@ -154,7 +158,7 @@ func (f *Feed) add(at time.Time, load, latency, replicas float64) {
 // more, and are not read beyond that.
 func (f *Feed) Advance(demand, latency, replicas forecaster.Series) {
 	for {
-		from, to, more := f.Next(demand)
+		from, to, more := f.Next(demand, 0)
 		if !more {
 			return
 		}

@@ -123,7 +123,7 @@ func TestThePastIsReadInParts(t *testing.T) {
 	demand := forecaster.Series{Start: epoch, Step: time.Minute, Values: make([]float64, 28*24*60+3)}
 	reads, first := 0, time.Time{}
 	for {
-		from, to, more := f.Next(demand)
+		from, to, more := f.Next(demand, 0)
 		if !more {
 			break
 		}
@@ -147,6 +147,37 @@ func TestThePastIsReadInParts(t *testing.T) {
 	if !f.CaughtUp(demand) {
 		t.Error("not all is added")
 	}
+}
+
+// A bound on the steps is kept, and each part follows the one before.
+func TestThePastIsReadInShorterParts(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		step := rapid.SampledFrom([]time.Duration{20 * time.Second, time.Minute, 10 * time.Minute}).Draw(r, "step")
+		f := newFeed(t, step)
+		begin := epoch.Add(time.Duration(rapid.IntRange(0, 3600).Draw(r, "begin")) * time.Second)
+		demand := forecaster.Series{Start: begin, Step: step, Values: make([]float64, rapid.IntRange(0, 2000).Draw(r, "n"))}
+		whole := *f
+		_, end, any := whole.Next(demand, 0)
+		until := time.Time{}
+		for reads := 0; ; reads++ {
+			steps := rapid.IntRange(1, 300).Draw(r, "steps")
+			from, to, more := f.Next(demand, steps)
+			if !more {
+				break
+			}
+			n := int(to.Sub(from) / step)
+			if n <= 0 || n > max(steps, 2*maxBatch) || to.Sub(from)%step != 0 || reads > 0 && !from.Equal(until) {
+				r.Fatalf("a part of %s from %s, where at most %d steps were asked for, and %s was read", to.Sub(from),
+					from, steps, until)
+			}
+			values := make([]float64, n)
+			f.Add(from, values, values, values)
+			until = to
+		}
+		if any && !until.Equal(end) || !f.CaughtUp(demand) {
+			r.Fatalf("read until %s, want %s", until, end)
+		}
+	})
 }
 
 // The result does not depend on the batches, and it is what the samples say.
