@@ -287,7 +287,8 @@ func TestASlowServer(t *testing.T) {
 			strings.Join(samples, ","))
 	}))
 	defer server.Close()
-	source, err := history.NewSource(history.SourceConfig{URL: server.URL, Timeout: model.Duration(300 * time.Millisecond)})
+	config := history.SourceConfig{URL: server.URL, Timeout: model.Duration(300 * time.Millisecond)}
+	source, err := history.NewSource(config)
 	if err != nil {
 		t.Fatal(err)
 	}
