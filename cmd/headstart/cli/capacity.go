@@ -34,7 +34,8 @@ func newCapacityCommand(streams Streams) *cobra.Command {
 
 With --prometheus it reads demand, latency and ready replicas, and learns from them with the code of
 the server. It draws latency against load per replica, with the objective and the estimate, and how
-the capacity moved. Without, it shows what the Forecast's status says.
+the capacity moved. Where demand has several terms, it says whether other weights would fit better.
+Without, it shows what the Forecast's status says.
 
 Without a name it lists the Forecasts whose capacity is learned.
 It reads the cluster with your own permissions.`,
@@ -134,5 +135,8 @@ func (o *capacityOptions) learn(ctx context.Context, streams Streams, view *lear
 	}
 	view.Summary = view.Track.Summarise(input)
 	view.Notes = append(all[0].notes.List(), evidence.Notes...)
+	bar = terminal.NewProgress(streams.Err, "reading the terms of the demand")
+	view.Notes = append(view.Notes, learned.Weigh(ctx, source, view.Forecast.Spec.Demand, input, bar.Show)...)
+	bar.End()
 	return nil
 }

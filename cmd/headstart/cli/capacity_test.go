@@ -110,6 +110,33 @@ func TestCapacityLearns(t *testing.T) {
 	}
 }
 
+// The weights of several terms are judged. Terms that are the same cannot be told apart.
+func TestCapacityWeighsTerms(t *testing.T) {
+	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.FormValue("query"), "sum(") {
+			r.Form.Set("query", "demand")
+		}
+		busyPrometheus(w, r)
+	}))
+	defer server.Close()
+	fc := learningForecast(now)
+	fc.Spec.Demand.Prometheus = v1alpha1.PrometheusQuery{}
+	fc.Spec.Demand.Terms = []v1alpha1.DemandTerm{{Query: "demand", Weight: "0.5"}, {Query: "demand", Weight: "0.5"}}
+	set, err := planner.Parse(fc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := learned.FromStatus(fc, set)
+	o := capacityOptions{in: inputFlags{prometheus: server.URL}, history: promDuration(9 * 24 * time.Hour)}
+	if err := o.learn(t.Context(), Streams{Err: &bytes.Buffer{}}, &view, now); err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(view.Notes, "\n"); !strings.Contains(notes, "rise and fall together") {
+		t.Errorf("the notes are %q", notes)
+	}
+}
+
 // A Prometheus that does not answer is an error that says how to reach one.
 func TestCapacityOfNoPrometheus(t *testing.T) {
 	now := time.Date(2026, 3, 18, 9, 0, 0, 0, time.UTC)
