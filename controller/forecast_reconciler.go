@@ -22,6 +22,7 @@ import (
 	"headstart.dev/headstart/controller/autoscalers"
 	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/controller/internal/background"
+	"headstart.dev/headstart/controller/internal/fair"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
@@ -33,6 +34,9 @@ import (
 // PlanWorkers is how many Forecasts are planned at once. A namespace that is alone has two of them,
 // and one beside others. Of their fits, fewer run at once where there are few cores.
 const PlanWorkers = 3
+
+// planHalfLife is how soon a namespace's use of the plan workers counts half.
+const planHalfLife = 5 * time.Minute
 
 // maxReadWait bounds how long an evaluation waits for a read.
 const maxReadWait = time.Minute
@@ -97,8 +101,8 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 	if err := mgr.Add(r.fetch); err != nil {
 		return err
 	}
-	fair := kube.ShardOptions(r.shard, PlanWorkers)
-	fair.NewQueue = newFairQueue
+	options := kube.ShardOptions(r.shard, PlanWorkers)
+	options.NewQueue = fair.Queue(PlanWorkers, planHalfLife)
 	b := ctrl.NewControllerManagedBy(mgr).Named("forecast")
 	if err := r.autoscalers.Watch(ctx, mgr, b); err != nil {
 		return err
@@ -112,7 +116,7 @@ func (r *ForecastReconciler) setup(mgr ctrl.Manager) error {
 		WatchesRawSource(kube.ShardChanges(r.shard, func(ctx context.Context) []reconcile.Request {
 			return r.forecastsIn(ctx, "")
 		})).
-		WithOptions(fair).
+		WithOptions(options).
 		Complete(reconcile.Func(r.Reconcile))
 }
 

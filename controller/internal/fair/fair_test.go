@@ -1,4 +1,4 @@
-package controller
+package fair
 
 import (
 	"fmt"
@@ -16,14 +16,15 @@ import (
 // neighbour's plan by one turn only.
 func TestSlowPlansOfOneNamespaceDoNotDelayAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newFairQueue("test", workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
+		const workers = 3
+		q := Queue(workers, 5*time.Minute)("test", workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
 		request := func(namespace, name string) ctrl.Request {
 			return ctrl.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
 		}
 		planned := make(chan time.Time, 100)
-		var workers sync.WaitGroup
-		for range PlanWorkers {
-			workers.Go(func() {
+		var running sync.WaitGroup
+		for range workers {
+			running.Go(func() {
 				for {
 					r, shutdown := q.Get()
 					if shutdown {
@@ -52,6 +53,6 @@ func TestSlowPlansOfOneNamespaceDoNotDelayAnother(t *testing.T) {
 			time.Sleep(7 * time.Second)
 		}
 		q.ShutDown()
-		workers.Wait() // They drain the queue.
+		running.Wait() // They drain the queue.
 	})
 }
