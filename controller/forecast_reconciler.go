@@ -29,6 +29,7 @@ import (
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/internal/conditions"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/publish"
 )
 
 // PlanWorkers is how many Forecasts are planned at once. A namespace that is alone has two of them,
@@ -178,10 +179,10 @@ func (r *ForecastReconciler) state(key types.NamespacedName, fc *v1alpha1.Foreca
 	return s
 }
 
-func (r *ForecastReconciler) publisher() *planner.Publisher {
-	opts := planner.DefaultPublisherOptions()
+func (r *ForecastReconciler) publisher() *publish.Publisher {
+	opts := publish.DefaultOptions()
 	opts.Refresh, opts.Writes = r.rates.PlanRefresh, r.rates.WritesPerHour
-	p, err := planner.NewPublisher(opts)
+	p, err := publish.New(opts)
 	if err != nil {
 		panic(err) // Impossible: Options.validate has checked the rates.
 	}

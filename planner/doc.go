@@ -5,7 +5,7 @@
 //   - [NewSettings] reads a Forecast and the HPAs that read it into one [Settings].
 //   - [Step] makes the plan of one instant. The controller and the replay both call it, so a dry
 //     run equals serving by construction.
-//   - [Publisher] decides whether a fresh plan is worth a write.
 //
 // The plan itself, its codec, the rounding to replicas and the served number are in planner/plan.
+// Whether a plan is worth a write is in planner/publish.
 package planner

@@ -9,6 +9,7 @@ import (
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner/overflow"
 	"headstart.dev/headstart/planner/plan"
+	"headstart.dev/headstart/planner/publish"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -51,7 +52,7 @@ type State struct {
 	// Published is the plan in status; nil when there is none.
 	Published *plan.Plan
 	// Publisher decides whether a plan is worth a write. The caller calls its Wrote after each write.
-	Publisher *Publisher
+	Publisher *publish.Publisher
 }
 
 // Outcome says whether a step made a plan, and if not, why.
@@ -98,7 +99,7 @@ type StepOutput struct {
 	// Observed is the newest known demand.
 	Observed Observation
 	// Publish says whether the plan is worth a write to status, and why.
-	Publish Decision
+	Publish publish.Decision
 
 	serve plan.ServeInput
 }

@@ -11,6 +11,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner/plan"
+	"headstart.dev/headstart/planner/publish"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -214,7 +215,7 @@ func BenchmarkStep(b *testing.B) {
 	for i := range values {
 		values[i] = 100 + 60*math.Sin(2*math.Pi*float64(i)/1440) + float64(i*i%17)
 	}
-	publisher, err := NewPublisher(DefaultPublisherOptions())
+	publisher, err := publish.New(publish.DefaultOptions())
 	if err != nil {
 		b.Fatal(err)
 	}

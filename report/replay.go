@@ -9,6 +9,7 @@ import (
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/plan"
+	"headstart.dev/headstart/planner/publish"
 )
 
 // Replay is what Headstart would have done at each step from Options.From on.
@@ -69,7 +70,7 @@ func newReplayer(o Options, t *trace, compare []forecaster.Contract) (*replayer,
 		Peaks: peaks.Prepare(forecaster.Series{Start: t.start, Step: t.step, Values: t.raw}, r.steps+t.lead+1),
 	}
 	var err error
-	r.state.Publisher, err = planner.NewPublisher(planner.DefaultPublisherOptions())
+	r.state.Publisher, err = publish.New(publish.DefaultOptions())
 	return r, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"headstart.dev/headstart/cmd/headstart/cli/internal/spec"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/publish"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/render"
 )
@@ -210,7 +211,7 @@ func (p *prepared) plan(fc *v1alpha1.Forecast, o report.Options, now time.Time) 
 	set.Contract = o.Contract
 	in := p.input(fc, now, set)
 	in.Lead, in.Peaks = o.Lead, planner.Peaks{Schedules: o.Peaks}
-	publisher, err := planner.NewPublisher(planner.DefaultPublisherOptions())
+	publisher, err := publish.New(publish.DefaultOptions())
 	if err != nil {
 		return nil
 	}

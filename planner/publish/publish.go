@@ -1,4 +1,5 @@
-package planner
+// Package publish decides whether a fresh plan is worth a write to status.
+package publish
 
 import (
 	"errors"
@@ -10,8 +11,8 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
-// PublisherOptions say how often a plan may be written to status.
-type PublisherOptions struct {
+// Options say how often a plan may be written to status.
+type Options struct {
 	// Writes is the most writes within Window, whatever happens.
 	Writes int
 	// Window is the sliding window that Writes are counted over.
@@ -23,13 +24,13 @@ type PublisherOptions struct {
 	Threshold float64
 }
 
-// DefaultPublisherOptions are 12 writes an hour: a fresh plan every 5 minutes, and at once when the
+// DefaultOptions are 12 writes an hour: a fresh plan every 5 minutes, and at once when the
 // value changes by 5 %.
-func DefaultPublisherOptions() PublisherOptions {
-	return PublisherOptions{Writes: 12, Window: time.Hour, Refresh: 5 * time.Minute, Threshold: 0.05}
+func DefaultOptions() Options {
+	return Options{Writes: 12, Window: time.Hour, Refresh: 5 * time.Minute, Threshold: 0.05}
 }
 
-func (o PublisherOptions) validate() error {
+func (o Options) validate() error {
 	switch {
 	case o.Writes < 1:
 		return errors.New("publisher: writes must be at least 1")
@@ -52,12 +53,12 @@ func (o PublisherOptions) validate() error {
 // So a plan that hardly changes is refreshed, and a noisy one does not use up the writes that a
 // sudden change needs.
 type Publisher struct {
-	opts   PublisherOptions
+	opts   Options
 	writes []time.Time
 }
 
-// NewPublisher returns a Publisher that knows of no past write.
-func NewPublisher(opts PublisherOptions) (*Publisher, error) {
+// New returns a Publisher that knows of no past write.
+func New(opts Options) (*Publisher, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}

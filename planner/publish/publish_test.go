@@ -1,4 +1,4 @@
-package planner
+package publish
 
 import (
 	"math"
@@ -11,6 +11,8 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
+var origin = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
 func flatPlan(at time.Time, v float64) plan.Plan {
 	values := make([]float64, 1440)
 	for i := range values {
@@ -20,8 +22,8 @@ func flatPlan(at time.Time, v float64) plan.Plan {
 }
 
 // run decides about one plan a minute, and returns when plans were written.
-func run(t interface{ Fatal(...any) }, opts PublisherOptions, minutes int, value func(int) float64) []time.Time {
-	p, err := NewPublisher(opts)
+func run(t interface{ Fatal(...any) }, opts Options, minutes int, value func(int) float64) []time.Time {
+	p, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func mostWithin(writes []time.Time, window time.Duration) int {
 
 func TestPublisherNeverExceedsItsWrites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		opts := DefaultPublisherOptions()
+		opts := DefaultOptions()
 		opts.Writes = rapid.IntRange(1, 20).Draw(t, "writes")
 		noise := rapid.SampledFrom([]float64{0, 0.02, 0.1, 1, 5}).Draw(t, "noise")
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
@@ -67,7 +69,7 @@ func TestPublisherNeverExceedsItsWrites(t *testing.T) {
 }
 
 func TestPublisherRefreshesAQuietSeries(t *testing.T) {
-	writes := run(t, DefaultPublisherOptions(), 600, func(int) float64 { return 100 })
+	writes := run(t, DefaultOptions(), 600, func(int) float64 { return 100 })
 	for i := 1; i < len(writes); i++ {
 		if age := writes[i].Sub(writes[i-1]); age < 5*time.Minute || age > 15*time.Minute {
 			t.Errorf("write %d came %s after the one before; a quiet series is refreshed every 5 to 15 min", i, age)
@@ -83,7 +85,7 @@ func TestPublisherKeepsAWriteForAJump(t *testing.T) {
 	for _, noise := range []float64{0, 0.02, 0.05, 0.1, 0.2} {
 		rng := rand.New(rand.NewPCG(7, 7))
 		jump := 433
-		writes := run(t, DefaultPublisherOptions(), 600, func(i int) float64 {
+		writes := run(t, DefaultOptions(), 600, func(i int) float64 {
 			level := 100.0
 			if i >= jump {
 				level = 1000
@@ -106,12 +108,12 @@ func TestPublisherSpendsTheLastWriteOnAJump(t *testing.T) {
 		value float64
 		want  bool
 	}{{110, false}, {210, false}, {490, false}, {510, true}, {19, true}, {1000, true}} {
-		p, err := NewPublisher(DefaultPublisherOptions())
+		p, err := New(DefaultOptions())
 		if err != nil {
 			t.Fatal(err)
 		}
 		now := origin.Add(10 * time.Minute)
-		for range DefaultPublisherOptions().Writes - 1 {
+		for range DefaultOptions().Writes - 1 {
 			p.Wrote(now)
 		}
 		published := flatPlan(origin, 100)
@@ -124,7 +126,7 @@ func TestPublisherSpendsTheLastWriteOnAJump(t *testing.T) {
 // While no new demand can be read, the plan does not change and costs no write until its end. All
 // writes remain for the plans after the outage.
 func TestPublisherSpendsNothingOnAnOutage(t *testing.T) {
-	p, err := NewPublisher(DefaultPublisherOptions())
+	p, err := New(DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +154,7 @@ func TestPublisherSpendsNothingOnAnOutage(t *testing.T) {
 }
 
 func TestPublisherRecent(t *testing.T) {
-	p, err := NewPublisher(DefaultPublisherOptions())
+	p, err := New(DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +197,7 @@ func TestPublisherDecide(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			p, err := NewPublisher(DefaultPublisherOptions())
+			p, err := New(DefaultOptions())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -214,13 +216,13 @@ func TestPublisherDecide(t *testing.T) {
 }
 
 func TestNewPublisherRejectsInvalidOptions(t *testing.T) {
-	for _, opts := range []PublisherOptions{
+	for _, opts := range []Options{
 		{},
 		{Writes: 1, Window: time.Hour, Refresh: time.Minute},
 		{Writes: 1, Window: time.Hour, Threshold: 1},
 		{Writes: 1, Refresh: time.Minute, Threshold: 1},
 	} {
-		if _, err := NewPublisher(opts); err == nil {
+		if _, err := New(opts); err == nil {
 			t.Errorf("%+v was accepted", opts)
 		}
 	}
@@ -228,7 +230,7 @@ func TestNewPublisherRejectsInvalidOptions(t *testing.T) {
 
 // A service that is held back, or no longer, is served another value, whatever its plan says.
 func TestPublisherTellsAtOnceWhoIsHeldBack(t *testing.T) {
-	p, err := NewPublisher(DefaultPublisherOptions())
+	p, err := New(DefaultOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +253,7 @@ func TestPublisherTellsAtOnceWhoIsHeldBack(t *testing.T) {
 
 // A change of the capacity is worth the writes that a change of the plan is worth.
 func TestAffordsChange(t *testing.T) {
-	opts := DefaultPublisherOptions()
+	opts := DefaultOptions()
 	for _, test := range []struct {
 		reason string
 		writes int
@@ -264,7 +266,7 @@ func TestAffordsChange(t *testing.T) {
 		{"a capacity that halves takes even the last write", 11, 1, true},
 		{"there is no write left", 12, 1, false},
 	} {
-		p, err := NewPublisher(opts)
+		p, err := New(opts)
 		if err != nil {
 			t.Fatal(err)
 		}
