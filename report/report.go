@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"headstart.dev/headstart/report/frontier"
+	"headstart.dev/headstart/report/gain"
 	"headstart.dev/headstart/report/learned"
 	"headstart.dev/headstart/report/propose"
 	"headstart.dev/headstart/report/verdict"
@@ -36,7 +37,7 @@ type Report struct {
 	// is not learned.
 	Capacity *learned.Summary `json:"capacity,omitempty"`
 	// Gain is what Headstart saves, as a whole and by week.
-	Gain *Gain `json:"gain,omitempty"`
+	Gain *gain.Gain `json:"gain,omitempty"`
 	// Policies are the results, in the order of Options.Policies.
 	Policies []Result `json:"policies"`
 	// Model describes the forecast at the end of the replay.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/report/gain"
 	"headstart.dev/headstart/report/internal/work"
 )
 
@@ -64,7 +65,7 @@ func (r *runner) policy(ctx context.Context, name string) (Result, error) {
 	}
 	figures := r.scored.score(out.desired, stabilization).against(r.oracle)
 	out.Figures, out.Weeks = &figures, r.weeks(out.desired, stabilization)
-	out.WeeksHalfWidth, _ = halfWidth(out.Weeks)
+	out.WeeksHalfWidth, _ = gain.HalfWidth(out.Weeks)
 	out.Paid, out.Ready = r.scored.follow(out.desired, stabilization)
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"headstart.dev/headstart/report/gain"
 	"headstart.dev/headstart/report/internal/format"
 	"headstart.dev/headstart/report/propose"
 	"headstart.dev/headstart/report/verdict"
@@ -31,7 +32,7 @@ func (r *Report) conclude() {
 	r.matchAll(head.Frontier)
 	if today, ok := r.today(); ok {
 		r.Today, r.Baseline = today.Policy, &today
-		r.Gain = gainOf(*head.Figures, *today.Figures, head.Weeks, r.weeksOf(today))
+		r.Gain = gain.Of(head.Cost, today.Cost, head.Weeks, r.weeksOf(today))
 		r.Doubts = r.doubts(*today.Figures)
 		decision := verdict.Decide(r.facts(*head.Figures, today))
 		r.Decision = &decision

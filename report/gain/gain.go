@@ -1,4 +1,5 @@
-package report
+// Package gain says how much lower one cost is than another, as a whole and week by week.
+package gain
 
 import (
 	"fmt"
@@ -26,19 +27,21 @@ type Gain struct {
 	High *float64 `json:"high,omitempty"`
 }
 
-func gainOf(head, today Figures, headWeeks, todayWeeks []float64) *Gain {
-	g := &Gain{Share: saved(head.Cost, today.Cost)}
+// Of returns the gain of a weighed cost over that of the policy of today. The weeks are relative to one
+// oracle.
+func Of(head, today float64, headWeeks, todayWeeks []float64) *Gain {
+	g := &Gain{Share: saved(head, today)}
 	if len(headWeeks) != len(todayWeeks) {
 		return g
 	}
-	for i, week := range headWeeks { // both are relative to the same oracle
+	for i, week := range headWeeks {
 		share := saved(week, todayWeeks[i])
 		g.Weeks = append(g.Weeks, share)
 		if share > 0 {
 			g.Cheaper++
 		}
 	}
-	if half, ok := halfWidth(g.Weeks); ok {
+	if half, ok := HalfWidth(g.Weeks); ok {
 		mean := stat.Mean(g.Weeks, nil)
 		low, high := mean-half, mean+half
 		g.Low, g.High = &low, &high
@@ -78,9 +81,9 @@ func (g *Gain) String() string {
 	return text
 }
 
-// halfWidth returns half the width of the 95 % confidence interval of a mean, by Student's t. It
+// HalfWidth returns half the width of the 95 % confidence interval of a mean, by Student's t. It
 // returns false for fewer than three values.
-func halfWidth(x []float64) (float64, bool) {
+func HalfWidth(x []float64) (float64, bool) {
 	if len(x) < 3 {
 		return 0, false
 	}
