@@ -91,9 +91,5 @@ func (t *trace) replicas(demand float64) float64 { return t.replicasAt(demand, t
 
 // replicasAt is replicas for another capacity.
 func (t *trace) replicasAt(demand, capacity float64) float64 {
-	n := max(t.minReplicas, plan.Replicas(demand, capacity))
-	if t.maxReplicas > 0 {
-		n = min(n, t.maxReplicas)
-	}
-	return float64(n)
+	return float64(plan.Within(demand, capacity, t.minReplicas, t.maxReplicas))
 }
