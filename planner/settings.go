@@ -53,6 +53,8 @@ type Settings struct {
 	Periods []time.Duration
 	// Contract is the service level or the shortage cost.
 	Contract forecaster.Contract
+	// AtMost bounds what the service level may cost, over a reactive policy; 0 is no bound.
+	AtMost float64
 
 	// SpecCapacity is spec.capacityPerReplica or spec.capacity.default; 0 when neither is set.
 	SpecCapacity float64
@@ -180,7 +182,7 @@ func ParseSpec(spec *v1alpha1.ForecastSpec) (Settings, error) {
 		s.History = p.duration("spec.demand.history", d.History, DefaultHistory)
 		s.Settle = p.duration("spec.demand.settle", d.Settle, DefaultSettle)
 	}
-	s.Learn = p.learn(spec, s)
+	s.Learn, s.AtMost = p.learn(spec, s), p.atMost(spec, s.Contract)
 	p.relations(s)
 	return s, errors.Join(p.errs...)
 }

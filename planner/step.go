@@ -10,6 +10,7 @@ import (
 	"headstart.dev/headstart/planner/overflow"
 	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/planner/publish"
+	"headstart.dev/headstart/planner/spend"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -53,6 +54,9 @@ type State struct {
 	Published *plan.Plan
 	// Publisher decides whether a plan is worth a write. The caller calls its Wrote after each write.
 	Publisher *publish.Publisher
+	// Spend counts what the plans ask for, where Settings.AtMost bounds that; nil bounds nothing. Each
+	// step counts in it.
+	Spend *spend.Ledger
 }
 
 // Outcome says whether a step made a plan, and if not, why.
@@ -100,6 +104,9 @@ type StepOutput struct {
 	Observed Observation
 	// Publish says whether the plan is worth a write to status, and why.
 	Publish publish.Decision
+	// Spend is what the plans of the last week asked for; nil where nothing bounds that, where no plan
+	// was made, and without a capacity.
+	Spend *spend.Figures
 
 	serve plan.ServeInput
 }
@@ -118,8 +125,8 @@ func Step(in StepInput, state State) (StepOutput, State) {
 	return Decide(in, outlook, state), state
 }
 
-// Decide is the second half of a step: it makes the plan from a given forecast. A replay makes its
-// forecasts in parallel, and then decides one step after the other.
+// Decide is the second half of a step: it makes the plan from a given forecast, and counts it in
+// state.Spend. A replay makes its forecasts in parallel, and then decides one step after the other.
 func Decide(in StepInput, outlook *forecaster.Outlook, state State) StepOutput {
 	set := in.Settings
 	out := StepOutput{Latest: outlook, Outlook: outlook, Observed: Observation{Value: math.NaN()}}
@@ -136,7 +143,11 @@ func Decide(in StepInput, outlook *forecaster.Outlook, state State) StepOutput {
 	if out.Outcome = in.obstacle(out.Outlook, state.Published); out.Outcome != Planned {
 		return out
 	}
-	built, notes, err := build(in.planInput(out))
+	bounded, whole := in.guard(state.Spend), in.planInput(out)
+	built, notes, err := build(bounded.lower(whole))
+	if err == nil {
+		out.Spend, err = bounded.count(in, whole, built, out.Observed)
+	}
 	if err != nil {
 		out.Outcome, out.Err = BuildFailed, err
 		return out

@@ -47,6 +47,9 @@ const (
 	// ConditionCapacityKnown is True while the capacity of a replica is learned, for a Forecast with
 	// spec.capacity in mode Learned. While it is not, the configured one counts.
 	ConditionCapacityKnown = "CapacityKnown"
+	// ConditionSpendLimited is True while the plan is lowered, because the service level would cost
+	// more than provisionFor.atMost, for a Forecast that sets it.
+	ConditionSpendLimited = "SpendLimited"
 )
 
 // ForecastStatus is the observed state of a Forecast, and its plan. Only its owner, one of the
@@ -99,6 +102,10 @@ type ForecastStatus struct {
 	// accuracy compares the plans with the demand that followed.
 	// +optional
 	Accuracy *AccuracyStatus `json:"accuracy,omitempty"`
+	// spend compares what the plans of the last week asked for with what a reactive policy would have
+	// taken, where spec.provisionFor.atMost bounds that.
+	// +optional
+	Spend *SpendStatus `json:"spend,omitempty"`
 	// recentWrites are the times of the latest writes of this status, oldest first. The number of
 	// writes an hour is limited, and a new owner continues the count.
 	// +optional
@@ -292,6 +299,34 @@ type AccuracyFigures struct {
 	// a share of the demand.
 	// +optional
 	Bias string `json:"bias,omitempty"`
+}
+
+// SpendStatus compares what plans asked for with what a reactive policy would have taken.
+type SpendStatus struct {
+	// ratio is how many times the replica-hours of a reactive policy the plans of the last week asked
+	// for.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Ratio string `json:"ratio,omitempty"`
+	// unbounded is the same for plans that are not lowered: what the service level costs.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Unbounded string `json:"unbounded,omitempty"`
+	// reachable is the share of lead windows that the plan covers as it is now, counted in the last
+	// weeks.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Reachable string `json:"reachable,omitempty"`
+	// recordSince is the start of record.
+	// +optional
+	RecordSince *metav1.Time `json:"recordSince,omitempty"`
+	// recordUntil is the newest step that was counted.
+	// +optional
+	RecordUntil *metav1.Time `json:"recordUntil,omitempty"`
+	// record holds the sums of periods of six hours, to survive a restart. It is for Headstart itself.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Record string `json:"record,omitempty"`
 }
 
 // ModelWeight is the weight of one model.

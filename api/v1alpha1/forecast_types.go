@@ -52,6 +52,7 @@ type ForecastList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.serve) || !has(self.serve.unit) || self.serve.unit != 'Replicas' || has(self.capacityPerReplica) || has(self.capacity) && has(self.capacity.default)",message="serve.unit Replicas needs capacityPerReplica, or capacity.default: an averageValue of 1 does not say what one replica serves"
 // +kubebuilder:validation:XValidation:rule="!has(self.capacityPerReplica) || !has(self.capacity) || !has(self.capacity.default)",message="give one of capacityPerReplica and capacity.default, not both: they mean the same"
 // +kubebuilder:validation:XValidation:rule="!has(self.capacity) || self.capacity.mode != 'Learned' || has(self.demand)",message="capacity.mode Learned needs demand: the capacity is learned from demand and latency"
+// +kubebuilder:validation:XValidation:rule="!has(self.provisionFor) || !has(self.provisionFor.atMost) || has(self.demand) && !has(self.overflowOf)",message="provisionFor.atMost needs demand, to know what a reactive policy would take, and cannot be together with overflowOf, whose demand is not observed here"
 // +kubebuilder:validation:XValidation:rule="!has(self.bounds) || !has(self.bounds.min) || !has(self.bounds.max) || !string(self.bounds.min).matches('^[^eE]*([eE][+-]?[0-9]{1,2})?$') || !string(self.bounds.max).matches('^[^eE]*([eE][+-]?[0-9]{1,2})?$') || quantity(string(self.bounds.min)).compareTo(quantity(string(self.bounds.max))) <= 0",message="bounds.min must not be above bounds.max"
 type ForecastSpec struct {
 	// demand is the source of the demand series. Without it, the Forecast serves the declared peaks
@@ -224,6 +225,7 @@ const (
 // ProvisionFor is exactly one of a service level and a shortage cost.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.serviceLevel) != has(self.shortageCost)",message="give exactly one of serviceLevel (such as \"0.99\") and shortageCost (such as \"20\")"
+// +kubebuilder:validation:XValidation:rule="!has(self.atMost) || has(self.serviceLevel)",message="atMost needs serviceLevel: a shortage cost already weighs what it pays, so lower shortageCost instead"
 type ProvisionFor struct {
 	// serviceLevel is the probability that the served demand covers the whole lead window, from 0.5
 	// to 0.9999.
@@ -235,6 +237,13 @@ type ProvisionFor struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+([.][0-9]+)?$') && double(self) > 1.0 && double(self) <= 10000.0",message="shortageCost must be above 1 and at most 10000, such as \"20\""
 	ShortageCost *Decimal `json:"shortageCost,omitempty"`
+	// atMost bounds what the service level may cost: how many times the replica-hours of a reactive
+	// policy the plans of a week may ask for, from 1 to 1000. When it is reached, the plan is lowered,
+	// and the condition SpendLimited says which level can be reached. Observed demand and declared
+	// peaks are provided for all the same.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]+([.][0-9]+)?$') && double(self) >= 1.0 && double(self) <= 1000.0",message="atMost must be from 1 to 1000, such as \"2\""
+	AtMost *Decimal `json:"atMost,omitempty"`
 }
 
 // Seasonality holds facts that the series alone does not show.
