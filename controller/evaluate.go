@@ -5,7 +5,11 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/spending"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/scheduler"
@@ -67,6 +71,7 @@ func (e *evaluation) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.restoreSpend()
 	e.fits.Run(func() { e.out, e.state.step = planner.Step(in, e.state.step) })
 	if e.dropsPlan() {
 		e.state.step.Published = nil
@@ -80,12 +85,39 @@ func (e *evaluation) run(ctx context.Context) error {
 	e.setOverloadedCondition()
 	e.scoreAccuracy()
 	e.setServingCondition()
+	e.setSpend()
 	e.setOverflow()
 	before := e.ownPart(e.state.step.Published)
 	e.conditions.setReadyCondition(e.set.Mode, planner.BasisOf(e.state.step.Published))
 	err = e.publish(ctx)
 	e.recordPromises(before)
 	return err
+}
+
+// restoreSpend has the planner continue to count what plans ask for, where that is bounded.
+func (e *evaluation) restoreSpend() {
+	step := &e.state.step
+	if !(e.set.AtMost > 0) {
+		step.Spend = nil
+		return
+	}
+	if step.Spend == nil {
+		step.Spend = planner.RestoreSpend(e.fc.Status.Spend, e.now)
+	}
+	e.next.Spend = e.fc.Status.Spend
+}
+
+// setSpend sets the condition SpendLimited, and what plans ask for in status and metrics.
+func (e *evaluation) setSpend() {
+	e.metrics.spend.Observe(client.ObjectKeyFromObject(e.fc), e.set.AtMost, e.out.Spend)
+	if !(e.set.AtMost > 0) {
+		return
+	}
+	if e.out.Spend != nil {
+		e.next.Spend = spending.Status(e.state.step.Spend, *e.out.Spend)
+	}
+	limited := meta.IsStatusConditionTrue(e.fc.Status.Conditions, v1alpha1.ConditionSpendLimited)
+	spending.SetCondition(&e.conditions.Set, e.set, e.out.Spend, e.capacity, limited)
 }
 
 // stepInput collects the input of the planner's step.

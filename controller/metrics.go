@@ -11,6 +11,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller/evidence"
+	"headstart.dev/headstart/controller/spending"
 	"headstart.dev/headstart/history"
 )
 
@@ -34,6 +35,7 @@ type reconcilerMetrics struct {
 	linkUp     *prometheus.GaugeVec
 	skew       *prometheus.GaugeVec
 	evidence   *evidence.Metrics
+	spend      *spending.Metrics
 }
 
 func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
@@ -73,8 +75,8 @@ func newReconcilerMetrics(r prometheus.Registerer) *reconcilerMetrics {
 			"Whether the cluster in spec.overflowOf can be reached: 1 or 0."),
 		skew: gauge("headstart_overflow_clock_skew_seconds",
 			"How far the clock of the cluster in spec.overflowOf is ahead, estimated to the second."),
-		evidence: evidence.NewMetrics(r),
-		planEnd:  gauge("headstart_forecast_plan_end_timestamp_seconds", "When the published plan ends."),
+		evidence: evidence.NewMetrics(r), spend: spending.NewMetrics(r),
+		planEnd: gauge("headstart_forecast_plan_end_timestamp_seconds", "When the published plan ends."),
 		conditions: gauge("headstart_forecast_condition",
 			"Conditions of Forecasts, by type: 1 is True, 0 False, -1 Unknown.", "type"),
 		accuracy: gauge("headstart_forecast_accuracy",
@@ -159,4 +161,5 @@ func (m *reconcilerMetrics) forget(key types.NamespacedName) {
 	m.forgetShares(key)
 	m.forgetLink(key)
 	m.evidence.Forget(key)
+	m.spend.Forget(key)
 }

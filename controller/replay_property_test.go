@@ -60,11 +60,14 @@ func TestServingPlansWhatTheReplayPlans(t *testing.T) {
 	for _, c := range counts {
 		all.Plans, all.Forecast, all.Partial, all.Changing = all.Plans+c.Plans, all.Forecast+
 			c.Forecast, all.Partial+c.Partial, all.Changing+c.Changing
+		all.Lowered += c.Lowered
 	}
 	t.Logf("%+v", all)
 	// A generator that makes nothing but trivial plans would prove nothing.
-	if n := all.Plans; !t.Failed() && (all.Forecast*3 < n || all.Partial*100 < n || all.Changing*3 < n) {
-		t.Errorf("%+v: too few plans rest on a forecast, say nothing about some steps, or change over time", all)
+	if n := all.Plans; !t.Failed() &&
+		(all.Forecast*3 < n || all.Partial*100 < n || all.Changing*3 < n || all.Lowered*100 < n) {
+		t.Errorf("%+v: too few plans rest on a forecast, say nothing about some steps, change over time, "+
+			"or are lowered because of what they ask for", all)
 	}
 }
 
@@ -80,6 +83,7 @@ func compareReplay(t *testing.T, seed int, counts *replayCounts) {
 		t.Fatalf("seed %d: replay: %v\n%s", seed, err, c)
 	}
 	counts.add(served)
+	counts.Lowered += c.lowered
 	for i := range served {
 		if difference := differ(served[i], replayed[i]); difference != "" {
 			t.Fatalf("seed %d, step %d: %s\n%s", seed, c.from+i, difference, c)
@@ -88,7 +92,7 @@ func compareReplay(t *testing.T, seed int, counts *replayCounts) {
 }
 
 // replayCounts say what kinds of plans were compared.
-type replayCounts struct{ Plans, Forecast, Partial, Changing int }
+type replayCounts struct{ Plans, Forecast, Partial, Changing, Lowered int }
 
 func (c *replayCounts) add(plans []plan.Plan) {
 	for i, p := range plans {
@@ -150,6 +154,7 @@ type replayCase struct {
 	calendars []v1alpha1.Calendar
 	series    history.Series
 	from      int
+	lowered   int // how many plans were lowered because of what they ask for
 }
 
 func (c *replayCase) String() string {
@@ -218,8 +223,11 @@ func (c *replayCase) drawForecast() {
 	spec.ProvisionFor = v1alpha1.ProvisionFor{
 		ServiceLevel: new(pick[v1alpha1.Decimal](c.rng, "0.5", "0.9", "0.99", "0.999")),
 	}
-	if c.rng.IntN(2) == 0 {
+	switch c.rng.IntN(4) {
+	case 0, 1:
 		spec.ProvisionFor = v1alpha1.ProvisionFor{ShortageCost: new(pick[v1alpha1.Decimal](c.rng, "2", "20", "300"))}
+	case 2:
+		spec.ProvisionFor.AtMost = new(pick[v1alpha1.Decimal](c.rng, "1", "1.05", "1.3", "3"))
 	}
 	if c.rng.IntN(3) == 0 {
 		spec.Bounds.Min = resource.NewMilliQuantity(int64(1000*math.Exp(6*c.rng.Float64()-2)), resource.DecimalSI)
@@ -382,6 +390,9 @@ func (c *replayCase) serve(ctx context.Context) ([]plan.Plan, error) {
 		}
 		if e.out.Plan == nil {
 			return nil, fmt.Errorf("no plan at step %d: outcome %d, %w", k, e.out.Outcome, e.out.Err)
+		}
+		if s := e.out.Spend; s != nil && s.Lowered() {
+			c.lowered++
 		}
 		out = append(out, *e.out.Plan)
 	}
