@@ -72,6 +72,9 @@ func (r *runner) headstartFrontier(own *Replay) frontier.Line {
 	add := func(c Compared, headroom float64) {
 		point := r.point(knob(c.Contract), r.t.servedReplicas(c.Served, headroom, r.t.planned), r.t.stabilization)
 		point.Contract, point.ShortageCost = contractName(c.Contract), c.Contract.ShortageCost
+		if c.Contract == r.o.Contract && r.o.AtMost > 0 {
+			point.Contract += " for at most " + format.Plain(r.o.AtMost)
+		}
 		if headroom != 1 {
 			point.Headroom = headroom
 		}
@@ -126,7 +129,7 @@ func (r *Report) settingOfToday() string {
 		return ""
 	}
 	setting := r.Setting(*r.Baseline.HeadstartHours)
-	if setting == contractName(r.options.Contract) {
+	if setting == contractName(r.options.Contract) && r.options.AtMost == 0 {
 		return ""
 	}
 	return setting

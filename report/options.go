@@ -44,6 +44,9 @@ type Options struct {
 	Learn *learned.Evidence
 	// Contract is what the served demand must meet.
 	Contract forecaster.Contract
+	// AtMost bounds what a service level may cost: how many times the replica-hours of a reactive
+	// policy the plans of a week may ask for. 0 is no bound.
+	AtMost float64
 	// MinReplicas and MaxReplicas are those of the HPA. 0 is no limit.
 	MinReplicas, MaxReplicas int
 	// MinDemand and MaxDemand are the bounds of the plan, as in spec.bounds. A MaxDemand of 0 is no

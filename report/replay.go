@@ -10,6 +10,7 @@ import (
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/planner/plan"
 	"headstart.dev/headstart/planner/publish"
+	"headstart.dev/headstart/planner/spend"
 )
 
 // Replay is what Headstart would have done at each step from Options.From on.
@@ -28,6 +29,8 @@ type Replay struct {
 	Writes int
 	// Compared is the demand that would have been served under each of Replay's other contracts.
 	Compared []Compared
+	// Spend is what the plans asked for; nil without Options.AtMost.
+	Spend *Spend
 	// Final describes the forecaster at the end of the replay.
 	Final forecaster.Description
 }
@@ -52,6 +55,7 @@ type replayer struct {
 
 	state  planner.State
 	writes int
+	spent  spending
 }
 
 func newReplayer(o Options, t *trace, compare []forecaster.Contract) (*replayer, error) {
@@ -68,6 +72,9 @@ func newReplayer(o Options, t *trace, compare []forecaster.Contract) (*replayer,
 	r.base = planner.StepInput{
 		Settings: set, Calendars: o.Calendars, Lead: o.Lead, Capacity: t.capacity, Compare: compare,
 		Peaks: peaks.Prepare(forecaster.Series{Start: t.start, Step: t.step, Values: t.raw}, r.steps+t.lead+1),
+	}
+	if o.AtMost > 0 {
+		r.state.Spend = &spend.Ledger{}
 	}
 	var err error
 	r.state.Publisher, err = publish.New(publish.DefaultOptions())
@@ -128,7 +135,7 @@ func (r *replayer) run(ctx context.Context, enter func() (leave func()), progres
 		out.Final = part.final
 		return nil
 	})
-	out.Writes = r.writes
+	out.Writes, out.Spend = r.writes, r.spent.summary(r.o.AtMost)
 	return out, err
 }
 
@@ -148,6 +155,7 @@ func (r *replayer) decide(k int, outlook *forecaster.Outlook) (float64, error) {
 	if out.Err != nil {
 		return 0, out.Err
 	}
+	r.spent.add(out)
 	if out.Plan != nil && r.o.Plans != nil {
 		r.o.Plans(*out.Plan)
 	}

@@ -36,6 +36,8 @@ type Report struct {
 	// Capacity is what was learned about a replica, and what it is worth. It is nil where the capacity
 	// is not learned.
 	Capacity *learned.Summary `json:"capacity,omitempty"`
+	// Spend is what the plans asked for, over a reactive policy. It is nil without Options.AtMost.
+	Spend *Spend `json:"spend,omitempty"`
 	// Gain is what Headstart saves, as a whole and by week.
 	Gain *gain.Gain `json:"gain,omitempty"`
 	// Policies are the results, in the order of Options.Policies.

@@ -83,7 +83,7 @@ func runPolicies(ctx context.Context, o Options, pool *work.Pool) (*Report, erro
 		}
 	}
 	if r.replay = run.replay; r.replay != nil {
-		r.Model = r.model()
+		r.Model, r.Spend = r.model(), r.replay.Spend
 	}
 	return r, nil
 }

@@ -12,7 +12,7 @@ import (
 // UseSettings sets what a Forecast, and the HPA that reads it, say about planning. Lead, Peaks and
 // Calendars are not part of the settings.
 func (o *Options) UseSettings(set planner.Settings) {
-	o.Contract, o.Horizon, o.History = set.Contract, set.Horizon, set.History
+	o.Contract, o.AtMost, o.Horizon, o.History = set.Contract, set.AtMost, set.Horizon, set.History
 	o.Location, o.Periods, o.FitOffset = set.Location, set.Periods, set.FitOffset
 	o.Capacity, _ = set.Capacity() // also where it is learned: this one counts without evidence
 	o.MinDemand, o.MaxDemand = set.Min, set.Max
@@ -30,7 +30,7 @@ const maxHistory = 100 * 365 * 24 * time.Hour
 func (o Options) settings() planner.Settings {
 	set := planner.Settings{
 		HasDemand: true, Step: o.Series.Step, History: o.History, Horizon: o.Horizon,
-		Location: o.location(), Periods: o.Periods, FitOffset: o.FitOffset, Contract: o.Contract, SpecCapacity: o.Capacity,
+		Location: o.location(), Periods: o.Periods, FitOffset: o.FitOffset, Contract: o.Contract, AtMost: o.AtMost, SpecCapacity: o.Capacity,
 		Min: o.MinDemand, Max: o.MaxDemand, Mode: v1alpha1.ForecastActive, Expiry: v1alpha1.ExpiryError,
 		Scaling: planner.Scaling{MinReplicas: o.MinReplicas, MaxReplicas: o.MaxReplicas, Ramp: o.Ramp},
 	}

@@ -92,6 +92,9 @@ func (o Options) validateService() error {
 }
 
 func (o Options) validateChoices() error {
+	if o.AtMost != 0 && (!(o.AtMost >= 1) || o.Contract.ShortageCost > 0) {
+		return errors.New("what a service level may cost is from 1 on, and not for a shortage cost: correct --spend-at-most")
+	}
 	if o.Refresh != RefreshStep && o.Refresh != RefreshStatus {
 		return fmt.Errorf("plan refresh %q is unknown: choose step or status", o.Refresh)
 	}
@@ -106,6 +109,10 @@ func (o Options) validateChoices() error {
 			return fmt.Errorf("lead %s of the sweep must be from 0 to 24h", lead)
 		}
 	}
+	return o.validatePolicies()
+}
+
+func (o Options) validatePolicies() error {
 	for i, name := range o.Policies {
 		if slices.Contains(o.Policies[:i], name) {
 			return fmt.Errorf("policy %q is named twice: leave one out", name)

@@ -41,7 +41,9 @@ type Input struct {
 	Learn *Objective
 	// Contract is what the served demand must meet, and Horizon that of a plan.
 	Contract forecaster.Contract
-	Horizon  time.Duration
+	// AtMost bounds what the service level may cost; 0 is no bound.
+	AtMost  float64
+	Horizon time.Duration
 	// OfToday is the setting that serves as much as today, in words. It is "" if that is Contract, or
 	// not known.
 	OfToday string
@@ -131,6 +133,10 @@ func (b *builder) fillIn() {
 
 func (b *builder) forecast() string {
 	contract := fmt.Sprintf("{serviceLevel: %q}", format.Plain(b.Contract.ServiceLevel))
+	if b.AtMost > 0 {
+		contract = fmt.Sprintf("{serviceLevel: %q, atMost: %q}",
+			format.Plain(b.Contract.ServiceLevel), format.Plain(b.AtMost))
+	}
 	if b.Contract.ShortageCost > 0 {
 		contract = fmt.Sprintf("{shortageCost: %q}", format.Plain(b.Contract.ShortageCost))
 	}

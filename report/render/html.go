@@ -217,7 +217,8 @@ func (p page) write(w io.Writer) error {
 		"significant": format.Significant, "number": format.Number,
 		"time": format.Time, "seconds": format.Seconds, "duration": format.Duration,
 		"cost": cost, "contract": contract, "skill": skill, "calibration": calibration, "weeks": weekRange,
-		"terms": terms, "sentence": sentence,
+		"spending": spending,
+		"terms":    terms, "sentence": sentence,
 		"code": func(a verdict.Advice) string { return string(a) },
 	}).Parse(pageHTML)
 	if err != nil {

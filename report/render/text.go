@@ -226,6 +226,9 @@ func (p *printer) model(r *report.Report) {
 	}
 	p.wrap("forecast: ", skill(*r.Model))
 	p.wrap("calibration: ", calibration(r.Input, *r.Model))
+	if r.Spend != nil {
+		p.wrap("spend: ", spending(*r.Spend))
+	}
 	for _, warning := range r.Model.Warnings {
 		p.wrap("forecast: ", warning)
 	}

@@ -70,6 +70,19 @@ func calibration(in report.Input, m report.Model) string {
 		target, format.Share(m.WindowsCovered), format.Share(m.StepsCovered))
 }
 
+// spending says what the plans asked for, over a reactive policy.
+func spending(s report.Spend) string {
+	text := fmt.Sprintf("the plans of a week asked for at most %.2f times the replica-hours of a reactive policy (bound "+
+		"%s), and were lowered at %s of the steps", s.LargestWeek, format.Plain(s.AtMost), format.Share(s.Lowered))
+	if s.Lowered > 0 {
+		text += fmt.Sprintf("; in the last week the whole service level asks for %.2f times", s.Unbounded)
+	}
+	if s.Lowered > 0 && s.Reachable != nil {
+		text += fmt.Sprintf("; as lowered at the end, the plan covers %s of lead windows", format.Share(*s.Reachable))
+	}
+	return text
+}
+
 // todayName names the policy that Headstart is compared with.
 func todayName(r *report.Report) string {
 	if r.Baseline != nil {

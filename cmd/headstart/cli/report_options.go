@@ -34,6 +34,7 @@ type reportOptions struct {
 	policies     []string
 	serviceLevel string
 	shortageCost string
+	atMost       string
 	minReplicas  int
 	maxReplicas  int
 	stabilize    promDuration
@@ -84,6 +85,8 @@ func (o *reportOptions) registerReplay(flags *pflag.FlagSet) {
 		"`FILE` with a service on each line: its name, a colon and PromQL; one report on all of them")
 	flags.StringVar(&o.serviceLevel, "service-level", "",
 		"`PROBABILITY` that the served demand covers the lead window, such as 0.99")
+	flags.StringVar(&o.atMost, "spend-at-most", "",
+		"with a service level: `FACTOR` by which the plans of a week may ask for more than a reactive policy, such as 2")
 	flags.StringVar(&o.shortageCost, "shortage-cost", "",
 		"`FACTOR` by which unserved demand is worse than the cost of serving it, such as 20")
 	flags.StringVar(&o.objective, "objective", "",
@@ -181,9 +184,21 @@ func (o *reportOptions) setContract(out *report.Options) (err error) {
 	if out.Objective, err = parseShare(o.objective); err != nil {
 		return fmt.Errorf("--objective: %w", err)
 	}
-	if !o.overrides("service-level") && !o.overrides("shortage-cost") {
-		return nil
+	if o.overrides("service-level") || o.overrides("shortage-cost") {
+		if err := o.parseContract(out); err != nil {
+			return err
+		}
 	}
+	if o.overrides("spend-at-most") {
+		out.AtMost, err = planner.ParseAtMost(v1alpha1.Decimal(o.atMost), out.Contract, "--spend-at-most")
+	} else if out.Contract.ShortageCost > 0 {
+		out.AtMost = 0 // the Forecast's is for its service level
+	}
+	return err
+}
+
+// parseContract sets the contract that the flags give.
+func (o *reportOptions) parseContract(out *report.Options) (err error) {
 	fields := planner.ContractFields{
 		Both: "the contract", ServiceLevel: "--service-level", ShortageCost: "--shortage-cost",
 	}

@@ -153,6 +153,8 @@ func contractOf(p v1alpha1.ProvisionFor) string {
 	switch {
 	case p.ShortageCost != nil:
 		return "shortage cost " + string(*p.ShortageCost)
+	case p.ServiceLevel != nil && p.AtMost != nil:
+		return "service level " + string(*p.ServiceLevel) + " for at most " + string(*p.AtMost)
 	case p.ServiceLevel != nil:
 		return "service level " + string(*p.ServiceLevel)
 	}

@@ -106,6 +106,9 @@ func (s *Study) Ask(
 	if asked.Contract, err = q.contract(own.Contract); err != nil {
 		return nil, err
 	}
+	if asked.Contract.ShortageCost > 0 {
+		asked.AtMost = 0 // it bounds what a service level costs
+	}
 	if q.Lead > 0 {
 		asked.Lead = q.Lead
 	}
@@ -194,6 +197,9 @@ func settingName(o report.Options) string {
 	if o.Contract.ShortageCost > 0 {
 		text = fmt.Sprintf("shortage cost %v", o.Contract.ShortageCost)
 	}
+	if o.AtMost > 0 {
+		text += fmt.Sprintf(" for at most %v", o.AtMost)
+	}
 	text += ", lead " + string(v1alpha1.FormatDuration(o.Lead.Round(time.Second)))
 	switch n := len(o.Peaks); n {
 	case 0:
@@ -208,14 +214,14 @@ func settingName(o report.Options) string {
 // plan returns the plan that a setting gives now; nil where it gives none.
 func (p *prepared) plan(fc *v1alpha1.Forecast, o report.Options, now time.Time) *Plan {
 	set := p.spec.Settings
-	set.Contract = o.Contract
+	set.Contract, set.AtMost = o.Contract, o.AtMost
 	in := p.input(fc, now, set)
 	in.Lead, in.Peaks = o.Lead, planner.Peaks{Schedules: o.Peaks}
 	publisher, err := publish.New(publish.DefaultOptions())
 	if err != nil {
 		return nil
 	}
-	made, _ := planner.Step(in, planner.State{Publisher: publisher})
+	made, _ := planner.Step(in, planner.State{Publisher: publisher, Spend: planner.RestoreSpend(fc.Status.Spend, now)})
 	if made.Plan == nil || len(made.Plan.Segments) == 0 {
 		return nil
 	}
