@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	fleets "headstart.dev/headstart/cmd/headstart/cli/internal/fleet"
 	"headstart.dev/headstart/planner"
 	"headstart.dev/headstart/report"
 	"headstart.dev/headstart/report/render"
@@ -129,14 +130,14 @@ func (o *reportOptions) runSeveral(
 	if err != nil {
 		return err
 	}
-	out := bundler{title: title, what: "Forecasts", output: o.output}
+	out := fleets.Bundler{Title: title, What: "Forecasts", Output: o.output}
 	for i := range list {
 		one := *o // each Forecast sets the flags that were not given
 		result, err := one.replay(ctx, streams, now, c, &list[i], given)
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
-		out.add(list[i].Namespace+"/"+list[i].Name, result, err)
+		out.Add(list[i].Namespace+"/"+list[i].Name, result, err)
 	}
-	return out.write(write)
+	return out.Write(write)
 }

@@ -145,7 +145,7 @@ func (o *reportOptions) runFleet(
 	if err := f.knows(capacities); err != nil {
 		return err
 	}
-	out := bundler{title: f.title, what: "services", output: o.output}
+	out := fleets.Bundler{Title: f.title, What: "services", Output: o.output}
 	for i, s := range f.services {
 		one := *o
 		f.services[i].in.file = nil // is needed no more
@@ -157,7 +157,7 @@ func (o *reportOptions) runFleet(
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
-		out.add(s.name, result, err)
+		out.Add(s.name, result, err)
 	}
-	return out.write(write)
+	return out.Write(write)
 }

@@ -1,4 +1,4 @@
-// Package fleet reads the files that describe many services.
+// Package fleet reads the files that describe many services, and bundles their reports.
 package fleet
 
 import (

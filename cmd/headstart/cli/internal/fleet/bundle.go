@@ -1,4 +1,4 @@
-package cli
+package fleet
 
 import (
 	"errors"
@@ -13,19 +13,21 @@ import (
 // Each takes about a megabyte of either.
 const detailedServices = 50
 
-// bundler collects the reports of a bundle. It keeps no more of each than the output shows, so that
+// Bundler collects the reports of a bundle. It keeps no more of each than the output shows, so that
 // thousands fit into memory.
-type bundler struct {
-	title, what string // what the services are called, such as Forecasts
-	output      string
-	reports     []report.Bundled
-	detailed    []*report.Report
-	failed      []string
-	failures    int
+type Bundler struct {
+	Title  string
+	What   string // what the services are called, such as Forecasts
+	Output string // text, json, csv or html
+
+	reports  []report.Bundled
+	detailed []*report.Report
+	failed   []string
+	failures int
 }
 
-// add adds the report of a service, or why there is none, or only one of a part.
-func (b *bundler) add(name string, r *report.Report, err error) {
+// Add adds the report of a service, or why there is none, or only one of a part.
+func (b *Bundler) Add(name string, r *report.Report, err error) {
 	one := report.Bundled{Name: name, Report: r}
 	if err != nil {
 		one.NotRun = err.Error()
@@ -37,9 +39,9 @@ func (b *bundler) add(name string, r *report.Report, err error) {
 	b.reports = append(b.reports, one)
 	switch {
 	case r == nil:
-	case b.output == "json":
+	case b.Output == "json":
 		r.DropSteps()
-	case b.output == "csv":
+	case b.Output == "csv":
 		r.KeepFigures()
 	default:
 		b.keepDetails(r)
@@ -47,7 +49,7 @@ func (b *bundler) add(name string, r *report.Report, err error) {
 }
 
 // keepDetails keeps the details of the services that save most.
-func (b *bundler) keepDetails(r *report.Report) {
+func (b *Bundler) keepDetails(r *report.Report) {
 	b.detailed = append(b.detailed, r)
 	if len(b.detailed) <= detailedServices {
 		return
@@ -63,8 +65,8 @@ func (b *bundler) keepDetails(r *report.Report) {
 	b.detailed = b.detailed[:len(b.detailed)-1]
 }
 
-// write writes the bundle. It returns an error that names services without a report.
-func (b *bundler) write(write func(render.Document) error) error {
+// Write writes the bundle. It returns an error that names services without a report.
+func (b *Bundler) Write(write func(render.Document) error) error {
 	failed := strings.Join(b.failed, "; ")
 	if more := b.failures - len(b.failed); more > 0 {
 		failed += fmt.Sprintf("; and %d more", more)
@@ -72,11 +74,11 @@ func (b *bundler) write(write func(render.Document) error) error {
 	if b.failures == len(b.reports) {
 		return errors.New(failed)
 	}
-	if err := write(render.Bundle(report.NewBundle(b.title, b.reports))); err != nil {
+	if err := write(render.Bundle(report.NewBundle(b.Title, b.reports))); err != nil {
 		return err
 	}
 	if b.failures > 0 {
-		return fmt.Errorf("%d of %d %s could not be replayed: %s", b.failures, len(b.reports), b.what, failed)
+		return fmt.Errorf("%d of %d %s could not be replayed: %s", b.failures, len(b.reports), b.What, failed)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package cli
+package fleet
 
 import (
 	"bytes"
@@ -47,12 +47,12 @@ func TestBundleKeepsTheDetailsThatMatter(t *testing.T) {
 	const services = detailedServices + 20
 	for _, output := range []string{"text", "html", "json", "csv"} {
 		t.Run(output, func(t *testing.T) {
-			b := bundler{title: "all", what: "services", output: output}
+			b := Bundler{Title: "all", What: "services", Output: output}
 			for i := range services {
-				b.add(fmt.Sprint("service-", i), of(float64((i*37)%services)), nil)
+				b.Add(fmt.Sprint("service-", i), of(float64((i*37)%services)), nil)
 			}
 			var page bytes.Buffer
-			err := b.write(func(d render.Document) error {
+			err := b.Write(func(d render.Document) error {
 				return map[string]func() error{
 					"text": func() error { return d.Text(&page, render.TextOptions{}) },
 					"html": func() error { return d.HTML(&page) },
@@ -98,12 +98,12 @@ func TestBundleKeepsTheDetailsThatMatter(t *testing.T) {
 
 // An error names a few of the services that failed, not thousands.
 func TestBundleNamesAFewFailures(t *testing.T) {
-	b := bundler{what: "services", output: "csv"}
-	b.add("good", oneOfMany(t)(1), nil)
+	b := Bundler{What: "services", Output: "csv"}
+	b.Add("good", oneOfMany(t)(1), nil)
 	for i := range 1000 {
-		b.add(fmt.Sprint("bad-", i), nil, errors.New("no rows"))
+		b.Add(fmt.Sprint("bad-", i), nil, errors.New("no rows"))
 	}
-	err := b.write(func(render.Document) error { return nil })
+	err := b.Write(func(render.Document) error { return nil })
 	if err == nil || !strings.HasSuffix(err.Error(), "bad-4: no rows; and 995 more") ||
 		!strings.HasPrefix(err.Error(), "1000 of 1001 services") {
 		t.Errorf("%v", err)
