@@ -77,7 +77,7 @@ export class Service {
     part("head", [s.mode, s.target, s.autoscaler, s.contract, s.zone, s.notes, s.query], () => this.drawHead(f.head, s));
     part("issues", s.attention, () => fill(f.issues, s.attention.map(i => h("p", {class: "issue " + levels[i.level]},
       h("b", null, i.what), " ", i.text))));
-    part("tiles", [s.observed, s.served, s.planned, s.ready, s.wanted, s.max, s.lead, s.leadSource, s.skill, s.capacity],
+    part("tiles", [s.observed, s.served, s.planned, s.ready, s.wanted, s.max, s.lead, s.leadSource, s.skill, s.capacity, s.learned],
       () => fill(f.tiles, tiles(s)));
     part("charts", [s.plan, s.observed, s.peaks, s.days, s.ready, s.capacity, s.max],
       () => this.charts.set(s, this.demand, this.observed));
@@ -168,7 +168,17 @@ function tiles(s) {
     tile("Lead", duration(s.lead), [s.leadSource && s.leadSource.toLowerCase(),
       s.leadTime && s.leadTime.counted > 0 && ` from ${s.leadTime.counted} starts`]),
     tile("Skill", percent(s.skill, 0), "over simple rules", s.skill !== null && s.skill <= 0 ? "warn" : ""),
+    s.learned && tile("A replica serves", number(s.learned.value), learned(s.learned)),
   ];
+}
+
+// learned says in words what the capacity of a replica rests on.
+function learned(c) {
+  if (c.estimate === null) return "as configured: nothing is learned yet";
+  const estimate = `${c.atLeast ? "at least" : "estimate"} ${number(c.estimate)}`;
+  const lower = c.lower === null || c.lower >= c.estimate ? "" : `, lower bound ${number(c.lower)}`;
+  return `${c.source === "Default" ? "as configured" : "learned"}: ${estimate}${lower}, ` +
+    `from ${c.steps.toLocaleString("en-US")} steps`;
 }
 
 function peaks(s) {

@@ -27,6 +27,7 @@ type Service struct {
 
 	Plan       *Plan       `json:"plan"`
 	LeadTime   *LeadTime   `json:"leadTime"`
+	Learned    *Learned    `json:"learned"`
 	Model      *Model      `json:"model"`
 	Accuracy   *Accuracy   `json:"accuracy"`
 	Peaks      []Window    `json:"peaks"`
@@ -135,7 +136,8 @@ func (b *Builder) Service(o Objects, id string, now time.Time) (Service, bool) {
 		Row: b.row(fc, beside, o.Targets, now), Contract: contractOf(fc.Spec.ProvisionFor),
 		Zone: cmp.Or(string(fc.Spec.Seasonality.TimeZone), "UTC"), Unit: cmp.Or(string(fc.Spec.Serve.Unit), "Demand"),
 		Plan: planOf(timeline), Model: modelOf(fc.Status.Model), Accuracy: accuracyOf(fc.Status.Accuracy),
-		LeadTime: leadOf(fc), Conditions: b.explained("Forecast", fc.Status.Conditions), Warm: some(b.warm(fc, beside.pools)),
+		LeadTime: leadOf(fc), Learned: learnedOf(fc.Status.Capacity),
+		Conditions: b.explained("Forecast", fc.Status.Conditions), Warm: some(b.warm(fc, beside.pools)),
 		Notes: some(missing(o.Access, fc.Namespace)),
 	}
 	if d := fc.Spec.Demand; d != nil {
