@@ -5,7 +5,7 @@ import "embed"
 
 // Conditions has the pages with the tables of conditions and their reasons.
 //
-//go:embed conditions.md prometheus.md warmpool.md
+//go:embed conditions.md prometheus.md warmpool.md peaks.md
 var Conditions embed.FS
 
 // Alerts has the page with the runbooks.

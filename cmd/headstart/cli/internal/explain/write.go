@@ -15,6 +15,7 @@ func Load() (*Table, error) {
 	t := &Table{}
 	for _, p := range []struct{ file, kind, condition string }{
 		{"conditions.md", "Forecast", ""}, {"prometheus.md", "Forecast", "HistoryReady"}, {"warmpool.md", "WarmPool", ""},
+		{"peaks.md", "PeakSchedule", "Ready"},
 	} {
 		text, err := docs.Conditions.ReadFile(p.file)
 		if err != nil {
@@ -25,16 +26,19 @@ func Load() (*Table, error) {
 	return t, nil
 }
 
-// WriteConditions writes one line per condition.
+// WriteConditions lists the conditions, in lines that fit the terminal.
 func (t *Table) WriteConditions(w io.Writer) {
-	tw := terminal.NewTable(w)
-	fmt.Fprintln(tw, "KIND\tCONDITION\tGOOD\tMEANING")
+	const row = "%-8s  %-17s  %-5s  "
+	write := func(kind, name, good, meaning string) {
+		label := fmt.Sprintf(row, kind, name, good)
+		fmt.Fprintln(w, strings.Join(render.WrapTo(terminal.Columns(w, 0), label, meaning), "\n"))
+	}
+	write("KIND", "CONDITION", "GOOD", "MEANING")
 	for _, c := range t.Conditions {
 		meaning, _, _ := strings.Cut(c.Says, "\n")
 		meaning, _, _ = strings.Cut(meaning, ". ")
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", c.Kind, c.Name, terminal.OrDash(c.Good), meaning)
+		write(c.Kind, c.Name, terminal.OrDash(c.Good), meaning)
 	}
-	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
 }
 
 // Write writes all about one condition or reason.
