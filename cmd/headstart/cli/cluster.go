@@ -16,6 +16,7 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/spec"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/status"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/usage"
 	"headstart.dev/headstart/controller"
@@ -149,7 +150,7 @@ func forecasts(ctx context.Context, c client.Reader, namespace string, names []s
 		}
 		var fc v1alpha1.Forecast
 		if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &fc); err != nil {
-			return nil, fmt.Errorf("read forecast %s/%s: %w", ns, name, err)
+			return nil, fmt.Errorf("read forecast %s/%s: %w", ns, name, spec.Explain(err))
 		}
 		out = append(out, fc)
 	}
@@ -158,9 +159,17 @@ func forecasts(ctx context.Context, c client.Reader, namespace string, names []s
 	}
 	var list v1alpha1.ForecastList
 	if err := c.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-		return nil, fmt.Errorf("list forecasts: %w", err)
+		return nil, fmt.Errorf("list forecasts: %w", spec.Explain(err))
 	}
 	return list.Items, nil
+}
+
+// none says where no Forecast was found.
+func (c *clusterFlags) none() string {
+	if namespace, err := c.namespace(); err == nil && namespace != "" {
+		return fmt.Sprintf("No Forecasts found in namespace %s: -A reads all namespaces.", namespace)
+	}
+	return "No Forecasts found."
 }
 
 // completionWait is how long the completion of a name may ask the cluster.

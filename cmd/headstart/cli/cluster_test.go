@@ -51,3 +51,21 @@ current-context: c
 		t.Errorf("without the flag requests end after %v (%v), want %s", config.Timeout, err, clusterTimeout)
 	}
 }
+
+// Without Forecasts, it is said where they were looked for.
+func TestNoForecasts(t *testing.T) {
+	for args, want := range map[string]string{
+		"":        "No Forecasts found in namespace default: -A reads all namespaces.",
+		"-n shop": "No Forecasts found in namespace shop: -A reads all namespaces.",
+		"-A":      "No Forecasts found.",
+	} {
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		c := newClusterFlags(flags)
+		if err := flags.Parse(append(strings.Fields(args), "--kubeconfig", kubeconfigOf(t, "http://127.0.0.1:1"))); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.none(); got != want {
+			t.Errorf("%q: got %q, want %q", args, got, want)
+		}
+	}
+}

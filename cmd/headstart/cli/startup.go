@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,10 @@ list on pods and nodes. Without a name it lists the leads of all Forecasts.`,
 			c, list, err := cluster.forecasts(cmd.Context(), names)
 			if err != nil {
 				return err
+			}
+			if len(list) == 0 {
+				fmt.Fprintln(streams.Out, cluster.none())
+				return nil
 			}
 			if len(names) == 0 {
 				status.WriteLeads(streams.Out, list)

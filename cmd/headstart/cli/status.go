@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,10 @@ It reads the cluster with your own permissions.`,
 			_, list, err := cluster.forecasts(cmd.Context(), names)
 			if err != nil {
 				return err
+			}
+			if len(list) == 0 && status.IsText(output) {
+				fmt.Fprintln(streams.Out, cluster.none())
+				return nil
 			}
 			return status.Show(streams.Out, list, output, len(names) > 0, time.Now())
 		},

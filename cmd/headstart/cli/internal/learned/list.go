@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -28,16 +27,20 @@ func Learns(list []v1alpha1.Forecast) []v1alpha1.Forecast {
 // WriteList writes one line for each Forecast.
 func WriteList(w io.Writer, list []v1alpha1.Forecast) {
 	if len(list) == 0 {
-		fmt.Fprintln(w, "No Forecast has a learned capacity: set spec.capacity.objective of one.")
+		fmt.Fprintln(w, "No Forecast here has a learned capacity: set spec.capacity.objective of one.")
 		return
 	}
-	tw := terminal.NewTable(w)
-	fmt.Fprintln(tw, "NAMESPACE\tNAME\tCAPACITY\tSOURCE\tESTIMATE\tLOWER\tCARRIED\tSTEPS\tMISSED\tSINCE\tREASON")
+	rows := [][]string{{
+		"NAMESPACE", "NAME", "CAPACITY", "SOURCE", "REASON", "ESTIMATE", "LOWER", "CARRIED", "STEPS", "MISSED", "SINCE",
+	}}
 	for i := range list {
 		fc := &list[i]
-		cells := []string{fc.Namespace, fc.Name}
+		reason := "-"
+		if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionCapacityKnown); c != nil {
+			reason = terminal.OrDash(c.Reason)
+		}
 		if s := fc.Status.Capacity; s == nil {
-			cells = append(cells, "-", "-", "-", "-", "-", "-", "-", "-")
+			rows = append(rows, []string{fc.Namespace, fc.Name, "-", "-", reason, "-", "-", "-", "-", "-", "-"})
 		} else {
 			since := "-"
 			if s.Since != nil {
@@ -47,16 +50,13 @@ func WriteList(w io.Writer, list []v1alpha1.Forecast) {
 			if s.AtLeast && s.Estimate != nil {
 				estimate = "≥ " + estimate
 			}
-			cells = append(cells, short(&s.Value), string(s.Source), estimate, short(s.Lower), short(s.Carried),
-				fmt.Sprint(s.Steps), fmt.Sprint(s.Missed), since)
+			rows = append(rows, []string{
+				fc.Namespace, fc.Name, short(&s.Value), string(s.Source), reason, estimate, short(s.Lower), short(s.Carried),
+				fmt.Sprint(s.Steps), fmt.Sprint(s.Missed), since,
+			})
 		}
-		reason := "-"
-		if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionCapacityKnown); c != nil {
-			reason = c.Reason
-		}
-		fmt.Fprintln(tw, strings.Join(append(cells, terminal.OrDash(reason)), "\t"))
 	}
-	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
+	terminal.WriteFitting(w, rows, terminal.Columns(w, 0))
 }
 
 // ShowList writes the Forecasts as text, JSON or YAML.

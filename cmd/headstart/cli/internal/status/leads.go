@@ -13,10 +13,6 @@ import (
 
 // WriteLeads writes one line per Forecast.
 func WriteLeads(w io.Writer, list []v1alpha1.Forecast) {
-	if len(list) == 0 {
-		fmt.Fprintln(w, "No Forecasts found.")
-		return
-	}
 	Sort(list)
 	tw := terminal.NewTable(w)
 	fmt.Fprintln(tw, "NAMESPACE\tNAME\tLEAD\tSOURCE\tSTARTS\tWARM-UP\tCONTROL LOOP\tSTARTS FAILING")

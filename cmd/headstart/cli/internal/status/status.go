@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -16,14 +17,21 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/cmd/headstart/cli/internal/spec"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 )
 
-// Show writes the status of the Forecasts as text or JSON. With detail, it returns an error
+// IsText reports whether an output is for people.
+func IsText(output string) bool { return output == "text" || output == "wide" }
+
+// Show writes the status of the Forecasts as text, JSON or YAML. With detail, it returns an error
 // after the output if one of the Forecasts is not ready.
 func Show(w io.Writer, list []v1alpha1.Forecast, output string, detail bool, now time.Time) error {
 	Sort(list)
+	for i := range list {
+		// As kubectl writes an object: with its type, and without what only the API server needs.
+		list[i].SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Forecast"))
+		list[i].ManagedFields = nil
+	}
 	switch {
 	case output == "json":
 		enc := json.NewEncoder(w)
@@ -35,14 +43,11 @@ func Show(w io.Writer, list []v1alpha1.Forecast, output string, detail bool, now
 		if err := writeYAML(w, list); err != nil {
 			return err
 		}
-	case output != "text" && output != "wide":
+	case !IsText(output):
 		return fmt.Errorf("--output %q is unknown: use text, wide, json or yaml", output)
-	case len(list) == 0:
-		fmt.Fprintln(w, "No Forecasts found.")
-		return nil
 	case detail:
 		for i := range list {
-			writeDetails(w, &list[i], now)
+			writeDetails(w, &list[i], now, terminal.Columns(w, 0))
 		}
 	default:
 		writeTable(w, list, output == "wide", now)
@@ -79,12 +84,14 @@ func writeYAML(w io.Writer, list []v1alpha1.Forecast) error {
 
 // writeTable writes one line per Forecast. A wide one says also what is not as it should be.
 func writeTable(w io.Writer, list []v1alpha1.Forecast, wide bool, now time.Time) {
-	tw := terminal.NewTable(w)
-	header := "NAMESPACE\tNAME\tREADY\tREASON\tOBSERVED\tSERVED\tLEAD\tSKILL\tPLAN\tNEXT PEAK"
+	rows := [][]string{{
+		"NAMESPACE", "NAME", "READY", "REASON", "OBSERVED", "SERVED", "LEAD", "SKILL", "PLAN", "NEXT PEAK",
+	}}
+	width := terminal.Columns(w, 0)
 	if wide {
-		header += "\tMODE\tTARGET\tCAPACITY\tMESSAGE"
+		rows[0] = append(rows[0], "MODE", "TARGET", "CAPACITY", "MESSAGE")
+		width = math.MaxInt
 	}
-	fmt.Fprintln(tw, header)
 	for i := range list {
 		fc := &list[i]
 		ready, reason, message := "Unknown", "", ""
@@ -98,122 +105,14 @@ func writeTable(w io.Writer, list []v1alpha1.Forecast, wide bool, now time.Time)
 		if wide {
 			capacity := "-"
 			if c := fc.Status.CapacityPerReplica; c != nil {
-				capacity = decimal(c.Value)
+				capacity = capacityOf(c)
 			}
 			cells = append(cells, string(fc.Spec.Mode), fc.Spec.TargetRef.Kind+"/"+fc.Spec.TargetRef.Name, capacity,
 				terminal.OrDash(strings.Join(strings.Fields(message), " ")))
 		}
-		fmt.Fprintln(tw, strings.Join(cells, "\t"))
+		rows = append(rows, cells)
 	}
-	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
-}
-
-// row writes one named line of the details of a Forecast.
-type row func(name, format string, args ...any)
-
-// writeDetails writes all that is known about one Forecast.
-func writeDetails(w io.Writer, fc *v1alpha1.Forecast, now time.Time) {
-	tw := terminal.NewTable(w)
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(tw, "%s:\t%s\n", name, fmt.Sprintf(format, args...))
-	}
-	s := &fc.Status
-	line("Forecast", "%s/%s (mode %s)", fc.Namespace, fc.Name, fc.Spec.Mode)
-	line("Target", "%s/%s", fc.Spec.TargetRef.Kind, fc.Spec.TargetRef.Name)
-	line("Observed", "%s%s", Sample(s.Observed), ago(s.Observed, now))
-	line("Served", "%s%s%s", Sample(s.Served), spec.InReplicas(fc), ago(s.Served, now))
-	if l := s.LeadTime; l != nil {
-		source := string(l.Source)
-		if l.Starts > 0 {
-			source += fmt.Sprintf(" from %d start%s", l.Starts, plural(l.Starts))
-		}
-		line("Lead", "%s (%s; warm-up %s, control loop %s)",
-			l.Value, source, terminal.OrDash(string(l.WarmUp)), terminal.OrDash(string(l.ControlLoopDelay)))
-	}
-	if c := s.CapacityPerReplica; c != nil {
-		line("Capacity per replica", "%s (%s)", decimal(c.Value), strings.TrimSpace(c.Source+" "+c.Name))
-	}
-	writeLearned(line, s.Capacity)
-	writeModel(line, s.Model)
-	if a := s.Accuracy; a != nil {
-		unit := "lead windows"
-		if fc.Spec.ProvisionFor.ShortageCost != nil {
-			unit = "steps"
-		}
-		line("Coverage target", "%s of %s", a.Asked, unit)
-		line("Accuracy, last day", "%s", accuracyOf(a.LastDay, unit))
-		line("Accuracy, last week", "%s", accuracyOf(a.LastWeek, unit))
-	}
-	writeSpend(line, fc)
-	line("Plan", "%s", planLeft(fc, now))
-	line("Next peak", "%s", peakOf(fc, now))
-	writeOverflow(line, s)
-	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
-	fmt.Fprintln(w, "Conditions:")
-	conditions := terminal.NewTable(w)
-	for _, c := range s.Conditions {
-		fmt.Fprintf(conditions, "  %s\t%s\t%s\t%s\n", c.Type, c.Status, c.Reason, c.Message)
-	}
-	conditions.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
-	fmt.Fprintln(w)
-}
-
-// writeSpend writes what the plans ask for, where that is bounded.
-func writeSpend(line row, fc *v1alpha1.Forecast) {
-	s, bound := fc.Status.Spend, fc.Spec.ProvisionFor.AtMost
-	if s == nil || bound == nil {
-		return
-	}
-	line("Spend, last week", "%s times a reactive policy's (at most %s, unbounded %s); reachable level %s",
-		terminal.OrDash(s.Ratio), *bound, terminal.OrDash(s.Unbounded), terminal.OrDash(s.Reachable))
-}
-
-// writeOverflow writes what does not fit into this cluster, and what is planned for another one.
-func writeOverflow(line row, s *v1alpha1.ForecastStatus) {
-	if o := s.Overflow; o != nil {
-		line("Overflow", "from %s on, up to %s (%d replicas) at %s",
-			Stamp(o.From), decimal(o.Peak), o.PeakReplicas, Stamp(o.PeakAt))
-	}
-	if o := s.OverflowOf; o != nil && o.Timeline != nil {
-		line("Overflow of", "%s of cluster %s, known until %s", o.Forecast, o.Cluster, Stamp(o.Timeline.End))
-	}
-}
-
-// writeLearned writes what was learned about the capacity, where that is asked for.
-func writeLearned(line row, c *v1alpha1.LearnedCapacity) {
-	if c == nil {
-		return
-	}
-	text := "nothing yet"
-	if c.Estimate != nil {
-		text = "estimate " + decimal(*c.Estimate)
-		if c.AtLeast {
-			text = "at least " + decimal(*c.Estimate)
-		}
-		if c.Lower != nil {
-			text += ", lower bound " + decimal(*c.Lower)
-		}
-	}
-	line("Capacity learned", "%s, from %d steps (%d missed the objective); source %s", text, c.Steps, c.Missed, c.Source)
-}
-
-func writeModel(line row, m *v1alpha1.ModelStatus) {
-	if m == nil {
-		return
-	}
-	var periods, weights []string
-	for _, p := range m.Periods {
-		periods = append(periods, string(p))
-	}
-	for _, x := range m.Weights {
-		weights = append(weights, fmt.Sprintf("%s %s", x.Name, x.Weight))
-	}
-	line("Model", "skill %s, coverage %s, periods %s, fitted to %d points",
-		terminal.OrDash(m.Skill), terminal.OrDash(m.Coverage), terminal.OrDash(strings.Join(periods, " ")), m.Points)
-	line("Weights", "%s", terminal.OrDash(strings.Join(weights, ", ")))
-	for _, warning := range m.Warnings {
-		line("Warning", "%s", warning)
-	}
+	terminal.WriteFitting(w, rows, width)
 }
 
 // Sample formats a sample as people write it; "-" without one.

@@ -7,7 +7,9 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -53,6 +55,30 @@ func Columns(w io.Writer, width int) int {
 
 // NewTable aligns columns that are separated by tabs.
 func NewTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 4, 2, ' ', 0) }
+
+// WriteFitting writes rows as a table. The first row has the names of the columns. Where the table is
+// wider than the width, the last columns are left out, and a line names them.
+func WriteFitting(w io.Writer, rows [][]string, width int) {
+	shown, used := 0, -2
+	for column := range rows[0] {
+		widest := 0
+		for _, r := range rows {
+			widest = max(widest, utf8.RuneCountInString(r[column]))
+		}
+		if used += 2 + widest; used > width && shown > 1 {
+			break
+		}
+		shown++
+	}
+	tw := NewTable(w)
+	for _, r := range rows {
+		fmt.Fprintln(tw, strings.Join(r[:shown], "\t"))
+	}
+	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
+	if left := rows[0][shown:]; len(left) > 0 {
+		fmt.Fprintf(w, "(too narrow for %s)\n", strings.Join(left, ", "))
+	}
+}
 
 // OrDash returns a text, or a dash for an empty one.
 func OrDash(s string) string { return cmp.Or(s, "-") }
