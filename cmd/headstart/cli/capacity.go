@@ -40,8 +40,8 @@ Without, it shows what the Forecast's status says.
 Without a name it lists the Forecasts whose capacity is learned.
 It reads the cluster with your own permissions.`,
 		Example: `  kubectl headstart capacity -A
-  kubectl port-forward -n monitoring service/prometheus 9090 &
-  kubectl headstart capacity shop/chat --prometheus http://localhost:9090`,
+  kubectl headstart capacity shop/chat --prometheus monitoring/prometheus:9090
+  kubectl headstart capacity shop/chat --prometheus http://localhost:9090 --history 7d`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return errors.New("give the name of one Forecast, as NAMESPACE/NAME, or none to list them")
@@ -54,6 +54,7 @@ It reads the cluster with your own permissions.`,
 	}
 	o.cluster = newClusterFlags(cmd.Flags())
 	o.in.registerPrometheus(cmd.Flags())
+	o.in.throughCluster(cmd.Flags(), o.cluster)
 	cmd.Flags().Var(&o.history, "history", "how much of the past to learn from; needs --prometheus")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text, json or yaml")
 	cmd.Flags().IntVar(&o.width, "width", 0, "columns of the text; 0 is the width of the terminal, but at most 100")
@@ -78,6 +79,10 @@ func (o *capacityOptions) run(ctx context.Context, streams Streams, names []stri
 	if err != nil {
 		return err
 	}
+	if len(list) == 0 && o.output == "text" {
+		fmt.Fprintln(streams.Out, o.cluster.none())
+		return nil
+	}
 	if len(names) == 0 {
 		return learned.ShowList(streams.Out, o.output, learned.Learns(list))
 	}
@@ -92,10 +97,9 @@ func (o *capacityOptions) run(ctx context.Context, streams Streams, names []stri
 	}
 	view := learned.FromStatus(fc, found.Settings)
 	if o.in.prometheus == "" {
-		view.Notes = []string{"to see how it was learned, give --prometheus with an address that you can reach, such as " +
-			portForward}
+		view.Notes = []string{"to see how it was learned, give " + anyPrometheus}
 	} else if err := o.learn(ctx, streams, &view, now); err != nil {
-		return fmt.Errorf("forecast %s/%s: %w", fc.Namespace, fc.Name, explainUnreachable(err))
+		return fmt.Errorf("forecast %s/%s: %w", fc.Namespace, fc.Name, o.in.explain(err))
 	}
 	if o.output != "text" {
 		return learned.Encode(streams.Out, o.output, view.Output())
@@ -115,7 +119,7 @@ func (o *capacityOptions) learn(ctx context.Context, streams Streams, view *lear
 	if err != nil {
 		return err
 	}
-	source, err := in.source(nil)
+	source, err := in.source()
 	if err != nil {
 		return err
 	}

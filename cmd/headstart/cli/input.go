@@ -33,6 +33,10 @@ type inputFlags struct {
 	history        promDuration
 	step           promDuration
 
+	// through returns how to reach the cluster, where prometheus may name a Service in it; nil where it
+	// may not.
+	through func() (*rest.Config, error)
+
 	// file holds the series of input if they were read before, and is nil if not. A pipe can be read
 	// only once, and a file with thousands of series should be.
 	file []inputSeries
@@ -56,6 +60,13 @@ func (f *inputFlags) registerPrometheus(flags *pflag.FlagSet) {
 	flags.StringVar(&f.prometheusHTTP, "prometheus-http-config", "",
 		"`FILE` with the HTTP client configuration for --prometheus, in Prometheus's own format: TLS, authentication, "+
 			"headers")
+}
+
+// throughCluster lets --prometheus name a Service in the cluster too.
+func (f *inputFlags) throughCluster(flags *pflag.FlagSet, cluster *clusterFlags) {
+	f.through = cluster.restConfig
+	flags.Lookup("prometheus").Usage = "read demand from the Prometheus at this `URL`, " +
+		"or at NAMESPACE/SERVICE:PORT in the cluster"
 }
 
 // inputSeries is one series of demand, with the name of the file or the URL that it comes from.
@@ -128,7 +139,7 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 		return nil, errors.New("--prometheus needs --query, PromQL that returns one series, " +
 			"such as 'sum(rate(http_requests_total[2m]))'")
 	}
-	source, err := f.source(nil)
+	source, err := f.source()
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +150,7 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 	bar := terminal.NewProgress(streams.Err, "reading history")
 	defer bar.End()
 	series, notes, err := source.Range(ctx, f.query, now.Add(-time.Duration(f.history)), now, step, bar.Show)
+	err = ofFlags(err)
 	if len(series.Values) == 0 {
 		return nil, err
 	}
@@ -146,10 +158,10 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 	return []inputSeries{read}, err
 }
 
-// source returns the Prometheus that the flags name. With through, the name may be that of a Service
-// in the cluster, which is then reached through the API server.
-func (f *inputFlags) source(through *rest.Config) (*history.Source, error) {
-	options := history.SourceConfig{URL: f.prometheus}
+// source returns the Prometheus that the flags name: a URL, or a Service in the cluster, which is
+// reached through the API server.
+func (f *inputFlags) source() (*history.Source, error) {
+	options := history.SourceConfig{Name: "--prometheus", URL: f.prometheus}
 	if f.prometheusHTTP != "" {
 		loaded, _, err := config.LoadHTTPConfigFile(f.prometheusHTTP)
 		if err != nil {
@@ -158,16 +170,51 @@ func (f *inputFlags) source(through *rest.Config) (*history.Source, error) {
 		loaded.SetDirectory(filepath.Dir(f.prometheusHTTP))
 		options.HTTPClientConfig = loaded
 	}
-	if through != nil && !strings.Contains(f.prometheus, "://") {
-		if f.prometheusHTTP != "" {
-			return nil, errors.New("--prometheus-http-config is for a URL: the API server is reached as by kubectl")
-		}
-		var err error
-		if options.URL, options.Transport, err = whatif.ThroughAPIServer(f.prometheus, through); err != nil {
-			return nil, err
-		}
+	if strings.Contains(f.prometheus, "://") {
+		return history.NewSource(options)
+	}
+	switch {
+	case f.through == nil:
+		return nil, fmt.Errorf("--prometheus %q is not a URL: give for example http://localhost:9090", f.prometheus)
+	case f.prometheusHTTP != "":
+		return nil, errors.New("--prometheus-http-config is for a URL: the API server is reached as by kubectl")
+	}
+	cluster, err := f.through()
+	if err != nil {
+		return nil, err
+	}
+	if options.URL, options.Transport, err = whatif.ThroughAPIServer(f.prometheus, cluster); err != nil {
+		return nil, err
 	}
 	return history.NewSource(options)
+}
+
+// anyPrometheus says what --prometheus takes where there is a cluster.
+const anyPrometheus = "--prometheus with NAMESPACE/SERVICE:PORT, such as monitoring/prometheus:9090, " +
+	"or with a URL that you can reach"
+
+// ofFlags says an error of a source in the words of the command line, where a source has no name.
+func ofFlags(err error) error {
+	e, ok := errors.AsType[*history.Error](err)
+	if !ok || e.Source == "" {
+		return err
+	}
+	words := strings.NewReplacer("the source's httpClientConfig", "--prometheus-http-config",
+		"httpClientConfig.", "--prometheus-http-config, ", "httpClientConfig", "--prometheus-http-config",
+		"the source's url", "the URL of --prometheus", "Headstart reach it", "this machine reach it",
+		", or raise the source's timeout", "")
+	return &history.Error{Kind: e.Kind, Message: words.Replace(e.Message)}
+}
+
+// explain adds to the error of a URL how to reach a Prometheus that runs in a cluster.
+func (f *inputFlags) explain(err error) error {
+	err = ofFlags(err)
+	switch kind := history.KindOf(err); {
+	case f.through == nil || !strings.Contains(f.prometheus, "://"):
+	case kind == history.ErrUnreachable, kind == history.ErrTimeout:
+		return fmt.Errorf("%w; for a Prometheus inside the cluster give --prometheus NAMESPACE/SERVICE:PORT", err)
+	}
+	return err
 }
 
 // stamp returns the timestamp of step i in the format of the input, or in RFC 3339 if the input has

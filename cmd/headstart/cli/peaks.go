@@ -56,7 +56,8 @@ together. The command reads only the files, so it does not know which Forecasts 
 
 func (o *peaksOptions) run(streams Streams, now time.Time) error {
 	if len(o.files) == 0 {
-		return errors.New("no PeakSchedules to read: give --file FILE")
+		return errors.New("no PeakSchedules to read: give --file FILE, or pipe those of the cluster into --file -:\n" +
+			"kubectl get peakschedules,calendars -A -o yaml | kubectl headstart peaks --file -")
 	}
 	if o.output != "text" && o.output != "json" {
 		return fmt.Errorf("--output %q is unknown: use text or json", o.output)

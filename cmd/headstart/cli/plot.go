@@ -36,11 +36,11 @@ func newPlotCommand(streams Streams) *cobra.Command {
 With --prometheus it draws the past demand and the forecast too. It then reads the same history as the
 server and runs the same code. It reads the cluster with your own permissions.`,
 		Example: `  kubectl headstart plot shop/face-fusion
-  kubectl port-forward -n monitoring service/prometheus 9090 &
-  kubectl headstart plot shop/face-fusion --prometheus http://localhost:9090 --back 2d`,
+  kubectl headstart plot shop/face-fusion --prometheus monitoring/prometheus:9090 --back 2d
+  kubectl headstart plot shop/face-fusion --prometheus http://localhost:9090 --ahead 6h`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("give the name of one Forecast, as NAMESPACE/NAME")
+				return errors.New("give the name of one Forecast, as NAMESPACE/NAME: status -A lists them")
 			}
 			return nil
 		},
@@ -53,6 +53,7 @@ server and runs the same code. It reads the cluster with your own permissions.`,
 	}
 	o.cluster = newNamespacedFlags(cmd.Flags())
 	o.in.registerPrometheus(cmd.Flags())
+	o.in.throughCluster(cmd.Flags(), o.cluster)
 	cmd.Flags().Var(&o.back, "back", "how much of the past to draw; needs --prometheus")
 	cmd.Flags().Var(&o.ahead, "ahead",
 		"how much of the future to draw (default the rest of the plan; with --prometheus one day)")
@@ -78,7 +79,7 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 	}
 	p := plot.Plot{
 		Forecast: &list[0], Now: now, Back: time.Duration(o.back), Ahead: time.Duration(o.ahead),
-		HowTo: "to see the demand too, give --prometheus with an address that you can reach, such as " + portForward,
+		HowTo: "to see the demand too, give " + anyPrometheus,
 	}
 	if p.Ahead == 0 {
 		p.Ahead = p.DefaultAhead(o.in.prometheus != "")
@@ -115,7 +116,7 @@ func readPlotDemand(ctx context.Context, p *plot.Plot, in inputFlags, streams St
 	in.query, in.step, in.history = set.Query, promDuration(set.Step), promDuration(set.ReadSpan())
 	all, err := in.read(ctx, streams, p.Now)
 	if err != nil {
-		return explainUnreachable(err)
+		return in.explain(err)
 	}
 	all[0].tell(streams.Err)
 	return p.Expect(&all[0].Series)

@@ -222,8 +222,8 @@ func TestReportFlagsOverrideForecast(t *testing.T) {
 
 	without := reportOptions{}
 	_, err = without.fromForecast(t.Context(), webCluster(), webForecast(), func(string) bool { return false })
-	if err == nil || !strings.Contains(err.Error(), "port-forward") {
-		t.Errorf("without --prometheus: got %v, want how to forward its port", err)
+	if err == nil || !strings.Contains(err.Error(), "NAMESPACE/SERVICE:PORT") {
+		t.Errorf("without --prometheus: got %v, want how to reach one", err)
 	}
 }
 

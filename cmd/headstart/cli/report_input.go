@@ -13,9 +13,6 @@ import (
 	"headstart.dev/headstart/report"
 )
 
-// portForward says how to reach a Prometheus that runs in a cluster.
-const portForward = "http://localhost:9090 after kubectl port-forward -n MONITORING service/PROMETHEUS 9090"
-
 // readDemand reads the one series to replay. If reading stops half-way, readErr says why, and the
 // series ends there.
 func (o *reportOptions) readDemand(
@@ -23,7 +20,7 @@ func (o *reportOptions) readDemand(
 ) (series inputSeries, readErr, err error) {
 	all, err := o.in.read(ctx, streams, now)
 	if err != nil {
-		err = explainUnreachable(err)
+		err = o.in.explain(err)
 		if len(all) == 0 || !history.KindOf(err).Temporary() {
 			return inputSeries{}, nil, err
 		}
@@ -39,7 +36,7 @@ func (o *reportOptions) readEvidence(
 ) error {
 	var source learned.Source
 	if o.in.prometheus != "" {
-		prometheus, err := o.in.source(nil)
+		prometheus, err := o.in.source()
 		if err != nil {
 			return err
 		}
@@ -58,15 +55,6 @@ func (o *reportOptions) readEvidence(
 	}
 	evidence.Released = learned.ReleasedAt(fc)
 	return nil
-}
-
-// explainUnreachable adds to a network error how to reach a Prometheus that runs in a cluster.
-func explainUnreachable(err error) error {
-	switch history.KindOf(err) {
-	case history.ErrUnreachable, history.ErrTimeout:
-		return fmt.Errorf("%w; for a Prometheus inside a cluster give --prometheus %s", err, portForward)
-	}
-	return err
 }
 
 // selectSeries returns the series of that name, or the only one if name is empty.

@@ -109,8 +109,22 @@ func TestReportWithoutAnAnswer(t *testing.T) {
 		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 	}
 	_, stderr, code = headstart(t, fromPrometheus("http://127.0.0.1:1"))
-	if code == 0 || !strings.Contains(stderr, "port-forward") {
+	if code == 0 || !strings.Contains(stderr, "NAMESPACE/SERVICE:PORT") {
 		t.Errorf("exit %d: %q does not say how to reach a Prometheus", code, stderr)
+	}
+	// The words are those of the command line, which knows no sources.
+	for _, line := range []string{fromPrometheus("http://127.0.0.1:1"), "forecast --query x --prometheus http://127.0.0.1:1"} {
+		if _, stderr, _ = headstart(t, line); strings.Contains(stderr, "source") || !strings.Contains(stderr, "--prometheus") {
+			t.Errorf("%s: %q speaks of sources", line, stderr)
+		}
+	}
+	// Without a cluster, only a URL can be meant.
+	_, stderr, code = headstart(t, "forecast --query x --prometheus monitoring/prometheus:9090")
+	if code == 0 || !strings.Contains(stderr, "not a URL") {
+		t.Errorf("exit %d: %q", code, stderr)
+	}
+	if _, stderr, code = headstart(t, "report"); code == 0 || !strings.Contains(stderr, "nothing to report on") {
+		t.Errorf("report alone: exit %d: %q", code, stderr)
 	}
 }
 

@@ -33,8 +33,7 @@ func (o *reportOptions) fromForecast(
 	o.forecast.hpa = found.HPA
 	switch {
 	case o.in.input == "" && o.in.prometheus == "":
-		return report.Peaks{}, errors.New("this command reads the history itself: give --prometheus with an " +
-			"address that you can reach, such as " + portForward)
+		return report.Peaks{}, errors.New("this command reads the history itself: give " + anyPrometheus)
 	case o.in.input == "" && o.in.query == "":
 		return report.Peaks{}, fmt.Errorf("forecast %s has no query, so it serves only its peaks: "+
 			"give --query to replay a demand", name)

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/rest"
 
 	"headstart.dev/headstart/cmd/headstart/cli/internal/ui"
 )
@@ -45,8 +44,7 @@ Prometheus in the cluster, which is then reached through the API server.`,
 	}
 	o.cluster = newClusterFlags(cmd.Flags())
 	o.in.registerPrometheus(cmd.Flags())
-	cmd.Flags().Lookup("prometheus").Usage = "read demand from the Prometheus at this `URL`, " +
-		"or at NAMESPACE/SERVICE:PORT in the cluster"
+	o.in.throughCluster(cmd.Flags(), o.cluster)
 	cmd.Flags().Lookup("all-namespaces").Usage = "show every namespace (the default where you may list them all)"
 	cmd.Flags().StringSliceVar(&o.namespaces, "namespaces", nil,
 		"`NAMES` of the namespaces to show, separated by commas, where you may not list them all")
@@ -102,9 +100,7 @@ func (o *uiOptions) run(ctx context.Context, streams Streams, given func(flag st
 	}
 	c.Context = cmp.Or(o.cluster.config.overrides.CurrentContext, raw.CurrentContext)
 	if o.in.prometheus != "" {
-		through := rest.CopyConfig(c.Config)
-		through.Timeout = 0 // the source has time limits of its own
-		source, err := o.in.source(through)
+		source, err := o.in.source()
 		if err != nil {
 			return err
 		}

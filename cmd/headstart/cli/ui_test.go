@@ -101,8 +101,10 @@ func TestHistoryThroughTheAPIServer(t *testing.T) {
 		http.StripPrefix(prefix, prometheus).ServeHTTP(w, r)
 	}))
 	defer api.Close()
-	in := inputFlags{prometheus: "monitoring/prometheus:9090"}
-	source, err := in.source(&rest.Config{Host: api.URL + "/k8s", BearerToken: "of the user"})
+	in := inputFlags{prometheus: "monitoring/prometheus:9090", through: func() (*rest.Config, error) {
+		return &rest.Config{Host: api.URL + "/k8s", BearerToken: "of the user"}, nil
+	}}
+	source, err := in.source()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,7 +193,7 @@ func documentedCommands(t *testing.T) []string {
 	var lines []string
 	for line := range strings.Lines(block[1]) {
 		if strings.HasPrefix(line, "kubectl headstart ") {
-			lines = append(lines, strings.ReplaceAll(strings.TrimSpace(line), "http://localhost:9090", goodURL))
+			lines = append(lines, withPrometheus(strings.TrimSpace(line)))
 		}
 	}
 	return lines
@@ -230,10 +230,10 @@ func commandErrors(t *testing.T, reader, stranger terminal) {
 	}{
 		"forbidden":     {stranger, "kubectl headstart status shop/face-fusion", []string{"forbidden"}},
 		"unknown":       {reader, "kubectl headstart plot shop/none", []string{"shop/none", "not found"}},
-		"no prometheus": {reader, "kubectl headstart report shop/face-fusion", []string{"port-forward", "--prometheus"}},
+		"no prometheus": {reader, "kubectl headstart report shop/face-fusion", []string{"NAMESPACE/SERVICE:PORT", "--prometheus"}},
 		"unreachable": {
 			reader, "kubectl headstart plot shop/face-fusion --prometheus http://127.0.0.1:1",
-			[]string{"port-forward"},
+			[]string{"NAMESPACE/SERVICE:PORT"},
 		},
 		"no such names": {
 			reader, "kubectl headstart report -n default --prometheus http://127.0.0.1:1",

@@ -45,9 +45,9 @@ func TestQuickStart(t *testing.T) {
 	}
 }
 
-// elsewhere are the commands that make a cluster, install what the control plane has already, and wait
-// for pods that the control plane only pretends to run.
-var elsewhere = regexp.MustCompile(`^(make|kind|export) |port-forward|rollout status|-k manifests/`)
+// elsewhere are the commands that make a cluster, install what the control plane has already, wait for
+// pods that the control plane only pretends to run, and serve a page until they are interrupted.
+var elsewhere = regexp.MustCompile(`^(make|kind|export) |headstart ui |rollout status|-k manifests/`)
 
 // administrator returns what runs a line of a page in the repository, for somebody who may do
 // everything. The Prometheus of the page is that of the control plane.
@@ -64,12 +64,17 @@ func administrator(t *testing.T) func(line string) (string, error) {
 		}
 	}
 	return func(line string) (string, error) {
-		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", strings.ReplaceAll(line, "http://localhost:9090", goodURL))
+		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", withPrometheus(line))
 		cmd.Dir = layout.Root
 		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+shared.Kubeconfig)
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
+}
+
+// withPrometheus puts the Prometheus of the control plane in the place of that of the pages.
+func withPrometheus(line string) string {
+	return strings.NewReplacer("http://localhost:9090", goodURL, "monitoring/prometheus:9090", goodURL).Replace(line)
 }
 
 // pageCommands returns the lines for a shell of a page of docs.
