@@ -34,7 +34,7 @@ the demand must be covered: --service-level is a promise, --shortage-cost is a t
 
 With the name of a Forecast in the cluster, the settings are those of the Forecast, of its peaks and
 of the HPA that reads it. They are read with your own permissions; the history comes from
---prometheus. Several names, or --namespace without a name, make one report about all of them.
+--prometheus. Several names, or --namespace or -A without a name, make one report about all of them.
 
 A folder or a file with several series as --input, or --queries, make one report about a whole fleet.`,
 		Example: `  headstart report --input demand.csv --lead 10m --capacity 5 --service-level 0.99
@@ -43,7 +43,7 @@ A folder or a file with several series as --input, or --queries, make one report
     --lead 10m --capacity 5 --service-level 0.99
   headstart report --input exports/ --capacities capacities.csv --lead 10m --shortage-cost 20 -o html \
     > fleet.html
-  kubectl headstart report shop/face-fusion --prometheus http://localhost:9090
+  kubectl headstart report shop/face-fusion --prometheus monitoring/prometheus:9090
   kubectl headstart report --namespace shop --prometheus http://localhost:9090 -o html > shop.html`,
 		Args: o.forecast.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,6 +69,10 @@ func (o *reportOptions) run(
 		return o.runSeveral(ctx, streams, now, args, given, write)
 	}
 	if o.forecast.one(args) == "" {
+		if o.in.input == "" && o.in.prometheus == "" {
+			return errors.New("nothing to report on: give --input FILE, --prometheus URL with --query, the name of a " +
+				"Forecast, or -A for all Forecasts")
+		}
 		if f, err := o.fleet(); f != nil || err != nil {
 			if err != nil {
 				return err

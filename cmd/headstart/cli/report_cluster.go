@@ -37,6 +37,7 @@ func (f *forecastFlags) register(flags *pflag.FlagSet) {
 		"`NAMESPACE/NAME` of a Forecast in the cluster; the same as the argument")
 	flags.StringVarP(&config.overrides.Context.Namespace, "namespace", "n", "",
 		"namespace of the Forecasts; without a name, all its Forecasts")
+	flags.BoolVarP(&f.cluster.allNamespaces, "all-namespaces", "A", false, "report on the Forecasts of every namespace")
 	flags.StringVar(&config.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` of the cluster with the Forecasts")
 	flags.StringVar(&config.overrides.CurrentContext, "context", "", "context in the kubeconfig")
 }
@@ -64,7 +65,7 @@ func (f *forecastFlags) one(args []string) string {
 
 // several reports whether to report on more than one Forecast.
 func (f *forecastFlags) several(args []string, given func(flag string) bool) bool {
-	return len(args) > 1 || len(args) == 0 && f.name == "" && given("namespace")
+	return len(args) > 1 || len(args) == 0 && f.name == "" && (given("namespace") || f.cluster.allNamespaces)
 }
 
 // clusterWait limits how long reading the cluster may take in total.
@@ -98,11 +99,14 @@ func (f *forecastFlags) all(ctx context.Context, c client.Reader, names []string
 		return nil, "", err
 	}
 	title := "namespace " + namespace
-	if len(names) > 0 {
+	switch {
+	case len(names) > 0:
 		title = strings.Join(names, ", ")
+	case namespace == "":
+		title = "all namespaces"
 	}
 	if len(list) == 0 {
-		return nil, "", fmt.Errorf("no Forecasts found in namespace %s", namespace)
+		return nil, "", fmt.Errorf("no Forecasts found in %s", title)
 	}
 	slices.SortFunc(list, func(a, b v1alpha1.Forecast) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
