@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"headstart.dev/headstart/test/controlplane"
 	"headstart.dev/headstart/test/harness"
 	"headstart.dev/headstart/test/simulator"
 )
@@ -150,7 +151,9 @@ func TestFrame(t *testing.T) {
 	}
 	for _, size := range [][2]int{{minWidth, minHeight}, {100, 30}, {211, 55}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			v := &view{world: &harness.World{Start: start}, scenario: s, width: size[0], height: size[1]}
+			cluster := &controlplane.ControlPlane{Kubeconfig: "/tmp/admin.kubeconfig"}
+			world := &harness.World{ControlPlane: cluster, Start: start}
+			v := &view{world: world, scenario: s, width: size[0], height: size[1]}
 			for sec := range 300 {
 				at := start.Add(time.Duration(sec-30) * time.Second)
 				ready := 10 + sec/20
@@ -170,7 +173,7 @@ func TestFrame(t *testing.T) {
 					t.Errorf("%d columns on a terminal of %d: %q", n, size[0], line)
 				}
 			}
-			for _, want := range []string{"day 1 of 2", "▲now", "━", "█"} {
+			for _, want := range []string{"day 1 of 2", "▲now", "━", "█", "KUBECONFIG=/tmp/admin.kubeconfig"} {
 				if !strings.Contains(frame, want) {
 					t.Errorf("the screen does not have %q", want)
 				}

@@ -102,7 +102,7 @@ func (v *view) frame() string {
 	title := fmt.Sprintf("%sHeadstart%s  %s   a day lasts %s, a replica takes %s to start", bold, reset, v.clock(s.at),
 		short(v.scenario.day), short(v.scenario.warmUp))
 	lines = append(lines, title, v.legend())
-	rows := (v.height - 9) / 4 * 2 // an even number, so that the label in the middle is half of the one at the top
+	rows := (v.height - 10) / 4 * 2 // an even number, so that the label in the middle is half of the one at the top
 	ceiling := v.ceiling()
 	for _, name := range []string{reactive, headstart} {
 		lines = append(lines, v.heading(name, s))
@@ -110,6 +110,7 @@ func (v *view) frame() string {
 	}
 	lines = append(lines, v.axis(), "")
 	lines = append(lines, v.table(s)...)
+	lines = append(lines, v.access())
 	var out strings.Builder
 	out.WriteString(home)
 	for i, line := range lines[:min(len(lines), v.height)] {
@@ -120,6 +121,15 @@ func (v *view) frame() string {
 	}
 	out.WriteString(clearBelow)
 	return out.String()
+}
+
+// access says how to look at the cluster. The line that main prints is hidden while this view is shown.
+func (v *view) access() string {
+	line := "export KUBECONFIG=" + v.world.Kubeconfig
+	if len(line) > v.width { // half of a path is of no use
+		return ""
+	}
+	return dim + line + reset
 }
 
 func (v *view) legend() string {
