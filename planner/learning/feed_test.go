@@ -157,7 +157,7 @@ func TestThePastIsReadInShorterParts(t *testing.T) {
 		begin := epoch.Add(time.Duration(rapid.IntRange(0, 3600).Draw(r, "begin")) * time.Second)
 		demand := forecaster.Series{Start: begin, Step: step, Values: make([]float64, rapid.IntRange(0, 2000).Draw(r, "n"))}
 		whole := *f
-		_, end, any := whole.Next(demand, 0)
+		_, end, due := whole.Next(demand, 0)
 		until := time.Time{}
 		for reads := 0; ; reads++ {
 			steps := rapid.IntRange(1, 300).Draw(r, "steps")
@@ -174,7 +174,7 @@ func TestThePastIsReadInShorterParts(t *testing.T) {
 			f.Add(from, values, values, values)
 			until = to
 		}
-		if any && !until.Equal(end) || !f.CaughtUp(demand) {
+		if due && !until.Equal(end) || !f.CaughtUp(demand) {
 			r.Fatalf("read until %s, want %s", until, end)
 		}
 	})
