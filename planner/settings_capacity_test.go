@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/history/promql"
 	"headstart.dev/headstart/planner/plan"
 )
 
@@ -270,6 +271,7 @@ func FuzzLearnSettings(f *testing.F) {
 	f.Add("q", "0.5", "0.99", "5", "2", "20", "0.25", "Deployment", "model")
 	f.Add("", "", "", "", "", "", "", "", "")
 	f.Add("x) # ", "1e9", "1", "-1", "1e-30", "1e30", "NaN", "StatefulSet", `a"b`)
+	f.Add("x", "1", "0.9", "1", "", "", "1", "StatefulSet", `a"}) + (`+"\xff\n")
 	f.Fuzz(func(t *testing.T, query, atMost, attain, def, low, high, weight, kind, name string) {
 		quantity := func(s string) *resource.Quantity {
 			if len(s) > 20 || strings.ContainsAny(s, "eE") {
@@ -299,6 +301,9 @@ func FuzzLearnSettings(f *testing.F) {
 		}
 		if c := s.CapacityIn(nil); c < 0 || math.IsNaN(c) {
 			t.Errorf("a capacity of %v", c)
+		}
+		if q := l.ReplicasQuery; q != "" && (promql.Operand(q) != nil || strings.Count(q, "(") != 1+strings.Count(name, "(")) {
+			t.Errorf("the name %q makes the query %s", name, q)
 		}
 	})
 }
