@@ -302,7 +302,8 @@ func FuzzLearnSettings(f *testing.F) {
 		if c := s.CapacityIn(nil); c < 0 || math.IsNaN(c) {
 			t.Errorf("a capacity of %v", c)
 		}
-		if q := l.ReplicasQuery; q != "" && (promql.Operand(q) != nil || strings.Count(q, "(") != 1+strings.Count(name, "(")) {
+		q, brackets := l.ReplicasQuery, 1+strings.Count(name, "(")
+		if q != "" && (promql.Operand(q) != nil || strings.Count(q, "(") != brackets) {
 			t.Errorf("the name %q makes the query %s", name, q)
 		}
 	})
