@@ -23,7 +23,8 @@ func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 	}
 	var files []string
 	for _, dir := range []string{
-		".", "autoscalers", "evidence", "schedules", "spending", filepath.Join("..", "planner"), filepath.Join("..", "adapter", "values"),
+		".", "autoscalers", "evidence", "schedules", "spending",
+		filepath.Join("..", "planner"), filepath.Join("..", "adapter", "values"),
 	} {
 		found, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {

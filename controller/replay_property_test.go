@@ -432,7 +432,8 @@ func (c *replayCase) replay(ctx context.Context) ([]plan.Plan, error) {
 	o := report.DefaultOptions()
 	o.UseSettings(set)
 	if set.Scaling.Name == "" {
-		o.Ramp = set.Scaling.Ramp // Otherwise the replay is of the HPA that the report proposes.
+		// Otherwise the replay is of the HPA that the report proposes.
+		o.Ramp, o.MinReplicas, o.MaxReplicas = set.Scaling.Ramp, set.Scaling.MinReplicas, set.Scaling.MaxReplicas
 	}
 	o.Series, o.From = c.series, c.from
 	if o.Lead = set.Lead.Default + (gpuwarm.ControlLoop{

@@ -92,3 +92,49 @@ func TestCompareRefusesOtherKinds(t *testing.T) {
 		}
 	}
 }
+
+// Half covers lead windows about as often as not, and changes nothing about what is served.
+func TestHalf(t *testing.T) {
+	s := Series{Start: epoch, Step: 10 * time.Minute, Values: synthetic.Wave(3000, 144, 5)}
+	o := Options{Step: s.Step, Lead: 2, Horizon: 20, Contract: Contract{ServiceLevel: 0.99}}
+	alone := mustNew(t, o)
+	o.Half = true
+	both := mustNew(t, o)
+	const known = 2200
+	for _, f := range []*Forecaster{alone, both} {
+		if err := f.Start(Series{Start: s.Start, Step: s.Step, Values: s.Values[:known]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	covered, n := 0.0, 0.0
+	for i := known; i+3 <= len(s.Values); i++ {
+		got := both.Outlook()
+		if len(got.Half) != len(got.Cover) {
+			t.Fatalf("Half has %d steps, Cover %d", len(got.Half), len(got.Cover))
+		}
+		for k, v := range got.Half {
+			if !(v >= 0 && v <= got.Cover[k]) {
+				t.Fatalf("step %d: Half is %v, Cover %v", k, v, got.Cover[k])
+			}
+		}
+		if n++; max(s.Values[i], s.Values[i+1], s.Values[i+2]) <= got.Half[0] {
+			covered++
+		}
+		got.Half = nil
+		if diff := cmp.Diff(alone.Outlook(), got); diff != "" {
+			t.Fatalf("Half changes what is served: -alone, +both\n%s", diff)
+		}
+		for _, f := range []*Forecaster{alone, both} {
+			if err := f.Update(s.Values[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if share := covered / n; share < 0.4 || share > 0.6 {
+		t.Errorf("%.2f of the lead windows are covered, want about a half", share)
+	}
+	o.Contract = Contract{ShortageCost: 20}
+	if _, err := New(o); err == nil {
+		t.Error("Half is accepted with a shortage cost")
+	}
+}

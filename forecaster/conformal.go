@@ -2,6 +2,7 @@ package forecaster
 
 import (
 	"math"
+	"slices"
 
 	"headstart.dev/headstart/forecaster/internal/past"
 	"headstart.dev/headstart/forecaster/internal/regress"
@@ -98,6 +99,30 @@ func (m *conformalMargins) candidateWeights(candidates int) []float64 {
 // that of the contract. A margin on a quantile that is far away is a poor estimate.
 func baseLevels() []float64 { return []float64{0.8, 0.95} }
 
+// basesFor returns those of the base levels that some compared contract is nearest to.
+func (s *state) basesFor() []float64 {
+	var out []float64
+	for _, level := range baseLevels() {
+		if slices.ContainsFunc(s.served.others, func(d decider) bool {
+			return nearestBase(s.opts.Contract.ServiceLevel, d.contract) == level
+		}) {
+			out = append(out, level)
+		}
+	}
+	return out
+}
+
+// nearestBase returns the base level that is nearest to a contract; own where none is as near.
+func nearestBase(own float64, c Contract) float64 {
+	best := own
+	for _, level := range baseLevels() {
+		if (Contract{ServiceLevel: level}).apart(c) < (Contract{ServiceLevel: best}).apart(c) {
+			best = level
+		}
+	}
+	return best
+}
+
 // A levelBase is the candidate that some of the compared service levels share.
 type levelBase struct {
 	level     float64
@@ -113,7 +138,7 @@ func (s *state) compareServiceLevels(final *candidateSet, rows *regress.Design) 
 		return
 	}
 	final.keepErrors(rows)
-	for _, level := range baseLevels() {
+	for _, level := range s.basesFor() {
 		b := &levelBase{level: level, final: s.newLevelCandidate(rows, level, final)}
 		b.final.keepErrors(rows)
 		s.served.bases = append(s.served.bases, b)

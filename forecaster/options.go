@@ -57,12 +57,27 @@ type Options struct {
 	// each: this takes a small part of the time of a fit. It does not change what Contract decides.
 	Compare []Contract
 
+	// Half also estimates what covers lead windows as often as not, see [Outlook]. It needs a service
+	// level, and changes nothing about what Contract decides. It takes as long again as a fit.
+	Half bool
+
 	// Global is the global model; nil is the one that is shipped. Measurements set it to a model that
 	// has not seen the series.
 	Global *global.Model
 
 	lean    bool     // see Thrift.FewerModels
 	without []string // parts and candidates that an ablation leaves out, by name
+}
+
+// half is the contract of [Outlook.Half].
+func half() Contract { return Contract{ServiceLevel: 0.5} }
+
+// others returns the contracts that are decided beside the one that is served.
+func (o Options) others() []Contract {
+	if !o.Half {
+		return o.Compare
+	}
+	return append(slices.Clone(o.Compare), half())
 }
 
 // has reports whether a part is not left out.
@@ -126,7 +141,7 @@ func (o Options) validate() error {
 			return fmt.Errorf("day %q: must end after it starts", d.Name)
 		}
 	}
-	for _, c := range o.Compare {
+	for _, c := range o.others() {
 		if err := c.validate(); err != nil {
 			return err
 		}

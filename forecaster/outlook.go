@@ -20,6 +20,10 @@ type Outlook struct {
 	// origin, for use while no newer Outlook is available.
 	Cover []float64
 
+	// Half is the same for covering a lead window as often as not: what is to be expected of its
+	// largest demand. It is nil without Options.Half. Nowhere is it above Cover.
+	Half []float64
+
 	Skilled bool    // false when the forecast is no better than the level now: do not serve it then
 	Level   float64 // demand now, as the models see it
 
@@ -35,8 +39,16 @@ func (f *Forecaster) Outlook() Outlook {
 		return Outlook{}
 	}
 	steps := f.opts.Horizon + f.opts.Lead
-	o := f.state.outlook(&f.state.served.decider, f.state.expected(steps+f.opts.Lead+1))
+	path := f.state.expected(steps + f.opts.Lead + 1)
+	o := f.state.outlook(&f.state.served.decider, path)
 	o.Start, o.Step, o.Lead = f.Origin(), f.opts.Step, f.opts.Lead
+	if f.opts.Half {
+		others := f.state.served.others
+		o.Half = f.state.outlook(&others[len(others)-1], path).Cover
+		for i, v := range o.Half {
+			o.Half[i] = math.Min(v, o.Cover[i])
+		}
+	}
 	return o
 }
 
@@ -47,8 +59,8 @@ func (f *Forecaster) Compared(steps int) []Outlook {
 	}
 	steps = min(steps, f.opts.Horizon) + f.opts.Lead
 	path := f.state.expected(steps + f.opts.Lead + 1)
-	out := make([]Outlook, 0, len(f.state.served.others))
-	for k := range f.state.served.others {
+	out := make([]Outlook, 0, len(f.opts.Compare))
+	for k := range f.opts.Compare {
 		o := f.state.outlook(&f.state.served.others[k], path)
 		o.Start, o.Step, o.Lead = f.Origin(), f.opts.Step, f.opts.Lead
 		out = append(out, o)

@@ -36,7 +36,7 @@ func newState(o Options, start time.Time, raw []float64, slack int) *state {
 	s.history = past.New(start, o.reading(), raw, n+slack, s.periods)
 	s.features = newFeaturizer(s.periods, o.Lead, n, o.Contract.maxChange())
 	s.served.decider = s.newDecider(o.Contract)
-	for _, c := range o.Compare {
+	for _, c := range o.others() {
 		s.served.others = append(s.served.others, s.newDecider(c))
 	}
 	if o.Contract.ServiceLevel > 0 {

@@ -111,6 +111,7 @@ func (m *Model) advance(in StepInput) {
 		Step: set.Step, Lead: lead, Horizon: set.Steps(), Contract: set.Contract,
 		Location: set.Location, Periods: set.Periods, Days: in.Calendars.Days(set.Location, from, to),
 		MaxHistory: int(set.History / set.Step), FitOffset: set.FitOffset, Compare: in.Compare,
+		Half: set.AtMost > 0,
 	})
 	if m.err == nil {
 		m.forecaster.SetThrift(m.Thrift)
@@ -127,6 +128,7 @@ type modelKey struct {
 	contract              forecaster.Contract
 	location, periods     string
 	compare               string
+	half                  bool
 	peaks, calendars      string
 	daysFrom              int64
 }
@@ -139,6 +141,7 @@ func keyOf(in StepInput, daysFrom time.Time) modelKey {
 		steps:     set.Steps(), contract: set.Contract, location: set.Location.String(),
 		peaks: in.Peaks.Version, calendars: in.Calendars.Version, daysFrom: daysFrom.Unix(),
 	}
+	key.half = set.AtMost > 0
 	if len(set.Periods) > 0 {
 		key.periods = fmt.Sprint(set.Periods)
 	}

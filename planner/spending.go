@@ -99,15 +99,14 @@ func (in buildInput) keeping(keep spend.Keep) buildInput {
 	if o == nil || !o.Skilled || keep >= spend.All {
 		return in
 	}
-	medians := make([]float64, len(o.Median))
-	for i, v := range o.Median {
-		medians[i] = nonNegative(v)
-	}
 	lowered := *o
 	lowered.Cover = slices.Clone(o.Cover)
-	for i, expected := range slidingMax(medians, len(o.Cover), in.Lead+1) {
-		cover := nonNegative(o.Cover[i])
-		lowered.Cover[i] = keep.Of(nonNegative(in.Observed), min(nonNegative(expected), cover), cover)
+	for i, cover := range o.Cover {
+		cover, half := nonNegative(cover), 0.0
+		if i < len(o.Half) {
+			half = min(nonNegative(o.Half[i]), cover)
+		}
+		lowered.Cover[i] = keep.Of(nonNegative(in.Observed), half, cover)
 	}
 	in.Outlook = &lowered
 	return in

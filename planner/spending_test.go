@@ -30,7 +30,9 @@ func TestAtMost(t *testing.T) {
 		err    string
 	}{
 		"Given":    {"a multiple", v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("2.5")}, 2.5, ""},
-		"Reactive": {"no more than a reactive policy", v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("1")}, 1, ""},
+		"Reactive": {
+			"no more than a reactive policy", v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("1")}, 1, "",
+		},
 		"Below": {
 			"less than a reactive policy cannot be held",
 			v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("0.9")}, 0, "must be from 1 to 1000",
@@ -94,7 +96,8 @@ func (d *dearService) step(state State) (StepInput, StepOutput) {
 	last := d.values[len(d.values)-1]
 	outlook := &forecaster.Outlook{Start: now, Step: time.Hour, Lead: 1, Skilled: true}
 	for range 8 {
-		outlook.Median = append(outlook.Median, last*(0.9+0.3*d.rng.Float64()))
+		outlook.Median = append(outlook.Median, last)
+		outlook.Half = append(outlook.Half, last*(0.9+0.3*d.rng.Float64()))
 		outlook.Cover = append(outlook.Cover, last*(3+2*d.rng.Float64()))
 	}
 	in := StepInput{

@@ -30,8 +30,9 @@ const maxHistory = 100 * 365 * 24 * time.Hour
 func (o Options) settings() planner.Settings {
 	set := planner.Settings{
 		HasDemand: true, Step: o.Series.Step, History: o.History, Horizon: o.Horizon,
-		Location: o.location(), Periods: o.Periods, FitOffset: o.FitOffset, Contract: o.Contract, AtMost: o.AtMost, SpecCapacity: o.Capacity,
-		Min: o.MinDemand, Max: o.MaxDemand, Mode: v1alpha1.ForecastActive, Expiry: v1alpha1.ExpiryError,
+		Location: o.location(), Periods: o.Periods, FitOffset: o.FitOffset, Contract: o.Contract, AtMost: o.AtMost,
+		SpecCapacity: o.Capacity,
+		Min:          o.MinDemand, Max: o.MaxDemand, Mode: v1alpha1.ForecastActive, Expiry: v1alpha1.ExpiryError,
 		Scaling: planner.Scaling{MinReplicas: o.MinReplicas, MaxReplicas: o.MaxReplicas, Ramp: o.Ramp},
 	}
 	if set.History == 0 {

@@ -52,7 +52,8 @@ func (r *Report) proposed(head Figures) propose.Input {
 	o := r.options
 	in := propose.Input{
 		Service: o.Service, Existing: o.Existing, Query: o.Query, Step: r.trace.step, History: r.historySpan(),
-		Lead: o.Lead, Capacity: o.Capacity, Contract: o.Contract, AtMost: o.AtMost, Horizon: o.Horizon, Location: o.location(),
+		Lead: o.Lead, Capacity: o.Capacity, Contract: o.Contract, AtMost: o.AtMost, Horizon: o.Horizon,
+		Location:    o.location(),
 		MinReplicas: o.MinReplicas, MaxReplicas: o.MaxReplicas, UsedReplicas: head.PeakReplicas,
 		OfToday:       r.settingOfToday(),
 		Stabilization: o.Stabilization, Door: o.Door, Kubernetes: o.Kubernetes,

@@ -258,8 +258,14 @@ func TestAnyStep(t *testing.T) {
 			}
 			l.Count(Step{
 				At: at, Length: time.Minute, Demand: number.Draw(t, "demand"),
-				Replicas: Replicas{number.Draw(t, "asked"), number.Draw(t, "reactive"), number.Draw(t, "full"), number.Draw(t, "expected")},
-				Window:   Window{rapid.IntRange(-1, 3).Draw(t, "window"), number.Draw(t, "o"), number.Draw(t, "f"), number.Draw(t, "e")},
+				Replicas: Replicas{
+					Asked: number.Draw(t, "asked"), Reactive: number.Draw(t, "reactive"),
+					Full: number.Draw(t, "full"), Expected: number.Draw(t, "expected"),
+				},
+				Window: Window{
+					Steps: rapid.IntRange(-1, 3).Draw(t, "window"), Observed: number.Draw(t, "observed"),
+					Full: number.Draw(t, "whole"), Expected: number.Draw(t, "half"),
+				},
 			})
 			if len(l.periods) > maxPeriods {
 				t.Fatalf("%d periods are kept", len(l.periods))

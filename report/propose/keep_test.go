@@ -89,7 +89,7 @@ func TestProposalKeepsEveryField(t *testing.T) {
 	existing := everyField()
 	alternatives := []string{
 		"spec.Demand.Terms", "spec.Demand.Source", "spec.Capacity.Default", "spec.LeadTime.Fixed",
-		"spec.ProvisionFor.ServiceLevel",
+		"spec.ProvisionFor.ServiceLevel", "spec.ProvisionFor.AtMost",
 	}
 	if diff := cmp.Diff(alternatives, empty("spec", reflect.ValueOf(existing.Spec))); diff != "" {
 		t.Fatalf("give each field of the test's Forecast a value: -want, +got empty:\n%s", diff)
@@ -119,8 +119,11 @@ func TestProposalKeepsAlternatives(t *testing.T) {
 	}
 	existing.Spec.Demand.Source = "1e3"
 	existing.Spec.Capacity.Default, existing.Spec.CapacityPerReplica = existing.Spec.CapacityPerReplica, nil
+	existing.Spec.ProvisionFor = v1alpha1.ProvisionFor{
+		ServiceLevel: new(v1alpha1.Decimal("0.99")), AtMost: new(v1alpha1.Decimal("2.5")),
+	}
 	in := input(t, existing)
-	in.Query = existing.Spec.Demand.PromQL()
+	in.Query, in.Contract, in.AtMost = existing.Spec.Demand.PromQL(), forecaster.Contract{ServiceLevel: 0.99}, 2.5
 	proposal := Manifests(in)
 	var got v1alpha1.Forecast
 	if err := yaml.UnmarshalStrict([]byte(proposal.Forecast), &got); err != nil {

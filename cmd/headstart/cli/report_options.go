@@ -87,7 +87,7 @@ func (o *reportOptions) registerReplay(flags *pflag.FlagSet) {
 	flags.StringVar(&o.serviceLevel, "service-level", "",
 		"`PROBABILITY` that the served demand covers the lead window, such as 0.99")
 	flags.StringVar(&o.atMost, "spend-at-most", "",
-		"with a service level: `FACTOR` by which the plans of a week may ask for more than a reactive policy, such as 2")
+		"with a service level: how many times a reactive policy's replica-hours plans may ask for, such as 2: a `FACTOR`")
 	flags.StringVar(&o.shortageCost, "shortage-cost", "",
 		"`FACTOR` by which unserved demand is worse than the cost of serving it, such as 20")
 	flags.StringVar(&o.objective, "objective", "",
@@ -186,25 +186,18 @@ func (o *reportOptions) setContract(out *report.Options) (err error) {
 		return fmt.Errorf("--objective: %w", err)
 	}
 	if o.overrides("service-level") || o.overrides("shortage-cost") {
-		if err := o.parseContract(out); err != nil {
+		level, cost := v1alpha1.Decimal(o.serviceLevel), v1alpha1.Decimal(o.shortageCost)
+		f := planner.ContractFields{Both: "the contract", ServiceLevel: "--service-level", ShortageCost: "--shortage-cost"}
+		if out.Contract, err = planner.ParseContract(level, cost, f); err != nil {
 			return err
 		}
 	}
-	if o.overrides("spend-at-most") {
-		out.AtMost, err = planner.ParseAtMost(v1alpha1.Decimal(o.atMost), out.Contract, "--spend-at-most")
-	} else if out.Contract.ShortageCost > 0 {
+	if out.Contract.ShortageCost > 0 {
 		out.AtMost = 0 // the Forecast's is for its service level
 	}
-	return err
-}
-
-// parseContract sets the contract that the flags give.
-func (o *reportOptions) parseContract(out *report.Options) (err error) {
-	fields := planner.ContractFields{
-		Both: "the contract", ServiceLevel: "--service-level", ShortageCost: "--shortage-cost",
+	if o.overrides("spend-at-most") {
+		out.AtMost, err = planner.ParseAtMost(v1alpha1.Decimal(o.atMost), out.Contract, "--spend-at-most")
 	}
-	level, cost := v1alpha1.Decimal(o.serviceLevel), v1alpha1.Decimal(o.shortageCost)
-	out.Contract, err = planner.ParseContract(level, cost, fields)
 	return err
 }
 
