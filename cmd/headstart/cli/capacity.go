@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/learned"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/forecaster"
@@ -79,12 +80,8 @@ func (o *capacityOptions) run(ctx context.Context, streams Streams, names []stri
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 && o.output == "text" {
-		fmt.Fprintln(streams.Out, o.cluster.none())
-		return nil
-	}
 	if len(names) == 0 {
-		return learned.ShowList(streams.Out, o.output, learned.Learns(list))
+		return o.list(streams, list)
 	}
 	fc := &list[0]
 	found, err := readSpec(ctx, c, fc)
@@ -108,6 +105,15 @@ func (o *capacityOptions) run(ctx context.Context, streams Streams, names []stri
 		Width: min(100, terminal.Columns(streams.Out, o.width)), Height: o.height, Colour: colour,
 		Location: found.Settings.Location,
 	})
+}
+
+// list lists the Forecasts whose capacity is learned.
+func (o *capacityOptions) list(streams Streams, list []v1alpha1.Forecast) error {
+	if len(list) == 0 && o.output == "text" {
+		fmt.Fprintln(streams.Out, o.cluster.none())
+		return nil
+	}
+	return learned.ShowList(streams.Out, o.output, learned.Learns(list))
 }
 
 // learn reads the past and learns from it, as the server does.

@@ -61,7 +61,8 @@ func TestNoForecasts(t *testing.T) {
 	} {
 		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 		c := newClusterFlags(flags)
-		if err := flags.Parse(append(strings.Fields(args), "--kubeconfig", kubeconfigOf(t, "http://127.0.0.1:1"))); err != nil {
+		line := append(strings.Fields(args), "--kubeconfig", kubeconfigOf(t, "http://127.0.0.1:1"))
+		if err := flags.Parse(line); err != nil {
 			t.Fatal(err)
 		}
 		if got := c.none(); got != want {

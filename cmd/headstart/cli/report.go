@@ -69,10 +69,6 @@ func (o *reportOptions) run(
 		return o.runSeveral(ctx, streams, now, args, given, write)
 	}
 	if o.forecast.one(args) == "" {
-		if o.in.input == "" && o.in.prometheus == "" {
-			return errors.New("nothing to report on: give --input FILE, --prometheus URL with --query, the name of a " +
-				"Forecast, or -A for all Forecasts")
-		}
 		if f, err := o.fleet(); f != nil || err != nil {
 			if err != nil {
 				return err

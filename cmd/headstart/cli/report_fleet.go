@@ -35,6 +35,9 @@ func (o *reportOptions) fleet() (*fleet, error) {
 		return nil, errors.New("--queries needs --prometheus")
 	case o.queries != "":
 		return o.queriedFleet()
+	case o.in.input == "" && o.in.prometheus == "":
+		return nil, errors.New("nothing to report on: give --input FILE, --prometheus URL with --query, the name of a " +
+			"Forecast, or -A for all Forecasts")
 	case o.in.input == "" || o.in.series != "":
 		return nil, nil //nolint:nilnil // a single service is no error
 	}

@@ -113,8 +113,10 @@ func TestReportWithoutAnAnswer(t *testing.T) {
 		t.Errorf("exit %d: %q does not say how to reach a Prometheus", code, stderr)
 	}
 	// The words are those of the command line, which knows no sources.
-	for _, line := range []string{fromPrometheus("http://127.0.0.1:1"), "forecast --query x --prometheus http://127.0.0.1:1"} {
-		if _, stderr, _ = headstart(t, line); strings.Contains(stderr, "source") || !strings.Contains(stderr, "--prometheus") {
+	const nowhere = "http://127.0.0.1:1"
+	for _, line := range []string{fromPrometheus(nowhere), "forecast --query x --prometheus " + nowhere} {
+		_, stderr, _ = headstart(t, line)
+		if strings.Contains(stderr, "source") || !strings.Contains(stderr, "--prometheus") {
 			t.Errorf("%s: %q speaks of sources", line, stderr)
 		}
 	}

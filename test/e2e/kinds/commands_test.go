@@ -228,9 +228,11 @@ func commandErrors(t *testing.T, reader, stranger terminal) {
 		line string
 		says []string
 	}{
-		"forbidden":     {stranger, "kubectl headstart status shop/face-fusion", []string{"forbidden"}},
-		"unknown":       {reader, "kubectl headstart plot shop/none", []string{"shop/none", "not found"}},
-		"no prometheus": {reader, "kubectl headstart report shop/face-fusion", []string{"NAMESPACE/SERVICE:PORT", "--prometheus"}},
+		"forbidden": {stranger, "kubectl headstart status shop/face-fusion", []string{"forbidden"}},
+		"unknown":   {reader, "kubectl headstart plot shop/none", []string{"shop/none", "not found"}},
+		"no prometheus": {
+			reader, "kubectl headstart report shop/face-fusion", []string{"NAMESPACE/SERVICE:PORT", "--prometheus"},
+		},
 		"unreachable": {
 			reader, "kubectl headstart plot shop/face-fusion --prometheus http://127.0.0.1:1",
 			[]string{"NAMESPACE/SERVICE:PORT"},

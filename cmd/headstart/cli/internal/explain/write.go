@@ -14,7 +14,9 @@ import (
 func Load() (*Table, error) {
 	t := &Table{}
 	for _, p := range []struct{ file, kind, condition string }{
-		{"conditions.md", "Forecast", ""}, {"prometheus.md", "Forecast", "HistoryReady"}, {"warmpool.md", "WarmPool", ""},
+		{"conditions.md", "Forecast", ""},
+		{"prometheus.md", "Forecast", "HistoryReady"},
+		{"warmpool.md", "WarmPool", ""},
 		{"peaks.md", "PeakSchedule", "Ready"},
 	} {
 		text, err := docs.Conditions.ReadFile(p.file)

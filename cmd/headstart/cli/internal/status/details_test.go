@@ -22,11 +22,9 @@ func TestDetailsFitTheTerminal(t *testing.T) {
 	estimate := resource.MustParse("5500m")
 	fc := &v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "face-fusion"}}
 	fc.Status.Capacity = &v1alpha1.LearnedCapacity{Estimate: &estimate, Lower: &estimate, Steps: 4032, Missed: 21}
-	for _, c := range []metav1.Condition{
-		{Type: "Ready", Status: "False", Reason: "NoSeries", Message: message},
+	fc.Status.Conditions = []metav1.Condition{
 		{Type: "WithinMaxReplicas", Status: "Unknown", Reason: "NoHPA", Message: "nothing reads it"},
-	} {
-		fc.Status.Conditions = append(fc.Status.Conditions, c)
+		{Type: "Ready", Status: "False", Reason: "NoSeries", Message: message},
 	}
 	texts := map[int]string{}
 	for _, width := range []int{40, 80, 100, math.MaxInt} {
@@ -42,7 +40,8 @@ func TestDetailsFitTheTerminal(t *testing.T) {
 			t.Errorf("at %d columns the words are %q, and %q at 40", width, got, want)
 		}
 	}
-	want := "  Ready              False    NoSeries  " + strings.ReplaceAll(message, "\n", " ") + "\n"
+	// Ready comes first.
+	want := "Conditions:\n  Ready              False    NoSeries  " + strings.ReplaceAll(message, "\n", " ") + "\n"
 	if !strings.Contains(texts[math.MaxInt], want) {
 		t.Errorf("without a terminal, %q is missing in\n%s", want, texts[math.MaxInt])
 	}

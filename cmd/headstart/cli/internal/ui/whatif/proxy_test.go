@@ -36,11 +36,13 @@ func TestAnswersOfTheAPIServer(t *testing.T) {
 		},
 		"no endpoints": {
 			"no pod is Ready", "https:prometheus:web", 503, fmt.Sprintf(status, "no endpoints available"),
-			history.ErrUnavailable, []string{"service prometheus in", "port web", "no endpoints available"},
+			history.ErrUnavailable,
+			[]string{"service prometheus in", "port web", "no endpoints available"},
 		},
 		"other": {
 			"a text of the server is bounded, and has no controls", "prometheus:9090", 500,
-			`{"kind":"Status","message":"\u001b[2J` + strings.Repeat("x", 1000) + `"}`, history.ErrUnavailable, []string{"HTTP 500", "xxx…"},
+			`{"kind":"Status","message":"\u001b[2J` + strings.Repeat("x", 1000) + `"}`, history.ErrUnavailable,
+			[]string{"HTTP 500", "xxx…"},
 		},
 		"of Prometheus": {
 			"Prometheus answers, and its own words are shown", "prometheus:9090", 400,
