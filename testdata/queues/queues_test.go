@@ -24,6 +24,20 @@ func TestCapacitiesAreWhatTheWorldsSay(t *testing.T) {
 	}
 }
 
+// TestCapacitiesByHits measures the capacity at each share of hits.
+func TestCapacitiesByHits(t *testing.T) {
+	if !*full {
+		t.Skip("takes minutes: run with -full")
+	}
+	for _, w := range Worlds() {
+		for _, by := range w.byCached {
+			if got := w.Measure(1, by.share, 4000); math.Abs(got/by.capacity-1) > 0.03 {
+				t.Errorf("%s: with %.1f cached the capacity is %.4f, the world says %.4f", w.Name, by.share, got, by.capacity)
+			}
+		}
+	}
+}
+
 func TestSameSeedSameRequests(t *testing.T) {
 	for _, w := range Worlds() {
 		run := func(seed uint64) (out []Measurement) {

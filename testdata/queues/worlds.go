@@ -15,10 +15,12 @@ type World struct {
 	// Longer and Shorter are the lengths of requests at which the capacity is half and double.
 	Longer, Shorter float64
 	Cached          float64 // usual share of the tokens of prompts that a cache has
-	patience        float64
-	few             int  // requests in a step below which nothing is measured
-	mean            bool // the mean instead of the 95th percentile
-	replica         func(*finished) replica
+	// byCached are capacities at other shares, in order; see [World.CapacityAt].
+	byCached []struct{ share, capacity float64 }
+	patience float64
+	few      int  // requests in a step below which nothing is measured
+	mean     bool // the mean instead of the 95th percentile
+	replica  func(*finished) replica
 }
 
 var tables = sync.OnceValue(func() map[string][]float64 {
@@ -55,6 +57,9 @@ func Worlds() []World {
 		{
 			Name: "cache", Latency: "p95 time to first token, with a prefix cache", AtMost: 3, Attain: 0.99,
 			Capacity: 1.47, Longer: 1.38, Shorter: 0.593, Cached: 0.4, patience: 60, few: 50,
+			byCached: []struct{ share, capacity float64 }{
+				{0.1, 0.587}, {0.2, 0.824}, {0.3, 1.069}, {0.4, 1.47}, {0.5, 1.925}, {0.6, 2.335}, {0.7, 2.844},
+			},
 			replica: model(modelServer{
 				prompt: t["chat prompt"], answer: t["chat answer"], perPrompt: 0.0005, iteration: 0.015,
 				perRunning: 0.0004, slots: 64, chunk: 1024,
@@ -106,6 +111,20 @@ func (w World) Attainment(seed uint64, load, length, cached float64, steps int) 
 		}
 	}
 	return float64(met) / float64(all)
+}
+
+// CapacityAt returns the capacity at a share of the tokens of prompts that a cache has, between those
+// that were measured in proportion.
+func (w World) CapacityAt(cached float64) float64 {
+	by := w.byCached
+	if len(by) == 0 {
+		return w.Capacity
+	}
+	for len(by) > 2 && by[1].share < cached {
+		by = by[1:]
+	}
+	part := (cached - by[0].share) / (by[1].share - by[0].share)
+	return by[0].capacity + part*(by[1].capacity-by[0].capacity)
 }
 
 // Measure returns the capacity for requests of a length and a share that is cached, by bisection.
