@@ -88,6 +88,20 @@ func (s *summary) rank(load, latency float64) (float64, bool) {
 	return below / max(all, 1e-300), all >= enough*s.weight
 }
 
+// above returns the share of the steps with a latency above a multiple of the objective.
+func (s *summary) above(latency float64) float64 {
+	n, all := s.weight, 2*s.weight
+	from := cellOf(latency)
+	for i := range s.bins {
+		b := &s.bins[i]
+		all += b.steps()
+		for _, c := range b.cells[from+1:] {
+			n += float64(c)
+		}
+	}
+	return n / max(all, 1e-300)
+}
+
 // top returns the highest bin with evidence, or the lowest where there is none.
 func (s *summary) top() int {
 	for i := binCount - 1; i > 0; i-- {

@@ -28,8 +28,10 @@ type Estimator struct {
 	trail trail
 	bins  summary
 	guard guard
+	scale scale
 	// carried is the largest load that was carried before the last rise of the capacity.
 	carried float64
+	fell    bool     // whether the last change was a drop to below the default
 	cached  Estimate // of the summary
 	wild    float64  // steps with absurd loads; older ones count less
 	fresh   int      // steps that the summary got since
@@ -82,6 +84,9 @@ func (e *Estimator) Add(s Sample) {
 	each := s.Load / s.Replicas
 	follows := had && s.follows(before, e.opts.Step)
 	if !follows || !s.Settled || !whole(s.Replicas) || e.absurd(each) {
+		if had && whole(s.Replicas) && measured(s.Latency) && e.guard.tells() {
+			e.scale.begin(each, s.Latency/e.opts.AtMost, e.inUse(), e.guard.bound > 0)
+		}
 		e.trail.reset()
 		return
 	}
@@ -130,14 +135,17 @@ func refresh(steps float64) int {
 // watch looks for a change of the service. It looks at steps that are too short after a scale event
 // to teach too: after a change, waiting costs the most.
 func (e *Estimator) watch(at time.Time, load, latency float64, n int) {
-	base := e.cached.Used
-	used := base
-	if e.guard.bound > 0 {
-		used = min(base, e.guard.bound)
+	base, used := e.cached.Used, e.inUse()
+	far := 0.0
+	if latency > farAbove {
+		far = e.bins.above(farAbove)
 	}
-	v := e.guard.step(load, latency, used, 1-e.opts.Attain)
+	v := e.guard.step(load, latency, used, 1-e.opts.Attain, far)
 	if e.guard.bound >= base {
 		e.guard.bound = 0
+	}
+	if v == usual && e.guard.tells() {
+		v = e.scale.step(load, latency, base, used, e.guard.bound > 0)
 	}
 	if v == usual && n >= e.trail.shortest() && e.seen.same == 1 {
 		if rank, ok := e.bins.rank(load, latency); ok {
@@ -146,8 +154,9 @@ func (e *Estimator) watch(at time.Time, load, latency float64, n int) {
 	}
 	switch v {
 	case dropped:
-		e.carried = 0
+		e.carried, e.fell, e.scale.stale = 0, e.inUse() < e.opts.Default, true
 	case risen:
+		e.fell, e.scale = false, scale{}
 		e.carried = max(e.carried, e.bins.carried(e.opts.Attain))
 	default:
 		return
@@ -161,7 +170,7 @@ func (e *Estimator) watch(at time.Time, load, latency float64, n int) {
 // Release says that the service changed at this time: another image, another accelerator. What was
 // learned before no longer counts.
 func (e *Estimator) Release(at time.Time) {
-	e.bins, e.guard, e.carried = summary{}, guard{}, 0
+	e.bins, e.guard, e.scale, e.carried, e.fell = summary{}, guard{}, scale{}, 0, false
 	e.seen.low, e.seen.high, e.seen.same = math.Inf(1), math.Inf(-1), 0
 	e.trail.reset()
 	e.since = at

@@ -69,7 +69,7 @@ const (
 // Estimate returns what the samples so far say. It is cheap enough to call at each step.
 func (e *Estimator) Estimate() Estimate {
 	out := e.cached
-	if b := e.guard.bound; b > 0 && b < out.Used {
+	if b := e.inUse(); b < out.Used {
 		out.Used, out.Source = e.bounded(b), SourceLearned
 		if !(out.Capacity <= b) {
 			out.Capacity, out.Lower, out.AtLeast, out.Missing = b, min(b, out.Lower), false, MissingNothing
@@ -89,6 +89,18 @@ func (e *Estimator) Estimate() Estimate {
 		out.Missing = e.missing(e.bins.counts())
 	}
 	return out
+}
+
+// inUse returns what is used now, not yet within Min and Max: the bounds hold what the summary does
+// not know yet.
+func (e *Estimator) inUse() float64 {
+	used := e.cached.Used
+	for _, bound := range []float64{e.guard.bound, e.scale.bound} {
+		if bound > 0 {
+			used = min(used, bound)
+		}
+	}
+	return used
 }
 
 // summarise reads the summary again.
@@ -115,9 +127,10 @@ func (e *Estimator) fromSummary() Estimate {
 		out.Used = e.bounded(max(e.opts.Default, out.Carried))
 		return out
 	}
+	e.scale.learn(e.bins.profile(limit.load))
 	out.Source, out.Capacity, out.Lower = SourceLearned, limit.load, limit.lower
 	used := min(limit.load, max(e.opts.Default, out.Carried))
-	if used < e.opts.Default && !e.bins.missedNear(limit.load, e.opts.Default, 1-e.opts.Attain) {
+	if used < e.opts.Default && !e.fell && !e.bins.missedNear(limit.load, e.opts.Default, 1-e.opts.Attain) {
 		used = e.opts.Default
 	}
 	out.Used = e.bounded(used)

@@ -24,6 +24,9 @@ const (
 	// alarm is the score at which misses are no accident: about three in a row, or four with others
 	// between them.
 	alarm = 8
+	// farTold is how much a single step tells at most: two in a row, both far above the objective and
+	// above nearly all that was seen, are an alarm.
+	farTold = alarm / 2
 	// proven is how many steps must have met the objective before a miss is taken for a load too high.
 	proven = 10
 	// hopelessSteps is how many steps in a row that miss the objective teach no more.
@@ -58,6 +61,9 @@ const (
 // the latency may be in another unit since its exporter changed, or no more replicas can come.
 func (g *guard) hopeless() bool { return g.inARow >= hopelessSteps }
 
+// tells reports whether a miss says something about the load.
+func (g *guard) tells() bool { return g.met >= proven && !g.hopeless() }
+
 // A verdict says what a step means for the summary.
 type verdict int
 
@@ -68,20 +74,21 @@ const (
 )
 
 // step takes a step with its load per replica, its latency relative to the objective, and what is
-// used now. allowed is the share of steps that may miss.
-func (g *guard) step(load, latency, used, allowed float64) verdict {
+// used now. allowed is the share of steps that may miss. far is the share of steps that are usually
+// far above the objective, where this one is, and 0 where it is not.
+func (g *guard) step(load, latency, used, allowed, far float64) verdict {
 	if latency <= 1 {
 		g.met, g.inARow = min(g.met+1, proven), 0
 	} else {
 		g.inARow++
 	}
-	if g.met < proven || g.hopeless() {
+	if !g.tells() {
 		return usual // the bound stays where it is
 	}
 	expected := min(3*allowed, missesAfter/2) // neighbours miss together, so more than allowed
 	switch {
 	case latency > 1 && load <= used*1.02:
-		g.score = min(g.score+math.Log(missesAfter/expected), 2*alarm)
+		g.score = min(g.score+told(expected, far), 2*alarm)
 		g.missed = load
 	case latency <= 1 && load >= busy*min(used, g.missed):
 		g.score = max(g.score-math.Log((1-expected)/(1-missesAfter)), 0)
@@ -96,6 +103,16 @@ func (g *guard) step(load, latency, used, allowed float64) verdict {
 		g.raise()
 	}
 	return usual
+}
+
+// told returns how much a miss tells. expected is the share of misses that is usual, and far that of
+// latencies so far above the objective; 0 where the miss is not far above it.
+func told(expected, far float64) float64 {
+	usual := math.Log(missesAfter / expected)
+	if far == 0 {
+		return usual
+	}
+	return max(usual, min(math.Log(missesAfter/(together*far)), farTold))
 }
 
 // slowly looks for a share of misses that stays too high without many in a row.

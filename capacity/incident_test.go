@@ -20,7 +20,7 @@ func TestIncidents(t *testing.T) {
 		"overload for days": {
 			reason: "misses never raise what is used to a default that is too high", usual: 20,
 			change: func(_ int, s *Sample) { s.Load, s.Latency = s.Load*2, s.Latency*20 },
-			low:    2, high: 9.3, miss: MissingMet,
+			low:    1.5, high: 9.3, miss: MissingMet,
 		},
 		"another unit of latency": {
 			reason: "the same: nothing distinguishes it from an overload", usual: 20,
@@ -55,7 +55,7 @@ func TestIncidents(t *testing.T) {
 		},
 		"an overload beyond the end of the histogram": {
 			reason: "the same number above the objective is a miss, each time", usual: 20,
-			change: func(_ int, s *Sample) { s.Latency, s.Load = 10, s.Load*2 }, low: 2, high: 9.3, miss: MissingMet,
+			change: func(_ int, s *Sample) { s.Latency, s.Load = 10, s.Load*2 }, low: 1.5, high: 9.3, miss: MissingMet,
 		},
 		"total time-outs": {
 			reason: "busy steps without latency teach nothing", usual: 20,

@@ -86,33 +86,13 @@ type crossing struct {
 // cross fits laws of many shapes to the groups, and returns where they meet the objective. Each law
 // is weighed by how well it fits. It reports whether the groups tell a law at all.
 func cross(groups []group) (crossing, bool) {
-	top := 0
-	for top < len(groups) && groups[top].quantile <= farAbove {
-		top++
-	}
-	if top < 4 {
-		return crossing{}, false
-	}
-	groups = groups[:top]
-	highest := groups[top-1].load
-	var laws []fitted
-	best := fitted{loss: math.Inf(1)}
-	for _, p := range []int{1, 2, 4, 8} {
-		for _, ahead := range []float64{
-			0.01, 0.03, 0.05, 0.08, 0.12, 0.18, 0.26, 0.4, 0.6, 1, 2, 8,
-		} {
-			if l, ok := fit(groups, highest*(1+ahead), p); ok {
-				laws = append(laws, l)
-				if l.loss < best.loss {
-					best = l
-				}
-			}
-		}
-	}
+	groups = fitting(groups)
+	laws, best := laws(groups)
 	if len(laws) == 0 {
 		return crossing{}, false
 	}
-	out := average(laws, best.loss, highest, len(groups))
+	top := len(groups)
+	out := average(laws, best, groups[top-1].load, top)
 	base := groups[0].quantile
 	for _, g := range groups {
 		base = min(base, g.quantile)
@@ -124,15 +104,54 @@ func cross(groups []group) (crossing, bool) {
 	return out, true
 }
 
-// average weighs the laws by how well they fit.
-func average(laws []fitted, best, highest float64, groups int) crossing {
+// fitting returns the groups that a law is fitted to: those below the first one that is far above the
+// objective.
+func fitting(groups []group) []group {
+	for i, g := range groups {
+		if g.quantile > farAbove {
+			return groups[:i]
+		}
+	}
+	return groups
+}
+
+// laws returns laws of many shapes that are fitted to the groups, and the best one of them. There is
+// none where the groups are too few.
+func laws(groups []group) (all []fitted, best fitted) {
+	best.loss = math.Inf(1)
+	if len(groups) < 4 {
+		return nil, best
+	}
+	highest := groups[len(groups)-1].load
+	for _, p := range []int{1, 2, 4, 8} {
+		for _, ahead := range []float64{
+			0.01, 0.03, 0.05, 0.08, 0.12, 0.18, 0.26, 0.4, 0.6, 1, 2, 8,
+		} {
+			if l, ok := fit(groups, highest*(1+ahead), p); ok {
+				all = append(all, l)
+				if l.loss < best.loss {
+					best = l
+				}
+			}
+		}
+	}
+	return all, best
+}
+
+// weight returns how well the law fits, relative to the best one.
+func (l *fitted) weight(best fitted, groups int) float64 {
 	const precision = 0.02 // of a quantile at best: the cells of the histograms
-	variance := max(best/max(float64(groups)-4, 1), precision*precision)
+	variance := max(best.loss/max(float64(groups)-4, 1), precision*precision)
+	return math.Exp(-(l.loss - best.loss) / (2 * variance))
+}
+
+// average weighs the laws by how well they fit.
+func average(laws []fitted, best fitted, highest float64, groups int) crossing {
 	type weighed struct{ load, weight float64 }
 	var all []weighed
 	sum, mean := 0.0, 0.0
 	for _, l := range laws {
-		w := math.Exp(-(l.loss - best) / (2 * variance))
+		w := l.weight(best, groups)
 		if w < 1e-6 {
 			continue
 		}
