@@ -21,7 +21,9 @@ type loop struct {
 	fixed    float64 // capacity; 0 to learn it
 	usual    float64 // the default of a learned one
 	lengths  func(minute int) float64
-	from     int // minute from which the outcome counts
+	cached   func(minute int) float64
+	known    func(minute int) float64 // capacity that a step reveals at its end; nil to learn it
+	from     int                      // minute from which the outcome counts
 }
 
 const lead = 5 // minutes until a replica is ready
@@ -85,9 +87,15 @@ func (l loop) run(t *testing.T) outcome {
 		if l.lengths != nil {
 			s.SetLength(l.lengths(i))
 		}
+		if l.cached != nil {
+			s.SetCached(l.cached(i))
+		}
 		m := s.Step(demand[i], time.Minute)
 		miss := m.Latency > l.world.AtMost
-		if l.fixed == 0 {
+		switch {
+		case l.known != nil:
+			used = l.known(i)
+		case l.fixed == 0:
 			at := monday.Add(time.Duration(i) * time.Minute)
 			e.Add(capacity.Sample{
 				At: at, Load: m.Load, Replicas: m.Replicas, Settled: quiet >= 2, Latency: m.Latency,
@@ -144,10 +152,10 @@ func TestLearnedAgainstFixed(t *testing.T) {
 				}
 				l.fixed, l.usual = 0, 0.7*w.Capacity
 				low := l.run(t)
-				t.Logf("configured 30 %% too high: attained %.4f; learned %.4f on the first day, then %.4f with %+.1f %% of the "+
+				t.Logf("configured 30 %% too high: attained %.4f; learned %.4f on the first day, then %.4f with %.1f hours, %+.1f %% of the "+
 					"hours of the best fixed that attains as much, %+.1f %% of the best that attains what was asked; "+
 					"used in the end %.2f; configured 30 %% too low: %.4f, used %.2f", wrong.attained, firstDay,
-					learned.attained, 100*(learned.hours/best-1), 100*(learned.hours/asked-1),
+					learned.attained, learned.hours, 100*(learned.hours/best-1), 100*(learned.hours/asked-1),
 					learned.last.Used/w.Capacity, low.attained, low.last.Used/w.Capacity)
 				if math.IsInf(best, 1) || learned.attained < w.Attain || learned.hours > 1.05*best {
 					t.Errorf("seed %d: attained %.4f with %.0f hours, the best fixed capacity needs %.0f",
@@ -165,15 +173,29 @@ func TestLearnedAgainstFixed(t *testing.T) {
 	}
 }
 
-// changes lists how the length of requests changes, two hours before the maximum of the fourth day.
-func changes(w queues.World) map[string]func(minute int) float64 {
-	at := func(to, minutes float64) func(int) float64 {
+// A change of the length of requests and, with it, of the capacity. Both are relative.
+type change struct{ length, capacity func(minute int) float64 }
+
+// changes lists how requests change, two hours before the maximum of the fourth day.
+func changes(w queues.World) map[string]change {
+	towards := func(to, minutes float64) func(int) float64 {
 		return func(i int) float64 {
-			return math.Exp(math.Log(to) * min(max(float64(i-changed)/minutes, 0), 1))
+			return math.Pow(to, min(max(float64(i-changed)/minutes, 0), 1))
 		}
 	}
-	return map[string]func(int) float64{
-		"halves at once": at(w.Longer, 1), "halves in two hours": at(w.Longer, 120), "doubles": at(w.Shorter, 1),
+	aDay := func(to float64) func(int) float64 {
+		return func(i int) float64 {
+			if i < changed || i >= changed+1440 {
+				return 1
+			}
+			return to
+		}
+	}
+	return map[string]change{
+		"halves at once":      {towards(w.Longer, 1), towards(0.5, 1)},
+		"halves in two hours": {towards(w.Longer, 120), towards(0.5, 120)},
+		"halves for a day":    {aDay(w.Longer), aDay(0.5)},
+		"doubles":             {towards(w.Shorter, 1), towards(2, 1)},
 	}
 }
 
@@ -185,28 +207,39 @@ func TestChange(t *testing.T) {
 		if !*bars && !normally(w) {
 			continue
 		}
-		for name, lengths := range changes(w) {
+		for name, c := range changes(w) {
 			t.Run(w.Name+" "+name, func(t *testing.T) {
 				runs := 1
 				if *bars {
 					runs = 3
 				}
-				var missed, later, follow []float64
+				var missed, known, later, follow []float64
 				for seed := range runs {
-					o := loop{
-						world: w, seed: uint64(seed) + 1, days: 5, replicas: 8, usual: w.Capacity, lengths: lengths,
-					}.run(t)
+					l := loop{world: w, seed: uint64(seed) + 1, days: 5, replicas: 8, usual: w.Capacity, lengths: c.length}
+					if name == "halves for a day" {
+						l.days = 6
+					}
+					o := l.run(t)
+					l.known = func(i int) float64 { return w.Capacity * c.capacity(i) }
+					known = append(known, share(l.run(t).missed[changed:changed+120]))
 					missed = append(missed, share(o.missed[changed:changed+120]))
 					later = append(later, share(o.missed[changed+120:]))
 					follow = append(follow, slices.Min(o.estimate[changed:changed+120])/w.Capacity)
-					if name == "doubles" && (!o.last.AtLeast || o.last.Used < 0.95*w.Capacity) {
+					if name == "doubles" && !o.last.AtLeast {
 						t.Errorf("seed %d: a day after the rise %+v, want at least", seed, o.last)
 					}
+					if l := o.last; (name == "doubles" || name == "halves for a day") && l.Used < 0.95*w.Capacity {
+						t.Errorf("seed %d: in the end %.2f of the usual capacity is used: %+v", seed, l.Used/w.Capacity, l)
+					}
 				}
-				t.Logf("missed within two hours %.3f, later %.3f; least used %.2f (medians)",
-					quantile(missed, 0.5), quantile(later, 0.5), quantile(follow, 0.5))
-				if quantile(missed, 0.5) > 0.2 || quantile(later, 0.5) > 0.06 {
-					t.Errorf("the objective is missed too often after the change")
+				t.Logf("missed within two hours %.3f, with the capacity known after each step %.3f, later %.4f; least used %.2f (medians)",
+					quantile(missed, 0.5), quantile(known, 0.5), quantile(later, 0.5), quantile(follow, 0.5))
+				// Replicas take time to start, and queues to empty, so no controller misses less than known.
+				if most := max(quantile(known, 0.5), 0.05) + 0.03; quantile(missed, 0.5) > most {
+					t.Errorf("within two hours %.3f of the steps missed the objective, want at most %.3f", quantile(missed, 0.5), most)
+				}
+				if quantile(later, 0.5) > 0.03 {
+					t.Errorf("later %.3f of the steps missed the objective", quantile(later, 0.5))
 				}
 			})
 		}
@@ -227,4 +260,48 @@ func quantile(values []float64, level float64) float64 {
 	v := slices.Clone(values)
 	slices.Sort(v)
 	return v[int(math.Round(level*float64(len(v)-1)))]
+}
+
+// hits lists how the share of the tokens of prompts that the cache has drifts, from the fourth day on.
+func hits(w queues.World) map[string]func(minute int) float64 {
+	days := func(i int) float64 { return float64(i)/1440 - 3 }
+	towards := func(to float64) func(int) float64 {
+		return func(i int) float64 { return w.Cached + (to-w.Cached)*min(max(days(i)/4, 0), 1) }
+	}
+	return map[string]func(int) float64{
+		"fewer hits": towards(0.2), "more hits": towards(0.6),
+		"hits that sway": func(i int) float64 { return w.Cached + 0.1*math.Sin(2*math.Pi*max(days(i), 0)/3) },
+	}
+}
+
+// TestHitsDrift lets the share of hits of a prefix cache drift by 0.2 in four days, or sway by 0.1 in
+// three. No step is far from the one before, so no change is to be found at once.
+func TestHitsDrift(t *testing.T) {
+	if !*bars {
+		t.Skip("takes a minute: run with -bars")
+	}
+	for _, w := range queues.Worlds() {
+		if w.Cached == 0 {
+			continue
+		}
+		for name, cached := range hits(w) {
+			t.Run(name, func(t *testing.T) {
+				const days = 10
+				l := loop{world: w, seed: 1, days: days, replicas: 8, usual: w.Capacity, cached: cached, from: 3 * 1440}
+				learned := l.run(t)
+				truth := func(i int) float64 { return w.CapacityAt(cached(i)) }
+				l.known = truth
+				known := l.run(t)
+				l.known, l.fixed = nil, w.Capacity
+				fixed := l.run(t)
+				end := days*1440 - 1
+				t.Logf("attained %.4f with %.1f hours; with the capacity known %.4f, %.1f hours; with the configured one %.4f, %.1f hours; "+
+					"used in the end %.2f of the truth", learned.attained, learned.hours, known.attained, known.hours,
+					fixed.attained, fixed.hours, learned.estimate[end]/truth(end))
+				if learned.attained < w.Attain {
+					t.Errorf("attained %.4f, asked for %.2f", learned.attained, w.Attain)
+				}
+			})
+		}
+	}
 }
