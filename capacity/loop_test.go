@@ -152,11 +152,11 @@ func TestLearnedAgainstFixed(t *testing.T) {
 				}
 				l.fixed, l.usual = 0, 0.7*w.Capacity
 				low := l.run(t)
-				t.Logf("configured 30 %% too high: attained %.4f; learned %.4f on the first day, then %.4f with %.1f hours, %+.1f %% of the "+
-					"hours of the best fixed that attains as much, %+.1f %% of the best that attains what was asked; "+
-					"used in the end %.2f; configured 30 %% too low: %.4f, used %.2f", wrong.attained, firstDay,
-					learned.attained, learned.hours, 100*(learned.hours/best-1), 100*(learned.hours/asked-1),
-					learned.last.Used/w.Capacity, low.attained, low.last.Used/w.Capacity)
+				t.Logf("configured 30 %% too high: attained %.4f; learned %.4f on the first day, then %.4f with %.1f hours, "+
+					"%+.1f %% of the hours of the best fixed that attains as much, %+.1f %% of the best that attains "+
+					"what was asked; used in the end %.2f; configured 30 %% too low: %.4f, used %.2f",
+					wrong.attained, firstDay, learned.attained, learned.hours, 100*(learned.hours/best-1),
+					100*(learned.hours/asked-1), learned.last.Used/w.Capacity, low.attained, low.last.Used/w.Capacity)
 				if math.IsInf(best, 1) || learned.attained < w.Attain || learned.hours > 1.05*best {
 					t.Errorf("seed %d: attained %.4f with %.0f hours, the best fixed capacity needs %.0f",
 						seed, learned.attained, learned.hours, best)
@@ -232,7 +232,8 @@ func TestChange(t *testing.T) {
 						t.Errorf("seed %d: in the end %.2f of the usual capacity is used: %+v", seed, l.Used/w.Capacity, l)
 					}
 				}
-				t.Logf("missed within two hours %.3f, with the capacity known after each step %.3f, later %.4f; least used %.2f (medians)",
+				t.Logf("missed within two hours %.3f, with the capacity known after each step %.3f, later %.4f; "+
+					"least used %.2f (medians)",
 					quantile(missed, 0.5), quantile(known, 0.5), quantile(later, 0.5), quantile(follow, 0.5))
 				// Replicas take time to start, and queues to empty, so no controller misses less than known.
 				if most := max(quantile(known, 0.5), 0.05) + 0.03; quantile(missed, 0.5) > most {
@@ -295,9 +296,9 @@ func TestHitsDrift(t *testing.T) {
 				l.known, l.fixed = nil, w.Capacity
 				fixed := l.run(t)
 				end := days*1440 - 1
-				t.Logf("attained %.4f with %.1f hours; with the capacity known %.4f, %.1f hours; with the configured one %.4f, %.1f hours; "+
-					"used in the end %.2f of the truth", learned.attained, learned.hours, known.attained, known.hours,
-					fixed.attained, fixed.hours, learned.estimate[end]/truth(end))
+				t.Logf("attained %.4f with %.1f hours; with the capacity known %.4f, %.1f hours; with the configured one "+
+					"%.4f, %.1f hours; used in the end %.2f of the truth", learned.attained, learned.hours,
+					known.attained, known.hours, fixed.attained, fixed.hours, learned.estimate[end]/truth(end))
 				if learned.attained < w.Attain {
 					t.Errorf("attained %.4f, asked for %.2f", learned.attained, w.Attain)
 				}

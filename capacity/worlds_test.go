@@ -72,9 +72,13 @@ func TestEstimateOfKnownCapacities(t *testing.T) {
 				high := follow(t, r.Replay(uint64(seed)), options(w, truth), 0.9*truth)
 				errors, lower = append(errors, high.Capacity/truth-1), append(lower, high.Lower/truth-1)
 				again := r.Replay(uint64(seed + seeds))
-				cycle = append(cycle, attained(again, w, func(at time.Time) float64 { return daily(at, high.Capacity) }))
-				steady = append(steady, attained(again, w, func(time.Time) float64 { return high.Capacity }))
-				steadyLower = append(steadyLower, attained(again, w, func(time.Time) float64 { return high.Lower }))
+				always := func(load float64) func(time.Time) float64 {
+					return func(time.Time) float64 { return load }
+				}
+				busiest := func(at time.Time) float64 { return daily(at, high.Capacity) }
+				cycle = append(cycle, attained(again, w, busiest))
+				steady = append(steady, attained(again, w, always(high.Capacity)))
+				steadyLower = append(steadyLower, attained(again, w, always(high.Lower)))
 				low := follow(t, r.Replay(uint64(seed)), options(w, 0.6*truth), 0.5*truth)
 				carried = append(carried, high.Carried/truth-1)
 				if low.AtLeast {
@@ -88,8 +92,13 @@ func TestEstimateOfKnownCapacities(t *testing.T) {
 				"what was carried by %+.3f; half loaded: at least %d, default %d of %d",
 				quantile(errors, 0.5), quantile(errors, 0.1), quantile(errors, 0.9), quantile(lower, 0.5),
 				quantile(carried, 0.5), atLeast, usual, seeds)
-			t.Logf("attained with days that reach the estimate %.4f; at the estimate all day %.4f (median %.4f); at its lower bound all day "+
-				"%.4f (median %.4f)", mean(cycle), mean(steady), quantile(steady, 0.5), mean(steadyLower), quantile(steadyLower, 0.5))
+			t.Logf("attained with days that reach the estimate %.4f; at the estimate all day %.4f (median %.4f); "+
+				"at its lower bound all day %.4f (median %.4f)", mean(cycle), mean(steady), quantile(steady, 0.5),
+				mean(steadyLower), quantile(steadyLower, 0.5))
+			// Days that reach the estimate spend most steps below it.
+			if m := mean(cycle); m < w.Attain {
+				t.Errorf("days that reach the estimate attain %.4f, want %.2f", m, w.Attain)
+			}
 			if m := quantile(errors, 0.5); !(m >= -0.07-slack && m <= 0.03+slack) {
 				t.Errorf("the median estimate is off by %+.3f, want -0.07 to +0.03", m)
 			}
