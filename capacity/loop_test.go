@@ -213,7 +213,7 @@ func TestChange(t *testing.T) {
 				if *bars {
 					runs = 3
 				}
-				var missed, known, later, follow []float64
+				var missed, known, later, follow, end []float64
 				for seed := range runs {
 					l := loop{world: w, seed: uint64(seed) + 1, days: 5, replicas: 8, usual: w.Capacity, lengths: c.length}
 					if name == "halves for a day" {
@@ -228,13 +228,14 @@ func TestChange(t *testing.T) {
 					if name == "doubles" && !o.last.AtLeast {
 						t.Errorf("seed %d: a day after the rise %+v, want at least", seed, o.last)
 					}
-					if l := o.last; (name == "doubles" || name == "halves for a day") && l.Used < 0.95*w.Capacity {
-						t.Errorf("seed %d: in the end %.2f of the usual capacity is used: %+v", seed, l.Used/w.Capacity, l)
-					}
+					end = append(end, o.last.Used/w.Capacity)
 				}
 				t.Logf("missed within two hours %.3f, with the capacity known after each step %.3f, later %.4f; "+
-					"least used %.2f (medians)",
-					quantile(missed, 0.5), quantile(known, 0.5), quantile(later, 0.5), quantile(follow, 0.5))
+					"least used %.2f, in the end %.2f (medians)", quantile(missed, 0.5), quantile(known, 0.5),
+					quantile(later, 0.5), quantile(follow, 0.5), quantile(end, 0.5))
+				if u := quantile(end, 0.5); (name == "doubles" || name == "halves for a day") && u < 0.95 {
+					t.Errorf("in the end %.2f of the usual capacity is used", u)
+				}
 				// Replicas take time to start, and queues to empty, so no controller misses less than known.
 				if most := max(quantile(known, 0.5), 0.05) + 0.03; quantile(missed, 0.5) > most {
 					t.Errorf("within two hours %.3f of the steps missed the objective, want at most %.3f", quantile(missed, 0.5), most)
