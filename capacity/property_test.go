@@ -195,6 +195,31 @@ func TestMoreMissesNeverRaise(t *testing.T) {
 	})
 }
 
+// TestNotLoweredWithoutAMiss lets the capacity fall by any factor, however clear that is in latencies
+// that all meet the objective.
+func TestNotLoweredWithoutAMiss(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o, samples := someOptions(t), history(t)
+		longer := rapid.Float64Range(1, 3).Draw(t, "longer")
+		e, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range samples {
+			if i > len(samples)/2 {
+				s.Latency *= longer
+			}
+			if s.Latency > 1 {
+				s.Latency = 1 - 1e-9*float64(i)
+			}
+			e.Add(s)
+			if got := e.Estimate(); got.Used < min(max(o.Default, o.Min), o.Max) {
+				t.Fatalf("step %d: uses less than the default, without a miss: %+v", i, got)
+			}
+		}
+	})
+}
+
 func FuzzAdd(f *testing.F) {
 	f.Add([]byte{}, int64(60))
 	f.Add(make([]byte, 25*40), int64(1))
