@@ -29,7 +29,7 @@ func TestAtMost(t *testing.T) {
 		want   float64
 		err    string
 	}{
-		"Given":    {"a multiple", v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("2.5")}, 2.5, ""},
+		"Given": {"a multiple", v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("2.5")}, 2.5, ""},
 		"Reactive": {
 			"no more than a reactive policy", v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("1")}, 1, "",
 		},
