@@ -170,12 +170,16 @@ func (p period) keep(atMost float64) Keep {
 	}
 	expected := max(1, p.expected/p.reactive)
 	full := max(expected, p.full/p.reactive)
-	price := atMost - (atMost-1)*min(1, max(0, p.excess(atMost)/Tolerance))
+	over := min(1, max(0, p.excess(atMost)/Tolerance))
+	price := atMost - over*(atMost-1)
+	keep := All
 	switch {
 	case price >= full:
-		return All
 	case price >= expected:
-		return Expected + Keep((price-expected)/(full-expected))
+		keep = Expected + Keep((price-expected)/(full-expected))
+	default:
+		keep = Keep((price - 1) / (expected - 1))
 	}
-	return Keep((price - 1) / (expected - 1))
+	// The week may not have seen what a forecast costs now. At the tolerance nothing is kept of it.
+	return min(keep, Keep(1-over)*All)
 }
