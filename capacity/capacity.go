@@ -84,12 +84,23 @@ func (e *Estimator) Add(s Sample) {
 	each := s.Load / s.Replicas
 	follows := had && s.follows(before, e.opts.Step)
 	if !follows || !s.Settled || !whole(s.Replicas) || e.absurd(each) {
-		if had && whole(s.Replicas) && measured(s.Latency) && e.guard.tells() {
-			e.scale.begin(each, s.Latency/e.opts.AtMost, e.inUse(), e.guard.bound > 0)
-		}
-		e.trail.reset()
+		e.unsettled(s)
 		return
 	}
+	e.settled(s, each)
+}
+
+// unsettled takes a step that does not teach. Where the steps before it tell of a drop, its miss is
+// the first one that counts.
+func (e *Estimator) unsettled(s Sample) {
+	if whole(s.Replicas) && measured(s.Latency) && e.guard.tells() {
+		e.scale.begin(s.Load/s.Replicas, s.Latency/e.opts.AtMost, e.inUse(), e.guard.bound > 0)
+	}
+	e.trail.reset()
+}
+
+// settled takes a step of the steady state with its load per replica.
+func (e *Estimator) settled(s Sample, each float64) {
 	load, n := e.trail.add(each)
 	if !measured(s.Latency) || load == 0 || e.stuck(s.Latency) {
 		return
