@@ -55,6 +55,7 @@ func writeDetails(w io.Writer, fc *v1alpha1.Forecast, now time.Time, width int) 
 		line("Accuracy, last day", "%s", accuracyOf(a.LastDay, unit))
 		line("Accuracy, last week", "%s", accuracyOf(a.LastWeek, unit))
 	}
+	writeSpend(line, fc)
 	line("Plan", "%s", planLeft(fc, now))
 	line("Next peak", "%s", peakOf(fc, now))
 	writeOverflow(line, s)
@@ -114,6 +115,16 @@ func capacityOf(c *v1alpha1.CapacityStatus) string {
 }
 
 func figure(q resource.Quantity) string { return learned.Figure(q.AsApproximateFloat64()) }
+
+// writeSpend writes what the plans ask for, where that is bounded.
+func writeSpend(line row, fc *v1alpha1.Forecast) {
+	s, bound := fc.Status.Spend, fc.Spec.ProvisionFor.AtMost
+	if s == nil || bound == nil {
+		return
+	}
+	line("Spend, last week", "%s times a reactive policy's (at most %s, unbounded %s); reachable level %s",
+		terminal.OrDash(s.Ratio), *bound, terminal.OrDash(s.Unbounded), terminal.OrDash(s.Reachable))
+}
 
 // writeOverflow writes what does not fit into this cluster, and what is planned for another one.
 func writeOverflow(line row, s *v1alpha1.ForecastStatus) {
