@@ -15,7 +15,10 @@ func TestRunsFewAtOnce(t *testing.T) {
 		all.Go(func() {
 			c.Run(func() {
 				now := running.Add(1)
-				for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+				for range 3 { // against others that raise it at the same time
+					if seen := most.Load(); now > seen {
+						most.CompareAndSwap(seen, now)
+					}
 				}
 				running.Add(-1)
 			})
