@@ -35,7 +35,8 @@ func TestAtMost(t *testing.T) {
 		},
 		"Below": {
 			"less than a reactive policy cannot be held",
-			v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("0.9")}, 0, "must be from 1 to 1000",
+			v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("0.9")},
+			0, "must be from 1 to 1000",
 		},
 		"NoNumber": {
 			"it is a number", v1alpha1.ForecastSpec{Demand: demand, ProvisionFor: level("NaN")}, 0, "must be from 1 to 1000",
@@ -51,7 +52,8 @@ func TestAtMost(t *testing.T) {
 			v1alpha1.ForecastSpec{
 				Demand: demand, ProvisionFor: level("2"),
 				OverflowOf: &v1alpha1.OverflowReference{Cluster: "a", Forecast: "b/c"},
-			}, 2, "leave it out beside spec.overflowOf",
+			},
+			2, "leave it out beside spec.overflowOf",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -85,6 +85,8 @@ func (o Options) validateService() error {
 		return fmt.Errorf("lead %s must be from 0 to 24h", o.Lead)
 	case o.MinReplicas < 0 || o.MaxReplicas < 0 || (o.MaxReplicas > 0 && o.MaxReplicas < o.MinReplicas):
 		return errors.New("min and max replicas must not be below 0, and max must not be below min")
+	case o.AtMost != 0 && (!(o.AtMost >= 1) || o.Contract.ShortageCost > 0):
+		return errors.New("what a service level may cost is from 1 on, and not for a shortage cost: correct --spend-at-most")
 	case o.Stabilization < 0 || o.Horizon < o.Series.Step:
 		return errors.New("the stabilization must not be below 0, and the horizon must not be below one step")
 	}
@@ -92,9 +94,6 @@ func (o Options) validateService() error {
 }
 
 func (o Options) validateChoices() error {
-	if o.AtMost != 0 && (!(o.AtMost >= 1) || o.Contract.ShortageCost > 0) {
-		return errors.New("what a service level may cost is from 1 on, and not for a shortage cost: correct --spend-at-most")
-	}
 	if o.Refresh != RefreshStep && o.Refresh != RefreshStatus {
 		return fmt.Errorf("plan refresh %q is unknown: choose step or status", o.Refresh)
 	}
