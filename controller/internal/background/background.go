@@ -5,7 +5,11 @@
 // the operating system, and a core is left to requests.
 package background
 
-import "runtime"
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
 
 // Computations bounds how many run at once. A nil one runs them as ordinary calls.
 type Computations struct{ slots chan struct{} }
@@ -17,7 +21,8 @@ func New(most int) *Computations {
 	return &Computations{slots: make(chan struct{}, max(1, min(cores-1, most)))}
 }
 
-// Run waits for a slot, calls f, and returns when f has returned. If f panics, Run panics.
+// Run waits for a slot, calls f, and returns when f has returned. If f panics, Run panics, with the
+// stack of f in the text.
 func (c *Computations) Run(f func()) {
 	if c == nil {
 		f()
@@ -25,18 +30,22 @@ func (c *Computations) Run(f func()) {
 	}
 	c.slots <- struct{}{}
 	defer func() { <-c.slots }()
-	ended := make(chan any)
+	ended := make(chan string)
 	go func() {
-		var problem any
+		var problem string
 		defer func() { ended <- problem }()
 		// Without a call to UnlockOSThread the thread ends with the goroutine. A thread cannot raise
 		// its priority again without privileges, so nothing else may run on it.
 		runtime.LockOSThread()
 		lowerPriority()
-		defer func() { problem = recover() }()
+		defer func() {
+			if p := recover(); p != nil {
+				problem = fmt.Sprintf("%v\n%s", p, debug.Stack())
+			}
+		}()
 		f()
 	}()
-	if problem := <-ended; problem != nil {
+	if problem := <-ended; problem != "" {
 		panic(problem)
 	}
 }

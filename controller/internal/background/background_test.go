@@ -1,6 +1,8 @@
 package background
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,8 +48,10 @@ func TestPanicReachesCaller(t *testing.T) {
 			for range 3 {
 				func() {
 					defer func() {
-						if got := recover(); got != "broken" {
-							t.Errorf("the caller recovered %v, want the panic's value", got)
+						if got := fmt.Sprint(recover()); !strings.HasPrefix(got, "broken") {
+							t.Errorf("the caller recovered %q, want the panic's value", got)
+						} else if c != nil && !strings.Contains(got, "TestPanicReachesCaller") {
+							t.Errorf("the caller recovered %q, without where it happened", got)
 						}
 					}()
 					c.Run(func() { panic("broken") })
