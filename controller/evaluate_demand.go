@@ -107,8 +107,7 @@ func (e *evaluation) setSkilledCondition() {
 	if len(described.Warnings) > 0 {
 		why = described.Warnings[0]
 	}
-	e.conditions.SetFalse(v1alpha1.ConditionSkilled, "NoSkill",
-		"observed demand and peaks are served instead: %s", why)
+	e.conditions.SetFalse(v1alpha1.ConditionSkilled, "NoSkill", "%s", why) // Ready says what is served instead
 }
 
 // explainRead returns the reason of a read error, and a message that says what to change.
