@@ -93,7 +93,7 @@ func (e *Estimator) Add(s Sample) {
 // unsettled takes a step that does not teach. Where the steps before it tell of a drop, its miss is
 // the first one that counts.
 func (e *Estimator) unsettled(s Sample) {
-	if whole(s.Replicas) && measured(s.Latency) && e.guard.tells() {
+	if whole(s.Replicas) && measured(s.Latency) && e.guard.judges() {
 		e.scale.begin(s.Load/s.Replicas, s.Latency/e.opts.AtMost, e.inUse(), e.guard.bound > 0)
 	}
 	e.trail.reset()
@@ -155,7 +155,7 @@ func (e *Estimator) watch(at time.Time, load, latency float64, n int) {
 	if e.guard.bound >= base {
 		e.guard.bound = 0
 	}
-	if v == usual && e.guard.tells() {
+	if v == usual && e.guard.judges() {
 		v = e.scale.step(load, latency, base, used, e.guard.bound > 0)
 	}
 	if v == usual && n >= e.trail.shortest() && e.seen.same == 1 {

@@ -13,7 +13,7 @@ type guard struct {
 	began   float64 // load at which it began
 	waited  int     // steps that missed it before the load per replica fell
 	below   int     // steps that missed the objective well below that
-	changed bool    // the summary was told about this change
+	changed bool    // the summary knows this change
 	missed  float64 // load of the last miss
 	met     int     // steps that met the objective, up to proven
 	inARow  int     // steps that missed it since the last one that met it
@@ -24,9 +24,9 @@ const (
 	// alarm is the score at which misses are no accident: about three in a row, or four with others
 	// between them.
 	alarm = 8
-	// farTold is how much a single step tells at most: two in a row, both far above the objective and
-	// above nearly all that was seen, are an alarm.
-	farTold = alarm / 2
+	// mostEvidence bounds the evidence of a single miss: two in a row, both far above the objective
+	// and above nearly all that was seen, are an alarm.
+	mostEvidence = alarm / 2
 	// proven is how many steps must have met the objective before a miss is taken for a load too high.
 	proven = 10
 	// hopelessSteps is how many steps in a row that miss the objective teach no more.
@@ -61,8 +61,8 @@ const (
 // the latency may be in another unit since its exporter changed, or no more replicas can come.
 func (g *guard) hopeless() bool { return g.inARow >= hopelessSteps }
 
-// tells reports whether a miss says something about the load.
-func (g *guard) tells() bool { return g.met >= proven && !g.hopeless() }
+// judges reports whether a miss is evidence about the load.
+func (g *guard) judges() bool { return g.met >= proven && !g.hopeless() }
 
 // A verdict says what a step means for the summary.
 type verdict int
@@ -82,13 +82,13 @@ func (g *guard) step(load, latency, used, allowed, far float64) verdict {
 	} else {
 		g.inARow++
 	}
-	if !g.tells() {
+	if !g.judges() {
 		return usual // the bound stays where it is
 	}
 	expected := min(3*allowed, missesAfter/2) // neighbours miss together, so more than allowed
 	switch {
 	case latency > 1 && load <= used*1.02:
-		g.score = min(g.score+told(expected, far), 2*alarm)
+		g.score = min(g.score+evidenceOf(expected, far), 2*alarm)
 		g.missed = load
 	case latency <= 1 && load >= busy*min(used, g.missed):
 		g.score = max(g.score-math.Log((1-expected)/(1-missesAfter)), 0)
@@ -105,14 +105,14 @@ func (g *guard) step(load, latency, used, allowed, far float64) verdict {
 	return usual
 }
 
-// told returns how much a miss tells. expected is the share of misses that is usual, and far that of
-// latencies so far above the objective; 0 where the miss is not far above it.
-func told(expected, far float64) float64 {
+// evidenceOf returns the evidence of a miss. expected is the share of misses that is usual, and far
+// that of latencies so far above the objective; 0 where the miss is not far above it.
+func evidenceOf(expected, far float64) float64 {
 	usual := math.Log(missesAfter / expected)
 	if far == 0 {
 		return usual
 	}
-	return max(usual, min(math.Log(missesAfter/(together*far)), farTold))
+	return max(usual, min(math.Log(missesAfter/(together*far)), mostEvidence))
 }
 
 // slowly looks for a share of misses that stays too high without many in a row.

@@ -64,13 +64,13 @@ func (b *bin) steps() float64 { return float64(b.met) + float64(b.missed) }
 // tail returns the quantile of the latency at a level. Where the steps are too few for that level,
 // it is extrapolated in the log of the latency, from the highest level for which they are enough.
 func (b *bin) tail(level, weight float64) float64 {
-	told := 1 - 3*weight/b.steps()
-	if level <= told {
+	highest := 1 - 3*weight/b.steps()
+	if level <= highest {
 		return b.quantile(level)
 	}
 	normal := distuv.UnitNormal
-	median, high := b.quantile(0.5), b.quantile(told)
-	return median * math.Pow(high/median, normal.Quantile(level)/normal.Quantile(told))
+	median, high := b.quantile(0.5), b.quantile(highest)
+	return median * math.Pow(high/median, normal.Quantile(level)/normal.Quantile(highest))
 }
 
 // A crossing is the load at which the law meets the objective.
@@ -104,8 +104,8 @@ func cross(groups []group) (crossing, bool) {
 	return out, true
 }
 
-// fitting returns the groups that a law is fitted to: those below the first one that is far above the
-// objective.
+// fitting returns the groups that a law is fitted to: those below the first one that is far above
+// the objective.
 func fitting(groups []group) []group {
 	for i, g := range groups {
 		if g.quantile > farAbove {
@@ -115,8 +115,8 @@ func fitting(groups []group) []group {
 	return groups
 }
 
-// laws returns laws of many shapes that are fitted to the groups, and the best one of them. There is
-// none where the groups are too few.
+// laws returns laws of many shapes that are fitted to the groups, and the best one of them. There
+// is none where the groups are too few.
 func laws(groups []group) (all []fitted, best fitted) {
 	best.loss = math.Inf(1)
 	if len(groups) < 4 {

@@ -236,7 +236,8 @@ func TestChange(t *testing.T) {
 				if u := quantile(end, 0.5); (name == "doubles" || name == "halves for a day") && u < 0.95 {
 					t.Errorf("in the end %.2f of the usual capacity is used", u)
 				}
-				// Replicas take time to start, and queues to empty, so no controller misses less than known.
+				// Replicas take time to start, and queues to empty, so no controller misses less
+				// than known.
 				if most := max(quantile(known, 0.5), 0.05) + 0.03; quantile(missed, 0.5) > most {
 					t.Errorf("within two hours %.3f of the steps missed the objective, want at most %.3f", quantile(missed, 0.5), most)
 				}
@@ -264,7 +265,8 @@ func quantile(values []float64, level float64) float64 {
 	return v[int(math.Round(level*float64(len(v)-1)))]
 }
 
-// hits lists how the share of the tokens of prompts that the cache has drifts, from the fourth day on.
+// hits lists how the share of the tokens of prompts that the cache has drifts, from the fourth day
+// on.
 func hits(w queues.World) map[string]func(minute int) float64 {
 	days := func(i int) float64 { return float64(i)/1440 - 3 }
 	towards := func(to float64) func(int) float64 {
@@ -276,8 +278,8 @@ func hits(w queues.World) map[string]func(minute int) float64 {
 	}
 }
 
-// TestHitsDrift lets the share of hits of a prefix cache drift by 0.2 in four days, or sway by 0.1 in
-// three. No step is far from the one before, so no change is to be found at once.
+// TestHitsDrift lets the share of hits of a prefix cache drift by 0.2 in four days, or sway by 0.1
+// in three. No step is far from the one before, so no change is to be found at once.
 func TestHitsDrift(t *testing.T) {
 	if !*bars {
 		t.Skip("takes a minute: run with -bars")

@@ -77,8 +77,9 @@ func (b *blend) log(load float64) float64 {
 	return mean / sum
 }
 
-// likelihood returns the log-likelihood of a latency at a place between the loads of the table. What
-// is far above the objective only says so: there, latency depends on how long the overload lasts.
+// likelihood returns the log-likelihood of a latency at a place between the loads of the table.
+// What is far above the objective only says so: there, latency depends on how long the overload
+// lasts.
 func (p *profile) likelihood(at, latency float64) float64 {
 	const outliers = 0.02 // share of steps that say nothing, at any latency alike
 	at = min(max(at, 0), profileLoads-1.001)

@@ -195,8 +195,8 @@ func TestMoreMissesNeverRaise(t *testing.T) {
 	})
 }
 
-// TestNotLoweredWithoutAMiss lets the capacity fall by any factor, however clear that is in latencies
-// that all meet the objective.
+// TestNotLoweredWithoutAMiss lets the capacity fall by any factor, however clear that is in
+// latencies that all meet the objective.
 func TestNotLoweredWithoutAMiss(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o, samples := someOptions(t), history(t)

@@ -3,7 +3,7 @@ package capacity
 import "math"
 
 // A scale compares the latest steps with a profile whose loads are all reduced by the same factor:
-// after a drop of the capacity they fit a lower one best. That tells the size of the drop.
+// after a drop of the capacity they fit a lower one best. So the size of the drop is known.
 type scale struct {
 	usual profile
 	logs  [scales]float64 // log-likelihood of the latest steps, by factor
@@ -19,16 +19,16 @@ const (
 	// scaleAlarm is the evidence at which a miss is taken for a change. After an alarm of the guard
 	// scaleAfter is enough.
 	scaleAlarm, scaleAfter = 8, 4
-	// lifted is the evidence below which nothing tells of a drop any more.
+	// lifted is the evidence below which there is no sign of a drop any more.
 	lifted = 1
 	// farthestBehind is how much less evidence than the best factor has any other one keeps.
 	farthestBehind = 4
-	// sureOf is the difference of evidence between the factor that fits best, and a lower one that may
-	// be true. That one is used, but it is no more than lowerScales lower.
+	// sureOf is the difference of evidence between the factor that fits best, and a lower one that
+	// may be true. That one is used, but it is no more than lowerScales lower.
 	sureOf      = 1.5
 	lowerScales = 2
-	// A drop that goes on is further down when replicas come. What the best factor fell by in about so
-	// many steps is assumed to come again, but no more than farthestAhead.
+	// A drop that goes on is further down when replicas come. What the best factor fell by in about
+	// so many steps is assumed to come again, but no more than farthestAhead.
 	trendForgets  = 1 / 10.0
 	farthestAhead = 3
 	// telling is the share of the limit below which loads say nothing about it.
@@ -85,13 +85,13 @@ func (s *scale) fit() (best, lower int, evidence float64) {
 	return best, min(lower+ahead, scales-1), evidence
 }
 
-// begin begins a bound at a miss, where the steps before it tell of a drop. The miss itself need not be
-// of a steady step.
+// begin begins a bound at a miss, where the steps before it tell of a drop. The miss itself need
+// not be of a steady step.
 func (s *scale) begin(load, latency, used float64, alarmed bool) {
 	_, lower, evidence := s.fit()
 	target := s.usual.limit * factorOf(lower)
-	tells := latency > 1 && load <= used*1.05 && evidence >= scaleAlarm || alarmed && evidence >= scaleAfter
-	if s.bound == 0 && tells && target < used {
+	sign := latency > 1 && load <= used*1.05 && evidence >= scaleAlarm || alarmed && evidence >= scaleAfter
+	if s.bound == 0 && sign && target < used {
 		s.bound, s.steps = target, 0
 	}
 }

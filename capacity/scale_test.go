@@ -34,7 +34,8 @@ func served(e *Estimator, steps int, seed uint64, factor func(i int) float64, lo
 	}
 }
 
-// TestSizeOfADrop asserts that a drop of any size is known soon after the first misses: not in rounds.
+// TestSizeOfADrop asserts that a drop of any size is known soon after the first misses: not in
+// rounds.
 func TestSizeOfADrop(t *testing.T) {
 	const change, soon = 2 * 1440, 15
 	for _, size := range []float64{0.9, 0.8, 0.7, 0.6, 0.5} {

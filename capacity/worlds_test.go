@@ -95,8 +95,9 @@ func TestEstimateOfKnownCapacities(t *testing.T) {
 			t.Logf("attained with days that reach the estimate %.4f; at the estimate all day %.4f (median %.4f); "+
 				"at its lower bound all day %.4f (median %.4f)", mean(cycle), mean(steady), quantile(steady, 0.5),
 				mean(steadyLower), quantile(steadyLower, 0.5))
-			// Days that reach the estimate spend most steps below it. All day at the estimate, about half
-			// of the seeds attain less than was asked, since it is a median. At its lower bound they do not.
+			// Days that reach the estimate spend most steps below it. All day at the estimate,
+			// about half of the seeds attain less than was asked, since it is a median. At its
+			// lower bound they do not.
 			if m := mean(cycle); m < w.Attain {
 				t.Errorf("days that reach the estimate attain %.4f, want %.2f", m, w.Attain)
 			}

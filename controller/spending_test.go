@@ -12,8 +12,8 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 )
 
-// A service level that costs too much is lowered. The condition says which level is reached, and a new
-// owner continues the count.
+// A service level that costs too much is lowered. The condition says which level is reached, and a
+// new owner continues the count.
 func TestSpendLimited(t *testing.T) {
 	fc := fiveMinuteForecast()
 	fc.Spec.CapacityPerReplica = new(resource.MustParse("1"))

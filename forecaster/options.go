@@ -57,8 +57,9 @@ type Options struct {
 	// each: this takes a small part of the time of a fit. It does not change what Contract decides.
 	Compare []Contract
 
-	// Half also estimates what covers lead windows as often as not, see [Outlook]. It needs a service
-	// level, and changes nothing about what Contract decides. It takes as long again as a fit.
+	// Half also estimates what covers lead windows as often as not, see [Outlook]. It needs a
+	// service level, and changes nothing about what Contract decides. It takes as long again as a
+	// fit.
 	Half bool
 
 	// Global is the global model; nil is the one that is shipped. Measurements set it to a model that

@@ -54,8 +54,8 @@ func apiError(kind, text string) *Error {
 		abridge(kind), text)
 }
 
-// tooMuch matches what Prometheus, Thanos, Mimir and VictoriaMetrics say of a query that asks for too
-// much at once.
+// tooMuch matches what Prometheus, Thanos, Mimir and VictoriaMetrics say of a query that asks for
+// too much at once.
 var tooMuch = regexp.MustCompile(`(?i)too many (samples|points)|would load too many|exceeds? the limit|` +
 	`exceeded the (maximum|limit|aggregated)|exceeded maximum resolution|hit the max number|-search\.max[A-Z]`)
 

@@ -6,7 +6,7 @@
 //   - [Step] makes the plan of one instant. The controller and the replay both call it, so a dry
 //     run equals serving by construction.
 //
-// The plan itself, its codec, the rounding to replicas and the served number are in planner/plan. What
-// bounds the cost of a service level is in planner/spend, and whether a plan is worth a write in
-// planner/publish.
+// The plan itself, its codec, the rounding to replicas and the served number are in planner/plan.
+// What bounds the cost of a service level is in planner/spend, and whether a plan is worth a write
+// in planner/publish.
 package planner

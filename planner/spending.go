@@ -15,8 +15,8 @@ import (
 // maxAtMost is the largest bound on what plans ask for, over a reactive policy.
 const maxAtMost = 1000
 
-// ParseAtMost reads the bound on what a service level may cost; "" is none, which is 0. field is how
-// errors refer to it.
+// ParseAtMost reads the bound on what a service level may cost; "" is none, which is 0. field is
+// how errors refer to it.
 func ParseAtMost(text v1alpha1.Decimal, c forecaster.Contract, field string) (float64, error) {
 	if text == "" {
 		return 0, nil
@@ -113,8 +113,8 @@ func (in buildInput) keeping(keep spend.Keep) buildInput {
 }
 
 // count counts what a plan asks for, and returns the figures of the week; nil where nothing is
-// bounded. whole is the input of the plan with all of the forecast. A step whose demand is not known is
-// not counted. g may be nil.
+// bounded. whole is the input of the plan with all of the forecast. A step whose demand is not
+// known is not counted. g may be nil.
 func (g *guard) count(in StepInput, whole buildInput, built plan.Plan, observed Observation) (*spend.Figures, error) {
 	if g == nil {
 		return nil, nil

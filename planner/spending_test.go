@@ -68,7 +68,8 @@ func TestAtMost(t *testing.T) {
 	}
 }
 
-// dearService plans a made-up service hour by hour: forecasts that ask for several times its demand.
+// dearService plans a made-up service hour by hour: forecasts that ask for several times its
+// demand.
 type dearService struct {
 	rng    *rand.Rand
 	set    Settings
@@ -154,8 +155,8 @@ func sum(values []float64) float64 {
 	return total
 }
 
-// What people ask for is provided for whatever it costs, and the figures say that it exceeds the bound.
-// bounds.min is a part of what a reactive policy takes.
+// What people ask for is provided for whatever it costs, and the figures say that it exceeds the
+// bound. bounds.min is a part of what a reactive policy takes.
 func TestPeaksExceedTheBound(t *testing.T) {
 	peak, err := scheduler.Compile("always", v1alpha1.PeakScheduleSpec{
 		TimeZone: "UTC",
@@ -193,8 +194,8 @@ func TestPeaksExceedTheBound(t *testing.T) {
 	}
 }
 
-// Without a bound nothing changes, to the bit, whatever is passed on between steps. With a bound that is
-// never reached, nothing changes either.
+// Without a bound nothing changes, to the bit, whatever is passed on between steps. With a bound
+// that is never reached, nothing changes either.
 func TestWithoutABoundNothingChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64().Draw(t, "seed")

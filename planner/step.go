@@ -54,8 +54,8 @@ type State struct {
 	Published *plan.Plan
 	// Publisher decides whether a plan is worth a write. The caller calls its Wrote after each write.
 	Publisher *publish.Publisher
-	// Spend counts what the plans ask for, where Settings.AtMost bounds that; nil bounds nothing. Each
-	// step counts in it.
+	// Spend counts what the plans ask for, where Settings.AtMost bounds that; nil bounds nothing.
+	// Each step counts in it.
 	Spend *spend.Ledger
 }
 
@@ -104,8 +104,8 @@ type StepOutput struct {
 	Observed Observation
 	// Publish says whether the plan is worth a write to status, and why.
 	Publish publish.Decision
-	// Spend is what the plans of the last week asked for; nil where nothing bounds that, where no plan
-	// was made, and without a capacity.
+	// Spend is what the plans of the last week asked for; nil where nothing bounds that, where no
+	// plan was made, and without a capacity.
 	Spend *spend.Figures
 
 	serve plan.ServeInput

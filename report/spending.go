@@ -9,16 +9,16 @@ import (
 type Spend struct {
 	// AtMost is the bound.
 	AtMost float64 `json:"atMost"`
-	// LargestWeek is how many times the replica-hours of a reactive policy the plans of a week asked
-	// for at most. A reactive policy follows the demand of the step before, without a wait.
+	// LargestWeek is how many times the replica-hours of a reactive policy the plans of a week
+	// asked for at most. A reactive policy follows the demand of the step before, without a wait.
 	LargestWeek float64 `json:"largestWeek"`
 	// LastWeek is the same for the last week, and Unbounded for plans that are not lowered.
 	LastWeek  float64 `json:"lastWeek"`
 	Unbounded float64 `json:"unbounded"`
 	// Lowered is the share of the steps at which the plan was lowered.
 	Lowered float64 `json:"lowered"`
-	// Reachable is the share of lead windows that the plan covers as it is lowered at the end. It is
-	// nil if too few were seen.
+	// Reachable is the share of lead windows that the plan covers as it is lowered at the end. It
+	// is nil if too few were seen.
 	Reachable *float64 `json:"reachable,omitempty"`
 }
 

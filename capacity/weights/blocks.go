@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// blockTime is how long a block is: single steps are noisy, and latency follows the load of some
-	// minutes.
+	// blockTime is how long a block is: single steps are noisy, and latency follows the load of
+	// some minutes.
 	blockTime = 10 * time.Minute
 	// settles is how long replicas must have been the same before a step teaches.
 	settles = 5 * time.Minute
@@ -17,8 +17,8 @@ const (
 	// Blocks with less than this share of a high load do not count.
 	busyShare = 0.5
 	highLoad  = 0.95 // a quantile of the load
-	// Latencies beyond these, relative to the objective, count as these. Far below it, latency says how
-	// long a request alone takes. Above saturation, it says how long the overload lasted.
+	// Latencies beyond these, relative to the objective, count as these. Far below it, latency says
+	// how long a request alone takes. Above saturation, it says how long the overload lasted.
 	lowest, highest = 0.4, 3
 )
 

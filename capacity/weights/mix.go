@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// A mix judges weights by the blocks. It counts in shares: how much of the mean load each term makes.
-// They are at least leastShare, and add up to 1.
+// A mix judges weights by the blocks. It counts in shares: how much of the mean load each term
+// makes. They are at least leastShare, and add up to 1.
 type mix struct {
 	blocks []block // the terms relative to their means
 	means  []float64
@@ -70,8 +70,8 @@ func (m *mix) highLatency() float64 {
 	return math.Exp(all[int(highLoad*float64(len(all)-1))])
 }
 
-// varies returns the standard deviation of the part that a term has in the load, relative to its mean,
-// of the term that varies the most.
+// varies returns the standard deviation of the part that a term has in the load, relative to its
+// mean, of the term that varies the most.
 func (m *mix) varies() float64 {
 	most := 0.0
 	for k := range m.given {
@@ -89,9 +89,9 @@ func (m *mix) varies() float64 {
 	return most
 }
 
-// judge returns on how many days other weights are better than the given ones, and by which share of
-// what these leave unexplained. The weights of a day are found, and both regressions made, without the
-// days of its group.
+// judge returns on how many days other weights are better than the given ones, and by which share
+// of what these leave unexplained. The weights of a day are found, and both regressions made,
+// without the days of its group.
 func (m *mix) judge() (days int, gain float64) {
 	type left struct{ found, given float64 }
 	byDay := map[int]left{}
@@ -167,8 +167,8 @@ func bounded(shares []float64) []float64 {
 	return out
 }
 
-// A curve is a monotone regression of latency on load: latency rises from pool to pool. left is the sum
-// of squares that it leaves.
+// A curve is a monotone regression of latency on load: latency rises from pool to pool. left is the
+// sum of squares that it leaves.
 type curve struct {
 	loads, values []float64 // the lowest load of each pool, and its latency
 	left          float64

@@ -10,9 +10,9 @@ import (
 )
 
 // A model server whose prompts are cached to a share that varies, with weights that count requests
-// alone. Its capacity is 1.37 requests/s without a cache, and 2.82 with 60 % of the prompts cached, so
-// prompts are 86 % of the work (World.Measure, 1500 steps). With prefill in chunks, the capacity is 0.39
-// and 2.32: prompts are all of the work, and more than in proportion.
+// alone. Its capacity is 1.37 requests/s without a cache, and 2.82 with 60 % of the prompts cached,
+// so prompts are 86 % of the work (World.Measure, 1500 steps). With prefill in chunks, the capacity
+// is 0.39 and 2.32: prompts are all of the work, and more than in proportion.
 func TestWeightsOfAModelServer(t *testing.T) {
 	for name, tc := range map[string]struct{ capacity, low, high float64 }{
 		"chat":  {1.37, 0.70, 0.97},

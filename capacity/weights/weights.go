@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Input is what was measured, step by step. All series have the same length. A value that is not known
-// is NaN.
+// Input is what was measured, step by step. All series have the same length. A value that is not
+// known is NaN.
 type Input struct {
 	Start time.Time
 	Step  time.Duration
@@ -64,8 +64,8 @@ const (
 	OneTerm Verdict = "OneTerm"
 	// FewDays: too few days have enough busy steps that teach.
 	FewDays Verdict = "FewDays"
-	// NeverBusy: latency was always far below the objective. It then says how long a request alone takes,
-	// and not what others add.
+	// NeverBusy: latency was always far below the objective. It then says how long a request alone
+	// takes, and not what others add.
 	NeverBusy Verdict = "NeverBusy"
 	// SameMix: the terms rise and fall together, so that any weights would do as well.
 	SameMix Verdict = "SameMix"
@@ -74,11 +74,11 @@ const (
 // Estimate is what the measurements say about the weights.
 type Estimate struct {
 	Verdict Verdict
-	// Weights are those that fit best; those that were given unless Verdict is Better. They keep the
-	// mean of the load in busy steps as it is.
+	// Weights are those that fit best; those that were given unless Verdict is Better. They keep
+	// the mean of the load in busy steps as it is.
 	Weights []float64
-	// Days were judged. On BetterDays of them Weights left less of the latency unexplained than those
-	// that were given, and on all of them together a share of Gain less.
+	// Days were judged. On BetterDays of them Weights left less of the latency unexplained than
+	// those that were given, and on all of them together a share of Gain less.
 	Days, BetterDays int
 	Gain             float64
 }

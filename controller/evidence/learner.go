@@ -184,9 +184,9 @@ func (l *Learner) again(latency, replicas error, shorter bool) bool {
 	}
 }
 
-// add adds what was read. After an error, the steps that were not answered are read again, and fewer at
-// once if there were too many. Otherwise a restart with wrong credentials would leave the past unknown
-// for good.
+// add adds what was read. After an error, the steps that were not answered are read again, and
+// fewer at once if there were too many. Otherwise a restart with wrong credentials would leave the
+// past unknown for good.
 func (l *Learner) add(in Input) {
 	l.reading = false
 	latency, replicas := l.results[reads.Latency], l.results[reads.Replicas]

@@ -12,21 +12,22 @@ import (
 const (
 	// leastSteps is how many steps a read has at least that is made shorter.
 	leastSteps = 60
-	// growAfter is after how many answered reads in a row the next one has twice as many steps: what was
-	// too long while the source was busy need not be later.
+	// growAfter is after how many answered reads in a row the next one has twice as many steps:
+	// what was too long while the source was busy need not be later.
 	growAfter = 4
 	// mostSteps is from how many steps on a read needs no bound.
 	mostSteps = 10080
 )
 
-// pace bounds the steps of a read: half as many after each one that was too long. The zero value bounds
-// nothing.
+// pace bounds the steps of a read: half as many after each one that was too long. The zero value
+// bounds nothing.
 type pace struct {
 	most     int // steps; 0 without a bound
 	answered int // reads in a row since most changed
 }
 
-// tooLong takes a read of so many steps that was too long. It reports whether the next one is shorter.
+// tooLong takes a read of so many steps that was too long. It reports whether the next one is
+// shorter.
 func (p *pace) tooLong(steps int) bool {
 	p.answered = 0
 	if steps <= leastSteps {
@@ -55,8 +56,8 @@ func tooLong(err error) bool {
 		errors.Is(err, context.DeadlineExceeded)
 }
 
-// answered returns how many of the steps from an instant on a result knows. A source that fails after
-// some requests returns the steps up to there.
+// answered returns how many of the steps from an instant on a result knows. A source that fails
+// after some requests returns the steps up to there.
 func answered(r reads.Result, from time.Time, step time.Duration, steps int) int {
 	switch kind := history.KindOf(r.Err); {
 	case r.Err == nil, kind == history.ErrNoSeries, kind == history.ErrNotFinite:

@@ -41,7 +41,8 @@ type ask struct {
 	steps int
 }
 
-// limited answers reads of up to so many steps. Of longer ones it answers the first of them, and fails.
+// limited answers reads of up to so many steps. Of longer ones it answers the first of them, and
+// fails.
 type limited struct {
 	recorded
 	most, before map[string]int // by query; a query that is not in most has no limit
@@ -64,8 +65,8 @@ func (s *limited) Range(
 	return series, notes, err
 }
 
-// learnedBy lets a Learner read until it has caught up, with two evaluations a minute. It returns how
-// long that took.
+// learnedBy lets a Learner read until it has caught up, with two evaluations a minute. It returns
+// how long that took.
 func learnedBy(l *Learner, in Input, f *fakeFetcher, open Open, most time.Duration) (time.Duration, bool) {
 	began := in.Now
 	for ; in.Now.Sub(began) < most; in.Now = in.Now.Add(time.Minute) {
@@ -204,8 +205,8 @@ func TestReadsBecomeLongerAgain(t *testing.T) {
 	}
 }
 
-// Replicas that are never answered do not keep the latency from being read, and a latency that is too
-// large for good is given up.
+// Replicas that are never answered do not keep the latency from being read, and a latency that is
+// too large for good is given up.
 func TestNoReadIsShortEnough(t *testing.T) {
 	for name, tc := range map[string]struct {
 		query   string

@@ -162,8 +162,8 @@ func TestSlowReadsOfOneNamespaceDelayNoOther(t *testing.T) {
 	}
 }
 
-// A read that a source answers request by request, and never ends, is a timeout: whoever asked may ask
-// for less.
+// A read that a source answers request by request, and never ends, is a timeout: whoever asked may
+// ask for less.
 func TestAReadThatNeverEndsIsATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := New()

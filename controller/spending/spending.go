@@ -1,5 +1,5 @@
-// Package spending writes what the plans of a Forecast ask for, over a reactive policy, into its status,
-// its conditions and its metrics. What is done about it is decided in planner/spend.
+// Package spending writes what the plans of a Forecast ask for, over a reactive policy, into its
+// status, its conditions and its metrics. What is done about it is decided in planner/spend.
 package spending
 
 import (
@@ -37,9 +37,9 @@ func figure(v float64) string {
 	return string(v1alpha1.FormatDecimal(v, 4))
 }
 
-// SetCondition sets the condition SpendLimited: whether the plan is lowered, and what can be reached.
-// figures is nil where the bound cannot be held, because the capacity or the demand is not known.
-// limited reports whether the condition was True before.
+// SetCondition sets the condition SpendLimited: whether the plan is lowered, and what can be
+// reached. figures is nil where the bound cannot be held, because the capacity or the demand is not
+// known. limited reports whether the condition was True before.
 func SetCondition(set *conditions.Set, bound planner.Settings, figures *spend.Figures, capacity float64, limited bool) {
 	const kind = v1alpha1.ConditionSpendLimited
 	switch {

@@ -8,11 +8,13 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// Operand returns an error unless a query is a whole expression by itself, so that it stays one operand
-// when it is put in parentheses. "vector(1)) * 2 + sum(vector(1)" is none: it would close them itself.
+// Operand returns an error unless a query is a whole expression by itself, so that it stays one
+// operand when it is put in parentheses. "vector(1)) * 2 + sum(vector(1)" is none: it would close
+// them itself.
 //
-// A server may know more than Prometheus, such as MetricsQL. So only what no server can take for a whole
-// expression is an error: brackets without their other half, a text without an end, and nothing at all.
+// A server may know more than Prometheus, such as MetricsQL. So only what no server can take for a
+// whole expression is an error: brackets without their other half, a string without an end, and
+// nothing at all.
 func Operand(query string) error {
 	if _, err := parser.NewParser(parser.Options{}).ParseExpr(query); err == nil {
 		return nil
@@ -45,9 +47,9 @@ func balanced(query string) error {
 			i = lineEnd(query, i)
 			continue
 		case '"', '\'', '`':
-			end := textEnd(query, i)
+			end := stringEnd(query, i)
 			if end < 0 {
-				return fmt.Errorf("the text that begins with %c at byte %d has no end", c, i+1)
+				return fmt.Errorf("the string that begins with %c at byte %d has no end", c, i+1)
 			}
 			i = end
 		case '\\': // MetricsQL allows any character in a name after this one.
@@ -80,8 +82,9 @@ func lineEnd(query string, i int) int {
 	return i
 }
 
-// textEnd returns the position at which the text ends that begins at i; -1 where it does not end.
-func textEnd(query string, i int) int {
+// stringEnd returns the position at which the string ends that begins at i; -1 where it does not
+// end.
+func stringEnd(query string, i int) int {
 	quote := query[i]
 	for i++; i < len(query); i++ {
 		switch {

@@ -29,8 +29,9 @@ func Replicas(demand, capacity float64) int {
 	return int(n)
 }
 
-// Within returns the replicas that an HPA without a tolerance asks for at a demand: [Replicas], within
-// its bounds. A most of 0 is no bound. A reactive policy takes that for the demand it observes.
+// Within returns the replicas that an HPA without a tolerance asks for at a demand: [Replicas],
+// within its bounds. A most of 0 is no bound. A reactive policy takes that for the demand it
+// observes.
 func Within(demand, capacity float64, least, most int) int {
 	n := max(least, Replicas(demand, capacity))
 	if most > 0 {

@@ -103,8 +103,8 @@ func (p *Publisher) Affords(now time.Time) bool {
 	return p.remaining(now) > p.opts.Writes/3
 }
 
-// AffordsChange reports whether a relative change of what is served, for another reason than the plan,
-// is worth a write. A change of the plan needs as much.
+// AffordsChange reports whether a relative change of what is served, for another reason than the
+// plan, is worth a write. A change of the plan needs as much.
 func (p *Publisher) AffordsChange(now time.Time, change float64) bool {
 	remaining := p.remaining(now)
 	return remaining > 0 && change > p.threshold(remaining)

@@ -24,8 +24,8 @@ type Record struct {
 	Text string
 }
 
-// Record returns what was counted, in the form for storage. Its Text is empty where that is nothing.
-// The lead window under way is left out.
+// Record returns what was counted, in the form for storage. Its Text is empty where that is
+// nothing. The lead window under way is left out.
 func (l *Ledger) Record() Record {
 	if len(l.periods) == 0 {
 		return Record{}

@@ -11,8 +11,9 @@ type Figures struct {
 	Keep Keep
 	// Counted is how much of the week was counted.
 	Counted time.Duration
-	// Ratio is how many times the replica-hours of a reactive policy the plans asked for. Full is how
-	// many times the whole forecast would have asked for. Both are NaN while nothing was counted.
+	// Ratio is how many times the replica-hours of a reactive policy the plans asked for. Full is
+	// how many times the whole forecast would have asked for. Both are NaN while nothing was
+	// counted.
 	Ratio, Full float64
 	// Reachable is the share of lead windows that a plan with Keep covers. NaN is not known.
 	Reachable float64
@@ -21,8 +22,8 @@ type Figures struct {
 	Excess float64
 }
 
-// Exceeded reports whether more was asked for than the bound allows, and nothing that a forecast says is
-// planned with until that is over.
+// Exceeded reports whether more was asked for than the bound allows, and nothing that a forecast
+// says is planned with until that is over.
 func (f Figures) Exceeded() bool { return f.Excess > Tolerance && f.Keep <= Nothing }
 
 // WholeWeek reports whether nearly all of the week was counted.

@@ -1,8 +1,8 @@
 package spend
 
-// Keep says how much of a forecast is planned with, from 0 to [All]. Up to [Expected] it is the share
-// of what is expected beyond observed demand. What it is above that is the share of what the service
-// level asks for beyond expected demand. Observed demand is served at any Keep.
+// Keep says how much of a forecast is planned with, from 0 to [All]. Up to [Expected] it is the
+// share of what is expected beyond observed demand. What it is above that is the share of what the
+// service level asks for beyond expected demand. Observed demand is served at any Keep.
 type Keep float64
 
 // Some values of Keep.
@@ -15,8 +15,8 @@ const (
 	All Keep = 2
 )
 
-// Of returns the part of a forecast that is planned with. full is the forecast at the service level,
-// and expected the demand that is expected, which is not above full. observed is demand now.
+// Of returns the part of a forecast that is planned with. full is the forecast at the service
+// level, and expected the demand that is expected, which is not above full. observed is demand now.
 func (k Keep) Of(observed, expected, full float64) float64 {
 	switch {
 	case k >= All:

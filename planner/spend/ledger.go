@@ -17,7 +17,8 @@ const (
 
 // Bound is what a Ledger holds plans to.
 type Bound struct {
-	// AtMost is how many times the replica-hours of a reactive policy plans may ask for; 1 or above.
+	// AtMost is how many times the replica-hours of a reactive policy plans may ask for; 1 or
+	// above.
 	AtMost float64
 	// Level is the service level of the forecasts. Under another one the counts begin again.
 	Level float64
@@ -27,16 +28,18 @@ type Bound struct {
 type Replicas struct {
 	// Asked is by the plan, and Reactive by a policy that follows observed demand.
 	Asked, Reactive float64
-	// Full would be by a plan with the whole forecast, and Expected by one with expected demand alone.
+	// Full would be by a plan with the whole forecast, and Expected by one with expected demand
+	// alone.
 	Full, Expected float64
 }
 
-// Window is what plans provide for in the lead window that begins with a step, in the unit of demand.
+// Window is what plans provide for in the lead window that begins with a step, in the unit of
+// demand.
 type Window struct {
 	// Steps is the length of the window.
 	Steps int
-	// Observed is the newest demand before the window. Full and Expected are what plans provide for:
-	// with the whole forecast, and with expected demand alone.
+	// Observed is the newest demand before the window. Full and Expected are what plans provide
+	// for: with the whole forecast, and with expected demand alone.
 	Observed, Full, Expected float64
 }
 
@@ -154,8 +157,8 @@ func (l *Ledger) sums(at time.Time) period {
 	return out
 }
 
-// excess returns by how much more was asked for than the bound allows, as a share of what it allows in
-// a week. The part of the week that was not counted is taken as spent at the bound.
+// excess returns by how much more was asked for than the bound allows, as a share of what it allows
+// in a week. The part of the week that was not counted is taken as spent at the bound.
 func (p period) excess(atMost float64) float64 {
 	if !(p.reactive > 0) {
 		return 0

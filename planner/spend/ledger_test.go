@@ -21,7 +21,8 @@ type service struct {
 	lead           int
 }
 
-// run plans a service for some steps under a bound, in replicas of one unit, and calls check after each.
+// run plans a service for some steps under a bound, in replicas of one unit, and calls check after
+// each.
 func (s service) run(l *Ledger, b Bound, steps int, check func(i int, done Step, keep Keep)) {
 	demand := func(i int) float64 { return math.Ceil(s.demand(i)) }
 	for i := 1; i <= steps; i++ {
@@ -63,9 +64,9 @@ func (t *trailing) add(s Step, week int) float64 {
 	return a / b
 }
 
-// Whatever a service asks for, a whole week of it stays at the bound: up to the tolerance, one step and
-// what the sums of six hours blur. Only a fall of demand can lift the ratio above that, because what was
-// spent before then weighs more. Nothing beyond observed demand is planned with meanwhile.
+// Whatever a service asks for, a whole week of it stays at the bound: up to the tolerance, one step
+// and what the sums of six hours blur. Only a fall of demand can lift the ratio above that, because
+// what was spent before then weighs more. Nothing beyond observed demand is planned with meanwhile.
 func TestAWeekStaysAtTheBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
@@ -115,8 +116,8 @@ func TestAWeekStaysAtTheBound(t *testing.T) {
 	})
 }
 
-// In a service that does not change, what is kept comes to rest where a week asks for just the bound. It
-// does not swing: after the first days it moves by little within a day.
+// In a service that does not change, what is kept comes to rest where a week asks for just the
+// bound. It does not swing: after the first days it moves by little within a day.
 func TestItComesToRest(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason         string

@@ -14,8 +14,8 @@ const (
 	fewWindows = 20
 )
 
-// reach counts which part of lead windows each Keep would have covered. It looks at windows that do not
-// overlap. Older ones count less: a week ago, 1/e.
+// reach counts which part of lead windows each Keep would have covered. It looks at windows that do
+// not overlap. Older ones count less: a week ago, 1/e.
 type reach struct {
 	// never counts the windows that nothing would have covered, and observed those that observed
 	// demand did. Each of needed counts those that need a Keep within one bin.
@@ -28,8 +28,8 @@ type reach struct {
 	seen    int       // how many of its steps are known
 }
 
-// observe takes the demand of a step into account. before is when the last step began; a window with a
-// missing step is not counted.
+// observe takes the demand of a step into account. before is when the last step began; a window
+// with a missing step is not counted.
 func (r *reach) observe(s Step, before time.Time) {
 	if r.window.Steps > 0 && s.At.Sub(before) != s.Length {
 		r.window = Window{}

@@ -27,8 +27,8 @@ type Gain struct {
 	High *float64 `json:"high,omitempty"`
 }
 
-// Of returns the gain of a weighed cost over that of the policy of today. The weeks are relative to one
-// oracle.
+// Of returns the gain of a weighed cost over that of the policy of today. The weeks are relative to
+// one oracle.
 func Of(head, today float64, headWeeks, todayWeeks []float64) *Gain {
 	g := &Gain{Share: saved(head, today)}
 	if len(headWeeks) != len(todayWeeks) {

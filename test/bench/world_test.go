@@ -34,8 +34,8 @@ const (
 	testPort    = 8080 // the test-adapter always receives values on this port
 	protobuf    = "application/vnd.kubernetes.protobuf"
 	namespace   = "bench"
-	// patience is how long a target may take to answer one more request than before. Forecasts are not
-	// planned in the order in which they are requested, so each of them adds a little.
+	// patience is how long a target may take to answer one more request than before. Forecasts are
+	// not planned in the order in which they are requested, so each of them adds a little.
 	patience  = 2 * time.Minute
 	perMetric = 50 * time.Millisecond
 	// nowhere is the URL of a Prometheus that nobody asks.

@@ -123,7 +123,8 @@ func (v *view) frame() string {
 	return out.String()
 }
 
-// access says how to look at the cluster. The line that main prints is hidden while this view is shown.
+// access says how to look at the cluster. The line that main prints is hidden while this view is
+// shown.
 func (v *view) access() string {
 	line := "export KUBECONFIG=" + v.world.Kubeconfig
 	if len(line) > v.width { // half of a path is of no use

@@ -153,8 +153,9 @@ func observe(t *testing.T, w *harness.World) []record {
 }
 
 // checkOutage checks that the metric was always there, and that it differed from that of the other
-// service by half a replica on the mean, and never by more than two. The two HPAs read their metrics
-// at different instants, so a record may match one that is up to two syncs earlier or later.
+// service by half a replica on the mean, and never by more than two. The two HPAs read their
+// metrics at different instants, so a record may match one that is up to two syncs earlier or
+// later.
 //
 // The counts of the HPAs may differ by more. An HPA does nothing while the metric is within a tenth
 // of what its replicas can serve. So of two HPAs with 10 replicas, the one that reads 11.0 replicas

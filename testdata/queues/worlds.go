@@ -113,8 +113,8 @@ func (w World) Attainment(seed uint64, load, length, cached float64, steps int) 
 	return float64(met) / float64(all)
 }
 
-// CapacityAt returns the capacity at a share of the tokens of prompts that a cache has, between those
-// that were measured in proportion.
+// CapacityAt returns the capacity at a share of the tokens of prompts that a cache has, between
+// those that were measured in proportion.
 func (w World) CapacityAt(cached float64) float64 {
 	by := w.byCached
 	if len(by) == 0 {

@@ -33,8 +33,8 @@ type inputFlags struct {
 	history        promDuration
 	step           promDuration
 
-	// through returns how to reach the cluster, where prometheus may name a Service in it; nil where it
-	// may not.
+	// through returns how to reach the cluster, where prometheus may name a Service in it; nil
+	// where it may not.
 	through func() (*rest.Config, error)
 
 	// file holds the series of input if they were read before, and is nil if not. A pipe can be read

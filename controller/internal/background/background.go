@@ -34,8 +34,8 @@ func (c *Computations) Run(f func()) {
 	go func() {
 		var problem string
 		defer func() { ended <- problem }()
-		// Without a call to UnlockOSThread the thread ends with the goroutine. A thread cannot raise
-		// its priority again without privileges, so nothing else may run on it.
+		// Without a call to UnlockOSThread the thread ends with the goroutine. A thread cannot
+		// raise its priority again without privileges, so nothing else may run on it.
 		runtime.LockOSThread()
 		lowerPriority()
 		defer func() {

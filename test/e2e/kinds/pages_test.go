@@ -45,8 +45,9 @@ func TestQuickStart(t *testing.T) {
 	}
 }
 
-// elsewhere are the commands that make a cluster, install what the control plane has already, wait for
-// pods that the control plane only pretends to run, and serve a page until they are interrupted.
+// elsewhere are the commands that make a cluster, install what the control plane has already, wait
+// for pods that the control plane only pretends to run, and serve a page until they are
+// interrupted.
 var elsewhere = regexp.MustCompile(`^(make|kind|export) |headstart ui |rollout status|-k manifests/`)
 
 // administrator returns what runs a line of a page in the repository, for somebody who may do

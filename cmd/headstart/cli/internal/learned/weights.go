@@ -11,8 +11,9 @@ import (
 	"headstart.dev/headstart/report/learned"
 )
 
-// Weigh reads the terms of a demand one by one, and returns notes on whether other weights would fit
-// better. There are none where demand is not several terms. in is what the capacity was learned from.
+// Weigh reads the terms of a demand one by one, and returns notes on whether other weights would
+// fit better. There are none where demand is not several terms. in is what the capacity was learned
+// from.
 func Weigh(
 	ctx context.Context, source Source, d *v1alpha1.DemandSource, in learned.Input, progress func(done, total int),
 ) []string {

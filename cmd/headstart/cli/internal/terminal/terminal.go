@@ -56,8 +56,8 @@ func Columns(w io.Writer, width int) int {
 // NewTable aligns columns that are separated by tabs.
 func NewTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 4, 2, ' ', 0) }
 
-// WriteFitting writes rows as a table. The first row has the names of the columns. Where the table is
-// wider than the width, the last columns are left out, and a line names them.
+// WriteFitting writes rows as a table. The first row has the names of the columns. Where the table
+// is wider than the width, the last columns are left out, and a line names them.
 func WriteFitting(w io.Writer, rows [][]string, width int) {
 	shown, used := 0, -2
 	for column := range rows[0] {

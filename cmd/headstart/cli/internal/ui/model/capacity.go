@@ -11,8 +11,8 @@ type Learned struct {
 	// Value is what plan and metric are made with, and Source where it is from.
 	Value  *float64 `json:"value"`
 	Source string   `json:"source"`
-	// Estimate is the largest load at which the objective is met, or more where AtLeast is set. Lower is
-	// its lower confidence bound.
+	// Estimate is the largest load at which the objective is met, or more where AtLeast is set.
+	// Lower is its lower confidence bound.
 	Estimate *float64 `json:"estimate"`
 	Lower    *float64 `json:"lower"`
 	AtLeast  bool     `json:"atLeast"`

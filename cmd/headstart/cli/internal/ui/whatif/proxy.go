@@ -48,8 +48,8 @@ type proxied struct {
 // maxStatus bounds what is read of an error.
 const maxStatus = 16 << 10
 
-// RoundTrip sends a request. Where a POST is forbidden, the answer is left as it is: the caller then
-// tries GET, which needs another right.
+// RoundTrip sends a request. Where a POST is forbidden, the answer is left as it is: the caller
+// then tries GET, which needs another right.
 func (p proxied) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := p.next.RoundTrip(r)
 	if err != nil || resp.StatusCode < http.StatusBadRequest ||
