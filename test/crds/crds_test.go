@@ -236,14 +236,43 @@ func TestCapacityAndDemand(t *testing.T) {
 		"a weight of 0":     {"  demand: {terms: [{query: a, weight: \"0.0\"}]}\n", "weight must be above 0"},
 		"source of a query": {"  demand: {prometheus: {query: up}, source: llm}\n", "source is that of terms"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			err := v.validate(t, forecastWith(t, tc.fields))
-			switch {
-			case tc.message == "" && err != nil:
-				t.Errorf("refused: %v", err)
-			case tc.message != "" && (err == nil || !strings.Contains(err.Error(), tc.message)):
-				t.Errorf("the API server says %v, want something with %q", err, tc.message)
-			}
-		})
+		t.Run(name, func(t *testing.T) { v.check(t, tc.fields, tc.message) })
+	}
+}
+
+// check validates a Forecast with these fields. It must be valid when message is empty, and otherwise
+// the error must contain message.
+func (v crdValidator) check(t *testing.T, fields, message string) {
+	t.Helper()
+	err := v.validate(t, forecastWith(t, fields))
+	switch {
+	case message == "" && err != nil:
+		t.Errorf("refused: %v", err)
+	case message != "" && (err == nil || !strings.Contains(err.Error(), message)):
+		t.Errorf("the API server says %v, want something with %q", err, message)
+	}
+}
+
+// TestSpend checks the rules about what a service level may cost.
+func TestSpend(t *testing.T) {
+	const demand = "  demand: {prometheus: {query: up}}\n"
+	v := newCRDValidator(t, "headstart.dev_forecasts.yaml")
+	for name, tc := range map[string]struct{ fields, message string }{
+		"bounded":   {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"2\"}\n", ""},
+		"the least": {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"1\"}\n", ""},
+		"the most":  {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"1000\"}\n", ""},
+		"below 1":   {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"0.99\"}\n", "atMost must be from 1 to 1000"},
+		"too much":  {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"1001\"}\n", "atMost must be from 1 to 1000"},
+		"no number": {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: twice}\n", "atMost"},
+		"a shortage cost": {
+			demand + "  provisionFor: {shortageCost: \"20\", atMost: \"2\"}\n", "atMost needs serviceLevel",
+		},
+		"no demand": {"  provisionFor: {serviceLevel: \"0.99\", atMost: \"2\"}\n", "provisionFor.atMost needs demand"},
+		"an overflow": {
+			demand + "  overflowOf: {cluster: a, forecast: shop/web}\n" +
+				"  provisionFor: {serviceLevel: \"0.99\", atMost: \"2\"}\n", "cannot be together with overflowOf",
+		},
+	} {
+		t.Run(name, func(t *testing.T) { v.check(t, tc.fields, tc.message) })
 	}
 }
