@@ -261,8 +261,8 @@ func TestSpend(t *testing.T) {
 		"bounded":   {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"2\"}\n", ""},
 		"the least": {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"1\"}\n", ""},
 		"the most":  {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"1000\"}\n", ""},
-		"below 1":   {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"0.99\"}\n", "atMost must be from 1 to 1000"},
-		"too much":  {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"1001\"}\n", "atMost must be from 1 to 1000"},
+		"below 1":   {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"0.99\"}\n", "must be from 1 to 1000"},
+		"too much":  {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: \"1001\"}\n", "must be from 1 to 1000"},
 		"no number": {demand + "  provisionFor: {serviceLevel: \"0.99\", atMost: twice}\n", "atMost"},
 		"a shortage cost": {
 			demand + "  provisionFor: {shortageCost: \"20\", atMost: \"2\"}\n", "atMost needs serviceLevel",
