@@ -18,9 +18,8 @@ changed() {
 	} | xargs -r -n1 dirname | sort -u | sed 's|^|./|'
 }
 
-# Go leaves folders named testdata out of ./...: these two hold the generator of the synthetic
-# traces.
-product=(./... ./testdata/generate ./testdata/traces)
+# Go leaves folders named testdata out of ./...
+mapfile -t product < <(hack/packages.sh product)
 tests=(./...)
 release=(./...)
 if [[ ${1-} == --changed ]]; then

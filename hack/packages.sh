@@ -2,6 +2,7 @@
 # Lists the packages that have tests by how they are tested, one a line. Each package is in exactly
 # one list, and a new one is in a list without being named here.
 #
+#   product all packages of the product, as patterns
 #   race    packages of the product with goroutines: under the race detector
 #   plain   the other packages of the product
 #   quick   packages of the test module that need no control plane
@@ -20,9 +21,13 @@ tests() { cd test && go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImport
 builds='[[ ]headstart\.dev/headstart/test/binaries[] ]'
 
 smoke=headstart.dev/headstart/test/e2e/smoke
+# product lists the patterns of the product. Go leaves folders named testdata out of ./...
+product() { printf '%s\n' ./... ./testdata/generate ./testdata/queues ./testdata/traces; }
+
 case ${1-} in
+product) product ;;
 race) race ;;
-plain) comm -23 <(go list ./... | sort) <(race | sort) ;;
+plain) comm -23 <(product | xargs go list | sort) <(race | sort) ;;
 quick) tests | grep -v "$builds" | cut -d' ' -f1 ;;
 smoke) echo "$smoke" ;;
 full)
@@ -31,7 +36,7 @@ full)
 	grep -vE '/e2e/(warm|storm|capacity|keda|overflow|kinds|release)$|/e2e$' <<<"$all"
 	;;
 *)
-	echo "usage: hack/packages.sh race|plain|quick|smoke|full" >&2
+	echo "usage: hack/packages.sh product|race|plain|quick|smoke|full" >&2
 	exit 2
 	;;
 esac
