@@ -102,23 +102,22 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 
 // Observe sets the metrics of a Forecast. figures is nil where nothing is bounded or known.
 func (m *Metrics) Observe(key types.NamespacedName, atMost float64, figures *spend.Figures) {
-	m.Forget(key)
 	if figures == nil {
-		return
+		figures, atMost = &spend.Figures{Ratio: math.NaN(), Full: math.NaN(), Reachable: math.NaN()}, math.NaN()
 	}
 	for name, v := range map[string]float64{
 		"ratio": figures.Ratio, "unbounded": figures.Full, "at_most": atMost, "reachable": figures.Reachable,
 	} {
-		if !math.IsNaN(v) {
+		if math.IsNaN(v) {
+			m.spend.DeleteLabelValues(key.Namespace, key.Name, name)
+		} else {
 			m.spend.WithLabelValues(key.Namespace, key.Name, name).Set(v)
 		}
 	}
 }
 
 // Forget drops the series of a Forecast.
-func (m *Metrics) Forget(key types.NamespacedName) {
-	m.spend.DeletePartialMatch(prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name})
-}
+func (m *Metrics) Forget(key types.NamespacedName) { m.Observe(key, 0, nil) }
 
 // Describe implements [prometheus.Collector].
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) { m.spend.Describe(ch) }
