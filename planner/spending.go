@@ -119,7 +119,7 @@ func (g *guard) count(in StepInput, whole buildInput, built plan.Plan, observed 
 	if g == nil {
 		return nil, nil
 	}
-	if !observed.At.Equal(g.at) {
+	if !observed.At.Equal(g.at) || !g.ledger.Awaits(g.at) {
 		return new(g.ledger.Figures()), nil
 	}
 	set := in.Settings

@@ -90,9 +90,12 @@ func (l *Ledger) Keep(at time.Time, b Bound) Keep {
 	return l.decided.keep
 }
 
+// Awaits reports whether a step that begins at an instant is not counted yet.
+func (l *Ledger) Awaits(at time.Time) bool { return at.After(l.until) }
+
 // Count counts a step. It does nothing for a step that does not come after the last one.
 func (l *Ledger) Count(s Step) {
-	if s.Length <= 0 || !s.At.After(l.until) || !s.known() {
+	if s.Length <= 0 || !l.Awaits(s.At) || !s.known() {
 		return
 	}
 	l.reach.observe(s, l.until)
