@@ -64,14 +64,20 @@ func (r blockingReader) Read(ctx context.Context) (history.Series, int, error) {
 	return history.Series{}, 0, ctx.Err()
 }
 
+// started returns a Fetcher that reads until the test ends.
+func started(t *testing.T) *Fetcher {
+	t.Helper()
+	f := New()
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); _ = f.Start(t.Context()) }()
+	t.Cleanup(func() { <-stopped })
+	return f
+}
+
 // A running read is cancelled when its Forecast is deleted. It would occupy a worker of its source
 // for minutes. Its result is dropped.
 func TestForgetCancelsARunningRead(t *testing.T) {
-	f := New()
-	ctx, cancel := context.WithCancel(t.Context())
-	stopped := make(chan struct{})
-	go func() { defer close(stopped); _ = f.Start(ctx) }()
-	t.Cleanup(func() { cancel(); <-stopped })
+	f := started(t)
 	key := demandOf("shop", "fc")
 	r := blockingReader{make(chan struct{}), make(chan error, 1)}
 	f.Request(key, "default", r)
@@ -126,10 +132,7 @@ func TestSlowReadsOfOneNamespaceDelayNoOther(t *testing.T) {
 	for name, slow := range map[string]time.Duration{"slow": 4 * time.Minute, "never answered": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := New()
-				ctx, cancel := context.WithCancel(t.Context())
-				stopped := make(chan struct{})
-				go func() { defer close(stopped); _ = f.Start(ctx) }()
+				f := started(t)
 				ask := func() {
 					for i := range 80 {
 						f.Request(demandOf("slow", fmt.Sprint(i)), "s", slowReader(slow))
@@ -139,7 +142,7 @@ func TestSlowReadsOfOneNamespaceDelayNoOther(t *testing.T) {
 					for {
 						select {
 						case <-f.Done():
-						case <-ctx.Done():
+						case <-t.Context().Done():
 							return
 						}
 					}
@@ -155,8 +158,6 @@ func TestSlowReadsOfOneNamespaceDelayNoOther(t *testing.T) {
 					}
 					time.Sleep(59 * time.Second)
 				}
-				cancel()
-				<-stopped
 			})
 		})
 	}

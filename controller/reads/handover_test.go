@@ -35,10 +35,7 @@ func TestLongHistoriesWaitForTheirUse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := New()
-				ctx, cancel := context.WithCancel(t.Context())
-				stopped := make(chan struct{})
-				go func() { defer close(stopped); _ = f.Start(ctx) }()
+				f := started(t)
 				reads := make([]int, 100)
 				total := func() (n int) {
 					for _, r := range reads {
@@ -62,8 +59,6 @@ func TestLongHistoriesWaitForTheirUse(t *testing.T) {
 				if n := total(); n != len(reads) {
 					t.Errorf("%d reads in the end, want %d", n, len(reads))
 				}
-				cancel()
-				<-stopped
 			})
 		})
 	}
@@ -75,10 +70,7 @@ func TestUntakenResultsDelayOthersForAWhile(t *testing.T) {
 	for name, forget := range map[string]bool{"Left": false, "Forgotten": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := New()
-				ctx, cancel := context.WithCancel(t.Context())
-				stopped := make(chan struct{})
-				go func() { defer close(stopped); _ = f.Start(ctx) }()
+				f := started(t)
 				reads := make([]int, readersPerSource)
 				for i := range reads {
 					f.Request(demandOf(fmt.Sprint(i), "paused"), "s", instantReader{largeResult + 1, &reads[i]})
@@ -101,8 +93,6 @@ func TestUntakenResultsDelayOthersForAWhile(t *testing.T) {
 				if took := time.Since(began); took != want {
 					t.Errorf("the other read took %s, want %s", took, want)
 				}
-				cancel()
-				<-stopped
 			})
 		})
 	}

@@ -4,32 +4,31 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // No more computations run at once than there are slots.
 func TestRunsFewAtOnce(t *testing.T) {
-	c := &Computations{slots: make(chan struct{}, 2)}
-	var running, most atomic.Int32
+	const slots = 2
+	c := &Computations{slots: make(chan struct{}, slots)}
+	begun, end := make(chan struct{}), make(chan struct{})
 	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			c.Run(func() {
-				now := running.Add(1)
-				for range 3 { // against others that raise it at the same time
-					if seen := most.Load(); now > seen {
-						most.CompareAndSwap(seen, now)
-					}
-				}
-				running.Add(-1)
-			})
-		})
+	for range slots + 1 {
+		all.Go(func() { c.Run(func() { begun <- struct{}{}; <-end }) })
 	}
+	for range slots {
+		<-begun
+	}
+	select {
+	case <-begun:
+		t.Errorf("more than %d computations run at once", slots)
+	case <-time.After(50 * time.Millisecond): // without the bound, the third begins within one
+		end <- struct{}{}
+		<-begun
+	}
+	close(end)
 	all.Wait()
-	if n := most.Load(); n < 1 || n > 2 {
-		t.Errorf("%d computations ran at once, want at most 2", n)
-	}
 }
 
 func TestRoomIsBounded(t *testing.T) {
