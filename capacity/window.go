@@ -34,7 +34,7 @@ func (e *Estimator) absurd(load float64) bool {
 	return e.wild < max(believedSteps, believedShare*(met+missed))
 }
 
-// comeDown begins anew at a load where the loads have long been below all bins.
+// comeDown drops the summary when all loads have long been below its bins.
 func (s *summary) comeDown(now time.Time, load float64) {
 	if !s.used || s.bin(load) >= 0 {
 		s.below = 0

@@ -30,12 +30,12 @@ func Replicas(demand, capacity float64) int {
 }
 
 // Within returns the replicas that an HPA without a tolerance asks for at a demand: [Replicas],
-// within its bounds. A most of 0 is no bound. A reactive policy takes that for the demand it
-// observes.
-func Within(demand, capacity float64, least, most int) int {
-	n := max(least, Replicas(demand, capacity))
-	if most > 0 {
-		n = min(n, most)
+// from minReplicas to maxReplicas. There is no upper bound if maxReplicas is 0. A reactive policy
+// asks for that many at the demand that it observes.
+func Within(demand, capacity float64, minReplicas, maxReplicas int) int {
+	n := max(minReplicas, Replicas(demand, capacity))
+	if maxReplicas > 0 {
+		n = min(n, maxReplicas)
 	}
 	return n
 }

@@ -62,7 +62,7 @@ func WeightWords(e weights.Estimate) string {
 		list = append(list, fmt.Sprintf("terms[%d] %q", i, weight(w)))
 	}
 	return fmt.Sprintf("latency follows the load better with other weights, on %d of %d days (%.0f %% less of it is "+
-		"unexplained): in spec.demand, weigh %s; they keep the mean demand, and the capacity is learned anew with them",
+		"unexplained): in spec.demand, weigh %s; the mean demand stays, and the capacity is learned again",
 		e.BetterDays, e.Days, 100*e.Gain, strings.Join(list, ", "))
 }
 

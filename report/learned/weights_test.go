@@ -21,7 +21,7 @@ func TestWeightWords(t *testing.T) {
 			weights.Estimate{
 				Verdict: weights.Better, Weights: []float64{0.00012345, 1.26, 123.4}, Days: 14, BetterDays: 12, Gain: 0.314,
 			},
-			[]string{`terms[0] "0.00012", terms[1] "1.3", terms[2] "123"`, "12 of 14 days", "31 % less", "learned anew"},
+			[]string{`terms[0] "0.00012", terms[1] "1.3", terms[2] "123"`, "12 of 14 days", "31 % less", "learned again"},
 		},
 		"the given ones fit": {weights.Estimate{Verdict: weights.GivenFit, Days: 9}, []string{"fit", "9 days"}},
 		"few days":           {weights.Estimate{Verdict: weights.FewDays, Days: 2}, []string{"only 2 days", "a week"}},

@@ -20,7 +20,7 @@ import (
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 )
 
-// IsText reports whether an output is for people.
+// IsText reports whether an output is a table or text, and not JSON or YAML.
 func IsText(output string) bool { return output == "text" || output == "wide" }
 
 // Show writes the status of the Forecasts as text, JSON or YAML. With detail, it returns an error
