@@ -110,6 +110,15 @@ func TestOverflowInStatus(t *testing.T) {
 	if n := collected(f.metrics.overStart) + collected(f.metrics.overPeak); n != 0 {
 		t.Errorf("%d series are left of what does not overflow any more", n)
 	}
+
+	// Nothing is left of a Forecast that is gone.
+	if n := collected(f.metrics.overflow) + collected(f.metrics.share); n != 6 {
+		t.Errorf("%d series of shares, want 6: now and a lead ahead", n)
+	}
+	f.metrics.forget(named("fc"))
+	if n := collected(f.metrics.overflow) + collected(f.metrics.share); n != 0 {
+		t.Errorf("%d series of shares are left", n)
+	}
 }
 
 // Two services of a WarmPool are short together: the one with priority keeps its places, the other

@@ -3,7 +3,6 @@ package controller
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -71,11 +70,14 @@ func (m *reconcilerMetrics) forgetLink(key types.NamespacedName) {
 	m.skew.DeleteLabelValues(key.Namespace, key.Name)
 }
 
-// forgetShares drops the series of what overflows.
+// forgetShares drops the series of what overflows. They are named one by one: a partial match looks
+// at the series of all Forecasts, and this is called at each evaluation.
 func (m *reconcilerMetrics) forgetShares(key types.NamespacedName) {
-	labels := prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name}
-	m.overStart.DeletePartialMatch(labels)
-	m.overPeak.DeletePartialMatch(labels)
-	m.overflow.DeletePartialMatch(labels)
-	m.share.DeletePartialMatch(labels)
+	m.overStart.DeleteLabelValues(key.Namespace, key.Name)
+	m.overPeak.DeleteLabelValues(key.Namespace, key.Name)
+	for _, at := range []string{"now", "lead"} {
+		m.overflow.DeleteLabelValues(key.Namespace, key.Name, at)
+		m.share.DeleteLabelValues(key.Namespace, key.Name, "here", at)
+		m.share.DeleteLabelValues(key.Namespace, key.Name, "overflow", at)
+	}
 }

@@ -58,12 +58,16 @@ func (m *Metrics) Observe(key types.NamespacedName, c *v1alpha1.LearnedCapacity,
 	m.learned.WithLabelValues(key.Namespace, key.Name).Set(learned)
 }
 
-// Forget drops the series of a learned capacity.
+// Forget drops the series of a learned capacity. They are named one by one: a partial match looks at
+// the series of all Forecasts, and Observe calls this for each without a learned capacity.
 func (m *Metrics) Forget(key types.NamespacedName) {
-	labels := prometheus.Labels{"namespace": key.Namespace, "forecast": key.Name}
-	m.capacity.DeletePartialMatch(labels)
-	m.steps.DeletePartialMatch(labels)
-	m.learned.DeletePartialMatch(labels)
+	for _, figure := range []string{"used", "estimate", "lower", "carried", "configured"} {
+		m.capacity.DeleteLabelValues(key.Namespace, key.Name, figure)
+	}
+	for _, what := range []string{"taught", "missed"} {
+		m.steps.DeleteLabelValues(key.Namespace, key.Name, what)
+	}
+	m.learned.DeleteLabelValues(key.Namespace, key.Name)
 }
 
 // Describe implements [prometheus.Collector].
