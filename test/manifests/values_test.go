@@ -102,8 +102,14 @@ var chartValues = map[string]struct {
 			container + "volumeMounts.2.name": "cas", container + "volumeMounts.2.mountPath": "/cas",
 		},
 	},
-	"memory for Forecasts": {"{forecasts: 1001}", map[string]string{
+	"resources for Forecasts": {"{forecasts: 1001}", map[string]string{
 		container + "resources.requests.memory": "751Mi", // 150 + 0.6 for each, rounded up
+		container + "resources.requests.cpu":    "200m",  // 100 + 0.1 for each
+		container + "resources.limits.memory":   "1251Mi",
+	}},
+	"an administrator's request of cpu": {"{forecasts: 1001, resources: {requests: {cpu: 2}}}", map[string]string{
+		container + "resources.requests.cpu":    "2",
+		container + "resources.requests.memory": "751Mi",
 		container + "resources.limits.memory":   "1251Mi",
 	}},
 	"host network": {"{hostNetwork: true, securePort: 8443}", map[string]string{
