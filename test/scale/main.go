@@ -61,8 +61,8 @@ func parse() (options, error) {
 		"a replica that needs more counts as killed, and what is served is checked; 0 for none")
 	flag.BoolVar(&o.overflow, "overflow", false, "measure instead what it costs that so many Forecasts overflow to a "+
 		"second cluster: their plans are of peaks alone, and each flag about faults, memory and replicas is left aside")
-	flag.DurationVar(&o.settle, "settle", 10*time.Minute, "with -overflow: how long to wait once all are planned; "+
-		"plans are written every five minutes, spread evenly after a while")
+	flag.DurationVar(&o.settle, "settle", 0, "how long to wait once all are planned: at first each Forecast may use "+
+		"its status writes of an hour within minutes, and plans are spread evenly after a while")
 	flag.Parse()
 	o.args = flag.Args()
 	for text := range strings.SplitSeq(*numbers, ",") {

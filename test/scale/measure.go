@@ -41,6 +41,9 @@ func (w *world) measure(ctx context.Context) (row, error) {
 		return r, err
 	}
 	r.cold, r.held, r.shares = time.Since(began), r.owned, w.shares
+	if err := sleep(ctx, w.settle); err != nil {
+		return r, err
+	}
 	if err := w.measureSteady(ctx, leader, &r); err != nil {
 		return r, err
 	}
