@@ -50,6 +50,9 @@ func TestAnswerAgreesWithTheTable(t *testing.T) {
 	if err != nil {
 		n = 6
 	}
+	if testing.Short() {
+		n = min(n, 2)
+	}
 	seen := map[string]int{}
 	for seed := range uint64(n) {
 		for _, c := range []forecaster.Contract{{ShortageCost: 20}, {ServiceLevel: 0.99}} {
@@ -68,7 +71,7 @@ func TestAnswerAgreesWithTheTable(t *testing.T) {
 		}
 	}
 	t.Log(seen)
-	if len(seen) < 2 {
+	if len(seen) < 2 && !testing.Short() {
 		t.Errorf("the traces have only the answers %v", seen)
 	}
 }

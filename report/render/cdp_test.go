@@ -51,10 +51,13 @@ func chromium() string {
 	return ""
 }
 
-// openBrowser starts a browser with an empty page. It skips the test if there is no browser, and
-// fails it in CI.
+// openBrowser starts a browser with an empty page. It skips the test if tests are to be short. If
+// there is no browser, it skips the test, and fails it in CI.
 func openBrowser(t *testing.T) *browser {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser takes longer than the other tests of this package")
+	}
 	path := chromium()
 	if path == "" {
 		if os.Getenv("CI") != "" {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -29,42 +30,54 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var goldenJSON = filepath.Join("..", "testdata", "report.json")
 
 // load reads the first series of a file of testdata.
-func load(t *testing.T, name string) history.Series {
-	t.Helper()
+func load(name string) (history.Series, error) {
 	all, err := csvfile.Open(filepath.Join("..", "..", "testdata", name), csvfile.Options{})
 	if err != nil {
-		t.Fatal(err)
+		return history.Series{}, err
 	}
-	return all[0].Series
+	return all[0].Series, nil
 }
 
 // noon returns a PeakSchedule with a Calendar.
-func noon(t *testing.T) report.Peaks {
-	t.Helper()
-	peaks, err := report.OpenPeaks(filepath.Join("..", "testdata", "noon.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return peaks
+func noon() (report.Peaks, error) {
+	return report.OpenPeaks(filepath.Join("..", "testdata", "noon.yaml"))
 }
+
+// replayed is the replay behind the golden report, without Headstart. It is made once, because it
+// takes long, and no test changes it.
+var replayed = sync.OnceValues(func() (*report.Report, error) {
+	series, err := load("gaps_10m.csv.gz")
+	if err != nil {
+		return nil, err
+	}
+	peaks, err := noon()
+	if err != nil {
+		return nil, err
+	}
+	today, err := readGolden()
+	if err != nil {
+		return nil, err
+	}
+	o := report.DefaultOptions()
+	o.Series = series
+	o.From, o.Lead, o.Capacity = len(o.Series.Values)/3, 10*time.Minute, 20
+	o.Contract = forecaster.Contract{ServiceLevel: 0.99}
+	o.GPUs, o.Price = 2, 2.5
+	o.Name, o.Peaks = "gaps_10m.csv.gz", peaks.Schedules
+	for _, p := range today.Policies {
+		if p.Policy != report.PolicyHeadstart {
+			o.Policies = append(o.Policies, p.Policy)
+		}
+	}
+	return report.Run(context.Background(), o)
+})
 
 // fixed returns the golden report with its steps. A replay makes the steps of the policies of
 // today. Those of Headstart are invented as in the golden report: it knows the future, and adds one
 // replica.
 func fixed(t *testing.T) *report.Report {
 	t.Helper()
-	o := report.DefaultOptions()
-	o.Series = load(t, "gaps_10m.csv.gz")
-	o.From, o.Lead, o.Capacity = len(o.Series.Values)/3, 10*time.Minute, 20
-	o.Contract = forecaster.Contract{ServiceLevel: 0.99}
-	o.GPUs, o.Price = 2, 2.5
-	o.Name, o.Peaks = "gaps_10m.csv.gz", noon(t).Schedules
-	for _, p := range golden(t).Policies {
-		if p.Policy != report.PolicyHeadstart {
-			o.Policies = append(o.Policies, p.Policy)
-		}
-	}
-	ran, err := report.Run(context.Background(), o)
+	ran, err := replayed()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +99,7 @@ func fixed(t *testing.T) *report.Report {
 	for i, n := range oracle.Paid {
 		head.Paid = append(head.Paid, n+1)
 		head.Ready = append(head.Ready, min(n, oracle.Paid[max(0, i-1)])+1) // the lead is one step
-		r.Steps.Served = append(r.Steps.Served, (n+0.5)*o.Capacity)
+		r.Steps.Served = append(r.Steps.Served, (n+0.5)*ran.Steps.Capacity)
 		if v := r.Steps.Replayed()[i]; !math.IsNaN(v) {
 			lastKnown = v
 		}
@@ -98,15 +111,20 @@ func fixed(t *testing.T) *report.Report {
 // golden reads the golden report. The JSON form has no steps.
 func golden(t *testing.T) *report.Report {
 	t.Helper()
-	text, err := os.ReadFile(goldenJSON)
+	r, err := readGolden()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r report.Report
-	if err := json.Unmarshal(text, &r); err != nil {
-		t.Fatal(err)
+	return r
+}
+
+func readGolden() (*report.Report, error) {
+	text, err := os.ReadFile(goldenJSON)
+	if err != nil {
+		return nil, err
 	}
-	return &r
+	r := &report.Report{}
+	return r, json.Unmarshal(text, r)
 }
 
 // compareGolden compares with a golden file, or rewrites it.

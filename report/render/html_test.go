@@ -7,6 +7,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,27 +19,48 @@ import (
 	"headstart.dev/headstart/scheduler"
 )
 
-// examplePage returns a report with everything that a page can show, and its page.
-func examplePage(t *testing.T) (*report.Report, []byte) {
-	t.Helper()
-	s := load(t, "gaps_10m.csv.gz")
-	o := report.DefaultOptions()
-	o.Series, o.From, o.Lead, o.Capacity = s, len(s.Values)/2, 10*time.Minute, 20
-	o.Contract = forecaster.Contract{ServiceLevel: 0.95}
-	o.Name, o.Peaks, o.Policies, o.Headroom = `</script><b>"gaps"`, noon(t).Schedules, report.AllPolicies(), true
-	o.GPUs, o.Price, o.Sweep = 2, 3, []time.Duration{20 * time.Minute}
+// example is a report with everything that a page can show. It is replayed once, because that takes
+// long, and no test changes it.
+var example = sync.OnceValues(func() (*report.Report, error) {
+	s, err := load("gaps_10m.csv.gz")
+	if err != nil {
+		return nil, err
+	}
+	peaks, err := noon()
+	if err != nil {
+		return nil, err
+	}
 	holidays, err := scheduler.CompileCalendar("holidays", v1alpha1.CalendarSpec{Days: []v1alpha1.CalendarDay{{
 		Name: "holiday", Dates: []string{s.Start.Add(48 * time.Hour).Format(time.DateOnly)},
 	}}})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
+	learned, err := readGolden()
+	if err != nil {
+		return nil, err
+	}
+	o := report.DefaultOptions()
+	o.Series, o.From, o.Lead, o.Capacity = s, len(s.Values)/2, 10*time.Minute, 20
+	o.Contract = forecaster.Contract{ServiceLevel: 0.95}
+	o.Name, o.Peaks, o.Policies, o.Headroom = `</script><b>"gaps"`, peaks.Schedules, report.AllPolicies(), true
+	o.GPUs, o.Price, o.Sweep = 2, 3, []time.Duration{20 * time.Minute}
 	o.Calendars = planner.Calendars{Named: []*scheduler.Calendar{holidays}}
 	r, err := report.Run(context.Background(), o)
 	if err != nil {
+		return nil, err
+	}
+	r.Capacity = learned.Capacity
+	return r, nil
+})
+
+// examplePage returns the example and its page.
+func examplePage(t *testing.T) (*report.Report, []byte) {
+	t.Helper()
+	r, err := example()
+	if err != nil {
 		t.Fatal(err)
 	}
-	r.Capacity = golden(t).Capacity
 	var b bytes.Buffer
 	if err := Report(r).HTML(&b); err != nil {
 		t.Fatal(err)
