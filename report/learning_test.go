@@ -174,7 +174,9 @@ func singleCases() map[string]learningCase {
 // TestPeaksDoNotTeachFalsePatterns replays the real forecaster over demand with declared peaks.
 func TestPeaksDoNotTeachFalsePatterns(t *testing.T) {
 	cases := recurringCases()
-	maps.Copy(cases, singleCases())
+	if !testing.Short() {
+		maps.Copy(cases, singleCases())
+	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -46,6 +46,9 @@ func refitted(t *testing.T, o Options) map[string]float64 {
 // replay. docs/report.md has the figures for real ones.
 func TestFrontierIsCloseToReplays(t *testing.T) {
 	contracts := []forecaster.Contract{{ShortageCost: 20}, {ServiceLevel: 0.99}}
+	if testing.Short() {
+		contracts = contracts[:1]
+	}
 	list := os.Getenv("HEADSTART_REFIT")
 	if list == "" {
 		values := make([]float64, 21*24)

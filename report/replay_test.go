@@ -19,7 +19,12 @@ import (
 )
 
 // sharedData returns the folder of real traces next to the repository, or "" if there is none.
+// Short tests get none.
 func sharedData(t *testing.T) string {
+	if testing.Short() {
+		t.Log("short: without the real traces")
+		return ""
+	}
 	if dir := os.Getenv("HEADSTART_SHARED"); dir != "" {
 		return filepath.Join(dir, "data")
 	}
@@ -50,10 +55,15 @@ func load(t *testing.T, path string) history.Series {
 	return all[0].Series
 }
 
-// traces returns the series to replay: synthetic ones, and real ones if there are any.
+// traces returns the series to replay: synthetic ones, and real ones if there are any. Short tests
+// get two.
 func traces(t *testing.T) map[string]history.Series {
+	names := []string{"gaps_10m", "level_shift_10m", "holidays_1h", "intermittent_5m"}
+	if testing.Short() {
+		names = names[:2]
+	}
 	out := map[string]history.Series{}
-	for _, name := range []string{"gaps_10m", "level_shift_10m", "holidays_1h", "intermittent_5m"} {
+	for _, name := range names {
 		out[name] = load(t, filepath.Join("..", "testdata", name+".csv.gz"))
 	}
 	if dir := sharedData(t); dir != "" {
@@ -98,8 +108,12 @@ func TestNoLookAhead(t *testing.T) {
 				n := len(s.Values)
 				from := n / 2
 				end := from + min(n/4, 400) // no replay gets what comes after it
+				cuts := []int{from + 1, from + 97, end - 1}
+				if testing.Short() {
+					end, cuts = from+150, []int{from + 97}
+				}
 				whole := served(t, history.Series{Start: s.Start, Step: s.Step, Values: s.Values[:end]}, from, change)
-				for _, cut := range []int{from + 1, from + 97, end - 1} {
+				for _, cut := range cuts {
 					part := served(t, history.Series{Start: s.Start, Step: s.Step, Values: s.Values[:cut]}, from, change)
 					for i := range part.Desired {
 						if part.Desired[i] != whole.Desired[i] || !same(part.Served[i], whole.Served[i]) {

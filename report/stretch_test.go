@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -96,7 +97,9 @@ func compareStretches(t *testing.T, o Options) {
 // A cancelled replay ends at once, and so do its workers.
 func TestReplayIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	o := month()
+	s := load(t, filepath.Join("..", "testdata", "level_shift_10m.csv.gz"))
+	o := optionsFor(s.Values, len(s.Values)/2)
+	o.Policies = []string{PolicyHeadstart}
 	o.Progress = func(int, int) { cancel() }
 	if _, err := Run(ctx, o); err == nil {
 		t.Error("the replay went on")

@@ -167,6 +167,9 @@ func (rt realTrace) options(t *testing.T, data string) ([]csvfile.NamedSeries, O
 // Crane's scores are those of the yardstick's table, within 2 %. HEADSTART_ALL_TRACES=1 tests all
 // 22 traces, and not only those that take seconds.
 func TestCraneAgainstTheTable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its real traces take longer than most other tests of this package")
+	}
 	data := sharedData(t)
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(data), "yardstick", "README.md"))
 	if data == "" || err != nil {
@@ -205,6 +208,9 @@ func TestCraneAgainstTheTable(t *testing.T) {
 // The report's figures are those that the yardstick's own program computes from the same decisions.
 // HEADSTART_ALL_TRACES=1 tests all 22 traces, which takes minutes, and not only four.
 func TestDecisionsAgainstYardstick(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its real traces take longer than most other tests of this package")
+	}
 	data := sharedData(t)
 	script := filepath.Join(filepath.Dir(data), "yardstick", "closedloop.py")
 	python := findPython()
