@@ -54,12 +54,12 @@ func TestFaultsOfThePastAreNotExpected(t *testing.T) {
 			}, low: 0.95, up: 1.15,
 		},
 	}
-	for name, c := range cases {
-		for kind, contract := range contracts() {
+	v := synthetic.Office(21, day, 1)[:n]
+	for kind, contract := range contracts() {
+		o := Options{Step: step, Lead: lead, Horizon: 6, Contract: contract}
+		plain := outlookOf(t, Series{Start: start, Step: step, Values: v}, o)
+		for name, c := range cases {
 			t.Run(name+", "+kind, func(t *testing.T) {
-				o := Options{Step: step, Lead: lead, Horizon: 6, Contract: contract}
-				v := synthetic.Office(21, day, 1)[:n]
-				plain := outlookOf(t, Series{Start: start, Step: step, Values: v}, o)
 				spoilt := append([]float64(nil), v...)
 				c.spoil(spoilt)
 				out := outlookOf(t, Series{Start: start, Step: step, Values: spoilt}, o)
