@@ -261,6 +261,10 @@ func (f *fixture) wantFarPlan(t *testing.T, midnight time.Time) {
 // What overflows from another cluster is that cluster's promise: the accuracy of a Forecast that
 // plans it beside its own demand is the same as without it.
 func TestAccuracyIsOfTheOwnDemand(t *testing.T) {
+	steps := 400
+	if testing.Short() {
+		steps = 120
+	}
 	record := func(overflow bool) *v1alpha1.AccuracyStatus {
 		near := fiveMinuteForecast()
 		near.Spec.Unit = "requests/s"
@@ -270,7 +274,7 @@ func TestAccuracyIsOfTheOwnDemand(t *testing.T) {
 		f := newFixture(t, dailyHistory(0.05), near, deployment())
 		reading := &clusters.Reading{Synced: true}
 		f.overflows = farClusters{reading: reading}
-		for range 400 {
+		for range steps {
 			far := farForecast(f.clock.Now().UTC().Truncate(24 * time.Hour))
 			day := &far.Status.Overflow.Timeline.Segments[0]
 			day.Values += " " + day.Values // and the next day, so that a day is known at any time
@@ -280,7 +284,7 @@ func TestAccuracyIsOfTheOwnDemand(t *testing.T) {
 		return f.get(t, "fc").Status.Accuracy
 	}
 	alone, with := record(false), record(true)
-	if alone == nil || with == nil || with.LastWeek.Windows < 350 {
+	if alone == nil || with == nil || int(with.LastWeek.Windows) < steps-50 {
 		t.Fatalf("accuracy = %+v, and without the overflow %+v", with, alone)
 	}
 	for name, figures := range map[string][2]string{

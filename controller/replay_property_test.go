@@ -43,7 +43,7 @@ func TestServingPlansWhatTheReplayPlans(t *testing.T) {
 	const workers = 4
 	cases := *replayCases
 	if testing.Short() {
-		cases /= 10
+		cases /= 20
 	}
 	counts := make([]replayCounts, workers)
 	t.Run("cases", func(t *testing.T) {
