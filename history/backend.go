@@ -110,8 +110,8 @@ func acquire(ctx context.Context, timeout time.Duration, slots ...semaphore) (re
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		case <-wait.C:
-			err = errf(ErrTimeout, "the request waited %s for others to end: the source is slow; check its load, "+
-				"or raise its concurrency", timeout)
+			err = errf(ErrTimeout, "the request waited %s for others to end: the source is slow; check its load%s",
+				timeout, orRaiseConcurrency)
 		}
 		release()
 		return nil, err

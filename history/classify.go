@@ -33,13 +33,13 @@ func classify(err error, timeout time.Duration) *Error {
 	var slow net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &slow) && slow.Timeout() {
 		return errf(ErrTimeout, "no answer within %s: check that Prometheus is reachable and not overloaded, "+
-			"simplify the query (a recording rule helps), or raise the source's timeout", timeout)
+			"simplify the query (a recording rule helps)%s%s", timeout, orRaiseTimeout, orReach)
 	}
 	if e := tlsError(err); e != nil {
 		return e
 	}
-	return errf(ErrUnreachable, "no connection: %s; check the source's url, and that network policies and proxies let "+
-		"Headstart reach it", innermost(err))
+	return errf(ErrUnreachable, "no connection: %s; check %s, and that network policies and proxies let %s reach it%s",
+		innermost(err), theURL, theReader, orReach)
 }
 
 // answerError explains an answer that is not one of the Prometheus API; nil when err is something
@@ -48,8 +48,8 @@ func answerError(err error) *Error {
 	var corrupt flate.CorruptInputError
 	switch {
 	case errors.Is(err, jsonstream.ErrTooLong):
-		return errf(ErrTooLarge, "the answer has a text of more than %d KiB: check that the url is that of a Prometheus "+
-			"API", jsonstream.MaxText>>10)
+		return errf(ErrTooLarge, "the answer has a text of more than %d KiB: check that %s is that of a Prometheus API",
+			jsonstream.MaxText>>10, theURL)
 	case errors.Is(err, jsonstream.ErrSyntax), errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum),
 		errors.As(err, &corrupt):
 		return notPrometheus("does not answer in Prometheus's JSON")
@@ -70,14 +70,14 @@ func credentialsError(err error) *Error {
 		if token.Response != nil {
 			status = "HTTP " + token.Response.Status
 		}
-		return errf(ErrUnauthorized, "the OAuth2 token endpoint answers with %s: check httpClientConfig.oauth2 "+
-			"(client_id, client_secret, scopes, token_url)", status)
+		return errf(ErrUnauthorized, "the OAuth2 token endpoint answers with %s: check oauth2 in %s "+
+			"(client_id, client_secret, scopes, token_url)", status, theHTTPClientConfig)
 	case errors.As(err, &file):
-		return errf(ErrUnauthorized, "a file that httpClientConfig names cannot be read (%v): mount it, or correct "+
-			"its path", file)
+		return errf(ErrUnauthorized, "a file that %s names cannot be read (%v): correct its path, and check that "+
+			"the file is there", theHTTPClientConfig, file)
 	case strings.Contains(innermost(err), "oauth2:"):
-		return errf(ErrUnauthorized, "the OAuth2 token endpoint gives no token: check httpClientConfig.oauth2, above "+
-			"all token_url")
+		return errf(ErrUnauthorized, "the OAuth2 token endpoint gives no token: check oauth2 in %s, above all token_url",
+			theHTTPClientConfig)
 	}
 	return nil
 }
@@ -94,21 +94,21 @@ func tlsError(err error) *Error {
 	)
 	switch {
 	case errors.As(err, &unknown):
-		return errf(ErrTLS, "the server's certificate is signed by an unknown authority: give its CA in "+
-			"httpClientConfig.tls_config.ca_file")
+		return errf(ErrTLS, "the server's certificate is signed by an unknown authority: give its CA as "+
+			"tls_config.ca_file in %s", theHTTPClientConfig)
 	case errors.As(err, &hostname):
-		return errf(ErrTLS, "the server's certificate is for another name (%v): use that name in the url, or set "+
-			"httpClientConfig.tls_config.server_name", hostname)
+		return errf(ErrTLS, "the server's certificate is for another name (%v): use that name in %s, or set "+
+			"tls_config.server_name in %s", hostname, theURL, theHTTPClientConfig)
 	case errors.As(err, &invalid):
 		return errf(ErrTLS, "the server's certificate is not valid (%v): renew it", invalid)
 	case errors.As(err, &verify):
 		return errf(ErrTLS, "the server's certificate cannot be verified (%v): check "+
-			"httpClientConfig.tls_config.ca_file", verify.Err)
+			"tls_config.ca_file in %s", verify.Err, theHTTPClientConfig)
 	case errors.As(err, &record), strings.Contains(innermost(err), "server gave HTTP response to HTTPS client"):
-		return errf(ErrTLS, "the server does not accept TLS: begin the source's url with http://, or turn TLS on there")
+		return errf(ErrTLS, "the server does not accept TLS: begin %s with http://, or turn TLS on there", theURL)
 	case errors.As(err, &alert), strings.Contains(innermost(err), "tls: "):
 		return errf(ErrTLS, "the server ends the TLS handshake (%s): it may want a client certificate; see "+
-			"httpClientConfig.tls_config (cert_file, key_file)", innermost(err))
+			"tls_config (cert_file, key_file) in %s", innermost(err), theHTTPClientConfig)
 	}
 	return nil
 }

@@ -173,8 +173,8 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 // tooLarge is about an answer of more than limit bytes.
 func tooLarge(limit int64) *Error {
 	return errf(ErrTooLarge, "the answer is larger than %d KiB, which is more than one series of the requested steps "+
-		"can take: check that the url is that of a Prometheus API, and aggregate the query to one series with sum(…)",
-		limit>>10)
+		"can take: check that %s is that of a Prometheus API, and aggregate the query to one series with sum(…)",
+		limit>>10, theURL)
 }
 
 // formatTime returns an instant in the API's format: seconds since the Unix epoch.

@@ -309,7 +309,7 @@ func (a *Sample) check(at time.Time) error {
 			"on its divisor, or use a larger unit", v, when, MaxDemand)
 	case a.At.Before(at.Add(-oldestSample)) || a.At.After(at.Add(newestSample)):
 		return errf(ErrNotPrometheus, "the answer for %s has a sample of %s, which was not requested: check the clocks, "+
-			"and that the url is that of a Prometheus API", when, a.At.Format(time.RFC3339))
+			"and that %s is that of a Prometheus API", when, a.At.Format(time.RFC3339), theURL)
 	}
 	a.Value = max(a.Value, 0)
 	return nil

@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Kind says what is wrong with a query or its source. A Kind is itself an error, so that
@@ -67,6 +68,11 @@ type Error struct {
 	Source string
 	// Message says what happened and what to change. It holds no credentials.
 	Message string
+
+	// format and args make the message again in other words. They are those of the message only until
+	// a source has put its name on the error.
+	format string
+	args   []any
 }
 
 // Error returns the message after the name of the source.
@@ -89,5 +95,30 @@ func KindOf(err error) Kind {
 }
 
 func errf(kind Kind, format string, args ...any) *Error {
-	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...), format: format, args: args}
+}
+
+// with returns the error with more text after its message.
+func (e *Error) with(format string, args ...any) *Error {
+	before, known := e.format, e.args
+	if before == "" {
+		before, known = "%s", []any{e.Message}
+	}
+	out := errf(e.Kind, before+format, append(slices.Clip(known), args...)...)
+	out.Source = e.Source
+	return out
+}
+
+// in returns the message in other words.
+func (e *Error) in(words Words) string {
+	if e.format == "" {
+		return e.Message
+	}
+	args := slices.Clone(e.args)
+	for i, a := range args {
+		if s, ok := a.(setting); ok {
+			args[i] = s.in(words)
+		}
+	}
+	return fmt.Sprintf(e.format, args...)
 }

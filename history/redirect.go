@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 )
@@ -27,19 +26,19 @@ func (c *client) send(ctx context.Context, method string, target *url.URL, param
 		resp.Body.Close()
 		location, ok := redirected(resp)
 		if !ok {
-			return nil, redirectError(fmt.Sprintf("no address that can be followed (status %d)", resp.StatusCode))
+			return nil, redirectError("no address that can be followed (status %d)", resp.StatusCode)
 		}
 		next, err := target.Parse(location)
 		switch {
 		case err != nil: // its text would repeat the address, with whatever is in it
 			return nil, redirectError("an address that cannot be parsed")
 		case !c.follow:
-			return nil, redirectError(redact(next) + ", and follow_redirects is off in the source's httpClientConfig")
+			return nil, redirectError("%s, and follow_redirects is off in %s", redact(next), theHTTPClientConfig)
 		case !sameServer(target, next):
-			return nil, redirectError(redact(next) + ", which is another server or a connection without TLS, and is not " +
-				"followed")
+			return nil, redirectError("%s, which is another server or a connection without TLS, and is not followed",
+				redact(next))
 		case hops == maxRedirects:
-			return nil, redirectError(fmt.Sprintf("%s, after %d other redirects", redact(next), maxRedirects))
+			return nil, redirectError("%s, after %d other redirects", redact(next), maxRedirects)
 		}
 		target = next
 	}
@@ -79,9 +78,10 @@ func port(u *url.URL) string {
 	return "80"
 }
 
-func redirectError(where string) *Error {
-	return errf(ErrRedirect, "the server answers with a redirect to %s: make the source's url the address that "+
-		"answers itself, if you trust it", where)
+// redirectError is about a redirect that is not followed; where says where it leads to.
+func redirectError(where string, args ...any) *Error {
+	return errf(ErrRedirect, "the server answers with a redirect to "+where, args...).
+		with(": make %s the one that answers itself, if you trust it", theURL)
 }
 
 // afterRedirect adds to an error where the request was redirected to.
@@ -94,5 +94,5 @@ func afterRedirect(err error, resp *http.Response, base *url.URL) error {
 	if !ok || last == redact(base.JoinPath("api/v1/query")) || last == redact(base.JoinPath("api/v1/query_range")) {
 		return err
 	}
-	return &Error{Kind: e.Kind, Source: e.Source, Message: fmt.Sprintf("%s (after a redirect to %s)", e.Message, last)}
+	return e.with(" (after a redirect to %s)", last)
 }

@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -16,6 +15,8 @@ type Source struct {
 	sources   *Sources
 	name      string
 	namespace string
+	// words are those of a command line; nil for a source of the configuration file.
+	words *Words
 }
 
 // backend returns the backend of the source now: the configuration may have been reloaded since the
@@ -108,9 +109,7 @@ func (a answer) until(end time.Time) answer {
 // withProgress adds to an error how many requests succeeded before it, and up to which instant.
 func withProgress(err error, at time.Time, done, total int) error {
 	if e, ok := err.(*Error); ok && done > 0 { //nolint:errorlint // only an error made here and not yet wrapped
-		message := fmt.Sprintf("%s (%d of %d requests were answered, up to %s)",
-			e.Message, done, total, at.UTC().Format(time.RFC3339))
-		return &Error{Kind: e.Kind, Source: e.Source, Message: message}
+		return e.with(" (%d of %d requests were answered, up to %s)", done, total, at.UTC().Format(time.RFC3339))
 	}
 	return err
 }
@@ -184,16 +183,20 @@ func (s *Source) Latest(ctx context.Context, query string, at time.Time) (Sample
 func (s *Source) explainLabel(err error, b *backend) error {
 	e, ok := err.(*Error) //nolint:errorlint // only an error made here and not yet wrapped
 	if label := b.config.EnforceNamespaceLabel; ok && e.Kind == ErrNoSeries && label != "" {
-		return &Error{Kind: e.Kind, Source: e.Source, Message: fmt.Sprintf(
-			"%s; the source adds %s=%q to every selector, so the series must have that label", e.Message, label, s.namespace)}
+		return e.with("; the source adds %s=%q to every selector, so the series must have that label", label, s.namespace)
 	}
 	return err
 }
 
-// named puts the source's name on an error of this package; it returns others as they are.
+// named puts the source's name on an error of this package, or says it in the source's words; it
+// returns others as they are.
 func (s *Source) named(err error) error {
-	if e, ok := err.(*Error); ok && e.Source == "" { //nolint:errorlint // only an error made here and not yet wrapped
-		return &Error{Kind: e.Kind, Source: s.name, Message: e.Message}
+	e, ok := err.(*Error) //nolint:errorlint // only an error made here and not yet wrapped
+	switch {
+	case !ok || e.Source != "":
+		return err
+	case s.words != nil:
+		return &Error{Kind: e.Kind, Message: e.in(*s.words)}
 	}
-	return err
+	return &Error{Kind: e.Kind, Source: s.name, Message: e.Message}
 }

@@ -37,6 +37,9 @@ type SourceConfig struct {
 	// Transport sends requests instead of HTTPClientConfig; nil uses that. No file can set it. Redirects
 	// are not followed.
 	Transport http.RoundTripper `yaml:"-"`
+	// Words are those of errors, which then do not name the source; nil has those of the configuration
+	// file. No file can set them.
+	Words *Words `yaml:"-"`
 	// Namespaces are those whose Forecasts may use the source; "*" is any. At least one is needed.
 	Namespaces []string `yaml:"namespaces"`
 	// EnforceNamespaceLabel, when set, is a label that every selector of a query must have, with
@@ -79,7 +82,11 @@ func (c *SourceConfig) validate() error {
 	if c.Name == "" {
 		return errors.New(`name is missing: "default" is the one that Forecasts use unless they name another`)
 	}
-	if err := validateURL(c.URL); err != nil {
+	words := fileWords()
+	if c.Words != nil {
+		words = *c.Words
+	}
+	if err := validateURL(c.URL, words); err != nil {
 		return err
 	}
 	switch {
@@ -97,20 +104,20 @@ func (c *SourceConfig) validate() error {
 	return c.HTTPClientConfig.Validate()
 }
 
-func validateURL(text string) error {
+func validateURL(text string, words Words) error {
 	const give = "give the address of Prometheus, such as http://prometheus.monitoring:9090"
 	if text == "" {
-		return errors.New("url is missing: " + give)
+		return fmt.Errorf("%s is missing: %s", words.URL, give)
 	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil: // its text would repeat the URL, with whatever is in it
-		return errors.New("url cannot be parsed: " + give)
+		return fmt.Errorf("%s cannot be parsed: %s", words.URL, give)
 	case u.User != nil:
-		return errors.New("url must not hold credentials: put them into httpClientConfig.basic_auth, best with " +
-			"password_file")
+		return fmt.Errorf("%s must not hold credentials: put them into basic_auth of %s, best with password_file",
+			words.URL, words.HTTPClientConfig)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return fmt.Errorf("url %q must begin with http:// or https:// and a host", redact(u))
+		return fmt.Errorf("%s must begin with http:// or https:// and a host: it is %q", words.URL, redact(u))
 	}
 	return nil
 }
@@ -206,11 +213,14 @@ func NewSource(c SourceConfig) (*Source, error) {
 	c.Namespaces = []string{anyNamespace}
 	c.setDefaults()
 	b, err := newBackend(c)
-	if err != nil {
+	switch {
+	case err != nil && c.Words != nil:
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("source %q: %w", c.Name, err)
 	}
 	all := &Sources{backends: map[string]*backend{c.Name: b}}
-	return &Source{sources: all, name: c.Name}, nil
+	return &Source{sources: all, name: c.Name, words: c.Words}, nil
 }
 
 // Names returns the names of all sources, sorted.

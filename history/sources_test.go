@@ -103,7 +103,7 @@ func TestLoadSourcesErrors(t *testing.T) {
 		"no url":            {"sources:\n- name: x\n  namespaces: ['*']\n", "url is missing"},
 		"no scheme":         {at("prometheus:9090"), "must begin with http://"},
 		"unparsable":        {at("'http://u:hunter2@[x'"), "url cannot be parsed"},
-		"credentials":       {at("http://u:hunter2@x"), "put them into httpClientConfig.basic_auth"},
+		"credentials":       {at("http://u:hunter2@x"), "put them into basic_auth of the source's httpClientConfig"},
 		"nobody":            {"sources:\n- name: x\n  url: http://x\n", "namespaces is empty"},
 		"twice":             {one("- name: default\n  url: http://y\n  namespaces: ['*']\n"), "used twice"},
 		"label":             {one("  enforceNamespaceLabel: 'a b'\n"), "is not a label name"},

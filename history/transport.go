@@ -16,8 +16,8 @@ import (
 func statusError(resp *http.Response, body []byte) *Error {
 	switch resp.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
-		return errf(ErrUnauthorized, "Prometheus rejects the credentials (HTTP %s): check the source's "+
-			"httpClientConfig (basic_auth, authorization, oauth2, tls_config)", resp.Status)
+		return errf(ErrUnauthorized, "Prometheus rejects the credentials (HTTP %s): check %s "+
+			"(basic_auth, authorization, oauth2, tls_config)", resp.Status, theHTTPClientConfig)
 	}
 	var answer struct{ Status, ErrorType, Error string }
 	if json.Unmarshal(body, &answer) == nil && answer.Status == "error" && answer.ErrorType != "" {
@@ -28,7 +28,7 @@ func statusError(resp *http.Response, body []byte) *Error {
 		return errf(ErrUnavailable, "Prometheus cannot answer now (HTTP %s): check that it is up and not overloaded",
 			resp.Status)
 	case strings.Contains(string(body), "HTTP request to an HTTPS server"):
-		return errf(ErrTLS, "the server accepts TLS only: begin the source's url with https://")
+		return errf(ErrTLS, "the server accepts TLS only: begin %s with https://", theURL)
 	case code == http.StatusNotFound:
 		return notPrometheus("has no Prometheus API under this path (HTTP 404)")
 	}
@@ -61,8 +61,8 @@ var tooMuch = regexp.MustCompile(`(?i)too many (samples|points)|would load too m
 
 // notPrometheus is about a server that is not a Prometheus; does says what it does instead.
 func notPrometheus(does string) *Error {
-	return errf(ErrNotPrometheus, "the server at the source's url %s: it is not a Prometheus API; the url must be the "+
-		"address under which /api/v1/query is found, without a login page before it", does)
+	return errf(ErrNotPrometheus, "the server at %s %s: it is not a Prometheus API; give the address under which "+
+		"/api/v1/query is found, without a login page before it", theURL, does)
 }
 
 func isHTML(h http.Header) bool {
