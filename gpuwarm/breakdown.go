@@ -121,7 +121,7 @@ func (b Breakdown) Render(w io.Writer) error {
 	if b.Lead.Starts == 1 {
 		starts = "start"
 	}
-	fmt.Fprintf(&out, "%s: a new replica takes %s to become Ready (p%g, %s, %d %s)\n", b.Name,
+	fmt.Fprintf(&out, "%s: a new replica is Ready after %s (p%g, %s, %d %s)\n", b.Name,
 		shortDuration(b.Lead.WarmUp), b.Percentile, strings.ToLower(string(b.Lead.Source)), b.Lead.Starts, starts)
 	if b.Lead.Failing {
 		fmt.Fprintf(&out, "! %s\n", b.Lead.FailingMessage())

@@ -75,6 +75,7 @@ A command exits with 0, or with 1 after an error. Errors, notes and warnings go 
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(explainFlagError)
 	root.SetUsageFunc(usage.Print)
+	root.SetHelpFunc(usage.Help)
 	rejectUnknownCommands(root)
 	root.AddGroup(
 		&cobra.Group{ID: groupOffline, Title: "From files and Prometheus:"},

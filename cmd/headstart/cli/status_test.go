@@ -131,7 +131,7 @@ func TestLeads(t *testing.T) {
 		got = append(got, strings.Join(strings.Fields(line), " "))
 	}
 	want := []string{
-		"NAMESPACE NAME LEAD SOURCE STARTS WARM-UP CONTROL LOOP STARTS FAILING",
+		"NAMESPACE NAME LEAD SOURCE STARTS WARM-UP CONTROL LOOP FAILING",
 		"shop chat - - 0 - - -", "shop web 7m Learned 12 6m 1m -",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -90,7 +90,7 @@ func reasonTitle(r Reason, below bool) string {
 	return names + what + r.Condition + ", a condition of a " + r.Kind + "."
 }
 
-// writeWrapped writes a text behind a label, in lines that fit a page.
+// writeWrapped writes a text behind a label, in lines that fit a page and the terminal.
 func writeWrapped(w io.Writer, label, text string) {
-	fmt.Fprintln(w, strings.Join(render.Wrap(label, text), "\n"))
+	fmt.Fprintln(w, strings.Join(render.WrapTo(terminal.Page(w), label, text), "\n"))
 }

@@ -30,7 +30,7 @@ type Plot struct {
 	Back, Ahead time.Duration
 	Demand      *history.Series
 	Expected    *forecaster.Outlook
-	// HowTo says how to see the demand too.
+	// HowTo says why no history was read, and how to see it.
 	HowTo string
 }
 
@@ -67,9 +67,9 @@ func (p *Plot) Draw(w io.Writer, width, height int, colour bool) error {
 		return fmt.Errorf("forecast %s/%s: %w", p.Forecast.Namespace, p.Forecast.Name, err)
 	}
 	chart.Width, chart.Height, chart.Colour = width, height, colour
-	lines := chart.Lines()
+	lines := append(render.WrapTo(width, "", chart.Title), chart.Lines()[1:]...)
 	for _, n := range notes {
-		lines = append(lines, render.Wrap("note: ", n)...)
+		lines = append(lines, render.WrapTo(width, "note: ", n)...)
 	}
 	_, err = fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err
@@ -92,8 +92,7 @@ func (p *Plot) chart() (termchart.Chart, []string, error) {
 				"observed demand instead")
 		}
 	} else {
-		notes = append(notes,
-			p.HowTo)
+		notes = append(notes, p.HowTo)
 	}
 	line, note, err := p.plan()
 	if chart.Line = line; note != "" {

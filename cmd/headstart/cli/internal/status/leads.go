@@ -3,7 +3,6 @@ package status
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -11,11 +10,10 @@ import (
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 )
 
-// WriteLeads writes one line per Forecast.
+// WriteLeads writes one line per Forecast, with the columns that fit the terminal.
 func WriteLeads(w io.Writer, list []v1alpha1.Forecast) {
 	Sort(list)
-	tw := terminal.NewTable(w)
-	fmt.Fprintln(tw, "NAMESPACE\tNAME\tLEAD\tSOURCE\tSTARTS\tWARM-UP\tCONTROL LOOP\tSTARTS FAILING")
+	rows := [][]string{{"NAMESPACE", "NAME", "LEAD", "SOURCE", "STARTS", "WARM-UP", "CONTROL LOOP", "FAILING"}}
 	for i := range list {
 		fc := &list[i]
 		l := fc.Status.LeadTime
@@ -26,10 +24,10 @@ func WriteLeads(w io.Writer, list []v1alpha1.Forecast) {
 		if c := meta.FindStatusCondition(fc.Status.Conditions, v1alpha1.ConditionStartsFailing); c != nil {
 			failing = string(c.Status)
 		}
-		fmt.Fprintln(tw, strings.Join([]string{
+		rows = append(rows, []string{
 			fc.Namespace, fc.Name, terminal.OrDash(string(l.Value)), terminal.OrDash(string(l.Source)), fmt.Sprint(l.Starts),
 			terminal.OrDash(string(l.WarmUp)), terminal.OrDash(string(l.ControlLoopDelay)), failing,
-		}, "\t"))
+		})
 	}
-	tw.Flush() //nolint:errcheck // standard output is gone, so nobody can read an error
+	terminal.WriteFitting(w, rows, terminal.Columns(w, 0))
 }

@@ -53,6 +53,9 @@ func Columns(w io.Writer, width int) int {
 	return math.MaxInt
 }
 
+// Page returns the width of a page of text: that of the terminal, but at most 100 columns.
+func Page(w io.Writer) int { return min(100, Columns(w, 0)) }
+
 // NewTable aligns columns that are separated by tabs.
 func NewTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 4, 2, ' ', 0) }
 
