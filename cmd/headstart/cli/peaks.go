@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,25 +22,30 @@ type peaksOptions struct {
 	forecast float64
 	capacity float64
 	limit    int
+	width    int
 	output   string
+	cluster  *clusterFlags
 }
 
 func newPeaksCommand(streams Streams) *cobra.Command {
 	var o peaksOptions
 	cmd := &cobra.Command{
-		Use:   "peaks --file FILE...",
+		Use:   "peaks",
 		Short: "Show when declared peaks start and end, and how much demand they declare",
 		Long: `Peaks lists when the windows of PeakSchedules start and end, and how much demand they declare.
 
 Times are on the wall clock of the schedule and in UTC. A chart below shows the demand of all windows
-together. The command reads only the files, so it does not know which Forecasts a schedule applies to.`,
-		Example: `  headstart peaks --file peaks.yaml
+together, whichever Forecasts they apply to. With --file it reads files alone. Without, it reads the
+PeakSchedules of a namespace of the cluster, with your own permissions.`,
+		Example: `  kubectl headstart peaks -n shop
+  headstart peaks --file peaks.yaml
   headstart peaks --file peaks.yaml --file calendars.yaml --from 2026-11-09 --to 2026-11-16 --forecast 800
   kubectl get peakschedules,calendars -n ai -o yaml | headstart peaks --file -`,
 		Args: cobra.NoArgs,
-		RunE: func(_ *cobra.Command, _ []string) error { return o.run(streams, time.Now()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), streams, time.Now()) },
 	}
 	flags := cmd.Flags()
+	o.cluster = newClusterFlags(flags)
 	flags.StringArrayVarP(&o.files, "file", "f", nil,
 		"`FILE` with PeakSchedules and the Calendars that they name; - is standard input; may be repeated")
 	flags.StringVar(&o.from, "from", "",
@@ -50,24 +56,22 @@ together. The command reads only the files, so it does not know which Forecasts 
 	flags.Lookup("forecast").DefValue = "0" // the text has it
 	flags.Float64Var(&o.capacity, "capacity", 1, "`DEMAND` that one replica serves, for windows that declare replicas")
 	flags.IntVar(&o.limit, "limit", 50, "list at most this many occurrences of each schedule")
+	flags.IntVar(&o.width, "width", 0, "columns of the text; 0 is the width of the terminal")
 	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
 	return cmd
 }
 
-func (o *peaksOptions) run(streams Streams, now time.Time) error {
-	if len(o.files) == 0 {
-		return errors.New("no PeakSchedules to read: give --file FILE, or pipe those of the cluster into --file -:\n" +
-			"kubectl get peakschedules,calendars -A -o yaml | kubectl headstart peaks --file -")
-	}
+func (o *peaksOptions) run(ctx context.Context, streams Streams, now time.Time) error {
 	if o.output != "text" && o.output != "json" {
 		return fmt.Errorf("--output %q is unknown: use text or json", o.output)
 	}
 	known := o.forecast != peaktext.Unknown
 	bad := func(demand float64) bool { return !(demand >= 0 && demand <= maxDemand) }
-	if o.limit < 1 || known && bad(o.forecast) || bad(o.capacity) {
-		return fmt.Errorf("--limit must be above 0, and --forecast and --capacity from 0 to %g", maxDemand)
+	if o.limit < 1 || known && bad(o.forecast) || bad(o.capacity) || o.width != 0 && o.width < 40 {
+		return fmt.Errorf("--limit must be above 0, --width at least 40, and --forecast and --capacity from 0 to %g",
+			maxDemand)
 	}
-	schedules, err := o.read(streams)
+	schedules, err := o.read(ctx, streams)
 	if err != nil {
 		return err
 	}
@@ -75,7 +79,7 @@ func (o *peaksOptions) run(streams Streams, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	list := peaktext.Listing{Limit: o.limit, Forecast: o.forecast, Capacity: o.capacity}
+	list := peaktext.Listing{Limit: o.limit, Forecast: o.forecast, Capacity: o.capacity, Width: o.width}
 	if o.output == "json" {
 		return list.JSON(streams.Out, schedules, from, to)
 	}
@@ -90,8 +94,11 @@ func (o *peaksOptions) run(streams Streams, now time.Time) error {
 // maxDemand is the largest value of --forecast and --capacity.
 const maxDemand = 1e15
 
-// read compiles the PeakSchedules of all files together.
-func (o *peaksOptions) read(streams Streams) ([]*scheduler.Schedule, error) {
+// read compiles the PeakSchedules of all files together, or those of the cluster.
+func (o *peaksOptions) read(ctx context.Context, streams Streams) ([]*scheduler.Schedule, error) {
+	if len(o.files) == 0 {
+		return o.readCluster(ctx)
+	}
 	all, err := readManifests(streams, o.files)
 	if err != nil {
 		return nil, err
@@ -105,6 +112,21 @@ func (o *peaksOptions) read(streams Streams) ([]*scheduler.Schedule, error) {
 		return nil, fmt.Errorf("%s: no PeakSchedule found", names)
 	}
 	return peaks.Schedules, nil
+}
+
+// readCluster compiles the PeakSchedules of a namespace, or of all of them.
+func (o *peaksOptions) readCluster(ctx context.Context) ([]*scheduler.Schedule, error) {
+	c, err := o.cluster.client()
+	if err != nil {
+		return nil, fmt.Errorf("no --file is given: %w", err)
+	}
+	namespace, err := o.cluster.namespace()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, clusterWait)
+	defer cancel()
+	return peaktext.Read(ctx, c, namespace)
 }
 
 // span returns the time that --from and --to describe: [from, to).

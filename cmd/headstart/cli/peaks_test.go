@@ -3,10 +3,19 @@ package cli
 import (
 	"flag"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/peaktext"
+	"headstart.dev/headstart/controller"
 )
 
 var updatePeaksDocs = flag.Bool("update-peaks-docs", false, "rewrite the outputs in docs/peaks.md")
@@ -55,6 +64,63 @@ func TestPeaksReadsWhatKubectlPrints(t *testing.T) {
 	}
 }
 
+// A listing fits a narrow terminal, and says the same there.
+func TestPeaksFit(t *testing.T) {
+	const line = "peaks --file testdata/peaks.yaml --from 2026-11-23 --to 2026-11-30 --forecast 500"
+	wide, _, _ := headstart(t, line)
+	for _, width := range []int{60, 80} {
+		out, stderr, code := headstart(t, fmt.Sprintf("%s --width %d", line, width))
+		if code != 0 {
+			t.Fatal(stderr)
+		}
+		for text := range strings.Lines(out) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(text, "\n")); n > width {
+				t.Errorf("%d columns, and there are %d: %s", n, width, text)
+			}
+		}
+		out = strings.Join(strings.Fields(out), " ")
+		for row := range strings.Lines(wide) {
+			cells := regexp.MustCompile(`  +`).Split(strings.TrimSpace(row), -1)
+			if len(cells) == 6 && cells[0] != "WINDOW" && (!strings.Contains(out, cells[1]) || !strings.Contains(out, cells[5])) {
+				t.Errorf("at %d columns, %q is missing in %s", width, cells, out)
+			}
+		}
+	}
+}
+
+// Without --file, the PeakSchedules of the cluster are read.
+func TestPeaksOfTheCluster(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason    string
+		namespace string
+		objects   []client.Object
+		want, err string
+	}{
+		"one": {"with the Calendars that it names", "shop", []client.Object{
+			noonPeak("noon", v1alpha1.PeakScheduleSpec{
+				ForecastSelector: &metav1.LabelSelector{}, Except: &v1alpha1.Days{Calendars: []string{"holidays"}},
+			}), dayCalendar("holidays", "2026-12-25"),
+		}, "noon", ""},
+		"another namespace": {"none is there", "other", []client.Object{noonPeak("noon", v1alpha1.PeakScheduleSpec{})}, "",
+			"no PeakSchedules found in namespace other: -A"},
+		"no calendar": {"it cannot be evaluated", "", []client.Object{noonPeak("noon", v1alpha1.PeakScheduleSpec{
+			ForecastSelector: &metav1.LabelSelector{}, Except: &v1alpha1.Days{Calendars: []string{"holidays"}},
+		})}, "", "holidays"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := fake.NewClientBuilder().WithScheme(controller.NewScheme()).WithObjects(tc.objects...).Build()
+			got, err := peaktext.Read(t.Context(), c, tc.namespace)
+			var names []string
+			for _, s := range got {
+				names = append(names, s.Name())
+			}
+			if strings.Join(names, " ") != tc.want || tc.err == "" != (err == nil) || !strings.Contains(fmt.Sprint(err), tc.err) {
+				t.Errorf("%s: %q, %v", tc.reason, names, err)
+			}
+		})
+	}
+}
+
 // Without --forecast the chart has one above which every peak is seen.
 func TestPeaksAreSeenInTheChart(t *testing.T) {
 	const one = `{apiVersion: headstart.dev/v1alpha1, kind: PeakSchedule, metadata: {name: p}, 
@@ -84,7 +150,7 @@ func TestPeaksRefuses(t *testing.T) {
 		typo = "{apiVersion: headstart.dev/v1alpha1, kind: PeakSchedule, spec: {timezone: UTC}}"
 	)
 	cases := map[string]struct{ reason, stdin, flags, want string }{
-		"NoFile":      {"the file is needed", "", "", "--file FILE"},
+		"NoFile":      {"neither a file nor a cluster", "", "--kubeconfig testdata/none", "no --file is given"},
 		"MissingFile": {"the file is named", "", "-f testdata/none.yaml", "testdata/none.yaml"},
 		"NoPeaks":     {"another manifest has no peaks", "kind: Forecast", "-f -", "no PeakSchedule"},
 		"BadField": {

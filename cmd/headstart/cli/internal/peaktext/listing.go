@@ -7,9 +7,11 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
+	"headstart.dev/headstart/report/render"
 	"headstart.dev/headstart/report/termchart"
 	"headstart.dev/headstart/scheduler"
 )
@@ -24,6 +26,8 @@ type Listing struct {
 	// Forecast is the demand without peaks, to which the chart applies the peaks, or Unknown.
 	// Capacity is what one replica serves.
 	Forecast, Capacity float64
+	// Width is the number of columns; 0 is that of the terminal.
+	Width int
 }
 
 // wallLayout is a wall clock with its offset. Without the offset, the two equal hours of the night
@@ -36,19 +40,11 @@ func (l Listing) Table(out io.Writer, s *scheduler.Schedule, from, to time.Time)
 	if s.Suspended() {
 		state = ", suspended: no window applies"
 	}
-	fmt.Fprintf(out, "%s (%s%s), from %s to %s\n", s.Name(), s.Location(), state,
+	title := fmt.Sprintf("%s (%s%s), from %s to %s", s.Name(), s.Location(), state,
 		from.In(s.Location()).Format(wallLayout), to.In(s.Location()).Format(wallLayout))
+	fmt.Fprintln(out, strings.Join(render.WrapTo(terminal.Columns(out, l.Width), "", title), "\n"))
 	occurrences, complete := s.Between(from, to, l.Limit)
-	w := terminal.NewTable(out)
-	if len(occurrences) > 0 {
-		fmt.Fprintln(w, "WINDOW\tSTART\tEND\tDURATION\tSTART (UTC)\tDEMAND")
-	}
-	for _, x := range occurrences {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", x.Window, x.Start.Format(wallLayout), x.End.Format(wallLayout),
-			v1alpha1.FormatDuration(x.End.Sub(x.Start)), x.Start.UTC().Format("2006-01-02T15:04Z"),
-			Demand(x.Demand)+Ramps(x))
-	}
-	if err := w.Flush(); err != nil {
+	if err := l.occurrences(out, occurrences); err != nil {
 		return err
 	}
 	switch {
@@ -65,6 +61,36 @@ func (l Listing) Table(out io.Writer, s *scheduler.Schedule, from, to time.Time)
 	}
 	fmt.Fprintln(out)
 	return nil
+}
+
+// occurrences writes a table. Where that is too wide, the demand of each occurrence has a line of its
+// own.
+func (l Listing) occurrences(out io.Writer, all []scheduler.Occurrence) error {
+	if len(all) == 0 {
+		return nil
+	}
+	var table, list strings.Builder
+	w := terminal.NewTable(&table)
+	fmt.Fprintln(w, "WINDOW\tSTART\tEND\tDURATION\tSTART (UTC)\tDEMAND")
+	for _, x := range all {
+		long, demand := v1alpha1.FormatDuration(x.End.Sub(x.Start)), Demand(x.Demand)+Ramps(x)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", x.Window, x.Start.Format(wallLayout), x.End.Format(wallLayout), long,
+			x.Start.UTC().Format("2006-01-02T15:04Z"), demand)
+		fmt.Fprintf(&list, "%s for %s: %s\n", x.Start.Format(wallLayout), long, x.Window)
+		fmt.Fprintln(&list, strings.Join(render.WrapTo(terminal.Columns(out, l.Width), "    ", demand), "\n"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	text := table.String()
+	for line := range strings.Lines(text) {
+		if utf8.RuneCountInString(line)-1 > terminal.Columns(out, l.Width) {
+			text = list.String()
+			break
+		}
+	}
+	_, err := io.WriteString(out, text)
+	return err
 }
 
 // Chart draws the demand of all schedules together. Each column shows the
@@ -85,7 +111,7 @@ func (l Listing) Chart(out io.Writer, schedules []*scheduler.Schedule, from, to 
 	chart := termchart.Chart{
 		Title: title, Start: from, End: to, Location: schedules[0].Location(), Area: demand,
 		Lanes: []termchart.Lane{termchart.PeakLane(schedules), termchart.ExcludedLane(schedules)},
-		Width: 95, // without the axis 84 columns, so that a column of a week is 2 hours
+		Width: min(95, terminal.Columns(out, l.Width)), // 95 are 84 without the axis: in a week, each is 2 hours
 	}
 	_, err := fmt.Fprintln(out, strings.Join(chart.Lines(), "\n"))
 	return err
