@@ -132,12 +132,14 @@ export function accessNotes(access) {
   const groups = new Map();
   for (const a of access) {
     if (a.state !== "denied" && a.state !== "failed") continue;
-    const why = a.message.replaceAll(a.kind, "\n");
-    groups.set(why, (groups.get(why) || []).concat(a.kind));
+    const key = JSON.stringify(a.around || a.message);
+    groups.set(key, (groups.get(key) || []).concat(a));
   }
   if (!groups.size) return null;
-  const lines = [...groups].map(([why, kinds]) => why.includes("\n") ? why.replaceAll("\n", kinds.join(", ")) :
-    `${kinds.join(", ")}: ${why}`);
+  const lines = [...groups.values()].map(([first, ...more]) => {
+    const kinds = [first].concat(more).map(a => a.kind).join(", ");
+    return first.around ? first.around.join(kinds) : `${kinds}: ${first.message}`;
+  });
   const shown = access.filter(a => a.kind === "forecasts" && a.state === "live" && a.namespace).map(a => a.namespace);
   const everywhere = access.some(a => a.kind === "forecasts" && a.state === "live" && !a.namespace);
   return h("details", {class: "access", open: true}, h("summary", null, "Not all is shown"),

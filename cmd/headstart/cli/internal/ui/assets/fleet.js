@@ -66,11 +66,13 @@ function aheadCell(r) {
       h("svg:path", {class: "area", d: area}), h("svg:path", {class: "line", d: line})));
 }
 
+// tooFew reports whether the condition says that the plan needs more than the most replicas.
+export const tooFew = r => r.attention.some(i => i.condition === "WithinMaxReplicas");
+
 function replicasCell(r) {
   if (r.wanted === null && r.ready === null) return h("td", {class: "muted"}, "–");
   const short = r.ready !== null && r.wanted !== null && r.ready < r.wanted;
-  const full = r.max !== null && r.wanted !== null && r.wanted >= r.max;
-  return h("td", {class: short ? "short" : full ? "full" : "", title: `${r.ready ?? "?"} ready, ${r.wanted ?? "?"} wanted` +
+  return h("td", {class: short ? "short" : tooFew(r) ? "full" : "", title: `${r.ready ?? "?"} ready, ${r.wanted ?? "?"} wanted` +
     (r.max === null ? "" : `, at most ${r.max}`)},
     h("b", null, r.ready ?? "?"), h("span", {class: "muted"}, ` of ${r.wanted ?? "?"}`));
 }
@@ -84,7 +86,7 @@ function leadCell(r) {
 }
 
 function skillCell(r) {
-  return h("td", {class: r.skill === null ? "muted" : r.skill > 0 ? "" : "weak"}, percent(r.skill, 0));
+  return h("td", {class: r.skill === null ? "muted" : r.skilled === false ? "weak" : ""}, percent(r.skill, 0));
 }
 
 function peakCell(r) {

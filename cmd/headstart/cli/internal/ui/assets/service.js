@@ -2,7 +2,7 @@
 import {h, fill, number, duration, percent, when, stamp, clock, day} from "./dom.js";
 import {Charts} from "./chart.js";
 import {WhatIf} from "./whatif.js";
-import {levels} from "./fleet.js";
+import {levels, tooFew} from "./fleet.js";
 
 export class Service {
   constructor(place, id, about, follow) {
@@ -77,7 +77,8 @@ export class Service {
     part("head", [s.mode, s.target, s.autoscaler, s.contract, s.zone, s.notes, s.query], () => this.drawHead(f.head, s));
     part("issues", s.attention, () => fill(f.issues, s.attention.map(i => h("p", {class: "issue " + levels[i.level]},
       h("b", null, i.what), " ", i.text))));
-    part("tiles", [s.observed, s.served, s.planned, s.ready, s.wanted, s.max, s.lead, s.leadSource, s.skill, s.capacity, s.learned],
+    part("tiles", [s.observed, s.served, s.planned, s.ready, s.wanted, s.max, s.lead, s.leadSource, s.skill, s.skilled, s.capacity,
+      s.learned, s.attention],
       () => fill(f.tiles, tiles(s)));
     part("charts", [s.plan, s.observed, s.peaks, s.days, s.ready, s.capacity, s.max],
       () => this.charts.set(s, this.demand, this.observed));
@@ -159,15 +160,15 @@ function tiles(s) {
   const tile = (title, value, sub, level) => h("div", {class: "tile " + (level || "")},
     h("span", {class: "what"}, title), h("span", {class: "value"}, value), h("span", {class: "muted"}, sub));
   const replicas = s.capacity && s.served ? `${number(s.served.value / s.capacity)} replicas of ${number(s.capacity)}` : "";
-  const full = s.max !== null && s.wanted !== null && s.wanted >= s.max;
   return [
     tile("Served", number(s.served && s.served.value), [replicas, replicas && " · ", s.served && when(s.served.time, s.zone)]),
     tile("Observed", number(s.observed && s.observed.value), s.observed ? when(s.observed.time, s.zone) : "not known"),
     tile("Replicas ready", [s.ready ?? "–", h("small", null, ` of ${s.wanted ?? "?"}`)],
-      s.max === null ? "" : `at most ${s.max}`, full ? "bad" : s.ready !== null && s.wanted > s.ready ? "note" : ""),
+      s.max === null ? "" : `at most ${s.max}`, tooFew(s) ? "bad" : s.ready !== null && s.wanted > s.ready ? "note" : ""),
     tile("Lead", duration(s.lead), [s.leadSource && s.leadSource.toLowerCase(),
       s.leadTime && s.leadTime.counted > 0 && ` from ${s.leadTime.counted} starts`]),
-    tile("Skill", percent(s.skill, 0), "over simple rules", s.skill !== null && s.skill <= 0 ? "warn" : ""),
+    tile("Skill", percent(s.skill, 0), s.skilled && s.skill <= 0 ? "the last season is repeated" : "over simple rules",
+      s.skilled === false ? "warn" : ""),
     s.learned && tile("A replica serves", number(s.learned.value), learned(s.learned)),
   ];
 }

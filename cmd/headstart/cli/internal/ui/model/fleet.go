@@ -8,6 +8,7 @@ import (
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -49,7 +50,10 @@ type Row struct {
 	Lead       *float64 `json:"lead"`
 	LeadSource string   `json:"leadSource,omitempty"`
 	Skill      *float64 `json:"skill"`
-	NextPeak   *Window  `json:"nextPeak"`
+	// Skilled reports whether the forecast is served, as the condition says; nil while that is not known.
+	// A skill of 0 may be served: then the last season is repeated.
+	Skilled  *bool   `json:"skilled"`
+	NextPeak *Window `json:"nextPeak"`
 
 	// Attention is what is not as it should be, the worst first. Level is that of the worst.
 	Attention []Issue `json:"attention"`
@@ -107,6 +111,7 @@ func (b *Builder) row(fc *v1alpha1.Forecast, beside *inNamespace, targets map[Ta
 	if m := fc.Status.Model; m != nil {
 		r.Skill = decimal(m.Skill)
 	}
+	r.Skilled = known(fc.Status.Conditions, v1alpha1.ConditionSkilled)
 	if p := fc.Status.NextPeak; p != nil && p.End.After(now) {
 		r.NextPeak = &Window{Schedule: p.Schedule, Window: p.Window, From: p.Start.Unix(), To: p.End.Unix()}
 	}
@@ -219,6 +224,16 @@ func sampleOf(s *v1alpha1.Sample) *Sample {
 		return nil
 	}
 	return &Sample{Value: s.Value.AsApproximateFloat64(), Time: s.Time.Unix()}
+}
+
+// known returns the status of a condition; nil while it is not known.
+func known(all []metav1.Condition, condition string) *bool {
+	c := meta.FindStatusCondition(all, condition)
+	if c == nil || c.Status != metav1.ConditionTrue && c.Status != metav1.ConditionFalse {
+		return nil
+	}
+	is := c.Status == metav1.ConditionTrue
+	return &is
 }
 
 func number(q resource.Quantity) *float64 { return finite(q.AsApproximateFloat64()) }

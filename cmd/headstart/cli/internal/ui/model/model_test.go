@@ -272,6 +272,32 @@ func TestAnyStatusIsShown(t *testing.T) {
 	})
 }
 
+// Whether the forecast is served follows from the condition, and not from the figure: a skill of 0
+// is served where the last season is repeated.
+func TestSkilled(t *testing.T) {
+	yes, no := true, false
+	for name, tc := range map[string]struct {
+		reason, skill, status string
+		want                  *bool
+	}{
+		"Repeated":  {"the last season is repeated, which nothing beats yet", "0.000", "True", &yes},
+		"Skilled":   {"the forecast beats the rules", "0.42", "True", &yes},
+		"NoSkill":   {"a figure above 0 need not be served", "0.01", "False", &no},
+		"Unknown":   {"there is no model yet", "", "Unknown", nil},
+		"Undefined": {"no server writes this", "0.5", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fc := v1alpha1.Forecast{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b"}}
+			fc.Status.Model = &v1alpha1.ModelStatus{Skill: tc.skill}
+			fc.Status.Conditions = []metav1.Condition{{Type: "Skilled", Status: metav1.ConditionStatus(tc.status)}}
+			s, _ := builder(t).Service(model.Objects{Forecasts: []v1alpha1.Forecast{fc}}, "a/b", now)
+			if diff := cmp.Diff(tc.want, s.Skilled); diff != "" {
+				t.Errorf("%s: -want +got\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
 // A Forecast that is not there is no service.
 func TestMissingService(t *testing.T) {
 	if _, ok := builder(t).Service(fixture(t), "shop/nothing", now); ok {

@@ -49,8 +49,10 @@ type Access struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	State     State  `json:"state"`
-	// Message says why not, and what to do.
-	Message string `json:"message,omitempty"`
+	// Message says why not, and what to do. Around is what it says before and after the kind, if it
+	// names it: kinds with the same text around them are named together.
+	Message string   `json:"message,omitempty"`
+	Around  []string `json:"around,omitempty"`
 }
 
 // Builder makes the values of the page. It remembers compiled PeakSchedules, which does not change

@@ -27,11 +27,11 @@ type feed struct {
 	store     *notifyingStore
 	notify    func()
 
-	mu      sync.Mutex
-	state   model.State
-	message string
-	synced  bool               // whether a list has been read
-	stop    context.CancelFunc // ends the current attempt
+	mu     sync.Mutex
+	state  model.State
+	why    why
+	synced bool               // whether a list has been read
+	stop   context.CancelFunc // ends the current attempt
 }
 
 func newFeed(c client.WithWatch, k kind, namespace string, notify func()) *feed {
@@ -92,8 +92,8 @@ func (f *feed) record(ctx context.Context, verb string, err error) {
 		verb = "list" // a first list may come by a watch
 	}
 	f.mu.Unlock()
-	state, message := f.explain(verb, err)
-	f.set(state, message)
+	state, why := f.explain(verb, err)
+	f.set(state, why)
 	if state != model.Failed {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -107,18 +107,28 @@ func passing(err error) bool {
 		apierrors.IsTimeout(err)
 }
 
+// why says why objects are not seen, and what to do: a text, the name of their kind if named is set,
+// and more text.
+type why struct {
+	before string
+	named  bool
+	after  string
+}
+
 // explain says why the objects are not seen, and what to do. What is denied or absent stays so.
-func (f *feed) explain(verb string, err error) (model.State, string) {
+func (f *feed) explain(verb string, err error) (model.State, why) {
 	switch {
 	case apierrors.IsForbidden(err):
-		return model.Denied, fmt.Sprintf("you may not %s %s %s; the role headstart-view, or view for the kinds of "+
-			"Kubernetes, permits it", verb, f.kind.name, f.where())
+		return model.Denied, why{
+			"you may not " + verb + " ", true,
+			" " + f.where() + "; the role headstart-view, or view for the kinds of Kubernetes, permits it",
+		}
 	case apierrors.IsUnauthorized(err):
-		return model.Failed, "the API server does not accept your credentials: log in again"
+		return model.Failed, why{before: "the API server does not accept your credentials: log in again"}
 	case meta.IsNoMatchError(err), apierrors.IsNotFound(err):
-		return model.Absent, fmt.Sprintf("the cluster has no %s", f.kind.name)
+		return model.Absent, why{"the cluster has no ", true, ""}
 	}
-	return model.Failed, fmt.Sprintf("the API server does not answer: %v", err)
+	return model.Failed, why{before: fmt.Sprintf("the API server does not answer: %v", err)}
 }
 
 // where says in which namespaces the objects are.
@@ -138,14 +148,14 @@ func (f *feed) resume() {
 	synced := f.synced
 	f.mu.Unlock()
 	if synced {
-		f.set(model.Live, "")
+		f.set(model.Live, why{})
 	}
 }
 
-func (f *feed) set(state model.State, message string) {
+func (f *feed) set(state model.State, why why) {
 	f.mu.Lock()
-	same := f.state == state && f.message == message
-	f.state, f.message = state, message
+	same := f.state == state && f.why == why
+	f.state, f.why = state, why
 	f.mu.Unlock()
 	if !same {
 		f.notify()
@@ -155,7 +165,11 @@ func (f *feed) set(state model.State, message string) {
 func (f *feed) access() model.Access {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return model.Access{Kind: f.kind.name, Namespace: f.namespace, State: f.state, Message: f.message}
+	out := model.Access{Kind: f.kind.name, Namespace: f.namespace, State: f.state, Message: f.why.before}
+	if f.why.named {
+		out.Message, out.Around = f.why.before+out.Kind+f.why.after, []string{f.why.before, f.why.after}
+	}
+	return out
 }
 
 func (f *feed) objects() []client.Object {
@@ -195,7 +209,7 @@ func (s *notifyingStore) Replace(all []any, version string) error {
 
 // changed reports a change, and marks the kind as live.
 func (s *notifyingStore) changed(err error) error {
-	s.feed.set(model.Live, "")
+	s.feed.set(model.Live, why{})
 	s.feed.notify()
 	return err
 }

@@ -275,6 +275,12 @@ func TestAccess(t *testing.T) {
 				}
 				return said && names(o) == tc.sees
 			})
+			for _, a := range got.Snapshot().Access {
+				if named := strings.Contains(a.Message, " "+a.Kind); named != (len(a.Around) == 2) ||
+					named && strings.Join(a.Around, a.Kind) != a.Message {
+					t.Errorf("%s: %q around %s does not make %q", tc.reason, a.Around, a.Kind, a.Message)
+				}
+			}
 		})
 	}
 }
