@@ -46,7 +46,8 @@ func TestErrorsInOtherWords(t *testing.T) {
 		"credentials": {"they are in the flag", answer(401, "text/plain", "no"), nil, []string{"check the flag (basic_auth"}},
 		"half way": {
 			"what is added to an error keeps the words", halfWay,
-			func(c *history.SourceConfig) { c.MaxPointsPerRequest = 30 }, []string{"check the flag", "1 of 2 requests"},
+			func(c *history.SourceConfig) { c.MaxPointsPerRequest = 30 },
+			[]string{"check the flag", "1 of 2 requests"},
 		},
 		"HTML": {
 			"the address is another server's", answer(200, "text/html", "<html>"), nil, []string{"the server at the address"},
@@ -61,8 +62,10 @@ func TestErrorsInOtherWords(t *testing.T) {
 			func(c *history.SourceConfig) { c.HTTPClientConfig = &config.HTTPClientConfig{} },
 			[]string{"follow_redirects is off in the flag", "make the address"},
 		},
-		"TLS alone": {"the scheme is in the address", answer(400, "text/plain", "HTTP request to an HTTPS server"), nil,
-			[]string{"begin the address with https://"}},
+		"TLS alone": {
+			"the scheme is in the address", answer(400, "text/plain", "HTTP request to an HTTPS server"), nil,
+			[]string{"begin the address with https://"},
+		},
 		"time": {
 			"there is no setting to raise, and there is another way", slow,
 			func(c *history.SourceConfig) { c.Timeout = model.Duration(50 * time.Millisecond) },

@@ -33,10 +33,11 @@ func newCapacityCommand(streams Streams) *cobra.Command {
 		Short: "Show what a replica serves within its objective, and how that was learned",
 		Long: `Capacity shows what one ready replica serves within its objective, and how that was learned.
 
-With --prometheus it reads demand, latency and ready replicas, and learns from them with the code of
+From a Prometheus it reads demand, latency and ready replicas, and learns from them with the code of
 the server. It draws latency against load per replica, with the objective and the estimate, and how
 the capacity moved. Where demand has several terms, it says whether other weights would fit better.
-Without, it shows what the Forecast's status says.
+Without one, it shows what the Forecast's status says. The Prometheus is that of --prometheus, or the
+one that is found in the cluster; --prometheus none is without.
 
 Without a name it lists the Forecasts whose capacity is learned.
 It reads the cluster with your own permissions.`,
@@ -54,9 +55,9 @@ It reads the cluster with your own permissions.`,
 		},
 	}
 	o.cluster = newClusterFlags(cmd.Flags())
-	o.in.registerPrometheus(cmd.Flags())
-	o.in.throughCluster(cmd.Flags(), o.cluster)
-	cmd.Flags().Var(&o.history, "history", "how much of the past to learn from; needs --prometheus")
+	o.in.prometheus.Register(cmd.Flags())
+	o.in.prometheus.Through(o.cluster.restConfig, cmd.Flags())
+	cmd.Flags().Var(&o.history, "history", "how much of the past to learn from; needs a Prometheus")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "text", "text, json or yaml")
 	cmd.Flags().IntVar(&o.width, "width", 0, "columns of the text; 0 is the width of the terminal, but at most 100")
 	cmd.Flags().IntVar(&o.height, "height", 12, "rows of the chart")
@@ -93,10 +94,8 @@ func (o *capacityOptions) run(ctx context.Context, streams Streams, names []stri
 			"the latency to keep and the query for it", fc.Namespace, fc.Name)
 	}
 	view := learned.FromStatus(fc, found.Settings)
-	if o.in.prometheus == "" {
-		view.Notes = []string{"to see how it was learned, give " + anyPrometheus}
-	} else if err := o.learn(ctx, streams, &view, now); err != nil {
-		return fmt.Errorf("forecast %s/%s: %w", fc.Namespace, fc.Name, o.in.explain(err))
+	if err := o.show(ctx, streams, &view, now); err != nil {
+		return fmt.Errorf("forecast %s/%s: %w", fc.Namespace, fc.Name, err)
 	}
 	if o.output != "text" {
 		return learned.Encode(streams.Out, o.output, view.Output())
@@ -105,6 +104,23 @@ func (o *capacityOptions) run(ctx context.Context, streams Streams, names []stri
 		Width: min(100, terminal.Columns(streams.Out, o.width)), Height: o.height, Colour: colour,
 		Location: found.Settings.Location,
 	})
+}
+
+// show reads how the capacity was learned. What cannot be read of a Prometheus that was not asked for
+// is a note.
+func (o *capacityOptions) show(ctx context.Context, streams Streams, view *learned.View, now time.Time) error {
+	before := *view
+	howTo := o.in.find(ctx, streams, o.cluster)
+	if howTo == "" {
+		err := o.learn(ctx, streams, view, now)
+		if err == nil || !o.in.prometheus.Found || ctx.Err() != nil {
+			return err
+		}
+		howTo = err.Error()
+	}
+	*view = before
+	view.Notes = []string{"how it was learned is not shown: " + howTo}
+	return nil
 }
 
 // list lists the Forecasts whose capacity is learned.
@@ -125,7 +141,7 @@ func (o *capacityOptions) learn(ctx context.Context, streams Streams, view *lear
 	if err != nil {
 		return err
 	}
-	source, err := in.source()
+	source, err := in.prometheus.Source()
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func TestCapacityLearns(t *testing.T) {
 				t.Fatal(err)
 			}
 			view := learned.FromStatus(fc, set)
-			o := capacityOptions{in: inputFlags{prometheus: server.URL}, history: promDuration(4 * 24 * time.Hour)}
+			o := capacityOptions{in: readFrom(server.URL), history: promDuration(4 * 24 * time.Hour)}
 			if err := o.learn(t.Context(), Streams{Err: &bytes.Buffer{}}, &view, now); err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +128,7 @@ func TestCapacityWeighsTerms(t *testing.T) {
 		t.Fatal(err)
 	}
 	view := learned.FromStatus(fc, set)
-	o := capacityOptions{in: inputFlags{prometheus: server.URL}, history: promDuration(9 * 24 * time.Hour)}
+	o := capacityOptions{in: readFrom(server.URL), history: promDuration(9 * 24 * time.Hour)}
 	if err := o.learn(t.Context(), Streams{Err: &bytes.Buffer{}}, &view, now); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestCapacityOfNoPrometheus(t *testing.T) {
 		t.Fatal(err)
 	}
 	view := learned.FromStatus(fc, set)
-	o := capacityOptions{in: inputFlags{prometheus: "http://127.0.0.1:1"}, history: promDuration(time.Hour)}
+	o := capacityOptions{in: readFrom("http://127.0.0.1:1"), history: promDuration(time.Hour)}
 	if err := o.learn(t.Context(), Streams{Err: &bytes.Buffer{}}, &view, now); err == nil || view.Track != nil {
 		t.Errorf("error %v, track %v", err, view.Track)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"headstart.dev/headstart/cmd/headstart/app"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/prometheus"
 )
 
 // execute runs a command line as main does. args[0] is the name of the binary.
@@ -46,6 +47,9 @@ func headstartWithInput(t *testing.T, stdin, line string, args ...string) (stdou
 	code = execute(context.Background(), words, Streams{strings.NewReader(stdin), &out, &errs})
 	return out.String(), progressLine.ReplaceAllString(errs.String(), ""), code
 }
+
+// readFrom returns the flags that read the Prometheus at a URL.
+func readFrom(url string) inputFlags { return inputFlags{prometheus: prometheus.Flags{At: url}} }
 
 // file writes a file in a folder of its own.
 func file(t *testing.T, name, content string) string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,31 +12,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/client-go/rest"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/prometheus"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
-	"headstart.dev/headstart/cmd/headstart/cli/internal/ui/whatif"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/history/csvfile"
 )
 
 // inputFlags say where a history of demand comes from: a file or Prometheus.
 type inputFlags struct {
-	input          string
-	series         string
-	prometheus     string
-	prometheusHTTP string
-	query          string
-	history        promDuration
-	step           promDuration
-
-	// through returns how to reach the cluster, where prometheus may name a Service in it; nil
-	// where it may not.
-	through func() (*rest.Config, error)
+	input      string
+	series     string
+	prometheus prometheus.Flags
+	query      string
+	history    promDuration
+	step       promDuration
 
 	// file holds the series of input if they were read before, and is nil if not. A pipe can be read
 	// only once, and a file with thousands of series should be.
@@ -47,26 +41,11 @@ func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.input, "input", "",
 		"read demand from this CSV `FILE`, plain or .gz, with the header timestamp,value or series,timestamp,value; "+
 			"an empty value is a gap")
-	f.registerPrometheus(flags)
+	f.prometheus.Register(flags)
 	flags.StringVar(&f.query, "query", "", "`PROMQL` that returns one series, the demand")
 	flags.Var(&f.history, "history", "how much history to read from --prometheus")
 	flags.Var(&f.step, "step", "time from one value to the next (default the step of the file, or 1m from Prometheus)")
 	flags.Lookup("step").DefValue = "" // 0s stands for the default that the text names
-}
-
-// registerPrometheus registers the flags that say how to reach Prometheus.
-func (f *inputFlags) registerPrometheus(flags *pflag.FlagSet) {
-	flags.StringVar(&f.prometheus, "prometheus", "", "read demand from the Prometheus at this `URL`")
-	flags.StringVar(&f.prometheusHTTP, "prometheus-http-config", "",
-		"`FILE` with the HTTP client configuration for --prometheus, in Prometheus's own format: TLS, authentication, "+
-			"headers")
-}
-
-// throughCluster lets --prometheus name a Service in the cluster too.
-func (f *inputFlags) throughCluster(flags *pflag.FlagSet, cluster *clusterFlags) {
-	f.through = cluster.restConfig
-	flags.Lookup("prometheus").Usage = "read demand from the Prometheus at this `URL`, " +
-		"or at NAMESPACE/SERVICE:PORT in the cluster"
 }
 
 // inputSeries is one series of demand, with the name of the file or the URL that it comes from.
@@ -106,14 +85,14 @@ func (s inputSeries) tell(w io.Writer) {
 // returns both the part before that and the error.
 func (f *inputFlags) read(ctx context.Context, streams Streams, now time.Time) ([]inputSeries, error) {
 	switch {
-	case f.input != "" && f.prometheus != "":
+	case f.input != "" && f.prometheus.Given():
 		return nil, errors.New("give --input or --prometheus, not both")
 	case f.input != "":
 		if f.query != "" {
 			return nil, errors.New("--query needs --prometheus")
 		}
 		return f.readFile()
-	case f.prometheus != "":
+	case f.prometheus.Given():
 		return f.readPrometheus(ctx, streams, now)
 	}
 	return nil, errors.New("no demand to read: give --input FILE, or --prometheus URL with --query")
@@ -139,7 +118,7 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 		return nil, errors.New("--prometheus needs --query, PromQL that returns one series, " +
 			"such as 'sum(rate(http_requests_total[2m]))'")
 	}
-	source, err := f.source()
+	source, err := f.prometheus.Source()
 	if err != nil {
 		return nil, err
 	}
@@ -150,71 +129,28 @@ func (f *inputFlags) readPrometheus(ctx context.Context, streams Streams, now ti
 	bar := terminal.NewProgress(streams.Err, "reading history")
 	defer bar.End()
 	series, notes, err := source.Range(ctx, f.query, now.Add(-time.Duration(f.history)), now, step, bar.Show)
-	err = ofFlags(err)
 	if len(series.Values) == 0 {
 		return nil, err
 	}
-	read := inputSeries{NamedSeries: csvfile.NamedSeries{Series: series}, source: f.prometheus, notes: notes}
+	read := inputSeries{NamedSeries: csvfile.NamedSeries{Series: series}, source: f.prometheus.At, notes: notes}
 	return []inputSeries{read}, err
 }
 
-// source returns the Prometheus that the flags name: a URL, or a Service in the cluster, which is
-// reached through the API server.
-func (f *inputFlags) source() (*history.Source, error) {
-	options := history.SourceConfig{Name: "--prometheus", URL: f.prometheus}
-	if f.prometheusHTTP != "" {
-		loaded, _, err := config.LoadHTTPConfigFile(f.prometheusHTTP)
-		if err != nil {
-			return nil, fmt.Errorf("read --prometheus-http-config: %w", err)
-		}
-		loaded.SetDirectory(filepath.Dir(f.prometheusHTTP))
-		options.HTTPClientConfig = loaded
-	}
-	if strings.Contains(f.prometheus, "://") {
-		return history.NewSource(options)
-	}
-	switch {
-	case f.through == nil:
-		return nil, fmt.Errorf("--prometheus %q is not a URL: give for example http://localhost:9090", f.prometheus)
-	case f.prometheusHTTP != "":
-		return nil, errors.New("--prometheus-http-config is for a URL: the API server is reached as by kubectl")
-	}
-	cluster, err := f.through()
+// find looks for a Prometheus in the cluster where the flags name none, and says on standard error
+// which one it is. Without one, it returns what to give.
+func (f *inputFlags) find(ctx context.Context, streams Streams, cluster *clusterFlags) (howTo string) {
+	namespace, err := cluster.config.namespace()
 	if err != nil {
-		return nil, err
+		namespace = "" // whoever reads the cluster says why
 	}
-	if options.URL, options.Transport, err = whatif.ThroughAPIServer(f.prometheus, cluster); err != nil {
-		return nil, err
+	note := f.prometheus.Find(ctx, namespace)
+	switch {
+	case !f.prometheus.Given():
+		return cmp.Or(note, "give "+prometheus.AnyOf)
+	case note != "":
+		fmt.Fprintf(streams.Err, "note: %s\n", note)
 	}
-	return history.NewSource(options)
-}
-
-// anyPrometheus says what --prometheus takes where there is a cluster.
-const anyPrometheus = "--prometheus with NAMESPACE/SERVICE:PORT, such as monitoring/prometheus:9090, " +
-	"or with a URL that you can reach"
-
-// ofFlags says an error of a source in the words of the command line, where a source has no name.
-func ofFlags(err error) error {
-	e, ok := errors.AsType[*history.Error](err)
-	if !ok || e.Source == "" {
-		return err
-	}
-	words := strings.NewReplacer("the source's httpClientConfig", "--prometheus-http-config",
-		"httpClientConfig.", "--prometheus-http-config, ", "httpClientConfig", "--prometheus-http-config",
-		"the source's url", "the URL of --prometheus", "Headstart reach it", "this machine reach it",
-		", or raise the source's timeout", "")
-	return &history.Error{Kind: e.Kind, Message: words.Replace(e.Message)}
-}
-
-// explain adds to the error of a URL how to reach a Prometheus that runs in a cluster.
-func (f *inputFlags) explain(err error) error {
-	err = ofFlags(err)
-	switch kind := history.KindOf(err); {
-	case f.through == nil || !strings.Contains(f.prometheus, "://"):
-	case kind == history.ErrUnreachable, kind == history.ErrTimeout:
-		return fmt.Errorf("%w; for a Prometheus inside the cluster give --prometheus NAMESPACE/SERVICE:PORT", err)
-	}
-	return err
+	return ""
 }
 
 // stamp returns the timestamp of step i in the format of the input, or in RFC 3339 if the input has

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/peaktext"
 	"headstart.dev/headstart/scheduler"
 	"headstart.dev/headstart/scheduler/manifest"
@@ -106,7 +105,7 @@ func (o *peaksOptions) read(ctx context.Context, streams Streams) ([]*scheduler.
 	names := strings.Join(o.files, ", ")
 	peaks, err := manifest.CompilePeaks(all)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w%s", names, err, missingCalendars(all))
+		return nil, fmt.Errorf("%s: %w%s", names, err, peaktext.MissingCalendars(all))
 	}
 	if len(peaks.Schedules) == 0 {
 		return nil, fmt.Errorf("%s: no PeakSchedule found", names)
@@ -161,29 +160,4 @@ func parseInstant(flag, text string, location *time.Location) (time.Time, error)
 			flag, text)
 	}
 	return t.In(location), nil
-}
-
-// missingCalendars returns what to do about Calendars that schedules name and no file has.
-func missingCalendars(objects []manifest.Object) string {
-	have := map[string]bool{}
-	for _, o := range objects {
-		have[o.Kind+"/"+o.Name] = true
-	}
-	for _, o := range objects {
-		var p v1alpha1.PeakSchedule
-		if o.Kind != "PeakSchedule" || o.Decode(&p) != nil {
-			continue
-		}
-		for _, days := range []*v1alpha1.Days{p.Spec.Only, p.Spec.Except} {
-			if days == nil {
-				continue
-			}
-			for _, name := range days.Calendars {
-				if !have["Calendar/"+name] {
-					return fmt.Sprintf("\nadd the file with Calendar %s as another --file", name)
-				}
-			}
-		}
-	}
-	return ""
 }

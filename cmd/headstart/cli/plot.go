@@ -33,8 +33,9 @@ func newPlotCommand(streams Streams) *cobra.Command {
 		Short: "Draw the demand, the forecast and the plan of a Forecast in the terminal",
 		Long: `Plot draws the plan of a Forecast in the terminal.
 
-With --prometheus it draws the past demand and the forecast too. It then reads the same history as the
-server and runs the same code. It reads the cluster with your own permissions.`,
+It draws the past demand and the forecast too, from --prometheus or from the one Prometheus that is
+found in the cluster. It then reads the same history as the server and runs the same code. With
+--prometheus none, it draws the plan alone. It reads the cluster with your own permissions.`,
 		Example: `  kubectl headstart plot shop/face-fusion
   kubectl headstart plot shop/face-fusion --prometheus monitoring/prometheus:9090 --back 2d
   kubectl headstart plot shop/face-fusion --prometheus http://localhost:9090 --ahead 6h`,
@@ -52,11 +53,11 @@ server and runs the same code. It reads the cluster with your own permissions.`,
 		},
 	}
 	o.cluster = newNamespacedFlags(cmd.Flags())
-	o.in.registerPrometheus(cmd.Flags())
-	o.in.throughCluster(cmd.Flags(), o.cluster)
-	cmd.Flags().Var(&o.back, "back", "how much of the past to draw; needs --prometheus")
+	o.in.prometheus.Register(cmd.Flags())
+	o.in.prometheus.Through(o.cluster.restConfig, cmd.Flags())
+	cmd.Flags().Var(&o.back, "back", "how much of the past to draw; needs a Prometheus")
 	cmd.Flags().Var(&o.ahead, "ahead",
-		"how much of the future to draw (default the rest of the plan; with --prometheus one day)")
+		"how much of the future to draw (default the rest of the plan; with a Prometheus one day)")
 	cmd.Flags().Lookup("ahead").DefValue = "" // the text has it
 	cmd.ValidArgsFunction = o.cluster.complete(1)
 	cmd.Flags().IntVar(&o.width, "width", 0, "columns of the chart; 0 is the width of the terminal, but at most 100")
@@ -77,20 +78,12 @@ func (o *plotOptions) run(ctx context.Context, streams Streams, name string, now
 	if err != nil {
 		return err
 	}
-	p := plot.Plot{
-		Forecast: &list[0], Now: now, Back: time.Duration(o.back), Ahead: time.Duration(o.ahead),
-		HowTo: "to see the demand too, give " + anyPrometheus,
-	}
-	if p.Ahead == 0 {
-		p.Ahead = p.DefaultAhead(o.in.prometheus != "")
-	}
+	p := plot.Plot{Forecast: &list[0], Now: now, Back: time.Duration(o.back), Ahead: time.Duration(o.ahead)}
 	if p.Spec, err = readSpec(ctx, c, p.Forecast); err != nil {
 		return err
 	}
-	if o.in.prometheus != "" {
-		if err := readPlotDemand(ctx, &p, o.in, streams); err != nil {
-			return err
-		}
+	if err := o.readDemand(ctx, streams, &p); err != nil {
+		return err
 	}
 	return p.Draw(streams.Out, min(100, terminal.Columns(streams.Out, o.width)), o.height, colour)
 }
@@ -106,6 +99,32 @@ func readSpec(ctx context.Context, c client.Reader, fc *v1alpha1.Forecast) (spec
 	return found, nil
 }
 
+// readDemand reads the history of the Forecast. What cannot be read of a Prometheus that was not asked
+// for is a note.
+func (o *plotOptions) readDemand(ctx context.Context, streams Streams, p *plot.Plot) error {
+	ahead := p.Ahead
+	if ahead == 0 {
+		p.Ahead = p.DefaultAhead(true)
+	}
+	p.HowTo = "the Forecast has no query, so it serves only its peaks: there is no demand to draw"
+	if p.Spec.Settings.HasDemand || o.in.prometheus.Given() {
+		p.HowTo = o.in.find(ctx, streams, o.cluster)
+	}
+	if o.in.prometheus.Given() {
+		err := readPlotDemand(ctx, p, o.in, streams)
+		if err == nil || !o.in.prometheus.Found || ctx.Err() != nil {
+			return err
+		}
+		p.HowTo = err.Error()
+	}
+	p.Demand, p.Expected = nil, nil
+	p.HowTo = "the demand is not drawn: " + p.HowTo
+	if p.Ahead = ahead; ahead == 0 {
+		p.Ahead = p.DefaultAhead(false)
+	}
+	return nil
+}
+
 // readPlotDemand reads the history of the Forecast for a plot.
 func readPlotDemand(ctx context.Context, p *plot.Plot, in inputFlags, streams Streams) error {
 	set := p.Spec.Settings
@@ -116,7 +135,7 @@ func readPlotDemand(ctx context.Context, p *plot.Plot, in inputFlags, streams St
 	in.query, in.step, in.history = set.Query, promDuration(set.Step), promDuration(set.ReadSpan())
 	all, err := in.read(ctx, streams, p.Now)
 	if err != nil {
-		return in.explain(err)
+		return err
 	}
 	all[0].tell(streams.Err)
 	return p.Expect(&all[0].Series)

@@ -85,7 +85,7 @@ spec:
 		Forecast: planned(now), Now: now, Back: 24 * time.Hour, Ahead: 24 * time.Hour,
 		Spec: spec.Spec{Settings: set, Peaks: noon},
 	}
-	in := inputFlags{prometheus: server.URL}
+	in := readFrom(server.URL)
 	if err := readPlotDemand(t.Context(), &whole, in, Streams{Err: &bytes.Buffer{}}); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestPlotForecastsAsTheServerDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := plot.Plot{Forecast: fc, Now: now, Back: 24 * time.Hour, Ahead: 24 * time.Hour, Spec: found}
-	in := inputFlags{prometheus: server.URL}
+	in := readFrom(server.URL)
 	if err := readPlotDemand(t.Context(), &p, in, Streams{Err: &bytes.Buffer{}}); err != nil {
 		t.Fatal(err)
 	}

@@ -33,8 +33,9 @@ The replay runs the code of the server, and each step knows only what came befor
 the demand must be covered: --service-level is a promise, --shortage-cost is a trade-off.
 
 With the name of a Forecast in the cluster, the settings are those of the Forecast, of its peaks and
-of the HPA that reads it. They are read with your own permissions; the history comes from
---prometheus. Several names, or --namespace or -A without a name, make one report about all of them.
+of the HPA that reads it. They are read with your own permissions. The history comes from
+--prometheus, or from the one Prometheus that is found in the cluster. Several names, or --namespace
+or -A without a name, make one report about all of them.
 
 A folder or a file with several series as --input, or --queries, make one report about a whole fleet.`,
 		Example: `  headstart report --input demand.csv --lead 10m --capacity 5 --service-level 0.99
@@ -82,10 +83,7 @@ func (o *reportOptions) run(
 	var fc *v1alpha1.Forecast
 	var c client.Reader
 	if name := o.forecast.one(args); name != "" {
-		if c, err = o.forecast.cluster.client(); err != nil {
-			return err
-		}
-		if fc, err = o.forecast.get(ctx, c, name); err != nil {
+		if c, fc, err = o.known(ctx, streams, name); err != nil {
 			return err
 		}
 	}

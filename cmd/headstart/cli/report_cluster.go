@@ -114,6 +114,32 @@ func (f *forecastFlags) all(ctx context.Context, c client.Reader, names []string
 	return list, title, nil
 }
 
+// findHistory looks for a Prometheus in the cluster, unless the flags say where the history is.
+func (o *reportOptions) findHistory(ctx context.Context, streams Streams) error {
+	if o.in.input != "" {
+		return nil
+	}
+	if howTo := o.in.find(ctx, streams, o.forecast.cluster); howTo != "" {
+		return fmt.Errorf("the history of demand is needed: %s", howTo)
+	}
+	return nil
+}
+
+// known returns the Forecast of a name, and where the rest about it is read.
+func (o *reportOptions) known(ctx context.Context, streams Streams, name string) (
+	client.Reader, *v1alpha1.Forecast, error,
+) {
+	if err := o.findHistory(ctx, streams); err != nil {
+		return nil, nil, err
+	}
+	c, err := o.forecast.cluster.client()
+	if err != nil {
+		return nil, nil, err
+	}
+	fc, err := o.forecast.get(ctx, c, name)
+	return c, fc, err
+}
+
 // runSeveral makes one report on several Forecasts. If one of them cannot be replayed, the report
 // names it and covers the others, and runSeveral returns an error.
 func (o *reportOptions) runSeveral(
@@ -125,6 +151,9 @@ func (o *reportOptions) runSeveral(
 		return errors.New("--input holds the history of one Forecast: give the name of that Forecast alone")
 	case o.decisions != "" || o.plans != "":
 		return errors.New("--decisions and --plans need the name of one Forecast")
+	}
+	if err := o.findHistory(ctx, streams); err != nil {
+		return err
 	}
 	c, err := o.forecast.cluster.client()
 	if err != nil {

@@ -108,7 +108,7 @@ func webCluster() client.Client {
 
 // The settings of a report are those of the Forecast and its HPA, except for flags that were given.
 func TestReportFromForecast(t *testing.T) {
-	o := reportOptions{timeZone: "UTC", in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
+	o := reportOptions{timeZone: "UTC", in: readFrom("http://127.0.0.1:9090")}
 	o.lead = promDuration(time.Hour)
 	onlyStep := func(flag string) bool { return flag == "step" }
 	if _, err := o.fromForecast(t.Context(), webCluster(), webForecast(), onlyStep); err != nil {
@@ -146,7 +146,7 @@ func TestReportFromForecast(t *testing.T) {
 // The peaks of a report are those of the server. An object that is not valid is left out and named,
 // as on the server, and one that does not apply to the Forecast is not named.
 func TestReportPeaksFromCluster(t *testing.T) {
-	o := reportOptions{timeZone: "UTC", in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
+	o := reportOptions{timeZone: "UTC", in: readFrom("http://127.0.0.1:9090")}
 	peaks, err := o.fromForecast(t.Context(), webCluster(), webForecast(), func(string) bool { return false })
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func TestReportKnowsTheScaledObjectThatReads(t *testing.T) {
 			},
 		}}
 		c := fake.NewClientBuilder().WithScheme(controller.NewScheme()).WithObjects(fc, hpa, scaled).Build()
-		o := reportOptions{in: inputFlags{prometheus: "http://127.0.0.1:9090"}}
+		o := reportOptions{in: readFrom("http://127.0.0.1:9090")}
 		if _, err := o.fromForecast(t.Context(), c, fc, func(string) bool { return false }); err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func TestReportKnowsTheScaledObjectThatReads(t *testing.T) {
 // Flags that were given win over the HPA.
 func TestReportFlagsOverrideForecast(t *testing.T) {
 	o := reportOptions{
-		ramp: "default", maxReplicas: 7, in: inputFlags{prometheus: "http://127.0.0.1:9090"}, timeZone: "UTC",
+		ramp: "default", maxReplicas: 7, in: readFrom("http://127.0.0.1:9090"), timeZone: "UTC",
 	}
 	given := func(flag string) bool { return flag == "hpa-ramp" || flag == "max-replicas" }
 	if _, err := o.fromForecast(t.Context(), webCluster(), webForecast(), given); err != nil {

@@ -31,11 +31,11 @@ type fleetService struct {
 // fleet returns the services to report on, and nil if the flags name a single one.
 func (o *reportOptions) fleet() (*fleet, error) {
 	switch {
-	case o.queries != "" && o.in.prometheus == "":
+	case o.queries != "" && !o.in.prometheus.Given():
 		return nil, errors.New("--queries needs --prometheus")
 	case o.queries != "":
 		return o.queriedFleet()
-	case o.in.input == "" && o.in.prometheus == "":
+	case o.in.input == "" && !o.in.prometheus.Given():
 		return nil, errors.New("nothing to report on: give --input FILE, --prometheus URL with --query, the name of a " +
 			"Forecast, or -A for all Forecasts")
 	case o.in.input == "" || o.in.series != "":

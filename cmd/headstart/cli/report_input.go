@@ -20,7 +20,6 @@ func (o *reportOptions) readDemand(
 ) (series inputSeries, readErr, err error) {
 	all, err := o.in.read(ctx, streams, now)
 	if err != nil {
-		err = o.in.explain(err)
 		if len(all) == 0 || !history.KindOf(err).Temporary() {
 			return inputSeries{}, nil, err
 		}
@@ -35,12 +34,12 @@ func (o *reportOptions) readEvidence(
 	ctx context.Context, streams Streams, options *report.Options, fc *v1alpha1.Forecast,
 ) error {
 	var source learned.Source
-	if o.in.prometheus != "" {
-		prometheus, err := o.in.source()
+	if o.in.prometheus.Given() {
+		named, err := o.in.prometheus.Source()
 		if err != nil {
 			return err
 		}
-		source = prometheus
+		source = named
 	}
 	bar := terminal.NewProgress(streams.Err, "reading latency and replicas")
 	evidence, notes, err := o.learn.Evidence(ctx, o.forecast.settings, source, options.Series, bar.Show)

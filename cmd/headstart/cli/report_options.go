@@ -68,7 +68,7 @@ func (o *reportOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.in.series, "series", "",
 		"`NAME` of the series to replay; without it, a file with several is a fleet")
 	o.forecast.register(flags)
-	o.in.throughCluster(flags, o.forecast.cluster)
+	o.in.prometheus.Through(o.forecast.cluster.restConfig, flags)
 	o.registerReplay(flags)
 	o.registerHPA(flags)
 	o.registerOutput(flags)

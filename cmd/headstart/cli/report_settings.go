@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,8 +31,6 @@ func (o *reportOptions) fromForecast(
 	o.useSettings(found.Settings, fc, given)
 	o.forecast.hpa = found.HPA
 	switch {
-	case o.in.input == "" && o.in.prometheus == "":
-		return report.Peaks{}, errors.New("this command reads the history itself: give " + anyPrometheus)
 	case o.in.input == "" && o.in.query == "":
 		return report.Peaks{}, fmt.Errorf("forecast %s has no query, so it serves only its peaks: "+
 			"give --query to replay a demand", name)

@@ -32,8 +32,8 @@ The page shows all Forecasts, each one with its plan, the week of declared peaks
 setting would have led to. Changes appear as they happen. It reads the cluster with your own
 permissions and writes nothing. Only you can open it: its address ends in a secret.
 
-Demand and "what if" need the history. Give --prometheus a URL, or NAMESPACE/SERVICE:PORT for a
-Prometheus in the cluster, which is then reached through the API server.`,
+Demand and "what if" need the history. It comes from the one Prometheus that is found in the cluster,
+through the API server, or from --prometheus: a URL, NAMESPACE/SERVICE:PORT, or none.`,
 		Example: `  kubectl headstart ui
   kubectl headstart ui -n shop --prometheus monitoring/prometheus:9090
   kubectl headstart ui --prometheus http://localhost:9090 --port 8080 --no-open`,
@@ -43,8 +43,8 @@ Prometheus in the cluster, which is then reached through the API server.`,
 		},
 	}
 	o.cluster = newClusterFlags(cmd.Flags())
-	o.in.registerPrometheus(cmd.Flags())
-	o.in.throughCluster(cmd.Flags(), o.cluster)
+	o.in.prometheus.Register(cmd.Flags())
+	o.in.prometheus.Through(o.cluster.restConfig, cmd.Flags())
 	cmd.Flags().Lookup("all-namespaces").Usage = "show every namespace (the default where you may list them all)"
 	cmd.Flags().StringSliceVar(&o.namespaces, "namespaces", nil,
 		"`NAMES` of the namespaces to show, separated by commas, where you may not list them all")
@@ -99,12 +99,14 @@ func (o *uiOptions) run(ctx context.Context, streams Streams, given func(flag st
 		return fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	c.Context = cmp.Or(o.cluster.config.overrides.CurrentContext, raw.CurrentContext)
-	if o.in.prometheus != "" {
-		source, err := o.in.source()
-		if err != nil {
-			return err
-		}
-		c.Source, c.From = source, o.in.prometheus
+	if c.From = o.in.find(ctx, streams, o.cluster); c.From != "" {
+		fmt.Fprintf(streams.Err, "note: the page shows no history of demand: %s\n", c.From)
+		return c.Run(ctx)
 	}
+	source, err := o.in.prometheus.Source()
+	if err != nil {
+		return err
+	}
+	c.Source, c.From = source, o.in.prometheus.At
 	return c.Run(ctx)
 }

@@ -50,3 +50,28 @@ func object(kind string, o client.Object) manifest.Object {
 	raw, _ := json.Marshal(o) // it came as JSON
 	return manifest.Object{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind, Name: o.GetName(), Raw: raw}
 }
+
+// MissingCalendars returns what to do about Calendars that schedules name and no file has.
+func MissingCalendars(objects []manifest.Object) string {
+	have := map[string]bool{}
+	for _, o := range objects {
+		have[o.Kind+"/"+o.Name] = true
+	}
+	for _, o := range objects {
+		var p v1alpha1.PeakSchedule
+		if o.Kind != "PeakSchedule" || o.Decode(&p) != nil {
+			continue
+		}
+		for _, days := range []*v1alpha1.Days{p.Spec.Only, p.Spec.Except} {
+			if days == nil {
+				continue
+			}
+			for _, name := range days.Calendars {
+				if !have["Calendar/"+name] {
+					return fmt.Sprintf("\nadd the file with Calendar %s as another --file", name)
+				}
+			}
+		}
+	}
+	return ""
+}

@@ -1,4 +1,4 @@
-package whatif_test
+package prometheus_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"headstart.dev/headstart/cmd/headstart/cli/internal/ui/whatif"
+	"headstart.dev/headstart/cmd/headstart/cli/internal/prometheus"
 	"headstart.dev/headstart/history"
 )
 
@@ -92,7 +92,7 @@ func TestGetIsEnough(t *testing.T) {
 
 func read(t *testing.T, name, api string) (history.Series, error) {
 	t.Helper()
-	address, transport, err := whatif.ThroughAPIServer(name, &rest.Config{Host: api})
+	address, transport, err := prometheus.ThroughAPIServer(name, &rest.Config{Host: api})
 	if err != nil {
 		t.Fatal(err)
 	}

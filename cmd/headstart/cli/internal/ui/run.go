@@ -30,7 +30,7 @@ type Command struct {
 	// Namespaces and Fallback are as in watch.Options.
 	Namespaces []string
 	Fallback   string
-	// Source is the Prometheus, and From names it; nil and "" without one.
+	// Source is the Prometheus, and From names it. Without one, From says what to do.
 	Source whatif.Source
 	From   string
 	// Port of 127.0.0.1; 0 is a free one. Open reports whether to open a browser.
@@ -39,9 +39,6 @@ type Command struct {
 	// Out gets the address, and Err notes.
 	Out, Err io.Writer
 }
-
-// howToRead says how to get a history.
-const howToRead = "start headstart ui with --prometheus, such as --prometheus monitoring/prometheus:9090"
 
 // Run serves the page until ctx ends.
 func (c Command) Run(ctx context.Context) error {
@@ -97,10 +94,6 @@ func (c Command) options() (Options, error) {
 	out.Starts = func(ctx context.Context, fc *v1alpha1.Forecast) (gpuwarm.Breakdown, error) {
 		return starts.Read(ctx, reader, fc, time.Now())
 	}
-	study := whatif.Options{Reader: reader, Source: c.Source, From: c.From}
-	if c.Source == nil {
-		study.From = howToRead
-	}
-	out.Study, err = whatif.New(study)
+	out.Study, err = whatif.New(whatif.Options{Reader: reader, Source: c.Source, From: c.From})
 	return out, err
 }
