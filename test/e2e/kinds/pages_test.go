@@ -48,7 +48,7 @@ func TestQuickStart(t *testing.T) {
 // elsewhere are the commands that make a cluster, install what the control plane has already, wait
 // for pods that the control plane only pretends to run, and serve a page until they are
 // interrupted.
-var elsewhere = regexp.MustCompile(`^(make|kind|export) |headstart ui |rollout status|-k manifests/`)
+var elsewhere = regexp.MustCompile(`^(make|kind|export) |headstart ui( |$)|rollout status|-k manifests/`)
 
 // administrator returns what runs a line of a page in the repository, for somebody who may do
 // everything. The Prometheus of the page is that of the control plane.
@@ -73,8 +73,16 @@ func administrator(t *testing.T) func(line string) (string, error) {
 	}
 }
 
-// withPrometheus puts the Prometheus of the control plane in the place of that of the pages.
+// findsPrometheus matches commands that look for a Prometheus in the cluster.
+var findsPrometheus = regexp.MustCompile(`^kubectl headstart (plot|report) [^-]`)
+
+// withPrometheus puts the Prometheus of the control plane in the place of that of the pages, also where
+// a command finds it: the control plane has no pods behind a Service.
 func withPrometheus(line string) string {
+	if command, _, _ := strings.Cut(line, " #"); findsPrometheus.MatchString(line) &&
+		!strings.Contains(command, "--prometheus") {
+		line = strings.TrimSpace(command) + " --prometheus " + goodURL
+	}
 	return strings.NewReplacer("http://localhost:9090", goodURL, "monitoring/prometheus:9090", goodURL).Replace(line)
 }
 
