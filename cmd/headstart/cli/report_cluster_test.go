@@ -219,12 +219,6 @@ func TestReportFlagsOverrideForecast(t *testing.T) {
 		t.Errorf("error %v, %d to %d replicas, ramp %+v: want the flags, and minReplicas of the HPA",
 			err, options.MinReplicas, options.MaxReplicas, options.Ramp)
 	}
-
-	without := reportOptions{}
-	_, err = without.fromForecast(t.Context(), webCluster(), webForecast(), func(string) bool { return false })
-	if err == nil || !strings.Contains(err.Error(), "NAMESPACE/SERVICE:PORT") {
-		t.Errorf("without --prometheus: got %v, want how to reach one", err)
-	}
 }
 
 // The API server accepts the manifests that a report proposes.
