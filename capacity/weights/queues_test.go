@@ -22,11 +22,18 @@ func TestWeightsOfAModelServer(t *testing.T) {
 			if w.Name != name {
 				continue
 			}
-			got, err := Find(cached(w, tc.capacity))
+			in := cached(w, tc.capacity)
+			got, err := Find(in)
 			found := got.Weights[0] / (got.Weights[0] + got.Weights[1])
 			t.Logf("%s: prompts are %.2f of the work: %+v", name, found, got)
 			if err != nil || got.Verdict != Better || found < tc.low || found > tc.high {
 				t.Errorf("%s: prompts are %.2f of the work, want %v to %v: %+v, %v", name, found, tc.low, tc.high, got, err)
+			}
+			used := learn(t, evidence(t, in, 5), in.Given, in.Given)
+			t.Logf("%s: learned for use: %+v", name, used)
+			if share := used.Weights[0] / (used.Weights[0] + used.Weights[1]); used.Verdict != Better ||
+				share < min(tc.low, 0.6) || share > tc.high {
+				t.Errorf("%s: prompts are %.2f of the work in use: %+v", name, share, used)
 			}
 		}
 	}

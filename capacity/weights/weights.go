@@ -69,6 +69,9 @@ const (
 	NeverBusy Verdict = "NeverBusy"
 	// SameMix: the terms rise and fall together, so that any weights would do as well.
 	SameMix Verdict = "SameMix"
+	// SmallChange: other weights are better, and change the work too little to be worth it. Only
+	// [Evidence.Learn] says so.
+	SmallChange Verdict = "SmallChange"
 )
 
 // Estimate is what the measurements say about the weights.
@@ -100,32 +103,37 @@ func Find(in Input) (Estimate, error) {
 	if err := in.validate(); err != nil {
 		return Estimate{}, fmt.Errorf("weights: %w", err)
 	}
-	out := Estimate{Verdict: OneTerm, Weights: append([]float64(nil), in.Given...)}
-	if len(in.Terms) < 2 {
-		return out, nil
+	return find(in.blocks(), in.Given), nil
+}
+
+// find estimates the weights from blocks.
+func find(all []block, given []float64) Estimate {
+	out := Estimate{Verdict: OneTerm, Weights: append([]float64(nil), given...)}
+	if len(given) < 2 {
+		return out
 	}
-	blocks := busy(in.blocks(), in.Given)
+	blocks := busy(all, given)
 	days := map[int]bool{}
 	for _, b := range blocks {
 		days[b.day] = true
 	}
 	if out.Days = len(days); out.Days < enoughDays || len(blocks) < enoughDays*enoughBlocks {
 		out.Verdict = FewDays
-		return out, nil
+		return out
 	}
-	m := newMix(blocks, in.Given)
+	m := newMix(blocks, given)
 	switch {
 	case m.highLatency() < near:
 		out.Verdict = NeverBusy
-		return out, nil
+		return out
 	case !(m.varies() >= leastMix):
 		out.Verdict = SameMix
-		return out, nil
+		return out
 	}
 	out.BetterDays, out.Gain = m.judge()
 	out.Verdict = GivenFit
 	if float64(out.BetterDays) >= betterShare*float64(out.Days) && out.Gain >= betterGain {
 		out.Verdict, out.Weights = Better, m.weights(m.search(func(block) bool { return true }))
 	}
-	return out, nil
+	return out
 }
