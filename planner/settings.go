@@ -8,6 +8,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner/terms"
 )
 
 // The defaults of a ForecastSpec.
@@ -111,9 +112,10 @@ func NewSettings(fc *v1alpha1.Forecast, all Autoscalers, sync time.Duration) (Se
 	return s, err
 }
 
-// Parse reads a Forecast without the autoscalers that read it.
+// Parse reads a Forecast without the autoscalers that read it. Learned weights of the terms of its
+// demand are those in its status.
 func Parse(fc *v1alpha1.Forecast) (Settings, error) {
-	s, err := ParseSpec(&fc.Spec)
+	s, err := ParseSpec(terms.InUse(fc))
 	s.Learn.setDefaults(fc)
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(fc.Namespace + "/" + fc.Name))
@@ -181,6 +183,9 @@ func ParseSpec(spec *v1alpha1.ForecastSpec) (Settings, error) {
 		s.Step = p.duration("spec.demand.resolution", d.Resolution, DefaultResolution)
 		s.History = p.duration("spec.demand.history", d.History, DefaultHistory)
 		s.Settle = p.duration("spec.demand.settle", d.Settle, DefaultSettle)
+	}
+	if err := terms.Check(spec); err != nil {
+		p.errs = append(p.errs, err)
 	}
 	s.Learn, s.AtMost = p.learn(spec, s), p.atMost(spec, s.Contract)
 	p.relations(s)

@@ -12,6 +12,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/history/promql"
 	"headstart.dev/headstart/planner/plan"
+	"headstart.dev/headstart/planner/terms"
 )
 
 // LearnSettings say how the capacity of a replica is learned.
@@ -26,6 +27,8 @@ type LearnSettings struct {
 	ReplicasQuery, ReplicasSource string
 	// Min and Max bound the capacity that is used. Max is +Inf without a bound.
 	Min, Max float64
+	// Terms are the queries for the terms of demand whose weights are learned; nil where none are.
+	Terms []string
 	// DemandHash and ObjectiveHash are those of [v1alpha1.CapacityStatus].
 	DemandHash, ObjectiveHash string
 }
@@ -151,6 +154,11 @@ func (p *specParser) learn(spec *v1alpha1.ForecastSpec, s Settings) *LearnSettin
 		l.ReplicasQuery = r.Query
 		if r.Source != "" {
 			l.ReplicasSource = r.Source
+		}
+	}
+	if d := spec.Demand; terms.Learns(d) {
+		for _, t := range d.Terms {
+			l.Terms = append(l.Terms, terms.Alone(t))
 		}
 	}
 	target := spec.TargetRef

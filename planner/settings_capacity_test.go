@@ -2,6 +2,7 @@ package planner
 
 import (
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -47,7 +48,7 @@ func TestLearnSettings(t *testing.T) {
 		want.DemandHash, want.ObjectiveHash = l.DemandHash, l.ObjectiveHash
 	}
 	hashed := want.DemandHash != "" && want.ObjectiveHash != ""
-	if s.Learn == nil || !hashed || *s.Learn != want || s.SpecCapacity != 5 {
+	if s.Learn == nil || !hashed || !reflect.DeepEqual(*s.Learn, want) || s.SpecCapacity != 5 {
 		t.Errorf("%+v and a default of %v, want %+v and 5", s.Learn, s.SpecCapacity, want)
 	}
 	for name, change := range map[string]func(*v1alpha1.ForecastSpec){

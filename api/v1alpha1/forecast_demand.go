@@ -3,6 +3,8 @@ package v1alpha1
 import (
 	"strconv"
 	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // DefaultSource is the name of the Prometheus that is asked where a spec names none.
@@ -12,6 +14,7 @@ const DefaultSource = "default"
 // several.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.prometheus) != has(self.terms)",message="give exactly one of prometheus (one query) and terms (the weighted sum of several)"
+// +kubebuilder:validation:XValidation:rule="!has(self.weights) || self.weights != 'Learned' || has(self.terms) && size(self.terms) >= 2",message="weights Learned needs two terms or more"
 // +kubebuilder:validation:XValidation:rule="!has(self.source) || has(self.terms)",message="source is that of terms: write prometheus.source beside prometheus.query"
 type DemandSource struct {
 	// prometheus is a PromQL query that returns exactly one series.
@@ -24,6 +27,11 @@ type DemandSource struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	Terms []DemandTerm `json:"terms,omitempty"`
+	// weights is Fixed (the weights of terms, as they are) or Learned: how much each term counts follows
+	// from the latency in capacity.objective, and the weights of terms count until there is evidence.
+	// Without it, that is Fixed.
+	// +optional
+	Weights DemandWeightsMode `json:"weights,omitempty"`
 	// source is the name of the Prometheus in the server's configuration file that answers terms.
 	// Without it, that is default.
 	// +optional
@@ -66,10 +74,50 @@ type DemandTerm struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	Query string `json:"query"`
-	// weight is how much a unit of the query counts, above 0.
+	// weight is how much a unit of the query counts, above 0. Where weights are learned, it counts until
+	// there is evidence, and a learned weight is a tenth of it to ten times as much.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self.matches('[1-9]')",message="weight must be above 0, such as \"0.25\""
 	Weight Decimal `json:"weight"`
+}
+
+// DemandWeightsMode says how the weights of terms are known.
+//
+// +kubebuilder:validation:Enum=Fixed;Learned
+type DemandWeightsMode string
+
+// The modes of weights.
+const (
+	WeightsFixed   DemandWeightsMode = "Fixed"
+	WeightsLearned DemandWeightsMode = "Learned"
+)
+
+// DemandWeights are learned weights of the terms of a demand.
+type DemandWeights struct {
+	// values are the weights in use, in the order of spec.demand.terms. The query for demand, the plan
+	// and the capacity in this status are made with them.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Values []Decimal `json:"values"`
+	// since is when they came into use.
+	// +required
+	Since metav1.Time `json:"since"`
+	// days is how many days they were judged on, beside the weights before them.
+	// +optional
+	Days int32 `json:"days,omitempty"`
+	// betterDays is on how many of days latency followed the load better with them.
+	// +optional
+	BetterDays int32 `json:"betterDays,omitempty"`
+	// gain is which share less of the latency they left unexplained.
+	// +optional
+	Gain Decimal `json:"gain,omitempty"`
+	// termsHash is a short hash of the terms that they were learned of. Once spec.demand has others,
+	// the weights of the spec count.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	TermsHash string `json:"termsHash,omitempty"`
 }
 
 // PromQL returns the query for demand: the one of prometheus, or the weighted sum of terms. A term

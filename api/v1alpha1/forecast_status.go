@@ -82,6 +82,10 @@ type ForecastStatus struct {
 	// that.
 	// +optional
 	Capacity *LearnedCapacity `json:"capacity,omitempty"`
+	// demandWeights are the learned weights of spec.demand.terms that are in use. Where it is absent,
+	// those of the spec are.
+	// +optional
+	DemandWeights *DemandWeights `json:"demandWeights,omitempty"`
 	// model describes the forecasting model.
 	// +optional
 	Model *ModelStatus `json:"model,omitempty"`

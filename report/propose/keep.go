@@ -46,6 +46,9 @@ func (b *builder) keepDemand(d *v1alpha1.DemandSource) {
 		if d.Source != "" {
 			b.demand += "\n    source: " + quoteYAML(d.Source)
 		}
+		if d.Weights != "" {
+			b.demand += "\n    weights: " + scalar(string(d.Weights))
+		}
 		return
 	}
 	if b.Query == "" && d.Prometheus.Query != "" {

@@ -88,7 +88,7 @@ func empty(path string, v reflect.Value) []string {
 func TestProposalKeepsEveryField(t *testing.T) {
 	existing := everyField()
 	alternatives := []string{
-		"spec.Demand.Terms", "spec.Demand.Source", "spec.Capacity.Default", "spec.LeadTime.Fixed",
+		"spec.Demand.Terms", "spec.Demand.Weights", "spec.Demand.Source", "spec.Capacity.Default", "spec.LeadTime.Fixed",
 		"spec.ProvisionFor.ServiceLevel", "spec.ProvisionFor.AtMost",
 	}
 	if diff := cmp.Diff(alternatives, empty("spec", reflect.ValueOf(existing.Spec))); diff != "" {
@@ -117,7 +117,7 @@ func TestProposalKeepsAlternatives(t *testing.T) {
 	existing.Spec.Demand.Terms = []v1alpha1.DemandTerm{
 		{Query: "sum(a) # it's\n", Weight: "0.1"}, {Query: "b", Weight: "1"},
 	}
-	existing.Spec.Demand.Source = "1e3"
+	existing.Spec.Demand.Source, existing.Spec.Demand.Weights = "1e3", v1alpha1.WeightsLearned
 	existing.Spec.Capacity.Default, existing.Spec.CapacityPerReplica = existing.Spec.CapacityPerReplica, nil
 	existing.Spec.ProvisionFor = v1alpha1.ProvisionFor{
 		ServiceLevel: new(v1alpha1.Decimal("0.99")), AtMost: new(v1alpha1.Decimal("2.5")),

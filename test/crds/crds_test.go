@@ -240,6 +240,39 @@ func TestCapacityAndDemand(t *testing.T) {
 	}
 }
 
+// TestWeights checks the rules about learned weights.
+func TestWeights(t *testing.T) {
+	demand := func(weights, terms string) string {
+		return "  demand: {terms: [" + terms + "], weights: " + weights + "}\n"
+	}
+	const (
+		one      = `{query: a, weight: "0.25"}`
+		two      = one + `, {query: b, weight: "1"}`
+		capacity = "  capacity: {objective: {query: latency, atMost: \"0.5\"}, default: \"5\"}\n"
+		replicas = "  serve: {unit: Replicas}\n"
+		needs    = "demand.weights Learned needs capacity.mode Learned"
+	)
+	v := newCRDValidator(t, "headstart.dev_forecasts.yaml")
+	for name, tc := range map[string]struct{ fields, message string }{
+		"learned":          {demand("Learned", two) + capacity + replicas, ""},
+		"fixed":            {demand("Fixed", two), ""},
+		"fixed, one query": {"  demand: {prometheus: {query: up}, weights: Fixed}\n", ""},
+		"another mode":     {demand("Guessed", two) + capacity + replicas, "weights"},
+		"one term":         {demand("Learned", one) + capacity + replicas, "weights Learned needs two terms"},
+		"one query": {
+			"  demand: {prometheus: {query: up}, weights: Learned}\n" + capacity + replicas, "weights Learned needs two terms",
+		},
+		"no capacity": {demand("Learned", two) + "  capacityPerReplica: \"5\"\n" + replicas, needs},
+		"fixed capacity": {
+			demand("Learned", two) + "  capacity: {mode: Fixed, default: \"5\"}\n" + replicas, needs,
+		},
+		"a target in demand": {demand("Learned", two) + capacity + "  serve: {unit: Demand}\n", needs},
+		"no unit":            {demand("Learned", two) + capacity, needs},
+	} {
+		t.Run(name, func(t *testing.T) { v.check(t, tc.fields, tc.message) })
+	}
+}
+
 // check validates a Forecast with these fields. It must be valid when message is empty, and otherwise
 // the error must contain message.
 func (v crdValidator) check(t *testing.T, fields, message string) {
