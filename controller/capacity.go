@@ -30,7 +30,7 @@ func (e *evaluation) useCapacity() {
 		configured, e.capacity = e.set.CapacityIn(nil), e.learnCapacity()
 	} else if e.state.evidence != nil {
 		e.state.evidence = nil
-		e.fetch.Forget(client.ObjectKeyFromObject(e.fc), reads.Latency, reads.Replicas)
+		e.fetch.Forget(client.ObjectKeyFromObject(e.fc), reads.Evidence()...)
 		e.metrics.evidence.Forget(client.ObjectKeyFromObject(e.fc))
 	}
 	status := &v1alpha1.CapacityStatus{Value: kube.QuantityOf(e.capacity), Source: planner.CapacityFromSpec}
@@ -84,29 +84,12 @@ func (e *evaluation) observeReplicas(ctx context.Context) error {
 	}
 	e.next.Capacity = e.state.evidence.Status(e.capacity, e.set.Learn.DemandHash, e.fc.Status.Capacity)
 	e.state.evidence.SetCondition(&e.conditions.Set, e.capacity, e.set.Learn.AtMost, e.state.hasRead)
+	var next *v1alpha1.DemandWeights
+	if c := e.state.candidate; c != nil {
+		next = c.weights
+	}
+	e.state.evidence.SetWeights(&e.conditions.Set, e.next.DemandWeights, next)
+	e.metrics.evidence.ObserveWeights(client.ObjectKeyFromObject(e.fc), e.fc.Spec.Demand, e.next.DemandWeights)
 	e.metrics.evidence.Observe(client.ObjectKeyFromObject(e.fc), e.next.Capacity, e.set.CapacityIn(nil))
 	return nil
-}
-
-// capacityChanged reports whether the doors should know of a newly learned capacity. Small changes do
-// not come this far.
-func capacityChanged(old, now *v1alpha1.CapacityStatus) bool {
-	learned := func(s *v1alpha1.CapacityStatus) bool { return s != nil && s.Source == plan.CapacityFromLearning }
-	if !learned(old) && !learned(now) {
-		return false
-	}
-	return old == nil || now == nil || old.Value.Cmp(now.Value) != 0
-}
-
-// capacityLacks returns which share of replicas more a newly learned capacity asks for. Too few
-// replicas cannot wait for a write as long as too many can.
-func capacityLacks(old, now *v1alpha1.CapacityStatus) float64 {
-	if old == nil || !capacityChanged(old, now) || now == nil {
-		return 0
-	}
-	before, after := old.Value.AsApproximateFloat64(), now.Value.AsApproximateFloat64()
-	if !(before > 0) || !(after > 0) {
-		return 0
-	}
-	return max(0, before/after-1)
 }

@@ -107,8 +107,9 @@ func (f *fixture) learnFor(t *testing.T, d time.Duration) {
 
 // awaitReads waits until nothing is read.
 func (f *fixture) awaitReads() {
-	for _, part := range []reads.Part{reads.Demand, reads.Latency, reads.Replicas} {
-		for f.fetch.Busy(reads.Key{Forecast: named("fc"), Part: part}) {
+	ahead := reads.Ahead{Fetcher: f.fetch}
+	for _, part := range append(reads.Evidence(), reads.Demand) {
+		for key := (reads.Key{Forecast: named("fc"), Part: part}); f.fetch.Busy(key) || ahead.Busy(key); {
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -134,7 +135,7 @@ func TestCapacityIsLearned(t *testing.T) {
 		t.Errorf("status says %+v beside %s", s, &used.Value)
 	}
 	f.wantCondition(t, "fc", v1alpha1.ConditionCapacityKnown, metav1.ConditionTrue, "Learned")
-	served, err := ServedSettings(&fc.Spec)
+	served, err := ServedSettings(fc)
 	if err != nil || served.Learned == nil || served.Capacity != 12 {
 		t.Errorf("the doors know %+v, %v", served, err)
 	}
@@ -414,7 +415,7 @@ func TestCapacityChangesAreWorthAWrite(t *testing.T) {
 		"no longer":        {status(learned, "6"), status(spec, "5"), true},
 		"learned, unknown": {nil, status(learned, "6"), true},
 	} {
-		if got := capacityChanged(tc.old, tc.now); got != tc.want {
+		if got := evidence.Changed(tc.old, tc.now); got != tc.want {
 			t.Errorf("%s: %t, want %t", name, got, tc.want)
 		}
 	}

@@ -23,7 +23,7 @@ func TestReasonsAndMetricsAreDocumented(t *testing.T) {
 	}
 	var files []string
 	for _, dir := range []string{
-		".", "autoscalers", "evidence", "schedules", "spending",
+		".", "autoscalers", "evidence", "overload", "schedules", "spending",
 		filepath.Join("..", "planner"), filepath.Join("..", "adapter", "values"),
 	} {
 		found, err := filepath.Glob(filepath.Join(dir, "*.go"))

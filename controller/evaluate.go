@@ -9,9 +9,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/controller/spending"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/terms"
 	"headstart.dev/headstart/scheduler"
 )
 
@@ -31,6 +33,8 @@ type evaluation struct {
 	out      planner.StepOutput
 	// overflowRefused says that the overflow of another cluster must not be planned for.
 	overflowRefused bool
+	fetch           evidence.Fetcher // Reads what the capacity is learned from.
+	switches        bool             // To other weights of the terms.
 
 	conditions conditionSet
 	next       v1alpha1.ForecastStatus
@@ -47,9 +51,11 @@ func (r *ForecastReconciler) evaluate(
 func (r *ForecastReconciler) newEvaluation(
 	fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time,
 ) *evaluation {
-	e := &evaluation{ForecastReconciler: r, fc: fc, state: state, set: set, now: now}
+	e := &evaluation{ForecastReconciler: r, fc: fc, state: state, set: set, now: now, fetch: r.fetch}
 	e.conditions = newConditionSet(fc.Generation, now)
-	e.next = v1alpha1.ForecastStatus{ObservedGeneration: fc.Generation, Conditions: slices.Clone(fc.Status.Conditions)}
+	e.next = v1alpha1.ForecastStatus{
+		ObservedGeneration: fc.Generation, Conditions: slices.Clone(fc.Status.Conditions), DemandWeights: terms.Kept(fc),
+	}
 	return e
 }
 

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/controller/internal/kube"
-	"headstart.dev/headstart/history"
+	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/planner"
 )
 
@@ -26,7 +25,7 @@ func (e *evaluation) setHistoryConditions() {
 		return
 	}
 	if e.state.readErr != nil {
-		reason, message := explainRead(e.state.readErr)
+		reason, message := reads.Explain(e.state.readErr)
 		e.conditions.SetFalse(v1alpha1.ConditionHistoryReady, reason, "%s", message)
 	}
 	if !e.state.hasRead {
@@ -51,32 +50,10 @@ func (e *evaluation) setHistoryConditions() {
 		return
 	}
 	if e.state.readErr == nil {
-		reason, message := describeRead(e.state.notes)
+		reason, message := reads.Describe(e.state.notes)
 		e.conditions.SetTrue(v1alpha1.ConditionHistoryReady, reason, "%s", message)
 	}
 	e.setSkilledCondition()
-}
-
-// describeRead returns the reason of HistoryReady once the series is read, and a message with what
-// its reader should know.
-func describeRead(n history.Notes) (reason, message string) {
-	reason, message = "Read", "the demand series is read"
-	switch {
-	case n.Partial > 0:
-		reason = "ReadInPart"
-	case len(n.Warnings) > 0:
-		reason = "ReadWithWarnings"
-	case n.Coarse != nil:
-		reason = "ReadCoarse"
-	}
-	if text := n.String(); text != "" {
-		message += ", but: " + text
-	}
-	if n.Partial > 0 {
-		message += fmt.Sprintf("; such steps are left out for %s, and read again until the answer is whole",
-			history.PartialGrace)
-	}
-	return reason, message
 }
 
 // calendars returns the Calendars of the spec that can be evaluated. The condition PeaksValid names
@@ -108,14 +85,6 @@ func (e *evaluation) setSkilledCondition() {
 		why = described.Warnings[0]
 	}
 	e.conditions.SetFalse(v1alpha1.ConditionSkilled, "NoSkill", "%s", why) // Ready says what is served instead
-}
-
-// explainRead returns the reason of a read error, and a message that says what to change.
-func explainRead(err error) (reason, message string) {
-	if kind := history.KindOf(err); kind != "" {
-		return string(kind), kube.OneLine(err)
-	}
-	return "ReadFailed", kube.OneLine(err)
 }
 
 // reasonFloorDropped is the reason of the condition Observed while observed demand is no lower

@@ -24,7 +24,9 @@ import (
 	"headstart.dev/headstart/controller/internal/background"
 	"headstart.dev/headstart/controller/internal/fair"
 	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/controller/overload"
 	"headstart.dev/headstart/controller/reads"
+	"headstart.dev/headstart/controller/rooms"
 	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
 	"headstart.dev/headstart/internal/conditions"
@@ -82,8 +84,8 @@ type ForecastReconciler struct {
 
 	shard       kube.Shard // Nil owns everything.
 	poolWarmUps gpuwarm.PoolWarmUps
-	free        freeCapacity
-	overload    *overload // Nil never goes without.
+	free        rooms.Free
+	overload    *overload.Memory // Nil never goes without.
 	demand      DemandObserver
 	overflows   OverflowReader
 	// autoscalers knows those that read a Forecast.
@@ -143,19 +145,25 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if err != nil {
 		return kube.OrConflict(r.reportInvalidSpec(ctx, &fc, state, err))
 	}
-	if r.autoscalers.Wait() {
+	if r.waits(&fc, state) {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	now := r.clock.Now()
 	reads := set.HasDemand && set.Mode != v1alpha1.ForecastPaused
-	if reads && r.spare(state, now) && r.read(req.NamespacedName, state, set, now) {
+	if reads && r.spare(state, now) && r.read(req.NamespacedName, state, set, now, r.fetch) {
 		// The end of the read requeues the Forecast, usually much sooner.
 		return ctrl.Result{RequeueAfter: max(state.waitUntil(set).Sub(now), minRequeue)}, nil
 	}
-	if err := r.evaluate(ctx, &fc, state, set, now); err != nil {
+	if err := r.plan(ctx, &fc, state, set, now); err != nil {
 		return kube.OrConflict(err)
 	}
 	return ctrl.Result{RequeueAfter: untilNext(state, set, now)}, nil
+}
+
+// waits reports whether the cache does not know yet what an evaluation needs: the autoscalers, or the
+// Forecast after its weights have changed.
+func (r *ForecastReconciler) waits(fc *v1alpha1.Forecast, state *forecastState) bool {
+	return r.autoscalers.Wait() || state.before != "" && state.before == fc.ResourceVersion
 }
 
 // state returns the state of a Forecast, with the plan in status as the published one. A Forecast

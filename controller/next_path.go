@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -17,41 +15,9 @@ import (
 	"headstart.dev/headstart/planner/plan"
 )
 
-const (
-	// freeCapacityAge is how long the free capacity of the nodes is reused. Computing it needs all
-	// pods of the cluster, which is too much for every evaluation.
-	freeCapacityAge = 15 * time.Second
-	// warmStarts is how many of the newest starts must have been warm before the next starts are
-	// assumed to be warm.
-	warmStarts = 5
-)
-
-// freeCapacity caches the free capacity of the nodes. It is safe for concurrent use.
-type freeCapacity struct {
-	mu   sync.Mutex
-	room *gpuwarm.Room
-	at   time.Time
-}
-
-// get returns the free capacity at now. What placeholders hold is not free: only a WarmPool can say
-// whether the next pod gets it.
-func (f *freeCapacity) get(ctx context.Context, c client.Client, now time.Time) (*gpuwarm.Room, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.room != nil && now.Sub(f.at) < freeCapacityAge {
-		return f.room, nil
-	}
-	var pods corev1.PodList
-	var nodes corev1.NodeList
-	if err := c.List(ctx, &nodes, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list nodes: %w", err)
-	}
-	if err := c.List(ctx, &pods, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list pods: %w", err)
-	}
-	f.room, f.at = gpuwarm.NewRoom(nodes.Items, pods.Items, nil), now
-	return f.room, nil
-}
+// warmStarts is how many of the newest starts must have been warm before the next starts are assumed
+// to be warm.
+const warmStarts = 5
 
 // nextPath returns the path that the next pods of the target will take. records are its recent
 // starts.
@@ -86,7 +52,7 @@ func (e *evaluation) nextPath(
 	newest := slices.MaxFunc(list.Items, func(a, b corev1.Pod) int {
 		return a.CreationTimestamp.Compare(b.CreationTimestamp.Time)
 	})
-	room, err := e.free.get(ctx, e.client, e.now)
+	room, err := e.free.Get(ctx, e.client, e.now)
 	if err != nil {
 		return gpuwarm.PathUnknown, err
 	}

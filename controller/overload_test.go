@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/overload"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/internal/memory"
 )
@@ -18,7 +19,7 @@ import (
 func TestOverload(t *testing.T) {
 	f := newFixture(t, dailyHistory(0.1), shortForecast("old", "q"), shortForecast("new", "q"), deployment())
 	percent, registry := uint64(10), prometheus.NewRegistry()
-	f.overload = newOverload(func() memory.Use {
+	f.overload = overload.New(func() memory.Use {
 		return memory.Use{Live: percent << 20, Limit: 100 << 20}
 	}, f.clock, registry)
 	thrift := func() forecaster.Thrift { return f.states[named("old")].step.Model.Thrift }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner"
@@ -46,16 +47,19 @@ func (e *evaluation) publish(ctx context.Context) error {
 
 // worthAWrite reports whether this status is worth a write. A new generation of the spec always is.
 func (e *evaluation) worthAWrite(changed bool) bool {
+	if e.switches {
+		return e.out.Plan != nil
+	}
 	if e.fc.Status.ObservedGeneration != e.fc.Generation {
 		return true
 	}
 	changed = changed || overflowChanged(e.fc.Status.Overflow, e.next.Overflow) ||
-		capacityChanged(e.fc.Status.CapacityPerReplica, e.next.CapacityPerReplica) ||
+		evidence.Changed(e.fc.Status.CapacityPerReplica, e.next.CapacityPerReplica) ||
 		!slices.Equal(chainIn(e.fc.Status.OverflowOf), chainIn(e.next.OverflowOf))
 	if changed && e.state.step.Publisher.Affords(e.now) {
 		return true
 	}
-	lacks := capacityLacks(e.fc.Status.CapacityPerReplica, e.next.CapacityPerReplica)
+	lacks := evidence.Lacks(e.fc.Status.CapacityPerReplica, e.next.CapacityPerReplica)
 	if e.state.step.Publisher.AffordsChange(e.now, lacks) {
 		return true
 	}

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
@@ -17,17 +18,17 @@ import (
 // evaluation, because a plan without its result would have to be written again soon. The wait is
 // short: peaks and conditions must not wait for a source that never answers.
 func (r *ForecastReconciler) read(
-	key types.NamespacedName, state *forecastState, set planner.Settings, now time.Time,
+	key types.NamespacedName, state *forecastState, set planner.Settings, now time.Time, fetch evidence.Fetcher,
 ) (wait bool) {
 	readerKey := fmt.Sprintf("%s|%s|%s|%s|%s", set.Source, set.Query, set.Step, set.History, set.Settle)
 	if state.readerKey != readerKey {
-		r.fetch.Forget(key)
+		fetch.Forget(key)
 		state.readerKey, state.hasRead, state.nextRead = readerKey, false, time.Time{}
 		state.series, state.notes = history.Series{}, history.Notes{}
 		state.step.Model.Forget()
 		state.reader, state.readErr = r.open(key.Namespace, set)
 	}
-	if got, ok := r.fetch.Take(reads.Key{Forecast: key, Part: reads.Demand}); ok {
+	if got, ok := fetch.Take(reads.Key{Forecast: key, Part: reads.Demand}); ok {
 		state.record(got)
 		if kind := history.KindOf(got.Err); kind != "" && !kind.Temporary() {
 			state.nextRead = now.Add(max(set.Step, permanentErrorRetry))
@@ -41,7 +42,7 @@ func (r *ForecastReconciler) read(
 			return false
 		}
 	}
-	if r.fetch.Busy(reads.Key{Forecast: key, Part: reads.Demand}) {
+	if fetch.Busy(reads.Key{Forecast: key, Part: reads.Demand}) {
 		if !now.Before(state.nextRead) {
 			// The read lasts longer than a step. Without a later time, the Forecast would be
 			// requeued at once, again and again.
@@ -53,7 +54,7 @@ func (r *ForecastReconciler) read(
 		return false
 	}
 	state.nextRead, state.requestedAt = nextRead(key, set, now), now
-	r.fetch.Request(reads.Key{Forecast: key, Part: reads.Demand}, set.Source, state.reader)
+	fetch.Request(reads.Key{Forecast: key, Part: reads.Demand}, set.Source, state.reader)
 	return true
 }
 

@@ -31,6 +31,7 @@ import (
 	"headstart.dev/headstart/controller/evidence"
 	"headstart.dev/headstart/controller/internal/background"
 	"headstart.dev/headstart/controller/internal/kube"
+	"headstart.dev/headstart/controller/overload"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/controller/schedules"
 	"headstart.dev/headstart/gpuwarm"
@@ -140,7 +141,7 @@ func New(opts Options) (ctrl.Manager, error) {
 		openEvidence: evidence.Sources(opts.Sources),
 		compiler:     compiler, recorder: recorder, rates: opts.Rates, clock: opts.Clock, logger: opts.Logger,
 		metrics: newReconcilerMetrics(opts.Registerer), starts: starts, fetch: reads.New(), fits: background.New(PlanWorkers),
-		overload: newOverload(opts.Memory, opts.Clock, opts.Registerer),
+		overload: overload.New(opts.Memory, opts.Clock, opts.Registerer),
 		shard:    opts.Shard, demand: opts.Demand, overflows: opts.Overflows,
 		autoscalers: autoscalers.Reader{HPAs: mgr.GetClient(), ScaledObjects: scaled},
 		states:      map[types.NamespacedName]*forecastState{},
@@ -227,9 +228,9 @@ func stripMeta(obj any) (any, error) {
 	return obj, nil
 }
 
-// ServedSettings is a [values.ParseFunc]: it returns what serving needs from a spec.
-func ServedSettings(spec *v1alpha1.ForecastSpec) (values.Settings, error) {
-	set, err := planner.ParseSpec(spec)
+// ServedSettings is a [values.ParseFunc]: it returns what serving needs from a Forecast.
+func ServedSettings(fc *v1alpha1.Forecast) (values.Settings, error) {
+	set, err := planner.Parse(fc)
 	served := values.Settings{
 		Mode: set.Mode, Expiry: set.Expiry, Static: set.Static, Min: set.Min, Capacity: set.SpecCapacity,
 		InReplicas: set.InReplicas,

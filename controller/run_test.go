@@ -14,7 +14,8 @@ import (
 )
 
 func TestServedSettings(t *testing.T) {
-	spec := goodSpec()
+	fc := faceFusion()
+	spec := &fc.Spec
 	spec.Bounds.Min, spec.OnPlanExpiry = new(resource.MustParse("3")), v1alpha1.OnPlanExpiry{
 		Policy: v1alpha1.ExpiryStatic, Value: new(resource.MustParse("7")),
 	}
@@ -22,12 +23,12 @@ func TestServedSettings(t *testing.T) {
 		Demand: &values.Query{Expr: "sum(rate(requests_total[1m]))", Source: "default", Settle: 30 * time.Second},
 		Mode:   v1alpha1.ForecastActive, Expiry: v1alpha1.ExpiryStatic, Static: 7, Min: 3,
 	}
-	got, err := ServedSettings(&spec)
+	got, err := ServedSettings(fc)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v; settings (-want +got):\n%s", err, diff)
 	}
 	spec.Demand, spec.Horizon = nil, "soon"
-	if got, err := ServedSettings(&spec); err == nil || got.Demand != nil {
+	if got, err := ServedSettings(fc); err == nil || got.Demand != nil {
 		t.Errorf("got %+v, %v, want an error and nothing to poll", got, err)
 	}
 }

@@ -42,6 +42,10 @@ type forecastState struct {
 	learner  *gpuwarm.Learner
 	evidence *evidence.Learner // Of the capacity; nil where it is not learned.
 
+	candidate    *candidate // Other weights of the terms; nil without.
+	reweighAfter time.Time  // When to look for some again.
+	before       string     // The version of the Forecast before its weights changed to these.
+
 	tracker  *accuracy.Tracker
 	promised time.Time // The newest step that recordPromises has handled.
 

@@ -30,7 +30,8 @@ func forecast() *v1alpha1.Forecast {
 }
 
 // parse is a ParseFunc. It refuses the horizon "invalid".
-func parse(spec *v1alpha1.ForecastSpec) (Settings, error) {
+func parse(fc *v1alpha1.Forecast) (Settings, error) {
+	spec := &fc.Spec
 	set := Settings{Mode: spec.Mode, Expiry: spec.OnPlanExpiry.Policy}
 	if set.Mode == "" {
 		set.Mode = v1alpha1.ForecastActive

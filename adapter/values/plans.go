@@ -43,8 +43,9 @@ type Settings struct {
 	InReplicas bool
 }
 
-// ParseFunc reads the settings of a spec. Its error says what is wrong with the spec.
-type ParseFunc func(*v1alpha1.ForecastSpec) (Settings, error)
+// ParseFunc reads the settings of a Forecast: its spec, with the learned weights in its status. Its error
+// says what is wrong with the spec.
+type ParseFunc func(*v1alpha1.Forecast) (Settings, error)
 
 // Plans holds what every Forecast of the cluster serves, decoded once per change. It implements
 // [adapter.Metrics]. All methods are safe for concurrent use. Value takes one read lock and calls
@@ -105,7 +106,7 @@ func (p *Plans) store(obj any) {
 		return
 	}
 	e := &planEntry{labels: fc.Labels, overflow: overflowOf(fc)}
-	e.settings, e.specErr = p.parse(&fc.Spec)
+	e.settings, e.specErr = p.parse(fc)
 	if fc.Status.Plan != nil {
 		decoded, err := plan.Decode(*fc.Status.Plan)
 		if err != nil {

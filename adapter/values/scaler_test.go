@@ -92,8 +92,8 @@ func TestCapacity(t *testing.T) {
 			if tc.status != "" {
 				fc.Status.CapacityPerReplica = &v1alpha1.CapacityStatus{Value: resource.MustParse(tc.status)}
 			}
-			p := NewPlans(newTestObserver(nil), func(spec *v1alpha1.ForecastSpec) (Settings, error) {
-				set, err := parse(spec)
+			p := NewPlans(newTestObserver(nil), func(fc *v1alpha1.Forecast) (Settings, error) {
+				set, err := parse(fc)
 				set.Capacity = tc.spec
 				return set, err
 			})

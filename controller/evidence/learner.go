@@ -9,6 +9,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/capacity"
+	"headstart.dev/headstart/capacity/weights"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
@@ -52,6 +53,8 @@ type Learner struct {
 	pace      pace
 	// alone is set while the past is read without the replicas, for which no read is short enough.
 	alone bool
+	// termless is the same without the terms.
+	termless bool
 
 	current bool // whether the feed has once had all steps that were due
 
@@ -59,6 +62,12 @@ type Learner struct {
 	latencyAt               time.Time // the newest step with a latency
 	counts                  counts
 	releases                releases
+
+	weights  *weights.Evidence // nil where no weights are learned
+	termErr  error             // of the newest read of a term
+	judged   weights.Estimate  // what is known of the weights
+	judgedAt time.Time         // the end of the newest step by then
+	weighErr error             // why what is known cannot be used
 }
 
 // Input is what a Learner needs to know at each evaluation.
@@ -86,14 +95,14 @@ func (l *Learner) Update(in Input, fetch Fetcher, open Open) {
 	from, to, more := l.feed.Next(*in.Demand, l.pace.most)
 	if !more {
 		l.current = l.current || !l.feed.Until().IsZero()
-		l.pace, l.alone = pace{}, false
+		l.pace, l.alone, l.termless = pace{}, false, false
 		return
 	}
 	l.from, l.to, l.reading, l.results = from, to, true, map[reads.Part]reads.Result{}
 	for part, q := range l.queries(in.Settings) {
 		fetch.Request(reads.Key{Forecast: in.Forecast, Part: part}, q.Source, span{
 			open: open, namespace: in.Forecast.Namespace, name: q.Source, query: q.Query,
-			from: from, to: to, step: in.Settings.Step, whole: part == reads.Replicas,
+			from: from, to: to, step: in.Settings.Step, whole: part != reads.Latency,
 		})
 	}
 }
@@ -105,6 +114,11 @@ func (l *Learner) queries(set planner.Settings) map[reads.Part]v1alpha1.SeriesQu
 	}
 	if set.Learn.ReplicasQuery != "" && !l.alone {
 		out[reads.Replicas] = v1alpha1.SeriesQuery{Query: set.Learn.ReplicasQuery, Source: set.Learn.ReplicasSource}
+	}
+	for i, query := range set.Learn.Terms {
+		if !l.termless {
+			out[reads.Term(i)] = v1alpha1.SeriesQuery{Query: query, Source: set.Source}
+		}
 	}
 	return out
 }
@@ -118,10 +132,11 @@ func (l *Learner) configure(in Input, fetch Fetcher) {
 		return
 	}
 	if l.key != "" {
-		fetch.Forget(in.Forecast, reads.Latency, reads.Replicas)
+		fetch.Forget(in.Forecast, reads.Evidence()...)
 	}
 	*l = Learner{key: key, counts: l.counts, releases: l.releases}
 	l.feed, l.err = learning.New(set)
+	l.weights, l.weighErr = weighs(set)
 	if !l.releases.known() && in.Status != nil {
 		l.releases.restore(in.Status)
 	}
@@ -141,7 +156,7 @@ func (l *Learner) take(in Input, fetch Fetcher) bool {
 		got, ok := fetch.Take(key)
 		switch {
 		case ok && !l.answers(got, in.Settings.Step): // It is of another span: read again.
-			fetch.Forget(in.Forecast, reads.Latency, reads.Replicas)
+			fetch.Forget(in.Forecast, reads.Evidence()...)
 			l.reading = false
 			l.wait(in)
 			return false
@@ -190,13 +205,13 @@ func (l *Learner) again(latency, replicas error, shorter bool) bool {
 func (l *Learner) add(in Input) {
 	l.reading = false
 	latency, replicas := l.results[reads.Latency], l.results[reads.Replicas]
-	l.results = nil
-	l.latencyErr, l.replicasErr = latency.Err, replicas.Err
+	l.latencyErr, l.replicasErr, l.termErr = latency.Err, replicas.Err, l.termError(in.Settings)
 	step := in.Settings.Step
 	steps := int(l.to.Sub(l.from) / step)
-	shorter := (tooLong(latency.Err) || tooLong(replicas.Err)) && l.pace.tooLong(steps)
+	shorter := (tooLong(latency.Err) || tooLong(replicas.Err) || tooLong(l.termErr)) && l.pace.tooLong(steps)
 	if l.again(latency.Err, replicas.Err, shorter) {
-		n := min(answered(latency, l.from, step, steps), answered(replicas, l.from, step, steps))
+		n := min(answered(latency, l.from, step, steps), answered(replicas, l.from, step, steps),
+			l.answeredTerms(in.Settings, steps))
 		if n > 0 {
 			l.failures = 0
 			l.learn(in, latency, replicas, l.from.Add(time.Duration(n)*step))
@@ -210,6 +225,8 @@ func (l *Learner) add(in Input) {
 		_, l.to, _ = l.feed.Next(*in.Demand, 0)
 	case tooLong(replicas.Err): // The counted pods have to do. The latency alone may be read faster.
 		l.alone, l.pace = true, pace{}
+	case tooLong(l.termErr): // The capacity can do without, and the weights learn from later steps.
+		l.termless, l.pace = true, pace{}
 	default:
 		l.pace.fits()
 	}
@@ -225,6 +242,8 @@ func (l *Learner) learn(in Input, latency, replicas reads.Result, until time.Tim
 	latencies, counted := values(latency), values(replicas)
 	l.counts.fill(counted, l.from, step)
 	l.feed.Add(l.from, learning.Between(*in.Demand, l.from, until), latencies, counted)
+	l.addTerms(in.Settings, until, latencies, counted)
+	l.results = nil
 	l.current = l.current || l.feed.CaughtUp(*in.Demand)
 	for i, v := range latencies {
 		if !math.IsNaN(v) {

@@ -1,15 +1,18 @@
 package evidence
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/reads"
 )
 
 // Metrics are about the capacities that this replica learns.
-type Metrics struct{ capacity, steps, learned *prometheus.GaugeVec }
+type Metrics struct{ capacity, steps, learned, weight *prometheus.GaugeVec }
 
 // NewMetrics registers the metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
@@ -25,6 +28,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			"Steps that the capacity is learned from, and those of them that missed the objective.", "steps"),
 		learned: gauge("headstart_forecast_capacity_learned",
 			"Whether the capacity that is used is learned from loads near the limit: 1 or 0."),
+		weight: gauge("headstart_forecast_demand_weight",
+			"Weight in use of each term of demand, by its number from 0 on, where weights are learned.", "term"),
 	}
 	if r != nil {
 		r.MustRegister(m)
@@ -58,6 +63,32 @@ func (m *Metrics) Observe(key types.NamespacedName, c *v1alpha1.LearnedCapacity,
 	m.learned.WithLabelValues(key.Namespace, key.Name).Set(learned)
 }
 
+// ObserveWeights sets the metric of the weights of a demand, where they are learned: those in status,
+// or those of the spec.
+func (m *Metrics) ObserveWeights(key types.NamespacedName, d *v1alpha1.DemandSource, s *v1alpha1.DemandWeights) {
+	var terms []v1alpha1.DemandTerm
+	if d != nil && d.Weights == v1alpha1.WeightsLearned {
+		terms = d.Terms
+	}
+	for i, t := range terms {
+		text := t.Weight
+		if s != nil && i < len(s.Values) {
+			text = s.Values[i]
+		}
+		if w, err := text.Parse(); err == nil {
+			m.weight.WithLabelValues(key.Namespace, key.Name, strconv.Itoa(i)).Set(w)
+		}
+	}
+	m.forgetWeights(key, len(terms))
+}
+
+// forgetWeights drops the series of the weights from a term on.
+func (m *Metrics) forgetWeights(key types.NamespacedName, from int) {
+	for i := from; i < reads.MaxTerms; i++ {
+		m.weight.DeleteLabelValues(key.Namespace, key.Name, strconv.Itoa(i))
+	}
+}
+
 // Forget drops the series of a learned capacity. They are named one by one: a partial match looks at
 // the series of all Forecasts, and Observe calls this for each without a learned capacity.
 func (m *Metrics) Forget(key types.NamespacedName) {
@@ -68,18 +99,19 @@ func (m *Metrics) Forget(key types.NamespacedName) {
 		m.steps.DeleteLabelValues(key.Namespace, key.Name, what)
 	}
 	m.learned.DeleteLabelValues(key.Namespace, key.Name)
+	m.forgetWeights(key, 0)
 }
 
 // Describe implements [prometheus.Collector].
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, g := range []*prometheus.GaugeVec{m.capacity, m.steps, m.learned} {
+	for _, g := range []*prometheus.GaugeVec{m.capacity, m.steps, m.learned, m.weight} {
 		g.Describe(ch)
 	}
 }
 
 // Collect implements [prometheus.Collector].
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, g := range []*prometheus.GaugeVec{m.capacity, m.steps, m.learned} {
+	for _, g := range []*prometheus.GaugeVec{m.capacity, m.steps, m.learned, m.weight} {
 		g.Collect(ch)
 	}
 }

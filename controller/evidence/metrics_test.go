@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -8,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/reads"
 )
 
 // Forget names each series. One that is added to Observe alone would stay for ever.
@@ -20,12 +22,17 @@ func TestForgetLeavesNoSeries(t *testing.T) {
 		Source: v1alpha1.CapacitySourceLearned,
 	}
 	mine, other := types.NamespacedName{Namespace: "a", Name: "mine"}, types.NamespacedName{Namespace: "a", Name: "other"}
+	terms := &v1alpha1.DemandSource{
+		Weights: v1alpha1.WeightsLearned, Terms: slices.Repeat([]v1alpha1.DemandTerm{{Weight: "1"}}, reads.MaxTerms),
+	}
 	m.Observe(mine, learned, 2)
+	m.ObserveWeights(mine, terms, nil)
 	before := count(t, registry)
-	if before < 8 {
+	if before < 8+reads.MaxTerms {
 		t.Fatalf("%d series of a learned capacity, want all that Observe has", before)
 	}
 	m.Observe(other, learned, 2)
+	m.ObserveWeights(other, terms, nil)
 	m.Observe(mine, nil, 2)
 	if n := count(t, registry); n != before {
 		t.Errorf("%d series are left, want the %d of the other Forecast", n, before)

@@ -48,7 +48,7 @@ func (s span) Read(ctx context.Context) (history.Series, int, error) {
 		return history.Series{}, 0, err
 	}
 	series, notes, err := source.Range(ctx, s.query, s.from, s.to, s.step, nil)
-	// Latencies of some replicas are better than none, but a part of the replicas is a wrong count.
+	// Latencies of some replicas are better than none, but a part of the replicas or of a term is wrong.
 	if s.whole && notes.Partial > 0 {
 		series = history.Series{}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -50,6 +51,57 @@ const (
 	Latency  Part = "latency"
 	Replicas Part = "replicas"
 )
+
+// MaxTerms bounds the terms of a demand.
+const MaxTerms = 8
+
+// Term is the part of one term of demand, from 0 on.
+func Term(i int) Part { return Part("term" + strconv.Itoa(i)) }
+
+// Evidence are the parts that a capacity and weights are learned from.
+func Evidence() []Part {
+	parts := []Part{Latency, Replicas}
+	for i := range MaxTerms {
+		parts = append(parts, Term(i))
+	}
+	return parts
+}
+
+// Ahead reads for what a Forecast may come to use, beside what is read for what it uses now.
+type Ahead struct{ *Fetcher }
+
+// aheadOf is the part of an Ahead.
+func aheadOf(p Part) Part { return "next-" + p }
+
+// Request is [Fetcher.Request].
+func (a Ahead) Request(key Key, source string, r SeriesReader) {
+	key.Part = aheadOf(key.Part)
+	a.Fetcher.Request(key, source, r)
+}
+
+// Take is [Fetcher.Take].
+func (a Ahead) Take(key Key) (Result, bool) {
+	key.Part = aheadOf(key.Part)
+	return a.Fetcher.Take(key)
+}
+
+// Busy is [Fetcher.Busy].
+func (a Ahead) Busy(key Key) bool {
+	key.Part = aheadOf(key.Part)
+	return a.Fetcher.Busy(key)
+}
+
+// Forget is [Fetcher.Forget]: of what is read ahead.
+func (a Ahead) Forget(forecast types.NamespacedName, parts ...Part) {
+	if len(parts) == 0 {
+		parts = append(Evidence(), Demand)
+	}
+	var ahead []Part
+	for _, p := range parts {
+		ahead = append(ahead, aheadOf(p))
+	}
+	a.Fetcher.Forget(forecast, ahead...)
+}
 
 // Key names a read. There is at most one pending read of a key.
 type Key struct {
@@ -248,7 +300,9 @@ func (f *Fetcher) Busy(key Key) bool {
 // cancelled, so that its worker is free for others.
 func (f *Fetcher) Forget(forecast types.NamespacedName, parts ...Part) {
 	if len(parts) == 0 {
-		parts = []Part{Demand, Latency, Replicas}
+		for _, p := range append(Evidence(), Demand) {
+			parts = append(parts, p, aheadOf(p))
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

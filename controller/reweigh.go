@@ -1,0 +1,123 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/evidence"
+	"headstart.dev/headstart/controller/reads"
+	"headstart.dev/headstart/internal/memory"
+	"headstart.dev/headstart/planner"
+)
+
+// candidate is a demand with other weights of its terms, while its past is read. Meanwhile nothing
+// changes in what is served.
+type candidate struct {
+	weights    *v1alpha1.DemandWeights
+	generation int64 // of the spec that it is for
+	since      time.Time
+	state      *forecastState
+}
+
+// plan makes the plan of a Forecast: with better weights of its terms, where all that they need is known.
+func (r *ForecastReconciler) plan(
+	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time,
+) error {
+	if changed, err := r.reweigh(ctx, fc, state, set, now); changed || err != nil {
+		return err
+	}
+	return r.evaluate(ctx, fc, state, set, now)
+}
+
+// reweigh looks for better weights of the terms of a demand, and reads the past with them. Once the
+// history and the capacity are known, it makes a plan with them. One write of the status then changes
+// query, capacity and plan. It reports whether it has done so.
+func (r *ForecastReconciler) reweigh(
+	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time,
+) (bool, error) {
+	if !r.hasCandidate(fc, state, set, now) {
+		return false, nil
+	}
+	key := client.ObjectKeyFromObject(fc)
+	with, s, fetch := *fc, state.candidate.state, reads.Ahead{Fetcher: r.fetch}
+	with.Status.DemandWeights = state.candidate.weights
+	next, err := planner.Parse(&with)
+	if err != nil || next.Query == set.Query {
+		r.dropCandidate(key, state, now)
+		return false, nil //nolint:nilerr // The weights in use stay.
+	}
+	if r.spare(s, now) {
+		r.read(key, s, next, now, fetch)
+	}
+	s.evidence.Follow(state.evidence)
+	s.evidence.Update(evidence.Input{Forecast: key, Settings: next, Demand: s.known(), Now: now}, fetch, r.openEvidence)
+	if !s.hasRead || s.readErr != nil || !s.evidence.Ready() || !state.step.Publisher.Affords(now) {
+		return false, nil
+	}
+	return r.useCandidate(ctx, fc, state, next, now)
+}
+
+// hasCandidate reports whether there are better weights, and drops those that have become out of date.
+func (r *ForecastReconciler) hasCandidate(
+	fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time,
+) bool {
+	c, learns := state.candidate, set.Learn != nil && len(set.Learn.Terms) > 0 && set.Mode != v1alpha1.ForecastPaused
+	if c != nil && (!learns || c.generation != fc.Generation || now.Sub(c.since) > evidence.ReweighEvery) {
+		r.dropCandidate(client.ObjectKeyFromObject(fc), state, now)
+	}
+	if !learns || state.evidence == nil {
+		return false
+	}
+	return state.candidate != nil || r.nominate(fc, state, now)
+}
+
+// useCandidate makes a plan with the weights of the candidate, and writes it beside them. It reports
+// whether that was possible.
+func (r *ForecastReconciler) useCandidate(
+	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time,
+) (bool, error) {
+	key, s := client.ObjectKeyFromObject(fc), state.candidate.state
+	s.learner, s.step.Publisher, s.before = state.learner, state.step.Publisher, fc.ResourceVersion
+	e := r.newEvaluation(fc, s, set, now)
+	e.fetch, e.switches = reads.Ahead{Fetcher: r.fetch}, true
+	e.next.DemandWeights = state.candidate.weights.DeepCopy()
+	e.next.DemandWeights.Since.Time = now.Truncate(time.Second)
+	if err := e.run(ctx); err != nil {
+		return false, err
+	}
+	if e.out.Plan == nil {
+		r.dropCandidate(key, state, now)
+		return false, nil
+	}
+	r.mu.Lock()
+	r.states[key] = s
+	r.mu.Unlock()
+	r.fetch.Forget(key) // It is of the demand before.
+	r.logger.Info("the weights of the terms have changed", "forecast", key.String(), "since", now)
+	return true, nil
+}
+
+// nominate looks for better weights than those in use. It reports whether there is a candidate.
+func (r *ForecastReconciler) nominate(fc *v1alpha1.Forecast, state *forecastState, now time.Time) bool {
+	weights, err := state.evidence.Better(fc, now, r.fits.Run)
+	if err != nil {
+		r.logger.Warn("better weights cannot be used", "forecast", client.ObjectKeyFromObject(fc).String(), "error", err)
+	}
+	if weights == nil || now.Before(state.reweighAfter) || state.level > memory.Enough {
+		return false
+	}
+	s := &forecastState{uid: state.uid, evidence: &evidence.Learner{}}
+	s.step.Model.Small = true
+	state.candidate = &candidate{weights: weights, generation: fc.Generation, since: now, state: s}
+	return true
+}
+
+// dropCandidate forgets other weights, and looks for some no sooner than in a day.
+func (r *ForecastReconciler) dropCandidate(key types.NamespacedName, state *forecastState, now time.Time) {
+	state.candidate, state.reweighAfter = nil, now.Add(evidence.ReweighEvery)
+	reads.Ahead{Fetcher: r.fetch}.Forget(key)
+}
