@@ -12,6 +12,7 @@ import (
 	"headstart.dev/headstart/cmd/headstart/cli/internal/learned"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
 	"headstart.dev/headstart/forecaster"
+	"headstart.dev/headstart/planner/terms"
 	replay "headstart.dev/headstart/report/learned"
 )
 
@@ -162,7 +163,7 @@ func (o *capacityOptions) learn(ctx context.Context, streams Streams, view *lear
 	view.Summary = view.Track.Summarise(input)
 	view.Notes = append(all[0].notes.List(), evidence.Notes...)
 	bar = terminal.NewProgress(streams.Err, "reading the terms of the demand")
-	view.Notes = append(view.Notes, learned.Weigh(ctx, source, view.Forecast.Spec.Demand, input, bar.Show)...)
+	view.Notes = append(view.Notes, learned.Weigh(ctx, source, terms.InUse(view.Forecast).Demand, input, bar.Show)...)
 	bar.End()
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/status"
 	"headstart.dev/headstart/cmd/headstart/cli/internal/terminal"
+	"headstart.dev/headstart/planner/terms"
 	"headstart.dev/headstart/report/learned"
 )
 
@@ -72,7 +73,10 @@ func ShowList(w io.Writer, output string, list []v1alpha1.Forecast) error {
 func Outputs(list []v1alpha1.Forecast) []Output {
 	out := make([]Output, len(list))
 	for i := range list {
-		out[i] = Output{Namespace: list[i].Namespace, Name: list[i].Name, Status: list[i].Status.Capacity}
+		out[i] = Output{
+			Namespace: list[i].Namespace, Name: list[i].Name, Status: list[i].Status.Capacity,
+			Weights: terms.Kept(&list[i]),
+		}
 	}
 	return out
 }

@@ -16,6 +16,7 @@ import (
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/capacity"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/terms"
 	"headstart.dev/headstart/report/learned"
 	"headstart.dev/headstart/report/render"
 	"headstart.dev/headstart/report/termchart"
@@ -79,6 +80,9 @@ func (v View) Text(w io.Writer, l Layout) error {
 	lines = append(lines, "")
 	lines = append(lines, render.WrapTo(l.Width, "", v.Summary.Words())...)
 	lines = append(lines, render.WrapTo(l.Width, "", v.evidence())...)
+	if weights := weightsOf(v.Forecast); weights != "" {
+		lines = append(lines, render.WrapTo(l.Width, "", render.Printable(weights))...)
+	}
 	if lacks := v.lacks(); lacks != "" {
 		lines = append(lines, render.WrapTo(l.Width, "missing: ", lacks)...)
 	}
@@ -166,6 +170,8 @@ type Output struct {
 	Namespace string                    `json:"namespace"`
 	Name      string                    `json:"name"`
 	Status    *v1alpha1.LearnedCapacity `json:"status,omitempty"`
+	// Weights are the learned weights of the terms of demand.
+	Weights *v1alpha1.DemandWeights `json:"weights,omitempty"`
 	// Replay is what was learned from the history that was read.
 	Replay *learned.Summary `json:"replay,omitempty"`
 	Notes  []string         `json:"notes,omitempty"`
@@ -175,6 +181,7 @@ type Output struct {
 func (v View) Output() Output {
 	out := Output{
 		Namespace: v.Forecast.Namespace, Name: v.Forecast.Name, Status: v.Forecast.Status.Capacity, Notes: v.Notes,
+		Weights: terms.Kept(v.Forecast),
 	}
 	if v.Track != nil {
 		out.Replay = &v.Summary

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/capacity/weights"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/history"
 	"headstart.dev/headstart/planner"
+	"headstart.dev/headstart/planner/terms"
 	"headstart.dev/headstart/report/learned"
 )
 
@@ -29,6 +31,34 @@ func (a answers) Range(
 		s.Values[k] = value(k)
 	}
 	return s, history.Notes{}, nil
+}
+
+// The text and the output say which weights are in use, where they are learned.
+func TestWeightsInUse(t *testing.T) {
+	v := invented()
+	d := &v1alpha1.DemandSource{Terms: []v1alpha1.DemandTerm{{Query: "a", Weight: "0.1"}, {Query: "b", Weight: "1"}}}
+	v.Forecast.Spec.Demand = d
+	if got := text(t, v, Layout{Width: 100, Height: 6}); strings.Contains(got, "Weights in use") {
+		t.Errorf("where weights are fixed:\n%s", got)
+	}
+	d.Weights = v1alpha1.WeightsLearned
+	const ofSpec = "Weights in use: terms[0] 0.1, terms[1] 1 (those of the spec)."
+	if got := text(t, v, Layout{Width: 100, Height: 6}); !strings.Contains(got, ofSpec) {
+		t.Errorf("without evidence, want %q:\n%s", ofSpec, got)
+	}
+	found := weights.Estimate{Weights: []float64{0.3, 0.9}, Days: 14, BetterDays: 12, Gain: 0.31}
+	status, err := terms.Status(d, found, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Forecast.Status.DemandWeights = status
+	const inUse = "Weights in use: terms[0] 0.3, terms[1] 0.9 (learned, since 2026-03-02 00:00Z;"
+	if got := text(t, v, Layout{Width: 100, Height: 6}); !strings.Contains(got, inUse) {
+		t.Errorf("want %q:\n%s", inUse, got)
+	}
+	if got := v.Output(); got.Weights == nil || len(got.Weights.Values) != 2 {
+		t.Errorf("the output has the weights %+v", got.Weights)
+	}
 }
 
 // The terms are read one by one. Notes say which weights fit better, and which term cannot be read.
@@ -73,6 +103,14 @@ func TestWeigh(t *testing.T) {
 		if tc.want == "" && got != "" || !strings.Contains(got, tc.want) {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
+	}
+	learned := &v1alpha1.DemandSource{
+		Terms:   []v1alpha1.DemandTerm{{Query: "prompts # all", Weight: "1"}, {Query: "generated", Weight: "1"}},
+		Weights: v1alpha1.WeightsLearned,
+	}
+	got := strings.Join(Weigh(t.Context(), source, learned, in, nil), "\n")
+	if !strings.Contains(got, "changes them by itself") || strings.Contains(got, "terms[0]") {
+		t.Errorf("where weights are learned: %q", got)
 	}
 	if got := Weigh(t.Context(), source, nil, in, nil); got != nil {
 		t.Errorf("without a demand: %q", got)

@@ -11,6 +11,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/planner/plan"
+	"headstart.dev/headstart/planner/terms"
 )
 
 // Service is all about one Forecast.
@@ -140,7 +141,7 @@ func (b *Builder) Service(o Objects, id string, now time.Time) (Service, bool) {
 		Conditions: b.explained("Forecast", fc.Status.Conditions), Warm: some(b.warm(fc, beside.pools)),
 		Notes: some(missing(o.Access, fc.Namespace)),
 	}
-	if d := fc.Spec.Demand; d != nil {
+	if d := terms.InUse(fc).Demand; d != nil {
 		s.Query = d.PromQL()
 		if step := seconds(d.Resolution); step != nil {
 			s.Step = *step
