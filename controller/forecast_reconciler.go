@@ -8,7 +8,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -241,7 +240,7 @@ func (r *ForecastReconciler) write(
 	changed []conditions.Change,
 ) error {
 	now := r.clock.Now()
-	next.RecentWrites = recentWrites(append(state.step.Publisher.Recent(now), now))
+	next.RecentWrites = kube.Newest(append(state.step.Publisher.Recent(now), now), maxRecentWrites)
 	before := fc.DeepCopy()
 	fc.Status = *next
 	if written, err := kube.WriteStatus(ctx, r.client, r.recorder, before, fc, changed); err != nil || !written {
@@ -250,13 +249,4 @@ func (r *ForecastReconciler) write(
 	state.step.Publisher.Wrote(now)
 	r.metrics.writes.Inc()
 	return nil
-}
-
-// recentWrites returns the newest of the times, as many as status may list.
-func recentWrites(times []time.Time) []metav1.Time {
-	var out []metav1.Time
-	for _, at := range times[max(0, len(times)-maxRecentWrites):] {
-		out = append(out, kube.MetaTime(at))
-	}
-	return out
 }

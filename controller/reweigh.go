@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,8 +28,13 @@ type candidate struct {
 func (r *ForecastReconciler) plan(
 	ctx context.Context, fc *v1alpha1.Forecast, state *forecastState, set planner.Settings, now time.Time,
 ) error {
-	if changed, err := r.reweigh(ctx, fc, state, set, now); changed || err != nil {
+	changed, err := r.reweigh(ctx, fc, state, set, now)
+	switch {
+	case changed || apierrors.IsConflict(err):
 		return err
+	case err != nil: // What is in use is served and renewed until then.
+		state.evidence.Blocked(err)
+		state.reweighAfter = now.Add(r.rates.PlanRefresh)
 	}
 	return r.evaluate(ctx, fc, state, set, now)
 }
@@ -69,7 +75,7 @@ func (r *ForecastReconciler) hasCandidate(
 	if c != nil && (!learns || c.generation != fc.Generation || now.Sub(c.since) > evidence.ReweighEvery) {
 		r.dropCandidate(client.ObjectKeyFromObject(fc), state, now)
 	}
-	if !learns || state.evidence == nil {
+	if !learns || state.evidence == nil || now.Before(state.reweighAfter) {
 		return false
 	}
 	return state.candidate != nil || r.nominate(fc, state, now)
@@ -82,7 +88,7 @@ func (r *ForecastReconciler) useCandidate(
 ) (bool, error) {
 	key, s := client.ObjectKeyFromObject(fc), state.candidate.state
 	s.learner, s.step.Publisher, s.before = state.learner, state.step.Publisher, fc.ResourceVersion
-	e := r.newEvaluation(fc, s, set, now)
+	e := r.newEvaluation(fc.DeepCopy(), s, set, now) // The write may fail.
 	e.fetch, e.switches = reads.Ahead{Fetcher: r.fetch}, true
 	e.next.DemandWeights = state.candidate.weights.DeepCopy()
 	e.next.DemandWeights.Since.Time = now.Truncate(time.Second)
@@ -107,7 +113,7 @@ func (r *ForecastReconciler) nominate(fc *v1alpha1.Forecast, state *forecastStat
 	if err != nil {
 		r.logger.Warn("better weights cannot be used", "forecast", client.ObjectKeyFromObject(fc).String(), "error", err)
 	}
-	if weights == nil || now.Before(state.reweighAfter) || state.level > memory.Enough {
+	if weights == nil || state.level > memory.Enough {
 		return false
 	}
 	s := &forecastState{uid: state.uid, evidence: &evidence.Learner{}}

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -194,6 +197,39 @@ func TestWeightsChangeAtOnce(t *testing.T) {
 	f.learnFor(t, 10*time.Minute)
 	if w := f.get(t, "fc").Status.DemandWeights; w != nil {
 		t.Errorf("fixed weights are learned: %+v", w)
+	}
+}
+
+// An administrator's policy may refuse a status with learned weights. The plan is renewed all the same,
+// and the condition says why the weights are not used.
+func TestWeightsThatCannotBeWritten(t *testing.T) {
+	f, _ := weighingFixture(t, nil)
+	refused := 0
+	f.client = interceptor.NewClient(f.client.(client.WithWatch), interceptor.Funcs{
+		SubResourcePatch: func(
+			ctx context.Context, c client.Client, sub string, obj client.Object, patch client.Patch,
+			opts ...client.SubResourcePatchOption,
+		) error {
+			if obj.(*v1alpha1.Forecast).Status.DemandWeights != nil {
+				refused++
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "forecasts"}, "fc", errors.New("a policy"))
+			}
+			return c.SubResource(sub).Patch(ctx, obj, patch, opts...)
+		},
+	})
+	f.learnFor(t, 2*time.Hour)
+	if refused == 0 || refused > 30 {
+		t.Fatalf("the weights were written %d times in two hours, want one try every five minutes", refused)
+	}
+	fc := f.get(t, "fc")
+	if fc.Status.DemandWeights != nil || fc.Status.Plan == nil {
+		t.Fatalf("the status has weights %v and plan %v", fc.Status.DemandWeights, fc.Status.Plan)
+	}
+	if age := f.clock.Now().Sub(fc.Status.Plan.ComputedAt.Time); age > 20*time.Minute {
+		t.Errorf("the plan is %s old", age)
+	}
+	if c := f.condition(t, "fc", v1alpha1.ConditionCapacityKnown); !strings.Contains(c.Message, "a policy") {
+		t.Errorf("the condition says %q", c.Message)
 	}
 }
 

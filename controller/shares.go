@@ -33,13 +33,11 @@ func (e *evaluation) observeShares(p *plan.Plan) {
 		e.metrics.overPeak.WithLabelValues(key.Namespace, key.Name).Set(next.Peak.AsApproximateFloat64())
 	}
 	for at, t := range map[string]time.Time{"now": e.now, "lead": e.now.Add(e.leadTime)} {
-		shares := plan.SharesAt(p, &over, t)
-		if shares == nil {
-			continue
+		if shares := plan.SharesAt(p, &over, t); shares != nil {
+			e.metrics.overflow.WithLabelValues(key.Namespace, key.Name, at).Set(shares.OverflowDemand)
+			e.metrics.share.WithLabelValues(key.Namespace, key.Name, "here", at).Set(shares.Here)
+			e.metrics.share.WithLabelValues(key.Namespace, key.Name, "overflow", at).Set(shares.Overflow)
 		}
-		e.metrics.overflow.WithLabelValues(key.Namespace, key.Name, at).Set(shares.OverflowDemand)
-		e.metrics.share.WithLabelValues(key.Namespace, key.Name, "here", at).Set(shares.Here)
-		e.metrics.share.WithLabelValues(key.Namespace, key.Name, "overflow", at).Set(shares.Overflow)
 	}
 }
 
@@ -70,8 +68,8 @@ func (m *reconcilerMetrics) forgetLink(key types.NamespacedName) {
 	m.skew.DeleteLabelValues(key.Namespace, key.Name)
 }
 
-// forgetShares drops the series of what overflows. They are named one by one: a partial match looks
-// at the series of all Forecasts, and this is called at each evaluation.
+// forgetShares drops the series of what overflows, at each evaluation. It names them one by one: a
+// partial match looks at the series of all Forecasts.
 func (m *reconcilerMetrics) forgetShares(key types.NamespacedName) {
 	m.overStart.DeleteLabelValues(key.Namespace, key.Name)
 	m.overPeak.DeleteLabelValues(key.Namespace, key.Name)

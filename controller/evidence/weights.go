@@ -120,6 +120,11 @@ func (l *Learner) Ready() bool {
 	return ok && l.current && !l.reading && l.problem() == nil && known.Source != capacity.SourceDefault
 }
 
+// Blocked notes why better weights could not be used, for the condition.
+func (l *Learner) Blocked(err error) {
+	l.weighErr = fmt.Errorf("better weights cannot be used yet: %w", err)
+}
+
 // SetWeights adds to the condition CapacityKnown which weights are used, and what is missing for
 // others. inUse is what status says of them; nil where those of the spec are used. next are the weights
 // that the past is read with; nil without.

@@ -12,6 +12,15 @@ import (
 // MetaTime returns a time of a status, in whole seconds as the API server stores it.
 func MetaTime(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }
 
+// Newest returns the last n times of a list, as a status has them.
+func Newest(times []time.Time, n int) []metav1.Time {
+	var out []metav1.Time
+	for _, at := range times[max(0, len(times)-n):] {
+		out = append(out, MetaTime(at))
+	}
+	return out
+}
+
 // OneLine returns the text of an error, its lines joined by semicolons.
 func OneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
