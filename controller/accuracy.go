@@ -8,6 +8,7 @@ import (
 
 	"headstart.dev/headstart/api/v1alpha1"
 	"headstart.dev/headstart/clusters"
+	"headstart.dev/headstart/controller/describe"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/forecaster/accuracy"
@@ -169,7 +170,7 @@ func accuracyFigures(f accuracy.Figures) *v1alpha1.AccuracyFigures {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return ""
 		}
-		return formatFigure(v)
+		return describe.Figure(v)
 	}
 	return &v1alpha1.AccuracyFigures{
 		Windows:  int32(min(f.Promises, math.MaxInt32)), //nolint:gosec // bounded

@@ -10,6 +10,7 @@ import (
 
 	"headstart.dev/headstart/adapter/values"
 	"headstart.dev/headstart/api/v1alpha1"
+	"headstart.dev/headstart/controller/describe"
 	"headstart.dev/headstart/controller/internal/kube"
 	"headstart.dev/headstart/controller/reads"
 	"headstart.dev/headstart/planner"
@@ -71,7 +72,7 @@ func (e *evaluation) setSkilledCondition() {
 	if !ok || e.out.Latest == nil {
 		return
 	}
-	e.next.Model = modelStatus(described)
+	e.next.Model = describe.Model(described)
 	if e.out.Latest.Skilled {
 		how := "the forecast beats repeating the last season"
 		if described.Skill <= 0 {

@@ -85,6 +85,7 @@ type ForecastReconciler struct {
 	poolWarmUps gpuwarm.PoolWarmUps
 	free        rooms.Free
 	overload    *overload.Memory // Nil never goes without.
+	candidates  evidence.Candidates
 	demand      DemandObserver
 	overflows   OverflowReader
 	// autoscalers knows those that read a Forecast.
@@ -142,6 +143,7 @@ func (r *ForecastReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	state := r.state(req.NamespacedName, &fc)
 	set, err := planner.Parse(&fc)
 	if err != nil {
+		r.dropCandidate(req.NamespacedName, state, r.clock.Now())
 		return kube.OrConflict(r.reportInvalidSpec(ctx, &fc, state, err))
 	}
 	if r.waits(&fc, state) {
@@ -180,6 +182,7 @@ func (r *ForecastReconciler) state(key types.NamespacedName, fc *v1alpha1.Foreca
 	}
 	r.mu.Unlock()
 	if recreated {
+		r.candidates.Leave(key)
 		r.fetch.Forget(key)
 	}
 	s.adopt(fc.Status.Plan)
@@ -201,6 +204,7 @@ func (r *ForecastReconciler) forget(key types.NamespacedName) {
 	delete(r.states, key)
 	r.mu.Unlock()
 	r.fetch.Forget(key)
+	r.candidates.Leave(key)
 	r.overflows.Forget(key)
 	r.metrics.forget(key)
 	r.poolWarmUps.Delete(key.Namespace, key.Name)

@@ -2,29 +2,12 @@ package controller
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"headstart.dev/headstart/api/v1alpha1"
-	"headstart.dev/headstart/forecaster"
 	"headstart.dev/headstart/planner"
 )
-
-// Status lists the 16 models with the largest weights, the largest first.
-func TestModelStatusListsTheLargestWeights(t *testing.T) {
-	var d forecaster.Description
-	for i := range 20 {
-		d.Models = append(d.Models, forecaster.Weight{Model: fmt.Sprintf("m%02d", i), Share: float64(i) / 190})
-	}
-	got := modelStatus(d).Weights
-	if len(got) != 16 || got[0].Name != "m19" || got[15].Name != "m04" {
-		t.Errorf("weights are %+v, want m19 to m04", got)
-	}
-	if d.Models[0].Model != "m00" {
-		t.Error("modelStatus changed the description")
-	}
-}
 
 // Conditions name the object and the field that a person writes.
 func TestMessagesNameTheAutoscaler(t *testing.T) {

@@ -29,16 +29,20 @@ func trailAfter(trail []pollValue, newest pollValue) []pollValue {
 	return append(append(kept, trail[from:]...), newest)
 }
 
-// believed returns the demand of the last successful poll and when that began. Where demand has
-// been above limit for a shorter time than the patience, it is that of the last poll before: one
-// absurd sample must not ask for all replicas that there are. It is NaN where there was none.
-func (o *Observer) believed(key types.NamespacedName, limit float64) (float64, time.Time) {
-	value, at := o.latest(key)
+// believed returns the demand of the last successful poll with a query, and when that began. Where
+// demand has been above limit for a shorter time than the patience, it is that of the last poll before:
+// one absurd sample must not ask for all replicas that there are. It is NaN where there was none, or
+// where another query is polled: the caller knows a Forecast as it was, or not yet as it is.
+func (o *Observer) believed(key types.NamespacedName, q *Query, limit float64) (float64, time.Time) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	if f := o.queries[key]; q == nil || f == nil || f.Query != *q {
+		return math.NaN(), time.Time{}
+	}
+	value, at := o.latestOf(key)
 	if !(value > limit) {
 		return value, at
 	}
-	o.mu.RLock()
-	defer o.mu.RUnlock()
 	trail := o.latests[key].trail
 	for _, poll := range slices.Backward(trail) {
 		switch {

@@ -157,6 +157,11 @@ func (o *Observer) Changes() <-chan event.GenericEvent { return o.changes }
 func (o *Observer) latest(key types.NamespacedName) (float64, time.Time) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
+	return o.latestOf(key)
+}
+
+// latestOf is latest for a caller that holds the lock.
+func (o *Observer) latestOf(key types.NamespacedName) (float64, time.Time) {
 	v, ok := o.latests[key]
 	if !ok || v.at.IsZero() {
 		return math.NaN(), time.Time{}

@@ -121,12 +121,12 @@ func (p *Plans) store(obj any) {
 	p.mu.Lock()
 	p.entries[key] = e
 	p.mu.Unlock()
-	p.watchers.changed(key)
 	if e.specErr == nil && e.settings.Demand != nil {
 		p.demand.follow(key, *e.settings.Demand)
 	} else {
 		p.demand.forget(key)
 	}
+	p.watchers.changed(key) // They read at once.
 }
 
 func (p *Plans) remove(obj any) {
@@ -218,7 +218,7 @@ func (p *Plans) serve(key types.NamespacedName, e *planEntry, now time.Time) (pl
 		return plan.Served{}, fmt.Errorf("%w: this replica was not asked before, and its first poll has not ended: "+
 			"ask again", plan.ErrNoObservation)
 	}
-	observed, at := p.demand.believed(key, e.limit)
+	observed, at := p.demand.believed(key, e.settings.Demand, e.limit)
 	return plan.Serve(plan.ServeInput{
 		Plan: e.plan, Mode: e.settings.Mode, Expiry: e.settings.Expiry, Static: e.settings.Static, Min: e.settings.Min,
 		Observed: observed, ObservedAt: at, MaxObservedAge: p.demand.MaxAge(), Now: now,

@@ -24,6 +24,7 @@ const (
 
 // A block is the mean over some minutes.
 type block struct {
+	slot    int64 // the time since 1970, in blocks; of an Evidence only
 	day     int
 	terms   []float64 // for each ready replica
 	latency float64   // log of the latency relative to the objective

@@ -18,6 +18,7 @@ type Evidence struct {
 	sum       *sum
 	slot      int64     // of the block that sum is for: the time since 1970 in blocks
 	until     time.Time // end of the newest step that was added
+	released  int64     // blocks up to this slot do not count
 	replicas  float64   // in that step
 	unchanged int       // how many steps in a row had these
 }
@@ -31,7 +32,9 @@ func NewEvidence(terms int, step time.Duration, atMost float64) (*Evidence, erro
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
-	return &Evidence{step: step, atMost: atMost, terms: terms, sum: newSum(terms), replicas: math.NaN()}, nil
+	return &Evidence{
+		step: step, atMost: atMost, terms: terms, sum: newSum(terms), replicas: math.NaN(), released: math.MinInt64,
+	}, nil
 }
 
 // Clone returns a copy that shares nothing with e.
@@ -40,6 +43,20 @@ func (e *Evidence) Clone() *Evidence {
 	c.blocks = slices.Clone(e.blocks) // nobody changes a block
 	c.sum = &sum{slices.Clone(e.sum.terms), e.sum.latency, e.sum.steps}
 	return &c
+}
+
+// Release drops what was before an instant, at which another release began to serve: the same work may
+// take it longer or shorter, and the mix may differ too.
+func (e *Evidence) Release(at time.Time) {
+	slot := at.UnixNano() / int64(e.width())
+	if slot <= e.released {
+		return
+	}
+	e.released = slot
+	e.blocks = slices.DeleteFunc(e.blocks, func(b block) bool { return b.slot <= slot })
+	if e.slot <= slot {
+		e.sum = newSum(e.terms)
+	}
 }
 
 // width is how long a block is.
@@ -72,11 +89,12 @@ func (e *Evidence) add(at time.Time, in Input, i int) {
 		e.unchanged = 0
 	}
 	e.replicas, e.until = in.Replicas[i], at.Add(e.step)
-	if slot := at.UnixNano() / int64(e.width()); slot != e.slot {
+	slot := at.UnixNano() / int64(e.width())
+	if slot != e.slot {
 		e.endBlock()
 		e.slot = slot
 	}
-	if e.unchanged >= int(max(settles/e.step, 1)) {
+	if e.unchanged >= int(max(settles/e.step, 1)) && slot > e.released {
 		e.sum.add(in, i)
 	}
 }
@@ -85,7 +103,7 @@ func (e *Evidence) add(at time.Time, in Input, i int) {
 func (e *Evidence) endBlock() {
 	const span = maxBlocks * blockTime
 	if b, ok := e.sum.block(int(e.width() / e.step)); ok {
-		b.day = int(time.Unix(0, e.slot*int64(e.width())).Unix() / (24 * 3600))
+		b.slot, b.day = e.slot, int(time.Unix(0, e.slot*int64(e.width())).Unix()/(24*3600))
 		e.blocks = append(e.blocks, b)
 	}
 	e.sum = newSum(e.terms)

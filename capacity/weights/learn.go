@@ -43,7 +43,13 @@ func (e *Evidence) Learn(configured, inUse []float64) (Estimate, error) {
 	for k, g := range groups {
 		learned[k] = min(inUse[k]*factors[g], largest)
 	}
-	learned = scaled(learned, configured, meansOf(blocks, e.terms))
+	means := meansOf(blocks, e.terms)
+	learned = scaled(learned, configured, means)
+	for k, g := range groups {
+		if share(groups, g, inUse, means) < leastShare { // Nothing is known of it.
+			learned[k] = inUse[k]
+		}
+	}
 	switch m := newMix(blocks, inUse); {
 	case m.left(learned) > (1-betterGain)*m.left(inUse): // The bounds left too little of it.
 		out.Verdict = GivenFit
@@ -53,6 +59,17 @@ func (e *Evidence) Learn(configured, inUse []float64) (Estimate, error) {
 		out.Weights = learned
 	}
 	return out, nil
+}
+
+// share returns how much of the load the terms of a group make.
+func share(groups []int, group int, weights, means []float64) float64 {
+	part := 0.0
+	for k, g := range groups {
+		if g == group {
+			part += weights[k] * means[k]
+		}
+	}
+	return part / dot(weights, means)
 }
 
 // together returns the group of each term, and how many there are. Terms that rise and fall together
@@ -95,7 +112,7 @@ func grouped(blocks []block, groups []int, n int, given []float64) []block {
 		for k, g := range groups {
 			terms[g] += min(given[k], largest) * b.terms[k]
 		}
-		out[i] = block{b.day, terms, b.latency}
+		out[i] = block{b.slot, b.day, terms, b.latency}
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package weights
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -253,5 +254,65 @@ func TestLearnRefuses(t *testing.T) {
 	}
 	if _, err := NewEvidence(2, 0, 1); err == nil {
 		t.Error("a step of 0 is taken")
+	}
+}
+
+// A term that makes hardly any load keeps its weight: latency says nothing about it.
+func TestRareTermKeepsItsWeight(t *testing.T) {
+	s := service{14, time.Minute, []float64{0.1, 1}, 0.5, 0.1, false, 0.95}
+	for _, part := range []float64{0.003, 0.0001} {
+		in := s.measure(1, nil)
+		rng := rand.New(rand.NewPCG(1, 99))
+		rare, factor := make([]float64, len(in.Terms[0])), 1.0
+		for i := range rare {
+			if i%720 == 0 {
+				factor = math.Exp(2*rng.Float64() - 1)
+			}
+			rare[i] = part * factor * (0.1*in.Terms[0][i] + in.Terms[1][i])
+		}
+		in.Terms = append(in.Terms, rare)
+		configured := []float64{0.03, 1, 1}
+		got := learn(t, evidence(t, in, 5), configured, configured)
+		if got.Verdict != Better || got.Weights[2] != 1 {
+			t.Errorf("%s: the weights are %v, want better ones of the first two, and 1 for a term with %v of the load",
+				got.Verdict, got.Weights, part)
+		}
+	}
+}
+
+// A slower release with another mix would look like other weights. What was before it does not count.
+func TestReleaseForgets(t *testing.T) {
+	right := []float64{1, 1}
+	in := service{28, 10 * time.Minute, right, 0.3, 0.1, false, 0.95}.measure(3, right)
+	half := len(in.Latency) / 2
+	rng := rand.New(rand.NewPCG(3, 7))
+	for i := range in.Latency {
+		shift, slower := 0.2, 1.5
+		if i < half {
+			shift, slower = -0.2, 1
+		}
+		in.Terms[0][i] *= math.Exp(shift)
+		in.Terms[1][i] *= math.Exp(-shift)
+		load := (in.Terms[0][i] + in.Terms[1][i]) / in.Replicas[i] * slower
+		in.Latency[i] = (0.1 + 0.05*load + 0.02*math.Pow(load, 4)/max(1.1-load, 0.02)) * math.Exp(0.1*rng.NormFloat64())
+	}
+	released := in.Start.Add(time.Duration(half) * in.Step)
+	mixed := evidence(t, in, 5)
+	mixed.Release(released)
+	blocks := len(mixed.blocks)
+	if mixed.Release(released.Add(-time.Hour)); len(mixed.blocks) != blocks {
+		t.Error("an older release drops blocks")
+	}
+	if got := learn(t, mixed, right, right); got.Verdict == Better {
+		t.Errorf("after the release: %+v", got)
+	}
+	before, err := NewEvidence(2, in.Step, in.AtMost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before.Release(released) // It is known before the past is read.
+	before.Add(in.Start, in.Terms, in.Latency, in.Replicas)
+	if len(before.blocks) != blocks {
+		t.Errorf("%d blocks, and %d where the release is known later", len(before.blocks), blocks)
 	}
 }

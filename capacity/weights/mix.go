@@ -8,12 +8,13 @@ import (
 )
 
 // A mix judges weights by the blocks. It counts in shares: how much of the mean load each term
-// makes. They are at least leastShare, and add up to 1.
+// makes. They are at least least, and add up to 1.
 type mix struct {
 	blocks []block // the terms relative to their means
 	means  []float64
 	load   float64   // the mean, by the given weights
 	given  []float64 // shares
+	least  []float64 // shares
 	before []float64 // the given weights
 	// points and pools are the memory of fit.
 	points []point
@@ -21,6 +22,8 @@ type mix struct {
 }
 
 const (
+	// leastShare is the least share that the search gives a term. One that has less keeps its share:
+	// latency says nothing about it.
 	leastShare = 0.01
 	// maxSweeps bounds how often the search looks at all pairs of terms with steps of one size.
 	maxSweeps = 50
@@ -36,6 +39,7 @@ func newMix(blocks []block, given []float64) *mix {
 	m.load = dot(given, m.means)
 	for k, w := range given {
 		m.given[k] = min(w, largest) * m.means[k] / m.load
+		m.least = append(m.least, min(m.given[k], leastShare))
 	}
 	for _, b := range blocks {
 		relative := make([]float64, len(b.terms))
@@ -44,21 +48,24 @@ func newMix(blocks []block, given []float64) *mix {
 				relative[k] = t / m.means[k]
 			}
 		}
-		m.blocks = append(m.blocks, block{b.day, relative, b.latency})
+		m.blocks = append(m.blocks, block{b.slot, b.day, relative, b.latency})
 	}
 	return m
 }
 
-// weights returns the weights of shares. A term that was always 0, or about that, keeps its weight.
+// weights returns the weights of shares. A term that makes hardly any load keeps its weight.
 func (m *mix) weights(shares []float64) []float64 {
 	out := slices.Clone(m.before)
 	for k, s := range shares {
-		if w := s * m.load / m.means[k]; w > 0 && w <= largest {
+		if w := s * m.load / m.means[k]; !m.rare(k) && w > 0 && w <= largest {
 			out[k] = w
 		}
 	}
 	return out
 }
+
+// rare reports whether a term makes too little of the load to say anything about it.
+func (m *mix) rare(k int) bool { return m.given[k] < leastShare }
 
 // highLatency returns the latency that a twentieth of the blocks exceed, relative to the objective.
 func (m *mix) highLatency() float64 {
@@ -128,7 +135,7 @@ func (m *mix) judge() (days int, gain float64) {
 
 // search returns the shares that leave the least unexplained over some of the blocks.
 func (m *mix) search(of func(block) bool) []float64 {
-	shares := bounded(m.given)
+	shares := slices.Clone(m.given)
 	best := m.fit(shares, of).left
 	for _, step := range []float64{0.4, 0.1, 0.03, 0.01} {
 		moved := true
@@ -136,8 +143,8 @@ func (m *mix) search(of func(block) bool) []float64 {
 			moved = false
 			for from := range shares {
 				for to := range shares {
-					d := min(step, shares[from]-leastShare)
-					if from == to || d < 1e-9 {
+					d := min(step, shares[from]-m.least[from])
+					if from == to || d < 1e-9 || m.rare(from) || m.rare(to) {
 						continue
 					}
 					next := slices.Clone(shares)
@@ -150,21 +157,6 @@ func (m *mix) search(of func(block) bool) []float64 {
 		}
 	}
 	return shares
-}
-
-// bounded returns shares that are at least leastShare and add up to 1.
-func bounded(shares []float64) []float64 {
-	out := slices.Clone(shares)
-	sum := 0.0
-	for k := range out {
-		out[k] = max(out[k], leastShare)
-		sum += out[k]
-	}
-	rest := 1 - leastShare*float64(len(out))
-	for k := range out {
-		out[k] = leastShare + rest*(out[k]-leastShare)/(sum-leastShare*float64(len(out)))
-	}
-	return out
 }
 
 // A curve is a monotone regression of latency on load: latency rises from pool to pool. left is the

@@ -140,8 +140,20 @@ func (l *Learner) configure(in Input, fetch Fetcher) {
 	if !l.releases.known() && in.Status != nil {
 		l.releases.restore(in.Status)
 	}
-	if at := l.releases.at; l.feed != nil && !at.IsZero() {
+	l.release()
+}
+
+// release drops what was learned of the release before the current one.
+func (l *Learner) release() {
+	at := l.releases.at
+	if at.IsZero() {
+		return
+	}
+	if l.feed != nil {
 		l.feed.Release(at)
+	}
+	if l.weights != nil {
+		l.weights.Release(at)
 	}
 }
 
@@ -188,7 +200,8 @@ func (l *Learner) wait(in Input) {
 // again reports whether a read is to be made again, and not to be taken as it is. shorter reports
 // whether fewer steps are read then, since there were too many.
 func (l *Learner) again(latency, replicas error, shorter bool) bool {
-	if shorter || history.KindOf(replicas).Temporary() && l.failures < countsAlone {
+	beside := history.KindOf(replicas).Temporary() || history.KindOf(l.termErr).Temporary()
+	if shorter || beside && l.failures < countsAlone {
 		return true
 	}
 	switch kind := history.KindOf(latency); kind {
@@ -255,8 +268,8 @@ func (l *Learner) learn(in Input, latency, replicas reads.Result, until time.Tim
 // Saw tells which pods are ready now.
 func (l *Learner) Saw(now time.Time, pods Pods, step time.Duration) {
 	l.counts.saw(now, pods.Ready, step)
-	if l.releases.saw(now, pods) && l.feed != nil {
-		l.feed.Release(l.releases.at)
+	if l.releases.saw(now, pods) {
+		l.release()
 	}
 }
 

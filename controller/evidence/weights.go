@@ -47,7 +47,7 @@ func (l *Learner) termError(set planner.Settings) error {
 func (l *Learner) answeredTerms(set planner.Settings, steps int) int {
 	n := steps
 	for i := range set.Learn.Terms {
-		if r, ok := l.results[reads.Term(i)]; ok && tooLong(r.Err) {
+		if r, ok := l.results[reads.Term(i)]; ok && (tooLong(r.Err) || history.KindOf(r.Err).Temporary()) {
 			n = min(n, answered(r, l.from, set.Step, steps))
 		}
 	}
@@ -90,7 +90,7 @@ func (l *Learner) Better(fc *v1alpha1.Forecast, now time.Time, run func(func()))
 		return nil, nil
 	}
 	var out *v1alpha1.DemandWeights
-	out, l.weighErr = terms.Status(fc.Spec.Demand, l.judged, now)
+	out, l.weighErr = terms.Status(&fc.Spec, l.judged, now)
 	return out, l.weighErr
 }
 
@@ -100,8 +100,8 @@ func changedLately(fc *v1alpha1.Forecast, now time.Time) bool {
 	if kept == nil {
 		return false
 	}
-	age := now.Sub(kept.Since.Time)
-	return age >= 0 && age < ReweighEvery
+	age := now.Sub(kept.Since.Time) // A clock may be off, and a status may say anything.
+	return age > -ReweighEvery && age < ReweighEvery
 }
 
 // Follow takes over what another Learner has seen of the pods.
@@ -109,9 +109,7 @@ func (l *Learner) Follow(other *Learner) {
 	l.counts.runs = slices.Clone(other.counts.runs)
 	l.releases = other.releases
 	l.releases.beside = slices.Clone(other.releases.beside)
-	if l.feed != nil && !l.releases.at.IsZero() {
-		l.feed.Release(l.releases.at)
-	}
+	l.release()
 }
 
 // Ready reports whether all of the past is read without a problem, and says what a replica serves.

@@ -55,8 +55,9 @@ func Weights(d *v1alpha1.DemandSource) ([]float64, error) {
 const tolerance = 1.01
 
 // learned returns the weights in status that count; nil where the spec's do.
-func learned(d *v1alpha1.DemandSource, status *v1alpha1.DemandWeights) []v1alpha1.Decimal {
-	if !Learns(d) || status == nil || len(status.Values) != len(d.Terms) || status.TermsHash != hash(d) {
+func learned(spec *v1alpha1.ForecastSpec, status *v1alpha1.DemandWeights) []v1alpha1.Decimal {
+	d := spec.Demand
+	if !Learns(d) || status == nil || len(status.Values) != len(d.Terms) || status.TermsHash != hash(spec) {
 		return nil
 	}
 	configured, err := Weights(d)
@@ -76,7 +77,7 @@ func learned(d *v1alpha1.DemandSource, status *v1alpha1.DemandWeights) []v1alpha
 // InUse returns the spec of a Forecast with the weights that are in use: learned ones, or its own. It
 // shares with the Forecast what is the same.
 func InUse(fc *v1alpha1.Forecast) *v1alpha1.ForecastSpec {
-	values := learned(fc.Spec.Demand, fc.Status.DemandWeights)
+	values := learned(&fc.Spec, fc.Status.DemandWeights)
 	if values == nil {
 		return &fc.Spec
 	}
@@ -92,7 +93,7 @@ func InUse(fc *v1alpha1.Forecast) *v1alpha1.ForecastSpec {
 // Kept returns what status says about the weights as far as it counts; nil where the weights of the
 // spec do.
 func Kept(fc *v1alpha1.Forecast) *v1alpha1.DemandWeights {
-	if learned(fc.Spec.Demand, fc.Status.DemandWeights) == nil {
+	if learned(&fc.Spec, fc.Status.DemandWeights) == nil {
 		return nil
 	}
 	return fc.Status.DemandWeights
@@ -103,9 +104,11 @@ const maxLength = 20
 
 // Status returns what status says about learned weights from an instant on. It fails where a weight
 // cannot be written.
-func Status(d *v1alpha1.DemandSource, found weights.Estimate, since time.Time) (*v1alpha1.DemandWeights, error) {
+func Status(
+	spec *v1alpha1.ForecastSpec, found weights.Estimate, since time.Time,
+) (*v1alpha1.DemandWeights, error) {
 	out := &v1alpha1.DemandWeights{
-		Since: metav1.NewTime(since.Truncate(time.Second)), TermsHash: hash(d),
+		Since: metav1.NewTime(since.Truncate(time.Second)), TermsHash: hash(spec),
 		Days: days(found.Days), BetterDays: days(found.BetterDays),
 		Gain: v1alpha1.FormatDecimal(min(max(found.Gain, 0), 1), 3),
 	}
@@ -117,7 +120,7 @@ func Status(d *v1alpha1.DemandSource, found weights.Estimate, since time.Time) (
 		}
 		out.Values = append(out.Values, text)
 	}
-	if learned(d, out) == nil {
+	if learned(spec, out) == nil {
 		return nil, fmt.Errorf("the learned weights %v are out of bounds", out.Values)
 	}
 	return out, nil
@@ -125,12 +128,15 @@ func Status(d *v1alpha1.DemandSource, found weights.Estimate, since time.Time) (
 
 func days(n int) int32 { return int32(max(0, min(n, math.MaxInt16))) }
 
-// hash returns a hash of the terms and of what their weights are learned from.
-func hash(d *v1alpha1.DemandSource) string {
-	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%q %q", d.SourceName(), d.Resolution)
+// hash returns a hash of the terms, and of what their weights are learned from: the latency of a target.
+func hash(spec *v1alpha1.ForecastSpec) string {
+	d, h := spec.Demand, fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%q %q %q %q", d.SourceName(), d.Resolution, spec.TargetRef.Kind, spec.TargetRef.Name)
 	for _, t := range d.Terms {
 		_, _ = fmt.Fprintf(h, " %q %q", t.Query, t.Weight)
+	}
+	if c := spec.Capacity; c != nil && c.Objective != nil {
+		_, _ = fmt.Fprintf(h, " %q %q", c.Objective.Query, c.Objective.AtMost)
 	}
 	return strconv.FormatUint(h.Sum64(), 16)
 }

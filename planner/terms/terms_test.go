@@ -35,7 +35,7 @@ func found(w ...float64) weights.Estimate {
 
 // What is learned counts once it is in status, and only for the terms that it was learned of.
 func TestInUse(t *testing.T) {
-	status, err := Status(forecast("1", "2").Spec.Demand, found(0.25, 4.5678), now)
+	status, err := Status(&forecast("1", "2").Spec, found(0.25, 4.5678), now)
 	if err != nil || status.Gain != "0.314" || status.Days != 14 || status.BetterDays != 13 {
 		t.Fatalf("%+v, %v", status, err)
 	}
@@ -49,6 +49,10 @@ func TestInUse(t *testing.T) {
 		"another query":    {func(fc *v1alpha1.Forecast) { fc.Spec.Demand.Terms[1].Query = "other" }, "1 2"},
 		"another weight":   {func(fc *v1alpha1.Forecast) { fc.Spec.Demand.Terms[0].Weight = "1.5" }, "1.5 2"},
 		"another source":   {func(fc *v1alpha1.Forecast) { fc.Spec.Demand.Source = "second" }, "1 2"},
+		"another target":   {func(fc *v1alpha1.Forecast) { fc.Spec.TargetRef.Name = "other" }, "1 2"},
+		"another latency": {func(fc *v1alpha1.Forecast) {
+			fc.Spec.Capacity = &v1alpha1.Capacity{Objective: &v1alpha1.Objective{Query: "other"}}
+		}, "1 2"},
 		"too few":          {func(fc *v1alpha1.Forecast) { fc.Status.DemandWeights.Values = []v1alpha1.Decimal{"1"} }, "1 2"},
 		"out of bounds":    {func(fc *v1alpha1.Forecast) { fc.Status.DemandWeights.Values[0] = "0.05" }, "1 2"},
 		"too much":         {func(fc *v1alpha1.Forecast) { fc.Status.DemandWeights.Values[1] = "21" }, "1 2"},
@@ -85,7 +89,7 @@ func TestAnyStatusIsBounded(t *testing.T) {
 		weight := rapid.StringMatching(`[0-9]{1,10}(\.[0-9]{1,8})?`)
 		fc := forecast(v1alpha1.Decimal(weight.Draw(r, "a")), v1alpha1.Decimal(weight.Draw(r, "b")))
 		value := rapid.OneOf(weight, rapid.String(), rapid.SampledFrom([]string{"1e9", "-1", "+Inf", "", "0x10"}))
-		fc.Status.DemandWeights = &v1alpha1.DemandWeights{TermsHash: hash(fc.Spec.Demand)}
+		fc.Status.DemandWeights = &v1alpha1.DemandWeights{TermsHash: hash(&fc.Spec)}
 		for range rapid.IntRange(0, 3).Draw(r, "n") {
 			fc.Status.DemandWeights.Values = append(fc.Status.DemandWeights.Values, v1alpha1.Decimal(value.Draw(r, "value")))
 		}
@@ -119,7 +123,7 @@ func TestStatusRefuses(t *testing.T) {
 		"0":             {[]v1alpha1.Decimal{"1", "1"}, []float64{0, 1}},
 		"too few":       {[]v1alpha1.Decimal{"1", "1"}, []float64{1}},
 	} {
-		if got, err := Status(forecast(tc.configured...).Spec.Demand, found(tc.found...), now); err == nil {
+		if got, err := Status(&forecast(tc.configured...).Spec, found(tc.found...), now); err == nil {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -60,7 +60,7 @@ func TestConditionsSayWhatToChange(t *testing.T) {
 		},
 		"unauthorized":  {source401, "up", "HistoryReady", "Unauthorized", []string{"401", "httpClientConfig"}},
 		"unavailable":   {source503, "up", "HistoryReady", "Unavailable", []string{"503", "check"}},
-		"web-page":      {sourceHTML, "up", "HistoryReady", "NotPrometheus", []string{"html", "url must be"}},
+		"web-page":      {sourceHTML, "up", "HistoryReady", "NotPrometheus", []string{"html", "give the address"}},
 		"never-answers": {sourceSilent, "up", "HistoryReady", "Timeout", []string{"no answer", "check"}},
 		"unknown-source": {
 			"elsewhere", "up", "HistoryReady", "SourceUnknown",

@@ -47,7 +47,7 @@ func TestWeightsInUse(t *testing.T) {
 		t.Errorf("without evidence, want %q:\n%s", ofSpec, got)
 	}
 	found := weights.Estimate{Weights: []float64{0.3, 0.9}, Days: 14, BetterDays: 12, Gain: 0.31}
-	status, err := terms.Status(d, found, start)
+	status, err := terms.Status(&v.Forecast.Spec, found, start)
 	if err != nil {
 		t.Fatal(err)
 	}
