@@ -8,13 +8,12 @@ import (
 )
 
 // A mix judges weights by the blocks. It counts in shares: how much of the mean load each term
-// makes. They are at least least, and add up to 1.
+// makes. They add up to 1.
 type mix struct {
 	blocks []block // the terms relative to their means
 	means  []float64
 	load   float64   // the mean, by the given weights
 	given  []float64 // shares
-	least  []float64 // shares
 	before []float64 // the given weights
 	// points and pools are the memory of fit.
 	points []point
@@ -39,7 +38,6 @@ func newMix(blocks []block, given []float64) *mix {
 	m.load = dot(given, m.means)
 	for k, w := range given {
 		m.given[k] = min(w, largest) * m.means[k] / m.load
-		m.least = append(m.least, min(m.given[k], leastShare))
 	}
 	for _, b := range blocks {
 		relative := make([]float64, len(b.terms))
@@ -143,7 +141,7 @@ func (m *mix) search(of func(block) bool) []float64 {
 			moved = false
 			for from := range shares {
 				for to := range shares {
-					d := min(step, shares[from]-m.least[from])
+					d := min(step, shares[from]-leastShare)
 					if from == to || d < 1e-9 || m.rare(from) || m.rare(to) {
 						continue
 					}
