@@ -28,7 +28,7 @@ type candidate struct {
 
 // errNotReady says why a candidate was given up.
 var errNotReady = errors.New("within a day, history and capacity could not be learned with better weights: " +
-	"they need the ready replicas of the past (spec.capacity.readyReplicas), and latency near the objective")
+	"they need the ready replicas of the past (spec.capacity.replicas), and latency near the objective")
 
 // plan makes the plan of a Forecast: with better weights of its terms, where all that they need is known.
 func (r *ForecastReconciler) plan(

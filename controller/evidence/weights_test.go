@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -120,5 +121,31 @@ func TestTermsAreRead(t *testing.T) {
 		if l.judgedAt.IsZero() {
 			t.Errorf("%s: nothing was judged", name)
 		}
+	}
+}
+
+// A term that does not answer for a moment is read again, as the latency and the replicas are. What was
+// read is then the same as without the failure.
+func TestTermThatFailsForAMoment(t *testing.T) {
+	read := func(failing string) *weights.Evidence {
+		var l Learner
+		in, f := input(14), newFetcher()
+		in.Settings.Learn.Terms = []string{"a", "b"}
+		s := byQuery{"a": &flat{value: 1}, "b": &flat{value: 2}, "latency": &flat{value: 0.1}, "ready": &flat{value: 1}}
+		if failing != "" {
+			s[failing].err = &history.Error{Kind: history.ErrUnavailable, Message: "not now"}
+		}
+		for i := range 200 {
+			if i == 4 && failing != "" {
+				s[failing].err = nil
+			}
+			l.Update(in, f, s.open)
+			in.Now = in.Now.Add(30 * time.Second)
+		}
+		return l.weights
+	}
+	want := read("")
+	if got := read("b"); !reflect.DeepEqual(got, want) {
+		t.Error("two weeks of the term are lost")
 	}
 }
